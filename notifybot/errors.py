@@ -1,0 +1,45 @@
+"""Expected refusals: one sentence for a person, a hint what to do, and the HTTP status that fits."""
+
+
+class NotifybotError(Exception):
+    """Base of every expected refusal; the same object speaks in HTTP, on the command line and in Telegram.
+
+    `code` is an HTTP status, `title` a constant name of the kind, `detail` one sentence, `hint` what to do.
+    """
+
+    code = 400
+    title = "Invalid request"
+
+    def __init__(self, detail: str, *, hint: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+
+
+class NotFound(NotifybotError):
+    code = 404
+    title = "Not found"
+
+
+class Conflict(NotifybotError):
+    code = 409
+    title = "Conflict"
+
+
+class Forbidden(NotifybotError):
+    code = 403
+    title = "Forbidden"
+
+
+class Unavailable(NotifybotError):
+    """Nothing was accepted; the caller tries again."""
+
+    code = 503
+    title = "Not available now"
+
+
+class StartRefused(NotifybotError):
+    """The daemon cannot start for a reason that its operator can mend; exit code 2."""
+
+    code = 500
+    title = "Cannot start"

@@ -1,0 +1,76 @@
+"""What came back from Telegram, as values: whoever shows a post gets exactly one of these."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Target(StrEnum):
+    """What an outcome says no longer exists at Telegram."""
+
+    MESSAGE = "message"
+    TOPIC = "topic"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The call was accepted: it stands in `chat_id` (Telegram's own id, as digits) under `message_id`."""
+
+    chat_id: str
+    message_id: int
+
+
+@dataclass(frozen=True)
+class HoldOff:
+    """429: nothing more for this chat before `wait` has passed. Costs no attempt."""
+
+    wait: timedelta
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """Network trouble or 5xx. `uncertain`: Telegram may have accepted the call all the same."""
+
+    reason: str
+    uncertain: bool
+
+
+@dataclass(frozen=True)
+class Reformat:
+    """Telegram cannot parse the markup: the same text goes out once more as plain text."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A message to edit, a topic or a file_id no longer exists."""
+
+    what: Target
+    reason: str
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Telegram refuses this for good. `is_chat_unreachable`: it would refuse everything else in that chat too."""
+
+    reason: str
+    is_chat_unreachable: bool
+
+
+@dataclass(frozen=True)
+class ChatMoved:
+    """The group became a supergroup with the id `to`."""
+
+    to: str
+
+
+@dataclass(frozen=True)
+class BotRefused:
+    """401 or 404: Telegram does not know this token. Concerns the whole bot and costs no attempt."""
+
+    reason: str
+
+
+Outcome = Shown | HoldOff | TryAgain | Reformat | Gone | GiveUp | ChatMoved | BotRefused

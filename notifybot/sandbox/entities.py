@@ -1,0 +1,224 @@
+"""Message entities as Telegram keeps them: UTF-16 offsets, nesting rules, cleaned and trimmed text, checked links."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+Json = dict[str, object]
+
+MAX_ENTITIES = 100
+
+# From the outside in: where two entities cover the same text, the earlier kind is the outer one.
+QUOTES = ("blockquote", "expandable_blockquote")
+MONOSPACED = ("pre", "code")
+LINKED = ("text_link", "text_mention", "date_time")
+STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
+ORDER = (*QUOTES, *MONOSPACED, *LINKED, *STYLES, "custom_emoji")
+
+LINK_SCHEMES = ("http", "https", "tg", "ton", "tonsite")
+DATE_TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
+REMOVED = re.compile("[\r\u2028-\u202e]")
+REPLACED = re.compile("[\x00-\x09\x0b-\x1f]")
+
+
+class MarkupError(ValueError):
+    """Telegram refuses this text; the error's text is Telegram's description without "Bad Request: "."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One entity; `offset` and `length` in UTF-16 units, `extra` its further fields (url, language, user, …)."""
+
+    kind: str
+    offset: int
+    length: int
+    extra: Json = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+    def as_json(self) -> Json:
+        return {"type": self.kind, "offset": self.offset, "length": self.length, **self.extra}
+
+
+def utf16_len(text: str) -> int:
+    """Count the UTF-16 units of `text`, as Telegram counts lengths and offsets."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def utf16_slice(text: str, offset: int, length: int) -> str:
+    """Cut `length` UTF-16 units out of `text`; half a surrogate pair comes back as a lone surrogate."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return units[2 * offset : 2 * (offset + length)].decode("utf-16-le", "surrogatepass")
+
+
+def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
+    """Return the text and entities that Telegram would store: cleaned, trimmed, nested by its rules, at most 100."""
+    text, kept = _clean(text, [entity for entity in entities if entity.length > 0])
+    text, kept = _trim(text, sorted(kept, key=_order))
+    return text, nested(kept)[:MAX_ENTITIES]
+
+
+def nested(entities: Sequence[Entity]) -> list[Entity]:
+    """Settle entities that overlap: styles are split at the edges of others, of the rest the first one stays.
+
+    Quotes do not nest, code and pre hold nothing, links and mentions hold only styles.
+    """
+    whole: list[Entity] = []
+    for group in (QUOTES, (*MONOSPACED, *LINKED, "custom_emoji")):
+        for entity in sorted((e for e in entities if e.kind in group), key=_order):
+            if all(_fits(entity, other) for other in whole):
+                whole.append(entity)
+    return sorted([*whole, *_styles(entities, whole)], key=_order)
+
+
+def checked_link(url: str) -> str | None:
+    """Return `url` as Telegram stores it (scheme added, host in lower case), or None where it makes no link of it."""
+    try:
+        parts = urlsplit(url if _scheme(url) else f"http://{url}")
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in LINK_SCHEMES or re.search(r"\s", url):
+        return None
+    if parts.scheme == "tg":
+        return url
+    if "." not in host.strip(".") or not re.fullmatch(r"[\w.-]+", host):
+        return None
+    return _with_path(parts, has_query="?" in url.partition("#")[0])
+
+
+def mentioned_user(url: str) -> int | None:
+    """Return the id in a tg://user?id=… link."""
+    found = _tg_query(url, "user")
+    text = found.get("id", "") if found is not None else ""
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else None
+
+
+def link(url: str) -> tuple[str, Json] | None:
+    """Return kind and fields of the entity that a link in marked-up text becomes, or None where it becomes none."""
+    if (user := mentioned_user(url)) is not None:
+        return "text_mention", {"user": {"id": user}}
+    checked = checked_link(url)
+    return None if checked is None else ("text_link", {"url": checked})
+
+
+def tg_link(url: str) -> tuple[str, Json]:
+    """Return kind and fields of the entity that the link of an `![…](…)` stands for. Raises MarkupError."""
+    if not url.lower().startswith("tg:"):
+        raise MarkupError("can't parse entities: Custom emoji URL must have scheme tg")
+    if (query := _tg_query(url, "time")) is not None:
+        return "date_time", date_time(query.get("unix", ""), query.get("format", ""))
+    query = _tg_query(url, "emoji")
+    if query is None:
+        raise MarkupError('can\'t parse entities: Custom emoji URL must have host "emoji"')
+    if "id" not in query:
+        raise MarkupError("can't parse entities: Custom emoji URL must have an emoji identifier")
+    return "custom_emoji", custom_emoji(query["id"])
+
+
+def custom_emoji(identifier: str) -> Json:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", identifier):
+        raise MarkupError("can't parse entities: Invalid custom emoji identifier specified")
+    return {"custom_emoji_id": identifier}
+
+
+def date_time(unix: str, form: str) -> Json:
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", unix):
+        raise MarkupError("can't parse entities: Invalid Unix time specified")
+    if not DATE_TIME_FORMAT.fullmatch(form):
+        raise MarkupError("can't parse entities: Invalid date-time format specified")
+    return {"unix_time": int(unix), **({"date_time_format": form} if form else {})}
+
+
+def _order(entity: Entity) -> tuple[int, int, int]:
+    return entity.offset, -entity.length, ORDER.index(entity.kind)
+
+
+def _fits(entity: Entity, other: Entity) -> bool:
+    """Say whether `entity` may stand beside `other`, which was accepted before it."""
+    is_apart = entity.end <= other.offset or other.end <= entity.offset
+    is_inside = other.offset <= entity.offset and entity.end <= other.end
+    return is_apart or (is_inside and other.kind in QUOTES and entity.kind not in QUOTES)
+
+
+def _styles(entities: Sequence[Entity], whole: Sequence[Entity]) -> Iterator[Entity]:
+    """Yield the styles, joined where they touch, off monospaced text, split so that outer ones hold inner ones."""
+    mono = [(e.offset, e.end) for e in whole if e.kind in MONOSPACED]
+    cuts = {edge for e in whole if e.kind != "custom_emoji" for edge in (e.offset, e.end)}
+    for kind in STYLES:
+        pieces = [
+            piece
+            for start, end in _joined((e.offset, e.end) for e in entities if e.kind == kind)
+            for piece in _split(start, end, cuts)
+            if not any(begin <= piece[0] < stop for begin, stop in mono)
+        ]
+        cuts |= {edge for piece in pieces for edge in piece}
+        yield from (Entity(kind, start, end - start) for start, end in pieces)
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _split(start: int, end: int, cuts: Iterable[int]) -> list[tuple[int, int]]:
+    edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
+    return list(pairwise(edges))
+
+
+def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
+    """Drop carriage returns and direction marks, make other control characters spaces, and move offsets along."""
+    # All of these characters are one UTF-16 unit long.
+    dropped = [utf16_len(text[: match.start()]) for match in REMOVED.finditer(text)]
+    if dropped:
+        entities = [_without(entity, dropped) for entity in entities]
+    text = REPLACED.sub(" ", REMOVED.sub("", text))
+    return text, [entity for entity in entities if entity.length > 0]
+
+
+def _without(entity: Entity, dropped: list[int]) -> Entity:
+    before = sum(at < entity.offset for at in dropped)
+    inside = sum(entity.offset <= at < entity.end for at in dropped)
+    return replace(entity, offset=entity.offset - before, length=entity.length - inside)
+
+
+def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
+    """Cut blanks off the end, and off the beginning as far as no entity starts there."""
+    text = text.rstrip(" \n")
+    units = utf16_len(text)
+    kept = [replace(e, length=min(e.end, units) - e.offset) for e in entities if e.offset < units]
+    blank = len(text) - len(text.lstrip(" \n"))
+    cut = min([blank, *(e.offset for e in kept)])
+    return text[cut:], [replace(e, offset=e.offset - cut) for e in kept]
+
+
+def _scheme(url: str) -> str | None:
+    found = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d)", url)
+    return found[1] if found and ("." not in found[1] or url.startswith("//", found.end())) else None
+
+
+def _with_path(parts: SplitResult, *, has_query: bool) -> str:
+    user, at, place = parts.netloc.rpartition("@")
+    question = "?" if has_query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme}://{user}{at}{place.lower()}{parts.path or '/'}{question}{parts.query}{fragment}"
+
+
+def _tg_query(url: str, host: str) -> dict[str, str] | None:
+    """Return the query of tg://HOST?… or tg:HOST?…, None for any other link."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme != "tg" or (parts.netloc or parts.path).strip("/").lower() != host:
+        return None
+    return {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}

@@ -192,13 +192,12 @@ def _without(entity: Entity, dropped: list[int]) -> Entity:
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Cut blanks off the end, and off the beginning as far as no entity starts there."""
-    text = text.rstrip(" \n")
-    units = utf16_len(text)
-    kept = [replace(e, length=min(e.end, units) - e.offset) for e in entities if e.offset < units]
-    blank = len(text) - len(text.lstrip(" \n"))
-    cut = min([blank, *(e.offset for e in kept)])
-    return text[cut:], [replace(e, offset=e.offset - cut) for e in kept]
+    """Cut spaces and newlines off both ends, and entities back to what is left of them."""
+    kept = text.strip(" \n")
+    begin = len(text) - len(text.lstrip(" \n")) if kept else 0
+    end = begin + utf16_len(kept)
+    cut = [(e, max(e.offset, begin), min(e.end, end)) for e in entities]
+    return kept, [replace(e, offset=start - begin, length=stop - start) for e, start, stop in cut if start < stop]
 
 
 def _scheme(url: str) -> str | None:

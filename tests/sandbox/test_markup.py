@@ -114,7 +114,7 @@ def test_broken_html_is_refused_in_telegrams_words(source: str, sentence: str) -
         ("```\nx = 1\n```y", "x = 1\ny", [("pre", 0, 6)]),
         ("```python\nx```", "x", [("pre", 0, 1, "python")]),
         ("```one```", "one", [("pre", 0, 3)]),
-        ("```py a``` z", " a z", [("pre", 0, 2, "py")]),
+        ("x```py a``` z", "x a z", [("pre", 1, 2, "py")]),
         ("[l](http://example.org)", "l", [("text_link", 0, 1, "http://example.org/")]),
         (r"[l](http://example.org/\)\\?)", "l", [("text_link", 0, 1, r"http://example.org/)\?")]),
         (r"[example\.org]", "example.org", [("text_link", 0, 11, "http://example.org/")]),

@@ -19,6 +19,8 @@ class Shown:
 
     chat_id: str
     message_id: int
+    chat_kind: str | None = None
+    """Telegram's word, where the answer has it: private, group, supergroup, channel."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,242 @@
+"""Accepting messages: many at once, in a handful of statements, each refused alone."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import delete, insert, tuple_
+from sqlmodel import Session, col, select
+
+from notifybot import chats, outbox, people
+from notifybot.database import affected, changes
+from notifybot.errors import Conflict, NotifybotError
+from notifybot.ids import new_id
+from notifybot.lifecycle import State
+from notifybot.models import (
+    Chat,
+    ClientId,
+    Delivery,
+    DeliveryStatus,
+    EventKind,
+    Message,
+    Purpose,
+    TimelineEvent,
+    Urgency,
+)
+
+CLIENT_IDS_KEPT = timedelta(days=7)
+
+
+class RecipientKind(StrEnum):
+    CHAT = "chat"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a message is for: a chat by id or @name, a person by account or user_id."""
+
+    kind: RecipientKind
+    name: str
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message as it comes in: checked, with the configured deadlines filled in (None: never)."""
+
+    account: str
+    source: str
+    recipients: tuple[Recipient, ...]
+    content: str
+    title: str | None
+    is_alert: bool
+    escalate_after: timedelta | None
+    close_after: timedelta | None
+    client_id: str | None = None
+    fingerprint: str = ""
+    """Of the whole request; see ClientId."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the caller is told."""
+
+    id: str
+    status: State
+    is_duplicate: bool
+    created_at: datetime
+    escalate_at: datetime | None
+    close_at: datetime | None
+
+
+@dataclass
+class _Rows:
+    """What a batch inserts, all accepted at `now`."""
+
+    now: datetime
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    posts: dict[Urgency, list[dict[str, Any]]] = field(default_factory=dict)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    client_ids: list[dict[str, Any]] = field(default_factory=list)
+
+    def next_id(self) -> str:
+        """An id that sorts in the order of acceptance, within the batch too."""
+        return new_id(self.now + timedelta(microseconds=len(self.messages)))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the database says about the names in a batch."""
+
+    chat_of_person: dict[str, str | NotifybotError]
+    chats: dict[str, Chat]
+    answers: dict[tuple[str, str], tuple[str, Accepted]]
+    """By account and client_id: the fingerprint, and what was answered."""
+
+
+def accept(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> list[Accepted | NotifybotError]:
+    """Write messages, deliveries, posts and timelines; answer each in order, refused ones with the refusal.
+
+    A client_id seen within CLIENT_IDS_KEPT, in this batch too, answers with its first message.
+    """
+    known = _look_up(session, batch, now=now)
+    rows = _Rows(now)
+    answers = [_accept_one(new, known, rows) for new in batch]
+    _insert(session, rows)
+    return answers
+
+
+def _look_up(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> _Known:
+    named = [recipient for new in batch for recipient in new.recipients]
+    persons = {recipient.name for recipient in named if recipient.kind is RecipientKind.PERSON}
+    chat_of_person = people.chats_of(session, persons)
+    reached = {chat_id for chat_id in chat_of_person.values() if isinstance(chat_id, str)}
+    asked = {recipient.name for recipient in named if recipient.kind is RecipientKind.CHAT} | reached
+    return _Known(chat_of_person, chats.current(session, asked), _earlier_answers(session, batch, now=now))
+
+
+def _earlier_answers(
+    session: Session, batch: Sequence[NewMessage], *, now: datetime
+) -> dict[tuple[str, str], tuple[str, Accepted]]:
+    keys = {(new.account, new.client_id) for new in batch if new.client_id is not None}
+    if not keys:
+        return {}
+    is_asked = tuple_(col(ClientId.account), col(ClientId.client_id)).in_(sorted(keys))
+    affected(session, delete(ClientId).where(is_asked, col(ClientId.expires_at) <= now))
+    found = session.exec(select(ClientId, Message).join(Message).where(is_asked)).all()
+    return {(seen.account, seen.client_id): (seen.fingerprint, _duplicate(message)) for seen, message in found}
+
+
+def _duplicate(message: Message) -> Accepted:
+    return Accepted(
+        message.id, message.state, True, message.created_at, escalate_at=message.escalate_at, close_at=message.close_at
+    )
+
+
+def _accept_one(new: NewMessage, known: _Known, rows: _Rows) -> Accepted | NotifybotError:
+    if new.client_id is not None and (new.account, new.client_id) in known.answers:
+        return _repeated(new, *known.answers[new.account, new.client_id])
+    chats_reached: dict[str, tuple[Chat, str]] = {}
+    for recipient in new.recipients:
+        chat_id = known.chat_of_person[recipient.name] if recipient.kind is RecipientKind.PERSON else recipient.name
+        if isinstance(chat_id, NotifybotError):
+            return chat_id
+        chat = known.chats[chat_id]
+        chats_reached.setdefault(chat.id, (chat, recipient.name))
+    accepted = _add_message(new, rows, list(chats_reached.values()))
+    if new.client_id is not None:
+        known.answers[new.account, new.client_id] = (new.fingerprint, accepted)
+    return accepted
+
+
+def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | NotifybotError:
+    if fingerprint != new.fingerprint:
+        return Conflict(
+            f"The client_id {new.client_id!r} was used for another request; its message is {first.id}.",
+            hint="Use a new client_id for each message, and the same one only to repeat the same request.",
+        )
+    return Accepted(first.id, first.status, True, first.created_at, first.escalate_at, first.close_at)
+
+
+def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Chat, str]]) -> Accepted:
+    message_id = rows.next_id()
+    escalate_at, close_at = _deadlines(new, rows.now, reached)
+    rows.messages.append(
+        {
+            "id": message_id,
+            "state": State.INITIATED,
+            "is_alert": new.is_alert,
+            "title": new.title,
+            "content": new.content,
+            "recipients": [recipient.name for recipient in new.recipients],
+            "source": new.source,
+            "account": new.account,
+            "created_at": rows.now,
+            "escalate_at": escalate_at,
+            "close_at": close_at,
+            "may_expire": False,
+        }
+    )
+    for chat, name in reached:
+        _add_delivery(rows, message_id, chat, name, new.is_alert)
+    _add_event(rows, message_id, new)
+    return Accepted(message_id, State.INITIATED, False, rows.now, escalate_at, close_at)
+
+
+def _deadlines(
+    new: NewMessage, created_at: datetime, reached: Collection[tuple[Chat, str]]
+) -> tuple[datetime | None, datetime | None]:
+    """When an alert escalates and closes. Whose every chat is banned for longer than it may wait escalates at once."""
+    if not new.is_alert:
+        return None, None
+    close_at = None if new.close_after is None else created_at + new.close_after
+    if new.escalate_after is None or (new.close_after is not None and new.escalate_after >= new.close_after):
+        return None, close_at
+    escalate_at = created_at + new.escalate_after
+    if all(chat.held_until is not None and chat.held_until >= escalate_at for chat, _ in reached):
+        escalate_at = created_at
+    return escalate_at, close_at
+
+
+def _add_delivery(rows: _Rows, message_id: str, chat: Chat, name: str, is_alert: bool) -> None:
+    post_id = rows.next_id()
+    urgency = Urgency.ALERT if is_alert else Urgency.NOTICE
+    rows.posts.setdefault(urgency, []).append(outbox.new_post(post_id, chat.id, urgency, now=rows.now))
+    rows.deliveries.append(
+        {
+            "message_id": message_id,
+            "post_id": post_id,
+            "chat_id": chat.id,
+            "recipient": name,
+            "purpose": Purpose.PRIMARY,
+            "status": DeliveryStatus.WAITING,
+            "attempts": 0,
+        }
+    )
+
+
+def _add_event(rows: _Rows, message_id: str, new: NewMessage) -> None:
+    event = {"message_id": message_id, "event": EventKind.ACCEPTED, "actor": f"account:{new.account}"}
+    rows.events.append({**event, "at": rows.now})
+    if new.client_id is not None:
+        key = {"account": new.account, "client_id": new.client_id, "message_id": message_id}
+        expires_at = rows.now + CLIENT_IDS_KEPT
+        rows.client_ids.append({**key, "fingerprint": new.fingerprint, "expires_at": expires_at})
+
+
+def _insert(session: Session, rows: _Rows) -> None:
+    if not rows.messages:
+        return
+    session.execute(insert(Message), rows.messages)
+    for urgency, posts in rows.posts.items():
+        outbox.queue(session, posts, urgency, now=rows.now)
+    session.execute(insert(Delivery), rows.deliveries)
+    session.execute(insert(TimelineEvent), rows.events)
+    if rows.client_ids:
+        session.execute(insert(ClientId), rows.client_ids)
+    for message in rows.messages:
+        changes(session).note_deadline(message["escalate_at"])
+        changes(session).note_deadline(message["close_at"])

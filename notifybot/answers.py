@@ -1,0 +1,172 @@
+"""What people answer: acknowledge, close, cancel, and a button pressed under a post."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from notifybot import messages, timeline
+from notifybot.database import affected, changes
+from notifybot.errors import Conflict
+from notifybot.formatting import MessageAnswer, PostAnswer, clock_time
+from notifybot.lifecycle import State, Step, sources
+from notifybot.messages import Actor
+from notifybot.models import Delivery, EventKind, Message, Post
+from notifybot.outbox import name_of
+
+TIME = Actor(timeline.NOTIFYBOT, {})
+"""Who closes what nobody closed."""
+
+
+def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
+    """Answer an alert and close it; a second answer changes nothing and returns the first.
+
+    Raises Conflict for a notice, and for an alert that was closed or cancelled unanswered.
+    """
+    message = messages.find(session, message_id)
+    if message.is_alert and message.acknowledged_at is not None:
+        return message
+    if not _acknowledge(session, message_id, actor, now=now):
+        raise Conflict(_why_not_acknowledged(message), hint="GET /api/messages/{id} shows its state and its timeline.")
+    return messages.find(session, message_id)
+
+
+def _acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime) -> bool:
+    """Acknowledged and at once closed, with both lines in the timeline; False where its state forbids it."""
+    facts = {"acknowledged_at": now, "acknowledged_by": actor.facts}
+    is_alert = messages.find(session, message_id).is_alert
+    if not is_alert or not messages.move(session, message_id, Step.ACKNOWLEDGE, **facts):
+        return False
+    timeline.add(session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name)
+    messages.withdraw_unshown(session, [message_id], now=now)
+    _close(session, message_id, actor, now=now)
+    return True
+
+
+def _why_not_acknowledged(message: Message) -> str:
+    if not message.is_alert:
+        return "This message is a notice; only an alert can be acknowledged."
+    return f"This alert is {message.state} already, and nobody had acknowledged it."
+
+
+def _close(session: Session, message_id: str, actor: Actor, *, now: datetime, detail: str | None = None) -> bool:
+    if not messages.move(session, message_id, Step.CLOSE, closed_at=now):
+        return False
+    timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name, detail=detail)
+    messages.refresh_posts(session, [message_id], now=now)
+    return True
+
+
+def expire(session: Session, message_id: str, *, now: datetime) -> None:
+    """Close an alert because its time is over. What still waits to be shown is shown, as closed."""
+    _close(session, message_id, TIME, now=now, detail="Nobody answered in time.")
+
+
+def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
+    """Close an alert by hand, and show no more of it; one that is closed already stays as it is.
+
+    Raises Conflict for a notice and for a cancelled alert.
+    """
+    message = messages.find(session, message_id)
+    if message.state is State.CLOSED:
+        return message
+    if not message.is_alert:
+        raise Conflict("This message is a notice; it ends by itself and cannot be closed.")
+    if not _close(session, message_id, actor, now=now):
+        raise Conflict(f"This alert is {message.state} and cannot be closed.")
+    messages.withdraw_unshown(session, [message_id], now=now)
+    return messages.find(session, message_id)
+
+
+def cancel(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
+    """Take a message back before it was shown; cancelling again changes nothing. Raises Conflict once it stands in a
+    chat. Where a call is under way it may still appear there, and is then marked as cancelled."""
+    message = messages.find(session, message_id)
+    if message.state is State.CANCELLED:
+        return message
+    if _was_shown(session, message_id) or not messages.move(session, message_id, Step.CANCEL, closed_at=now):
+        hint = "An alert can be closed instead." if message.is_alert else None
+        raise Conflict("This message was shown already and cannot be cancelled.", hint=hint)
+    timeline.add(session, [message_id], EventKind.CANCELLED, now=now, actor=actor.name)
+    messages.withdraw_unshown(session, [message_id], now=now)
+    messages.refresh_posts(session, [message_id], now=now)
+    return messages.find(session, message_id)
+
+
+def _was_shown(session: Session, message_id: str) -> bool:
+    of_message = select(Post.id).join(Delivery).where(Delivery.message_id == message_id)
+    return session.exec(of_message.where(col(Post.parts_shown) > 0)).first() is not None
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button pressed at Telegram: what it means, where it stands, and who pressed."""
+
+    answer: PostAnswer | MessageAnswer
+    chat_id: str
+    telegram_message_id: int
+    actor: Actor
+
+
+def press(session: Session, pressed: Press, *, now: datetime) -> str:
+    """Take a press; return the one sentence that the person sees. It counts however late it comes."""
+    message_ids = _meant(session, pressed)
+    if not message_ids:
+        return "This button belongs to a message that notifybot does not know any more."
+    if isinstance(pressed.answer, PostAnswer):
+        _adopt(session, pressed.answer.post_id, pressed.telegram_message_id)
+    answered = [message_id for message_id in message_ids if _acknowledge(session, message_id, pressed.actor, now=now)]
+    if answered:
+        return "Acknowledged." if len(message_ids) == 1 else f"Acknowledged {len(answered)} alerts."
+    return _already(session, message_ids, pressed.actor, now=now)
+
+
+def _meant(session: Session, pressed: Press) -> list[str]:
+    """The messages that the pressed button answers: only such as have a delivery in the chat where it stands."""
+    of_chat = select(Delivery.message_id).where(Delivery.chat_id == pressed.chat_id).distinct()
+    match pressed.answer:
+        case PostAnswer(post_id):
+            return list(session.exec(of_chat.where(Delivery.post_id == post_id)))
+        case MessageAnswer(message_id):
+            return list(session.exec(of_chat.where(Delivery.message_id == message_id)))
+
+
+def _adopt(session: Session, post_id: str, telegram_message_id: int) -> None:
+    """A press from a post whose sending we could not record proves where it stands: it is edited, not sent again."""
+    unrecorded = (col(Post.id) == post_id, col(Post.parts_shown) == 0)
+    proved = {"telegram_message_ids": [telegram_message_id], "parts_shown": 1, "withdrawn_at": None}
+    affected(session, update(Post).where(*unrecorded).values(**proved))
+
+
+def _already(session: Session, message_ids: Collection[str], actor: Actor, *, now: datetime) -> str:
+    """What to say where nothing could be acknowledged any more. A first answer after time closed the alert is kept."""
+    message = messages.find(session, next(iter(message_ids)))
+    if message.acknowledged_by is not None and message.acknowledged_at is not None:
+        when = clock_time(message.acknowledged_at, now)
+        return f"{name_of(message.acknowledged_by)} acknowledged this at {when}."
+    if message.state is State.CANCELLED or not message.is_alert:
+        return "There is nothing to acknowledge here any more."
+    for message_id in message_ids:
+        _answer_late(session, message_id, actor, now=now)
+    return "This alert was closed before; your answer is recorded."
+
+
+def _answer_late(session: Session, message_id: str, actor: Actor, *, now: datetime) -> None:
+    unanswered = (col(Message.id) == message_id, col(Message.acknowledged_at).is_(None))
+    facts = {"acknowledged_at": now, "acknowledged_by": actor.facts}
+    if not affected(session, update(Message).where(*unanswered).values(**facts)):
+        return
+    timeline.add(
+        session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name, detail="After it was closed."
+    )
+    changes(session).messages.add(message_id)
+    messages.refresh_posts(session, [message_id], now=now)
+
+
+def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
+    """The alerts shown in this chat that still want an answer, newest first."""
+    is_open = (col(Message.is_alert), col(Message.state).in_(sources(Step.ACKNOWLEDGE)))
+    here = select(Message).join(Delivery).where(Delivery.chat_id == chat_id, *is_open).distinct()
+    return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))

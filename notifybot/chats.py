@@ -1,0 +1,132 @@
+"""Chats: where they moved, whether they answer, and when each is worth a call next."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import or_, text, update
+from sqlmodel import Session, col, select
+
+from notifybot.database import affected, changes, insert_missing
+from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency
+
+MOVES_FOLLOWED = 5
+
+_DUE_BY_URGENCY = text(f"""
+    SELECT urgencies.urgency,
+           (SELECT not_before FROM posts
+             WHERE chat_id = :chat_id AND posts.urgency = urgencies.urgency AND {IS_DUE}
+             ORDER BY not_before LIMIT 1)
+      FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
+""").columns(Post.urgency, Post.not_before)  # type: ignore[arg-type]
+
+
+def ensure(session: Session, chat_ids: Collection[str]) -> None:
+    """Make a row for each chat that has none."""
+    insert_missing(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)])
+
+
+def current(session: Session, chat_ids: Collection[str]) -> dict[str, Chat]:
+    """The chat that each id stands for now, by the id asked for; unknown ones are made.
+
+    A group that became a supergroup is followed, and so is an @name whose id is known.
+    """
+    found = {chat.id: chat for chat in session.exec(select(Chat).where(col(Chat.id).in_(chat_ids)))}
+    missing = set(chat_ids) - found.keys()
+    if missing:
+        ensure(session, missing)
+        found |= {chat.id: chat for chat in session.exec(select(Chat).where(col(Chat.id).in_(missing)))}
+    return {chat_id: _followed(session, chat) for chat_id, chat in found.items()}
+
+
+def _followed(session: Session, chat: Chat) -> Chat:
+    for _ in range(MOVES_FOLLOWED):
+        if chat.moved_to is None:
+            break
+        chat = session.get_one(Chat, chat.moved_to)
+    return chat
+
+
+def is_group(chat: Chat) -> bool:
+    """Whether Telegram's limit per group may hold. A chat of unknown kind counts as a group if it can be one."""
+    if chat.kind is not None:
+        return chat.kind in ("group", "supergroup")
+    return chat.id.startswith(("-", "@"))
+
+
+def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: datetime) -> None:
+    """Say that posts of this urgency became due in these chats.
+
+    A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
+    """
+    ids = sorted(chat_ids)
+    if not ids:
+        return
+    is_later = or_(col(Chat.next_at).is_(None), col(Chat.next_at) > now)
+    is_calmer = or_(col(Chat.urgency).is_(None), col(Chat.urgency) > int(urgency))
+    affected(session, update(Chat).where(col(Chat.id).in_(ids), is_later).values(next_at=now))
+    affected(session, update(Chat).where(col(Chat.id).in_(ids), is_calmer).values(urgency=int(urgency)))
+    changes(session).is_work_due = True
+
+
+def release(session: Session, chat_id: str, *, now: datetime) -> None:
+    """End the claim on a chat and work out when it is worth a call next."""
+    unclaimed = {"claimed_post": None, "claim_term": None, "claim_until": None}
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(**unclaimed))
+    reschedule(session, chat_id, now=now)
+    changes(session).is_work_due = True
+
+
+def reschedule(session: Session, chat_id: str, *, now: datetime, not_before: datetime | None = None) -> None:
+    """Set a chat's next call by its due posts: when the most urgent that is ready is, or the first that will be;
+    never before `not_before`."""
+    urgency, at = _next_post(session, chat_id, now)
+    if at is not None and not_before is not None:
+        at = max(at, not_before)
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(urgency=urgency, next_at=at))
+
+
+def _next_post(session: Session, chat_id: str, now: datetime) -> tuple[int | None, datetime | None]:
+    due = [(urgency, at) for urgency, at in session.execute(_DUE_BY_URGENCY, {"chat_id": chat_id}) if at is not None]
+    if not due:
+        return None, None
+    ready = [(urgency, at) for urgency, at in due if at <= now]
+    return min(ready) if ready else min(due, key=lambda entry: (entry[1], entry[0]))
+
+
+def hold(session: Session, chat_id: str, until: datetime) -> None:
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(held_until=until))
+
+
+def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(unreachable=reason))
+
+
+def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
+    """This chat can be reached; Telegram says of what kind it is, where known."""
+    is_news = or_(col(Chat.unreachable).is_not(None), col(Chat.kind).is_(None))
+    answered: dict[str, str | None] = {"unreachable": None}
+    if kind is not None:
+        answered["kind"] = kind
+    affected(session, update(Chat).where(col(Chat.id) == chat_id, is_news).values(**answered))
+
+
+def move(session: Session, old: str, new: str, *, now: datetime) -> None:
+    """A group became a supergroup: what waits follows it; what stands in the old chat stays as it is there."""
+    ensure(session, {new})
+    affected(session, update(Chat).where(col(Chat.id) == old).values(moved_to=new))
+    waiting = (col(Post.chat_id) == old, text(IS_DUE))
+    shown = (*waiting, col(Post.shown_version) > 0)
+    affected(session, update(Post).where(*shown).values(shown_version=Post.version))
+    moving = select(Post.id).where(*waiting)
+    affected(session, update(Delivery).where(col(Delivery.post_id).in_(moving)).values(chat_id=new))
+    affected(session, update(Post).where(*waiting).values(chat_id=new))
+    reschedule(session, new, now=now)
+
+
+def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
+    """Telegram told the id of @name: all its posts, shown ones too, stand under that id from now on."""
+    ensure(session, {chat_id})
+    affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
+    affected(session, update(Delivery).where(col(Delivery.chat_id) == name).values(chat_id=chat_id))
+    affected(session, update(Post).where(col(Post.chat_id) == name).values(chat_id=chat_id))
+    reschedule(session, chat_id, now=now)

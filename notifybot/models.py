@@ -1,0 +1,285 @@
+"""The tables. States are documented where their columns stand; who may change them stands in lifecycle.py and outbox.py.
+
+Table models do not validate: what comes from outside is checked before it becomes a row.
+"""
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy import Enum as EnumType
+from sqlmodel import Field, SQLModel
+
+from notifybot.lifecycle import State
+
+
+class Purpose(StrEnum):
+    """Why a chat gets its copy of a message."""
+
+    PRIMARY = "primary"
+    ESCALATION = "escalation"
+
+
+class DeliveryStatus(StrEnum):
+    WAITING = "waiting"
+    SHOWN = "shown"
+    FAILED = "failed"
+    """A dead letter; `last_error` says why."""
+    WITHDRAWN = "withdrawn"
+    """Answered, closed or cancelled before it was shown."""
+
+
+class Urgency(IntEnum):
+    """Which posts go first; within one urgency the order of acceptance decides."""
+
+    ALERT = 0
+    REPLY = 1
+    NOTICE = 2
+    EDIT = 3
+    BULK = 4
+
+
+class EventKind(StrEnum):
+    """What a timeline can say."""
+
+    ACCEPTED = "accepted"
+    RELEASED = "released"
+    SENT = "sent"
+    EDITED = "edited"
+    ESCALATED = "escalated"
+    SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    CLOSED = "closed"
+    RESOLVED = "resolved"
+    FAILED = "failed"
+    RETRIED = "retried"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+    UNCERTAIN = "uncertain"
+    REFORMATTED = "reformatted"
+
+
+def _values(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
+
+
+def _enum(kind: type[StrEnum]) -> EnumType:
+    return EnumType(kind, native_enum=False, values_callable=_values, length=16, create_constraint=False)
+
+
+def _partial(name: str, condition: str, *columns: str) -> Index:
+    """An index of those rows alone that meet `condition`, on both databases."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+# What the two timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
+# same text, for SQLite uses a partial index only where it can see that the query implies its condition.
+MAY_ESCALATE = "state IN ('initiated', 'sent', 'failed')"
+MAY_EXPIRE = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
+IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
+IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
+HAS_WORK = "next_at IS NOT NULL"
+
+
+class Bot(SQLModel, table=True):
+    """One row (id 1): what concerns every chat."""
+
+    __tablename__ = "bot"
+
+    id: int = Field(primary_key=True)
+    term: int = 0
+    """Counts the daemons that have led; claims of older terms are void."""
+    held_until: datetime | None = None
+    pace: datetime | None = None
+    """See pacing.py; the overall limit."""
+    network_errors: int = 0
+    """Failures in a row, whatever the chat; from AWAY_AFTER on Telegram counts as away and is only probed."""
+    probe_at: datetime | None = None
+    """While Telegram is away: when the next single call may go out."""
+
+
+class Chat(SQLModel, table=True):
+    """A private chat, group or channel, by Telegram's id as digits, or by @name until Telegram told its id."""
+
+    __tablename__ = "chats"
+
+    id: str = Field(primary_key=True)
+    kind: str | None = None
+    """Telegram's word: private, group, supergroup, channel; null until known."""
+    moved_to: str | None = None
+    unreachable: str | None = None
+    """Why nothing can be shown here; null when it answered last."""
+    held_until: datetime | None = None
+    pace: datetime | None = None
+    group_pace: datetime | None = None
+    quiet_pace: datetime | None = None
+    urgency: int | None = None
+    """Of its most urgent due post; null when nothing is due."""
+    next_at: datetime | None = None
+    """When the next call may be worth trying: early is harmless, late would be a delay; null when nothing is due."""
+    claimed_post: str | None = None
+    claim_term: int | None = None
+    claim_until: datetime | None = None
+
+    __table_args__ = (
+        _partial("chats_next", HAS_WORK, "urgency", "next_at"),
+        _partial("chats_oldest", HAS_WORK, "next_at"),
+        _partial("chats_held", "held_until IS NOT NULL", "held_until"),
+        _partial("chats_claimed", "claimed_post IS NOT NULL", "claim_term"),
+    )
+
+
+class Person(SQLModel, table=True):
+    """Somebody who pressed /start, or whom a caller subscribed."""
+
+    __tablename__ = "people"
+
+    user_id: str = Field(primary_key=True)
+    account: str | None = Field(default=None, index=True)
+    chat_id: str = Field(unique=True, foreign_key="chats.id")
+    chat_name: str
+    created_at: datetime
+
+
+class Message(SQLModel, table=True):
+    """What a caller asked notifybot to tell."""
+
+    __tablename__ = "messages"
+
+    id: str = Field(primary_key=True)
+    state: State = Field(sa_column=Column(_enum(State), nullable=False))
+    is_alert: bool
+    title: str | None = None
+    content: str = Field(sa_type=Text)
+    recipients: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    """As the caller named them."""
+    source: str
+    account: str
+    """The caller's."""
+    created_at: datetime
+    escalate_at: datetime | None = None
+    close_at: datetime | None = None
+    may_expire: bool = False
+    """Time may close it: it was shown somewhere, or nothing is left that could still be shown."""
+    sent_at: datetime | None = None
+    escalated_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """`{telegram_id, name, username}` or `{account}`."""
+    closed_at: datetime | None = None
+
+    __table_args__ = (
+        _partial("messages_escalate", MAY_ESCALATE, "escalate_at"),
+        _partial("messages_close", MAY_EXPIRE, "close_at"),
+        Index("messages_by_state", "state", "id"),
+        Index("messages_by_source", "source", "id"),
+        Index("messages_by_account", "account", "id"),
+    )
+
+
+class Post(SQLModel, table=True):
+    """What stands in a chat: due when IS_DUE holds and `not_before` has come."""
+
+    __tablename__ = "posts"
+
+    id: str = Field(primary_key=True)
+    chat_id: str = Field(foreign_key="chats.id", index=True)
+    urgency: int
+    version: int = 1
+    """Counts what should stand there."""
+    shown_version: int = 0
+    """The newest that does; 0 before the last part of the first was shown."""
+    not_before: datetime
+    errors: int = 0
+    tried_for_s: float = 0.0
+    """Time spent backing off; bans and our own downtime do not count."""
+    failure: str | None = None
+    withdrawn_at: datetime | None = None
+    is_silent: bool = False
+    thread_id: int | None = Field(default=None, sa_type=BigInteger)
+    reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What the bot answers somebody, ready to show; null where the post shows deliveries."""
+    parts_shown: int = 0
+    telegram_message_ids: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """One for each part shown so far, in order."""
+    uncertain: int = 0
+    """How often Telegram may have accepted a send that we could not record."""
+
+    __table_args__ = (
+        _partial("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
+        _partial("posts_in_trouble", IS_IN_TROUBLE, "chat_id"),
+    )
+
+
+class Delivery(SQLModel, table=True):
+    """One chat's copy of one message."""
+
+    __tablename__ = "deliveries"
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: str = Field(foreign_key="messages.id", index=True)
+    post_id: str = Field(foreign_key="posts.id", index=True)
+    chat_id: str
+    recipient: str
+    purpose: Purpose = Field(sa_column=Column(_enum(Purpose), nullable=False))
+    status: DeliveryStatus = Field(sa_column=Column(_enum(DeliveryStatus), nullable=False))
+    attempts: int = 0
+    last_error: str | None = None
+    shown_at: datetime | None = None
+
+
+class TimelineEvent(SQLModel, table=True):
+    """One line of a message's history."""
+
+    __tablename__ = "timeline"
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: str = Field(foreign_key="messages.id", index=True)
+    at: datetime
+    event: EventKind = Field(sa_column=Column(_enum(EventKind), nullable=False))
+    actor: str
+    """`account:alice`, `telegram:42`, `notifybot`."""
+    detail: str | None = None
+
+
+class ClientId(SQLModel, table=True):
+    """A request that must not be accepted twice: the caller's own name for it."""
+
+    __tablename__ = "client_ids"
+
+    account: str = Field(primary_key=True)
+    client_id: str = Field(primary_key=True)
+    message_id: str = Field(foreign_key="messages.id")
+    fingerprint: str
+    """Of what was asked: the same name with another request is a conflict."""
+    expires_at: datetime = Field(index=True)
+
+
+class Update(SQLModel, table=True):
+    """An update from Telegram, stored before it is confirmed, kept so that a redelivery does not run twice."""
+
+    __tablename__ = "inbox"
+
+    update_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    payload: str = Field(sa_type=Text)
+    received_at: datetime
+    handled_at: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+    """Of the last attempt; after the third it is parked."""
+
+    __table_args__ = (_partial("inbox_waiting", "handled_at IS NULL", "update_id"),)
+
+
+class JobRun(SQLModel, table=True):
+    """One tick of one job."""
+
+    __tablename__ = "job_runs"
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str = Field(index=True)
+    started_at: datetime
+    duration_s: float
+    error: str | None = None

@@ -1,0 +1,74 @@
+"""Telegram's limits as data, and the arithmetic that keeps them.
+
+A limit is kept by one instant, its *pace*: the moment at which a perfectly even stream of the calls so far would
+be allowed the next one (the generic cell rate algorithm). The pace lies in a row, and a claim writes it before the
+call goes out, so that a restart knows what was called before it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `burst` calls at once, then one every `interval`: in any span S at most burst + S/interval."""
+
+    interval: timedelta
+    burst: int
+
+    def open_at(self, pace: datetime | None, now: datetime) -> datetime:
+        """When the next call is allowed; `now` or earlier means at once."""
+        if pace is None:
+            return now
+        return pace - self.interval * (self.burst - 1)
+
+    def advanced(self, pace: datetime | None, now: datetime) -> datetime:
+        """The pace after one call at `now`."""
+        return (now if pace is None else max(pace, now)) + self.interval
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What Telegram allows, a little below its word so that jitter on the way costs no 429."""
+
+    overall: Limit
+    chat: Limit
+    group: Limit
+    group_quiet: Limit
+    """What everything but alerts may use of a group: a quarter stays free for alerts."""
+
+
+CHAT_BURST = 3
+GROUP_BURST = 3
+ALERT_SHARE = 0.25
+
+
+def limits_for(*, overall_per_second: float, chat_per_second: float, group_per_minute: float) -> Limits:
+    """Work out the limits from Telegram's figures.
+
+    One call a second below the overall figure without a burst carries 96 % of it and never exceeds it in any second.
+    A group's burst is taken off its minute: burst + (n - burst) stays within n in any minute.
+    """
+    minute, second = timedelta(minutes=1), timedelta(seconds=1)
+    # A burst shows in the same minute as the even stream after it: two calls of three come on top of it.
+    even_group = max(1.0, group_per_minute - (GROUP_BURST - 1))
+    quiet_group = max(1.0, group_per_minute * (1 - ALERT_SHARE) - (GROUP_BURST - 1))
+    return Limits(
+        overall=Limit(second / max(1.0, overall_per_second - 1), burst=1),
+        chat=Limit(second / chat_per_second, burst=CHAT_BURST),
+        group=Limit(minute / even_group, burst=GROUP_BURST),
+        group_quiet=Limit(minute / quiet_group, burst=GROUP_BURST),
+    )
+
+
+FIRST_BACKOFF = timedelta(seconds=1)
+LONGEST_BACKOFF = timedelta(minutes=1)
+
+
+def backoff(errors: int, *, jitter: float) -> timedelta:
+    """How long to wait after the `errors`-th failure in a row (from 1): 1 s doubling to 1 min, ± 25 %.
+
+    `jitter` is uniform in [0, 1); the caller draws it, so that this stays pure.
+    """
+    doubled = min(FIRST_BACKOFF * (1 << min(errors - 1, 10)), LONGEST_BACKOFF)
+    return doubled * (0.75 + jitter / 2)

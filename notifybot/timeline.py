@@ -1,0 +1,36 @@
+"""The history of a message, a line an event."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlmodel import Session, col, select
+
+from notifybot.models import EventKind, TimelineEvent
+
+NOTIFYBOT = "notifybot"
+"""The actor where no person acted."""
+
+
+def add(
+    session: Session,
+    message_ids: Iterable[str],
+    event: EventKind,
+    *,
+    now: datetime,
+    actor: str = NOTIFYBOT,
+    detail: str | None = None,
+) -> None:
+    """Write the same line into the history of each message."""
+    rows = [
+        {"message_id": message_id, "at": now, "event": event, "actor": actor, "detail": detail}
+        for message_id in message_ids
+    ]
+    if rows:
+        session.execute(insert(TimelineEvent), rows)
+
+
+def of(session: Session, message_id: str) -> list[TimelineEvent]:
+    """The lines of one message, oldest first."""
+    ordered = select(TimelineEvent).where(TimelineEvent.message_id == message_id).order_by(col(TimelineEvent.id))
+    return list(session.exec(ordered))

@@ -1,0 +1,186 @@
+"""What each key alone cannot show: keys of a config that contradict each other, or name what does not exist."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from notifybot.config_model import Algorithm, Config, Format, Mode
+from notifybot.config_values import nearest
+
+MAX_SOCKET_PATH_BYTES = 107
+MIN_HS256_KEY_BYTES = 32
+"""RFC 7518, section 3.2: a key as long as the hash."""
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """`key` is the dotted path of the key to blame."""
+
+    key: str
+    what: str
+    hint: str | None = None
+
+
+def contradictions(config: Config) -> Iterator[Contradiction]:
+    """Yield everything in a config that does not fit together. Looks at the files that it names."""
+    yield from _telegram(config)
+    yield from _http(config)
+    yield from _files(config)
+    yield from _names(config)
+    yield from _steps(config)
+    yield from _inbound(config)
+    yield from _scripts(config)
+
+
+def _telegram(config: Config) -> Iterator[Contradiction]:
+    webhook = config.telegram.webhook
+    if config.telegram.mode is Mode.WEBHOOK and webhook.url is None:
+        yield Contradiction(
+            "telegram.webhook.url", "webhook mode needs the URL that Telegram calls", "Set it, or set mode: polling."
+        )
+    if webhook.url and webhook.url.startswith("http:") and config.telegram.base_url == "https://api.telegram.org":
+        yield Contradiction("telegram.webhook.url", "Telegram calls https only", "Begin it with https://.")
+    if len(os.fsencode(config.socket.path)) > MAX_SOCKET_PATH_BYTES:
+        yield Contradiction(
+            "socket.path", f"the path of a socket has at most {MAX_SOCKET_PATH_BYTES} bytes", "Choose a shorter one."
+        )
+
+
+def _http(config: Config) -> Iterator[Contradiction]:
+    jwt = config.http.jwt
+    if jwt is None:
+        return
+    if jwt.algorithm is not Algorithm.HS256 and jwt.public_key is None:
+        yield Contradiction("http.jwt.public_key", f"{jwt.algorithm} needs the PEM file of the public key")
+    if jwt.algorithm is Algorithm.HS256 and jwt.secret is None:
+        yield Contradiction(
+            "http.jwt.secret", "HS256 needs the secret that signs the tokens", "Set it, or leave http.jwt out."
+        )
+    if jwt.algorithm is Algorithm.HS256 and jwt.secret is not None and len(jwt.secret.encode()) < MIN_HS256_KEY_BYTES:
+        yield Contradiction("http.jwt.secret", f"a secret for HS256 has at least {MIN_HS256_KEY_BYTES} bytes")
+
+
+def _files(config: Config) -> Iterator[Contradiction]:
+    tls, jwt = config.http.tls, config.http.jwt
+    named = {
+        "http.tls.certificate": tls.certificate if tls else None,
+        "http.tls.key": tls.key if tls else None,
+        "http.jwt.public_key": jwt.public_key if jwt else None,
+    }
+    for key, path in named.items():
+        if path is not None and (reason := _why_unreadable(path)):
+            yield Contradiction(key, f"the file {path} cannot be read: {reason}")
+    if config.templates is not None and not config.templates.is_dir():
+        yield Contradiction("templates", f"{config.templates} is no folder")
+
+
+def _why_unreadable(path: Path) -> str | None:
+    try:
+        with path.open("rb"):
+            return None
+    except (OSError, ValueError) as error:
+        return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+
+
+def _names(config: Config) -> Iterator[Contradiction]:
+    for name in config.recipients.keys() & config.rotations.keys():
+        yield Contradiction(f"rotations.{name}", "a name of recipients is used again", "Rename one of the two.")
+    for other, account in config.accounts.items():
+        if other != account and config.accounts.get(account, account) != account:
+            yield Contradiction(
+                f"accounts.{other}",
+                f"'{account}' is itself another name of '{config.accounts[account]}'",
+                "Name that one.",
+            )
+    members = _members(config)
+    for name in members:
+        if loop := _loop(name, members):
+            section = "recipients" if name in config.recipients else "rotations"
+            yield Contradiction(
+                f"{section}.{name}", f"this name leads back to itself: {' → '.join(loop)}", "Break the loop."
+            )
+
+
+def _members(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return what each name of the config stands for."""
+    turns = {name: (*rotation.members, *rotation.otherwise) for name, rotation in config.rotations.items()}
+    return {**turns, **config.recipients}
+
+
+def _loop(name: str, members: Mapping[str, tuple[str, ...]]) -> list[str] | None:
+    """Return the shortest way from a name back to itself, both ends included."""
+    came_from: dict[str, str] = {}
+    waiting = [name]
+    for current in waiting:
+        for member in members[current]:
+            if member == name:
+                return [*_way(name, current, came_from), name]
+            if member in members and member not in came_from:
+                came_from[member] = current
+                waiting.append(member)
+    return None
+
+
+def _way(start: str, end: str, came_from: Mapping[str, str]) -> list[str]:
+    way = [end]
+    while way[-1] != start:
+        way.append(came_from[way[-1]])
+    return way[::-1]
+
+
+def _steps(config: Config) -> Iterator[Contradiction]:
+    known = _known_names(config)
+    for name, policy in config.alerts.policies.items():
+        for at, step in enumerate(policy.steps):
+            place = f"alerts.policies.{name}.steps[{at}]"
+            if at and step.after <= policy.steps[at - 1].after:
+                yield Contradiction(
+                    f"{place}.after", "a step comes later than the one before it", "Spans count from acceptance."
+                )
+            for index, recipient in enumerate(step.to):
+                if recipient not in known and not _SPECIAL.fullmatch(recipient):
+                    yield Contradiction(
+                        f"{place}.to[{index}]", f"nobody is called '{recipient}'", _who(recipient, known)
+                    )
+
+
+def _known_names(config: Config) -> set[str]:
+    members = _members(config)
+    people = {person for each in members.values() for person in each}
+    return people | set(members) | set(config.accounts) | set(config.accounts.values())
+
+
+def _who(name: str, known: set[str]) -> str:
+    near = nearest(name, known)
+    return f"Did you mean '{near}'?" if near else f"If it is an account, say so under accounts: {{{name}: {name}}}."
+
+
+def _inbound(config: Config) -> Iterator[Contradiction]:
+    for name, route in config.inbound.items():
+        if route.format is Format.GITHUB and route.secret is None:
+            yield Contradiction(
+                f"inbound.{name}.secret",
+                "GitHub's requests are known by their signature",
+                "Set the secret of the webhook.",
+            )
+        if route.policy is not None and route.policy not in config.alerts.policies:
+            near = nearest(route.policy, config.alerts.policies)
+            hint = f"Did you mean '{near}'?" if near else "Add it under alerts.policies."
+            yield Contradiction(f"inbound.{name}.policy", f"there is no policy '{route.policy}'", hint)
+
+
+def _scripts(config: Config) -> Iterator[Contradiction]:
+    commands = {
+        "list_command": ({"account"}, config.scripts.list_command),
+        "run_command": ({"account", "name"}, config.scripts.run_command),
+    }
+    for key, (needed, command) in commands.items():
+        given = {found for word in command or () for found in _PLACEHOLDER.findall(word)}
+        if command is not None and given != needed:
+            wanted = " and ".join(sorted(f"{{{word}}}" for word in needed))
+            yield Contradiction(f"scripts.{key}", f"the command must contain {wanted}, and no other word in braces")

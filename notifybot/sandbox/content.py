@@ -1,0 +1,50 @@
+"""Reads the text of a call: parse mode, entities, lengths, as Telegram would store it."""
+
+from notifybot.sandbox.detection import merge_detected
+from notifybot.sandbox.entities import MarkupError, tidy, utf16_len
+from notifybot.sandbox.markup import cleaned, parse
+from notifybot.sandbox.state import user_json
+from notifybot.sandbox.wire import JsonObject, Params, bad_request
+from notifybot.sandbox.world import World
+
+MAX_TEXT_UNITS = 4096
+
+
+def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
+    """Return a message's text and entities; raise Telegram's 400 for what it would not take.
+
+    A parse mode wins over given entities.
+    """
+    given = params.text("text")
+    if not given:
+        raise bad_request("message text is empty")
+    text, entities = _parsed(given, params)
+    if not text:
+        raise bad_request("text must be non-empty")
+    if utf16_len(text) > MAX_TEXT_UNITS:
+        raise bad_request("message is too long")
+    return text, merge_detected(text, _with_known_users(world, entities))
+
+
+def _parsed(text: str, params: Params) -> tuple[str, list[JsonObject]]:
+    mode = params.text("parse_mode")
+    entities = params.items("entities")
+    try:
+        if mode and mode.lower() != "none":
+            return parse(text, mode)
+        if entities:
+            return cleaned(text, entities)
+    except MarkupError as error:
+        raise bad_request(str(error)) from error
+    return tidy(text, [])[0], []
+
+
+def _with_known_users(world: World, entities: list[JsonObject]) -> list[JsonObject]:
+    """Write mentioned users whole; Telegram drops a mention of somebody whom the bot never met."""
+    kept: list[JsonObject] = []
+    for entity in entities:
+        if entity["type"] != "text_mention":
+            kept.append(entity)
+        elif isinstance(mentioned := entity["user"], dict) and (user := world.users.get(mentioned["id"])):
+            kept.append(entity | {"user": user_json(user)})
+    return kept

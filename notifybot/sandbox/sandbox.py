@@ -1,0 +1,274 @@
+"""A local Telegram in one object: what people do in it, what goes wrong in it, and what the bot did."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from notifybot.sandbox import people
+from notifybot.sandbox.calls import CallLog
+from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
+from notifybot.sandbox.limits import Limits
+from notifybot.sandbox.polling import Polling
+from notifybot.sandbox.signals import Signal
+from notifybot.sandbox.state import Chat, ChatType, Message, User
+from notifybot.sandbox.wire import JsonObject, RefusedError
+from notifybot.sandbox.world import World
+
+# Has the form of a real token, and belongs to nobody.
+EXAMPLE_TOKEN = "600000001:AAHsandbox-sandbox-sandbox-sandbox0"
+
+Found = TypeVar("Found")
+
+
+class Sandbox:
+    """One bot's Telegram, in process. People's verbs raise RefusedError where Telegram's apps would not let them."""
+
+    def __init__(
+        self,
+        *,
+        token: str = EXAMPLE_TOKEN,
+        clock: Callable[[], float] = time.time,
+        limits: bool = True,
+        privacy: bool = True,
+    ) -> None:
+        bot = User(int(token.partition(":")[0]), "notifybot", "notifybot_sandbox_bot", is_bot=True)
+        self.world = World(bot, token, clock, Limits(enabled=limits), privacy)
+        self.faults = Faults()
+        self.calls = CallLog()
+        self.polling = Polling()
+        self.interrupted = Signal()
+        self.is_closing = False
+
+    @property
+    def token(self) -> str:
+        return self.world.token
+
+    @property
+    def bot(self) -> User:
+        return self.world.bot
+
+    def now(self) -> float:
+        """The sandbox's time in Unix seconds."""
+        return self.world.now()
+
+    def add_user(self, first_name: str, *, username: str | None = None, user_id: int | None = None) -> User:
+        """Add a person. The bot can write to them once they wrote to it."""
+        return people.add_user(self.world, first_name, username=username, user_id=user_id)
+
+    def add_chat(
+        self,
+        chat_type: str,
+        title: str,
+        *,
+        members: Iterable[User | int] = (),
+        username: str | None = None,
+        chat_id: int | None = None,
+        bot: bool = True,
+        forum: bool = False,
+    ) -> Chat:
+        """Add a group, supergroup or channel; the first member owns it. In a channel the bot is an administrator."""
+        wanted = people.NewChat(
+            type=ChatType(chat_type),
+            title=title,
+            member_ids=tuple(_id_of(member) for member in members),
+            username=username,
+            chat_id=chat_id,
+            with_bot=bot,
+            is_forum=forum,
+        )
+        return people.add_chat(self.world, wanted)
+
+    def add_topic(self, chat: Chat | int, name: str) -> int:
+        """Open a topic in a forum and return its message_thread_id."""
+        return people.add_topic(self.world, self.chat(chat), name)
+
+    def close_topic(self, chat: Chat | int, thread_id: int) -> None:
+        self.chat(chat).topics[thread_id].is_closed = True
+
+    def say(
+        self,
+        user: User | int,
+        text: str,
+        *,
+        chat: Chat | int | None = None,
+        reply_to: Message | None = None,
+        thread_id: int | None = None,
+    ) -> Message:
+        """Let a person write, by default to the bot itself."""
+        person = self.user(user)
+        target = self.world.private_chat(person) if chat is None else self.chat(chat)
+        return people.say(self.world, person, target, text, reply_to=reply_to, thread_id=thread_id)
+
+    def press(
+        self,
+        user: User | int,
+        message: Message,
+        text: str | None = None,
+        *,
+        row: int | None = None,
+        column: int | None = None,
+        data: str | None = None,
+    ) -> str:
+        """Let a person press a button that really is on the message: by its text, its data, or its place.
+
+        Returns the id of the callback query.
+        """
+        button = people.find_button(message, people.ButtonWish(text, data, row, column))
+        return people.press(self.world, self.user(user), message, button)
+
+    def block(self, user: User | int, blocked: bool = True) -> None:
+        """Let a person block the bot, or unblock it."""
+        people.block(self.world, self.user(user), blocked=blocked)
+
+    def deactivate(self, user: User | int) -> None:
+        """Let a person delete their account."""
+        people.deactivate(self.world, self.user(user))
+
+    def kick(self, chat: Chat | int) -> None:
+        """Throw the bot out of a group or channel."""
+        people.kick(self.world, self.chat(chat))
+
+    def rejoin(self, chat: Chat | int) -> None:
+        """Take the bot back into a group or channel."""
+        people.rejoin(self.world, self.chat(chat))
+
+    def migrate(self, chat: Chat | int) -> Chat:
+        """Make a supergroup of a group and return it."""
+        return people.migrate(self.world, self.chat(chat))
+
+    def remove(self, message: Message) -> None:
+        """Let a person delete a message; the bot is not told, as in Telegram."""
+        self.world.delete(message)
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        method: str | None = None,
+        chat: Chat | User | int | None = None,
+        times: int | None = None,
+        seconds: float | None = None,
+        after: int = 0,
+        error_code: int = ERROR_CODE,
+        description: str = DESCRIPTION,
+        retry_after: int = RETRY_AFTER_S,
+    ) -> Fault:
+        """Set a fault; see FaultSpec for what each word means."""
+        chat_id = None if chat is None else _id_of(chat)
+        spec = FaultSpec(FaultKind(kind), method, chat_id, times, seconds, after, error_code, description, retry_after)
+        return self.add_fault(spec)
+
+    def add_fault(self, spec: FaultSpec) -> Fault:
+        """Set a fault and let those who wait notice it."""
+        fault = self.faults.add(spec, self.now())
+        self._faults_changed()
+        return fault
+
+    def remove_fault(self, fault_id: int) -> None:
+        self.faults.remove(fault_id)
+        self._faults_changed()
+
+    def clear_faults(self) -> None:
+        """Take away all faults, and all bans as well."""
+        self.faults.clear()
+        self.world.limits.bans.clear()
+        self._faults_changed()
+
+    def user(self, user: User | int) -> User:
+        """Find a person; raise RefusedError if there is none of that id."""
+        found = self.world.users.get(_id_of(user))
+        if found is None:
+            raise RefusedError(f"there is no user {_id_of(user)}")
+        return found
+
+    def chat(self, chat: Chat | int) -> Chat:
+        """Find a chat; raise RefusedError if there is none of that id."""
+        found = self.world.chats.get(_id_of(chat))
+        if found is None:
+            raise RefusedError(f"there is no chat {_id_of(chat)}")
+        return found
+
+    def messages(self, chat: Chat | User | int) -> list[Message]:
+        """List what stands in a chat, oldest first; nothing where there is no such chat yet."""
+        found = self.world.chats.get(_id_of(chat))
+        return list(found.messages.values()) if found else []
+
+    def message(self, chat: Chat | User | int, message_id: int) -> Message:
+        """Find one message; raise RefusedError if it does not stand there."""
+        found = self.world.chats.get(_id_of(chat))
+        if found is None or message_id not in found.messages:
+            raise RefusedError(f"there is no message {message_id} in chat {_id_of(chat)}")
+        return found.messages[message_id]
+
+    async def wait_for(self, look: Callable[[], Found | None], *, timeout: float = 10.0) -> Found:
+        """Wait until `look()` returns something true and return that; it is asked again after every change.
+
+        Raises AssertionError after `timeout` seconds of real time, with the latest calls and messages.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        while not (found := look()):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0 or not await self.world.events.changed.wait(left):
+                if found := look():
+                    return found
+                raise AssertionError(f"not seen within {timeout} s\n{self.picture()}")
+        return found
+
+    def picture(self) -> str:
+        """Say in a few lines what was called last and what stands in the chats, for people who read a failure."""
+        calls = [
+            f"  {call.method} chat={call.chat_id} -> {call.status} {call.description or ''}"
+            for call in self.calls.since(self.calls.last - 10)
+        ]
+        chats = [
+            f"  chat {chat.id}: {message.sender.first_name}: {message.text!r} {message.button_texts}"
+            for chat in self.world.chats.values()
+            for message in list(chat.messages.values())[-3:]
+        ]
+        return "\n".join(["latest calls:", *calls, "latest messages:", *chats])
+
+    def log(
+        self,
+        *,
+        at: float,
+        method: str,
+        chat_id: int | str | None,
+        params: JsonObject,
+        status: int,
+        description: str | None,
+        message_id: int | None,
+    ) -> None:
+        """Keep one Bot API call in the log and tell those who follow."""
+        self.calls.add(
+            at=at,
+            method=method,
+            chat_id=chat_id,
+            params=params,
+            status=status,
+            description=description,
+            message_id=message_id,
+        )
+        event: JsonObject = {"method": method, "chat_id": chat_id, "status": status, "at": at}
+        self.world.events.publish("call", event)
+
+    def close(self) -> None:
+        """End everything that waits: long polls, hanging calls, event streams."""
+        self.is_closing = True
+        self._wake_all()
+        self.world.events.changed.fire()
+
+    def faults_json(self) -> list[JsonObject]:
+        return [fault.as_json() for fault in self.faults.active(self.now())]
+
+    def _faults_changed(self) -> None:
+        self.world.events.publish("faults", {"faults": self.faults_json()})
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        self.interrupted.fire()
+        self.world.updates.arrived.fire()
+
+
+def _id_of(thing: User | Chat | int) -> int:
+    return thing if isinstance(thing, int) else thing.id

@@ -1,0 +1,110 @@
+"""Webhooks: setWebhook and its kin, and the delivery of updates by POST, one after the other, repeated until taken."""
+
+import asyncio
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from notifybot.sandbox.updates import Update
+from notifybot.sandbox.wire import JsonObject, Params, bad_request
+from notifybot.sandbox.world import DEFAULT_CONNECTIONS, Webhook, World
+
+FIRST_RETRY_S = 0.2
+LONGEST_RETRY_S = 10.0
+DELIVERY_TIMEOUT_S = 60.0
+# How long to sleep when there is nothing to deliver, before looking whether the webhook was changed silently.
+LONGEST_REST_S = 60.0
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+
+def set_webhook(world: World, params: Params) -> bool:
+    """Begin to push updates. Telegram demands https on 443, 80, 88 or 8443; the sandbox takes any loopback address."""
+    url = params.text("url") or ""
+    if not url:
+        return delete_webhook(world, params)
+    _check_url(url)
+    secret = params.text("secret_token")
+    if secret is not None and not _SECRET.fullmatch(secret):
+        raise bad_request("secret token contains unallowed characters")
+    if params.flag("drop_pending_updates"):
+        world.updates.clear()
+    world.updates.allow(params.items("allowed_updates"))
+    connections = params.integer("max_connections") or DEFAULT_CONNECTIONS
+    world.webhook = Webhook(url, secret, connections, has_certificate="certificate" in params.values)
+    world.updates.arrived.fire()
+    return True
+
+
+def delete_webhook(world: World, params: Params) -> bool:
+    if params.flag("drop_pending_updates"):
+        world.updates.clear()
+    world.webhook = Webhook()
+    return True
+
+
+def get_webhook_info(world: World, params: Params) -> JsonObject:
+    hook = world.webhook
+    info: JsonObject = {"url": hook.url, "has_custom_certificate": hook.has_certificate}
+    info["pending_update_count"] = len(world.updates)
+    if not hook.url:
+        return info
+    info |= {"max_connections": hook.max_connections, "ip_address": "127.0.0.1"}
+    if hook.last_error_at is not None:
+        info |= {"last_error_date": int(hook.last_error_at), "last_error_message": hook.last_error}
+    return info
+
+
+async def deliver_updates(world: World) -> None:
+    """Push updates to the webhook for as long as the sandbox runs."""
+    timeout = aiohttp.ClientTimeout(total=DELIVERY_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as client:
+        retry = FIRST_RETRY_S
+        while True:
+            update = world.updates.first(world.now()) if world.webhook.url else None
+            if update is None:
+                await world.updates.arrived.wait(LONGEST_REST_S)
+            elif await _deliver(client, world, update):
+                retry = FIRST_RETRY_S
+            else:
+                await asyncio.sleep(retry)
+                retry = min(2 * retry, LONGEST_RETRY_S)
+
+
+async def _deliver(client: aiohttp.ClientSession, world: World, update: Update) -> bool:
+    """Push one update; forget it when it was taken, note the error when it was not."""
+    hook = world.webhook
+    headers = {SECRET_HEADER: hook.secret_token} if hook.secret_token else {}
+    try:
+        async with client.post(hook.url, json=update.body, headers=headers, ssl=False) as answer:
+            if 200 <= answer.status < 300:
+                world.updates.confirm(update.update_id)
+                return True
+            error = f"Wrong response from the webhook: {answer.status} {answer.reason}"
+    except TimeoutError:
+        error = "Read timeout expired"
+    except aiohttp.ClientError:
+        error = "Connection refused"
+    hook.last_error_at, hook.last_error = world.now(), error
+    return False
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise bad_request("invalid webhook URL specified") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise bad_request("invalid webhook URL specified")
+    if not _is_loopback(host):
+        raise bad_request("bad webhook: the sandbox delivers to loopback addresses only")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

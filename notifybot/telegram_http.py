@@ -1,0 +1,283 @@
+"""python-telegram-bot's HTTP requests over aiohttp; every failure says whether Telegram may have got the call."""
+
+import asyncio
+import json
+import os
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+from telegram.error import NetworkError
+from telegram.request import BaseRequest, RequestData
+
+from notifybot import __version__
+
+MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB, a full getUpdates about 1 MB
+IDLE_CONNECTION_S = 15.0  # Telegram closes idle connections later than that: a call seldom meets a dead one
+HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity"}
+
+
+class NeverSent(NetworkError):
+    """Telegram certainly did not get the call: there was no connection, or something on the way refused it."""
+
+
+class MaybeSent(NetworkError):
+    """The call was on its way and no usable answer came back: Telegram may have done it.
+
+    A time-out too, though it is no `TimedOut`: python-telegram-bot's polling repeats those at once and tells nobody.
+    """
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. `connect` covers the wait for a free connection, DNS, TCP, the proxy and TLS together.
+
+    A call takes at most the sum of `connect`, `write` (`upload` with files) and `read`: 25 s, which is less than the
+    30 s that a claim on a post lasts.
+    """
+
+    connect: float = 5.0
+    write: float = 5.0
+    upload: float = 120.0
+    read: float = 15.0
+
+
+@dataclass
+class _Progress:
+    """How far one request came: `has_begun` once its first byte may be on the wire."""
+
+    has_begun: bool = False
+
+
+class AiohttpRequest(BaseRequest):
+    """A pool of at most `max_connections` connections, opened at the first call and closed by `shutdown()`.
+
+    Works before `initialize()` as well; after `shutdown()` only `initialize()` opens it again. Exceptions never hold
+    the address of a call, because the bot's token is a part of it. Proxies are those of the environment
+    (HTTPS_PROXY, NO_PROXY, …), read once per host.
+    """
+
+    __slots__ = ("_is_closed", "_max_connections", "_proxies", "_session", "_timeouts")
+
+    def __init__(self, *, max_connections: int = 100, timeouts: Timeouts | None = None) -> None:
+        # Without this, constructing RetryAfter warns at every 429.
+        os.environ.setdefault("PTB_TIMEDELTA", "true")
+        self._max_connections = max_connections
+        self._timeouts = timeouts or Timeouts()
+        self._proxies: dict[str, str | None] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds; python-telegram-bot adds the long poll's own time to it for getUpdates."""
+        return self._timeouts.read
+
+    async def initialize(self) -> None:
+        self._is_closed = False
+
+    async def shutdown(self) -> None:
+        """Close all connections; calls in flight fail with `MaybeSent`."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: object = BaseRequest.DEFAULT_NONE,
+        write_timeout: object = BaseRequest.DEFAULT_NONE,
+        connect_timeout: object = BaseRequest.DEFAULT_NONE,
+        pool_timeout: object = BaseRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """Answer `(status, body)`. Raise `NeverSent` or `MaybeSent`; a timeout of None means the default."""
+        if self._is_closed:
+            raise NeverSent("the connection to Telegram is closed")
+        defaults = self._timeouts
+        has_files = request_data is not None and request_data.contains_files
+        connect = _seconds(connect_timeout, defaults.connect) + _seconds(pool_timeout, 0)
+        write = _seconds(write_timeout, defaults.upload if has_files else defaults.write)
+        total = connect + write + _seconds(read_timeout, defaults.read)
+        timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
+        status, payload = await self._exchange(method, url, request_data, timeout)
+        if method == "POST" or status >= 300:
+            _check_answer(status, payload)
+        return status, payload
+
+    async def _exchange(
+        self, method: str, url: str, request_data: RequestData | None, timeout: aiohttp.ClientTimeout
+    ) -> tuple[int, bytes]:
+        progress = _Progress()
+        try:
+            return await self._call(method, url, request_data, timeout, progress)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = _reason(error, has_begun=progress.has_begun)
+        # Raised out here so that aiohttp's exception, which quotes the address, is not chained to it.
+        raise MaybeSent(reason) if progress.has_begun else NeverSent(reason)
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        request_data: RequestData | None,
+        timeout: aiohttp.ClientTimeout,
+        progress: _Progress,
+    ) -> tuple[int, bytes]:
+        session = self._open_session()
+        async with session.request(
+            method,
+            url,
+            data=_body(request_data),
+            headers=_headers(request_data),
+            timeout=timeout,
+            proxy=self._proxy(url),
+            allow_redirects=False,
+            trace_request_ctx=progress,
+        ) as response:
+            return response.status, await _read(response)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_note_begin)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_CONNECTION_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trace_configs=[trace],
+            )
+        return self._session
+
+    def _proxy(self, url: str) -> str | None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.netloc not in self._proxies:
+            self._proxies[parts.netloc] = _environment_proxy(parts.scheme, parts.netloc)
+        return self._proxies[parts.netloc]
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, object]:
+        """Parse without logging: python-telegram-bot's own version logs whole HTML pages as errors."""
+        return _json_object(payload)
+
+
+def _seconds(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) else default
+
+
+def _environment_proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy for a host (with or without a port), None for a direct way; a local server is never proxied.
+
+    Raise ValueError for a proxy that does not speak HTTP.
+    """
+    is_local = host.startswith(("localhost", "127.", "[::1]"))
+    if is_local or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if proxy is None or proxy.startswith(("http://", "https://")):
+        return proxy
+    if "://" in proxy:
+        raise ValueError("not an HTTP proxy")
+    return f"http://{proxy}"
+
+
+def _headers(request_data: RequestData | None) -> dict[str, str]:
+    if request_data is None or request_data.contains_files:
+        return HEADERS
+    return HEADERS | {"Content-Type": "application/json"}
+
+
+def _body(request_data: RequestData | None) -> bytes | aiohttp.FormData | None:
+    if request_data is None:
+        return None
+    if not request_data.contains_files:
+        return request_data.json_payload
+    # quote_fields=False: file names travel as UTF-8, as Telegram reads them, and not percent-encoded.
+    form = aiohttp.FormData(quote_fields=False)
+    for name, value in request_data.json_parameters.items():
+        form.add_field(name, value)
+    for name, (file_name, content, content_type) in request_data.multipart_data.items():
+        form.add_field(name, content, filename=file_name, content_type=content_type)
+    return form
+
+
+async def _note_begin(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    context.trace_request_ctx.has_begun = True
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise aiohttp.ClientPayloadError("too long")
+    return b"".join(chunks)
+
+
+def _check_answer(status: int, payload: bytes) -> None:
+    """Refuse what the Bot API cannot have said, before python-telegram-bot draws conclusions from the status alone.
+
+    A 404 page of some proxy would otherwise count as a wrong token. A 5xx page comes from the gateway in front of the
+    Bot API, which may have passed the call on; any other status was answered instead of passing it on.
+    """
+    if payload.startswith(b'{"ok":true,"result":'):
+        return
+    is_success = 200 <= status < 300
+    try:
+        answer = _json_object(payload)
+    except MaybeSent:
+        answer = {}
+    if "result" in answer if is_success else _is_refusal(answer):
+        return
+    reason = f"HTTP {status} with an answer that is not Telegram's"
+    raise MaybeSent(reason) if is_success or status >= 500 else NeverSent(reason)
+
+
+def _is_refusal(answer: dict[str, object]) -> bool:
+    parameters = answer.get("parameters") or {}
+    return (
+        isinstance(answer.get("description"), str)
+        and isinstance(parameters, dict)
+        and all(type(parameters.get(name, 0)) is int for name in ("migrate_to_chat_id", "retry_after"))
+    )
+
+
+def _json_object(payload: bytes) -> dict[str, object]:
+    try:
+        answer = json.loads(payload.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise MaybeSent("an answer that is not Telegram's")
+    return answer
+
+
+def _reason(error: Exception, *, has_begun: bool) -> str:
+    """Say in a few words what happened. Never quotes aiohttp's texts: they hold the address."""
+    match error:
+        case asyncio.TimeoutError():
+            return "no answer in time" if has_begun else "no connection in time"
+        case aiohttp.ClientConnectorDNSError():
+            return "the host name cannot be resolved"
+        case aiohttp.ClientSSLError():
+            return "the TLS handshake failed"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {error.status}"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was cut"
+        case aiohttp.ClientPayloadError():
+            return "the answer was cut or is too long"
+        case ValueError():
+            return "the address or the proxy cannot be used"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number).lower()
+    return type(error).__name__

@@ -1,0 +1,223 @@
+"""Shows one post at Telegram and turns every answer into an outcome value."""
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import assert_never
+
+from telegram import (
+    Bot,
+    CopyTextButton,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+)
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+
+from notifybot.logs import redact
+from notifybot.outcomes import (
+    BotRefused,
+    ChatMoved,
+    GiveUp,
+    Gone,
+    HoldOff,
+    Outcome,
+    Reformat,
+    Shown,
+    Target,
+    TryAgain,
+)
+from notifybot.rendering import Button, Buttons, EditText, Entity, SendText
+from notifybot.splitting import utf16_prefix
+from notifybot.telegram_http import NeverSent
+
+MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
+WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
+
+MAX_PRESS_ANSWER = 200  # UTF-16 units
+UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+logger = logging.getLogger(__name__)
+
+
+def _gone(what: Target) -> Callable[[str], Outcome]:
+    return lambda reason: Gone(what, reason)
+
+
+def _unreachable(reason: str) -> Outcome:
+    return GiveUp(reason, is_chat_unreachable=True)
+
+
+def _refused_here(reason: str) -> Outcome:
+    return GiveUp(reason, is_chat_unreachable=False)
+
+
+# What the descriptions of 400 answers mean, in lower case; the first row that fits decides, and what fits none is
+# given up without blaming the chat. Names with underscores (capitals at Telegram) come from behind the Bot API.
+REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
+    (re.compile(pattern), decide)
+    for pattern, decide in (
+        (r"message to edit not found|message_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
+        (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
+        (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
+        (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
+        (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid", _gone(Target.FILE)),
+        (r"can't parse (message ?)?entit|entity_|entities_|entity beginning", Reformat),
+        (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
+        (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
+        (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),
+        (r"chat was (deactivated|deleted|upgraded)|not a member|can't initiate", _unreachable),
+        (r"not enough rights|no rights to send|need administrator rights", _unreachable),
+        (r"chat_(write_forbidden|send_plain_forbidden|restricted|admin_required)", _unreachable),
+    )
+)
+
+
+class TelegramSender:
+    """Calls Telegram through one `telegram.Bot`; its methods return outcomes and raise nothing but CancelledError."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+
+    async def show(self, call: SendText | EditText) -> Outcome:
+        """Send or edit one message. An edit that changes nothing is `Shown` too."""
+        try:
+            answer = await self._make(call)
+        except TelegramError as error:
+            if isinstance(call, EditText) and "message is not modified" in error.message.lower():
+                return Shown(call.chat_id, call.message_id)
+            return outcome_of(error)
+        except Exception:
+            logger.exception(
+                "an answer cannot be used", extra={"action": "telegram.unforeseen", "chat_id": call.chat_id}
+            )
+            return UNREADABLE
+        if isinstance(answer, Message):
+            return Shown(str(answer.chat_id), answer.message_id)
+        return UNREADABLE
+
+    async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
+        """Answer a button press; None once it is answered, `Gone(MESSAGE)` when it came too late for an answer.
+
+        Of `text` at most 200 UTF-16 units are shown.
+        """
+        shown_text = None if text is None else utf16_prefix(text, MAX_PRESS_ANSWER)
+        try:
+            await self._bot.answer_callback_query(query_id, text=shown_text, show_alert=show_alert)
+        except TelegramError as error:
+            return outcome_of(error)
+        except Exception:
+            logger.exception("an answer cannot be used", extra={"action": "telegram.unforeseen"})
+            return UNREADABLE
+        return None
+
+    async def _make(self, call: SendText | EditText) -> Message | bool:
+        entities = [_message_entity(entity) for entity in call.part.entities]
+        keyboard = _keyboard(call.part.buttons)
+        match call:
+            case SendText():
+                return await self._bot.send_message(
+                    call.chat_id,
+                    call.part.text,
+                    entities=entities,
+                    reply_markup=keyboard,
+                    parse_mode=None,
+                    link_preview_options=NO_PREVIEW,
+                    disable_notification=call.silent,
+                    message_thread_id=call.thread_id,
+                )
+            case EditText():
+                return await self._bot.edit_message_text(
+                    call.part.text,
+                    call.chat_id,
+                    call.message_id,
+                    entities=entities,
+                    reply_markup=keyboard,
+                    parse_mode=None,
+                    link_preview_options=NO_PREVIEW,
+                )
+            case _:
+                assert_never(call)
+
+
+def outcome_of(error: TelegramError) -> Outcome:
+    """Say what an exception of python-telegram-bot means for the call that raised it.
+
+    The order matters: `BadRequest` is a `NetworkError`. A 5xx answer counts as uncertain, because the gateway that
+    gives it may have passed the call on.
+    """
+    reason = _reason(error)
+    match error:
+        case RetryAfter():
+            return HoldOff(_wait(error.retry_after))
+        case ChatMigrated():
+            return ChatMoved(str(error.new_chat_id))
+        case InvalidToken() | EndPointNotFound():
+            return BotRefused("Telegram does not know this bot token")
+        case Forbidden():
+            return GiveUp(reason, is_chat_unreachable=True)
+        case BadRequest():
+            return _refusal(reason)
+        case Conflict() | NeverSent():
+            return TryAgain(reason, uncertain=False)
+        case NetworkError():
+            return _network_trouble(reason)
+    return TryAgain(reason, uncertain=True)
+
+
+def _refusal(reason: str) -> Outcome:
+    for pattern, decide in REFUSALS:
+        if pattern.search(reason.lower()):
+            return decide(reason)
+    return GiveUp(reason, is_chat_unreachable=False)
+
+
+def _network_trouble(reason: str) -> Outcome:
+    """Judge what python-telegram-bot raises as a plain NetworkError: every other status, and every lost connection."""
+    if "request entity too large" in reason.lower():
+        return GiveUp(reason, is_chat_unreachable=False)
+    if "too many requests" in reason.lower():
+        return HoldOff(WAIT_WITHOUT_A_NUMBER)
+    return TryAgain(reason, uncertain=True)
+
+
+def _wait(retry_after: int | timedelta) -> timedelta:
+    """Return a timedelta: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
+    return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
+
+
+def _reason(error: TelegramError) -> str:
+    text = redact(error.message).removeprefix("Forbidden: ").removeprefix("Conflict: ")
+    return (text[:1].lower() + text[1:])[:MAX_REASON]
+
+
+def _message_entity(entity: Entity) -> MessageEntity:
+    return MessageEntity(entity.type, entity.offset, entity.length, url=entity.url, language=entity.language)
+
+
+def _keyboard(buttons: Buttons) -> InlineKeyboardMarkup | None:
+    return InlineKeyboardMarkup([[_button(button) for button in row] for row in buttons]) if buttons else None
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    return InlineKeyboardButton(
+        button.text,
+        callback_data=button.callback_data,
+        url=button.url,
+        copy_text=None if button.copy is None else CopyTextButton(button.copy),
+        style=button.style,
+    )

@@ -1,0 +1,26 @@
+"""A stand-in daemon on a socket of its own, and an environment in which no other daemon can be found."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.standin import StandIn, serving
+
+
+@pytest.fixture(autouse=True)
+def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own: no socket, no config, a known zone, a known width."""
+    for name in ("NOTIFYBOT_SOCKET", "NOTIFYBOT_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("TZ", "UTC")
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    standin = StandIn(tmp_path / "notifybot.sock")
+    monkeypatch.setenv("NOTIFYBOT_SOCKET", str(standin.path))
+    with serving(standin):
+        yield standin

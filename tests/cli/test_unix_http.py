@@ -1,0 +1,144 @@
+"""One exchange over a unix socket: every way in which an answer can be framed, and in which it can be no answer."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from notifybot.unix_http import AnswerLost, NotHttp, Reply, Request, connect, exchange
+from tests.cli.standin import Behaviour, cutting, hanging, misbehaving, saying
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def ask(path: Path, *, body: bytes | None = None, timeout_s: float = 5) -> Reply:
+    return exchange(connect(str(path), timeout_s=5), Request("POST", "/", body), timeout_s=timeout_s)
+
+
+def answer_to(behaviour: Behaviour, tmp_path: Path) -> Reply:
+    with misbehaving(tmp_path / "s", behaviour):
+        return ask(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("wire", "body"),
+    [
+        (OK + b"Content-Length: 5\r\n\r\nhello", b"hello"),
+        (OK + b"content-length:5\r\n\r\nhello and more", b"hello"),
+        (OK + b"Content-Length: 0\r\n\r\n", b""),
+        (OK + b"\r\nuntil the end", b"until the end"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", b"hello world"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n", b"0123456789"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    ],
+)
+def test_the_body_is_read_however_it_is_framed(wire: bytes, body: bytes, tmp_path: Path) -> None:
+    assert answer_to(saying(wire), tmp_path).body == body
+
+
+@pytest.mark.parametrize(
+    "wire", [OK + b"Content-Length: 5\r\n\r\nhello", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+def test_an_answer_may_come_byte_by_byte(wire: bytes, tmp_path: Path) -> None:
+    pieces = [wire[index : index + 1] for index in range(len(wire))]
+
+    assert answer_to(saying(*pieces), tmp_path).body == b"hello"
+
+
+def test_status_and_headers_are_read_and_header_names_are_lower_case(tmp_path: Path) -> None:
+    reply = answer_to(saying(b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"), tmp_path)
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "3")
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        OK + b"Content-Length: 5\r\n\r\nhel",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ],
+)
+def test_half_an_answer_is_no_answer(wire: bytes, tmp_path: Path) -> None:
+    with pytest.raises(AnswerLost, match="connection"):
+        answer_to(saying(wire), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: 1_0\r\n\r\n",
+        OK + b"Content-Length: 99999999999999\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n",
+        b"x" * 200_000,
+    ],
+)
+def test_what_is_not_http_is_named_so(wire: bytes, tmp_path: Path) -> None:
+    with pytest.raises(NotHttp):
+        answer_to(saying(wire), tmp_path)
+
+
+def test_an_answer_that_never_comes_ends_with_the_time_allowed(tmp_path: Path) -> None:
+    with misbehaving(tmp_path / "s", hanging), pytest.raises(AnswerLost, match="in time"):
+        ask(tmp_path / "s", timeout_s=0.05)
+
+
+def test_the_time_allowed_is_for_the_whole_answer_not_for_each_byte_of_it(tmp_path: Path) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.settimeout(0.02)
+        connection.sendall(OK + b"\r\n")
+        while True:  # until the client is gone
+            try:
+                connection.sendall(b".")
+                connection.recv(1)
+                return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    with misbehaving(tmp_path / "s", drip), pytest.raises(AnswerLost, match="in time"):
+        ask(tmp_path / "s", timeout_s=0.3)
+
+
+def test_an_answer_before_the_request_was_read_whole_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    connection = connect(str(path), timeout_s=5)
+    server, _ = listener.accept()
+    server.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+    server.shutdown(socket.SHUT_RD)
+
+    reply = exchange(connection, Request("POST", "/", b"x" * 10_000_000), timeout_s=5)
+
+    server.close()
+    listener.close()
+    assert (reply.status, reply.body) == (413, b"no")
+
+
+def test_the_request_says_how_long_its_body_is_and_that_it_is_the_last(tmp_path: Path) -> None:
+    with misbehaving(tmp_path / "s", saying(OK + b"Content-Length: 0\r\n\r\n")) as requests:
+        ask(tmp_path / "s", body=b"{}")
+
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST / HTTP/1.1\r\n")
+    assert b"Content-Length: 2" in head
+    assert b"Connection: close" in head
+    assert body == b"{}"
+
+
+def test_a_closed_connection_without_an_answer_is_lost(tmp_path: Path) -> None:
+    with pytest.raises(AnswerLost):
+        answer_to(cutting, tmp_path)

@@ -8,7 +8,8 @@ from pathlib import Path
 from notifybot.config_checks import contradictions
 from notifybot.config_model import Config, Policy
 from notifybot.config_nodes import ConfigInvalid, read_nodes
-from notifybot.config_reader import At, Reading, SectionOf, UnusableError
+from notifybot.config_places import At, Reading, UnusableError
+from notifybot.config_reader import SectionOf
 
 __all__ = ["Config", "ConfigInvalid", "find_config", "load", "load_default"]
 
@@ -30,7 +31,7 @@ def find_config(
         return cwd / named
     folders = (cwd, _user_folder(environ, "XDG_CONFIG_HOME", ".config"), system)
     candidates = (folder / "config.yaml" for folder in folders if folder is not None)
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return next((candidate for candidate in candidates if _is_file(candidate)), None)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -48,6 +49,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def load_default(environ: Mapping[str, str]) -> Config:
     """Return the config that the package ships, for where there is no file at all; raise ConfigInvalid."""
     return load(SHIPPED, environ)
+
+
+def _is_file(path: Path) -> bool:
+    # A folder that this user may not enter holds nothing for this user.
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def _report_contradictions(config: Config, reading: Reading) -> None:

@@ -142,11 +142,7 @@ def _steps(config: Config) -> Iterator[Contradiction]:
                 yield Contradiction(
                     f"{place}.after", "a step comes later than the one before it", "Spans count from acceptance."
                 )
-            for index, recipient in enumerate(step.to):
-                if recipient not in known and not _SPECIAL.fullmatch(recipient):
-                    yield Contradiction(
-                        f"{place}.to[{index}]", f"nobody is called '{recipient}'", _who(recipient, known)
-                    )
+            yield from _unknown(f"{place}.to", step.to, known)
 
 
 def _known_names(config: Config) -> set[str]:
@@ -155,13 +151,22 @@ def _known_names(config: Config) -> set[str]:
     return people | set(members) | set(config.accounts) | set(config.accounts.values())
 
 
+def _unknown(key: str, recipients: tuple[str, ...], known: set[str]) -> Iterator[Contradiction]:
+    """Yield the names that the config does not know. A wrong one here would be noticed during an incident only."""
+    for index, recipient in enumerate(recipients):
+        if recipient not in known and not _SPECIAL.fullmatch(recipient):
+            yield Contradiction(f"{key}[{index}]", f"nobody is called '{recipient}'", _who(recipient, known))
+
+
 def _who(name: str, known: set[str]) -> str:
     near = nearest(name, known)
     return f"Did you mean '{near}'?" if near else f"If it is an account, say so under accounts: {{{name}: {name}}}."
 
 
 def _inbound(config: Config) -> Iterator[Contradiction]:
+    known = _known_names(config)
     for name, route in config.inbound.items():
+        yield from _unknown(f"inbound.{name}.to", route.to, known)
         if route.format is Format.GITHUB and route.secret is None:
             yield Contradiction(
                 f"inbound.{name}.secret",

@@ -316,5 +316,5 @@ class Config:
     retention: Retention = key(SectionOf(Retention), Retention())
     attachments: Attachments = key(SectionOf(Attachments), Attachments())
     scripts: Scripts = key(SectionOf(Scripts), Scripts())
-    inbound: Mapping[str, Inbound] = key(MapOf(SectionOf(Inbound)), {})
+    inbound: Mapping[str, Inbound] = key(MapOf(SectionOf(Inbound), values.ROUTE), {})
     log: Log = key(SectionOf(Log), Log())

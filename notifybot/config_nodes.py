@@ -26,6 +26,7 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _SYNTAX_HINTS = {
     "mapping values are not allowed": "Put a text that contains a colon in quotes, and check the indentation.",
     "found undefined alias": "Put a text that begins with * in quotes.",
+    "while scanning an alias": "Put a text that begins with * in quotes.",
     "found character '@'": "Put a text that begins with @ in quotes.",
     "found character '`'": "Put the text in quotes.",
     "found character '%'": "Put the text in quotes.",
@@ -53,7 +54,7 @@ class Problem:
             f"{self.what}.",
             self.hint or "",
         ]
-        return " ".join(part for part in parts if part)
+        return _TOKEN.sub("…", " ".join(part for part in parts if part))
 
 
 class ConfigInvalid(StartRefused):
@@ -66,7 +67,7 @@ class ConfigInvalid(StartRefused):
             sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.key, problem.what))
         )
         lines = (problem.describe(file) for problem in self.problems)
-        super().__init__("\n".join(lines), hint=f"Mend {file}, then look again with: notifybot config check")
+        super().__init__("\n".join(lines), hint="Mend this, then look again with: notifybot config check")
 
 
 def read_nodes(file: Path) -> Node:
@@ -97,6 +98,12 @@ def substitute(text: str, environ: Mapping[str, str]) -> str:
     there is a default. What is put in is not looked through again.
     """
     return _VARIABLE.sub(lambda found: _replacement(found, environ), text)
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the names of the variables that a text refers to."""
+    inside = (_NAME.fullmatch(found[2]) for found in _VARIABLE.finditer(text) if not found[1])
+    return [name[1] for name in inside if name]
 
 
 def look_up(name: str, environ: Mapping[str, str]) -> str | None:
@@ -189,7 +196,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> _UnreadableError:
     if tab is not None:
         return _UnreadableError("this line is indented with a tab", "Indent with spaces.", line=tab)
     reason = _TOKEN.sub("…", str(error.problem or error.context))
-    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in reason), None)
+    hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in f"{error.context} {reason}"), None)
     return _UnreadableError(f"this is not valid YAML: {reason}", hint, line=line, column=column)
 
 

@@ -11,130 +11,24 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
-from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, ScalarNode
 
-from notifybot.config_nodes import Problem, look_up, read_secret, reason_and_hint, shown, substitute
+from notifybot.config_nodes import look_up, read_secret, reason_and_hint, shown, variables_in
+from notifybot.config_places import At, Reading, UnusableError, step_to
 from notifybot.config_values import NAME, Kind, Value, nearest
 
 T = TypeVar("T")
 D = TypeVar("D")
 T_co = TypeVar("T_co", covariant=True)
 
-_CORE = "tag:yaml.org,2002:"
-_KINDS = {
-    "str": Kind.TEXT,
-    "int": Kind.WHOLE,
-    "float": Kind.NUMBER,
-    "bool": Kind.FLAG,
-    "timestamp": Kind.DATE,
-    "null": Kind.NOTHING,
-    # A plain = or << as a value means nothing else than its text.
-    "value": Kind.TEXT,
-    "merge": Kind.TEXT,
-}
 _UNSET: tuple[object, ...] = (None, (), {}, "", Path())
 """Defaults for which null may stand in the file."""
-_COLLECTIONS = {"map": "a section", "seq": "a list"}
-
-
-class UnusableError(Exception):
-    """What was being read is reported already and has no value."""
 
 
 class Reads(Protocol[T_co]):
     """Something that makes a value of a place in the file, or reports it there and raises UnusableError."""
 
-    def read(self, at: "At") -> T_co: ...
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading of one file: what it may look at, what was found wrong, and where each key stands (1-based)."""
-
-    folder: Path
-    environ: Mapping[str, str]
-    problems: list[Problem]
-    places: dict[str, tuple[int, int]]
-
-    def report(self, key: str, what: str, hint: str | None = None) -> None:
-        """Report a problem at the place of `key`, or of what contains it where it is not in the file."""
-        known = key
-        while known and known not in self.places:
-            known = known[: max(known.rfind("."), known.rfind("["), 0)]
-        self.problems.append(Problem(*self.places.get(known, (1, 1)), key, what, hint))
-
-
-@dataclass(frozen=True)
-class At:
-    """A place in the file: its node, and the dotted path of keys that leads to it."""
-
-    node: Node
-    path: str
-    reading: Reading
-
-    def refuse(self, what: str, hint: str | None = None) -> NoReturn:
-        """Report what is wrong here and raise UnusableError."""
-        self.reading.problems.append(Problem(*_position(self.node), self.path, what, hint))
-        raise UnusableError
-
-    def below(self, node: Node, step: str) -> "At":
-        """Return the place of a child; `step` is ".key" or "[index]"."""
-        path = f"{self.path}{step}".removeprefix(".")
-        self.reading.places.setdefault(path, _position(node))
-        return At(node, path, self.reading)
-
-    def entries(self) -> dict[str, "At"]:
-        """Return what stands below each key; an empty place is an empty section. Report keys given twice."""
-        if self.is_nothing():
-            return {}
-        if not isinstance(self.node, MappingNode) or self.node.tag != f"{_CORE}map":
-            self.refuse(f"needs a section of its own keys, not {_kind_of(self.node)}")
-        found: dict[str, At] = {}
-        for name, value in self.node.value:
-            with suppress(UnusableError):
-                word = self._key(name)
-                if word in found:
-                    line = _position(found[word].node)[0]
-                    self.below(name, _step(word)).refuse(
-                        f"this key is given twice, first in line {line}", "Keep one of them."
-                    )
-                found[word] = self.below(value, _step(word))
-        return found
-
-    def items(self) -> list["At"]:
-        """Return the places of a list; an empty place is an empty list."""
-        if self.is_nothing():
-            return []
-        if not isinstance(self.node, SequenceNode) or self.node.tag != f"{_CORE}seq":
-            self.refuse(f"needs a list, not {_kind_of(self.node)}", "Write it in brackets: [one, two].")
-        return [self.below(node, f"[{at}]") for at, node in enumerate(self.node.value)]
-
-    def text(self) -> tuple[str, Kind | None]:
-        """Return a single value's text and what YAML takes it for; None where it came from a variable."""
-        if not isinstance(self.node, ScalarNode):
-            self.refuse(f"needs one value, not {_kind_of(self.node)}")
-        text, kind = self.node.value, _KINDS.get(self.node.tag.removeprefix(_CORE))
-        if kind is None:
-            self.refuse(f"the tag {shown(self.node.tag)} is not known here", "Remove it.")
-        if "${" not in text:
-            return text, kind if text.strip() else Kind.NOTHING
-        try:
-            text = substitute(text, self.reading.environ)
-        except ValueError as error:
-            self.refuse(*reason_and_hint(error))
-        return text, None if text.strip() else Kind.NOTHING
-
-    def is_nothing(self) -> bool:
-        """Say whether nothing, null, "" or an empty variable stands here."""
-        return isinstance(self.node, ScalarNode) and self.text()[1] is Kind.NOTHING
-
-    def _key(self, node: Node) -> str:
-        place = At(node, self.path, self.reading)
-        if not isinstance(node, ScalarNode):
-            place.refuse("a key must be a single word")
-        if node.tag == f"{_CORE}merge":
-            place.refuse("merging with << is not supported", "Write the keys out.")
-        return str(node.value)
+    def read(self, at: At) -> T_co: ...
 
 
 @dataclass(frozen=True)
@@ -152,7 +46,8 @@ class Scalar(Generic[T]):
         try:
             return self.value.parse(text)
         except ValueError as error:
-            what = "the value" if self.value.is_secret else shown(cast(ScalarNode, at.node).value)
+            raw = cast(ScalarNode, at.node).value
+            what = _origin(raw) if self.value.is_secret else shown(raw)
             reason, hint = reason_and_hint(error)
             at.refuse(f"{what} is refused: {reason}", hint)
 
@@ -161,9 +56,8 @@ class Scalar(Generic[T]):
             at.refuse(f"needs {self.value.name}, and YAML reads this as {kind}", "Put it in quotes.")
         if Kind.TEXT in self.value.kinds and self._accepts(text):
             at.refuse(f"YAML reads {shown(text)} as {kind}", f'Put it in quotes: "{shown(text)[1:-1]}".')
-        at.refuse(
-            f"needs {self.value.name}, not {shown(text)}", "Write it without quotes." if kind is Kind.TEXT else None
-        )
+        hint = "Write it without quotes." if cast(ScalarNode, at.node).style in ("'", '"') else None
+        at.refuse(f"needs {self.value.name}, not {shown(text)}", hint)
 
     def _accepts(self, text: str) -> bool:
         try:
@@ -270,32 +164,27 @@ class Source:
 
     def read(self, key: Key, at: At, found: Mapping[str, At]) -> object:
         """Take the key, else the file that its twin `<key>_file` names, else the variable, else the credential."""
-        place, twin = found.get(key.name), found.get(f"{key.name}_file")
-        is_given = place is not None and not place.is_nothing()
-        has_twin = twin is not None and not twin.is_nothing()
-        if twin is not None and is_given and has_twin:
+        place, twin = _given(found, key.name), _given(found, f"{key.name}_file")
+        if place is not None and twin is not None:
             twin.refuse(f"'{key.name}' and '{key.name}_file' are both set", "Keep one of them.")
-        if place is not None and is_given:
+        if place is not None:
             return key.reads.read(place)
-        if twin is not None and has_twin:
-            return self._from_file(key, twin)
-        return self._from_outside(key, at, is_named=place is not None)
-
-    def _from_file(self, key: Key, twin: At) -> object:
-        path = _locate(Path(twin.text()[0]), twin.reading)
-        return _parse(key, twin, lambda: read_secret(path))
-
-    def _from_outside(self, key: Key, at: At, *, is_named: bool) -> object:
-        environ = at.reading.environ
-        place = At(at.node, f"{at.path}.{key.name}".lstrip("."), at.reading)
+        if twin is not None:
+            path = _locate(Path(twin.text()[0]), twin.reading)
+            return _fetched(key, twin, str(path), lambda: read_secret(path))
         # A key that the file leaves empty on purpose does not fall back to the variable.
-        variable = None if is_named else self.variable
-        if variable and (value := _parse(key, place, lambda: look_up(variable, environ))) is not None:
+        return self._from_outside(key, at, variable=None if key.name in found else self.variable)
+
+    def _from_outside(self, key: Key, at: At, *, variable: str | None) -> object:
+        environ = at.reading.environ
+        place = At(at.node, f"{at.path}.{key.name}", at.reading)
+        if variable and (value := _fetched(key, place, f"${{{variable}}}", lambda: look_up(variable, environ))):
             return value
         folder = environ.get("CREDENTIALS_DIRECTORY")
-        if folder and self.credential and (path := Path(folder, self.credential)).exists():
-            return _parse(key, place, lambda: read_secret(path))
-        return key.default
+        path = Path(folder, self.credential) if folder and self.credential else None
+        if path is None or not path.exists():
+            return key.default
+        return _fetched(key, place, f"the credential {path.name}", lambda: read_secret(path))
 
 
 def key(reads: Reads[T] | Value[T], default: D, *, repr: bool = True) -> T | D:
@@ -346,14 +235,28 @@ def _default_of(each: Field[Any]) -> object:
     return each.default_factory() if each.default_factory is not MISSING else each.default
 
 
-def _parse(key: Key, at: At, fetch: Callable[[], str | None]) -> object:
+def _given(found: Mapping[str, At], name: str) -> At | None:
+    place = found.get(name)
+    return None if place is None or place.is_nothing() else place
+
+
+def _fetched(key: Key, at: At, origin: str, fetch: Callable[[], str | None]) -> object:
+    """Return the value of a secret's text from outside of the file, None where there is none."""
     value = cast(Scalar[object], key.reads).value
     try:
         text = fetch()
+    except ValueError as error:
+        at.refuse(*reason_and_hint(error))
+    try:
         return value.parse(text) if text else None
     except ValueError as error:
-        reason, hint = reason_and_hint(error)
-        at.refuse(f"the value is refused: {reason}", hint)
+        at.refuse(f"what {origin} holds is refused: {error}")
+
+
+def _origin(raw: str) -> str:
+    """Say where a secret in the file comes from, without showing it."""
+    names = variables_in(raw)
+    return f"what ${{{names[0]}}} holds" if names else "the value"
 
 
 def _locate(path: Path, reading: Reading) -> Path:
@@ -368,18 +271,4 @@ def _report_unknown(at: At, name: str, known: Sequence[str]) -> None:
     hint = f"Did you mean '{near}'?" if near else f"Known here: {', '.join(known)}."
     with suppress(UnusableError):
         node = next(node for node, _ in cast(MappingNode, at.node).value if node.value == name)
-        At(node, at.path, at.reading).below(node, _step(name)).refuse("this key is not known", hint)
-
-
-def _step(word: str) -> str:
-    return f".{shown(word)[1:-1]}"
-
-
-def _position(node: Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
-
-
-def _kind_of(node: Node) -> str:
-    if isinstance(node, CollectionNode):
-        return _COLLECTIONS.get(node.tag.removeprefix(_CORE), f"the tag {shown(node.tag)}")
-    return f"the value {shown(node.value)}"
+        At(node, at.path, at.reading).below(node, step_to(name)).refuse("this key is not known", hint)

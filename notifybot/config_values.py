@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
+from notifybot.config_cron import parse_cron
 from notifybot.durations import Tomorrow, parse_snooze, parse_span, parse_time_of_day
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ def _parse_allowed(text: str) -> str:
 
 
 def _parse_mode(text: str) -> int:
-    found = re.fullmatch(r"0?o?([0-7]{3})", text)
+    found = re.fullmatch(r"(?:0o?)?([0-7]{3})", text)
     if found is None:
         raise ValueError('a mode is three octal digits in quotes, like "0660"')
     mode = int(found[1], 8)
@@ -180,7 +181,7 @@ def _parse_url(text: str) -> str:
 
 
 def _parse_bot_api_url(text: str) -> str:
-    if re.search(r"/bot[0-9]*:?", urlsplit(_parse_url(text)).path):
+    if re.search(r"/bot([0-9]+(:|$)|$)", urlsplit(_parse_url(text)).path):
         raise ValueError("give the server's address alone, without /bot<token>")
     return _parse_url(text)
 
@@ -255,54 +256,6 @@ def _parse_token(text: str) -> str:
     return text.strip()
 
 
-_CRON_WORDS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_CRON_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
-    ("minute", 0, 59, {}),
-    ("hour", 0, 23, {}),
-    ("day of the month", 1, 31, {}),
-    ("month", 1, 12, {word: at for at, word in enumerate(_MONTHS, 1)}),
-    ("day of the week", 0, 7, {word: at for at, word in enumerate(_DAYS)}),
-)
-_MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-def _parse_cron(text: str) -> str:
-    """Return five fields of numbers, names, ranges, lists and steps; "@daily" and its like are spelled out."""
-    fields = _CRON_WORDS.get(text, text).lower().split()
-    if len(fields) != len(_CRON_FIELDS):
-        raise ValueError("a cron expression has five fields, like 0 9 * * mon-fri, or is @daily or the like")
-    allowed = [_cron_numbers(field, *rule) for field, rule in zip(fields, _CRON_FIELDS, strict=True)]
-    days, months = allowed[2], allowed[3]
-    if fields[4] == "*" and not any(min(days) <= _MONTH_LENGTHS[month - 1] for month in months):
-        raise ValueError("this day never comes")
-    return " ".join(fields)
-
-
-def _cron_numbers(field: str, name: str, least: int, most: int, words: dict[str, int]) -> set[int]:
-    numbers: set[int] = set()
-    for part in field.split(","):
-        found = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([0-9]{1,4}))?", part, re.ASCII)
-        ends = found and [words.get(end, int(end) if end.isdigit() else -1) for end in found.group(1, 2) if end]
-        if found is None or ends is None or found[3] in ("0", "00"):
-            raise ValueError(f"the {name} {part!r} cannot be read")
-        step = int(found[3] or 1)
-        first, last = (least, most) if not ends else (ends[0], ends[-1] if len(ends) == 2 or not found[3] else most)
-        if not least <= first <= last <= most:
-            raise ValueError(f"the {name} {part!r} does not lie within {least} and {most}")
-        numbers.update(range(first, last + 1, step))
-    return numbers
-
-
 _NUMERIC = frozenset({Kind.TEXT, Kind.WHOLE})
 _PRINTABLE = r"[^\x00-\x1f\x7f]+"
 
@@ -314,8 +267,12 @@ SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00",
 TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({Kind.TEXT, Kind.DATE}))
 ZONE = Value("a time zone like Europe/Berlin", _parse_zone)
-CRON = Value('a cron expression like "0 9 * * mon"', _parse_cron)
+CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
 CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
+ROUTE = Value(
+    "the name of a route",
+    _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "the name of a route is a-z, 0-9, - and _, as in a URL"),
+)
 NAME = Value("a name", _parse_name)
 RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
 ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)

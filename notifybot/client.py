@@ -193,6 +193,8 @@ class Client:
         Raise Refused where there is none, or more than one.
         """
         wanted = prefix.lower()
+        if not wanted or not set(wanted) <= ID_LETTERS:
+            raise _no_id(prefix)
         if len(wanted) == ID_LENGTH:
             return wanted
         found = []
@@ -311,8 +313,12 @@ def _path_of(message_id: str) -> str:
     """The path of one message. Refused where the id is none, before it gets into a path."""
     wanted = message_id.lower()
     if len(wanted) != ID_LENGTH or not set(wanted) <= ID_LETTERS:
-        raise Refused(f"`{message_id}` is no message id.", hint=IDS_HINT)
+        raise _no_id(message_id)
     return f"/api/messages/{wanted}"
+
+
+def _no_id(text: str) -> Refused:
+    return Refused(f"`{text}` is no message id.", hint=IDS_HINT)
 
 
 def _only(found: list[str], prefix: str) -> str:

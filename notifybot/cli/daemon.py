@@ -1,0 +1,49 @@
+"""`notifybot run`, `notifybot demo` and `notifybot db upgrade`: the commands that load the daemon's own rooms."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from notifybot.cli.output import say
+from notifybot.config import Config, find_config, load, load_default
+
+
+def run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "demo":
+            return _demo(arguments)
+        case "db upgrade":
+            return _upgrade(_config(arguments))
+    return _daemon(_config(arguments))
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    """The config that is found, else the shipped one; raises ConfigInvalid. --socket wins over what the file says."""
+    explicit = Path(arguments.config) if arguments.config else None
+    file = find_config(explicit, os.environ, Path.cwd())
+    config = load_default(os.environ) if file is None else load(file, os.environ)
+    if arguments.socket is None:
+        return config
+    return replace(config, socket=replace(config.socket, path=Path(arguments.socket).absolute()))
+
+
+def _daemon(config: Config) -> int:
+    from notifybot.app import run as run_daemon
+
+    return run_daemon(config)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from notifybot.demo import run_demo
+
+    return asyncio.run(run_demo(port=arguments.port, open_browser=not arguments.no_browser))
+
+
+def _upgrade(config: Config) -> int:
+    from notifybot.database import upgrade
+
+    say(upgrade(config))
+    return 0

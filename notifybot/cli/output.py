@@ -1,0 +1,215 @@
+"""What the commands print: tables that fit, times for people, and texts from outside made harmless to a terminal."""
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from notifybot.client_errors import ClientError
+
+# Control characters drive a terminal, directional marks let text pose as other text, lone surrogates cannot be written.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_COLOURS = {
+    "initiated": "33",
+    "sent": "36",
+    "escalated": "31",
+    "failed": "31",
+    "degraded": "33",
+    "acknowledged": "32",
+    "closed": "2",
+    "cancelled": "2",
+    "withdrawn": "2",
+    "waiting": "33",
+    "shown": "32",
+    "ok": "32",
+}
+GAP = "  "
+MIN_LAST_COLUMN = 12
+MAX_INNER_COLUMN = 24
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Where output goes. `width` in columns, None where nobody looks at columns, as in a pipe."""
+
+    width: int | None
+    has_colour: bool
+
+    def paint(self, word: str, text: str | None = None) -> str:
+        """Colour `text` (default: the word itself) as the state `word` is coloured."""
+        shown = word if text is None else text
+        colour = _COLOURS.get(word) if self.has_colour else None
+        return f"\x1b[{colour}m{shown}\x1b[0m" if colour else shown
+
+
+def terminal() -> Terminal:
+    """Look at standard output. NO_COLOR, TERM=dumb and COLUMNS are respected."""
+    if not sys.stdout.isatty():
+        return Terminal(width=None, has_colour=False)
+    environ = os.environ
+    has_colour = not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
+    columns = environ.get("COLUMNS", "")
+    width = (
+        int(columns) if columns.isascii() and columns.isdigit() else os.get_terminal_size(sys.stdout.fileno()).columns
+    )
+    return Terminal(width=width or None, has_colour=has_colour)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - clock.py would load asyncio: as long again as a whole client call
+
+
+def write_whatever_the_encoding() -> None:
+    """Under a locale that cannot write a character, write its escape instead of failing after the work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(line: str) -> None:
+    with _writing():
+        print(line)
+
+
+def flush() -> None:
+    """Find out now whether the output could be written, not when the interpreter ends."""
+    with _writing():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """After a failure nothing more is written, for the interpreter would complain of it at its end."""
+    try:
+        yield
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        detail = f"Standard output cannot be written: {error.strerror}."
+        raise ClientError(detail, hint="The command itself was done.") from error
+
+
+def complain(detail: str, hint: str) -> None:
+    """The two lines on standard error that every failure ends with."""
+    print(f"error: {one_line(detail)}", file=sys.stderr)
+    print(f"hint: {one_line(hint)}", file=sys.stderr)
+
+
+def say_json(document: object) -> None:
+    """Print the document for machines; what could drive a terminal is escaped, which JSON allows in its strings."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(document, indent=2, ensure_ascii=not is_unicode, default=dict)
+    say(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def harmless(text: str) -> str:
+    """Make what drives a terminal visible instead; line breaks stay."""
+    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n").expandtabs(4))
+
+
+def one_line(text: str) -> str:
+    """The same on one line, every stretch of white space as one space."""
+    return _UNSAFE.sub(_visible, " ".join(text.split()))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], screen: Terminal) -> Iterable[str]:
+    """Lines of an aligned table. The last column takes what is left of the width; a column STATUS is coloured."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    if screen.width is not None:
+        cells = [[*(cut(cell, MAX_INNER_COLUMN) for cell in row[:-1]), row[-1]] for row in cells]
+    widths = [max(columns(row[index]) for row in [list(headings), *cells]) for index in range(len(headings))]
+    inner = sum(widths[:-1]) + len(GAP) * (len(headings) - 1)
+    room = None if screen.width is None else max(MIN_LAST_COLUMN, screen.width - inner)
+    yield _row(headings, widths, room)
+    for row in cells:
+        words = ["" if heading != "STATUS" else cell for heading, cell in zip(headings, row, strict=True)]
+        yield _row(row, widths, room, paint=[(word, screen) for word in words])
+
+
+def _row(
+    cells: Sequence[str], widths: Sequence[int], room: int | None, paint: Sequence[tuple[str, Terminal]] = ()
+) -> str:
+    padded = [cell + " " * (width - columns(cell)) for cell, width in zip(cells[:-1], widths, strict=False)]
+    padded.append(cells[-1] if room is None else cut(cells[-1], room))
+    for index, (word, screen) in enumerate(paint):
+        padded[index] = screen.paint(word, padded[index])
+    return GAP.join(padded).rstrip()
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    import unicodedata
+
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` columns of `text`; what was left out shows as an ellipsis."""
+    if columns(text) <= width:
+        return text
+    taken, room = "", width - 1
+    for character in text:
+        room -= _columns_of(character)
+        if room < 0:
+            break
+        taken += character
+    return taken + "…"
+
+
+def short_ids(ids: Sequence[str], *, at_least: int = 13) -> Mapping[str, str]:
+    """The shortest beginning of each id that none of the others has; 13 characters tell the millisecond."""
+    ordered = sorted(set(ids))
+    shared = [_shared(one, other) for one, other in pairwise(ordered)]
+    needed = [max(before, after) + 1 for before, after in zip([0, *shared], [*shared, 0], strict=True)]
+    return {one: one[: max(at_least, length)].rstrip("-") for one, length in zip(ordered, needed, strict=True)}
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two different ids have in common at their beginning."""
+    return next(index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right)
+
+
+def span(length: timedelta) -> str:
+    """A span as one number: `12s`, `5m`, `3h`, `2d`."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """A time in the local zone: `10:31:02` today, else with its date."""
+    local = at.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def exact(at: datetime) -> str:
+    """A time in the local zone, to the second: `2026-03-01 10:31:02`."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def moment_in_full(at: datetime, now: datetime) -> str:
+    """A time in the local zone with date, zone and distance: `2026-03-01 10:31:02 CET (3m ago)`."""
+    distance = f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({distance})"

@@ -1,0 +1,49 @@
+# make run and make test need only python3 (3.11 or newer); each keeps an environment of its own.
+
+PYTHON ?= python3
+RUN := .venv-run
+TEST := .venv-test
+CONFIG ?= config.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock bench environment clean test-environment
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: environment ## the demo in the browser; with TELEGRAM_BOT_TOKEN set, the daemon with config.yaml
+	@if [ -n "$$TELEGRAM_BOT_TOKEN" ]; then \
+		exec $(RUN)/bin/python -m notifybot run --config $(CONFIG); \
+	else \
+		exec $(RUN)/bin/python -m notifybot demo; \
+	fi
+
+test: lint ## lint, then every test
+	@$(TEST)/bin/python -m pytest -rs
+
+lint: test-environment ## ruff, mypy, import-linter
+	@$(TEST)/bin/python -m ruff check
+	@$(TEST)/bin/python -m ruff format --check --quiet
+	@$(TEST)/bin/python -m mypy
+	@$(TEST)/bin/lint-imports --no-logo
+
+format: test-environment ## let ruff mend what it can
+	@$(TEST)/bin/python -m ruff check --fix
+	@$(TEST)/bin/python -m ruff format
+
+lock: ## pin requirements/*.txt anew from pyproject.toml
+	@$(PYTHON) requirements/lock.py
+
+bench: test-environment ## run the benchmarks
+	@for file in benchmarks/[a-z]*.py; do $(TEST)/bin/python "$$file" || exit 1; done
+
+environment: ## only install what make run needs, as for a service
+	@$(PYTHON) requirements/install.py run $(RUN)
+
+clean: ## remove environments, caches and builds
+	rm -rf $(RUN) $(TEST) $(RUN).* $(TEST).* build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find [a-z]* -type d -name __pycache__ -prune -exec rm -rf {} +
+
+test-environment:
+	@$(PYTHON) requirements/install.py dev $(TEST)

@@ -1,9 +1,10 @@
 """Message entities as Telegram keeps them: UTF-16 offsets, nesting rules, cleaned and trimmed text, checked links."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 Json = dict[str, object]
@@ -16,6 +17,7 @@ MONOSPACED = ("pre", "code")
 LINKED = ("text_link", "text_mention", "date_time")
 STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
 ORDER = (*QUOTES, *MONOSPACED, *LINKED, *STYLES, "custom_emoji")
+UNSPLIT = (*MONOSPACED, *LINKED, "custom_emoji")
 
 LINK_SCHEMES = ("http", "https", "tg", "ton", "tonsite")
 DATE_TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
@@ -49,12 +51,6 @@ def utf16_len(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def utf16_slice(text: str, offset: int, length: int) -> str:
-    """Cut `length` UTF-16 units out of `text`; half a surrogate pair comes back as a lone surrogate."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    return units[2 * offset : 2 * (offset + length)].decode("utf-16-le", "surrogatepass")
-
-
 def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
     """Return the text and entities that Telegram would store: cleaned, trimmed, nested by its rules, at most 100."""
     text, kept = _clean(text, [entity for entity in entities if entity.length > 0])
@@ -67,12 +63,10 @@ def nested(entities: Sequence[Entity]) -> list[Entity]:
 
     Quotes do not nest, code and pre hold nothing, links and mentions hold only styles.
     """
-    whole: list[Entity] = []
-    for group in (QUOTES, (*MONOSPACED, *LINKED, "custom_emoji")):
-        for entity in sorted((e for e in entities if e.kind in group), key=_order):
-            if all(_fits(entity, other) for other in whole):
-                whole.append(entity)
-    return sorted([*whole, *_styles(entities, whole)], key=_order)
+    quotes = _apart(entity for entity in entities if entity.kind in QUOTES)
+    edges = _edges(quotes)
+    others = _apart(e for e in entities if e.kind in UNSPLIT and not _between(edges, e.offset, e.end))
+    return sorted([*quotes, *others, *_styles(entities, quotes, others)], key=_order)
 
 
 def checked_link(url: str) -> str | None:
@@ -138,26 +132,40 @@ def _order(entity: Entity) -> tuple[int, int, int]:
     return entity.offset, -entity.length, ORDER.index(entity.kind)
 
 
-def _fits(entity: Entity, other: Entity) -> bool:
-    """Say whether `entity` may stand beside `other`, which was accepted before it."""
-    is_apart = entity.end <= other.offset or other.end <= entity.offset
-    is_inside = other.offset <= entity.offset and entity.end <= other.end
-    return is_apart or (is_inside and other.kind in QUOTES and entity.kind not in QUOTES)
+def _apart(entities: Iterable[Entity]) -> list[Entity]:
+    """Keep the first of those that overlap."""
+    apart: list[Entity] = []
+    for entity in sorted(entities, key=_order):
+        if not apart or apart[-1].end <= entity.offset:
+            apart.append(entity)
+    return apart
 
 
-def _styles(entities: Sequence[Entity], whole: Sequence[Entity]) -> Iterator[Entity]:
+def _edges(entities: Iterable[Entity]) -> list[int]:
+    return sorted({edge for entity in entities for edge in (entity.offset, entity.end)})
+
+
+def _between(edges: list[int], start: int, end: int) -> list[int]:
+    """Return the sorted `edges` that lie strictly between `start` and `end`."""
+    return edges[bisect_right(edges, start) : bisect_left(edges, end)]
+
+
+def _styles(entities: Sequence[Entity], quotes: Sequence[Entity], others: Sequence[Entity]) -> Iterator[Entity]:
     """Yield the styles, joined where they touch, off monospaced text, split so that outer ones hold inner ones."""
-    mono = [(e.offset, e.end) for e in whole if e.kind in MONOSPACED]
-    cuts = {edge for e in whole if e.kind != "custom_emoji" for edge in (e.offset, e.end)}
+    mono = [entity for entity in others if entity.kind in MONOSPACED]
+    cuts = _edges([*quotes, *(entity for entity in others if entity.kind != "custom_emoji")])
     for kind in STYLES:
-        pieces = [
-            piece
-            for start, end in _joined((e.offset, e.end) for e in entities if e.kind == kind)
-            for piece in _split(start, end, cuts)
-            if not any(begin <= piece[0] < stop for begin, stop in mono)
-        ]
-        cuts |= {edge for piece in pieces for edge in piece}
-        yield from (Entity(kind, start, end - start) for start, end in pieces)
+        ranges = _joined((e.offset, e.end) for e in entities if e.kind == kind)
+        pieces = [piece for start, end in ranges for piece in _split(start, end, cuts)]
+        styled = [Entity(kind, start, end - start) for start, end in pieces if not _covers(mono, start)]
+        cuts = sorted({*cuts, *_edges(styled)})
+        yield from styled
+
+
+def _covers(mono: Sequence[Entity], at: int) -> bool:
+    """Say whether one of `mono`, sorted and apart, covers the offset `at`."""
+    place = bisect_right(mono, at, key=lambda entity: entity.offset) - 1
+    return place >= 0 and at < mono[place].end
 
 
 def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -170,25 +178,28 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _split(start: int, end: int, cuts: Iterable[int]) -> list[tuple[int, int]]:
-    edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
-    return list(pairwise(edges))
+def _split(start: int, end: int, cuts: list[int]) -> list[tuple[int, int]]:
+    return list(pairwise([start, *_between(cuts, start, end), end]))
 
 
 def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     """Drop carriage returns and direction marks, make other control characters spaces, and move offsets along."""
-    # All of these characters are one UTF-16 unit long.
-    dropped = [utf16_len(text[: match.start()]) for match in REMOVED.finditer(text)]
+    dropped = _places(REMOVED, text) if entities else []
     if dropped:
         entities = [_without(entity, dropped) for entity in entities]
     text = REPLACED.sub(" ", REMOVED.sub("", text))
     return text, [entity for entity in entities if entity.length > 0]
 
 
+def _places(pattern: re.Pattern[str], text: str) -> list[int]:
+    """Return the offsets, in UTF-16 units, of all that `pattern` matches: single characters of one unit."""
+    ends = accumulate(2 if character > "\uffff" else 1 for character in text)
+    return [end - 1 for end, character in zip(ends, text, strict=True) if pattern.match(character)]
+
+
 def _without(entity: Entity, dropped: list[int]) -> Entity:
-    before = sum(at < entity.offset for at in dropped)
-    inside = sum(entity.offset <= at < entity.end for at in dropped)
-    return replace(entity, offset=entity.offset - before, length=entity.length - inside)
+    before, up_to_end = bisect_left(dropped, entity.offset), bisect_left(dropped, entity.end)
+    return replace(entity, offset=entity.offset - before, length=entity.length - (up_to_end - before))
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from .entities import MONOSPACED, Entity, Json, custom_emoji, date_time, link, utf16_slice
+from .entities import MONOSPACED, Entity, Json, custom_emoji, date_time, link
 from .markup_reading import Reading
 
 STYLE_OF = {
@@ -37,11 +37,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Tag:
-    """A start tag whose end tag is still to come; `offset` counts UTF-16 units of the text before it."""
+    """A start tag whose end tag is still to come; `offset` UTF-16 units in `piece` pieces were written before it."""
 
     name: str
     attributes: dict[str, str]
     offset: int
+    piece: int
 
 
 def read_html(source: str) -> tuple[str, list[Entity]]:
@@ -69,7 +70,7 @@ def _open(reading: Reading) -> Tag:
     attributes = _attributes(reading, name, begin)
     if name == "span" and attributes.get("class") != "tg-spoiler":
         raise reading.refuse('Tag "span" must have class "tg-spoiler"', begin)
-    return Tag(name, attributes, reading.units)
+    return Tag(name, attributes, reading.units, len(reading.pieces))
 
 
 def _attributes(reading: Reading, tag: str, begin: int) -> dict[str, str]:
@@ -144,10 +145,9 @@ def _mark(reading: Reading, tag: Tag) -> None:
 
 def _mark_link(reading: Reading, tag: Tag) -> None:
     """Mark a mention or a link; without an address the text is the address, and a bad address is no link."""
-    shown = utf16_slice(reading.text, tag.offset, reading.units - tag.offset)
-    url = tag.attributes.get("href") or shown
-    if (kind_and_fields := link(url)) is not None:
-        reading.mark(kind_and_fields[0], tag.offset, kind_and_fields[1])
+    found = link(tag.attributes.get("href") or reading.written_since(tag.piece))
+    if found is not None:
+        reading.mark(found[0], tag.offset, found[1])
 
 
 def _mark_monospaced(reading: Reading, tag: Tag) -> None:

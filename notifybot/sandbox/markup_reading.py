@@ -36,6 +36,10 @@ class Reading:
         self.at = found.end()
         return found[0]
 
+    def written_since(self, piece: int) -> str:
+        """Return what was written since there were `piece` pieces."""
+        return "".join(self.pieces[piece:])
+
     def write(self, text: str) -> None:
         self.pieces.append(text)
         self.units += utf16_len(text)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from .entities import Entity, MarkupError, link, tg_link, utf16_slice
+from .entities import Entity, MarkupError, link, tg_link
 from .markup_reading import Reading
 
 # "__" stands before "_": two underscores are always an underline, never two italics.
@@ -32,23 +32,21 @@ class Open:
     name: str
     begin: int
     offset: int
+    piece: int
     language: str = ""
 
 
 @dataclass
 class State:
-    """The open entities, the innermost last, and whether a quote may begin here."""
+    """The open entities, the innermost last; whether one is a quote, and whether a quote may begin here."""
 
     open: list[Open]
+    is_in_quote: bool = False
     is_line_start: bool = True
 
     @property
     def innermost(self) -> str:
         return self.open[-1].name if self.open else ""
-
-    @property
-    def is_in_quote(self) -> bool:
-        return any(entry.name in (QUOTE, EXPANDABLE) for entry in self.open)
 
 
 def read_markdown_v2(source: str) -> tuple[str, list[Entity]]:
@@ -128,7 +126,8 @@ def _read_style(reading: Reading, state: State) -> None:
 
 
 def _begin(reading: Reading, state: State, name: str, mark: str) -> None:
-    state.open.append(Open(name, reading.at, reading.units))
+    state.open.append(Open(name, reading.at, reading.units, len(reading.pieces)))
+    state.is_in_quote |= name == QUOTE
     reading.at += len(mark)
 
 
@@ -141,11 +140,12 @@ def _begin_code(reading: Reading, state: State) -> None:
     if is_block:
         reading.take(NEWLINE)
     name = "PreCode" if language else "Pre" if is_block else "Code"
-    state.open.append(Open(name, begin, reading.units, language))
+    state.open.append(Open(name, begin, reading.units, len(reading.pieces), language))
 
 
 def _end(reading: Reading, state: State) -> None:
     entry = state.open.pop()
+    state.is_in_quote &= entry.name not in (QUOTE, EXPANDABLE)
     reading.mark(KINDS[entry.name], entry.offset, {"language": entry.language} if entry.language else {})
 
 
@@ -153,11 +153,12 @@ def _end_link(reading: Reading, state: State) -> None:
     """End a link; one without an address in parentheses has its text for an address, a bad address makes no link."""
     reading.at += 1
     entry = state.open.pop()
-    shown = utf16_slice(reading.text, entry.offset, reading.units - entry.offset)
     address = _address(reading, entry)
     if entry.name == EMOJI and address is None:
         raise reading.refuse("Custom emoji entity must contain a tg://emoji URL")
-    found = tg_link(address or "") if entry.name == EMOJI else link(shown if address is None else address)
+    if address is None:
+        address = reading.written_since(entry.piece)
+    found = tg_link(address) if entry.name == EMOJI else link(address)
     if found is not None:
         reading.mark(found[0], entry.offset, found[1])
 

@@ -119,7 +119,7 @@ class Client:
     """Calls to one daemon.
 
     The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default places that answers.
-    `timeout_s` bounds each attempt, `patience_s` how long a call is tried again where that can do no harm.
+    `timeout_s` bounds each attempt, `patience_s` how long after its first failure a call is begun again.
     """
 
     def __init__(
@@ -207,14 +207,14 @@ class Client:
 
     def acknowledge(self, message_id: str) -> Message:
         """Answer an alert; the second time it returns the first answer. Refused (409) for a notice."""
-        return read_message(self._call(_request("POST", f"{_path_of(message_id)}/acknowledge")))
+        return self._change(message_id, "acknowledge")
 
     def close(self, message_id: str) -> Message:
-        return read_message(self._call(_request("POST", f"{_path_of(message_id)}/close")))
+        return self._change(message_id, "close")
 
     def cancel(self, message_id: str) -> Message:
         """Cancel a message that was not shown yet; Refused (409) once it was."""
-        return read_message(self._call(_request("POST", f"{_path_of(message_id)}/cancel")))
+        return self._change(message_id, "cancel")
 
     def subscribe_user(self, chat_id: str, chat_name: str) -> Subscriber:
         """Subscribe a chat by hand. Refused (400) if it is subscribed already, so a lost answer is not tried again."""
@@ -234,6 +234,9 @@ class Client:
                 raise
         return read_health(document)
 
+    def _change(self, message_id: str, verb: str) -> Message:
+        return read_message(self._call(_request("POST", f"{_path_of(message_id)}/{verb}")))
+
     def _walk(self, *, status: str | None = None) -> Iterator[Message]:
         """Messages, newest first, page by page, up to MAX_PAGES."""
         cursor = None
@@ -245,12 +248,12 @@ class Client:
                 return
 
     def _call(self, request: Request, *, extra_s: float = 0, is_patient: bool = False) -> object:
-        """Attempt a call that may be repeated, until it is answered or patience is at an end.
+        """Attempt a call that may be repeated, until it is answered or patience, from the first failure on, ends.
 
         `is_patient`: a daemon that refuses connections is waited for, as it may be restarting. Raises the first
         failure that leaves open whether the call was done, where there was one, else the last.
         """
-        give_up_at = time.monotonic() + self._patience_s
+        give_up_at: float | None = None
         doubt: NoAnswer | None = None
         while True:
             try:
@@ -258,7 +261,9 @@ class Client:
             except (NoAnswer, NotReady, Unreachable) as error:
                 doubt = doubt or (error if isinstance(error, NoAnswer) else None)
                 pause_s = error.retry_after_s or PAUSE_S
-                may_repeat = bool(doubt) or _may_repeat(error, is_patient=is_patient)
+                give_up_at = give_up_at or time.monotonic() + self._patience_s
+                is_restart = is_patient and error.repeat is Repeat.IF_PATIENT
+                may_repeat = doubt or is_restart or error.repeat is Repeat.ALWAYS
                 if not may_repeat or time.monotonic() + pause_s > give_up_at:
                     raise (doubt or error) from error
             time.sleep(pause_s)  # noqa: TID251 - a blocking client has nothing else to do
@@ -340,10 +345,6 @@ def _span(span: Span | None) -> int | str | None:
     if isinstance(span, timedelta):
         return -(-span // timedelta(seconds=1))
     return span
-
-
-def _may_repeat(error: ClientError, *, is_patient: bool) -> bool:
-    return error.repeat is Repeat.ALWAYS or (is_patient and error.repeat is Repeat.IF_PATIENT)
 
 
 def _in_doubt(error: NoAnswer, client_id: str) -> NoAnswer:

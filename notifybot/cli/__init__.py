@@ -75,8 +75,9 @@ def _explain(error: NotifybotError) -> None:
         for problem in problems:
             print(one_line(problem), file=sys.stderr)
         detail = f"{error.title}: {len(problems)} problems."
-    if isinstance(error, Refused) and error.errors:
-        detail += " " + "; ".join(f"{place}: {what}" if place else what for place, what in error.errors)
+    if isinstance(error, Refused):
+        found = (f"{place}: {what}" if place else what for place, what in error.errors)
+        detail = "; ".join([detail, *(each for each in found if each not in detail)])
     complain(detail, error.hint or NO_HINT)
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -346,6 +347,20 @@ def test_a_cut_connection_is_tried_again_under_the_same_client_id(first: Behavio
 
     first_id, second_id = client_ids(requests)
     assert first_id == second_id
+
+
+def test_a_connection_cut_after_a_long_wait_is_still_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_s = [0.0]
+    real = time.monotonic
+    monkeypatch.setattr("notifybot.client.time.monotonic", lambda: real() + passed_s[0])
+
+    def cut_late(_: socket.socket) -> None:
+        passed_s[0] += 20
+
+    with misbehaving(tmp_path / "s", cut_late, saying(json_reply(accepted()))):
+        assert send("text", to=TO, wait_s=30, socket_path=tmp_path / "s").id == message_id(1)
 
 
 def test_when_the_answer_stays_away_it_says_that_the_message_may_have_been_accepted(tmp_path: Path) -> None:

@@ -418,14 +418,21 @@ def test_health_fails_only_where_the_daemon_cannot_work(
 def test_the_exit_code_tells_whose_fault_it_was(
     http: int, code: int, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    errors = [{"loc": ["content"], "msg": "is\nblank"}]
-    daemon.refuse = lambda: problem(http, "Not \x1b[31mso.", errors=errors if http == 400 else [])
+    daemon.refuse = lambda: problem(http, "Not \x1b[31mso.")
 
     got, out, err = run(capsys, "send", "--to", TO, "text")
 
     assert (got, out) == (code, "")
-    error, _ = assert_two_lines(err)
-    assert error == "Not \\x1b[31mso." + (" content: is blank" if http == 400 else "")
+    assert assert_two_lines(err)[0] == "Not \\x1b[31mso."
+
+
+def test_every_field_that_is_wrong_is_named_once(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [{"loc": ["title"], "msg": "this is blank"}, {"loc": ["escalate_after"], "msg": "this is\nno span"}]
+    daemon.refuse = lambda: problem(400, "title: this is blank", errors=errors)
+
+    _, _, err = run(capsys, "send", "--to", TO, "text")
+
+    assert assert_two_lines(err)[0] == "title: this is blank; escalate_after: this is no span"
 
 
 def test_no_daemon_is_our_fault_and_says_what_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,85 @@
+"""docs/cli.md and --help say the same as the parser: every command, every option, and none that is not there."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from notifybot.cli import main
+from notifybot.cli.parser import build
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+EVERYWHERE = {"-h", "--help", "--config", "--socket"}
+
+
+def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that ends a command line, with its words."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield " ".join(words), parser
+    for name, child in (item for action in below for item in action.choices.items()):
+        yield from commands(child, *words, name)
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+COMMANDS = dict(commands(build()))
+
+
+def section(command: str) -> str:
+    """What the page says of one command: from its heading to the next."""
+    _, found, rest = PAGE.partition(f"\n## notifybot {command}\n")
+    assert found, f"docs/cli.md has no heading for `notifybot {command}`"
+    return rest.partition("\n## ")[0]
+
+
+def test_the_tree_holds_the_commands_that_scripts_rely_on() -> None:
+    assert set(COMMANDS) == {
+        "run",
+        "demo",
+        "send",
+        "messages list",
+        "messages show",
+        "messages ack",
+        "messages close",
+        "messages cancel",
+        "open",
+        "health",
+        "db upgrade",
+        "config check",
+        "config init",
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: notifybot {command} ")
+    assert all(option in shown for option in options(COMMANDS[command]))
+    assert all(action.help for action in COMMANDS[command]._actions)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_shows_each_command_with_all_its_options_and_an_example(command: str) -> None:
+    text = section(command)
+
+    assert f"$ notifybot {command}" in text
+    missing = {option for option in options(COMMANDS[command]) - EVERYWHERE if f"`{option}" not in text}
+    assert missing == set()
+
+
+def test_the_page_names_the_options_of_every_command() -> None:
+    assert all(f"`{option}" in PAGE for option in EVERYWHERE - {"-h"})
+
+
+def test_the_page_names_no_option_that_is_not_there() -> None:
+    known = options(build()).union(*(options(command) for command in COMMANDS.values()))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
+
+    assert named - known == set()

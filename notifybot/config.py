@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifybot.config_checks import contradictions
-from notifybot.config_model import Config, Policy
+from notifybot.config_model import AS_ALERTS, Config
 from notifybot.config_nodes import ConfigInvalid, read_nodes
 from notifybot.config_places import At, Reading, UnusableError
 from notifybot.config_reader import SectionOf
@@ -55,7 +55,7 @@ def _is_file(path: Path) -> bool:
     # A folder that this user may not enter holds nothing for this user.
     try:
         return path.is_file()
-    except PermissionError:
+    except OSError:
         return False
 
 
@@ -71,7 +71,10 @@ def _completed(config: Config, reading: Reading) -> Config:
     """Fill in what depends on other keys and on whom the daemon runs for."""
     data_dir = config.data_dir if config.data_dir != Path() else _default_data_dir(reading)
     socket_path = config.socket.path if config.socket.path != Path() else _default_socket(reading)
-    policies = {name: _inheriting(name, policy, config, reading) for name, policy in config.alerts.policies.items()}
+    policies = {
+        name: replace(policy, close_after=config.alerts.close_after) if policy.close_after == AS_ALERTS else policy
+        for name, policy in config.alerts.policies.items()
+    }
     webhook = config.telegram.webhook
     if webhook.path is None and webhook.secret_token is not None:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
@@ -83,11 +86,6 @@ def _completed(config: Config, reading: Reading) -> Config:
         socket=replace(config.socket, path=socket_path),
         alerts=replace(config.alerts, policies=policies),
     )
-
-
-def _inheriting(name: str, policy: Policy, config: Config, reading: Reading) -> Policy:
-    is_given = f"alerts.policies.{name}.close_after" in reading.places
-    return policy if is_given else replace(policy, close_after=config.alerts.close_after)
 
 
 def _default_data_dir(reading: Reading) -> Path:

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from notifybot.config_model import Algorithm, Config, Format, Mode
 from notifybot.config_values import nearest
@@ -73,18 +73,19 @@ def _files(config: Config) -> Iterator[Contradiction]:
         "http.jwt.public_key": jwt.public_key if jwt else None,
     }
     for key, path in named.items():
-        if path is not None and (reason := _why_unreadable(path)):
+        if path is not None and (reason := _why_unreadable(lambda path=path: path.open("rb"))):
             yield Contradiction(key, f"the file {path} cannot be read: {reason}")
-    if config.templates is not None and not config.templates.is_dir():
-        yield Contradiction("templates", f"{config.templates} is no folder")
+    folder = config.templates
+    if folder is not None and (reason := _why_unreadable(lambda: os.scandir(folder))):
+        yield Contradiction("templates", f"the folder {folder} cannot be read: {reason}")
 
 
-def _why_unreadable(path: Path) -> str | None:
+def _why_unreadable(look: Callable[[], AbstractContextManager[object]]) -> str | None:
     try:
-        with path.open("rb"):
+        with look():
             return None
-    except (OSError, ValueError) as error:
-        return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    except OSError as error:
+        return os.strerror(error.errno or 0)
 
 
 def _names(config: Config) -> Iterator[Contradiction]:

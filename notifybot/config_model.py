@@ -15,6 +15,9 @@ from notifybot.config_reader import ListOf, MapOf, SectionOf, key, required, sec
 from notifybot.config_values import Listen, Network, choice, number, whole
 from notifybot.durations import Tomorrow
 
+AS_ALERTS = timedelta(-1)
+"""No span that can be written: it stands in a policy until the config is loaded."""
+
 
 class Mode(StrEnum):
     """How updates come from Telegram."""
@@ -185,12 +188,12 @@ class Step:
 class Policy:
     """When and to whom an alert escalates; `repeat`: how often all steps are gone through again.
 
-    `close_after` is that of `alerts` unless it is given.
+    `close_after` is filled in from `alerts` where it is not given.
     """
 
     steps: tuple[Step, ...] = required(ListOf(SectionOf(Step), least=1))
     repeat: int = key(whole(least=0, most=100), 0)
-    close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
+    close_after: timedelta | None = key(values.SPAN_OR_NEVER, AS_ALERTS)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ class At:
         self.reading.places.setdefault(path, position_of(node))
         return At(node, path, self.reading)
 
+    def absent(self, key: str) -> "At":
+        """Return the empty place of a key that is not in this section, at the section's own line and column."""
+        node = ScalarNode(f"{_CORE}null", "", self.node.start_mark, self.node.end_mark)
+        return At(node, f"{self.path}.{key}".removeprefix("."), self.reading)
+
     def entries(self) -> dict[str, "At"]:
         """Return what stands below each key; an empty place is an empty section. Report keys given twice."""
         if self.is_nothing():
@@ -88,9 +93,9 @@ class At:
         return found
 
     def items(self) -> list["At"]:
-        """Return the places of a list; an empty place is an empty list."""
+        """Return the places of a list."""
         if self.is_nothing():
-            return []
+            self.refuse("needs a list, but nothing stands here", "Write [] for an empty one, or leave the key out.")
         if not isinstance(self.node, SequenceNode) or self.node.tag != f"{_CORE}seq":
             self.refuse(f"needs a list, not {_kind_of(self.node)}", "Write it in brackets: [one, two].")
         return [self.below(node, f"[{at}]") for at, node in enumerate(self.node.value)]

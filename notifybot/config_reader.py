@@ -148,7 +148,10 @@ class Key:
             return self.source.read(self, at, found)
         place = found.get(self.name)
         if place is None and self.is_required:
-            At(at.node, f"{at.path}.{self.name}", at.reading).refuse("this key is missing")
+            at.absent(self.name).refuse("this key is missing")
+        if place is None and isinstance(self.reads, SectionOf) and self.default is not None:
+            # A section that is left out still has secrets, which may come from outside of the file.
+            place = at.absent(self.name)
         if place is None or (self.default in _UNSET and place.is_nothing()):
             return self.default
         value = self.reads.read(place)
@@ -177,12 +180,12 @@ class Source:
 
     def _from_outside(self, key: Key, at: At, *, variable: str | None) -> object:
         environ = at.reading.environ
-        place = At(at.node, f"{at.path}.{key.name}", at.reading)
+        place = at.absent(key.name)
         if variable and (value := _fetched(key, place, f"${{{variable}}}", lambda: look_up(variable, environ))):
             return value
         folder = environ.get("CREDENTIALS_DIRECTORY")
         path = Path(folder, self.credential) if folder and self.credential else None
-        if path is None or not path.exists():
+        if path is None or _is_missing(path):
             return key.default
         return _fetched(key, place, f"the credential {path.name}", lambda: read_secret(path))
 
@@ -238,6 +241,17 @@ def _default_of(each: Field[Any]) -> object:
 def _given(found: Mapping[str, At], name: str) -> At | None:
     place = found.get(name)
     return None if place is None or place.is_nothing() else place
+
+
+def _is_missing(path: Path) -> bool:
+    """Say whether there is no such file; one that cannot be looked at is there, and reading it says why it cannot."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _fetched(key: Key, at: At, origin: str, fetch: Callable[[], str | None]) -> object:

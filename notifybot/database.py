@@ -19,13 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
 from notifybot.errors import NotifybotError, StartRefused, Unavailable
+from notifybot.process_lock import hold_file
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 JOBS_A_COMMIT = 500
 MIGRATION_LOCK = 7_046_029_254_386_353_131
-"""The key of PostgreSQL's advisory lock around a migration."""
+LEADER_LOCK = MIGRATION_LOCK + 1
+"""The keys of PostgreSQL's advisory locks: around a migration, and for as long as a daemon leads."""
 READERS = 2
 
 
@@ -258,6 +260,27 @@ _PRAGMAS = (
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
+
+
+@contextlib.contextmanager
+def hold_database(url: str) -> Iterator[None]:
+    """Be the one daemon that leads on this database, until the end of the block or of the process.
+
+    Raises StartRefused while another one does.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        with hold_file(path.with_name(path.name + ".lock")):
+            yield
+        return
+    with _reading(url) as connection:
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK}).scalar():
+            raise StartRefused(
+                "Another notifybot leads on this database.", hint="Stop it, or give this one a database of its own."
+            )
+        connection.commit()
+        yield
 
 
 def current_revision(url: str) -> str | None:

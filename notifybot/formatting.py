@@ -141,7 +141,7 @@ def clock_time(moment: datetime, beside: datetime) -> str:
     return utc.strftime(form)
 
 
-# Callback data: at most 64 bytes, and unguessable, so that a button from before the database was made anew hits nothing.
+# Callback data: at most 64 bytes, and unguessable, so that a button that an older database made hits nothing.
 ANSWER_POST = "ack"
 ANSWER_MESSAGE = "one"
 

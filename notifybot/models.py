@@ -1,4 +1,4 @@
-"""The tables. States are documented where their columns stand; who may change them stands in lifecycle.py and outbox.py.
+"""The tables. States are documented where their columns stand; who may change them: lifecycle.py and outbox.py.
 
 Table models do not validate: what comes from outside is checked before it becomes a row.
 """
@@ -96,6 +96,8 @@ class Bot(SQLModel, table=True):
     """See pacing.py; the overall limit."""
     network_errors: int = 0
     """Failures in a row, whatever the chat; from AWAY_AFTER on Telegram counts as away and is only probed."""
+    identity: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What getMe said last, so that stored presses can be handled while Telegram is away."""
     probe_at: datetime | None = None
     """While Telegram is away: when the next single call may go out."""
 
@@ -208,6 +210,7 @@ class Post(SQLModel, table=True):
     """How often Telegram may have accepted a send that we could not record."""
 
     __table_args__ = (
+        _partial("posts_uncertain", "uncertain > 0", "uncertain"),
         _partial("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
         _partial("posts_in_trouble", IS_IN_TROUBLE, "chat_id"),
     )
@@ -228,6 +231,8 @@ class Delivery(SQLModel, table=True):
     attempts: int = 0
     last_error: str | None = None
     shown_at: datetime | None = None
+
+    __table_args__ = (_partial("deliveries_waiting", "status = 'waiting'", "message_id"),)
 
 
 class TimelineEvent(SQLModel, table=True):

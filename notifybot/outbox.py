@@ -5,7 +5,7 @@ its hold has ended and its pace allows. A claim is good for one call: a first se
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,12 +15,13 @@ from sqlmodel import Session, col, func, select
 from notifybot import chats, timeline
 from notifybot.database import affected
 from notifybot.formatting import MessageView, PostView
+from notifybot.ids import new_id
 from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, EventKind, Message, Post, Purpose, Urgency
 from notifybot.pacing import Limits
 from notifybot.rendering import Button, Entity, Part
 
-LEASE = timedelta(minutes=2)
-"""A claim lapses after this: longer than any call to Telegram may take."""
+LEASE = timedelta(seconds=30)
+"""A claim lapses after this: longer than any call to Telegram may take (telegram_http.Timeouts)."""
 AWAY_AFTER = 3
 """So many failures in a row, of whatever chats, mean that Telegram is away: then one call at a time probes."""
 FAIR_EVERY = 8
@@ -93,6 +94,13 @@ def queue(session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 
+def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime) -> None:
+    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one."""
+    chats.ensure(session, {chat_id})
+    post = new_post(new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part))
+    queue(session, [post], Urgency.REPLY, now=now)
+
+
 def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **other: Any) -> dict[str, Any]:
     """A row for `queue`: nothing shown yet, due now."""
     return {
@@ -163,6 +171,8 @@ def _claim_in(session: Session, chat: Chat, leader: Leader, *, now: datetime) ->
         chats.reschedule(session, chat.id, now=now, not_before=wait_until)
         session.refresh(chat)
         return None
+    if chat.claimed_post is not None:
+        note_uncertain(session, chat.claimed_post, now=now, detail="A call was never heard of again.")
     _pay(chat, leader.limits, post, now)
     chat.claimed_post, chat.claim_term, chat.claim_until = post.id, leader.term, now + LEASE
     chat.next_at = chat.claim_until

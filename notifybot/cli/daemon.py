@@ -43,7 +43,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _upgrade(config: Config) -> int:
-    from notifybot.database import upgrade
+    from notifybot.migrations import upgrade
 
-    say(upgrade(config))
+    say(upgrade(config.database.url))
     return 0

@@ -1,0 +1,204 @@
+"""The composition root: builds everything in one straight line, waits for a signal, leaves in reverse."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+from sqlmodel import Session
+from telegram.ext import Application
+
+from notifybot import handlers, inbox, ingest_server, logs, migrations, outbox, systemd
+from notifybot.clock import Clock
+from notifybot.config import Config
+from notifybot.database import Database, hold_database
+from notifybot.dispatcher import Dispatcher
+from notifybot.intake import Intake
+from notifybot.metronome import Metronome, PatientJobQueue
+from notifybot.models import Bot
+from notifybot.outbox import Leader
+from notifybot.pacing import limits_for
+from notifybot.process_lock import hold_bot
+from notifybot.runtime import Progress, Runtime
+from notifybot.telegram_link import App, LinkedBot, TelegramLink
+from notifybot.telegram_sender import TelegramSender
+from notifybot.update_queue import DurableQueue
+from notifybot.waiting import Waiters
+
+NO_TOKEN = "0:" + "0" * 35
+"""No Application can be built without a token; with this one it never calls Telegram."""
+CATCH_UP_WITHIN = timedelta(seconds=10)
+FINISH_CALLS_WITHIN = timedelta(seconds=5)
+log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 after a clean stop. Raises StartRefused where it cannot start."""
+    os.umask(0o027)
+    logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
+    if config.telegram.token is not None:
+        logs.register_secret(config.telegram.token)
+    asyncio.run(_serve(config))
+    return 0
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with daemon(config, Clock(), systemd.listen_fds()):
+        # A full collection over all that is imported stops the process for 30-50 ms: leave it out from now on.
+        gc.collect()
+        gc.freeze()
+        systemd.notify("READY=1")
+        log.info("ready", extra={"action": "ready"})
+        await stop.wait()
+        systemd.notify("STOPPING=1")
+        log.info("stopping", extra={"action": "stopping"})
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """The parts that start and stop."""
+
+    runtime: Runtime
+    application: App
+    bot: LinkedBot
+    queue: DurableQueue
+    metronome: Metronome
+    runner: web.AppRunner
+
+
+@contextlib.asynccontextmanager
+async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -> AsyncIterator[Daemon]:
+    """A daemon that accepts requests; Telegram and the jobs come up behind it."""
+    with contextlib.ExitStack() as locks:
+        locks.enter_context(hold_database(config.database.url))
+        if config.telegram.token is not None:
+            locks.enter_context(hold_bot(config.telegram.token))
+        await asyncio.to_thread(migrations.upgrade, config.database.url)
+        database = Database(config.database.url)
+        database.start()
+        try:
+            built = await _build(config, clock, database, inherited)
+            work = asyncio.create_task(_work(built), name="work")
+            try:
+                yield built
+            finally:
+                await _stop(built, work)
+        finally:
+            await database.close()
+
+
+async def _build(config: Config, clock: Clock, database: Database, inherited: list[socket.socket]) -> Daemon:
+    term = await database.write(partial(outbox.lead, now=clock.now()))
+    known = await database.read(_identity)
+    link = TelegramLink(clock)
+    queue = DurableQueue(database, clock)
+    bot = LinkedBot(
+        config.telegram.token or NO_TOKEN, base_url=config.telegram.base_url, known=known, on_fetch=link.note_fetch
+    )
+    application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
+    handlers.register(application)
+    runtime = _runtime(config, clock, database, link, TelegramSender(bot), term)
+    application.bot_data["runtime"] = runtime
+    assert application.job_queue is not None
+    metronome = Metronome(application.job_queue, runtime)
+    for listener in (runtime.waiters.on_commit, runtime.dispatcher.on_commit, metronome.on_commit):
+        database.after_commit(listener)
+    runner = await ingest_server.listen(runtime, inherited)
+    return Daemon(runtime, application, bot, queue, metronome, runner)
+
+
+def _runtime(
+    config: Config, clock: Clock, database: Database, link: TelegramLink, sender: TelegramSender, term: int
+) -> Runtime:
+    limits = limits_for(
+        overall_per_second=config.telegram.limits.overall_per_second,
+        chat_per_second=config.telegram.limits.chat_per_second,
+        group_per_minute=config.telegram.limits.group_per_minute,
+    )
+    give_up_after = config.delivery.give_up_after
+    return Runtime(
+        config=config,
+        database=database,
+        clock=clock,
+        sender=sender,
+        link=link,
+        intake=Intake(database, clock),
+        dispatcher=Dispatcher(database, clock, sender, Leader(term, limits), give_up_after=give_up_after),
+        waiters=Waiters(clock),
+        progress=Progress(clock.now()),
+    )
+
+
+def _identity(session: Session) -> dict[str, Any] | None:
+    bot = session.get(Bot, 1)
+    return None if bot is None else bot.identity
+
+
+async def _work(daemon: Daemon) -> None:
+    """Bring Telegram up, then delivery and the jobs with what fell due meanwhile: presses that waited count first.
+
+    Without Telegram the jobs start all the same, after CATCH_UP_WITHIN.
+    """
+    runtime = daemon.runtime
+    async with asyncio.TaskGroup() as tasks:
+        if runtime.config.telegram.token is not None:
+            stored = list(await runtime.database.read(inbox.waiting))
+            tasks.create_task(runtime.link.run(daemon.application, daemon.bot, daemon.queue, stored))
+            tasks.create_task(_keep_identity(daemon))
+            until = runtime.clock.now() + CATCH_UP_WITHIN
+            await runtime.clock.wait(runtime.link.caught_up, until)
+            runtime.dispatcher.start()
+        assert daemon.application.job_queue is not None
+        await daemon.application.job_queue.start()
+        daemon.metronome.start()
+        tasks.create_task(_watchdog(runtime))
+
+
+async def _keep_identity(daemon: Daemon) -> None:
+    """Remember who the bot is, so that the next start can handle stored presses without Telegram."""
+    await daemon.runtime.link.caught_up.wait()
+    identity = daemon.bot.bot.to_dict()
+
+    def keep(session: Session) -> None:
+        session.get_one(Bot, 1).identity = identity
+
+    await daemon.runtime.database.write(keep)
+
+
+async def _watchdog(runtime: Runtime) -> None:
+    """Tell systemd that work goes on, for as long as it does: the event loop, the writer, and the jobs."""
+    every = systemd.watchdog_interval()
+    if every is None:
+        return
+    while True:
+        await runtime.database.write(lambda _: None)
+        if runtime.progress.is_moving(runtime.clock.now()):
+            systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(every.total_seconds())
+
+
+async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
+    runtime = daemon.runtime
+    await ingest_server.close(daemon.runner)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    queue = daemon.application.job_queue
+    assert queue is not None
+    if queue.scheduler.running:
+        queue.scheduler.pause()  # a job that fires while the application stops would be lost half-way
+    await runtime.dispatcher.stop(within=FINISH_CALLS_WITHIN)
+    await runtime.link.stop(daemon.application)
+    await queue.stop(wait=False)
+    await daemon.bot.shutdown()

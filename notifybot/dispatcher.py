@@ -1,0 +1,119 @@
+"""The delivery loop: claim → show → record, woken by a commit or by the next due time."""
+
+import asyncio
+import logging
+import random
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlmodel import Session
+
+from notifybot import outbox, recording
+from notifybot.clock import Clock
+from notifybot.database import Changes, Database
+from notifybot.errors import Unavailable
+from notifybot.formatting import next_call
+from notifybot.outbox import Claim, Claims, Leader
+from notifybot.outcomes import Outcome
+from notifybot.recording import Attempt, Patience
+from notifybot.rendering import EditText
+from notifybot.telegram_sender import TelegramSender
+
+MOST_IN_FLIGHT = 50
+RETRY_RECORD = timedelta(seconds=1)
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Keeps at most MOST_IN_FLIGHT calls under way, each in a chat of its own."""
+
+    def __init__(
+        self, database: Database, clock: Clock, sender: TelegramSender, leader: Leader, *, give_up_after: timedelta
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sender = sender
+        self._leader = leader
+        self._give_up_after = give_up_after
+        self._work = asyncio.Event()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._calls = 0
+        self._loop: asyncio.Task[None] | None = None
+        self.turned_at = clock.now()
+        """When the loop last turned: it stands still if that is long ago while something is due."""
+
+    def start(self) -> None:
+        self._loop = asyncio.create_task(self._run(), name="dispatcher")
+
+    def on_commit(self, changes: Changes) -> None:
+        if changes.is_work_due:
+            self._work.set()
+
+    async def stop(self, *, within: timedelta) -> None:
+        """Claim no more; let what is in flight finish for at most `within`. The rest stays in the database."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._in_flight:
+            _, unfinished = await asyncio.wait(self._in_flight, timeout=within.total_seconds())
+            for task in unfinished:
+                task.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is in flight and no commit has asked for a look."""
+        return not self._in_flight and not self._work.is_set()
+
+    async def _run(self) -> None:
+        while True:
+            self._work.clear()
+            self.turned_at = self._clock.now()
+            try:
+                look_again_at = await self._turn()
+            except Unavailable:
+                look_again_at = self._clock.now() + RETRY_RECORD
+            await self._clock.wait(self._work, look_again_at)
+
+    async def _turn(self) -> datetime | None:
+        """Claim what is due and begin its calls; say when to look again, if no commit comes before."""
+        free = MOST_IN_FLIGHT - len(self._in_flight)
+        if free <= 0:
+            return None  # a recorded outcome wakes us
+        claims = await self._claim(free)
+        for claim in claims.taken:
+            self._begin(claim)
+        self._calls += len(claims.taken)
+        return claims.look_again_at
+
+    async def _claim(self, most: int) -> Claims:
+        now = self._clock.now()
+        claim = partial(outbox.claim_due, leader=self._leader, now=now, most=most, turn=self._calls)
+        return await self._database.write(claim)
+
+    def _begin(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._show(claim))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+
+    async def _show(self, claim: Claim) -> None:
+        coming = next_call(claim.post)
+        outcome = await self._sender.show(coming.call)
+        attempt = Attempt(claim, is_edit=isinstance(coming.call, EditText), is_last=coming.is_last)
+        log.info(
+            "called Telegram",
+            extra={"action": "call", "post": claim.post.id, "chat": claim.post.chat_id, "outcome": str(outcome)},
+        )
+        await self._record(attempt, outcome)
+
+    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Write the outcome down, however long the disk refuses: forgetting it would send the post again."""
+        while True:
+            try:
+                await self._database.write(partial(self._record_now, attempt=attempt, outcome=outcome))
+                return
+            except Unavailable:
+                await self._clock.sleep_until(self._clock.now() + RETRY_RECORD)
+
+    def _record_now(self, session: Session, attempt: Attempt, outcome: Outcome) -> None:
+        patience = Patience(self._give_up_after, jitter=random.random())
+        recording.record(session, attempt, outcome, now=self._clock.now(), patience=patience)

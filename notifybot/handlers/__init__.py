@@ -1,0 +1,36 @@
+"""One Telegram update → one core call → one short reply."""
+
+from typing import Any
+
+from telegram import Update
+from telegram.ext import (
+    Application,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
+
+from notifybot.handlers import answer, chats, commands, start, trouble
+
+
+def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+    """Say who handles what; the first that fits takes the update, and the last one takes what nobody wants."""
+    private = filters.ChatType.PRIVATE
+    application.add_handlers(
+        [
+            CallbackQueryHandler(answer.press),
+            CommandHandler("start", start.start, filters=private),
+            CommandHandler("start", start.start_in_group, filters=filters.ChatType.GROUPS),
+            CommandHandler("help", commands.help_),
+            CommandHandler("open", commands.open_),
+            MessageHandler(filters.COMMAND & private, commands.unknown),
+            MessageHandler(filters.StatusUpdate.MIGRATE, chats.moved),
+            ChatMemberHandler(chats.membership, ChatMemberHandler.MY_CHAT_MEMBER),
+            MessageHandler(filters.TEXT & private, commands.not_a_command),
+            TypeHandler(Update, commands.ignore),
+        ]
+    )
+    application.add_error_handler(trouble.on_error)

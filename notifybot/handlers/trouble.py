@@ -1,0 +1,39 @@
+"""The one error handler: an update that could not be handled is tried again, then parked."""
+
+import logging
+from datetime import timedelta
+from functools import partial
+
+from telegram import Update
+
+from notifybot import inbox
+from notifybot.handlers.turn import Context, runtime_of
+from notifybot.logs import redact
+from notifybot.update_queue import DurableQueue
+
+RETRY_AFTER = timedelta(seconds=1)
+SORRY = "That did not work. Please press again in a minute."
+log = logging.getLogger(__name__)
+
+
+async def on_error(update: object, context: Context) -> None:
+    log.error("an update was not handled", exc_info=context.error, extra={"action": "update_failed"})
+    if not isinstance(update, Update):
+        return
+    runtime = runtime_of(context)
+    reason = redact(repr(context.error))
+    is_to_be_tried = await runtime.database.write(partial(inbox.note_failure, update_id=update.update_id, error=reason))
+    if is_to_be_tried:
+        context.application.create_task(_try_again(update, context))
+        return
+    log.error("an update is parked", extra={"action": "update_parked", "update": update.update_id})
+    if update.callback_query is not None:
+        await runtime.sender.answer_press(update.callback_query.id, SORRY)
+
+
+async def _try_again(update: Update, context: Context) -> None:
+    clock = runtime_of(context).clock
+    await clock.sleep_until(clock.now() + RETRY_AFTER)
+    queue = context.application.update_queue
+    assert isinstance(queue, DurableQueue)
+    await queue.put_stored(update)

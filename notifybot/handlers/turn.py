@@ -1,0 +1,48 @@
+"""What every handler shares: the runtime, and the one transaction of an update."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlmodel import Session
+from telegram import Update
+from telegram.ext import ContextTypes
+
+from notifybot import chats, inbox, outbox
+from notifybot.rendering import Part
+from notifybot.runtime import Runtime
+
+T = TypeVar("T")
+Context = ContextTypes.DEFAULT_TYPE
+
+
+def runtime_of(context: Context) -> Runtime:
+    runtime: Any = context.bot_data["runtime"]
+    assert isinstance(runtime, Runtime)
+    return runtime
+
+
+async def take(update: Update, context: Context, work: Callable[[Session], T]) -> T | None:
+    """Do the work of an update and take it out of the inbox, in one transaction: both or neither survive a kill.
+
+    None when it was handled before. A chat that an update comes from can be reached, whatever was known before.
+    """
+    runtime = runtime_of(context)
+    now = runtime.clock.now()
+    chat = update.effective_chat
+
+    def do(session: Session) -> T | None:
+        if not inbox.mark_handled(session, update.update_id, now=now):
+            return None
+        if chat is not None and update.my_chat_member is None:
+            chats.note_answer(session, str(chat.id), chat.type)
+        return work(session)
+
+    return await runtime.database.write(do)
+
+
+async def reply(update: Update, context: Context, part: Part) -> None:
+    """Answer in the chat that the update comes from."""
+    chat = update.effective_chat
+    assert chat is not None
+    now = runtime_of(context).clock.now()
+    await take(update, context, lambda session: outbox.queue_reply(session, str(chat.id), part, now=now))

@@ -1,0 +1,70 @@
+"""How it goes, in one value: what a person or a monitor asks first."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from notifybot.reading import Backlog
+
+
+class Status(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    """Nothing can be accepted, or work stands still."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of each part at `now`."""
+
+    now: datetime
+    is_moving: bool
+    """The jobs beat."""
+    telegram: str
+    telegram_reason: str | None
+    backlog: Backlog | None
+    """None: the database did not answer."""
+    job_errors: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What is amiss in the configuration."""
+
+
+@dataclass(frozen=True)
+class Health:
+    status: Status
+    telegram: str
+    database: str
+    jobs: str
+    waiting: int
+    oldest_waiting_s: float
+    warnings: tuple[str, ...]
+
+
+def assess(facts: Facts) -> Health:
+    """Weigh the facts: `down` only where callers or people are not served, `degraded` where somebody should look."""
+    is_down = facts.backlog is None or not facts.is_moving
+    backlog = facts.backlog or Backlog(0, None, 0)
+    oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
+    is_degraded = bool(facts.telegram_reason or facts.job_errors)
+    return Health(
+        status=Status.DOWN if is_down else Status.DEGRADED if is_degraded else Status.OK,
+        telegram=facts.telegram,
+        database="ok" if facts.backlog else "failed",
+        jobs="stalled" if not facts.is_moving else "failing" if facts.job_errors else "ok",
+        waiting=backlog.waiting,
+        oldest_waiting_s=round(oldest, 1),
+        warnings=_warnings(facts),
+    )
+
+
+def _warnings(facts: Facts) -> tuple[str, ...]:
+    found = list(facts.notes)
+    if facts.telegram_reason:
+        found.append(facts.telegram_reason)
+    if facts.backlog is None:
+        found.append("The database does not answer.")
+    if not facts.is_moving:
+        found.append("No job has run for two minutes.")
+    found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
+    return tuple(found)

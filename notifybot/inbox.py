@@ -1,0 +1,41 @@
+"""Updates from Telegram: stored before they are confirmed, handled once, parked after MAX_ATTEMPTS failures."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select, text
+
+from notifybot.database import affected, insert_missing
+from notifybot.models import Update
+
+MAX_ATTEMPTS = 3
+
+
+def store(session: Session, update_id: int, payload: str, *, now: datetime) -> bool:
+    """Keep an update; False when it is known already, as after a confirmation that Telegram never got."""
+    if session.get(Update, update_id) is not None:
+        return False
+    row = {"update_id": update_id, "payload": payload, "received_at": now, "attempts": 0}
+    insert_missing(session, Update, [row])
+    return True
+
+
+def waiting(session: Session) -> Sequence[str]:
+    """The payloads that were stored and not handled, oldest first; parked ones are left out."""
+    unhandled = select(Update.payload).where(text("handled_at IS NULL"), col(Update.attempts) < MAX_ATTEMPTS)
+    return session.exec(unhandled.order_by(col(Update.update_id))).all()
+
+
+def mark_handled(session: Session, update_id: int, *, now: datetime) -> bool:
+    """Take an update out of the inbox, in the transaction that holds its effect; False when it was handled before."""
+    unhandled = (col(Update.update_id) == update_id, col(Update.handled_at).is_(None))
+    return affected(session, update(Update).where(*unhandled).values(handled_at=now)) > 0
+
+
+def note_failure(session: Session, update_id: int, error: str) -> bool:
+    """Count a failed attempt to handle an update; True while it is to be tried again."""
+    failed = update(Update).where(col(Update.update_id) == update_id)
+    affected(session, failed.values(attempts=Update.attempts + 1, error=error))
+    attempts = session.exec(select(Update.attempts).where(Update.update_id == update_id)).one()
+    return attempts < MAX_ATTEMPTS

@@ -1,0 +1,217 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def _index(name: str, table: str, columns: list[str], condition: str | None = None) -> None:
+    only = None if condition is None else sa.text(condition)
+    op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "bot",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("term", sa.Integer(), nullable=False),
+        sa.Column("held_until", UTCDateTime(), nullable=True),
+        sa.Column("pace", UTCDateTime(), nullable=True),
+        sa.Column("network_errors", sa.Integer(), nullable=False),
+        sa.Column("identity", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("probe_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "chats",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("kind", AutoString(), nullable=True),
+        sa.Column("moved_to", AutoString(), nullable=True),
+        sa.Column("unreachable", AutoString(), nullable=True),
+        sa.Column("held_until", UTCDateTime(), nullable=True),
+        sa.Column("pace", UTCDateTime(), nullable=True),
+        sa.Column("group_pace", UTCDateTime(), nullable=True),
+        sa.Column("quiet_pace", UTCDateTime(), nullable=True),
+        sa.Column("urgency", sa.Integer(), nullable=True),
+        sa.Column("next_at", UTCDateTime(), nullable=True),
+        sa.Column("claimed_post", AutoString(), nullable=True),
+        sa.Column("claim_term", sa.Integer(), nullable=True),
+        sa.Column("claim_until", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("chats_claimed", "chats", ["claim_term"], "claimed_post IS NOT NULL")
+    _index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
+    _index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
+    _index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
+    op.create_table(
+        "inbox",
+        sa.Column("update_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("received_at", UTCDateTime(), nullable=False),
+        sa.Column("handled_at", UTCDateTime(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("error", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("update_id"),
+    )
+    _index("inbox_waiting", "inbox", ["update_id"], "handled_at IS NULL")
+    op.create_table(
+        "job_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job", AutoString(), nullable=False),
+        sa.Column("started_at", UTCDateTime(), nullable=False),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("error", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("ix_job_runs_job", "job_runs", ["job"])
+    op.create_table(
+        "messages",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column(
+            "state",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("is_alert", sa.Boolean(), nullable=False),
+        sa.Column("title", AutoString(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("recipients", sa.JSON(), nullable=False),
+        sa.Column("source", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("escalate_at", UTCDateTime(), nullable=True),
+        sa.Column("close_at", UTCDateTime(), nullable=True),
+        sa.Column("may_expire", sa.Boolean(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=True),
+        sa.Column("escalated_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("messages_by_account", "messages", ["account", "id"])
+    _index("messages_by_source", "messages", ["source", "id"])
+    _index("messages_by_state", "messages", ["state", "id"])
+    expiring = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
+    _index("messages_close", "messages", ["close_at"], expiring)
+    _index("messages_escalate", "messages", ["escalate_at"], "state IN ('initiated', 'sent', 'failed')")
+    op.create_table(
+        "client_ids",
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("client_id", AutoString(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("fingerprint", AutoString(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.PrimaryKeyConstraint("account", "client_id"),
+    )
+    _index("ix_client_ids_expires_at", "client_ids", ["expires_at"])
+    op.create_table(
+        "people",
+        sa.Column("user_id", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=True),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("chat_name", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["chat_id"],
+            ["chats.id"],
+        ),
+        sa.PrimaryKeyConstraint("user_id"),
+        sa.UniqueConstraint("chat_id"),
+    )
+    _index("ix_people_account", "people", ["account"])
+    op.create_table(
+        "posts",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("shown_version", sa.Integer(), nullable=False),
+        sa.Column("not_before", UTCDateTime(), nullable=False),
+        sa.Column("errors", sa.Integer(), nullable=False),
+        sa.Column("tried_for_s", sa.Float(), nullable=False),
+        sa.Column("failure", AutoString(), nullable=True),
+        sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
+        sa.Column("is_silent", sa.Boolean(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger(), nullable=True),
+        sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("parts_shown", sa.Integer(), nullable=False),
+        sa.Column("telegram_message_ids", sa.JSON(), nullable=False),
+        sa.Column("uncertain", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["chat_id"],
+            ["chats.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("ix_posts_chat_id", "posts", ["chat_id"])
+    _index(
+        "posts_due",
+        "posts",
+        ["chat_id", "urgency", "not_before", "id"],
+        "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
+    )
+    _index(
+        "posts_in_trouble",
+        "posts",
+        ["chat_id"],
+        "errors > 0 AND withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
+    )
+    _index("posts_uncertain", "posts", ["uncertain"], "uncertain > 0")
+    op.create_table(
+        "timeline",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column(
+            "event",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("actor", AutoString(), nullable=False),
+        sa.Column("detail", AutoString(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("ix_timeline_message_id", "timeline", ["message_id"])
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("post_id", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("recipient", AutoString(), nullable=False),
+        sa.Column("purpose", sa.String(16), nullable=False),
+        sa.Column(
+            "status",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", AutoString(), nullable=True),
+        sa.Column("shown_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["post_id"],
+            ["posts.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("deliveries_waiting", "deliveries", ["message_id"], "status = 'waiting'")
+    _index("ix_deliveries_message_id", "deliveries", ["message_id"])
+    _index("ix_deliveries_post_id", "deliveries", ["post_id"])

@@ -1,0 +1,83 @@
+"""Messages as those see them who ask: one whole, or a page of a list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
+
+from notifybot import messages, timeline
+from notifybot.lifecycle import State
+from notifybot.models import Delivery, Message, Post, TimelineEvent
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One delivery, and where it stands."""
+
+    delivery: Delivery
+    telegram_message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One message with all that belongs to it."""
+
+    message: Message
+    copies: tuple[Copy, ...]
+    timeline: tuple[TimelineEvent, ...]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which messages a list holds; None: all. `account`: only those that this caller sent."""
+
+    status: State | None = None
+    source: str | None = None
+    since: datetime | None = None
+    account: str | None = None
+    before_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be shown."""
+
+    waiting: int
+    oldest_at: datetime | None
+    uncertain: int
+
+
+def detail(session: Session, message_id: str) -> Detail:
+    message = messages.find(session, message_id)
+    joined = select(Delivery, Post.telegram_message_ids).join(Post, col(Post.id) == col(Delivery.post_id))
+    rows = session.exec(joined.where(Delivery.message_id == message_id).order_by(col(Delivery.id))).all()
+    copies = tuple(Copy(delivery, tuple(ids)) for delivery, ids in rows)
+    return Detail(message, copies, tuple(timeline.of(session, message_id)))
+
+
+def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
+    """At most `limit` messages, newest first."""
+    chosen = select(Message)
+    if wanted.status is not None:
+        chosen = chosen.where(Message.state == wanted.status)
+    if wanted.source is not None:
+        chosen = chosen.where(Message.source == wanted.source)
+    if wanted.since is not None:
+        chosen = chosen.where(col(Message.created_at) >= wanted.since)
+    if wanted.account is not None:
+        chosen = chosen.where(Message.account == wanted.account)
+    if wanted.before_id is not None:
+        chosen = chosen.where(col(Message.id) < wanted.before_id)
+    return session.exec(chosen.order_by(col(Message.id).desc()).limit(limit)).all()
+
+
+def backlog(session: Session) -> Backlog:
+    """How many deliveries wait, since when, and how often a send could not be recorded."""
+    waits = text("status = 'waiting'")  # the text of a partial index
+    waiting, oldest = session.exec(
+        select(func.count(), func.min(Message.created_at)).select_from(Delivery).join(Message).where(waits)
+    ).one()
+    uncertain = session.exec(select(func.coalesce(func.sum(Post.uncertain), 0)).where(text("uncertain > 0"))).one()
+    return Backlog(int(waiting), oldest, int(uncertain))

@@ -1,0 +1,47 @@
+"""What may be forgotten: messages that are over, handled updates, old job runs."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
+
+from notifybot.database import affected
+from notifybot.lifecycle import State
+from notifybot.models import ClientId, Delivery, JobRun, Message, Post, TimelineEvent, Update
+
+OVER = (State.CLOSED, State.CANCELLED, State.FAILED, State.SENT)
+UPDATES_KEPT = timedelta(days=2)
+"""Telegram keeps an update for a day: after two it cannot come again."""
+JOB_RUNS_KEPT = timedelta(days=7)
+
+
+def forget_messages(session: Session, *, before: datetime, most: int) -> int:
+    """Delete at most `most` messages accepted before then that are over, with all that belongs to them."""
+    is_over = (col(Message.created_at) < before, col(Message.state).in_(OVER))
+    old = session.exec(select(Message.id).where(*is_over).order_by(col(Message.id)).limit(most)).all()
+    if not old:
+        return 0
+    posts = session.exec(select(Delivery.post_id).where(col(Delivery.message_id).in_(old))).all()
+    for table in (Delivery, TimelineEvent, ClientId):
+        affected(session, delete(table).where(col(table.message_id).in_(old)))
+    affected(session, delete(Post).where(col(Post.id).in_(posts)))
+    return affected(session, delete(Message).where(col(Message.id).in_(old)))
+
+
+def forget_bookkeeping(session: Session, *, now: datetime) -> int:
+    """Delete answers to people that were shown, handled updates, job runs and client_ids that are past their time."""
+    long_ago = now - UPDATES_KEPT
+    is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago)
+    return sum(
+        affected(session, statement)
+        for statement in (
+            delete(Post).where(*is_answered),
+            delete(Update).where(col(Update.handled_at) < long_ago),
+            delete(JobRun).where(col(JobRun.started_at) < now - JOB_RUNS_KEPT),
+            delete(ClientId).where(col(ClientId.expires_at) < now),
+        )
+    )
+
+
+def last_run(session: Session) -> datetime | None:
+    return session.exec(select(func.max(JobRun.started_at)).where(JobRun.job == "retention")).one()

@@ -1,0 +1,72 @@
+"""What this is, what it can do, and how it goes."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from notifybot import __version__, health, reading
+from notifybot.config import Config
+from notifybot.errors import Unavailable
+from notifybot.health import Facts, Status
+from notifybot.reading import Backlog
+from notifybot.routes import documents
+from notifybot.routes.route import Route, runtime_of
+from notifybot.runtime import Runtime
+
+DATABASE_WITHIN_S = 5.0
+
+
+def with_itself(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """All routes and the one that lists them."""
+
+    async def about(_: web.Request) -> web.Response:
+        endpoints = {f"{route.method} {route.path}": route.about for route in everything}
+        greeting = "notifybot tells the right people in Telegram."
+        return documents.answer({"message": greeting, "version": __version__, "endpoints": endpoints})
+
+    everything = (Route("GET", "/", about, "This list."), *routes)
+    return everything
+
+
+async def show_health(request: web.Request) -> web.Response:
+    found = health.assess(await _facts(runtime_of(request)))
+    document = {**dataclasses.asdict(found), "version": __version__}
+    return documents.answer(document, status=503 if found.status is Status.DOWN else 200)
+
+
+async def _facts(runtime: Runtime) -> Facts:
+    now = runtime.clock.now()
+    return Facts(
+        now=now,
+        is_moving=runtime.progress.is_moving(now),
+        telegram=runtime.link.state,
+        telegram_reason=runtime.link.reason,
+        backlog=await _backlog(runtime),
+        job_errors=runtime.progress.job_errors,
+        notes=configuration_notes(runtime.config),
+    )
+
+
+async def _backlog(runtime: Runtime) -> Backlog | None:
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            return await runtime.database.read(reading.backlog)
+    except (TimeoutError, Unavailable):
+        return None
+
+
+def configuration_notes(config: Config) -> tuple[str, ...]:
+    """What the operator left open and may have forgotten."""
+    notes = []
+    if config.telegram.token is None:
+        notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
+    if config.alerts.escalation_channel is None:
+        notes.append("No escalation channel is configured: unanswered alerts escalate to nobody.")
+    if config.http.listen is not None:
+        notes.append("http.listen is set, but this version serves the unix socket alone.")
+    return tuple(notes)
+
+
+HEALTH = Route("GET", "/health", show_health, "How it goes: status, what waits, warnings.")

@@ -1,0 +1,91 @@
+"""Rows → the JSON that callers get. Times are RFC 3339 in UTC with Z."""
+
+import json
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from notifybot.acceptance import Accepted
+from notifybot.models import Message, Person, TimelineEvent
+from notifybot.reading import Copy, Detail
+
+Document = dict[str, object]
+
+
+def answer(document: object, *, status: int = 200) -> web.Response:
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return web.Response(body=text.encode(), status=status, content_type="application/json", charset="utf-8")
+
+
+def moment(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def accepted(found: Accepted) -> Document:
+    return {
+        "id": found.id,
+        "status": found.status,
+        "duplicate": found.is_duplicate,
+        "created_at": moment(found.created_at),
+        "escalate_at": moment(found.escalate_at),
+        "close_at": moment(found.close_at),
+    }
+
+
+def message(found: Message) -> Document:
+    return {
+        "id": found.id,
+        "status": found.state,
+        "type": "text",
+        "acknowledge": found.is_alert,
+        "title": found.title,
+        "content": found.content,
+        "to": found.recipients,
+        "source": found.source,
+        "account": found.account,
+        "created_at": moment(found.created_at),
+        "escalate_at": moment(found.escalate_at),
+        "close_at": moment(found.close_at),
+        "sent_at": moment(found.sent_at),
+        "escalated_at": moment(found.escalated_at),
+        "acknowledged_at": moment(found.acknowledged_at),
+        "acknowledged_by": found.acknowledged_by,
+        "closed_at": moment(found.closed_at),
+    }
+
+
+def detail(found: Detail) -> Document:
+    return {
+        **message(found.message),
+        "deliveries": [delivery(copy) for copy in found.copies],
+        "timeline": [event(line) for line in found.timeline],
+    }
+
+
+def delivery(copy: Copy) -> Document:
+    found = copy.delivery
+    return {
+        "recipient": found.recipient,
+        "chat_id": found.chat_id,
+        "purpose": found.purpose,
+        "status": found.status,
+        "telegram_message_ids": list(copy.telegram_message_ids),
+        "attempts": found.attempts,
+        "last_error": found.last_error,
+        "shown_at": moment(found.shown_at),
+    }
+
+
+def event(line: TimelineEvent) -> Document:
+    return {"at": moment(line.at), "event": line.event, "actor": line.actor, "detail": line.detail}
+
+
+def person(found: Person) -> Document:
+    return {
+        "user_id": found.user_id,
+        "chat_id": found.chat_id,
+        "chat_name": found.chat_name,
+        "created_at": moment(found.created_at),
+    }

@@ -1,0 +1,252 @@
+"""Handing over messages, looking at them, and answering them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Literal
+
+from aiohttp import web
+from pydantic import BeforeValidator, model_validator
+
+from notifybot import answers, messages, reading
+from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
+from notifybot.errors import Forbidden, NotFound
+from notifybot.ids import is_id
+from notifybot.lifecycle import State
+from notifybot.models import Message
+from notifybot.reading import Detail, Filter
+from notifybot.routes import documents
+from notifybot.routes.bodies import Fields, check, read_fields, read_query
+from notifybot.routes.callers import Caller, caller_of
+from notifybot.routes.problems import FieldProblem, InvalidFields, TooLarge
+from notifybot.routes.route import Handler, Route, runtime_of
+from notifybot.routes.values import ChatId, Content, Label, Moment, Name, Span, Title
+from notifybot.runtime import Runtime
+from notifybot.splitting import utf16_len
+
+PART_UNITS = 4096
+LONGEST_WAIT_S = 30
+MOST_A_PAGE = 500
+
+
+def _number(least: float, most: float, kind: type[int] | type[float] = float) -> BeforeValidator:
+    """A number in a query, where everything is text."""
+
+    def read(value: object) -> float:
+        wanted = f"this must be a {'whole ' if kind is int else ''}number from {least:g} to {most:g}"
+        try:
+            number = kind(str(value))
+        except ValueError:
+            raise ValueError(wanted) from None
+        if not least <= number <= most:
+            raise ValueError(wanted)
+        return number
+
+    return BeforeValidator(read)
+
+
+def _state(value: object) -> State:
+    try:
+        return State(str(value))
+    except ValueError:
+        raise ValueError(f"this is one of {', '.join(State)}") from None
+
+
+class _Common(Fields):
+    """What every way of sending takes."""
+
+    title: Title = None
+    source: Label = None
+    client_id: Label = None
+    escalate_after: Span = None
+    close_after: Span = None
+
+
+class IngestFields(_Common):
+    type: Literal["text"] = "text"
+    content: Content
+    channel_id: ChatId | None = None
+    user: Name | None = None
+    acknowledge: bool = True
+
+    @model_validator(mode="after")
+    def _one_recipient(self) -> "IngestFields":
+        if (self.channel_id is None) == (self.user is None):
+            raise ValueError("say for whom it is: exactly one of channel_id and user")
+        return self
+
+    @property
+    def recipient(self) -> Recipient:
+        if self.channel_id is not None:
+            return Recipient(RecipientKind.CHAT, self.channel_id)
+        assert self.user is not None
+        return Recipient(RecipientKind.PERSON, self.user)
+
+    @property
+    def text(self) -> str:
+        return self.content
+
+
+class SendFields(_Common):
+    user: Name
+    text: Content
+    acknowledge: bool = False
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient(RecipientKind.PERSON, self.user)
+
+
+class WaitQuery(Fields):
+    wait: Annotated[float, _number(0, LONGEST_WAIT_S)] = 0.0
+
+
+class ListQuery(Fields):
+    status: Annotated[State | None, BeforeValidator(_state)] = None
+    source: Label = None
+    since: Moment | None = None
+    limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int)] = 50
+    cursor: str | None = None
+
+
+async def ingest(request: web.Request) -> web.Response:
+    """Accept a message; with ?wait= answer only once it is known what became of it."""
+    wait_s = read_query(request, WaitQuery).wait
+    caller = await caller_of(request)
+    new = _new_message(request, caller, await read_fields(request, IngestFields))
+    runtime = runtime_of(request)
+    found = await runtime.intake.accept(new)
+    if wait_s:
+        return await _wait(runtime, found, timedelta(seconds=wait_s))
+    return documents.answer(documents.accepted(found), status=200 if found.is_duplicate else 202)
+
+
+async def send(request: web.Request) -> web.Response:
+    caller = await caller_of(request)
+    new = _new_message(request, caller, await read_fields(request, SendFields))
+    return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
+
+
+def _new_message(request: web.Request, caller: Caller, fields: IngestFields | SendFields) -> NewMessage:
+    runtime = runtime_of(request)
+    _check_length(fields, runtime)
+    _check_allowed(fields.recipient, caller, runtime)
+    alerts = runtime.config.alerts
+    escalate_after, close_after = alerts.escalate_after, alerts.close_after
+    given = fields.model_fields_set
+    new = NewMessage(
+        account=caller.account,
+        source=fields.source or caller.account,
+        recipients=(fields.recipient,),
+        content=fields.text,
+        title=fields.title,
+        is_alert=fields.acknowledge,
+        escalate_after=fields.escalate_after if "escalate_after" in given else escalate_after,
+        close_after=fields.close_after if "close_after" in given else close_after,
+        client_id=_client_id(request, fields),
+        fingerprint=_fingerprint(fields),
+    )
+    return new if alerts.escalation_channel is not None else replace(new, escalate_after=None)
+
+
+def _check_length(fields: IngestFields | SendFields, runtime: Runtime) -> None:
+    most = runtime.config.delivery.max_parts * PART_UNITS
+    if utf16_len(fields.text) > most:
+        raise TooLarge(
+            f"The text has more than {most} characters.", hint="Send the beginning, and say where the rest is."
+        )
+
+
+def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> None:
+    allowed = runtime.config.socket.allow
+    if "*" not in allowed and recipient.name not in allowed and not caller.is_admin:
+        raise Forbidden(f"Callers of this socket may not send to {recipient.name}.", hint="socket.allow says to whom.")
+
+
+def _client_id(request: web.Request, fields: _Common) -> str | None:
+    """The caller's own name for this request, from the body or the header; both only if they agree."""
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return fields.client_id
+    named = check(_Common, {"client_id": header}).client_id
+    if fields.client_id not in (None, named):
+        raise InvalidFields([FieldProblem(("client_id",), "this and the header Idempotency-Key differ")])
+    return named
+
+
+def _fingerprint(fields: _Common) -> str:
+    asked = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+async def _wait(runtime: Runtime, found: Accepted, wait: timedelta) -> web.Response:
+    """200 with the deliveries once the message has left `initiated`, 202 as it is when the time is over."""
+    until = runtime.clock.now() + wait
+    changed = runtime.waiters.watch(found.id)
+    try:
+        while True:
+            detail = await runtime.database.read(partial(reading.detail, message_id=found.id))
+            is_decided = detail.message.state is not State.INITIATED
+            if is_decided or runtime.clock.now() >= until:
+                break
+            await runtime.waiters.next_change(changed, until)
+    finally:
+        runtime.waiters.unwatch(found.id, changed)
+    accepted = replace(found, status=detail.message.state)
+    document = documents.accepted(accepted) | {"deliveries": [documents.delivery(copy) for copy in detail.copies]}
+    return documents.answer(document, status=200 if is_decided else 202)
+
+
+async def list_messages(request: web.Request) -> web.Response:
+    caller = await caller_of(request)
+    query = read_query(request, ListQuery)
+    if query.cursor is not None and not is_id(query.cursor):
+        raise InvalidFields([FieldProblem(("cursor",), "this is no next_cursor of an earlier answer")])
+    wanted = Filter(query.status, query.source, query.since, None if caller.is_admin else caller.account, query.cursor)
+    found = await runtime_of(request).database.read(partial(reading.page, wanted=wanted, limit=query.limit + 1))
+    page = found[: query.limit]
+    next_cursor = page[-1].id if len(found) > query.limit else None
+    return documents.answer({"messages": [documents.message(each) for each in page], "next_cursor": next_cursor})
+
+
+async def show(request: web.Request) -> web.Response:
+    caller = await caller_of(request)
+    return documents.answer(documents.detail(await _detail(request, caller)))
+
+
+async def _detail(request: web.Request, caller: Caller) -> Detail:
+    message_id = request.match_info["id"].lower()
+    detail = await runtime_of(request).database.read(partial(reading.detail, message_id=message_id))
+    if not caller.is_admin and detail.message.account != caller.account:
+        raise NotFound("There is no message of yours with this id.", hint="Admins see everybody's messages.")
+    return detail
+
+
+def _answering(verb: Callable[..., Message]) -> Handler:
+    """A route that changes one message and answers with it."""
+
+    async def change(request: web.Request) -> web.Response:
+        await read_fields(request, Fields)
+        caller = await caller_of(request)
+        runtime = runtime_of(request)
+        message_id = (await _detail(request, caller)).message.id
+        actor, now = messages.by_account(caller.account), runtime.clock.now()
+        await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now))
+        return await show(request)
+
+    return change
+
+
+ROUTES = (
+    Route("POST", "/api/ingest", ingest, "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS"),
+    Route("POST", "/send", send, "Hand over a notice to a person."),
+    Route(
+        "GET", "/api/messages", list_messages, "List messages, newest first: ?status= &source= &since= &limit= &cursor="
+    ),
+    Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline."),
+    Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert."),
+    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert."),
+    Route("POST", "/api/messages/{id}/cancel", _answering(answers.cancel), "Take a message back before it is shown."),
+)

@@ -1,0 +1,91 @@
+"""The values that requests are made of: each says itself what is wrong with it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from notifybot.durations import parse_span
+
+MAX_LABEL = 128
+MAX_TITLE = 256
+LARGEST_ID = 2**53
+_CHANNEL = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
+_DIGITS = re.compile(r"-?[0-9]{1,16}")
+
+
+def _text(value: object) -> str:
+    """Text that says something and that every store and Telegram can carry."""
+    if not isinstance(value, str):
+        raise ValueError("this must be text")
+    if "\x00" in value:
+        raise ValueError("the character U+0000 cannot be sent")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("a lone surrogate is no character") from None
+    if not value.strip():
+        raise ValueError("this is blank")
+    return value
+
+
+def _limited(most: int) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value is None:
+            return None
+        found = _text(value)
+        if len(found) > most:
+            raise ValueError(f"this has {len(found)} characters; at most {most} are allowed")
+        return found
+
+    return BeforeValidator(check)
+
+
+def _chat(value: object) -> str:
+    """A chat id as a number or as the same digits, or @name; the digits come back without leading zeros."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a chat is a number, the same digits as text, or @name")
+    if isinstance(value, str) and value.startswith("@"):
+        if not _CHANNEL.fullmatch(value):
+            raise ValueError("a channel's name is @ and 4 to 32 letters, digits and _")
+        return value.lower()
+    return _chat_number(value)
+
+
+def _chat_number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a chat id is a number or the same digits as text")
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("a chat id is a number or the same digits as text")
+    number = int(value)
+    if not 0 < abs(number) < LARGEST_ID:
+        raise ValueError("no chat has this number")
+    return str(number)
+
+
+def _span(value: object) -> timedelta | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a span is text like 15m or a whole number of seconds; 0 and never switch it off")
+    return parse_span(value)
+
+
+def _moment(value: object) -> datetime:
+    """RFC 3339; without an offset it means UTC."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", value):
+        raise ValueError("a time is written like 2026-01-31T18:30:00Z")
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("a time is written like 2026-01-31T18:30:00Z") from None
+
+
+Content = Annotated[str, BeforeValidator(_text)]
+Title = Annotated[str | None, _limited(MAX_TITLE)]
+Label = Annotated[str | None, _limited(MAX_LABEL)]
+Name = Annotated[str, _limited(MAX_LABEL)]
+ChatId = Annotated[str, BeforeValidator(_chat)]
+PrivateChatId = Annotated[str, BeforeValidator(_chat_number)]
+Span = Annotated[timedelta | None, BeforeValidator(_span)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]

@@ -1,0 +1,200 @@
+"""Keeps Telegram's updates coming: finds out who the bot is, fetches what waited, polls, and watches the polling."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import telegram
+from telegram.error import Conflict, InvalidToken, TelegramError
+from telegram.ext import Application, ExtBot
+
+from notifybot.clock import Clock
+from notifybot.logs import redact
+from notifybot.telegram_http import AiohttpRequest
+from notifybot.update_queue import DurableQueue
+
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+PAGE = 100
+FIRST_RETRY, LONGEST_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
+REFUSED_RETRY = timedelta(minutes=1)
+LONG_POLL = timedelta(seconds=10)
+WATCH_EVERY = timedelta(seconds=10)
+SILENT_AFTER = timedelta(seconds=75)
+"""A getUpdates takes at most its long poll and the request's time-outs: 35 s. Twice that without one means that the
+polling died, however it did."""
+STOP_WITHIN = timedelta(seconds=5)
+log = logging.getLogger(__name__)
+
+App = Application[Any, Any, Any, Any, Any, Any]
+
+
+class LinkState(StrEnum):
+    """How it stands with Telegram."""
+
+    OFF = "off"
+    """No token is configured."""
+    CONNECTING = "connecting"
+    UP = "ok"
+    AWAY = "away"
+    REFUSED = "refused"
+    """Telegram does not know the token."""
+    CONFLICT = "conflict"
+    """Another program fetches this bot's updates."""
+
+
+class LinkedBot(ExtBot[None]):
+    """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched."""
+
+    __slots__ = ("_known", "_on_fetch")
+
+    def __init__(
+        self, token: str, *, base_url: str, known: dict[str, Any] | None, on_fetch: Callable[[], None]
+    ) -> None:
+        super().__init__(
+            token,
+            base_url=f"{base_url}/bot",
+            base_file_url=f"{base_url}/file/bot",
+            request=AiohttpRequest(),
+            get_updates_request=AiohttpRequest(max_connections=2),
+        )
+        is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
+        self._known = known if is_same_bot else None
+        self._on_fetch = on_fetch
+
+    async def get_me(self, **options: Any) -> telegram.User:
+        known, self._known = self._known, None
+        if known is None:
+            return await super().get_me(**options)
+        self._bot_user = telegram.User.de_json(known, self)
+        return self._bot_user
+
+    async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+        updates = await super().get_updates(*args, **options)
+        self._on_fetch()
+        return updates
+
+
+class TelegramLink:
+    """The state of the connection to Telegram, and the task that keeps it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.state = LinkState.OFF
+        self.reason: str | None = None
+        """Why it is not up, for people."""
+        self.last_fetch: datetime | None = None
+        self.caught_up = asyncio.Event()
+        """What waited at Telegram, and what was stored before, has been handled."""
+        self.restarts = 0
+
+    def note_fetch(self) -> None:
+        self.last_fetch = self._clock.now()
+        self._become(LinkState.UP, None)
+
+    async def run(self, application: App, bot: LinkedBot, queue: DurableQueue, stored: list[str]) -> None:
+        """Connect, catch up, and poll until cancelled. `stored`: the updates that were kept and not handled."""
+        self._become(LinkState.CONNECTING, "connecting to Telegram")
+        await self._until_it_answers(application.initialize)
+        await application.start()
+        for payload in stored:
+            await queue.put_stored(telegram.Update.de_json(json.loads(payload), bot))
+        await queue.join()
+        await self._until_it_answers(bot.delete_webhook)
+        await self._fetch_waiting(bot, queue)
+        self.caught_up.set()
+        await self._poll(application, bot)
+
+    async def stop(self, application: App) -> None:
+        """End polling and the handlers, each within STOP_WITHIN: a handler that hangs must not hold up the stop."""
+        updater = application.updater
+        if updater is not None and updater.running:
+            await self._within(updater.stop())
+        if application.running:
+            await self._within(application.stop())
+        await self._within(application.shutdown())
+
+    async def _within(self, stopping: Any) -> None:
+        try:
+            async with asyncio.timeout(STOP_WITHIN.total_seconds()):
+                await stopping
+        except (TimeoutError, TelegramError) as error:
+            log.warning("a part did not stop cleanly", extra={"action": "stop", "reason": redact(str(error))})
+
+    async def _until_it_answers(self, call: Callable[[], Any]) -> None:
+        wait = FIRST_RETRY
+        while True:
+            try:
+                await call()
+                return
+            except TelegramError as error:
+                self._note_error(error)
+                pause = REFUSED_RETRY if isinstance(error, InvalidToken) else wait
+            await self._clock.sleep_until(self._clock.now() + pause)
+            wait = min(wait * 2, LONGEST_RETRY)
+
+    async def _fetch_waiting(self, bot: LinkedBot, queue: DurableQueue) -> None:
+        """Fetch without waiting until nothing waits: presses count before overdue escalations go out."""
+        offset = None
+        while True:
+            updates: tuple[telegram.Update, ...] = ()
+            try:
+                updates = await bot.get_updates(offset, PAGE, timeout=0, allowed_updates=ALLOWED_UPDATES)
+            except TelegramError as error:
+                self._note_error(error)
+                return  # polling goes on trying
+            for update in updates:
+                await queue.put(update)
+            await queue.join()
+            if not updates:
+                return
+            offset = updates[-1].update_id + 1
+
+    async def _poll(self, application: App, bot: LinkedBot) -> None:
+        updater = application.updater
+        assert updater is not None
+        while True:
+            await updater.start_polling(
+                timeout=LONG_POLL,
+                bootstrap_retries=-1,
+                allowed_updates=ALLOWED_UPDATES,
+                error_callback=self._note_error,
+            )
+            await self._watch()
+            self.restarts += 1
+            log.error("no updates could be fetched; polling starts anew", extra={"action": "polling_restarted"})
+            await self._within(updater.stop())
+            await self._renew_connections(bot)
+
+    async def _watch(self) -> None:
+        """Return once polling has been silent for SILENT_AFTER."""
+        since = self._clock.now()
+        while self._clock.now() - max(since, self.last_fetch or since) < SILENT_AFTER:
+            await self._clock.sleep_until(self._clock.now() + WATCH_EVERY)
+
+    async def _renew_connections(self, bot: LinkedBot) -> None:
+        # A connection that stalls below TLS keeps its place in the pool for ever: throw the pool away.
+        request = bot._request[0]
+        with contextlib.suppress(TelegramError):
+            await request.shutdown()
+        await request.initialize()
+
+    def _note_error(self, error: TelegramError) -> None:
+        reason = redact(str(error))
+        match error:
+            case InvalidToken():
+                self._become(LinkState.REFUSED, "Telegram does not know this bot token")
+            case Conflict():
+                self._become(LinkState.CONFLICT, "another program fetches the updates of this bot")
+            case _:
+                self._become(LinkState.AWAY, f"Telegram cannot be reached: {reason}")
+
+    def _become(self, state: LinkState, reason: str | None) -> None:
+        if state is not self.state:
+            level = logging.INFO if state in (LinkState.UP, LinkState.CONNECTING) else logging.WARNING
+            log.log(level, "telegram", extra={"action": "telegram_link", "state": str(state), "reason": reason})
+        self.state, self.reason = state, reason

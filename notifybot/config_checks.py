@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from notifybot.config_model import Algorithm, Config, Format, Mode
 from notifybot.config_values import nearest
@@ -73,16 +74,16 @@ def _files(config: Config) -> Iterator[Contradiction]:
         "http.jwt.public_key": jwt.public_key if jwt else None,
     }
     for key, path in named.items():
-        if path is not None and (reason := _why_unreadable(lambda path=path: path.open("rb"))):
+        if path is not None and (reason := _why_unreadable(path, lambda path: path.open("rb"))):
             yield Contradiction(key, f"the file {path} cannot be read: {reason}")
     folder = config.templates
-    if folder is not None and (reason := _why_unreadable(lambda: os.scandir(folder))):
+    if folder is not None and (reason := _why_unreadable(folder, os.scandir)):
         yield Contradiction("templates", f"the folder {folder} cannot be read: {reason}")
 
 
-def _why_unreadable(look: Callable[[], AbstractContextManager[object]]) -> str | None:
+def _why_unreadable(path: Path, look: Callable[[Path], AbstractContextManager[object]]) -> str | None:
     try:
-        with look():
+        with look(path):
             return None
     except OSError as error:
         return os.strerror(error.errno or 0)

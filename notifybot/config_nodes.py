@@ -54,7 +54,8 @@ class Problem:
             f"{self.what}.",
             self.hint or "",
         ]
-        return _TOKEN.sub("…", " ".join(part for part in parts if part))
+        line = _TOKEN.sub("…", " ".join(part for part in parts if part))
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 class ConfigInvalid(StartRefused):

@@ -15,7 +15,7 @@ from yaml.nodes import MappingNode, ScalarNode
 
 from notifybot.config_nodes import look_up, read_secret, reason_and_hint, shown, variables_in
 from notifybot.config_places import At, Reading, UnusableError, step_to
-from notifybot.config_values import NAME, Kind, Value, nearest
+from notifybot.config_values import NAME, PATH, Kind, Value, nearest
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -173,7 +173,7 @@ class Source:
         if place is not None:
             return key.reads.read(place)
         if twin is not None:
-            path = _locate(Path(twin.text()[0]), twin.reading)
+            path = _locate(Scalar(PATH).read(twin), twin.reading)
             return _fetched(key, twin, str(path), lambda: read_secret(path))
         # A key that the file leaves empty on purpose does not fall back to the variable.
         return self._from_outside(key, at, variable=None if key.name in found else self.variable)

@@ -126,7 +126,7 @@ def _parse_chat(text: str) -> str:
 def _parse_name(text: str) -> str:
     if text in ("subscribers", "*") or re.fullmatch(r"-?[0-9]+", text):
         raise ValueError("this stands for something else already and cannot be a name")
-    if not re.fullmatch(r"[^\s@,$*\x00-\x1f\x7f][^\s,\x00-\x1f\x7f]{0,127}", text):
+    if not re.fullmatch(r"[^\s@,$*][^\s,]{0,127}", text) or not text.isprintable():
         raise ValueError("a name has 1 to 128 characters, no blanks or commas, and does not begin with @, * or $")
     return text
 
@@ -157,8 +157,8 @@ def _parse_mode(text: str) -> int:
 
 
 def _parse_path(text: str) -> Path:
-    if "\0" in text:
-        raise ValueError("a path holds no NUL character")
+    if not text.isprintable():
+        raise ValueError("a path holds no control characters")
     return Path(text)
 
 

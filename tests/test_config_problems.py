@@ -1,0 +1,395 @@
+"""What is wrong with a config is said with its line and column, all at once, in words that help."""
+
+# A problem is one line, however long.
+# ruff: noqa: E501
+
+from pathlib import Path
+
+import pytest
+
+from notifybot.config import ConfigInvalid, load, load_default
+from notifybot.errors import StartRefused
+
+TOKEN = "123456789:AAHsecretsecretsecretsecretsecret12"
+
+
+def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
+    """Return the lines of what is wrong with a config, without the file's name."""
+    file = folder / "config.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigInvalid) as caught:
+        load(file, {"HOME": "/home/anna"} | environ)
+    lines = caught.value.detail.split("\n")
+    assert all(line.startswith(f"{file}:") for line in lines)
+    return [line.removeprefix(f"{file}:") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        # Keys
+        ("alert: {}",
+         "1:1: alert: this key is not known. Did you mean 'alerts'?"),
+        ("log: {colour: x}",
+         "1:7: log.colour: this key is not known. Known here: level, format, file."),
+        ("admins: []\nadmins: []",
+         "2:1: admins: this key is given twice, first in line 1. Keep one of them."),
+        ("? [a, b]\n: c",
+         "1:3: a key must be a single word."),
+        ("{}: c",
+         "1:1: a key must be a single word."),
+        ("log: {<<: {level: info}}",
+         "1:7: log: merging with << is not supported. Write the keys out."),
+        ("inbound: {a: {to: [subscribers]}}",
+         "1:14: inbound.a.format: this key is missing."),
+        ("recipients: {a b: [c]}",
+         "1:14: recipients: 'a b' is refused: a name has 1 to 128 characters, no blanks or commas, and does not begin with @, * or $."),
+        ("recipients: {no: [c]}",
+         '1:14: recipients: YAML reads \'no\' as true or false. Put it in quotes: "no".'),
+        ("recipients: {subscribers: [c]}",
+         "1:14: recipients: 'subscribers' is refused: this stands for something else already and cannot be a name."),
+        # Types
+        ("- a",
+         "1:1: needs a section of its own keys, not a list."),
+        ("just text",
+         "1:1: needs a section of its own keys, not a single value."),
+        ("log: info",
+         "1:6: log: needs a section of its own keys, not a single value."),
+        ("admins: alice",
+         "1:9: admins: needs a list, not a single value. Write it in brackets: [one, two]."),
+        ("data_dir: [a]",
+         "1:11: data_dir: needs one value, not a list."),
+        ("recipients: {a: []}",
+         "1:17: recipients.a: the list is empty. Name at least 1."),
+        ("delivery: {max_parts: many}",
+         "1:23: delivery.max_parts: needs a whole number from 1 to 100, not 'many'."),
+        ("delivery: {max_parts: '5'}",
+         "1:23: delivery.max_parts: needs a whole number from 1 to 100, not '5'. Write it without quotes."),
+        ("delivery: {max_parts: 0}",
+         "1:23: delivery.max_parts: '0' is refused: it must be a whole number from 1 to 100."),
+        ("delivery: {max_parts: 2.5}",
+         "1:23: delivery.max_parts: needs a whole number from 1 to 100, not '2.5'."),
+        ("delivery: {max_parts: 0x5}",
+         "1:23: delivery.max_parts: '0x5' is refused: it must be a whole number from 1 to 100."),
+        ("delivery: {max_parts: true}",
+         "1:23: delivery.max_parts: needs a whole number from 1 to 100, not 'true'."),
+        ("summary: {when_empty: 1}",
+         "1:23: summary.when_empty: needs true or false, not '1'."),
+        ("summary: {when_empty: 'yes'}",
+         "1:23: summary.when_empty: needs true or false, not 'yes'. Write it without quotes."),
+        ("telegram: {base_url: null}",
+         "1:22: telegram.base_url: needs the URL of a Bot API server, but nothing stands here. Give a value, or leave the key out."),
+        ("socket: {allow: null}",
+         "1:17: socket.allow: needs a list, but nothing stands here. Write [] for an empty one, or leave the key out."),
+        ("data_dir: !!python/object:os.system x",
+         "1:11: data_dir: the tag 'tag:yaml.org,2002:python/object:os.system' is not known here. Remove it."),
+        ('data_dir: "\\ud800"',
+         "1:11: data_dir: half of a surrogate pair is no character. Remove the \\u escape."),
+        # What YAML takes a plain value for
+        ("summary: {time: 22:30}",
+         '1:17: summary.time: YAML reads \'22:30\' as a whole number. Put it in quotes: "22:30".'),
+        ("admins: [no]",
+         '1:10: admins[0]: YAML reads \'no\' as true or false. Put it in quotes: "no".'),
+        ("admins: [1.5]",
+         '1:10: admins[0]: YAML reads \'1.5\' as a number. Put it in quotes: "1.5".'),
+        ("admins: [2026-01-31]",
+         '1:10: admins[0]: YAML reads \'2026-01-31\' as a date. Put it in quotes: "2026-01-31".'),
+        # Values
+        ("alerts: {escalate_after: 15 minutes}",
+         "1:26: alerts.escalate_after: '15 minutes' is refused: a span is written like 30s, 15m, 1h30m or 1d, in seconds, or never."),
+        ("alerts: {escalate_after: 1:30}",
+         "1:26: alerts.escalate_after: '1:30' is refused: a span is written like 30s, 15m, 1h30m or 1d, in seconds, or never."),
+        ("alerts: {close_after: 400d}",
+         "1:23: alerts.close_after: '400d' is refused: a span is at least 1 second and at most 366 days."),
+        ("delivery: {give_up_after: never}",
+         "1:27: delivery.give_up_after: 'never' is refused: this cannot be switched off; write a span of at least 1s."),
+        ("summary: {time: '25:00'}",
+         "1:17: summary.time: '25:00' is refused: a time of day is written like 09:00 or 22:30."),
+        ("summary: {time_zone: Europe/Berlln}",
+         "1:22: summary.time_zone: 'Europe/Berlln' is refused: this time zone is not known here. Did you mean Europe/Berlin?"),
+        ("summary: {time_zone: ../../etc/passwd}",
+         "1:22: summary.time_zone: '../../etc/passwd' is refused: this time zone is not known here. Write it like Europe/Berlin."),
+        ("alerts: {escalation_channel: ops}",
+         "1:30: alerts.escalation_channel: 'ops' is refused: a chat is its id in digits, like -1001234567890, or the @name of a public channel or group."),
+        ("alerts: {acknowledge_by: nobody}",
+         "1:26: alerts.acknowledge_by: 'nobody' is refused: it must be anyone or linked."),
+        ("socket: {mode: 0060}",
+         "1:16: socket.mode: '0060' is refused: the daemon's own user must be able to read and write, as in 0660."),
+        ("socket: {mode: rw}",
+         '1:16: socket.mode: \'rw\' is refused: a mode is three octal digits in quotes, like "0660".'),
+        ("http: {listen: localhost}",
+         "1:16: http.listen: 'localhost' is refused: an address to listen on is written like 127.0.0.1:8000 or [::1]:8000."),
+        ("http: {listen: 'a:70000'}",
+         "1:16: http.listen: 'a:70000' is refused: an address to listen on is written like 127.0.0.1:8000 or [::1]:8000."),
+        ("http: {public_url: ftp://x}",
+         "1:20: http.public_url: 'ftp://x' is refused: a URL is written like https://example.org."),
+        ("http: {public_url: 'http://[x'}",
+         "1:20: http.public_url: 'http://[x' is refused: this is no URL."),
+        ("http: {public_url: 'http://u:p@x'}",
+         "1:20: http.public_url: 'http://u:p@x' is refused: give the URL without user, password, ? and #."),
+        ("http: {anonymous: [{networks: [10.0.0.1/8], paths: [/a], account: a}]}",
+         "1:32: http.anonymous[0].networks[0]: '10.0.0.1/8' is refused: it has bits set past its length. Did you mean 10.0.0.0/8?"),
+        ("http: {anonymous: [{networks: [ten], paths: [/a], account: a}]}",
+         "1:32: http.anonymous[0].networks[0]: 'ten' is refused: a network is written like 10.0.0.0/8, 127.0.0.1 or fd00::/8."),
+        ("attachments: {types: [pdf]}",
+         "1:23: attachments.types[0]: 'pdf' is refused: a media type is written like image/png or image/*."),
+        ("database: {url: 'sqlite:///x.db'}",
+         "1:17: database.url: the value is refused: a SQLite file is given by its absolute path, with four slashes: sqlite:////var/lib/x.sqlite3."),
+        ("database: {url: mysql://x}",
+         "1:17: database.url: the value is refused: a database is sqlite:////path or postgresql://user@host/name."),
+        ("telegram: {token: 123:abc}",
+         "1:19: telegram.token: the value is refused: a bot token is digits, a colon and at least 30 letters, as @BotFather gives it."),
+        ("telegram: {webhook: {secret_token: 'a b'}}",
+         "1:36: telegram.webhook.secret_token: the value is refused: it has 1 to 256 of A-Z a-z 0-9 _ -."),
+        ("telegram: {webhook: {secret_token: 12345}}",
+         "1:36: telegram.webhook.secret_token: needs a webhook secret, and YAML reads this as a whole number. Put it in quotes."),
+        # Syntax
+        ("log: {level: info",
+         "1:18: this is not valid YAML: expected ',' or '}', but got '<stream end>'. Close the bracket, and put a text with brackets, commas or colons in quotes."),
+        ("log:\n  level: a: b",
+         "2:11: this is not valid YAML: mapping values are not allowed here. Put a text that contains a colon in quotes, and check the indentation."),
+        ("log:\n\tlevel: info",
+         "2:1: this line is indented with a tab. Indent with spaces."),
+        ("log:\n  level: info\n \tformat: json",
+         "3:1: this line is indented with a tab. Indent with spaces."),
+        ("admins: [@ops]",
+         "1:10: this is not valid YAML: found character '@' that cannot start any token. Put a text that begins with @ in quotes."),
+        ("socket: {allow: [*]}",
+         "1:19: this is not valid YAML: expected alphabetic or numeric character, but found ']'. Put a text that begins with * in quotes."),
+        ("a: *b",
+         "1:4: this is not valid YAML: found undefined alias 'b'. Put a text that begins with * in quotes."),
+        ("log: {}\n---\nlog: {}",
+         "2:1: this is not valid YAML: but found another document. Remove the line with ---."),
+        ("log: {}\n# ok\na: \x07",
+         "3:4: a control character stands here. Remove it."),
+        (b'log: {}\nadmins: [J\xfcrgen]',
+         "2:11: this is not UTF-8 text. Save the file as UTF-8."),
+        ("log: {}".encode("utf-16"),
+         "1:1: this is not UTF-8 text. Save the file as UTF-8."),
+        # Variables
+        ("data_dir: /x/${NOPE}",
+         "1:11: data_dir: the environment variable NOPE is not set. Set it, or write ${NOPE:-default}."),
+        ("data_dir: ${A-b}",
+         "1:11: data_dir: a variable is written ${NAME} or ${NAME:-default}; $${ stands for ${ itself."),
+        ("data_dir: ${A",
+         "1:11: data_dir: a variable is written ${NAME} or ${NAME:-default}; $${ stands for ${ itself."),
+        ("data_dir: ${A:-${B}}",
+         "1:11: data_dir: a variable is written ${NAME} or ${NAME:-default}; $${ stands for ${ itself."),
+        # What does not fit together
+        ("telegram: {mode: webhook}",
+         "1:11: telegram.webhook.url: webhook mode needs the URL that Telegram calls. Set it, or set mode: polling."),
+        ("telegram: {webhook: {url: http://x}}",
+         "1:27: telegram.webhook.url: Telegram calls https only. Begin it with https://."),
+        ("http: {jwt: {}}",
+         "1:13: http.jwt.secret: HS256 needs the secret that signs the tokens. Set it, or leave http.jwt out."),
+        ("http: {jwt: {secret: abc}}",
+         "1:22: http.jwt.secret: a secret for HS256 has at least 32 bytes."),
+        ("http: {jwt: {algorithm: ES256}}",
+         "1:13: http.jwt.public_key: ES256 needs the PEM file of the public key."),
+        ("http: {tls: {certificate: /none.pem, key: /}}",
+         "1:27: http.tls.certificate: the file /none.pem cannot be read: No such file or directory."),
+        ("templates: /none",
+         "1:12: templates: the folder /none cannot be read: No such file or directory."),
+        ("accounts: {a: b, b: c}",
+         "1:15: accounts.a: 'b' is itself another name of 'c'. Name that one."),
+        ("recipients: {a: [b]}\nrotations: {a: {members: [b], start: 2026-01-01}}",
+         "2:16: rotations.a: a name of recipients is used again. Rename one of the two."),
+        ("recipients: {a: [x, a]}",
+         "1:17: recipients.a: this name leads back to itself: a → a. Break the loop."),
+        ("recipients: {a: [b]}\nrotations: {b: {members: [c], otherwise: [a], start: 2026-01-01}}",
+         "1:17: recipients.a: this name leads back to itself: a → b → a. Break the loop."),
+        ("rotations: {a: {members: [b], start: 2026-02-30}}",
+         "1:38: rotations.a.start: '2026-02-30' is refused: this day does not exist."),
+        ("rotations: {a: {members: [b], start: 2026-01-01, handover: '0 25 * * *'}}",
+         "1:60: rotations.a.handover: '0 25 * * *' is refused: the hour '25' is not within 0 and 23, or not in order."),
+        ("recipients: {oncall: [anna]}\nalerts: {policies: {p: {steps: [{after: 5m, to: [oncal]}]}}}",
+         "2:50: alerts.policies.p.steps[0].to[0]: nobody is called 'oncal'. Did you mean 'oncall'?"),
+        ("alerts: {policies: {p: {steps: [{after: 5m, to: [bob]}]}}}",
+         "1:50: alerts.policies.p.steps[0].to[0]: nobody is called 'bob'. If it is an account, say so under accounts: {bob: bob}."),
+        ("alerts: {policies: {p: {steps: [{after: 5m, to: ['1']}, {after: 5m, to: ['2']}]}}}",
+         "1:65: alerts.policies.p.steps[1].after: a step comes later than the one before it. Spans count from acceptance."),
+        ("inbound: {a: {format: json, to: [bob]}}",
+         "1:34: inbound.a.to[0]: nobody is called 'bob'. If it is an account, say so under accounts: {bob: bob}."),
+        ("inbound: {a: {format: json, to: ['1'], policy: night}}",
+         "1:48: inbound.a.policy: there is no policy 'night'. Add it under alerts.policies."),
+        ("inbound: {a: {format: github, to: ['1']}}",
+         "1:14: inbound.a.secret: GitHub's requests are known by their signature. Set the secret of the webhook."),
+        ("scripts: {run_command: [sudo, '{account}']}",
+         "1:24: scripts.run_command: the command must contain {account} and {name}, and no other word in braces."),
+    ],
+)  # fmt: skip
+def test_a_problem_says_where_it_is_and_what_to_do(tmp_path: Path, text: str | bytes, problem: str) -> None:
+    assert problem in problems(tmp_path, text)
+
+
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        """\
+telegram: {token: x, mode: carrier pigeon}
+http: {jwt: {secret: short}}
+recipients: {a: [a]}
+summary: {time: 22:30, colour: red}
+delivery: {max_parts: "${PARTS}"}
+""",
+    )
+    assert [line.split(": ")[:2] for line in found] == [
+        ["1:19", "telegram.token"],
+        ["1:28", "telegram.mode"],
+        ["2:22", "http.jwt.secret"],
+        ["3:17", "recipients.a"],
+        ["4:17", "summary.time"],
+        ["4:24", "summary.colour"],
+        ["5:23", "delivery.max_parts"],
+    ]
+
+
+def test_a_key_that_is_wrong_already_is_not_said_to_contradict_others(tmp_path: Path) -> None:
+    found = problems(tmp_path, "http: {jwt: {secret: 5}}\nalerts: {policies: {p: {steps: [{after: x, to: [y]}]}}}")
+    assert [line.split(": ")[1] for line in found] == ["http.jwt.secret", "alerts.policies.p.steps[0].after"]
+
+
+def test_a_broken_config_stops_the_start_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(StartRefused) as caught:
+        load(tmp_path, {})
+    assert caught.value.detail == f"{tmp_path}:1:1: the file cannot be read: Is a directory."
+    assert caught.value.hint == "Mend this, then look again with: notifybot config check"
+
+
+def test_paths_of_a_key_stay_in_one_line_whatever_its_name(tmp_path: Path) -> None:
+    assert len(problems(tmp_path, f'log: {{"a\\nb\\u2028{"x" * 500}": 1}}')) == 1
+    assert len(problems(tmp_path, f'log: {{"a\\nb\\u2028{"x" * 500}": 1}}')[0]) < 200
+
+
+# Too much of everything
+
+
+def test_aliases_cannot_blow_up(tmp_path: Path) -> None:
+    levels = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 15))
+    found = problems(tmp_path, f"x0: &x0 lol\n{levels}")
+    assert found == ["1:1: the file is too large once its aliases (*name) are followed. Write the values out."]
+
+
+def test_an_alias_cannot_contain_itself(tmp_path: Path) -> None:
+    assert "aliases" in problems(tmp_path, "recipients: &a {x: *a}")[0]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "{b: " * 500, "".join(" " * n + "-\n" for n in range(300))])
+def test_deep_nesting_is_refused(tmp_path: Path, text: str) -> None:
+    found = problems(tmp_path, text)
+    assert len(found) == 1
+    assert found[0].endswith("this is not valid YAML: this is nested too deeply.")
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    assert problems(tmp_path, "#" * 1_000_001) == ["1:1: the file is larger than 1,000,000 bytes."]
+
+
+def test_a_number_of_ten_thousand_digits_is_no_crash(tmp_path: Path) -> None:
+    digits = "9" * 10_000
+    assert (
+        len(problems(tmp_path, f"delivery: {{max_parts: {digits}}}\nadmins: [{digits}]\nsocket: {{mode: {digits}}}"))
+        == 3
+    )
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "telegram: {token: '%s x'}",
+        "telegram: {token: ['%s']}",
+        "telegram: {tocken: '%s'}",
+        "telegram: {base_url: 'https://api.telegram.org/bot%s'}",
+        "telegram: {mode: '%s'}",
+        "telegram: '%s'",
+        "'%s': 1",
+        "recipients: {'%s': 1}",
+        "data_dir: ${%s}",
+        "alerts: {policies: {p: {steps: [{after: 5m, to: ['x%s']}]}}}",
+        "inbound: {a: {format: json, to: ['1'], policy: 'x%s'}}",
+        "accounts: {'a%s': b, b: 'c%s'}",
+        "templates: '/%s'",
+        "telegram: {token_file: '/%s'}",
+        "a: *%s",
+        "%%%s",
+    ],
+)
+def test_a_token_in_the_wrong_place_is_never_shown(tmp_path: Path, text: str) -> None:
+    assert "secretsecret" not in "".join(problems(tmp_path, text.replace("%s", TOKEN)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "telegram: {webhook: {secret_token: 'hidden text'}}",
+        "telegram: {webhook: {path: 'hidden'}}",
+        "telegram: {webhook: 'hidden'}",
+        "database: {url: 'mysql://u:hidden@h'}",
+        "database: {url: '${URL:-hidden}'}",
+        "http: {jwt: {secret: hidden}}",
+        "http: {jwt: hidden}",
+        "inbound: {a: {format: github, to: ['1'], secret: \"hidden\\n\"}}",
+    ],
+)
+def test_a_secret_that_is_refused_is_never_shown(tmp_path: Path, text: str) -> None:
+    assert "hidden" not in "".join(problems(tmp_path, text))
+
+
+def test_a_variable_that_holds_nonsense_is_named_but_not_shown(tmp_path: Path) -> None:
+    found = problems(tmp_path, "alerts: {close_after: '${SPAN}'}", SPAN="hidden", TELEGRAM_BOT_TOKEN="hidden")
+    assert found[0].startswith("1:1: telegram.token: what ${TELEGRAM_BOT_TOKEN} holds is refused: a bot token is")
+    assert found[1].startswith("1:23: alerts.close_after: '${SPAN}' is refused: a span is written like")
+    assert "hidden" not in "".join(found)
+
+
+def test_the_shipped_file_names_the_variable_that_holds_nonsense() -> None:
+    with pytest.raises(ConfigInvalid, match=r"telegram.token: what \$\{TELEGRAM_BOT_TOKEN\} holds is refused"):
+        load_default({"TELEGRAM_BOT_TOKEN": "hidden"})
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None,
+         "1:24: telegram.token_file: /FOLDER/token cannot be read: No such file or directory."),
+        (b'',
+         "1:24: telegram.token_file: /FOLDER/token is empty."),
+        (b'\n \n',
+         "1:24: telegram.token_file: /FOLDER/token is empty."),
+        (b'\xff\xfe',
+         "1:24: telegram.token_file: /FOLDER/token is not UTF-8 text."),
+        (b"x" * 70000,
+         "1:24: telegram.token_file: /FOLDER/token is larger than 64,000 bytes."),
+        (b'hidden',
+         "1:24: telegram.token_file: what /FOLDER/token holds is refused: a bot token is digits, a colon and at least 30 letters, as @BotFather gives it."),
+    ],
+)  # fmt: skip
+def test_an_unusable_token_file_is_a_problem(tmp_path: Path, content: bytes | None, problem: str) -> None:
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    assert problems(tmp_path, "telegram: {token_file: token}") == [problem.replace("/FOLDER", str(tmp_path))]
+
+
+def test_an_unusable_credential_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "telegram_token").write_text("hidden")
+    found = problems(tmp_path, "", CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert found[0].startswith("1:1: telegram.token: what the credential telegram_token holds is refused: ")
+
+
+def test_a_secret_given_twice_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    found = problems(tmp_path, "telegram: {token: '${T}', token_file: token}", T=TOKEN)
+    assert found == ["1:39: telegram.token_file: 'token' and 'token_file' are both set. Keep one of them."]
+
+
+def test_a_variable_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
+    found = problems(tmp_path, "data_dir: ${DIR}", DIR="/x/\udcff")
+    assert found == ["1:11: data_dir: the environment variable DIR is not UTF-8 text."]
+
+
+def test_the_path_of_a_socket_fits_into_an_address(tmp_path: Path) -> None:
+    found = problems(tmp_path, f"socket: {{path: /run/{'x' * 103}}}")
+    assert found == ["1:16: socket.path: the path of a socket has at most 107 bytes. Choose a shorter one."]

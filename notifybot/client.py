@@ -59,7 +59,7 @@ __all__ = [
 
 SERVICE_RUNTIME = "/run/notifybot"
 TIMEOUT_S = 10.0
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 """How long a call is tried again: about what a restart of the daemon takes."""
 PAUSE_S = 0.2
 PAGE = 500

@@ -102,7 +102,8 @@ def _shown(session: Session, post: Post, attempt: Attempt, outcome: Shown, *, no
     session.add(post)
     session.flush()
     chats.note_answer(session, post.chat_id, outcome.chat_kind)
-    _count_attempt(session, post.id)
+    if not attempt.is_edit:
+        _count_attempt(session, post.id)
     if attempt.is_last:
         _stands(session, post, was_shown=was_shown, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
@@ -163,7 +164,8 @@ def _try_again(
     post.not_before = now + wait
     session.add(post)
     session.flush()
-    _count_attempt(session, post.id, outcome.reason)
+    if not attempt.is_edit:
+        _count_attempt(session, post.id, outcome.reason)
 
 
 def _gone(session: Session, post: Post, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:

@@ -1,8 +1,11 @@
 """What each answer of Telegram means, as an outcome."""
 
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from telegram import Bot
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -16,9 +19,11 @@ from telegram.error import (
     TimedOut,
 )
 
-from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Target, TryAgain
-from notifybot.telegram_http import MaybeSent, NeverSent
-from notifybot.telegram_sender import MAX_REASON, outcome_of
+from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, Target, TryAgain
+from notifybot.rendering import Button, EditText, Entity, Part, SendText
+from notifybot.sandbox import Sandbox, serving
+from notifybot.telegram_http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
+from notifybot.telegram_sender import MAX_REASON, TelegramSender, outcome_of
 
 TOKEN = "123456:" + "A" * 35
 
@@ -155,3 +160,210 @@ def test_a_reason_is_short_and_holds_no_token() -> None:
     assert isinstance(outcome, GiveUp)
     assert TOKEN not in outcome.reason
     assert len(outcome.reason) == MAX_REASON
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sandbox with Anna, who wrote to the bot, and a group; and a sender that talks to it."""
+
+    sandbox: Sandbox
+    sender: TelegramSender
+    anna: str
+    group: str
+
+    async def send(self, text: str = "hi", chat_id: str | None = None) -> Outcome:
+        return await self.sender.show(SendText(chat_id or self.anna, Part(text)))
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    sandbox = Sandbox(limits=False)
+    anna = sandbox.add_user("Anna", username="anna")
+    sandbox.say(anna, "/start")
+    group = sandbox.add_chat("group", "Ops", members=[anna])
+    request = AiohttpRequest(timeouts=Timeouts(connect=1, write=0.1, read=0.3))
+    async with serving(sandbox) as url:
+        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request))
+        yield Scene(sandbox, sender, str(anna.id), str(group.id))
+        await request.shutdown()
+
+
+async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
+    part = Part(
+        "\N{FIRE} disk full on web1",
+        (
+            Entity("bold", 3, 9),
+            Entity("text_link", 16, 4, url="https://example.org/"),
+            Entity("pre", 3, 4, language="sh"),
+        ),
+        (
+            (Button("Acknowledge", callback_data="a1", style="success"), Button("Graph", url="https://example.org/g")),
+            (Button("Copy", copy="web1"),),
+        ),
+    )
+    outcome = await scene.sender.show(SendText(scene.group, part, silent=True))
+    message = scene.sandbox.messages(int(scene.group))[-1]
+    assert outcome == Shown(scene.group, message.message_id)
+    assert (message.text, message.is_silent) == (part.text, True)
+    assert {(entity["type"], entity["offset"], entity["length"]) for entity in message.entities} >= {
+        ("bold", 3, 9),
+        ("text_link", 16, 4),
+    }
+    assert message.button_texts == ["Acknowledge", "Graph", "Copy"]
+    assert message.buttons[0][0]["style"] == "success"
+    assert message.link_preview == {"is_disabled": True}
+
+
+async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:
+    text = "<b>*not* _markup_ & `nothing` [else](x)"
+    assert isinstance(await scene.send(text), Shown)
+    assert scene.sandbox.messages(int(scene.anna))[-1].text == text
+
+
+async def test_a_name_leads_to_the_chats_own_id(scene: Scene) -> None:
+    channel = scene.sandbox.add_chat("channel", "News", username="ops_news")
+    outcome = await scene.send(chat_id="@ops_news")
+    assert outcome == Shown(str(channel.id), scene.sandbox.messages(channel)[-1].message_id)
+
+
+async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Scene) -> None:
+    button = ((Button("Acknowledge", callback_data="a1"),),)
+    sent = await scene.sender.show(SendText(scene.anna, Part("firing", buttons=button)))
+    assert isinstance(sent, Shown)
+    assert await scene.sender.show(EditText(scene.anna, sent.message_id, Part("resolved"))) == sent
+    message = scene.sandbox.messages(int(scene.anna))[-1]
+    assert (message.text, message.buttons) == ("resolved", [])
+
+
+async def test_an_edit_that_changes_nothing_is_shown(scene: Scene) -> None:
+    sent = await scene.send("same")
+    assert isinstance(sent, Shown)
+    assert await scene.sender.show(EditText(scene.anna, sent.message_id, Part("same"))) == sent
+
+
+async def test_an_edit_of_a_deleted_message_finds_it_gone(scene: Scene) -> None:
+    sent = await scene.send()
+    assert isinstance(sent, Shown)
+    scene.sandbox.remove(scene.sandbox.message(int(scene.anna), sent.message_id))
+    outcome = await scene.sender.show(EditText(scene.anna, sent.message_id, Part("new")))
+    assert outcome == Gone(Target.MESSAGE, "message to edit not found")
+
+
+async def test_a_topic_that_is_closed_or_missing_is_gone(scene: Scene) -> None:
+    forum = scene.sandbox.add_chat("supergroup", "Forum", forum=True)
+    topic = scene.sandbox.add_topic(forum, "Disks")
+    assert isinstance(await scene.sender.show(SendText(str(forum.id), Part("hi"), thread_id=topic)), Shown)
+    scene.sandbox.close_topic(forum, topic)
+    for thread_id in (topic, topic + 99):
+        outcome = await scene.sender.show(SendText(str(forum.id), Part("hi"), thread_id=thread_id))
+        assert isinstance(outcome, Gone)
+        assert outcome.what is Target.TOPIC
+
+
+async def test_a_chat_that_cannot_be_reached_is_given_up_as_unreachable(scene: Scene) -> None:
+    stranger = scene.sandbox.add_user("Bob")
+    scene.sandbox.block(int(scene.anna))
+    scene.sandbox.kick(int(scene.group))
+    for chat_id in (scene.anna, scene.group, str(stranger.id), "-100999", "@nobody_here"):
+        outcome = await scene.send(chat_id=chat_id)
+        assert isinstance(outcome, GiveUp), chat_id
+        assert outcome.is_chat_unreachable, outcome
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 4097, "\N{FIRE}" * 2049])
+async def test_a_text_that_telegram_refuses_is_given_up_without_blaming_the_chat(scene: Scene, text: str) -> None:
+    outcome = await scene.send(text)
+    assert isinstance(outcome, GiveUp)
+    assert not outcome.is_chat_unreachable
+
+
+async def test_a_text_of_exactly_the_limit_is_shown(scene: Scene) -> None:
+    assert isinstance(await scene.send("\N{FIRE}" * 2048), Shown)
+
+
+async def test_a_group_that_became_a_supergroup_has_moved(scene: Scene) -> None:
+    to = scene.sandbox.migrate(int(scene.group))
+    assert await scene.send(chat_id=scene.group) == ChatMoved(str(to.id))
+
+
+FAULTS: dict[str, tuple[Callable[[Sandbox], object], Outcome | bool]] = {
+    "flood": (lambda sandbox: sandbox.fault("flood", retry_after=17), HoldOff(timedelta(seconds=17))),
+    "away": (lambda sandbox: sandbox.fault("away"), True),
+    "cut_before": (lambda sandbox: sandbox.fault("cut_before"), True),
+    "cut_after": (lambda sandbox: sandbox.fault("cut_after"), True),
+    "html": (lambda sandbox: sandbox.fault("html"), True),
+    "hang": (lambda sandbox: sandbox.fault("hang"), True),
+    "slow": (lambda sandbox: sandbox.fault("slow", seconds=30), True),
+    "500": (lambda sandbox: sandbox.fault("error"), True),
+    "409": (lambda sandbox: sandbox.fault("error", error_code=409, description="Conflict: x"), False),
+    "403": (
+        lambda sandbox: sandbox.fault("error", error_code=403, description="Forbidden: bot was blocked by the user"),
+        GiveUp("bot was blocked by the user", is_chat_unreachable=True),
+    ),
+    "401": (
+        lambda sandbox: sandbox.fault("error", error_code=401, description="Unauthorized"),
+        BotRefused("Telegram does not know this bot token"),
+    ),
+    "413": (
+        lambda sandbox: sandbox.fault("error", error_code=413, description="Request Entity Too Large"),
+        GiveUp("request Entity Too Large", is_chat_unreachable=False),
+    ),
+    "400 entities": (
+        lambda sandbox: sandbox.fault("error", error_code=400, description="Bad Request: can't parse entities: x"),
+        Reformat("can't parse entities: x"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "expected"), FAULTS.values(), ids=FAULTS.keys())
+async def test_each_fault_of_the_sandbox_is_an_outcome(
+    scene: Scene, fault: Callable[[Sandbox], object], expected: Outcome | bool
+) -> None:
+    fault(scene.sandbox)
+    outcome = await scene.send()
+    if isinstance(expected, bool):
+        assert isinstance(outcome, TryAgain)
+        assert outcome.uncertain is expected
+    else:
+        assert outcome == expected
+    assert scene.sandbox.token not in repr(outcome)
+
+
+async def test_a_cut_after_acceptance_shows_the_message_all_the_same(scene: Scene) -> None:
+    scene.sandbox.fault("cut_after", times=1)
+    assert await scene.send("once") == TryAgain("the connection was cut", uncertain=True)
+    assert scene.sandbox.messages(int(scene.anna))[-1].text == "once"
+
+
+async def test_a_telegram_that_is_gone_was_certainly_not_reached(scene: Scene) -> None:
+    sandbox = Sandbox()
+    request = AiohttpRequest()
+    async with serving(sandbox) as url:
+        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request))
+    assert await sender.show(SendText("1", Part("hi"))) == TryAgain("connection refused", uncertain=False)
+    await request.shutdown()
+
+
+async def test_a_wrong_token_is_the_bots_trouble(scene: Scene) -> None:
+    request = AiohttpRequest()
+    async with serving(scene.sandbox) as url:
+        sender = TelegramSender(Bot(TOKEN, base_url=f"{url}/bot", request=request))
+        assert await sender.show(SendText(scene.anna, Part("hi"))) == BotRefused(
+            "Telegram does not know this bot token"
+        )
+        await request.shutdown()
+
+
+async def test_a_press_is_answered_once_and_at_most_200_units_long(scene: Scene) -> None:
+    button = ((Button("Acknowledge", callback_data="a1"),),)
+    await scene.sender.show(SendText(scene.anna, Part("firing", buttons=button)))
+    query_id = scene.sandbox.press(int(scene.anna), scene.sandbox.messages(int(scene.anna))[-1])
+    assert await scene.sender.answer_press(query_id, "\N{FIRE}" * 300, show_alert=True) is None
+    call = list(scene.sandbox.calls)[-1]
+    assert call.params["text"] == "\N{FIRE}" * 100
+
+
+async def test_a_press_that_is_too_old_is_gone(scene: Scene) -> None:
+    outcome = await scene.sender.answer_press("123456", None)
+    assert isinstance(outcome, Gone)
+    assert outcome.what is Target.MESSAGE

@@ -17,6 +17,7 @@ from notifybot.routes.problems import FieldProblem, InvalidFields, TooLarge, Too
 MAX_BODY_BYTES = 1024 * 1024
 BODY_WITHIN_S = 30.0
 MAX_DEPTH = 32
+FORM = "application/x-www-form-urlencoded"
 
 M = TypeVar("M", bound="Fields")
 
@@ -52,8 +53,21 @@ def check(model: type[M], document: object) -> M:
 
 async def _read(request: web.Request) -> bytes:
     kind = request.content_type
-    if "Content-Type" in request.headers and kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedType(f"The body is {kind}, not JSON.", hint="Send Content-Type: application/json.")
+    is_json = "Content-Type" not in request.headers or kind == "application/json" or kind.endswith("+json")
+    # `curl -d '{…}'` says that it sends a form; what it sends is JSON all the same.
+    if not is_json and kind != FORM:
+        raise _not_json(kind)
+    body = await _read_body(request)
+    if kind == FORM and not body.lstrip().startswith(b"{"):
+        raise _not_json(kind)
+    return body
+
+
+def _not_json(kind: str) -> UnsupportedType:
+    return UnsupportedType(f"The body is {kind}, not JSON.", hint="Send JSON with Content-Type: application/json.")
+
+
+async def _read_body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()

@@ -27,7 +27,9 @@ class Signal:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
-            await asyncio.wait_for(future, timeout)
+            # Not wait_for: on Python 3.11 it swallows a cancellation that comes right after `fire`.
+            async with asyncio.timeout(timeout):
+                await future
         except TimeoutError:
             return False
         finally:

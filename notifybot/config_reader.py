@@ -218,11 +218,10 @@ def keys_of(section: type) -> list[Key]:
     ]
 
 
-def paths_of(section: type, prefix: str = "") -> Iterator[str]:
-    """Yield every key below a section, dotted: `alerts.policies.*.steps[].after`."""
+def paths_of(section: type, prefix: str = "") -> Iterator[tuple[str, Key]]:
+    """Yield every key below a section with its dotted path, like `alerts.policies.*.steps[].after`."""
     for each in keys_of(section):
-        for name in each.names:
-            yield f"{prefix}{name}"
+        yield from ((f"{prefix}{name}", each) for name in each.names)
         inner, reads = f"{prefix}{each.name}", each.reads
         while isinstance(reads, ListOf | MapOf):
             inner, reads = inner + ("[]" if isinstance(reads, ListOf) else ".*"), _reads(reads.item)

@@ -11,7 +11,7 @@ from notifybot.config import SHIPPED, ConfigInvalid, load
 from notifybot.config_model import Config
 from notifybot.config_reader import ListOf, MapOf, SectionOf, keys_of, paths_of
 
-WORDS = sorted({part.rstrip("[]") for path in paths_of(Config) for part in path.split(".")} - {"*"})
+WORDS = sorted({part.rstrip("[]") for path, _ in paths_of(Config) for part in path.split(".")} - {"*"})
 TRAPS = (
     *(
         "22:30",

@@ -61,9 +61,11 @@ def _is_file(path: Path) -> bool:
 
 def _report_contradictions(config: Config, reading: Reading) -> None:
     """Add what does not fit together, but for keys that are wrong already."""
-    known = {problem.key for problem in reading.problems}
+    wrong = [problem.key for problem in reading.problems]
     for found in contradictions(config):
-        if found.key not in known:
+        # A key is wrong also where an item of it is, or the file that it is to be read from.
+        parts = tuple(f"{found.key}{more}" for more in ("[", ".", "_file"))
+        if not any(key == found.key or key.startswith(parts) for key in wrong):
             reading.report(found.key, found.what, found.hint)
 
 

@@ -247,6 +247,8 @@ delivery: {max_parts: "${PARTS}"}
 def test_a_key_that_is_wrong_already_is_not_said_to_contradict_others(tmp_path: Path) -> None:
     found = problems(tmp_path, "http: {jwt: {secret: 5}}\nalerts: {policies: {p: {steps: [{after: x, to: [y]}]}}}")
     assert [line.split(": ")[1] for line in found] == ["http.jwt.secret", "alerts.policies.p.steps[0].after"]
+    found = problems(tmp_path, "http: {jwt: {secret_file: /none}}\nrecipients: {a: [a, no]}")
+    assert [line.split(": ")[1] for line in found] == ["http.jwt.secret_file", "recipients.a[1]"]
 
 
 def test_a_broken_config_stops_the_start_with_a_hint(tmp_path: Path) -> None:

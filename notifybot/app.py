@@ -7,24 +7,21 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from aiohttp import web
-from sqlmodel import Session
 from telegram.ext import Application
 
-from notifybot import handlers, inbox, ingest_server, logs, migrations, outbox, systemd
+from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
 from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database, hold_database
 from notifybot.dispatcher import Dispatcher
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
-from notifybot.models import Bot
 from notifybot.outbox import Leader
 from notifybot.pacing import limits_for
 from notifybot.process_lock import hold_bot
@@ -38,6 +35,7 @@ NO_TOKEN = "0:" + "0" * 35
 """No Application can be built without a token; with this one it never calls Telegram."""
 CATCH_UP_WITHIN = timedelta(seconds=10)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
+RESTART_AFTER = timedelta(seconds=5)
 log = logging.getLogger(__name__)
 
 
@@ -101,8 +99,8 @@ async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -
 
 async def _build(config: Config, clock: Clock, database: Database, inherited: list[socket.socket]) -> Daemon:
     term = await database.write(partial(outbox.lead, now=clock.now()))
-    known = await database.read(_identity)
-    link = TelegramLink(clock)
+    known = await database.read(outbox.identity)
+    link = TelegramLink(database, clock)
     queue = DurableQueue(database, clock)
     bot = LinkedBot(
         config.telegram.token or NO_TOKEN, base_url=config.telegram.base_url, known=known, on_fetch=link.note_fetch
@@ -141,11 +139,6 @@ def _runtime(
     )
 
 
-def _identity(session: Session) -> dict[str, Any] | None:
-    bot = session.get(Bot, 1)
-    return None if bot is None else bot.identity
-
-
 async def _work(daemon: Daemon) -> None:
     """Bring Telegram up, then delivery and the jobs with what fell due meanwhile: presses that waited count first.
 
@@ -154,35 +147,32 @@ async def _work(daemon: Daemon) -> None:
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
         if runtime.config.telegram.token is not None:
-            stored = list(await runtime.database.read(inbox.waiting))
-            tasks.create_task(runtime.link.run(daemon.application, daemon.bot, daemon.queue, stored))
-            tasks.create_task(_keep_identity(daemon))
+            connect = partial(runtime.link.run, daemon.application, daemon.bot, daemon.queue)
+            tasks.create_task(_supervise("telegram", connect, runtime.clock))
             until = runtime.clock.now() + CATCH_UP_WITHIN
             await runtime.clock.wait(runtime.link.caught_up, until)
             runtime.dispatcher.start()
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.metronome.start()
-        tasks.create_task(_watchdog(runtime))
+        if systemd.watchdog_interval() is not None:
+            tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock))
 
 
-async def _keep_identity(daemon: Daemon) -> None:
-    """Remember who the bot is, so that the next start can handle stored presses without Telegram."""
-    await daemon.runtime.link.caught_up.wait()
-    identity = daemon.bot.bot.to_dict()
-
-    def keep(session: Session) -> None:
-        session.get_one(Bot, 1).identity = identity
-
-    await daemon.runtime.database.write(keep)
+async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Run `work` for ever; a failure that nobody foresaw is logged and costs a pause, not the daemon."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a part failed and starts anew", extra={"action": "part_failed", "part": name})
+        await clock.sleep_until(clock.now() + RESTART_AFTER)
 
 
 async def _watchdog(runtime: Runtime) -> None:
     """Tell systemd that work goes on, for as long as it does: the event loop, the writer, and the jobs."""
     every = systemd.watchdog_interval()
-    if every is None:
-        return
-    while True:
+    while every is not None:
         await runtime.database.write(lambda _: None)
         if runtime.progress.is_moving(runtime.clock.now()):
             systemd.notify("WATCHDOG=1")

@@ -14,7 +14,7 @@ from notifybot.database import Changes, Database
 from notifybot.errors import Unavailable
 from notifybot.formatting import next_call
 from notifybot.outbox import Claim, Claims, Leader
-from notifybot.outcomes import Outcome
+from notifybot.outcomes import GiveUp, Outcome
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import EditText
 from notifybot.telegram_sender import TelegramSender
@@ -70,7 +70,8 @@ class Dispatcher:
             self.turned_at = self._clock.now()
             try:
                 look_again_at = await self._turn()
-            except Unavailable:
+            except Exception:
+                log.exception("claiming failed", extra={"action": "claim_failed"})
                 look_again_at = self._clock.now() + RETRY_RECORD
             await self._clock.wait(self._work, look_again_at)
 
@@ -96,14 +97,23 @@ class Dispatcher:
         task.add_done_callback(self._in_flight.discard)
 
     async def _show(self, claim: Claim) -> None:
-        coming = next_call(claim.post)
-        outcome = await self._sender.show(coming.call)
-        attempt = Attempt(claim, is_edit=isinstance(coming.call, EditText), is_last=coming.is_last)
+        attempt, outcome = await self._call(claim)
         log.info(
             "called Telegram",
             extra={"action": "call", "post": claim.post.id, "chat": claim.post.chat_id, "outcome": str(outcome)},
         )
         await self._record(attempt, outcome)
+
+    async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
+        """Make the claim's call. A post that cannot even be rendered is given up: it would only come back."""
+        try:
+            coming = next_call(claim.post)
+        except Exception:
+            log.exception("a post cannot be rendered", extra={"action": "render_failed", "post": claim.post.id})
+            is_edit = bool(claim.post.telegram_message_ids)
+            return Attempt(claim, is_edit, is_last=True), GiveUp("notifybot could not prepare it", False)
+        attempt = Attempt(claim, isinstance(coming.call, EditText), coming.is_last)
+        return attempt, await self._sender.show(coming.call)
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write the outcome down, however long the disk refuses: forgetting it would send the post again."""

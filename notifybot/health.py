@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from notifybot.reading import Backlog
 
+TELEGRAM_UP = "ok"
+
 
 class Status(StrEnum):
     OK = "ok"
@@ -46,7 +48,7 @@ def assess(facts: Facts) -> Health:
     is_down = facts.backlog is None or not facts.is_moving
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
-    is_degraded = bool(facts.telegram_reason or facts.job_errors)
+    is_degraded = facts.telegram != TELEGRAM_UP or bool(facts.job_errors)
     return Health(
         status=Status.DOWN if is_down else Status.DEGRADED if is_degraded else Status.OK,
         telegram=facts.telegram,

@@ -94,6 +94,8 @@ class Bot(SQLModel, table=True):
     held_until: datetime | None = None
     pace: datetime | None = None
     """See pacing.py; the overall limit."""
+    floods: int = 0
+    """429s in a row, of whatever chats: several mean that Telegram is tired of the whole bot."""
     network_errors: int = 0
     """Failures in a row, whatever the chat; from AWAY_AFTER on Telegram counts as away and is only probed."""
     identity: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

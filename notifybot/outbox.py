@@ -65,6 +65,16 @@ def lead(session: Session, *, now: datetime) -> int:
     return bot.term
 
 
+def identity(session: Session) -> dict[str, Any] | None:
+    """Who the bot was at the last contact, as Telegram's User object: with it a start needs no Telegram."""
+    bot = session.get(Bot, 1)
+    return None if bot is None else bot.identity
+
+
+def remember_identity(session: Session, identity: dict[str, Any]) -> None:
+    session.get_one(Bot, 1).identity = identity
+
+
 def _free_claims(session: Session, *, now: datetime) -> None:
     claimed = session.exec(select(Chat.id, Chat.claimed_post).where(col(Chat.claimed_post).is_not(None))).all()
     for chat_id, post_id in claimed:

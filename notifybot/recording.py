@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from sqlalchemy import text, update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from notifybot import chats, messages, outbox, timeline
 from notifybot.database import affected, changes
 from notifybot.models import (
     IS_IN_TROUBLE,
     Bot,
-    Chat,
     Delivery,
     DeliveryStatus,
     EventKind,
@@ -36,7 +35,9 @@ from notifybot.outcomes import (
 from notifybot.pacing import backoff
 
 WHOLE_BOT_AFTER = 3
-"""So many chats held at once mean that Telegram is holding off the whole bot."""
+"""So many 429s in a row, with no call accepted in between, slow the whole bot down."""
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=30)
 REFUSED_BOT_WAITS = timedelta(minutes=1)
 FIRST_PROBE = timedelta(milliseconds=100)
 LONGEST_PROBE = timedelta(milliseconds=800)
@@ -134,20 +135,21 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Post, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits; where several do at once, Telegram means the whole bot."""
+    """429: this chat waits as long as Telegram says. Several in a row pause the whole bot, longer each time, but never
+    longer than Telegram said: single banned chats must not hold up the others."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
-    session.flush()
-    held = session.exec(select(func.count()).select_from(Chat).where(col(Chat.held_until) > now)).one()
-    if held >= WHOLE_BOT_AFTER:
-        _hold_bot(session, wait, now=now)
+    bot = session.get_one(Bot, 1)
+    bot.floods += 1
+    if bot.floods >= WHOLE_BOT_AFTER:
+        pause = min(FIRST_PAUSE * (1 << min(bot.floods - WHOLE_BOT_AFTER, 10)), LONGEST_PAUSE)
+        _hold_bot(session, min(pause, wait), now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
 
 
 def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
     bot = session.get_one(Bot, 1)
     bot.held_until = max(bot.held_until or now, now + wait)
-    session.add(bot)
 
 
 def _try_again(
@@ -213,12 +215,13 @@ def _note_network(session: Session, outcome: Outcome, *, now: datetime) -> None:
     bot = session.get_one(Bot, 1)
     if isinstance(outcome, TryAgain):
         bot.network_errors += 1
-        bot.probe_at = now + min(FIRST_PROBE * 2 ** min(bot.network_errors, 10), LONGEST_PROBE)
-        session.add(bot)
-    elif bot.network_errors:
+        bot.probe_at = now + min(FIRST_PROBE * (1 << min(bot.network_errors, 10)), LONGEST_PROBE)
+        return
+    if isinstance(outcome, Shown):
+        bot.floods = 0
+    if bot.network_errors:
         was_away = bot.network_errors >= AWAY_AFTER
         bot.network_errors, bot.probe_at = 0, None
-        session.add(bot)
         if was_away:
             _end_backoffs(session, now=now)
 

@@ -29,14 +29,14 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:
-    """Delete answers to people that were shown, handled updates, job runs and client_ids that are past their time."""
+    """Delete answers to people, updates (parked ones too), job runs and client_ids that are past their time."""
     long_ago = now - UPDATES_KEPT
     is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago)
     return sum(
         affected(session, statement)
         for statement in (
             delete(Post).where(*is_answered),
-            delete(Update).where(col(Update.handled_at) < long_ago),
+            delete(Update).where(col(Update.received_at) < long_ago),
             delete(JobRun).where(col(JobRun.started_at) < now - JOB_RUNS_KEPT),
             delete(ClientId).where(col(ClientId.expires_at) < now),
         )

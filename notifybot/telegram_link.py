@@ -7,13 +7,16 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import telegram
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, ExtBot
 
+from notifybot import inbox, outbox
 from notifybot.clock import Clock
+from notifybot.database import Database
 from notifybot.logs import redact
 from notifybot.telegram_http import AiohttpRequest
 from notifybot.update_queue import DurableQueue
@@ -82,7 +85,8 @@ class LinkedBot(ExtBot[None]):
 class TelegramLink:
     """The state of the connection to Telegram, and the task that keeps it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
         self.state = LinkState.OFF
         self.reason: str | None = None
@@ -96,14 +100,17 @@ class TelegramLink:
         self.last_fetch = self._clock.now()
         self._become(LinkState.UP, None)
 
-    async def run(self, application: App, bot: LinkedBot, queue: DurableQueue, stored: list[str]) -> None:
-        """Connect, catch up, and poll until cancelled. `stored`: the updates that were kept and not handled."""
+    async def run(self, application: App, bot: LinkedBot, queue: DurableQueue) -> None:
+        """Handle what was stored, connect, catch up, and poll until cancelled."""
         self._become(LinkState.CONNECTING, "connecting to Telegram")
         await self._until_it_answers(application.initialize)
-        await application.start()
-        for payload in stored:
+        if not application.running:
+            await application.start()
+        for payload in await self._database.read(inbox.waiting):
             await queue.put_stored(telegram.Update.de_json(json.loads(payload), bot))
         await queue.join()
+        await self._until_it_answers(bot.get_me)
+        await self._database.write(partial(outbox.remember_identity, identity=bot.bot.to_dict()))
         await self._until_it_answers(bot.delete_webhook)
         await self._fetch_waiting(bot, queue)
         self.caught_up.set()

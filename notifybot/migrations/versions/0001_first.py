@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("term", sa.Integer(), nullable=False),
         sa.Column("held_until", UTCDateTime(), nullable=True),
         sa.Column("pace", UTCDateTime(), nullable=True),
+        sa.Column("floods", sa.Integer(), nullable=False),
         sa.Column("network_errors", sa.Integer(), nullable=False),
         sa.Column("identity", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("probe_at", UTCDateTime(), nullable=True),

@@ -2,6 +2,6 @@
 
 from notifybot.sandbox.sandbox import EXAMPLE_TOKEN, Sandbox
 from notifybot.sandbox.server import make_app, serving
-from notifybot.sandbox.wire import RefusedError
+from notifybot.sandbox.wire import Refused
 
-__all__ = ["EXAMPLE_TOKEN", "RefusedError", "Sandbox", "make_app", "serving"]
+__all__ = ["EXAMPLE_TOKEN", "Refused", "Sandbox", "make_app", "serving"]

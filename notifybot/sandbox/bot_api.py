@@ -19,11 +19,11 @@ BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r
 LONGEST_HANG_S = 3600.0
 
 
-class CutError(Exception):
+class ConnectionCut(Exception):
     """The connection ends here without an answer; the text says why, for the log."""
 
 
-class HtmlPageError(Exception):
+class HtmlPage(Exception):
     """The answer is a page of the web server before the Bot API, not JSON."""
 
 
@@ -47,10 +47,10 @@ async def answer_call(http: web.Request, sandbox: Sandbox) -> web.StreamResponse
         status = 200
     except ApiError as error:
         status, body = error.code, _refusal(error)
-    except HtmlPageError:
+    except HtmlPage:
         _log(sandbox, call, 502, "an HTML page")
         return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
-    except CutError as cut:
+    except ConnectionCut as cut:
         _log(sandbox, call, 0, str(cut))
         return _cut(http)
     except asyncio.CancelledError:
@@ -75,7 +75,7 @@ async def _run(http: web.Request, sandbox: Sandbox, call: Request) -> object:
     else:
         call.result = call_method(sandbox.world, call.method, params)
     if any(spec.kind is FaultKind.CUT_AFTER for spec in struck):
-        raise CutError("accepted, then the connection was cut")
+        raise ConnectionCut("accepted, then the connection was cut")
     return call.result
 
 
@@ -96,12 +96,12 @@ async def _meet(sandbox: Sandbox, call: Request, struck: list[FaultSpec]) -> Non
     for spec in struck:
         match spec.kind:
             case FaultKind.AWAY | FaultKind.CUT_BEFORE:
-                raise CutError("the connection was cut before the call was accepted")
+                raise ConnectionCut("the connection was cut before the call was accepted")
             case FaultKind.HANG:
                 await sandbox.interrupted.wait(LONGEST_HANG_S)
-                raise CutError("never answered")
+                raise ConnectionCut("never answered")
             case FaultKind.HTML:
-                raise HtmlPageError
+                raise HtmlPage
             case FaultKind.ERROR:
                 raise ApiError(spec.error_code, spec.description)
             case FaultKind.FLOOD:
@@ -126,7 +126,7 @@ def _check_banned_method(sandbox: Sandbox, call: Request) -> None:
 def _check_reachable(sandbox: Sandbox) -> None:
     """End a waiting getUpdates when Telegram goes away or the sandbox closes."""
     if sandbox.is_closing or (sandbox.faults and sandbox.faults.is_away("getUpdates", sandbox.now())):
-        raise CutError("the connection was cut while waiting")
+        raise ConnectionCut("the connection was cut while waiting")
 
 
 async def _read_parameters(http: web.Request) -> JsonObject:

@@ -10,7 +10,7 @@ from notifybot.sandbox import people
 from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, FaultKind, FaultSpec
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.state import ChatType, user_json
-from notifybot.sandbox.wire import JsonObject, RefusedError
+from notifybot.sandbox.wire import JsonObject, Refused
 from notifybot.sandbox.world import chat_event, message_event, user_event
 
 SHOWN_MESSAGES_PER_CHAT = 500
@@ -25,7 +25,7 @@ def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
     """Add everything below /sandbox/."""
     app.router.add_get("/sandbox/state", _answering(lambda _: state_json(sandbox)))
     app.router.add_get("/sandbox/calls", _answering(lambda request: _calls_json(sandbox, request)))
-    app.router.add_get("/sandbox/events", lambda request: _events(sandbox, request))
+    app.router.add_get("/sandbox/events", _following(sandbox))
     app.router.add_delete("/sandbox/faults", _answering(lambda _: _clear_faults(sandbox)))
     app.router.add_delete(r"/sandbox/faults/{id:\d+}", _answering(lambda request: _remove_fault(sandbox, request)))
     for name, verb in VERBS.items():
@@ -42,7 +42,7 @@ class Body:
         """Take a field that must be there."""
         value = self.maybe(name, kind)
         if value is None:
-            raise RefusedError(f'the field "{name}" is missing')
+            raise Refused(f'the field "{name}" is missing')
         return value
 
     def maybe(self, name: str, kind: type[Value]) -> Value | None:
@@ -53,13 +53,13 @@ class Body:
         if isinstance(value, int) and not isinstance(value, bool) and kind is float:
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise RefusedError(f'the field "{name}" is no {kind.__name__}')
+            raise Refused(f'the field "{name}" is no {kind.__name__}')
         return value
 
     def done(self) -> None:
         """Refuse fields that are left."""
         if self._fields:
-            raise RefusedError(f'there is no field "{min(self._fields)}" here')
+            raise Refused(f'there is no field "{min(self._fields)}" here')
 
 
 def state_json(sandbox: Sandbox) -> JsonObject:
@@ -90,7 +90,7 @@ def _answering(answer: Callable[[web.Request], object]) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return _json(answer(request))
-        except RefusedError as refusal:
+        except Refused as refusal:
             return _json({"error": str(refusal)}, status=400)
 
     return handle
@@ -101,7 +101,7 @@ def _verb(sandbox: Sandbox, verb: Verb) -> Handler:
         try:
             body = Body(_parsed(await request.read()))
             return _json(verb(sandbox, body))
-        except RefusedError as refusal:
+        except Refused as refusal:
             return _json({"error": str(refusal)}, status=400)
 
     return handle
@@ -111,9 +111,9 @@ def _parsed(text: bytes) -> JsonObject:
     try:
         fields = json.loads(text or b"{}")
     except ValueError as error:
-        raise RefusedError("the body is no JSON") from error
+        raise Refused("the body is no JSON") from error
     if not isinstance(fields, dict):
-        raise RefusedError("the body is no JSON object")
+        raise Refused("the body is no JSON object")
     return fields
 
 
@@ -131,7 +131,7 @@ def _add_user(sandbox: Sandbox, body: Body) -> JsonObject:
 def _add_chat(sandbox: Sandbox, body: Body) -> JsonObject:
     kind = body.take("type", str)
     if kind not in set(ChatType):
-        raise RefusedError(f'"{kind}" is no type of chat')
+        raise Refused(f'"{kind}" is no type of chat')
     new = people.NewChat(
         type=ChatType(kind),
         title=body.take("title", str),
@@ -212,7 +212,7 @@ def _remove(sandbox: Sandbox, body: Body) -> JsonObject:
 def _add_fault(sandbox: Sandbox, body: Body) -> JsonObject:
     kind = body.take("kind", str)
     if kind not in set(FaultKind):
-        raise RefusedError(f'"{kind}" is no kind of fault; there are {", ".join(FaultKind)}')
+        raise Refused(f'"{kind}" is no kind of fault; there are {", ".join(FaultKind)}')
     spec = FaultSpec(
         kind=FaultKind(kind),
         method=body.maybe("method", str),
@@ -263,15 +263,22 @@ def _since(request: web.Request) -> int:
     """Read where the reader stands; after a lost connection a browser says it in Last-Event-ID."""
     wanted = request.headers.get("Last-Event-ID") or request.query.get("since") or "0"
     if not wanted.isdecimal():
-        raise RefusedError("since is no number")
+        raise Refused("since is no number")
     return int(wanted)
+
+
+def _following(sandbox: Sandbox) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _events(sandbox, request)
+
+    return handle
 
 
 async def _events(sandbox: Sandbox, request: web.Request) -> web.StreamResponse:
     """Send what happens as Server-Sent Events, from `since` on, until the reader goes or the sandbox closes."""
     try:
         seen = _since(request)
-    except RefusedError as refused:
+    except Refused as refused:
         return _json({"error": str(refused)}, status=400)
     stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await stream.prepare(request)

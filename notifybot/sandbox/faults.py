@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifybot.sandbox.wire import JsonObject, RefusedError
+from notifybot.sandbox.wire import JsonObject, Refused
 
 # What a fault answers where nothing else was asked for.
 ERROR_CODE = 500
@@ -108,10 +108,10 @@ class Faults:
         return fault
 
     def remove(self, fault_id: int) -> None:
-        """Take one fault away; raise RefusedError if there is none of that id."""
+        """Take one fault away; raise Refused if there is none of that id."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         if len(kept) == len(self._faults):
-            raise RefusedError(f"there is no fault {fault_id}")
+            raise Refused(f"there is no fault {fault_id}")
         self._faults = kept
 
     def clear(self) -> None:

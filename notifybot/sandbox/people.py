@@ -13,7 +13,7 @@ from notifybot.sandbox.state import (
     message_json,
     user_json,
 )
-from notifybot.sandbox.wire import JsonObject, RefusedError
+from notifybot.sandbox.wire import JsonObject, Refused
 from notifybot.sandbox.world import World, chat_event, user_event
 
 TOPIC_COLOR = 7322096
@@ -51,11 +51,11 @@ class ButtonWish:
 
 
 def add_user(world: World, first_name: str, *, username: str | None, user_id: int | None) -> User:
-    """Add a person; raise RefusedError if the id is taken."""
+    """Add a person; raise Refused if the id is taken."""
     if user_id is None:
         user_id = world.free_user_id()
     if user_id in world.users or user_id == world.bot.id:
-        raise RefusedError(f"user {user_id} exists already")
+        raise Refused(f"user {user_id} exists already")
     user = User(user_id, first_name, username)
     world.add_user(user)
     return user
@@ -64,12 +64,12 @@ def add_user(world: World, first_name: str, *, username: str | None, user_id: in
 def add_chat(world: World, new: NewChat) -> Chat:
     """Add a group, supergroup or channel and tell the bot that it is in it now."""
     if new.type is ChatType.PRIVATE:
-        raise RefusedError("a private chat begins with a user's first message")
+        raise Refused("a private chat begins with a user's first message")
     if unknown := [user_id for user_id in new.member_ids if user_id not in world.users]:
-        raise RefusedError(f"there is no user {unknown[0]}")
+        raise Refused(f"there is no user {unknown[0]}")
     chat_id = world.free_chat_id(new.type) if new.chat_id is None else new.chat_id
     if chat_id in world.chats or chat_id >= 0:
-        raise RefusedError(f"chat id {chat_id} is taken, or not below zero")
+        raise Refused(f"chat id {chat_id} is taken, or not below zero")
     chat = Chat(chat_id, new.type, new.title, new.username, standing=Standing.LEFT, is_forum=new.is_forum)
     chat.member_ids, chat.admin_ids = set(new.member_ids), set(new.member_ids[:1])
     world.add_chat(chat)
@@ -79,9 +79,9 @@ def add_chat(world: World, new: NewChat) -> Chat:
 
 
 def add_topic(world: World, chat: Chat, name: str) -> int:
-    """Open a topic in a forum; raise RefusedError in any other chat."""
+    """Open a topic in a forum; raise Refused in any other chat."""
     if not chat.is_forum:
-        raise RefusedError(f"chat {chat.id} is not a forum")
+        raise Refused(f"chat {chat.id} is not a forum")
     opened = Message(chat, 0, world.now(), _owner(world, chat))
     opened.content = {"forum_topic_created": {"name": name, "icon_color": TOPIC_COLOR}}
     world.post(opened)
@@ -96,7 +96,7 @@ def say(
 ) -> Message:
     """Let a person write into a chat; the bot gets the update if Telegram would show it."""
     if not text.strip():
-        raise RefusedError("the text is empty")
+        raise Refused("the text is empty")
     _check_may_write(world, user, chat, text)
     message = Message(chat, 0, world.now(), user, text.strip(), detect_entities(text.strip()))
     message.reply_to, message.thread_id = reply_to, thread_id
@@ -109,27 +109,27 @@ def say(
 
 
 def find_button(message: Message, wish: ButtonWish) -> JsonObject:
-    """Find the button that somebody means; raise RefusedError if it is not on the message or cannot be pressed here."""
+    """Find the button that somebody means; raise Refused if it is not on the message or cannot be pressed here."""
     for row, buttons in enumerate(message.buttons):
         for column, button in enumerate(buttons):
             if wish.fits(button, row, column):
                 if "callback_data" not in button:
-                    raise RefusedError(f"the button {button['text']!r} does not call the bot")
+                    raise Refused(f"the button {button['text']!r} does not call the bot")
                 return button
-    raise RefusedError(f"message {message.message_id} has no such button, but {message.button_texts}")
+    raise Refused(f"message {message.message_id} has no such button, but {message.button_texts}")
 
 
 def press(world: World, user: User, message: Message, button: JsonObject) -> str:
     """Let a person press a button, and return the id of the callback query."""
     chat = message.chat
     if chat.messages.get(message.message_id) is not message:
-        raise RefusedError(f"message {message.message_id} does not stand in chat {chat.id}")
+        raise Refused(f"message {message.message_id} does not stand in chat {chat.id}")
     if user.id not in chat.member_ids:
-        raise RefusedError(f"{user.first_name} is not in chat {chat.id}")
+        raise Refused(f"{user.first_name} is not in chat {chat.id}")
     if user.has_blocked and chat.type is ChatType.PRIVATE:
-        raise RefusedError(f"{user.first_name} has blocked the bot")
+        raise Refused(f"{user.first_name} has blocked the bot")
     if chat.standing in (Standing.KICKED, Standing.LEFT):
-        raise RefusedError(f"the bot is not in chat {chat.id}")
+        raise Refused(f"the bot is not in chat {chat.id}")
     query = world.add_query(user, message)
     update: JsonObject = {"id": query.id, "from": user_json(user), "message": message_json(message)}
     update |= {"chat_instance": str(-(chat.id**2) - 1), "data": button["callback_data"]}
@@ -157,7 +157,7 @@ def deactivate(world: World, user: User) -> None:
 def kick(world: World, chat: Chat) -> None:
     """Throw the bot out."""
     if chat.type is ChatType.PRIVATE:
-        raise RefusedError("a private chat has nobody to throw out; block the bot instead")
+        raise Refused("a private chat has nobody to throw out; block the bot instead")
     world.change_standing(chat, Standing.KICKED, by=_owner(world, chat))
 
 
@@ -170,7 +170,7 @@ def rejoin(world: World, chat: Chat) -> None:
 def migrate(world: World, chat: Chat) -> Chat:
     """Make a supergroup of a group: a new chat with a new id, and a service message in either."""
     if chat.type is not ChatType.GROUP or chat.moved_to is not None:
-        raise RefusedError(f"chat {chat.id} is not a group that could become a supergroup")
+        raise Refused(f"chat {chat.id} is not a group that could become a supergroup")
     new = Chat(world.free_chat_id(ChatType.SUPERGROUP), ChatType.SUPERGROUP, chat.title, standing=chat.standing)
     new.member_ids, new.admin_ids = set(chat.member_ids), set(chat.admin_ids)
     chat.moved_to = new.id
@@ -193,15 +193,15 @@ def _owner(world: World, chat: Chat) -> User:
 
 def _check_may_write(world: World, user: User, chat: Chat, text: str) -> None:
     if user.id not in chat.member_ids:
-        raise RefusedError(f"{user.first_name} is not in chat {chat.id}")
+        raise Refused(f"{user.first_name} is not in chat {chat.id}")
     if chat.moved_to is not None:
-        raise RefusedError(f"chat {chat.id} became {chat.moved_to}")
+        raise Refused(f"chat {chat.id} became {chat.moved_to}")
     if chat.type is ChatType.CHANNEL and user.id not in chat.admin_ids:
-        raise RefusedError("only administrators write in a channel")
+        raise Refused("only administrators write in a channel")
     if chat.type is not ChatType.PRIVATE:
         return
     if user.has_blocked and not text.startswith("/start"):
-        raise RefusedError(f"{user.first_name} has blocked the bot; /start unblocks it")
+        raise Refused(f"{user.first_name} has blocked the bot; /start unblocks it")
     block(world, user, blocked=False)
     user.has_started = True
 

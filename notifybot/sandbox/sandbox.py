@@ -12,7 +12,7 @@ from notifybot.sandbox.limits import Limits
 from notifybot.sandbox.polling import Polling
 from notifybot.sandbox.signals import Signal
 from notifybot.sandbox.state import Chat, ChatType, Message, User
-from notifybot.sandbox.wire import JsonObject, RefusedError
+from notifybot.sandbox.wire import JsonObject, Refused
 from notifybot.sandbox.world import World
 
 # Has the form of a real token, and belongs to nobody.
@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 
 
 class Sandbox:
-    """One bot's Telegram, in process. People's verbs raise RefusedError where Telegram's apps would not let them."""
+    """One bot's Telegram, in process. People's verbs raise Refused where Telegram's apps would not let them."""
 
     def __init__(
         self,
@@ -176,17 +176,17 @@ class Sandbox:
         self._faults_changed()
 
     def user(self, user: User | int) -> User:
-        """Find a person; raise RefusedError if there is none of that id."""
+        """Find a person; raise Refused if there is none of that id."""
         found = self.world.users.get(_id_of(user))
         if found is None:
-            raise RefusedError(f"there is no user {_id_of(user)}")
+            raise Refused(f"there is no user {_id_of(user)}")
         return found
 
     def chat(self, chat: Chat | int) -> Chat:
-        """Find a chat; raise RefusedError if there is none of that id."""
+        """Find a chat; raise Refused if there is none of that id."""
         found = self.world.chats.get(_id_of(chat))
         if found is None:
-            raise RefusedError(f"there is no chat {_id_of(chat)}")
+            raise Refused(f"there is no chat {_id_of(chat)}")
         return found
 
     def messages(self, chat: Chat | User | int) -> list[Message]:
@@ -195,10 +195,10 @@ class Sandbox:
         return list(found.messages.values()) if found else []
 
     def message(self, chat: Chat | User | int, message_id: int) -> Message:
-        """Find one message; raise RefusedError if it does not stand there."""
+        """Find one message; raise Refused if it does not stand there."""
         found = self.world.chats.get(_id_of(chat))
         if found is None or message_id not in found.messages:
-            raise RefusedError(f"there is no message {message_id} in chat {_id_of(chat)}")
+            raise Refused(f"there is no message {message_id} in chat {_id_of(chat)}")
         return found.messages[message_id]
 
     async def wait_for(self, look: Callable[[], Found | None], *, timeout: float = 10.0) -> Found:

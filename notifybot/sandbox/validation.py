@@ -48,7 +48,7 @@ class Table:
     subtypes: Mapping[str, list[str]]
 
 
-class _MismatchError(Exception):
+class _Mismatch(Exception):
     """A value does not have the type it should have; the text says what was expected."""
 
 
@@ -98,7 +98,7 @@ def _signature(field: dict[str, object]) -> Signature:
 def _read_parameter(name: str, value: object, types: tuple[str, ...]) -> object:
     try:
         return _read(_decoded(name, value, types), types)
-    except _MismatchError as error:
+    except _Mismatch as error:
         raise bad_request(f'parameter "{name}" {error}') from error
 
 
@@ -125,11 +125,11 @@ def _float(value: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise _MismatchError("must be of type Float") from error
+        raise _Mismatch("must be of type Float") from error
 
 
 def _read(value: object, types: tuple[str, ...]) -> object:
-    """Return the value if it has one of the types, as deep as it goes; raise _MismatchError otherwise."""
+    """Return the value if it has one of the types, as deep as it goes; raise _Mismatch otherwise."""
     named = [kind for kind in types if kind in table().types and kind != "InputFile"]
     if named and isinstance(value, dict):
         return _read_object(value, named)
@@ -139,14 +139,15 @@ def _read(value: object, types: tuple[str, ...]) -> object:
         if kind.startswith("Array of ") and isinstance(value, list):
             inner = (kind.removeprefix("Array of "),)
             return [_read(item, inner) for item in value]
-    raise _MismatchError(f"must be of type {' or '.join(types)}")
+    raise _Mismatch(f"must be of type {' or '.join(types)}")
 
 
 def _is_scalar(value: object, kind: str) -> bool:
     match kind:
         case "Integer":
             return isinstance(value, int) and not isinstance(value, bool)
-        case "String":
+        # A plain button of a reply keyboard may be its text alone.
+        case "String" | "KeyboardButton":
             return isinstance(value, str) and _is_utf8(value)
         case "Boolean" | "True":
             return isinstance(value, bool)
@@ -177,14 +178,14 @@ def _read_object(value: dict[str, object], kinds: list[str]) -> JsonObject:
             if unknown := value.keys() - fields.keys():
                 if kind != candidates[-1]:
                     continue
-                raise _MismatchError(f'has an unknown field "{min(unknown)}" in {kind}')
+                raise _Mismatch(f'has an unknown field "{min(unknown)}" in {kind}')
             given = {name: item for name, item in value.items() if item is not None}
             return {name: _read_field(kind, name, item, fields[name].types) for name, item in given.items()}
-    raise _MismatchError(f"lacks a required field of {' or '.join(candidates)}")
+    raise _Mismatch(f"lacks a required field of {' or '.join(candidates)}")
 
 
 def _read_field(kind: str, name: str, value: object, types: tuple[str, ...]) -> object:
     try:
         return _read(value, types)
-    except _MismatchError as error:
-        raise _MismatchError(f'has a field "{name}" of {kind} that {error}') from error
+    except _Mismatch as error:
+        raise _Mismatch(f'has a field "{name}" of {kind} that {error}') from error

@@ -15,7 +15,7 @@ class ApiError(Exception):
         self.parameters = parameters
 
 
-class RefusedError(Exception):
+class Refused(Exception):
     """A wish of a person at the sandbox (not of the bot) that cannot be fulfilled; one plain sentence."""
 
 

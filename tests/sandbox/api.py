@@ -1,0 +1,72 @@
+"""A bare Bot API client for the sandbox's tests: it sends what it is told to and hides nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from notifybot.sandbox import Sandbox
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until it is moved; in Unix seconds."""
+
+    at: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the Bot API answered. `body` is the decoded JSON, Any because tests look into it at will."""
+
+    status: int
+    body: Any
+
+    @property
+    def result(self) -> Any:
+        assert self.status == 200, self.body
+        return self.body["result"]
+
+    @property
+    def refusal(self) -> str:
+        """Status and description, as `400 Bad Request: …`."""
+        assert self.body["ok"] is False
+        assert self.body["error_code"] == self.status
+        return f"{self.status} {self.body['description']}"
+
+
+@dataclass(frozen=True)
+class Api:
+    """The Bot API and the control API of one running sandbox."""
+
+    url: str
+    sandbox: Sandbox
+    client: aiohttp.ClientSession
+
+    async def __call__(self, method: str, /, **params: object) -> Answer:
+        """Call a method with a JSON body."""
+        return await self.post(f"/bot{self.sandbox.token}/{method}", json=params)
+
+    async def form(self, method: str, **params: str) -> Answer:
+        """Call a method with a form, as most libraries do."""
+        return await self.post(f"/bot{self.sandbox.token}/{method}", data=params)
+
+    async def control(self, verb: str, **fields: object) -> Answer:
+        """Call a verb of the control API."""
+        return await self.post(f"/sandbox/{verb}", json=fields)
+
+    async def post(self, path: str, **options: Any) -> Answer:
+        async with self.client.post(self.url + path, **options) as answer:
+            return Answer(answer.status, await answer.json())
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        async with self.client.get(self.url + path, **options) as answer:
+            return Answer(answer.status, await answer.json())

@@ -14,7 +14,7 @@ from notifybot.database import Changes, Database
 from notifybot.errors import Unavailable
 from notifybot.formatting import next_call
 from notifybot.outbox import Claim, Claims, Leader
-from notifybot.outcomes import GiveUp, Outcome
+from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, TryAgain
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import EditText
 from notifybot.telegram_sender import TelegramSender
@@ -98,10 +98,7 @@ class Dispatcher:
 
     async def _show(self, claim: Claim) -> None:
         attempt, outcome = await self._call(claim)
-        log.info(
-            "called Telegram",
-            extra={"action": "call", "post": claim.post.id, "chat": claim.post.chat_id, "outcome": str(outcome)},
-        )
+        _log_outcome(claim, outcome)
         await self._record(attempt, outcome)
 
     async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
@@ -127,3 +124,16 @@ class Dispatcher:
     def _record_now(self, session: Session, attempt: Attempt, outcome: Outcome) -> None:
         patience = Patience(self._give_up_after, jitter=random.random())
         recording.record(session, attempt, outcome, now=self._clock.now(), patience=patience)
+
+
+def _log_outcome(claim: Claim, outcome: Outcome) -> None:
+    facts = {"action": "call", "post": claim.post.id, "chat": claim.post.chat_id, "outcome": type(outcome).__name__}
+    match outcome:
+        case Shown(message_id=message_id):
+            log.info("called Telegram", extra={**facts, "telegram_message_id": message_id})
+        case HoldOff(wait):
+            log.warning("Telegram holds off a chat", extra={**facts, "wait_s": wait.total_seconds()})
+        case ChatMoved(to):
+            log.info("a chat moved", extra={**facts, "to": to})
+        case TryAgain(reason) | Reformat(reason) | GiveUp(reason) | Gone(_, reason) | BotRefused(reason):
+            log.warning("a call to Telegram failed", extra={**facts, "reason": reason})

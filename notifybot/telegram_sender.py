@@ -107,7 +107,7 @@ class TelegramSender:
             )
             return UNREADABLE
         if isinstance(answer, Message):
-            return Shown(str(answer.chat_id), answer.message_id, answer.chat.type)
+            return Shown(str(answer.chat_id), answer.message_id, str(answer.chat.type))
         return UNREADABLE
 
     async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:

@@ -12,7 +12,7 @@ OUTSIDE = {ChatMember.LEFT: "the bot is not a member of this chat", ChatMember.B
 async def membership(update: Update, context: Context) -> None:
     change = update.my_chat_member
     assert change is not None
-    chat_id, kind = str(change.chat.id), change.chat.type
+    chat_id, kind = str(change.chat.id), str(change.chat.type)
     reason = OUTSIDE.get(change.new_chat_member.status)
 
     def note(session: Session) -> None:

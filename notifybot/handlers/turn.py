@@ -34,7 +34,7 @@ async def take(update: Update, context: Context, work: Callable[[Session], T]) -
         if not inbox.mark_handled(session, update.update_id, now=now):
             return None
         if chat is not None and update.my_chat_member is None:
-            chats.note_answer(session, str(chat.id), chat.type)
+            chats.note_answer(session, str(chat.id), str(chat.type))
         return work(session)
 
     return await runtime.database.write(do)

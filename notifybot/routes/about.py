@@ -8,6 +8,7 @@ from aiohttp import web
 
 from notifybot import __version__, health, reading
 from notifybot.config import Config
+from notifybot.config_model import Mode
 from notifybot.errors import Unavailable
 from notifybot.health import Facts, Status
 from notifybot.reading import Backlog
@@ -66,6 +67,8 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
         notes.append("No escalation channel is configured: unanswered alerts escalate to nobody.")
     if config.http.listen is not None:
         notes.append("http.listen is set, but this version serves the unix socket alone.")
+    if config.telegram.mode is Mode.WEBHOOK:
+        notes.append("telegram.mode is webhook, but this version fetches updates by polling.")
     return tuple(notes)
 
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, tuple_
+from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
 from notifybot import chats, outbox, people
-from notifybot.database import affected, changes
+from notifybot.database import affected, changes, insert_rows
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.ids import new_id
 from notifybot.lifecycle import State
@@ -230,13 +230,12 @@ def _add_event(rows: _Rows, message_id: str, new: NewMessage) -> None:
 def _insert(session: Session, rows: _Rows) -> None:
     if not rows.messages:
         return
-    session.execute(insert(Message), rows.messages)
+    insert_rows(session, Message, rows.messages)
     for urgency, posts in rows.posts.items():
         outbox.queue(session, posts, urgency, now=rows.now)
-    session.execute(insert(Delivery), rows.deliveries)
-    session.execute(insert(TimelineEvent), rows.events)
-    if rows.client_ids:
-        session.execute(insert(ClientId), rows.client_ids)
+    insert_rows(session, Delivery, rows.deliveries)
+    insert_rows(session, TimelineEvent, rows.events)
+    insert_rows(session, ClientId, rows.client_ids)
     for message in rows.messages:
         changes(session).note_deadline(message["escalate_at"])
         changes(session).note_deadline(message["close_at"])

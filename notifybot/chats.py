@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import or_, text, update
+from sqlalchemy import bindparam, case, or_, text, update
 from sqlmodel import Session, col, select
 
 from notifybot.database import affected, changes, insert_missing
@@ -18,6 +18,18 @@ _DUE_BY_URGENCY = text(f"""
              ORDER BY not_before LIMIT 1)
       FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
 """).columns(Post.urgency, Post.not_before)  # type: ignore[arg-type]
+
+
+_is_later = or_(col(Chat.next_at).is_(None), col(Chat.next_at) > bindparam("moment"))
+_is_calmer = or_(col(Chat.urgency).is_(None), col(Chat.urgency) > bindparam("level"))
+_WAKE = (
+    update(Chat)
+    .where(col(Chat.id) == bindparam("chat"), or_(_is_later, _is_calmer))
+    .values(
+        next_at=case((_is_later, bindparam("moment")), else_=col(Chat.next_at)),
+        urgency=case((_is_calmer, bindparam("level")), else_=col(Chat.urgency)),
+    )
+)
 
 
 def ensure(session: Session, chat_ids: Collection[str]) -> None:
@@ -61,10 +73,8 @@ def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: 
     ids = sorted(chat_ids)
     if not ids:
         return
-    is_later = or_(col(Chat.next_at).is_(None), col(Chat.next_at) > now)
-    is_calmer = or_(col(Chat.urgency).is_(None), col(Chat.urgency) > int(urgency))
-    affected(session, update(Chat).where(col(Chat.id).in_(ids), is_later).values(next_at=now))
-    affected(session, update(Chat).where(col(Chat.id).in_(ids), is_calmer).values(urgency=int(urgency)))
+    parameters = [{"chat": chat_id, "level": int(urgency), "moment": now} for chat_id in ids]
+    session.connection().execute(_WAKE, parameters)
     changes(session).is_work_due = True
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from notifybot import answers, chats, messages, outbox, timeline
+from notifybot.database import insert_rows
 from notifybot.ids import new_id
 from notifybot.lifecycle import Step
 from notifybot.models import (
@@ -57,7 +58,7 @@ def _deliver(session: Session, message_id: str, channel: str, *, now: datetime) 
         "status": DeliveryStatus.WAITING,
         "attempts": 0,
     }
-    session.execute(insert(Delivery), [delivery])
+    insert_rows(session, Delivery, [delivery])
 
 
 def close_due(session: Session, *, now: datetime, most: int) -> int:

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import text, update
 from sqlmodel import Session, col, func, select
 
 from notifybot import chats, timeline
-from notifybot.database import affected
+from notifybot.database import affected, insert_rows
 from notifybot.formatting import MessageView, PostView
 from notifybot.ids import new_id
 from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, EventKind, Message, Post, Purpose, Urgency
@@ -100,7 +100,7 @@ def messages_of(session: Session, post_ids: Collection[str]) -> list[str]:
 def queue(session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *, now: datetime) -> None:
     """Insert posts (rows of the table; their chats exist) that are due at once."""
     if posts:
-        session.execute(insert(Post), posts)
+        insert_rows(session, Post, posts)
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
+from notifybot.database import insert_rows
 from notifybot.models import EventKind, TimelineEvent
 
 NOTIFYBOT = "notifybot"
@@ -26,8 +26,7 @@ def add(
         {"message_id": message_id, "at": now, "event": event, "actor": actor, "detail": detail}
         for message_id in message_ids
     ]
-    if rows:
-        session.execute(insert(TimelineEvent), rows)
+    insert_rows(session, TimelineEvent, rows)
 
 
 def of(session: Session, message_id: str) -> list[TimelineEvent]:

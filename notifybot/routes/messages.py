@@ -136,6 +136,7 @@ def _new_message(request: web.Request, caller: Caller, fields: IngestFields | Se
     alerts = runtime.config.alerts
     escalate_after, close_after = alerts.escalate_after, alerts.close_after
     given = fields.model_fields_set
+    client_id = _client_id(request, fields)
     new = NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
@@ -145,8 +146,8 @@ def _new_message(request: web.Request, caller: Caller, fields: IngestFields | Se
         is_alert=fields.acknowledge,
         escalate_after=fields.escalate_after if "escalate_after" in given else escalate_after,
         close_after=fields.close_after if "close_after" in given else close_after,
-        client_id=_client_id(request, fields),
-        fingerprint=_fingerprint(fields),
+        client_id=client_id,
+        fingerprint="" if client_id is None else _fingerprint(fields),
     )
     return new if alerts.escalation_channel is not None else replace(new, escalate_after=None)
 

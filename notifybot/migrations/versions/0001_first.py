@@ -16,6 +16,19 @@ def _index(name: str, table: str, columns: list[str], condition: str | None = No
 
 
 def upgrade() -> None:
+    _create_bot()
+    _create_chats()
+    _create_inbox()
+    _create_job_runs()
+    _create_messages()
+    _create_client_ids()
+    _create_people()
+    _create_posts()
+    _create_timeline()
+    _create_deliveries()
+
+
+def _create_bot() -> None:
     op.create_table(
         "bot",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -28,6 +41,9 @@ def upgrade() -> None:
         sa.Column("probe_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _create_chats() -> None:
     op.create_table(
         "chats",
         sa.Column("id", AutoString(), nullable=False),
@@ -49,6 +65,9 @@ def upgrade() -> None:
     _index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
     _index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
     _index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
+
+
+def _create_inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column("update_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -60,6 +79,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("update_id"),
     )
     _index("inbox_waiting", "inbox", ["update_id"], "handled_at IS NULL")
+
+
+def _create_job_runs() -> None:
     op.create_table(
         "job_runs",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -70,6 +92,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     _index("ix_job_runs_job", "job_runs", ["job"])
+
+
+def _create_messages() -> None:
     op.create_table(
         "messages",
         sa.Column("id", AutoString(), nullable=False),
@@ -101,6 +126,9 @@ def upgrade() -> None:
     expiring = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
     _index("messages_close", "messages", ["close_at"], expiring)
     _index("messages_escalate", "messages", ["escalate_at"], "state IN ('initiated', 'sent', 'failed')")
+
+
+def _create_client_ids() -> None:
     op.create_table(
         "client_ids",
         sa.Column("account", AutoString(), nullable=False),
@@ -115,6 +143,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "client_id"),
     )
     _index("ix_client_ids_expires_at", "client_ids", ["expires_at"])
+
+
+def _create_people() -> None:
     op.create_table(
         "people",
         sa.Column("user_id", AutoString(), nullable=False),
@@ -130,6 +161,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("chat_id"),
     )
     _index("ix_people_account", "people", ["account"])
+
+
+def _create_posts() -> None:
     op.create_table(
         "posts",
         sa.Column("id", AutoString(), nullable=False),
@@ -168,6 +202,9 @@ def upgrade() -> None:
         "errors > 0 AND withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
     )
     _index("posts_uncertain", "posts", ["uncertain"], "uncertain > 0")
+
+
+def _create_timeline() -> None:
     op.create_table(
         "timeline",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -187,6 +224,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     _index("ix_timeline_message_id", "timeline", ["message_id"])
+
+
+def _create_deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -97,7 +97,7 @@ class Subscriber:
 
 @dataclass(frozen=True)
 class Health:
-    """`status` is ok, degraded, or what the daemon calls it when nothing can be accepted."""
+    """`status`: ok, degraded, or down, when nothing can be accepted or work stands still."""
 
     status: str
     telegram: str

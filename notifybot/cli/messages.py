@@ -111,16 +111,16 @@ def _summary(message: Message) -> str:
 
 def _facts(message: Message, screen: Terminal, at: datetime) -> Iterator[str]:
     yield f"{message.id}  {screen.paint(message.status)} {'alert' if message.is_alert else 'notice'}"
+    by_whom = f" by {message.acknowledged_by}" if message.acknowledged_by else ""
     moments = (
-        ("created", message.created_at),
-        ("escalates", _if_ahead(message, message.escalate_at, at)),
-        ("closes", _if_ahead(message, message.close_at, at)),
-        ("acknowledged", message.acknowledged_at),
-        ("closed", message.closed_at),
+        ("created", message.created_at, ""),
+        ("escalates", _if_ahead(message, message.escalate_at, at), ""),
+        ("closes", _if_ahead(message, message.close_at, at), ""),
+        ("acknowledged", message.acknowledged_at, by_whom),
+        ("closed", message.closed_at, ""),
     )
     facts = [("to", ", ".join(message.recipients)), ("source", message.source), ("title", message.title or "")]
-    facts += [(label, moment_in_full(when, at)) for label, when in moments if when is not None]
-    facts.append(("by", message.acknowledged_by or ""))
+    facts += [(label, moment_in_full(when, at) + more) for label, when, more in moments if when is not None]
     for label, value in facts:
         if value:
             yield f"  {label:<{LABEL_WIDTH}}{one_line(value)}"

@@ -216,11 +216,11 @@ def test_people_are_subscribed_and_listed(daemon: StandIn) -> None:
 @pytest.mark.parametrize("status", [200, 503])
 def test_health_is_read_also_from_a_daemon_that_can_accept_nothing(status: int, daemon: StandIn) -> None:
     daemon.health_status = status
-    daemon.health = {"status": "failing", "telegram": "ok", "database": "disk full", "jobs": "ok", "waiting": 3}
+    daemon.health = {"status": "down", "telegram": "ok", "database": "disk full", "jobs": "ok", "waiting": 3}
 
     health = Client().health()
 
-    assert (health.status, health.database, health.waiting) == ("failing", "disk full", 3)
+    assert (health.status, health.database, health.waiting) == ("down", "disk full", 3)
 
 
 # Finding a message by the beginning of its id

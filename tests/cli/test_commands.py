@@ -386,7 +386,7 @@ def test_close_and_cancel_say_the_new_state(
 # Health and failures
 
 
-@pytest.mark.parametrize(("status", "http", "code"), [("ok", 200, 0), ("degraded", 200, 0), ("failing", 503, 1)])
+@pytest.mark.parametrize(("status", "http", "code"), [("ok", 200, 0), ("degraded", 200, 0), ("down", 503, 1)])
 def test_health_fails_only_where_the_daemon_cannot_work(
     status: str, http: int, code: int, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

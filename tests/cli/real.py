@@ -1,0 +1,105 @@
+"""The real daemon in a process of its own, on a sandbox in another."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOK_EVERY_S = 0.5
+READY_WITHIN_LOOKS = 120
+STOPPED_WITHIN_S = 60
+Json = dict[str, object]
+
+
+@dataclass
+class RealDaemon:
+    """A daemon that is told by `start` and `stop` when to run; `ops` is a group in the sandbox."""
+
+    folder: Path
+    sandbox_url: str
+    ops: str
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "s"
+
+    def start(self) -> None:
+        """Start it, and return once it says that it is ready."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            address = self.folder / "notices"
+            address.unlink(missing_ok=True)
+            notices.bind(str(address))
+            self.launch(NOTIFY_SOCKET=str(address))
+            notices.settimeout(LOOK_EVERY_S)
+            for _ in range(READY_WITHIN_LOOKS):
+                with suppress(TimeoutError):
+                    if b"READY=1" in notices.recv(1024):
+                        return
+                if self.process is None or self.process.poll() is not None:
+                    break
+        raise AssertionError("the daemon did not start:\n" + (self.folder / "log").read_text())
+
+    def launch(self, **environ: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "notifybot", "run", "--config", str(self.config)]
+            self.process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=log, stderr=log)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(STOPPED_WITHIN_S)
+
+    def sandbox(self, method: str, path: str, fields: Json | None = None) -> Json:
+        return ask_sandbox(self.sandbox_url, method, path, fields)
+
+    def shown_in_ops(self) -> list[str]:
+        """The texts that stand in the group now."""
+        chats = self.sandbox("GET", "/sandbox/state")["messages"]
+        assert isinstance(chats, dict)
+        return [message["text"] for message in chats.get(self.ops, [])]
+
+
+def ask_sandbox(url: str, method: str, path: str, fields: Json | None = None) -> Json:
+    body = None if fields is None else json.dumps(fields).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url.rstrip("/") + path, data=body, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer = json.loads(response.read() or b"{}")
+    assert isinstance(answer, dict)
+    return answer
+
+
+@contextmanager
+def real_daemon(folder: Path) -> Iterator[RealDaemon]:
+    """A sandbox and a daemon that is not running yet; both are gone after the block."""
+    # Of its own: a bot's token is held by one daemon of the machine at a time.
+    token = f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(18)[:35]}"
+    command = [sys.executable, "-m", "notifybot.sandbox", "--limits", "off", "--token", token]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox:
+        assert sandbox.stdout is not None
+        url = sandbox.stdout.readline().strip()
+        group: Json = {"type": "supergroup", "title": "Ops", "member_ids": []}
+        ops = str(ask_sandbox(url, "POST", "/sandbox/chats", group)["id"])
+        daemon = RealDaemon(folder, url, ops)
+        daemon.config.write_text(
+            f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}'}}\n"
+            f"data_dir: {folder}/data\nsocket: {{path: {daemon.socket}}}\n"
+        )
+        try:
+            yield daemon
+        finally:
+            if daemon.process is not None and daemon.process.poll() is None:
+                daemon.stop()
+            sandbox.terminate()

@@ -65,7 +65,7 @@ async def _run(http: web.Request, sandbox: Sandbox, call: Request) -> object:
     call.method = known_method(call.method)
     call.given = await _read_parameters(http)
     call.chat_id = _chat_of(sandbox, call.given)
-    struck = sandbox.faults.strike(call.method, _number(call.chat_id), call.at) if sandbox.faults else []
+    struck = sandbox.strike(call.method, _number(call.chat_id))
     await _meet(sandbox, call, struck)
     _check_banned_method(sandbox, call)
     params = check(call.method, call.given)

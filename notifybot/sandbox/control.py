@@ -77,7 +77,7 @@ def state_json(sandbox: Sandbox) -> JsonObject:
             for chat in chats
         },
         "faults": sandbox.faults_json(),
-        "bans": [{"chat_id": ban.chat_id, "method": ban.method, "until": ban.until} for ban in world.limits.bans],
+        "bans": [ban.as_json() for ban in world.limits.active_bans(sandbox.now())],
         "calls_into_ban": world.limits.calls_into_ban,
         "polling": {"active": sandbox.polling.is_active, "last_at": sandbox.polling.last_at},
         "pending_updates": len(world.updates),
@@ -135,7 +135,7 @@ def _add_chat(sandbox: Sandbox, body: Body) -> JsonObject:
     new = people.NewChat(
         type=ChatType(kind),
         title=body.take("title", str),
-        member_ids=tuple(int(member) for member in body.maybe("member_ids", list) or []),
+        member_ids=_numbers("member_ids", body.maybe("member_ids", list) or []),
         username=body.maybe("username", str),
         chat_id=body.maybe("id", int),
         with_bot=body.maybe("bot", bool) is not False,
@@ -143,6 +143,12 @@ def _add_chat(sandbox: Sandbox, body: Body) -> JsonObject:
     )
     body.done()
     return chat_event(people.add_chat(sandbox.world, new))
+
+
+def _numbers(name: str, items: list[object]) -> tuple[int, ...]:
+    if not all(isinstance(item, int) for item in items):
+        raise Refused(f"{name} are no numbers")
+    return tuple(item for item in items if isinstance(item, int))
 
 
 def _add_topic(sandbox: Sandbox, body: Body) -> JsonObject:

@@ -8,6 +8,8 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from notifybot.sandbox.wire import JsonObject
+
 OVERALL_PER_SECOND = 30
 GROUP_PER_MINUTE = 20
 CHAT_INTERVAL_S = 1.0
@@ -72,6 +74,9 @@ class Ban:
             return False
         return self.chat_id is None or self.chat_id == chat_id
 
+    def as_json(self) -> JsonObject:
+        return {"chat_id": self.chat_id, "method": self.method, "until": self.until}
+
 
 class Limits:
     """All buckets and bans of one bot. `calls_into_ban` counts the calls that came while a ban was known."""
@@ -89,12 +94,16 @@ class Limits:
         known_at = now if chat_id is not None else now + ON_THE_WAY_S
         self.bans.append(Ban(now + seconds, known_at, chat_id, method))
 
+    def active_bans(self, now: float) -> list[Ban]:
+        """List the bans that are not over, and forget the others."""
+        self.bans = [ban for ban in self.bans if ban.until > now]
+        return self.bans
+
     def banned_for(self, method: str, chat_id: int | None, now: float, *, is_paced: bool) -> int:
         """Whole seconds that a ban still forbids this call, 0 if none does. Calls into a known ban prolong it."""
         if not self.bans:
             return 0
-        self.bans = [ban for ban in self.bans if ban.until > now]
-        hit = [ban for ban in self.bans if ban.covers(method, chat_id, is_paced=is_paced)]
+        hit = [ban for ban in self.active_bans(now) if ban.covers(method, chat_id, is_paced=is_paced)]
         if not hit:
             return 0
         longest = max(hit, key=lambda ban: ban.until)

@@ -214,7 +214,7 @@ def _is_shown_to_bot(world: World, message: Message) -> bool:
         return True
     if message.reply_to is not None and message.reply_to.sender is world.bot:
         return True
-    return _is_command_for(message.text, str(world.bot.username)) or f"@{world.bot.username}" in message.text
+    return _is_command_for(message.text, str(world.bot.username))
 
 
 def _is_command_for(text: str, bot_username: str) -> bool:

@@ -15,12 +15,15 @@ SET_WEBHOOK = "terminated by setWebhook request"
 
 
 class Polling:
-    """Who waits in getUpdates: at most one call, the newest. `last_at`: when the bot last asked, in Unix seconds."""
+    """Who waits in getUpdates: at most one call, the newest.
+
+    `last_at`: when the bot last asked, in Unix seconds; `waits_begun`: how many calls had to wait so far.
+    """
 
     def __init__(self) -> None:
         self.last_at: float | None = None
+        self.waits_begun = 0
         self._waiting: int | None = None
-        self._newest = 0
 
     @property
     def is_active(self) -> bool:
@@ -37,6 +40,8 @@ class Polling:
         limit = min(max(params.integer("limit") or MAX_UPDATES, 1), MAX_UPDATES)
         found = world.updates.fetch(offset, limit, world.now())
         timeout = min(max(params.integer("timeout") or 0, 0), MAX_TIMEOUT_S)
+        # Confirming and waiting are changes, and the call itself is logged only when it ends.
+        world.events.changed.fire()
         if found or not timeout:
             return found
         return await self._wait(world, offset, limit, timeout, check)
@@ -45,8 +50,8 @@ class Polling:
         self, world: World, offset: int, limit: int, timeout: int, check: Callable[[], None]
     ) -> list[JsonObject]:
         """Wait for updates as the only one who does: a call that waits already ends with 409."""
-        self._newest += 1
-        mine = self._waiting = self._newest
+        self.waits_begun += 1
+        mine = self._waiting = self.waits_begun
         arrived: Signal = world.updates.arrived
         arrived.fire()
         deadline = asyncio.get_running_loop().time() + timeout

@@ -175,6 +175,13 @@ class Sandbox:
         self.world.limits.bans.clear()
         self._faults_changed()
 
+    def strike(self, method: str, chat_id: int | None) -> list[FaultSpec]:
+        """Return what goes wrong with a call that just came in, and use those faults up by one."""
+        struck = self.faults.strike(method, chat_id, self.now())
+        if struck:
+            self.world.events.publish("faults", {"faults": self.faults_json()})
+        return struck
+
     def user(self, user: User | int) -> User:
         """Find a person; raise Refused if there is none of that id."""
         found = self.world.users.get(_id_of(user))

@@ -25,7 +25,8 @@ def make_app(sandbox: Sandbox) -> web.Application:
     async def bot_api(request: web.Request) -> web.StreamResponse:
         return await answer_call(request, sandbox)
 
-    app.router.add_route("*", "/bot{token}/{method}", bot_api)
+    for verb in ("GET", "POST"):
+        app.router.add_route(verb, "/bot{token}/{method}", bot_api)
     add_control_routes(app, sandbox)
     app.router.add_get("/", _page)
     app.router.add_get(r"/{file:[\w-]+\.(?:css|js|svg|png|woff2)}", _page)

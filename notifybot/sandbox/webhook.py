@@ -1,6 +1,5 @@
 """Webhooks: setWebhook and its kin, and the delivery of updates by POST, one after the other, repeated until taken."""
 
-import asyncio
 import ipaddress
 import re
 from urllib.parse import urlsplit
@@ -14,8 +13,6 @@ from notifybot.sandbox.world import DEFAULT_CONNECTIONS, Webhook, World
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 10.0
 DELIVERY_TIMEOUT_S = 60.0
-# How long to sleep when there is nothing to deliver, before looking whether the webhook was changed silently.
-LONGEST_REST_S = 60.0
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -33,15 +30,14 @@ def set_webhook(world: World, params: Params) -> bool:
         world.updates.clear()
     world.updates.allow(params.items("allowed_updates"))
     connections = params.integer("max_connections") or DEFAULT_CONNECTIONS
-    world.webhook = Webhook(url, secret, connections, has_certificate="certificate" in params.values)
-    world.updates.arrived.fire()
+    _use(world, Webhook(url, secret, connections, has_certificate="certificate" in params.values))
     return True
 
 
 def delete_webhook(world: World, params: Params) -> bool:
     if params.flag("drop_pending_updates"):
         world.updates.clear()
-    world.webhook = Webhook()
+    _use(world, Webhook())
     return True
 
 
@@ -57,6 +53,13 @@ def get_webhook_info(world: World, params: Params) -> JsonObject:
     return info
 
 
+def _use(world: World, hook: Webhook) -> None:
+    """Change the webhook; a call that waits in getUpdates and a delivery that waits for its next try notice."""
+    world.webhook = hook
+    world.updates.arrived.fire()
+    world.webhook_changed.fire()
+
+
 async def deliver_updates(world: World) -> None:
     """Push updates to the webhook for as long as the sandbox runs."""
     timeout = aiohttp.ClientTimeout(total=DELIVERY_TIMEOUT_S)
@@ -65,11 +68,11 @@ async def deliver_updates(world: World) -> None:
         while True:
             update = world.updates.first(world.now()) if world.webhook.url else None
             if update is None:
-                await world.updates.arrived.wait(LONGEST_REST_S)
+                await world.updates.arrived.wait(None)
             elif await _deliver(client, world, update):
                 retry = FIRST_RETRY_S
             else:
-                await asyncio.sleep(retry)
+                await world.webhook_changed.wait(retry)
                 retry = min(2 * retry, LONGEST_RETRY_S)
 
 
@@ -88,6 +91,7 @@ async def _deliver(client: aiohttp.ClientSession, world: World, update: Update) 
     except aiohttp.ClientError:
         error = "Connection refused"
     hook.last_error_at, hook.last_error = world.now(), error
+    world.events.changed.fire()
     return False
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from notifybot.sandbox.limits import Limits
-from notifybot.sandbox.signals import Events
+from notifybot.sandbox.signals import Events, Signal
 from notifybot.sandbox.state import (
     Chat,
     ChatType,
@@ -70,6 +70,7 @@ class World:
     updates: UpdateQueue = field(default_factory=UpdateQueue)
     events: Events = field(default_factory=Events)
     webhook: Webhook = field(default_factory=Webhook)
+    webhook_changed: Signal = field(default_factory=Signal)
     has_logged_out: bool = False
     started_at: float = field(init=False)
     _last_shared_id: int = 0

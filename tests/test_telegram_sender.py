@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from telegram import Bot
 from telegram.error import (
     BadRequest,
@@ -192,7 +194,7 @@ async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
     part = Part(
         "\N{FIRE} disk full on web1",
         (
-            Entity("bold", 3, 9),
+            Entity("bold", 8, 4),
             Entity("text_link", 16, 4, url="https://example.org/"),
             Entity("pre", 3, 4, language="sh"),
         ),
@@ -203,10 +205,11 @@ async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
     )
     outcome = await scene.sender.show(SendText(scene.group, part, silent=True))
     message = scene.sandbox.messages(int(scene.group))[-1]
-    assert outcome == Shown(scene.group, message.message_id)
+    assert outcome == Shown(scene.group, message.message_id, "group")
     assert (message.text, message.is_silent) == (part.text, True)
     assert {(entity["type"], entity["offset"], entity["length"]) for entity in message.entities} >= {
-        ("bold", 3, 9),
+        ("bold", 8, 4),
+        ("pre", 3, 4),
         ("text_link", 16, 4),
     }
     assert message.button_texts == ["Acknowledge", "Graph", "Copy"]
@@ -223,7 +226,7 @@ async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:
 async def test_a_name_leads_to_the_chats_own_id(scene: Scene) -> None:
     channel = scene.sandbox.add_chat("channel", "News", username="ops_news")
     outcome = await scene.send(chat_id="@ops_news")
-    assert outcome == Shown(str(channel.id), scene.sandbox.messages(channel)[-1].message_id)
+    assert outcome == Shown(str(channel.id), scene.sandbox.messages(channel)[-1].message_id, "channel")
 
 
 async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Scene) -> None:
@@ -238,7 +241,8 @@ async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Sce
 async def test_an_edit_that_changes_nothing_is_shown(scene: Scene) -> None:
     sent = await scene.send("same")
     assert isinstance(sent, Shown)
-    assert await scene.sender.show(EditText(scene.anna, sent.message_id, Part("same"))) == sent
+    outcome = await scene.sender.show(EditText(scene.anna, sent.message_id, Part("same")))
+    assert outcome == Shown(scene.anna, sent.message_id)
 
 
 async def test_an_edit_of_a_deleted_message_finds_it_gone(scene: Scene) -> None:
@@ -367,3 +371,18 @@ async def test_a_press_that_is_too_old_is_gone(scene: Scene) -> None:
     outcome = await scene.sender.answer_press("123456", None)
     assert isinstance(outcome, Gone)
     assert outcome.what is Target.MESSAGE
+
+
+@pytest.mark.parametrize("result", [True, {}, {"message_id": 7}, [1], "text"])
+async def test_a_result_in_no_known_form_is_uncertain(result: object) -> None:
+    async def answer_nonsense(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "result": result})
+
+    app = web.Application()
+    app.router.add_post("/{anything:.*}", answer_nonsense)
+    request = AiohttpRequest()
+    async with TestServer(app) as server:
+        sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request))
+        outcome = await sender.show(SendText("1", Part("hi")))
+        await request.shutdown()
+    assert outcome == TryAgain("an answer that cannot be read", uncertain=True)

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -29,11 +30,13 @@ READY_WITHIN_S = 30.0
 SUBSCRIBED_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.05
 QUICK = ClientTimeout(total=5.0)
+LOG_HINT = "The lines above are the end of the daemon's log."
+FIRST_CALL = "http://localhost/api/ingest?wait=3"
 
 FIRST_ALERT: Mapping[str, object] = {
     "type": "text",
     "title": "Disk almost full on db-1",
-    "content": "/var/lib/postgresql is 96 % full.\nAt this pace it is full in 40 minutes.",
+    "content": "The data volume is 96 % full.\nAt this pace it is full in 40 minutes.",
     "source": "monitoring",
     "escalate_after": "25s",
     "close_after": "3m",
@@ -99,12 +102,17 @@ async def running_demo(*, port: int | None) -> AsyncIterator[Demo]:
 
 def _build(port: int, folder: Folder, http: ClientSession) -> Demo:
     url = f"http://127.0.0.1:{port}"
-    sandbox = Sandbox()
+    sandbox = Sandbox(token=_token())
     cast = _set_the_stage(sandbox)
     folder.config.write_text(_config(folder, cast, sandbox.token, url), "utf-8")
     daemon = DaemonProcess(folder, Clock())
     backstage = Backstage(daemon, http, port, folder.socket, _curl(folder, cast))
     return Demo(url, folder, cast, sandbox, backstage)
+
+
+def _token() -> str:
+    """A bot of its own for each demo: one bot has one daemon, also where two people try notifybot on one machine."""
+    return f"{600_000_000 + secrets.randbelow(100_000_000)}:{secrets.token_urlsafe(26)}"
 
 
 def _set_the_stage(sandbox: Sandbox) -> Cast:
@@ -172,7 +180,7 @@ async def _daemon(demo: Demo) -> AsyncIterator[None]:
     try:
         await daemon.start()
         if not await _until(lambda: _answers_or_ended(demo), within_s=READY_WITHIN_S) or not daemon.is_alive:
-            raise StartRefused(_why_not(demo), hint="The lines above are the end of the daemon's log.")
+            raise StartRefused(_why_not(demo), hint=LOG_HINT)
         yield
     finally:
         await daemon.stop()
@@ -206,12 +214,17 @@ def _why_not(demo: Demo) -> str:
 
 
 async def _send_first_alert(demo: Demo) -> None:
-    """Send it once Anna and Ben are subscribed, or after SUBSCRIBED_WITHIN_S anyway: the page shows what is wrong."""
-    await _until(lambda: _are_subscribed(demo), within_s=SUBSCRIBED_WITHIN_S)
+    """Send it once Anna and Ben are subscribed, or after SUBSCRIBED_WITHIN_S anyway: the page shows what is wrong.
+
+    Raises StartRefused.
+    """
     body = {**FIRST_ALERT, "channel_id": str(demo.cast.anna)}
-    async with demo.backstage.http.post("http://localhost/api/ingest", json=body, timeout=QUICK) as response:
-        if response.status >= 400:
-            raise StartRefused(f"The daemon refused the first alert: {await response.text()}")
+    try:
+        await _until(lambda: _are_subscribed(demo), within_s=SUBSCRIBED_WITHIN_S)
+        async with demo.backstage.http.post(FIRST_CALL, json=body, timeout=QUICK) as response:
+            response.raise_for_status()
+    except (ClientError, TimeoutError) as error:
+        raise StartRefused(_why_not(demo), hint=LOG_HINT) from error
 
 
 async def _are_subscribed(demo: Demo) -> bool:

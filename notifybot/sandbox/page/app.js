@@ -10,6 +10,7 @@ const WINDOW_STEP = 60;
 const GROUP_SECONDS = 300;     // a sender's messages within this time stand together
 const DAEMON_EVERY_MS = 1000;
 const RECENT = 50;
+const TIMELINE_LINES = 6;
 const CALLS_KEPT = 40;
 const ANSWER_WAIT_MS = 15_000;
 const PLUG = { messages: 12, pullAfter: 7, gapMs: 60, downForS: 2.5, waitMs: 120_000 };
@@ -330,6 +331,7 @@ chooseFirst.matches = (chatId) => !matchMedia("(max-width: 719px)").matches && t
 function openChat(id, byHand = false) {
   Object.assign(view, { chatId: id, size: WINDOW, end: null, sticks: true });
   at("bubbles").replaceChildren();
+  at("toast").classList.remove("on");
   if (byHand || matchMedia("(max-width: 719px)").matches) document.body.dataset.view = "chat";
   else if (document.body.dataset.view === "list") document.body.dataset.view = "chat";
   history.replaceState(null, "", `#${id}`);
@@ -890,7 +892,7 @@ function detailOf(message) {
     h("h3", {}, "Deliveries"),
     h("ul.deliveries", {}, ...(message.deliveries ?? []).map((delivery) => h("li", {}, deliveryOf(delivery)))),
     h("h3", {}, "Timeline"),
-    h("ol.timeline", {}, ...(message.timeline ?? []).map(timelineOf)),
+    ...timelineNodes(message.timeline ?? []),
   ].filter(Boolean);
 }
 
@@ -974,13 +976,24 @@ function deliveryOf(delivery) {
   return h("button.delivery", { type: "button", "data-act": `d${delivery.chat_id}${first}`, title: "Show it in the chat", onclick: () => showBubble(chat.id, first) }, ...inside);
 }
 
+// A long story begins folded, so that the recent messages below stay in sight.
+function timelineNodes(timeline) {
+  const list = h("ol.timeline", {}, ...timeline.slice(-TIMELINE_LINES).map(timelineOf));
+  const hidden = timeline.slice(0, -TIMELINE_LINES);
+  if (!hidden.length) return [list];
+  const unfold = () => { list.prepend(...hidden.map(timelineOf)); more.remove(); };
+  const more = h("button.more", { type: "button", "data-act": "more", onclick: unfold }, `${hidden.length} earlier`);
+  return [more, list];
+}
+
 const EVENT_WORDS = { sent: "shown", released: "due" };
 
 function timelineOf(entry) {
   const actor = whoOf(entry.actor);
   const detail = typeof entry.detail === "object" && entry.detail !== null ? Object.entries(entry.detail).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ") : entry.detail;
   const date = new Date(entry.at);
-  return h("li", { "data-event": entry.event }, h("span", {}, h("b", {}, EVENT_WORDS[entry.event] ?? entry.event), actor ? ` · ${actor}` : ""), h("time", { datetime: entry.at }, withSeconds(date)), detail ? h("small", {}, detail) : null);
+  const words = detail && String(detail).replace(/-?\d{6,}/g, nameOfChat);
+  return h("li", { "data-event": entry.event }, h("span", {}, h("b", {}, EVENT_WORDS[entry.event] ?? entry.event), actor ? ` · ${actor}` : ""), h("time", { datetime: entry.at }, withSeconds(date)), words ? h("small", {}, words) : null);
 }
 
 // -------------------------------------------------------------------------------------------- an alert of one's own
@@ -1218,25 +1231,24 @@ async function watchBeads(run) {
     await pause(250);
     if (!(await isBack().catch(() => false))) { drawPlug(run); continue; }
     if (run.step === "down") Object.assign(run, { step: "back", backAt: now() });
-    await Promise.all(acceptedOf(run).filter((bead) => bead.is !== "shown").map(lookAfter));
+    await Promise.all(acceptedOf(run).filter((bead) => !timesShown(bead)).map(lookAfter));
     drawPlug(run);
   }
 }
 
+// What counts as shown is what stands in the chat; what the daemon no longer knows is lost.
 async function lookAfter(bead) {
   try {
-    const message = await get(`/daemon/api/messages/${bead.id}`);
-    bead.is = message.status === "sent" ? "shown" : "accepted";
+    await get(`/daemon/api/messages/${bead.id}`);
   } catch (error) {
     if (error instanceof Refused && error.status === 404) bead.is = "lost";
   }
 }
 
+const timesShown = (bead) => messagesOf(bead.chat).filter((message) => message.text?.includes(bead.content)).length;
+
 // How often something stands twice in a chat: only a send that was cut in flight may.
-function doublesOf(run) {
-  const timesShown = (bead) => messagesOf(bead.chat).filter((message) => message.text?.includes(bead.content)).length;
-  return run.beads.reduce((sum, bead) => sum + Math.max(0, timesShown(bead) - 1), 0);
-}
+const doublesOf = (run) => run.beads.reduce((sum, bead) => sum + Math.max(0, timesShown(bead) - 1), 0);
 
 const PLUG_WORDS = {
   work: () => ["Messages are on their way", "In a moment the daemon is ended in the middle of them."],
@@ -1257,6 +1269,7 @@ function drawPlug(run) {
   card.hidden = run.isClosed;
   if (run.isClosed) return;
   card.dataset.step = run.step;
+  for (const bead of run.beads) if (bead.id && timesShown(bead)) bead.is = "shown";
   const [title, text] = PLUG_WORDS[run.step](run);
   const count = (is) => run.beads.filter((bead) => bead.is === is).length;
   const isDone = run.step === "done";

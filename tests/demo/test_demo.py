@@ -1,0 +1,117 @@
+"""`notifybot demo` as somebody types it: what it says, what it leaves behind, and why it does not start."""
+
+import asyncio
+import json
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from notifybot.demo import running_demo
+
+PATIENCE_S = 60.0
+
+
+@asynccontextmanager
+async def _typed(*options: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `notifybot demo` with its temporary folder inside `folder`."""
+    command = [sys.executable, "-m", "notifybot", "demo", "--no-browser", *options]
+    pipe = asyncio.subprocess.PIPE
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "HOME": str(folder)}
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def _reads_until(process: asyncio.subprocess.Process, word: str) -> str:
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(PATIENCE_S):
+        while word not in said:
+            line = await process.stdout.readline()
+            assert line, said
+            said += line.decode()
+    return said
+
+
+def _left_in(folder: Path) -> list[Path]:
+    return list(folder.glob("notifybot-demo-*"))
+
+
+async def _state(url: str) -> Mapping[str, Mapping[str, list[Mapping[str, object]]]]:
+    async with ClientSession() as http, http.get(f"{url}sandbox/state") as response:
+        state: Mapping[str, Mapping[str, list[Mapping[str, object]]]] = await response.json()
+        return state
+
+
+async def test_it_says_where_everything_is_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with _typed("--port", "0", folder=tmp_path) as process:
+        said = await _reads_until(process, "Ctrl-C")
+        url = re.findall(r"http://127\.0\.0\.1:\d+/", said)[0]
+        texts = json.dumps((await _state(url))["messages"])
+        process.terminate()
+        async with asyncio.timeout(PATIENCE_S):
+            _, complaints = await process.communicate()
+    assert "curl --unix-socket" in said
+    assert "Disk almost full on db-1" in texts
+    assert (process.returncode, complaints) == (0, b"")
+    assert _left_in(tmp_path) == []
+
+
+async def test_a_port_that_is_taken_is_said_in_two_lines(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with _typed("--port", str(taken.getsockname()[1]), folder=tmp_path) as process:
+            async with asyncio.timeout(PATIENCE_S):
+                _, complaints = await process.communicate()
+    error, hint = complaints.decode().splitlines()
+    assert process.returncode == 2
+    assert error.startswith("error: ")
+    assert "--port" in hint
+
+
+async def test_a_daemon_that_does_not_start_is_explained_by_its_log(tmp_path: Path) -> None:
+    too_long_for_a_socket = tmp_path / ("x" * 100)
+    too_long_for_a_socket.mkdir()
+    async with _typed("--port", "0", folder=too_long_for_a_socket) as process:
+        async with asyncio.timeout(PATIENCE_S):
+            _, complaints = await process.communicate()
+    assert process.returncode == 2
+    assert b"The daemon ended at once" in complaints
+    assert b"socket" in complaints
+    assert _left_in(too_long_for_a_socket) == []
+
+
+@pytest.mark.crash
+async def test_a_killed_daemon_comes_back_and_keeps_what_it_accepted() -> None:
+    async with running_demo(port=0) as demo:
+        daemon, http = demo.backstage.daemon, demo.backstage.http
+        body = {"type": "text", "content": "remember me", "channel_id": str(demo.cast.ben), "acknowledge": False}
+        async with http.post("http://localhost/api/ingest", json=body) as response:
+            message = (await response.json())["id"]
+        first = daemon.pid
+        await daemon.pull_the_plug(down_for_s=0)
+        await demo.sandbox.wait_for(
+            lambda: [m for m in demo.sandbox.messages(demo.cast.ben) if m.text == "remember me"]
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while not await _knows(http, message):  # noqa: ASYNC110 the daemon is another process
+                await asyncio.sleep(0.05)
+        assert (daemon.kills, daemon.is_alive) == (1, True)
+        assert daemon.pid != first
+
+
+async def _knows(http: ClientSession, message: str) -> bool:
+    try:
+        async with http.get(f"http://localhost/api/messages/{message}") as response:
+            return response.status == 200
+    except OSError:
+        return False

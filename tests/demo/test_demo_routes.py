@@ -1,0 +1,127 @@
+"""Whom the demo's routes serve, and how they pass on what the daemon says."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, UnixConnector, web
+
+from notifybot.clock import Clock
+from notifybot.demo_daemon import DaemonProcess, Folder
+from notifybot.demo_routes import Backstage, add_demo_routes
+from notifybot.sandbox import Sandbox, make_app
+
+
+@dataclass(frozen=True)
+class Site:
+    """The demo's server around a daemon that was never started; `socket` is where it would listen."""
+
+    http: ClientSession
+    url: str
+    socket: Path
+    sandbox: Sandbox
+
+    async def status(self, method: str, path: str, **headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.http.request(method, f"{self.url}{path}", headers=named, json={}) as response:
+            return response.status
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    folder, sandbox = Folder(tmp_path), Sandbox()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        async with ClientSession(connector=UnixConnector(str(folder.socket))) as to_daemon, ClientSession() as http:
+            app = make_app(sandbox)
+            add_demo_routes(app, Backstage(DaemonProcess(folder, Clock()), to_daemon, port, folder.socket, "curl"))
+            async with _running(app) as runner:
+                await web.SockSite(runner, listener).start()
+                yield Site(http, f"http://127.0.0.1:{port}", folder.socket, sandbox)
+
+
+@asynccontextmanager
+async def _running(app: web.Application) -> AsyncIterator[web.AppRunner]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _daemon(path: Path) -> AsyncIterator[None]:
+    """A daemon that says what it was asked."""
+    app = web.Application()
+
+    async def echo(request: web.Request) -> web.Response:
+        said = {"path": request.path_qs, "body": await request.text(), "key": request.headers.get("Idempotency-Key")}
+        return web.json_response(said, status=202, headers={"Retry-After": "7", "X-Secret": "stays"})
+
+    app.router.add_route("*", "/{path:.*}", echo)
+    async with _running(app) as runner:
+        await web.UnixSite(runner, str(path)).start()
+        yield
+
+
+async def test_another_name_for_this_host_is_refused(site: Site) -> None:
+    for path in ("/", "/sandbox/state", "/demo/status", "/daemon/health"):
+        assert await site.status("GET", path, Host="evil.example:80") == 403
+
+
+async def test_another_sites_page_may_change_and_read_nothing(site: Site) -> None:
+    for path in ("/demo/plug", "/daemon/api/ingest", "/sandbox/users"):
+        assert await site.status("POST", path, Origin="http://evil.example") == 403
+    for path in ("/daemon/api/messages", "/app.js"):
+        assert await site.status("GET", path, Sec_Fetch_Site="cross-site") == 403
+
+
+async def test_a_link_from_elsewhere_may_lead_to_the_page(site: Site) -> None:
+    assert await site.status("GET", "/", Sec_Fetch_Site="cross-site") == 200
+
+
+async def test_a_change_without_an_origin_is_refused_but_the_bots_own_calls_are_not(site: Site) -> None:
+    for path in ("/demo/plug", "/demo/restart", "/daemon/api/ingest"):
+        assert await site.status("POST", path) == 403
+    assert await site.status("POST", f"/bot{site.sandbox.token}/getMe") == 200
+
+
+async def test_while_the_daemon_is_down_callers_are_told_so(site: Site) -> None:
+    async with site.http.post(f"{site.url}/daemon/api/ingest", headers={"Origin": site.url}) as response:
+        assert (response.status, response.content_type) == (503, "application/problem+json")
+        assert "Nothing was accepted" in (await response.json())["detail"]
+    assert await site.status("POST", "/demo/plug", Origin=site.url) == 409
+
+
+@pytest.mark.parametrize("body", ["[]", "{", '{"down_for_s": true}', '{"down_for_s": -1}', '{"down_for_s": 1e9}', "7"])
+async def test_nonsense_does_not_pull_the_plug(site: Site, body: str) -> None:
+    async with site.http.post(f"{site.url}/demo/plug", data=body, headers={"Origin": site.url}) as response:
+        assert response.status == 400
+
+
+async def test_a_request_and_its_answer_are_passed_on(site: Site) -> None:
+    headers = {"Origin": site.url, "Idempotency-Key": "once"}
+    async with _daemon(site.socket):
+        url = f"{site.url}/daemon/api/ingest?wait=1&x=a%2Fb"
+        async with site.http.post(url, data="words", headers=headers) as response:
+            said = await response.json()
+    assert said == {"path": "/api/ingest?wait=1&x=a/b", "body": "words", "key": "once"}
+    assert (response.status, response.headers["Retry-After"]) == (202, "7")
+    assert "X-Secret" not in response.headers
+
+
+async def test_an_answer_that_was_cut_off_is_no_refusal(site: Site) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang_up, str(site.socket))
+    request = site.http.post(f"{site.url}/daemon/api/ingest", headers={"Origin": site.url})
+    async with server, request as response:
+        assert response.status == 502
+        assert "may have accepted" in (await response.json())["detail"]

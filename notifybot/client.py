@@ -165,12 +165,11 @@ class Client:
             "close_after": _span(close_after),
             "client_id": key,
         }
-        target = "/api/ingest" if wait_s is None else f"/api/ingest?wait={wait_s:g}"
-        request = _request("POST", target, {name: value for name, value in fields.items() if value is not None})
+        request = _request("POST", "/api/ingest" + ("" if wait_s is None else f"?wait={wait_s:g}"), _given(fields))
         try:
             return read_accepted(self._call(request, extra_s=wait_s or 0, is_patient=True))
         except NoAnswer as error:
-            raise _in_doubt(error, key) from error
+            raise error.about(key) from error
 
     def message(self, message_id: str) -> Message:
         return read_message(self._call(_request("GET", _path_of(message_id))))
@@ -302,16 +301,19 @@ def _request(method: str, target: str, fields: Mapping[str, object] | None = Non
 
 def _json(body: bytes) -> object:
     try:
-        document: object = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnknownShape("it is not JSON") from error
-    return document
 
 
 def _query(fields: Mapping[str, str | None]) -> str:
     from urllib.parse import urlencode  # the other calls do without it
 
-    return urlencode({name: value for name, value in fields.items() if value is not None})
+    return urlencode(_given(fields))
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _path_of(message_id: str) -> str:
@@ -345,8 +347,3 @@ def _span(span: Span | None) -> int | str | None:
     if isinstance(span, timedelta):
         return -(-span // timedelta(seconds=1))
     return span
-
-
-def _in_doubt(error: NoAnswer, client_id: str) -> NoAnswer:
-    hint = f"It may have been accepted. Sent again with the client id {client_id}, it is not accepted twice."
-    return NoAnswer(error.detail, hint=hint, client_id=client_id)

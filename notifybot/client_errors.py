@@ -72,6 +72,11 @@ class NoAnswer(ClientError):
         self.repeat = Repeat.ALWAYS
         self.client_id = client_id
 
+    def about(self, client_id: str) -> "NoAnswer":
+        """The same failure, of a message sent under this id."""
+        hint = f"It may have been accepted. Sent again with the client id {client_id}, it is not accepted twice."
+        return NoAnswer(self.detail, hint=hint, client_id=client_id)
+
 
 class UnknownShape(ClientError):
     """Something answered that is not what this client knows of the daemon."""

@@ -1,4 +1,12 @@
-"""A local Telegram: the Bot API with its limits and errors, people who use it, and a page that shows it."""
+"""A local Telegram: the Bot API with its limits and errors, people who use it, and a page that shows it.
+
+Where it departs from Telegram, on purpose:
+- unknown parameters and fields, and values of a wrong type, are refused instead of ignored or replaced;
+- what Telegram has and the sandbox lacks (methods, parameters, kinds of buttons) is refused with 501 and named;
+- webhooks may be plain http on any port, but only on loopback;
+- entering a chat is told by my_chat_member alone, without the service message;
+- how long a press can be answered, how much a chat bears in a burst and how a ban grows are estimates.
+"""
 
 from notifybot.sandbox.sandbox import EXAMPLE_TOKEN, Sandbox
 from notifybot.sandbox.server import make_app, serving

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from notifybot.sandbox.access import resolve_chat_id
+from notifybot.sandbox.calls import Call
 from notifybot.sandbox.faults import FaultKind, FaultSpec
 from notifybot.sandbox.methods import GET_UPDATES_PARAMETERS, call_method, check_understood
 from notifybot.sandbox.sandbox import Sandbox
@@ -144,6 +145,10 @@ async def _read_parameters(http: web.Request) -> JsonObject:
                 given |= parse_qsl((await http.read()).decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
         raise bad_request("strings must be encoded in UTF-8") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise ApiError(413, "Request Entity Too Large") from error
+    except ValueError as error:
+        raise bad_request("can't parse the request body") from error
     return given
 
 
@@ -187,11 +192,14 @@ def _cut(http: web.Request) -> web.Response:
 def _log(sandbox: Sandbox, call: Request, status: int, description: str | None) -> None:
     message_id = call.result.get("message_id") if isinstance(call.result, dict) else None
     sandbox.log(
-        at=call.at,
-        method=call.method,
-        chat_id=call.chat_id,
-        params=call.given,
-        status=status,
-        description=description,
-        message_id=message_id if isinstance(message_id, int) else None,
+        Call(
+            n=sandbox.calls.next_n,
+            at=call.at,
+            method=call.method,
+            chat_id=call.chat_id,
+            params=call.given,
+            status=status,
+            description=description,
+            message_id=message_id if isinstance(message_id, int) else None,
+        )
     )

@@ -31,6 +31,9 @@ class Call:
         """Whether Telegram did what was asked, whether or not the bot was told so."""
         return self.status == 200 or (self.status == 0 and self.message_id is not None)
 
+    def as_event(self) -> JsonObject:
+        return {"method": self.method, "chat_id": self.chat_id, "status": self.status, "at": self.at}
+
     def as_json(self) -> JsonObject:
         return {
             "n": self.n,
@@ -57,21 +60,14 @@ class CallLog:
     def __iter__(self) -> Iterator[Call]:
         return iter(self._calls)
 
-    def add(
-        self,
-        *,
-        at: float,
-        method: str,
-        chat_id: int | str | None,
-        params: JsonObject,
-        status: int,
-        description: str | None = None,
-        message_id: int | None = None,
-    ) -> Call:
-        self.last += 1
-        call = Call(self.last, at, method, chat_id, params, status, description, message_id)
+    @property
+    def next_n(self) -> int:
+        """The number that the next call has to carry."""
+        return self.last + 1
+
+    def add(self, call: Call) -> None:
+        self.last = call.n
         self._calls.append(call)
-        return call
 
     def since(self, n: int) -> list[Call]:
         """List the kept calls after number `n`."""

@@ -1,7 +1,7 @@
 """Reads the text of a call: parse mode, entities, lengths, as Telegram would store it."""
 
 from notifybot.sandbox.detection import merge_detected
-from notifybot.sandbox.entities import MarkupError, tidy, utf16_len
+from notifybot.sandbox.entities import MAX_ENTITIES, MarkupError, tidy, utf16_len
 from notifybot.sandbox.markup import cleaned, parse
 from notifybot.sandbox.state import user_json
 from notifybot.sandbox.wire import JsonObject, Params, bad_request
@@ -23,7 +23,7 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
         raise bad_request("text must be non-empty")
     if utf16_len(text) > MAX_TEXT_UNITS:
         raise bad_request("message is too long")
-    return text, merge_detected(text, _with_known_users(world, entities))
+    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
 
 
 def _parsed(text: str, params: Params) -> tuple[str, list[JsonObject]]:

@@ -10,6 +10,7 @@ from notifybot.sandbox.state import (
     Standing,
     Topic,
     User,
+    inaccessible_json,
     message_json,
     user_json,
 )
@@ -119,8 +120,11 @@ def find_button(message: Message, wish: ButtonWish) -> JsonObject:
     raise Refused(f"message {message.message_id} has no such button, but {message.button_texts}")
 
 
-def press(world: World, user: User, message: Message, button: JsonObject) -> str:
-    """Let a person press a button, and return the id of the callback query."""
+def press(world: World, user: User, message: Message, button: JsonObject, *, is_accessible: bool = True) -> str:
+    """Let a person press a button, and return the id of the callback query.
+
+    Of a message that is not accessible any more the update tells only where it stands.
+    """
     chat = message.chat
     if chat.messages.get(message.message_id) is not message:
         raise Refused(f"message {message.message_id} does not stand in chat {chat.id}")
@@ -131,7 +135,8 @@ def press(world: World, user: User, message: Message, button: JsonObject) -> str
     if chat.standing in (Standing.KICKED, Standing.LEFT):
         raise Refused(f"the bot is not in chat {chat.id}")
     query = world.add_query(user, message)
-    update: JsonObject = {"id": query.id, "from": user_json(user), "message": message_json(message)}
+    pressed = message_json(message) if is_accessible else inaccessible_json(message)
+    update: JsonObject = {"id": query.id, "from": user_json(user), "message": pressed}
     update |= {"chat_instance": str(-(chat.id**2) - 1), "data": button["callback_data"]}
     world.deliver("callback_query", update)
     return query.id

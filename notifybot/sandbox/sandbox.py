@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from notifybot.sandbox import people
-from notifybot.sandbox.calls import CallLog
+from notifybot.sandbox.calls import Call, CallLog
 from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
 from notifybot.sandbox.limits import Limits
 from notifybot.sandbox.polling import Polling
@@ -109,13 +109,15 @@ class Sandbox:
         row: int | None = None,
         column: int | None = None,
         data: str | None = None,
+        accessible: bool = True,
     ) -> str:
         """Let a person press a button that really is on the message: by its text, its data, or its place.
 
-        Returns the id of the callback query.
+        Returns the id of the callback query. With `accessible=False` the message is so old that the bot is told only
+        where it stands.
         """
         button = people.find_button(message, people.ButtonWish(text, data, row, column))
-        return people.press(self.world, self.user(user), message, button)
+        return people.press(self.world, self.user(user), message, button, is_accessible=accessible)
 
     def block(self, user: User | int, blocked: bool = True) -> None:
         """Let a person block the bot, or unblock it."""
@@ -235,29 +237,10 @@ class Sandbox:
         ]
         return "\n".join(["latest calls:", *calls, "latest messages:", *chats])
 
-    def log(
-        self,
-        *,
-        at: float,
-        method: str,
-        chat_id: int | str | None,
-        params: JsonObject,
-        status: int,
-        description: str | None,
-        message_id: int | None,
-    ) -> None:
-        """Keep one Bot API call in the log and tell those who follow."""
-        self.calls.add(
-            at=at,
-            method=method,
-            chat_id=chat_id,
-            params=params,
-            status=status,
-            description=description,
-            message_id=message_id,
-        )
-        event: JsonObject = {"method": method, "chat_id": chat_id, "status": status, "at": at}
-        self.world.events.publish("call", event)
+    def log(self, call: Call) -> None:
+        """Keep one Bot API call and tell those who follow."""
+        self.calls.add(call)
+        self.world.events.publish("call", call.as_event())
 
     def close(self) -> None:
         """End everything that waits: long polls, hanging calls, event streams."""

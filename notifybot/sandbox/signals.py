@@ -7,7 +7,7 @@ from itertools import islice
 
 from notifybot.sandbox.wire import JsonObject
 
-KEPT_EVENTS = 20_000
+KEPT_EVENTS = 10_000
 
 
 class Signal:

@@ -149,6 +149,11 @@ def message_json(message: Message, *, with_reply: bool = True) -> JsonObject:
     return written | _content_json(message)
 
 
+def inaccessible_json(message: Message) -> JsonObject:
+    """Write what Telegram tells of a message that the bot cannot see any more."""
+    return {"chat": chat_json(message.chat), "message_id": message.message_id, "date": 0}
+
+
 def _content_json(message: Message) -> JsonObject:
     written: JsonObject = dict(message.content)
     if message.text:

@@ -73,6 +73,7 @@ class World:
     webhook_changed: Signal = field(default_factory=Signal)
     has_logged_out: bool = False
     started_at: float = field(init=False)
+    _next_user_id: int = FIRST_USER_ID
     _last_shared_id: int = 0
     _last_query_id: int = 4_000_000_000_000_000
 
@@ -88,14 +89,17 @@ class World:
         self.updates.add(kind, payload, self.now())
 
     def free_user_id(self) -> int:
-        return max([FIRST_USER_ID, self.bot.id + 1, *(user_id + 1 for user_id in self.users)])
+        """Find an id that no person has."""
+        while self._next_user_id in self.users:
+            self._next_user_id += 1
+        return self._next_user_id
 
     def free_chat_id(self, chat_type: ChatType) -> int:
-        first = FIRST_GROUP_ID if chat_type is ChatType.GROUP else FIRST_SUPERGROUP_ID
-        same_kind = [
-            chat.id for chat in self.chats.values() if (chat.type is ChatType.GROUP) == (first == FIRST_GROUP_ID)
-        ]
-        return min([first + 1, *(chat_id for chat_id in same_kind if chat_id < 0)]) - 1
+        """Find an id that no group or channel has; those of groups are shorter."""
+        chat_id = FIRST_GROUP_ID if chat_type is ChatType.GROUP else FIRST_SUPERGROUP_ID
+        while chat_id in self.chats:
+            chat_id -= 1
+        return chat_id
 
     def add_user(self, user: User) -> None:
         self.users[user.id] = user

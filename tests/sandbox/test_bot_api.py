@@ -1,6 +1,7 @@
 """How calls come in and answers go out: token, method names, transports, parameters, types."""
 
 import json
+from io import BytesIO
 
 import aiohttp
 import pytest
@@ -114,6 +115,17 @@ async def test_a_body_that_is_no_json_object_is_refused(api: Api, sandbox: Sandb
     headers = {"Content-Type": "application/json"}
     answer = await api.post(f"/bot{sandbox.token}/getMe", data=body, headers=headers)
     assert answer.status == 400
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+async def test_a_body_without_its_parts_is_refused(api: Api, sandbox: Sandbox, kind: str) -> None:
+    headers = {"Content-Type": kind}
+    assert (await api.post(f"/bot{sandbox.token}/getMe", data=b"no parts", headers=headers)).status == 400
+
+
+async def test_a_huge_body_is_refused(api: Api, sandbox: Sandbox) -> None:
+    answer = await api.post(f"/bot{sandbox.token}/getMe", data=BytesIO(bytes(64 * 1024 * 1024 + 1)))
+    assert answer.refusal == "413 Request Entity Too Large"
 
 
 async def test_numbers_and_booleans_may_be_text(api: Api, anna: User) -> None:

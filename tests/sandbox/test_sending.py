@@ -146,6 +146,13 @@ async def test_entities_beyond_the_text_are_refused(api: Api, anna: User) -> Non
     assert (await api("sendMessage", chat_id=anna.id, text="x", entities=entities)).status == 400
 
 
+async def test_only_the_first_hundred_entities_are_kept(api: Api, anna: User) -> None:
+    text = " ".join(["<b>x</b>"] * 99 + ["/y"] * 99)
+    sent = (await api("sendMessage", chat_id=anna.id, text=text, parse_mode="HTML")).result
+    kinds = [entity["type"] for entity in sent["entities"]]
+    assert kinds == ["bold"] * 99 + ["bot_command"]
+
+
 @pytest.mark.parametrize(
     ("button", "refusal"),
     [

@@ -148,6 +148,18 @@ async def test_a_press_carries_who_where_and_what(api: Api, anna: User, sandbox:
     assert query["chat_instance"]
 
 
+async def test_of_an_old_message_a_press_tells_only_where_it_stands(api: Api, anna: User, sandbox: Sandbox) -> None:
+    markup = {"inline_keyboard": [[{"text": "Acknowledge", "callback_data": "ack:1"}]]}
+    sent = (await api("sendMessage", chat_id=anna.id, text="disk full", reply_markup=markup)).result
+    sandbox.press(anna, sandbox.messages(anna)[-1], accessible=False)
+    (update,) = await heard(api)
+    assert update["callback_query"]["message"] == {
+        "chat": sent["chat"],
+        "message_id": sent["message_id"],
+        "date": 0,
+    }
+
+
 async def test_a_command_is_marked_as_one(api: Api, anna: User, sandbox: Sandbox) -> None:
     sandbox.say(anna, "/start 123")
     (update,) = await heard(api)

@@ -88,18 +88,23 @@ def real_daemon(folder: Path) -> Iterator[RealDaemon]:
     token = f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(18)[:35]}"
     command = [sys.executable, "-m", "notifybot.sandbox", "--limits", "off", "--token", token]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox:
-        assert sandbox.stdout is not None
-        url = sandbox.stdout.readline().strip()
-        group: Json = {"type": "supergroup", "title": "Ops", "member_ids": []}
-        ops = str(ask_sandbox(url, "POST", "/sandbox/chats", group)["id"])
-        daemon = RealDaemon(folder, url, ops)
-        daemon.config.write_text(
-            f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}'}}\n"
-            f"data_dir: {folder}/data\nsocket: {{path: {daemon.socket}}}\n"
-        )
         try:
-            yield daemon
+            assert sandbox.stdout is not None
+            yield from _on_sandbox(folder, sandbox.stdout.readline().strip(), token)
         finally:
-            if daemon.process is not None and daemon.process.poll() is None:
-                daemon.stop()
-            sandbox.terminate()
+            sandbox.terminate()  # or leaving the block would wait for it for ever
+
+
+def _on_sandbox(folder: Path, url: str, token: str) -> Iterator[RealDaemon]:
+    group: Json = {"type": "supergroup", "title": "Ops", "member_ids": []}
+    ops = str(ask_sandbox(url, "POST", "/sandbox/chats", group)["id"])
+    daemon = RealDaemon(folder, url, ops)
+    daemon.config.write_text(
+        f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}'}}\n"
+        f"data_dir: {folder}/data\nsocket: {{path: {daemon.socket}}}\n"
+    )
+    try:
+        yield daemon
+    finally:
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.stop()

@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, product
 
 from notifybot.rendering import Entity, Part
 
@@ -18,9 +18,16 @@ SPACE_CHARACTERS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u1680\u2000\u2001\u2002\u200
 SPACE_CHARACTERS += "\u2028\u2029\u205f\u3000"
 SPACES = re.compile(f"[{SPACE_CHARACTERS}]*")
 BLANK_LINES = re.compile(rf"(?:[{SPACE_CHARACTERS}]*\n)?")
-# A run of whitespace, or the place behind a full stop of Chinese and Japanese, which no space follows.
-BREAK = re.compile(f"[{SPACE_CHARACTERS}]+|(?<=[。！？])(?![。！？」』）{SPACE_CHARACTERS}])")
-SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]»”’」』）]?\Z")
+_FULL_STOP = r"[.!?…。！？]"
+_AFTER_SENTENCE = rf"(?:(?<={_FULL_STOP})|(?<={_FULL_STOP}[\"')\]»”’」』）]))"
+# Where a cut may begin, best first: the end of a paragraph, a line, a sentence (no space follows one in Chinese and
+# Japanese), a word. The look-behind keeps a long run of whitespace from being tried from each of its places.
+BREAKS = (
+    re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]*\n[{SPACE_CHARACTERS}]*\n"),
+    re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]*\n"),
+    re.compile(rf"{_AFTER_SENTENCE}[{SPACE_CHARACTERS}]|(?<=[。！？])(?![。！？」』）])"),
+    re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]"),
+)
 # Telegram refuses a message of nothing else than these as empty.
 VISIBLE = re.compile(r"[^\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff]")
 
@@ -29,21 +36,14 @@ ZERO_WIDTH_JOINER = "\u200d"
 TRAILING = re.compile(
     "[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u1160-\u11ff\ud7b0-\ud7fb]"
 )
-PREPENDED = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd]")
+PREPENDED = re.compile(
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U0001193f\U00011941"
+    "\U00011a3a\U00011a84-\U00011a89]"
+)
 HANGUL_INITIAL = re.compile("[\u1100-\u115f\ua960-\ua97c]")
 HANGUL_NEXT = re.compile("[\u1100-\u115f\ua960-\ua97c\uac00-\ud7a3]")
 REGIONAL_INDICATOR = re.compile("[\U0001f1e6-\U0001f1ff]")
 VIRAMA = 9  # the combining class of the signs that join two Indic consonants
-
-
-class _Rank(IntEnum):
-    """How good a place for a cut is."""
-
-    EDGE = 0  # where formatting begins or ends without whitespace
-    WORD = 1
-    SENTENCE = 2
-    LINE = 3
-    PARAGRAPH = 4
 
 
 @dataclass(frozen=True)
@@ -162,41 +162,30 @@ def _best_cut(text: str, start: int, end: int, spans: Sequence[tuple[int, int]])
 
     `spans` are the (begin, end) of formatting in UTF-16 units from `start`; they may reach out on both sides.
     """
-    units = _unit_offsets(text[start:end])
-    covered = _covered(spans, units[-1])
-    places = _places(text, start, end, units, {edge for span in spans for edge in span})
-    ordered = sorted(
-        ((rank > _Rank.EDGE, not covered[units[place - start]], rank, place) for rank, place in places), reverse=True
-    )
-    for *_, place in ordered:
-        resumed = _match_end(SPACES, text, place, len(text))
-        if _is_between_characters(text, start, place) and _is_between_characters(text, start, resumed):
-            return place
-    return _character_start(text, start, end)
+    spans = _in_code_points(text[start:end], spans)
+    covered = _covered(spans, end - start)
+    half = start + max((end - start) // 2, 1)
+    for is_inside, pattern in product((False, True), BREAKS):
+        places = [found.start() for found in pattern.finditer(text, half, min(end + 2, len(text)))]
+        for place in reversed(places):
+            if place <= end and covered[place - start] == is_inside and _may_cut(text, start, place):
+                return place
+    edges = sorted({start + edge for span in spans for edge in span if half <= start + edge <= end}, reverse=True)
+    return next((edge for edge in edges if _may_cut(text, start, edge)), _character_start(text, start, end))
 
 
-def _places(text: str, start: int, end: int, units: Sequence[int], edges: set[int]) -> list[tuple[_Rank, int]]:
-    """List the places for a cut in the last half of `text[start:end]`, each with its rank."""
-    half = start + (end - start + 1) // 2
-    breaks = BREAK.finditer(text, half, min(end + 2, len(text)))
-    places = [(_rank(text, found), found.start()) for found in breaks if found.start() <= end]
-    if edges:
-        places += [(_Rank.EDGE, place) for place in range(half, end + 1) if units[place - start] in edges]
-    return places
+def _may_cut(text: str, start: int, place: int) -> bool:
+    """Tell whether neither a cut at `place` nor dropping the whitespace behind it takes a character apart."""
+    resumed = _match_end(SPACES, text, place, len(text))
+    return _is_between_characters(text, start, place) and _is_between_characters(text, start, resumed)
 
 
-def _rank(text: str, found: re.Match[str]) -> _Rank:
-    line_ends = found.group().count("\n")
-    if line_ends:
-        return _Rank.PARAGRAPH if line_ends > 1 else _Rank.LINE
-    return _Rank.SENTENCE if SENTENCE_END.search(text[max(found.start() - 2, 0) : found.start()]) else _Rank.WORD
-
-
-def _unit_offsets(piece: str) -> Sequence[int]:
-    """Return, for each code point of `piece` and for its end, how many UTF-16 units stand before it."""
-    if utf16_len(piece) == len(piece):
-        return range(len(piece) + 1)
-    return list(accumulate((1 + (character > "\uffff") for character in piece), initial=0))
+def _in_code_points(piece: str, spans: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """Return `spans`, given in UTF-16 units, in code points of `piece`; what lies behind its end is kept there."""
+    if not spans or utf16_len(piece) == len(piece):
+        return spans
+    units = list(accumulate((1 + (character > "\uffff") for character in piece), initial=0))
+    return [(bisect_left(units, begin), bisect_left(units, end)) for begin, end in spans]
 
 
 def _covered(spans: Sequence[tuple[int, int]], length: int) -> bytearray:

@@ -12,9 +12,8 @@ from notifybot.database import affected, changes
 from notifybot.errors import Conflict
 from notifybot.formatting import MessageAnswer, PostAnswer, clock_time
 from notifybot.lifecycle import State, Step, sources
-from notifybot.messages import Actor
+from notifybot.messages import Actor, name_of
 from notifybot.models import Delivery, EventKind, Message, Post
-from notifybot.outbox import name_of
 
 TIME = Actor(timeline.NOTIFYBOT, {})
 """Who closes what nobody closed."""

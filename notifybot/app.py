@@ -16,13 +16,13 @@ from aiohttp import web
 from telegram.ext import Application
 
 from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
+from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database, hold_database
 from notifybot.dispatcher import Dispatcher
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
-from notifybot.outbox import Leader
 from notifybot.pacing import limits_for
 from notifybot.process_lock import hold_bot
 from notifybot.runtime import Progress, Runtime

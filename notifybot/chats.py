@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import bindparam, case, or_, text, update
+from sqlalchemy import String, bindparam, case, func, or_, text, update
 from sqlmodel import Session, col, select
 
-from notifybot.database import affected, changes, insert_missing
+from notifybot.database import affected, changes, insert_missing, run, run_many
 from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency
 
 MOVES_FOLLOWED = 5
@@ -29,6 +29,16 @@ _WAKE = (
         next_at=case((_is_later, bindparam("moment")), else_=col(Chat.next_at)),
         urgency=case((_is_calmer, bindparam("level")), else_=col(Chat.urgency)),
     )
+)
+
+
+_NEXT = {"urgency": bindparam("level"), "next_at": bindparam("moment")}
+_RESCHEDULE = update(Chat).where(col(Chat.id) == bindparam("chat")).values(**_NEXT)
+_RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=None)
+_NOTE_ANSWER = (
+    update(Chat)
+    .where(col(Chat.id) == bindparam("chat"), or_(col(Chat.unreachable).is_not(None), col(Chat.kind).is_(None)))
+    .values(unreachable=None, kind=func.coalesce(bindparam("said", type_=String()), col(Chat.kind)))
 )
 
 
@@ -58,11 +68,11 @@ def _followed(session: Session, chat: Chat) -> Chat:
     return chat
 
 
-def is_group(chat: Chat) -> bool:
+def is_group(chat_id: str, kind: str | None) -> bool:
     """Whether Telegram's limit per group may hold. A chat of unknown kind counts as a group if it can be one."""
-    if chat.kind is not None:
-        return chat.kind in ("group", "supergroup")
-    return chat.id.startswith(("-", "@"))
+    if kind is not None:
+        return kind in ("group", "supergroup")
+    return chat_id.startswith(("-", "@"))
 
 
 def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: datetime) -> None:
@@ -70,33 +80,26 @@ def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: 
 
     A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
     """
-    ids = sorted(chat_ids)
-    if not ids:
-        return
-    parameters = [{"chat": chat_id, "level": int(urgency), "moment": now} for chat_id in ids]
-    session.connection().execute(_WAKE, parameters)
-    changes(session).is_work_due = True
+    if chat_ids:
+        run_many(session, _WAKE, [{"chat": id_, "level": int(urgency), "moment": now} for id_ in sorted(chat_ids)])
+        changes(session).is_work_due = True
 
 
 def release(session: Session, chat_id: str, *, now: datetime) -> None:
     """End the claim on a chat and work out when it is worth a call next."""
-    unclaimed = {"claimed_post": None, "claim_term": None, "claim_until": None}
-    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(**unclaimed))
-    reschedule(session, chat_id, now=now)
+    urgency, at = _next_post(session, chat_id, now)
+    run(session, _RELEASE, chat=chat_id, level=urgency, moment=at)
     changes(session).is_work_due = True
 
 
-def reschedule(session: Session, chat_id: str, *, now: datetime, not_before: datetime | None = None) -> None:
-    """Set a chat's next call by its due posts: when the most urgent that is ready is, or the first that will be;
-    never before `not_before`."""
+def reschedule(session: Session, chat_id: str, *, now: datetime) -> None:
+    """Set a chat's next call by its due posts: when the most urgent that is ready is, or the first that will be."""
     urgency, at = _next_post(session, chat_id, now)
-    if at is not None and not_before is not None:
-        at = max(at, not_before)
-    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(urgency=urgency, next_at=at))
+    run(session, _RESCHEDULE, chat=chat_id, level=urgency, moment=at)
 
 
 def _next_post(session: Session, chat_id: str, now: datetime) -> tuple[int | None, datetime | None]:
-    due = [(urgency, at) for urgency, at in session.execute(_DUE_BY_URGENCY, {"chat_id": chat_id}) if at is not None]
+    due = [(urgency, at) for urgency, at in run(session, _DUE_BY_URGENCY, chat_id=chat_id) if at is not None]
     if not due:
         return None, None
     ready = [(urgency, at) for urgency, at in due if at <= now]
@@ -113,11 +116,7 @@ def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
 
 def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
     """This chat can be reached; Telegram says of what kind it is, where known."""
-    is_news = or_(col(Chat.unreachable).is_not(None), col(Chat.kind).is_(None))
-    answered: dict[str, str | None] = {"unreachable": None}
-    if kind is not None:
-        answered["kind"] = kind
-    affected(session, update(Chat).where(col(Chat.id) == chat_id, is_news).values(**answered))
+    run(session, _NOTE_ANSWER, chat=chat_id, said=kind)
 
 
 def move(session: Session, old: str, new: str, *, now: datetime) -> None:

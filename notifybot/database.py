@@ -13,7 +13,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Engine, Update, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Dialect,
+    Engine,
+    Executable,
+    Update,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
@@ -69,14 +81,17 @@ class _Job(Generic[T]):
 
     def run(self, connection: Connection) -> None:
         """Do the work in a savepoint of its own, so that a refusal takes back this job alone."""
-        with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+        connection.exec_driver_sql("SAVEPOINT work")
+        # SQLAlchemy's own savepoints cost ten times as much. In this mode closing the session leaves ours alone.
+        with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
             try:
                 self.result = self.work(session)
-                session.commit()
+                session.flush()
                 self.changes = changes(session)
             except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
-                session.rollback()
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
                 self.error = error
+        connection.exec_driver_sql("RELEASE SAVEPOINT work")
 
 
 class Database:
@@ -194,6 +209,20 @@ def _unavailable(error: BaseException) -> Unavailable:
     )
     refusal.__cause__ = error
     return refusal
+
+
+def run(session: Session, statement: Executable, **parameters: object) -> CursorResult[Any]:
+    """Run a statement that was built beforehand, past the session: it neither writes nor refreshes loaded objects.
+
+    Building a statement costs four times as much as running it, and the session's own way four times that.
+    """
+    return session.connection().execute(statement, parameters)
+
+
+def run_many(session: Session, statement: Executable, parameters: Sequence[Mapping[str, object]]) -> None:
+    """The same statement for each set of parameters."""
+    if parameters:
+        session.connection().execute(statement, parameters)
 
 
 def affected(session: Session, statement: Update | Delete) -> int:

@@ -8,12 +8,12 @@ from functools import partial
 
 from sqlmodel import Session
 
-from notifybot import outbox, recording
+from notifybot import claims, recording
+from notifybot.claims import Claim, Claims, Leader
 from notifybot.clock import Clock
 from notifybot.database import Changes, Database
 from notifybot.errors import Unavailable
 from notifybot.formatting import next_call
-from notifybot.outbox import Claim, Claims, Leader
 from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, TryAgain
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import EditText
@@ -80,15 +80,15 @@ class Dispatcher:
         free = MOST_IN_FLIGHT - len(self._in_flight)
         if free <= 0:
             return None  # a recorded outcome wakes us
-        claims = await self._claim(free)
-        for claim in claims.taken:
+        claimed = await self._claim(free)
+        for claim in claimed.taken:
             self._begin(claim)
-        self._calls += len(claims.taken)
-        return claims.look_again_at
+        self._calls += len(claimed.taken)
+        return claimed.look_again_at
 
     async def _claim(self, most: int) -> Claims:
         now = self._clock.now()
-        claim = partial(outbox.claim_due, leader=self._leader, now=now, most=most, turn=self._calls)
+        claim = partial(claims.claim_due, leader=self._leader, now=now, most=most, turn=self._calls)
         return await self._database.write(claim)
 
     def _begin(self, claim: Claim) -> None:

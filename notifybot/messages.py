@@ -1,18 +1,50 @@
 """A message and its state: found, moved along lifecycle.py's table, settled after its deliveries, shown again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, text, update
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from notifybot import chats, timeline
-from notifybot.database import affected, changes
+from notifybot.database import affected, changes, run
 from notifybot.errors import NotFound
-from notifybot.lifecycle import Step, sources, target
+from notifybot.lifecycle import Step, after, sources, target
 from notifybot.models import MAY_ESCALATE, Delivery, DeliveryStatus, EventKind, Message, Post, Purpose, Urgency
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+_IS_PRIMARY = col(Delivery.purpose) == Purpose.PRIMARY
+_WAITS = col(Delivery.status) == DeliveryStatus.WAITING
+_IS_SHOWN = col(Delivery.status) == DeliveryStatus.SHOWN
+_TALLIES = (
+    sql_select(
+        col(Message.id),
+        col(Message.state),
+        col(Message.is_alert),
+        col(Message.escalate_at),
+        col(Message.close_at),
+        col(Message.sent_at),
+        _count(_WAITS).label("waiting"),
+        _count(_IS_SHOWN).label("shown"),
+        _count(_IS_PRIMARY & _WAITS).label("primary_waiting"),
+        _count(_IS_PRIMARY & _IS_SHOWN).label("primary_shown"),
+    )
+    .join(Delivery, col(Delivery.message_id) == col(Message.id))
+    .where(col(Message.id).in_(bindparam("messages", expanding=True)))
+    .group_by(col(Message.id))
+)
+_SETTLE = (
+    update(Message)
+    .where(col(Message.id) == bindparam("message"), col(Message.state) == bindparam("was"))
+    .values(state=bindparam("became"), may_expire=bindparam("may"), sent_at=bindparam("sent"))
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +61,13 @@ def by_account(account: str) -> Actor:
 
 def by_telegram(telegram_id: int, name: str, username: str | None) -> Actor:
     return Actor(f"telegram:{telegram_id}", {"telegram_id": telegram_id, "name": name, "username": username})
+
+
+def name_of(who: Mapping[str, Any]) -> str:
+    """The name that people see of `acknowledged_by`."""
+    if "account" in who:
+        return str(who["account"])
+    return f"{who['name']} (@{who['username']})" if who.get("username") else str(who["name"])
 
 
 def find(session: Session, message_id: str) -> Message:
@@ -60,50 +99,23 @@ def settle(session: Session, message_ids: Collection[str], *, now: datetime) -> 
     A message whose primary deliveries wait no more was sent, or failed; a failed alert escalates at once. Time may
     close what was shown somewhere, or what nothing is left to show of.
     """
-    for message_id, tally in _tallies(session, message_ids).items():
-        may_expire = bool(tally.shown or not tally.waiting)
-        affected(session, update(Message).where(col(Message.id) == message_id).values(may_expire=may_expire))
-        if tally.primary_waiting:
-            continue
-        if tally.primary_shown:
-            move(session, message_id, Step.SHOW, sent_at=now)
-        elif move(session, message_id, Step.FAIL):
-            escalate_now(session, [message_id], now=now)
-    changes(session).messages.update(message_ids)
-    changes(session).note_deadline(_first_deadline(session, message_ids))
+    for tally in run(session, _TALLIES, messages=list(message_ids)):
+        step = _step_after(tally)
+        moved = None if step is None else after(tally.state, step, is_alert=tally.is_alert)
+        values = {"became": moved or tally.state, "may": bool(tally.shown or not tally.waiting)}
+        sent_at = now if moved and step is Step.SHOW else tally.sent_at
+        run(session, _SETTLE, message=tally.id, was=tally.state, sent=sent_at, **values)
+        if moved and step is Step.FAIL:
+            escalate_now(session, [tally.id], now=now)
+        changes(session).messages.add(tally.id)
+        changes(session).note_deadline(min(filter(None, (tally.escalate_at, tally.close_at)), default=None))
 
 
-@dataclass(frozen=True)
-class _Tally:
-    """How many deliveries of a message are where."""
-
-    waiting: int
-    shown: int
-    primary_waiting: int
-    primary_shown: int
-
-
-def _tallies(session: Session, message_ids: Collection[str]) -> dict[str, _Tally]:
-    is_primary = col(Delivery.purpose) == Purpose.PRIMARY
-    waits = col(Delivery.status) == DeliveryStatus.WAITING
-    is_shown = col(Delivery.status) == DeliveryStatus.SHOWN
-    counted = (
-        select(Delivery.message_id)
-        .add_columns(_count(waits), _count(is_shown), _count(is_primary & waits), _count(is_primary & is_shown))
-        .where(col(Delivery.message_id).in_(message_ids))
-        .group_by(col(Delivery.message_id))
-    )
-    return {row[0]: _Tally(*row[1:]) for row in session.execute(counted)}
-
-
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-def _first_deadline(session: Session, message_ids: Collection[str]) -> datetime | None:
-    """The first deadline of messages that time may now act on; one that has passed means at once."""
-    asked = select(func.min(Message.escalate_at), func.min(Message.close_at)).where(col(Message.id).in_(message_ids))
-    return min(filter(None, session.exec(asked).one()), default=None)
+def _step_after(tally: Row[Any]) -> Step | None:
+    """What its deliveries say of a message that is on its way."""
+    if tally.primary_waiting:
+        return None
+    return Step.SHOW if tally.primary_shown else Step.FAIL
 
 
 def escalate_now(session: Session, message_ids: Collection[str], *, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Table, Text, text
 from sqlalchemy import Enum as EnumType
 from sqlmodel import Field, SQLModel
 
@@ -63,6 +63,11 @@ class EventKind(StrEnum):
 
 def _values(kind: type[StrEnum]) -> list[str]:
     return [member.value for member in kind]
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a model, for statements that are built once and run past the session."""
+    return model.metadata.tables[str(model.__tablename__)]
 
 
 def _enum(kind: type[StrEnum]) -> EnumType:

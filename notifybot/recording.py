@@ -1,25 +1,19 @@
-"""What an outcome changes: one call came back from Telegram, and the rows say what follows from it."""
+"""What an outcome changes: one call came back from Telegram, and the rows say what follows from it.
 
-from collections.abc import Collection
+Statements are built once; see claims.py.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import text, update
-from sqlmodel import Session, col, select
+from sqlalchemy import Row, bindparam, select, text, update
+from sqlmodel import Session, col
 
 from notifybot import chats, messages, outbox, timeline
-from notifybot.database import affected, changes
-from notifybot.models import (
-    IS_IN_TROUBLE,
-    Bot,
-    Delivery,
-    DeliveryStatus,
-    EventKind,
-    Post,
-    Urgency,
-)
-from notifybot.outbox import AWAY_AFTER, Claim
+from notifybot.claims import AWAY_AFTER, Claim
+from notifybot.database import affected, changes, run
+from notifybot.models import IS_IN_TROUBLE, Bot, Delivery, DeliveryStatus, EventKind, Post, Urgency
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
@@ -61,10 +55,50 @@ class Patience:
     jitter: float
 
 
+_BOT = select(col(Bot.floods), col(Bot.network_errors), col(Bot.held_until))
+_POST = select(
+    col(Post.id),
+    col(Post.chat_id),
+    col(Post.shown_version),
+    col(Post.errors),
+    col(Post.tried_for_s),
+    col(Post.thread_id),
+    col(Post.telegram_message_ids),
+).where(col(Post.id) == bindparam("post"))
+_this_post = update(Post).where(col(Post.id) == bindparam("post"))
+_SHOWN = _this_post.values(
+    telegram_message_ids=bindparam("ids"),
+    parts_shown=bindparam("parts"),
+    shown_version=bindparam("version_shown"),
+    urgency=bindparam("level"),
+    errors=0,
+    tried_for_s=0.0,
+    withdrawn_at=None,
+)
+_EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, tried_for_s=0.0)
+_BACK_OFF = _this_post.values(errors=Post.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("next_try"))
+_FAILED = _this_post.values(failure=bindparam("reason"))
+_deliveries = update(Delivery).where(col(Delivery.post_id) == bindparam("post"))
+_COUNT_ATTEMPT = _deliveries.values(attempts=Delivery.attempts + 1, last_error=bindparam("error"))
+_DELIVERED = _deliveries.where(col(Delivery.status).in_((DeliveryStatus.WAITING, DeliveryStatus.WITHDRAWN))).values(
+    status=DeliveryStatus.SHOWN, shown_at=bindparam("at")
+)
+_UNDELIVERABLE = _deliveries.where(col(Delivery.status) == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
+_NO_FLOOD = update(Bot).values(floods=0)
+
+
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
-    post = session.get_one(Post, attempt.claim.post.id)
+    post = run(session, _POST, post=attempt.claim.post.id).one_or_none()
     _note_network(session, outcome, now=now)
+    if post is not None:  # a caller's message may be forgotten while its call hangs
+        _apply(session, post, attempt, outcome, now=now, patience=patience)
+    chats.release(session, attempt.claim.post.chat_id, now=now)
+
+
+def _apply(
+    session: Session, post: Row[Any], attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience
+) -> None:
     match outcome:
         case Shown():
             _shown(session, post, attempt, outcome, now=now)
@@ -87,147 +121,128 @@ def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetim
             _hold_bot(session, REFUSED_BOT_WAITS, now=now)
         case _:
             assert_never(outcome)
-    session.flush()
-    chats.release(session, attempt.claim.post.chat_id, now=now)
 
 
-def _shown(session: Session, post: Post, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
-    was_shown = post.shown_version > 0
-    post.errors, post.tried_for_s, post.withdrawn_at = 0, 0.0, None
-    if outcome.message_id not in post.telegram_message_ids:
-        post.telegram_message_ids = [*post.telegram_message_ids, outcome.message_id]
-        post.parts_shown += 1
-    if attempt.is_last:
-        post.shown_version = attempt.claim.post.version
-        post.urgency = int(Urgency.EDIT)
-    session.add(post)
-    session.flush()
+def _shown(session: Session, post: Row[Any], attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     chats.note_answer(session, post.chat_id, outcome.chat_kind)
+    ids = list(post.telegram_message_ids)
+    if outcome.message_id not in ids:
+        ids.append(outcome.message_id)
+    is_whole = attempt.is_last or post.shown_version > 0
+    version = attempt.claim.post.version if attempt.is_last else post.shown_version
+    level = Urgency.EDIT if is_whole else attempt.claim.urgency
+    run(session, _SHOWN, post=post.id, ids=ids, parts=len(ids), version_shown=version, level=int(level))
     if not attempt.is_edit:
         _count_attempt(session, post.id)
     if attempt.is_last:
-        _stands(session, post, was_shown=was_shown, now=now)
+        _stands(session, post, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
 
 
-def _stands(session: Session, post: Post, *, was_shown: bool, now: datetime) -> None:
+def _stands(session: Session, post: Row[Any], *, now: datetime) -> None:
     """The whole post stands in its chat: for the first time, or in a newer version."""
     message_ids = outbox.messages_of(session, [post.id])
-    if was_shown:
+    if post.shown_version > 0:
         timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
         return
-    were_not = (DeliveryStatus.WAITING, DeliveryStatus.WITHDRAWN)
-    _move_deliveries(session, post.id, were_not, status=DeliveryStatus.SHOWN, shown_at=now)
+    run(session, _DELIVERED, post=post.id, at=now)
     timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
     messages.settle(session, message_ids, now=now)
 
 
-def _move_deliveries(session: Session, post_id: str, statuses: Collection[DeliveryStatus], **values: Any) -> None:
-    of_these = (col(Delivery.post_id) == post_id, col(Delivery.status).in_(statuses))
-    affected(session, update(Delivery).where(*of_these).values(**values))
-
-
 def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
-    counted = update(Delivery).where(col(Delivery.post_id) == post_id)
-    affected(session, counted.values(attempts=Delivery.attempts + 1, last_error=error))
-    changes(session).messages.update(outbox.messages_of(session, [post_id]))
+    run(session, _COUNT_ATTEMPT, post=post_id, error=error)
 
 
-def _hold(session: Session, post: Post, wait: timedelta, *, now: datetime) -> None:
+def _hold(session: Session, post: Row[Any], wait: timedelta, *, now: datetime) -> None:
     """429: this chat waits as long as Telegram says. Several in a row pause the whole bot, longer each time, but never
     longer than Telegram said: single banned chats must not hold up the others."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
-    bot = session.get_one(Bot, 1)
-    bot.floods += 1
-    if bot.floods >= WHOLE_BOT_AFTER:
-        pause = min(FIRST_PAUSE * (1 << min(bot.floods - WHOLE_BOT_AFTER, 10)), LONGEST_PAUSE)
+    floods = run(session, _BOT).one().floods + 1
+    affected(session, update(Bot).values(floods=floods))
+    if floods >= WHOLE_BOT_AFTER:
+        pause = min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER, 10)), LONGEST_PAUSE)
         _hold_bot(session, min(pause, wait), now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
 
 
 def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
-    bot = session.get_one(Bot, 1)
-    bot.held_until = max(bot.held_until or now, now + wait)
+    held_until = run(session, _BOT).one().held_until
+    affected(session, update(Bot).values(held_until=max(held_until or now, now + wait)))
 
 
 def _try_again(
-    session: Session, post: Post, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
+    session: Session, post: Row[Any], attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
 ) -> None:
     if outcome.uncertain and not attempt.is_edit:
         outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason)
     wait = backoff(post.errors + 1, jitter=patience.jitter)
-    if post.tried_for_s + wait.total_seconds() > patience.give_up_after.total_seconds():
+    tried = post.tried_for_s + wait.total_seconds()
+    if tried > patience.give_up_after.total_seconds():
         _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
-    post.errors += 1
-    post.tried_for_s += wait.total_seconds()
-    post.not_before = now + wait
-    session.add(post)
-    session.flush()
+    run(session, _BACK_OFF, post=post.id, tried=tried, next_try=now + wait)
     if not attempt.is_edit:
         _count_attempt(session, post.id, outcome.reason)
+        changes(session).messages.update(outbox.messages_of(session, [post.id]))
 
 
-def _gone(session: Session, post: Post, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
+def _gone(session: Session, post: Row[Any], attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if attempt.is_edit:
-            _deleted_by_hand(session, post, attempt, now=now)
+            _deleted_by_hand(session, post, attempt)
         case Target.TOPIC if post.thread_id is not None:
-            post.thread_id = None  # the chat without its topic is better than nothing
-            session.add(post)
+            # The chat without its topic is better than nothing.
+            affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
         case _:
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Post, attempt: Attempt, *, now: datetime) -> None:
+def _deleted_by_hand(session: Session, post: Row[Any], attempt: Attempt) -> None:
     """Somebody deleted the post: an alert that is still open is posted anew, anything else is left alone."""
     if not messages.any_open(session, outbox.messages_of(session, [post.id])):
-        post.shown_version = attempt.claim.post.version
-    else:
-        post.telegram_message_ids = []
-        post.parts_shown = post.shown_version = 0
-        post.urgency = int(Urgency.ALERT)
-    session.add(post)
+        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        return
+    anew = {"telegram_message_ids": [], "parts_shown": 0, "shown_version": 0, "urgency": int(Urgency.ALERT)}
+    affected(session, update(Post).where(col(Post.id) == post.id).values(**anew))
 
 
-def _give_up(session: Session, post: Post, attempt: Attempt, reason: str, *, now: datetime) -> None:
+def _give_up(session: Session, post: Row[Any], attempt: Attempt, reason: str, *, now: datetime) -> None:
     """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
     message_ids = outbox.messages_of(session, [post.id])
     if attempt.is_edit:
-        post.shown_version = attempt.claim.post.version
-        session.add(post)
+        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
         return
-    post.failure = reason
-    session.add(post)
-    session.flush()
+    run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)
-    _move_deliveries(session, post.id, (DeliveryStatus.WAITING,), status=DeliveryStatus.FAILED)
+    run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     messages.settle(session, message_ids, now=now)
 
 
 def _note_network(session: Session, outcome: Outcome, *, now: datetime) -> None:
     """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
-    bot = session.get_one(Bot, 1)
+    bot = run(session, _BOT).one()
     if isinstance(outcome, TryAgain):
-        bot.network_errors += 1
-        bot.probe_at = now + min(FIRST_PROBE * (1 << min(bot.network_errors, 10)), LONGEST_PROBE)
+        errors = bot.network_errors + 1
+        probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), LONGEST_PROBE)
+        affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
         return
-    if isinstance(outcome, Shown):
-        bot.floods = 0
+    if isinstance(outcome, Shown) and bot.floods:
+        run(session, _NO_FLOOD)
     if bot.network_errors:
-        was_away = bot.network_errors >= AWAY_AFTER
-        bot.network_errors, bot.probe_at = 0, None
-        if was_away:
-            _end_backoffs(session, now=now)
+        affected(session, update(Bot).values(network_errors=0, probe_at=None))
+    if bot.network_errors >= AWAY_AFTER:
+        _end_backoffs(session, now=now)
 
 
 def _end_backoffs(session: Session, *, now: datetime) -> None:
-    in_trouble = session.exec(select(Post.chat_id, Post.urgency).where(text(IS_IN_TROUBLE)).distinct()).all()
+    troubled = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
+    in_trouble = session.execute(troubled).all()
     affected(session, update(Post).where(text(IS_IN_TROUBLE)).values(not_before=now))
     for urgency in Urgency:
         chats.wake(session, {chat_id for chat_id, level in in_trouble if level == urgency}, urgency, now=now)

@@ -58,8 +58,7 @@ class RealDaemon:
 
     def stop(self) -> int:
         assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(STOPPED_WITHIN_S)
+        return end(self.process)
 
     def sandbox(self, method: str, path: str, fields: Json | None = None) -> Json:
         return ask_sandbox(self.sandbox_url, method, path, fields)
@@ -69,6 +68,16 @@ class RealDaemon:
         chats = self.sandbox("GET", "/sandbox/state")["messages"]
         assert isinstance(chats, dict)
         return [message["text"] for message in chats.get(self.ops, [])]
+
+
+def end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
+    """Ask it to stop, and make it after a while; return its exit code."""
+    process.terminate()
+    try:
+        return process.wait(STOPPED_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def ask_sandbox(url: str, method: str, path: str, fields: Json | None = None) -> Json:
@@ -92,7 +101,7 @@ def real_daemon(folder: Path) -> Iterator[RealDaemon]:
             assert sandbox.stdout is not None
             yield from _on_sandbox(folder, sandbox.stdout.readline().strip(), token)
         finally:
-            sandbox.terminate()  # or leaving the block would wait for it for ever
+            end(sandbox)
 
 
 def _on_sandbox(folder: Path, url: str, token: str) -> Iterator[RealDaemon]:

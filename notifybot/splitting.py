@@ -120,7 +120,7 @@ def _skip_space(text: str, start: int, offset: int, spans: Sequence[Entity]) -> 
     """Return where the next part begins: after all whitespace, but inside a "pre" only after blank lines."""
     blocks = [span for span in spans if span.type == "pre"]
     if any(block.offset <= offset < _end(block) for block in blocks):
-        return _match_end(BLANK_LINES, text, start, len(text))
+        return _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
     to_next_block = min((block.offset - offset for block in blocks), default=len(text))
     return _match_end(SPACES, text, start, start + to_next_block)
 

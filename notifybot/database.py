@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
 from notifybot.errors import NotifybotError, StartRefused, Unavailable
@@ -342,11 +342,11 @@ def hold_database(url: str) -> Iterator[None]:
     """
     path = sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        _make_folder(path.parent)
         with hold_file(path.with_name(path.name + ".lock")):
             yield
         return
-    with _reading(url) as connection:
+    with _connected(url) as connection:
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK}).scalar():
             raise StartRefused(
                 "Another notifybot leads on this database.", hint="Stop it, or give this one a database of its own."
@@ -355,9 +355,18 @@ def hold_database(url: str) -> Iterator[None]:
         yield
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise StartRefused(
+            f"The folder of the database cannot be made: {error}.", hint="data_dir or database.url says where it lies."
+        ) from error
+
+
 def current_revision(url: str) -> str | None:
     """The schema's revision in the database; None for an empty one."""
-    with _reading(url) as connection:
+    with _connected(url) as connection:
         names = connection.dialect.get_table_names(connection)
         if "alembic_version" not in names:
             return None
@@ -365,23 +374,19 @@ def current_revision(url: str) -> str | None:
 
 
 @contextlib.contextmanager
-def engine_for_migration(url: str) -> Iterator[Connection]:
+def migrating(url: str) -> Iterator[Connection]:
     """One transaction for all of a migration. On SQLite foreign keys are checked at its end, not on the way: with
     them on, rebuilding a parent table deletes its children. On PostgreSQL it waits for another migration to end."""
-    engine = _engine(make_url(url), read_only=False)
-    try:
-        with engine.connect() as connection:
-            is_sqlite = connection.dialect.name == "sqlite"
-            if is_sqlite:
-                _outside_a_transaction(connection, "PRAGMA foreign_keys = OFF")
-            with connection.begin():
-                if not is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                yield connection
-                if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise StartRefused("The migration would break references between rows; nothing was changed.")
-    finally:
-        engine.dispose()
+    with _connected(url) as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_sqlite:
+            _outside_a_transaction(connection, "PRAGMA foreign_keys = OFF")
+        with connection.begin():
+            if not is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            yield connection
+            if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise StartRefused("The migration would break references between rows; nothing was changed.")
 
 
 def _outside_a_transaction(connection: Connection, statement: str) -> None:
@@ -391,10 +396,17 @@ def _outside_a_transaction(connection: Connection, statement: str) -> None:
 
 
 @contextlib.contextmanager
-def _reading(url: str) -> Iterator[Connection]:
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection of its own. Raises StartRefused where the database cannot be reached or is none of ours."""
     engine = _engine(make_url(url), read_only=False)
     try:
         with engine.connect() as connection:
             yield connection
+    except DBAPIError as error:
+        where = make_url(url).render_as_string(hide_password=True)
+        reason = str(error.orig).partition("\n")[0]
+        raise StartRefused(
+            f"The database {where} cannot be used: {reason}.", hint="database.url or data_dir says which it is."
+        ) from error
     finally:
         engine.dispose()

@@ -5,7 +5,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from notifybot.database import current_revision, engine_for_migration, sqlite_path
+from notifybot.database import current_revision, migrating, sqlite_path
 from notifybot.errors import StartRefused
 
 HEAD = "0001"
@@ -38,7 +38,7 @@ def _run(url: str, before: str | None) -> None:
             f"The database has revision {before}, which this version of notifybot does not know.",
             hint="Start the newer version that wrote it, or restore a backup from before the upgrade.",
         )
-    with engine_for_migration(url) as connection:
+    with migrating(url) as connection:
         settings.attributes["connection"] = connection
         command.upgrade(settings, HEAD)
 

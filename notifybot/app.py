@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
+from sqlalchemy import make_url
 from telegram.ext import Application
 
 from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
@@ -43,8 +44,9 @@ def run(config: Config) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 after a clean stop. Raises StartRefused where it cannot start."""
     os.umask(0o027)
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
-    if config.telegram.token is not None:
-        logs.register_secret(config.telegram.token)
+    for secret in (config.telegram.token, config.telegram.webhook.secret_token, make_url(config.database.url).password):
+        if secret is not None:
+            logs.register_secret(str(secret))
     asyncio.run(_serve(config))
     return 0
 

@@ -1,0 +1,80 @@
+"""A clock that moves when the story says so, and a bell that rings whenever something may have changed."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
+
+from notifybot.clock import Clock
+from notifybot.sandbox.signals import Signal
+
+BEGINNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+TICK = timedelta(milliseconds=2)
+"""Each look at the clock takes so long: more than the even distance of two calls under the stories' wide limits."""
+
+
+class Bell(Signal):
+    """Counts how often it rang, so that nobody misses a ring between a look and the wait after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rings = 0
+
+    def fire(self) -> None:
+        self.rings += 1
+        super().fire()
+
+
+class MovedClock(Clock):
+    """Time stands still but for a TICK a look. Whoever waits for a moment wakes when `move` comes to it."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.at = BEGINNING
+        self._bell = bell
+        self._alarms: dict[asyncio.Timeout, tuple[datetime | None, str]] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            self.at += TICK
+            return self.at
+
+    def seconds(self) -> float:
+        """Telegram's own look at the clock, in Unix seconds; it takes no time."""
+        return self.at.timestamp()
+
+    async def wait(self, event: asyncio.Event, until: datetime | None) -> None:
+        if until is not None and until <= self.now():
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(None) as alarm:
+                self._alarms[alarm] = (until, _this_task())
+                self._bell.fire()
+                await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._alarms.pop(alarm, None)
+
+    def move(self, to: datetime) -> None:
+        """Let it be `to`, and wake whoever waited for that or for an earlier moment."""
+        with self._lock:
+            self.at = max(self.at, to)
+        for alarm, (until, _) in list(self._alarms.items()):
+            if until is not None and until <= self.at:
+                del self._alarms[alarm]
+                alarm.reschedule(0)
+
+    def next_alarm(self) -> datetime | None:
+        """The first moment that somebody waits for."""
+        return min((until for until, _ in self._alarms.values() if until is not None), default=None)
+
+    def is_awaited_by(self, task: str) -> bool:
+        """Whether the task of that name waits, for a moment or for its event."""
+        return any(name == task for _, name in self._alarms.values())
+
+
+def _this_task() -> str:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.get_name()

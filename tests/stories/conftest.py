@@ -1,0 +1,47 @@
+"""Worlds for stories: each has its own Telegram, its own bot, its own database and its own time."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from notifybot import migrations
+from tests.stories.places import Place
+from tests.stories.world import Json, World
+
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of this version; migrating one for every story would take most of the time."""
+    path = tmp_path_factory.mktemp("template") / "notifybot.sqlite3"
+    migrations.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+async def world(tmp_path: Path, template: Path) -> AsyncIterator[World]:
+    """A world whose daemon runs, with no limits but those that a story sets."""
+    async with World(tmp_path, template) as world:
+        await world.starts()
+        yield world
+
+
+@pytest.fixture
+def ops(world: World) -> Place:
+    """A group that alerts go to."""
+    return world.group("Ops")
+
+
+@pytest.fixture
+async def another(tmp_path_factory: pytest.TempPathFactory, template: Path) -> AsyncIterator[MakeWorld]:
+    """Make a world with settings of its own; its daemon does not run yet."""
+    async with AsyncExitStack() as worlds:
+
+        async def make(*, limits: bool = False, **settings: Json | None) -> World:
+            folder = tmp_path_factory.mktemp("world")
+            return await worlds.enter_async_context(World(folder, template, limits=limits, **settings))
+
+        yield make

@@ -1,0 +1,300 @@
+"""A whole world in one process: Telegram (the sandbox), the real daemon on a real database, people, and the time."""
+
+import contextlib
+import inspect
+import json
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import yaml
+
+from notifybot import app, config
+from notifybot.jobs import JOBS
+from notifybot.metronome import run_tick
+from notifybot.runtime import Runtime
+from notifybot.sandbox import Sandbox, serving
+from tests.stories.clock import Bell, MovedClock
+from tests.stories.places import Person, Place
+
+PATIENCE_S = 20.0
+"""Nothing that a story waits for takes so long; a story that fails says so only then."""
+NO_LIMITS = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
+Found = TypeVar("Found")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the socket answered."""
+
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that the daemon accepted."""
+
+    world: "World"
+    id: str
+    accepted: Json
+
+    async def now(self) -> Json:
+        """The message as it stands."""
+        return await self.world.get(f"/api/messages/{self.id}")
+
+    async def becomes(self, status: str) -> Json:
+        """Wait until it has this state; returns the message."""
+
+        async def look() -> Json | None:
+            message = await self.now()
+            return message if message["status"] == status else None
+
+        return await self.world.sees(look, f"the message {self.id} is {status}")
+
+    async def tells(self, event: str) -> Json:
+        """Wait until its timeline has such a line; returns the last of them."""
+
+        async def look() -> Json | None:
+            lines = [line for line in (await self.now())["timeline"] if line["event"] == event]
+            return lines[-1] if lines else None
+
+        return await self.world.sees(look, f"the message {self.id} has {event!r} in its timeline")
+
+    async def events(self) -> list[str]:
+        return [line["event"] for line in (await self.now())["timeline"]]
+
+    async def delivery(self, place: Place) -> Json:
+        """Its delivery to this place."""
+        found = [each for each in (await self.now())["deliveries"] if each["chat_id"] == str(place.id)]
+        assert len(found) == 1, found
+        return dict(found[0])
+
+    async def is_asked(self, verb: str) -> Answer:
+        """Acknowledge, close or cancel it through the socket."""
+        return await self.world.ask("POST", f"/api/messages/{self.id}/{verb}")
+
+
+class World:
+    """`settings` are merged over the config, a section at a time."""
+
+    def __init__(self, folder: Path, template: Path, *, limits: bool = False, **settings: Json | None) -> None:
+        self.folder = folder
+        self.bell = Bell()
+        self.clock = MovedClock(self.bell)
+        self.token = f"600000001:{secrets.token_hex(20)}"
+        self.sandbox = Sandbox(token=self.token, clock=self.clock.seconds, limits=limits)
+        self.sandbox.world.events.changed = self.sandbox.world.updates.arrived = self.bell
+        self.duty = self.group("Duty", "channel")
+        self.database = folder / "notifybot.sqlite3"
+        shutil.copy(template, self.database)
+        self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
+        self._own_settings = settings
+        self._daemon: app.Daemon | None = None
+        self._running = contextlib.AsyncExitStack()
+        self._open = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._url = await self._open.enter_async_context(serving(self.sandbox))
+        connector = aiohttp.UnixConnector(str(self.socket))
+        self.client = await self._open.enter_async_context(
+            aiohttp.ClientSession("http://notifybot", connector=connector)
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.sandbox.clear_faults()
+        await self.stops()
+        await self._open.aclose()
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "s"
+
+    @property
+    def config(self) -> config.Config:
+        sections: Json = {
+            "telegram": {"token": self.token, "base_url": self._url},
+            "data_dir": str(self.folder),
+            "socket": {"path": str(self.socket)},
+            "alerts": {"escalation_channel": self.duty.id},
+        }
+        for settings in (self._settings, self._own_settings):
+            sections = _merged(sections, settings)
+        path = self.folder / "config.yaml"
+        path.write_text(yaml.safe_dump(sections))
+        return config.load(path, {})
+
+    # The daemon
+
+    async def starts(self) -> None:
+        """Start the daemon; it accepts requests from now on."""
+        self._daemon = await self._running.enter_async_context(app.daemon(self.config, self.clock, []))
+        self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
+
+    async def stops(self) -> None:
+        """Stop the daemon, as at SIGTERM."""
+        self._daemon = None
+        await self._running.aclose()
+
+    async def restarts(self) -> None:
+        await self.stops()
+        await self.starts()
+
+    @property
+    def runtime(self) -> Runtime:
+        assert self._daemon is not None, "the daemon does not run"
+        return self._daemon.runtime
+
+    # Chats and people
+
+    def group(self, title: str, kind: str = "supergroup", **more: Any) -> Place:
+        """A group or channel that the bot is in."""
+        return Place(self, self.sandbox.add_chat(kind, title, **more).id, title)
+
+    def person(self, name: str, *, username: str | None = None) -> Person:
+        """Somebody who has never written to the bot."""
+        return Person(self, self.sandbox.add_user(name, username=username))
+
+    def member(self, of: Place, name: str) -> Person:
+        """Somebody in a group."""
+        person = self.person(name)
+        self.sandbox.chat(of.id).member_ids.add(person.id)
+        return person
+
+    async def subscriber(self, name: str, *, username: str | None = None) -> Person:
+        """Somebody who has pressed /start."""
+        person = self.person(name, username=username)
+        person.says("/start")
+        await person.receives("You are subscribed")
+        return person
+
+    # Callers
+
+    async def alert(self, content: str, *, to: Place | str, **fields: object) -> Sent:
+        answer = await self.ask("POST", "/api/ingest", {"content": content, "channel_id": _chat(to), **fields})
+        assert answer.status == 202, answer
+        return Sent(self, answer.body["id"], answer.body)
+
+    async def notice(self, content: str, *, to: Place | str, **fields: object) -> Sent:
+        return await self.alert(content, to=to, acknowledge=False, **fields)
+
+    async def get(self, path: str) -> Json:
+        answer = await self.ask("GET", path)
+        assert answer.status == 200, answer
+        assert isinstance(answer.body, dict)
+        return answer.body
+
+    async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """One request; no answer ever holds the token."""
+        async with self.client.request(method, path, json=body, headers=headers) as response:
+            text = await response.text()
+        assert self.token not in text
+        return Answer(response.status, json.loads(text))
+
+    # Time
+
+    async def later(self, **span: float) -> None:
+        """Move the clock at once, as after a sleep, and beat the jobs by hand: the JobQueue does not see it move."""
+        self._move(self.clock.at + timedelta(**span))
+        if self._daemon is not None:
+            await self.ticks()
+
+    async def ticks(self) -> None:
+        for job in JOBS:
+            run = await run_tick(self.runtime, job)
+            assert run.error is None, run.error
+
+    async def passes(self, **span: float) -> None:
+        """Let the time pass from one moment that somebody waits for to the next."""
+        end = self.clock.at + timedelta(**span)
+        await self.is_quiet()
+        while (moment := self.clock.next_alarm()) is not None and moment < end:
+            self._move(moment)
+            await self.is_quiet()
+        self._move(end)
+        await self.is_quiet()
+        await self.ticks()
+
+    def _move(self, to: datetime) -> None:
+        self.clock.move(to)
+        if self._daemon is not None and self.sandbox.polling.is_active:
+            self.runtime.link.note_fetch()  # a long poll lasts in real time, and is no silence
+
+    # Waiting
+
+    async def is_quiet(self) -> None:
+        """Wait until nothing more happens unless the time moves or somebody does something."""
+        await self.sees(self._rests, "the daemon rests")
+
+    def _rests(self) -> bool:
+        if self.clock.is_awaited_by("work"):
+            return True  # it waits for Telegram before it delivers anything
+        are_updates_taken = len(self.sandbox.world.updates) == 0 or not self.sandbox.polling.is_active
+        return are_updates_taken and self.runtime.dispatcher.is_idle and self.clock.is_awaited_by("dispatcher")
+
+    async def sees(self, look: Callable[[], Awaitable[Found | None] | Found | None], what: str) -> Found:
+        """Wait until `look` returns something true, asking again whenever something may have changed."""
+        while True:
+            rings = self.bell.rings
+            found = look()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
+            if self.bell.rings == rings and not await self.bell.wait(PATIENCE_S):
+                raise AssertionError(f"not seen within {PATIENCE_S:g} s: {what}\n{self.picture()}")
+
+    # Looking behind the curtain
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database itself, beside the daemon."""
+        with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            return connection.execute(query, values).fetchall()
+
+    def picture(self) -> str:
+        """What stands in every chat, what the database says, and the latest calls, for people who read a failure."""
+        return "\n".join([f"It is {self.clock.at}.", *self._chats(), *self._messages(), *self._calls()])
+
+    def _chats(self) -> list[str]:
+        lines = []
+        for chat in self.sandbox.world.chats.values():
+            lines.append(f"In {chat.title or (chat.user and chat.user.first_name)} ({chat.type}, {chat.id}):")
+            for message in chat.messages.values():
+                lines += [f"  {message.sender.first_name}, once: {version.text!r}" for version in message.history]
+                lines.append(f"  {message.sender.first_name}: {message.text!r} {message.button_texts}")
+        return lines
+
+    def _messages(self) -> list[str]:
+        lines = ["Messages:"]
+        for message_id, state, content in self.rows("SELECT id, state, content FROM messages ORDER BY id"):
+            lines.append(f"  {message_id} {state}: {content[:40]!r}")
+            for at, event, detail in self.rows(
+                "SELECT at, event, detail FROM timeline WHERE message_id = ?", message_id
+            ):
+                lines.append(f"    {at} {event} {detail or ''}")
+        return lines
+
+    def _calls(self) -> list[str]:
+        calls = [call for call in self.sandbox.calls if call.method != "getUpdates"][-20:]
+        shown = [f"  {call.method} in {call.chat_id} -> {call.status} {call.description or ''}" for call in calls]
+        return ["Latest calls:", *shown]
+
+
+def _chat(to: Place | str) -> int | str:
+    return to if isinstance(to, str) else to.id
+
+
+def _merged(sections: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
+    merged = dict(sections)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

@@ -27,7 +27,7 @@ from notifybot.sandbox import Sandbox, make_app
 
 DEFAULT_PORT = 8642
 READY_WITHIN_S = 30.0
-SUBSCRIBED_WITHIN_S = 10.0
+ANSWERED_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.05
 QUICK = ClientTimeout(total=5.0)
 LOG_HINT = "The lines above are the end of the daemon's log."
@@ -214,23 +214,23 @@ def _why_not(demo: Demo) -> str:
 
 
 async def _send_first_alert(demo: Demo) -> None:
-    """Send it once Anna and Ben are subscribed, or after SUBSCRIBED_WITHIN_S anyway: the page shows what is wrong.
+    """Send it once Anna and Ben are answered, or after ANSWERED_WITHIN_S anyway: the page shows what is wrong.
 
     Raises StartRefused.
     """
     body = {**FIRST_ALERT, "channel_id": str(demo.cast.anna)}
     try:
-        await _until(lambda: _are_subscribed(demo), within_s=SUBSCRIBED_WITHIN_S)
+        await _until(lambda: _are_answered(demo), within_s=ANSWERED_WITHIN_S)
         async with demo.backstage.http.post(FIRST_CALL, json=body, timeout=QUICK) as response:
             response.raise_for_status()
     except (ClientError, TimeoutError) as error:
         raise StartRefused(_why_not(demo), hint=LOG_HINT) from error
 
 
-async def _are_subscribed(demo: Demo) -> bool:
-    async with demo.backstage.http.get("http://localhost/subscribed-users", timeout=QUICK) as response:
-        people: object = await response.json(content_type=None)
-        return isinstance(people, list) and len(people) >= 2
+async def _are_answered(demo: Demo) -> bool:
+    """Whether both people have the answer to their /start: it comes first in their chats, as it would in life."""
+    chats = (demo.sandbox.messages(chat) for chat in (demo.cast.anna, demo.cast.ben))
+    return all(any(message.sender.is_bot for message in messages) for messages in chats)
 
 
 def _stopping() -> asyncio.Event:

@@ -13,7 +13,7 @@ const RECENT = 50;
 const TIMELINE_LINES = 6;
 const CALLS_KEPT = 40;
 const ANSWER_WAIT_MS = 15_000;
-const PLUG = { messages: 12, pullAfter: 7, gapMs: 60, downForS: 2.5, waitMs: 120_000 };
+const PLUG = { messages: 12, callers: 3, pullAfter: 6, downForS: 2.5, waitMs: 120_000 };
 const HUES = [44, 24, 300, 130, 340, 205, 262, 172];
 const RING = 2 * Math.PI * 16;
 
@@ -43,6 +43,7 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
+const pressable = (tag, work, ...children) => h(tag, { type: "button", onclick: work }, ...children);
 const icon = (name) => svg("svg", { "aria-hidden": "true" }, svg("use", { href: `#i-${name}` }));
 
 // Make the children of `parent` show `items` in their order; a node lives as long as its item's key does.
@@ -190,19 +191,22 @@ function follow() {
   }
   stream.addEventListener("error", async () => {
     stream.close();
-    document.body.classList.add("cut-off");
+    at("cut").hidden = false;
     for (;;) {
       await pause(1000);
       try { await loadSandbox(); break; } catch { /* the sandbox is not back yet */ }
     }
-    document.body.classList.remove("cut-off");
+    at("cut").hidden = true;
     follow();
   });
 }
 
 const EVENTS = {
   message: putMessage,
-  edited: (message) => { putMessage(message); if (message.from?.is_bot || message.sender_chat) view.flash = messageKey(message.chat.id, message.message_id); },
+  edited: (message) => {
+    if (message.chat.id === view.chatId) view.flash = messageKey(message.chat.id, message.message_id);
+    putMessage(message);
+  },
   deleted: ({ chat, chat_id = chat?.id, message_id }) => {
     telegram.messages.set(chat_id, messagesOf(chat_id).filter((message) => message.message_id !== message_id));
     draw(drawChats, drawBubbles);
@@ -284,10 +288,9 @@ function preview(message) {
 
 function unreadOf(chat) {
   const read = view.read.get(chat.id) ?? 0;
-  let count = 0;
   const messages = messagesOf(chat.id);
-  for (let i = messages.length - 1; i >= 0 && messages[i].message_id > read; i -= 1) if (!messages[i].from || messages[i].from.is_bot) count += 1;
-  return count;
+  const fresh = messages.slice(messages.findLastIndex((message) => message.message_id <= read) + 1);
+  return fresh.filter((message) => !message.from || message.from.is_bot).length;
 }
 
 function drawChats() {
@@ -298,8 +301,8 @@ function drawChats() {
 
 function makeChat(chat) {
   const name = h("span.chat-name", {}, h("span"), chat.type === "private" ? null : icon(chat.type === "channel" ? "channel" : "group"));
-  const button = h("button.chat", { type: "button", onclick: () => openChat(chat.id, true) }, chatAvatar(chat), name, h("time.chat-time"), h("span.chat-last"), h("span.unread"));
-  return h("li", {}, button);
+  const rest = [h("time.chat-time"), h("span.chat-last"), h("span.unread")];
+  return h("li", {}, pressable("button.chat", () => openChat(chat.id, true), chatAvatar(chat), name, ...rest));
 }
 
 function updateChat(row, chat) {
@@ -314,7 +317,8 @@ function updateChat(row, chat) {
   setText(badge, String(unread));
   badge.setAttribute("aria-label", `${unread} unread`);
   const who = last?.from && !last.from.is_bot ? (chat.type === "private" ? "You: " : `${last.from.first_name}: `) : "";
-  row.querySelector(".chat-last").replaceChildren(...(who ? [h("b", {}, who)] : []), last ? preview(last) : chat.fresh ? "Has not started the bot yet" : "No messages yet");
+  const none = chat.fresh ? "Has not started the bot yet" : "No messages yet";
+  row.querySelector(".chat-last").replaceChildren(...(who ? [h("b", {}, who)] : []), last ? preview(last) : none);
 }
 
 // A phone starts with the list; elsewhere the chat that wrote last is open.
@@ -353,8 +357,9 @@ function drawHead() {
   setText(at("talk-title"), chat ? titleOf(chat) : "Choose a chat");
   if (!chat) return setText(at("talk-sub"), "");
   const members = (chat.member_ids ?? []).length;
-  const kinds = { private: isBlocked(chat.id) ? "has blocked the bot" : "private chat with the bot", channel: `channel, ${members} readers`, group: `group, ${members} people`, supergroup: `group, ${members} people` };
-  return setText(at("talk-sub"), `${kinds[chat.type] ?? chat.type} · chat id ${chat.id}`);
+  const alone = isBlocked(chat.id) ? "has blocked the bot" : "private chat with the bot";
+  const kinds = { private: alone, channel: `channel, ${members} readers` };
+  return setText(at("talk-sub"), `${kinds[chat.type] ?? `group, ${members} people`} · chat id ${chat.id}`);
 }
 
 // ----------------------------------------------------------------------------------------------------------- bubbles
@@ -422,7 +427,8 @@ function showBubble(chatId, messageId) {
   const messages = messagesOf(chatId);
   const place = messages.findIndex((message) => message.message_id === messageId);
   if (place < 0) return;
-  if (place < (view.end ?? messages.length) - view.size) Object.assign(view, { end: Math.min(messages.length, place + WINDOW / 2), size: WINDOW });
+  const start = (view.end ?? messages.length) - view.size;
+  if (place < start) Object.assign(view, { end: Math.min(messages.length, place + WINDOW / 2), size: WINDOW });
   Object.assign(view, { sticks: false, flash: messageKey(chatId, messageId) });
   drawBubbles();
   at("bubbles").querySelector(`[data-key="m${messageKey(chatId, messageId)}"]`)?.scrollIntoView({ block: "center" });
@@ -446,7 +452,8 @@ function rowsOf(messages) {
 function together(one, other) {
   if (!one || !other || serviceText(one) || serviceText(other)) return false;
   const sender = (message) => message.from?.id ?? message.sender_chat?.id;
-  return sender(one) === sender(other) && other.date - one.date < GROUP_SECONDS && dayOf(new Date(one.date * 1000)) === dayOf(new Date(other.date * 1000));
+  const day = (message) => dayOf(new Date(message.date * 1000));
+  return sender(one) === sender(other) && other.date - one.date < GROUP_SECONDS && day(one) === day(other);
 }
 
 function serviceText(message) {
@@ -509,7 +516,8 @@ function fillBubble(node, message, { follows, last, mine, many }) {
   const name = sender.first_name ?? sender.title;
   const head = !mine && !follows && (many || message.chat.type === "channel") ? h("span.who", {}, name) : null;
   const face = many && !mine && last ? avatar(name, message.from?.is_bot ? "bot" : "person") : null;
-  const body = h("div.body", { onclick: (event) => bubbleClicked(event, message) }, head, attachmentOf(message), wordsOf(message), metaOf(message));
+  const inside = [head, attachmentOf(message), wordsOf(message), metaOf(message)];
+  const body = h("div.body", { onclick: (event) => bubbleClicked(event, message) }, ...inside);
   if (head) head.style.setProperty("--hue", message.from?.is_bot === false ? hueOf(name) : 212);
   node.replaceChildren(...[face, body, keysOf(message)].filter(Boolean));
 }
@@ -534,11 +542,14 @@ function attachmentOf(message) {
 
 function metaOf(message) {
   const date = new Date(message.date * 1000);
-  const full = message.edit_date ? `${date.toLocaleString()}, edited ${new Date(message.edit_date * 1000).toLocaleString()}` : date.toLocaleString();
+  const edited = message.edit_date ? `, edited ${new Date(message.edit_date * 1000).toLocaleString()}` : "";
   const openDetail = () => choose(daemon.index.get(messageKey(message.chat.id, message.message_id)), true);
-  const ask = h("button.ask", { type: "button", "aria-label": "What the daemon knows of this message", onclick: openDetail }, icon("panel"));
+  const ask = pressable("button.ask", openDetail, icon("panel"));
+  ask.setAttribute("aria-label", "What the daemon knows of this message");
   const isBot = message.from?.is_bot || message.sender_chat;
-  return h("span.meta", { title: full }, message.edit_date ? h("span.edited", {}, "edited") : null, h("time", { datetime: date.toISOString() }, hourMinute(date)), isBot ? ask : null);
+  const time = h("time", { datetime: date.toISOString() }, hourMinute(date));
+  const mark = edited ? h("span.edited", {}, "edited") : null;
+  return h("span.meta", { title: `${date.toLocaleString()}${edited}` }, mark, time, isBot ? ask : null);
 }
 
 function keysOf(message) {
@@ -548,20 +559,24 @@ function keysOf(message) {
 }
 
 function keyOf(message, button, row, column) {
-  const look = { "data-style": button.style };
   const link = button.url && safeLink(button.url);
-  if (link) return h("a.key", { ...look, href: link, target: "_blank", rel: "noopener noreferrer" }, button.text, icon("link"));
-  if (button.copy_text) return h("button.key", { ...look, type: "button", onclick: () => copy(button.copy_text.text, "Text") }, button.text, icon("copy"));
+  if (link) return h("a.key", { "data-style": button.style, ...linkTo(link) }, button.text, icon("link"));
   const key = `${messageKey(message.chat.id, message.message_id)}:${row}:${column}`;
-  return h("button.key", { ...look, type: "button", "data-press": key, onclick: () => press(message, row, column, key) }, button.text);
+  const isCopy = Boolean(button.copy_text);
+  const act = isCopy ? () => copy(button.copy_text.text, "Text") : () => pressKey(message, row, column, key);
+  const node = pressable("button.key", act, button.text, isCopy ? icon("copy") : null);
+  if (button.style) node.dataset.style = button.style;
+  if (!isCopy) node.dataset.press = key;
+  return node;
 }
 
-async function press(message, row, column, key) {
+async function pressKey(message, row, column, key) {
   if (view.pressed.has(key)) return;
   view.pressed.set(key, true);
   draw(drawBubbles);
   const done = () => { view.pressed.delete(key); draw(drawBubbles); };
-  const body = { user_id: speakerOf(message.chat.id), chat_id: message.chat.id, message_id: message.message_id, row, column };
+  const chatId = message.chat.id;
+  const body = { user_id: speakerOf(chatId), chat_id: chatId, message_id: message.message_id, row, column };
   const query = await attempt(() => post("/sandbox/press", body));
   if (!query) return done();
   view.waiting.set(query.callback_query_id, done);
@@ -580,7 +595,9 @@ function answered(answer) {
   }
   done();
   if (!answer.text) return;
-  if (answer.show_alert) { setText(at("answer-text"), answer.text); at("answer-dialog").showModal(); } else toast(answer.text);
+  if (!answer.show_alert) { toast(answer.text); return; }
+  setText(at("answer-text"), answer.text);
+  at("answer-dialog").showModal();
 }
 
 let toastTimer = 0;
@@ -594,15 +611,17 @@ function toast(text) {
 // ---------------------------------------------------------------------------------------------- text and entities
 
 const TAGS = {
-  bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code", blockquote: "blockquote", expandable_blockquote: "blockquote.folds", hashtag: "span.tagged", cashtag: "span.tagged",
+  bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code",
+  blockquote: "blockquote", expandable_blockquote: "blockquote.folds",
 };
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
 
 // Turn a text and Telegram's entities (offsets in UTF-16 units, as JavaScript counts) into nodes; entities may nest.
 function formatted(text, entities) {
-  const sorted = entities.map((entity) => ({ ...entity, end: entity.offset + entity.length })).filter((entity) => entity.length > 0 && entity.end <= text.length);
-  sorted.sort((a, b) => a.offset - b.offset || b.end - a.end);
-  return nest(text, sorted, 0, text.length);
+  const ended = entities.map((entity) => ({ ...entity, end: entity.offset + entity.length }));
+  const sound = ended.filter((entity) => entity.length > 0 && entity.end <= text.length);
+  sound.sort((a, b) => a.offset - b.offset || b.end - a.end);
+  return nest(text, sound, 0, text.length);
 }
 
 function nest(text, entities, start, end) {
@@ -610,9 +629,12 @@ function nest(text, entities, start, end) {
   let position = start;
   for (let i = 0; i < entities.length;) {
     const entity = entities[i];
-    const inner = [];
-    for (i += 1; i < entities.length && entities[i].offset < entity.end; i += 1) inner.push({ ...entities[i], end: Math.min(entities[i].end, entity.end) });
-    fragment.append(text.slice(position, entity.offset), wrap(entity, text.slice(entity.offset, entity.end), nest(text, inner, entity.offset, entity.end)));
+    const after = entities.findIndex((other, place) => place > i && other.offset >= entity.end);
+    const inner = entities.slice(i + 1, after < 0 ? entities.length : after);
+    for (const child of inner) child.end = Math.min(child.end, entity.end);
+    const children = nest(text, inner, entity.offset, entity.end);
+    fragment.append(text.slice(position, entity.offset), wrap(entity, text.slice(entity.offset, entity.end), children));
+    i += 1 + inner.length;
     position = entity.end;
     if (BLOCKS.has(entity.type) && text[position] === "\n") position += 1;
   }
@@ -623,9 +645,9 @@ function nest(text, entities, start, end) {
 function wrap(entity, words, children) {
   if (entity.type === "spoiler") return spoiler(children);
   if (entity.type === "pre") return h("pre", { "data-language": entity.language || null }, h("code", {}, children));
-  if (entity.type === "bot_command") return h("a", { href: "#", onclick: (event) => { event.preventDefault(); say(words); } }, children);
+  if (entity.type === "bot_command") return pressable("button.command", () => say(words), children);
   const link = linkOf(entity, words);
-  if (link) return h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, children);
+  if (link) return h("a", linkTo(link), children);
   const node = h(TAGS[entity.type] ?? "span", {}, children);
   if (entity.type === "expandable_blockquote") node.addEventListener("click", () => node.classList.toggle("open"));
   return node;
@@ -642,6 +664,8 @@ function spoiler(children) {
   node.addEventListener("keydown", open);
   return node;
 }
+
+const linkTo = (href) => ({ href, target: "_blank", rel: "noopener noreferrer" });
 
 function linkOf(entity, words) {
   if (entity.type === "text_link") return safeLink(entity.url);
@@ -731,8 +755,11 @@ function toggleCommands(open = at("command-menu").hidden) {
 }
 
 function fillCommands() {
-  const entry = ([command, what]) => h("button", { type: "button", role: "menuitem", onclick: () => { toggleCommands(false); at("say").focus(); say(command); } }, command, h("small", {}, what));
-  at("command-menu").append(...COMMANDS.map(entry));
+  for (const [command, what] of COMMANDS) {
+    const entry = pressable("button", () => { toggleCommands(false); at("say").focus(); say(command); }, command, h("small", {}, what));
+    entry.setAttribute("role", "menuitem");
+    at("command-menu").append(entry);
+  }
 }
 
 async function addToSandbox(event) {
@@ -740,10 +767,12 @@ async function addToSandbox(event) {
   const kind = at("add-kind").value;
   const name = at("add-name").value.trim();
   const people = [...telegram.users.values()].filter((user) => !user.is_bot).map((user) => user.id);
+  const isPerson = kind === "person";
   setText(at("add-problem"), "");
   try {
-    const made = kind === "person" ? await post("/sandbox/users", { first_name: name }) : await post("/sandbox/chats", { type: kind, title: name, member_ids: people });
-    if (kind === "person") telegram.users.set(made.id, made); else telegram.chats.set(made.id, made);
+    const wish = isPerson ? { first_name: name } : { type: kind, title: name, member_ids: people };
+    const made = await post(isPerson ? "/sandbox/users" : "/sandbox/chats", wish);
+    (isPerson ? telegram.users : telegram.chats).set(made.id, made);
     at("add-dialog").close();
     at("add-name").value = "";
     openChat(made.id, true);
@@ -811,7 +840,9 @@ async function readMessage(id, print = null) {
   if (!message) return;
   daemon.details.set(id, message);
   daemon.seen.set(id, print);
-  for (const delivery of message.deliveries ?? []) for (const shown of delivery.telegram_message_ids ?? []) daemon.index.set(messageKey(delivery.chat_id, shown), id);
+  for (const delivery of message.deliveries ?? []) {
+    for (const shown of delivery.telegram_message_ids ?? []) daemon.index.set(messageKey(delivery.chat_id, shown), id);
+  }
 }
 
 async function choose(id, byHand = false) {
@@ -840,12 +871,12 @@ const stateLabel = (message, state = shownState(message)) => h("span.state", { "
 
 function drawRecent() {
   const empty = { id: "none", none: true };
-  const make = (row) => (row.none ? h("li.empty", {}, daemon.isUp ? "Nothing was sent yet." : "The daemon does not answer.") : makeRecent(row));
+  const make = (row) => (row.none ? h("li.empty", {}, "Nothing was sent yet.") : makeRecent(row));
   reconcile(at("recent"), daemon.rows.length ? daemon.rows : [empty], (row) => row.id, make, updateRecent);
 }
 
 function makeRecent(row) {
-  return h("li", {}, h("button", { type: "button", onclick: () => choose(row.id) }, h("span.name"), h("span.how"), h("span.state")));
+  return h("li", {}, pressable("button", () => choose(row.id), h("span.name"), h("span.how"), h("span.state")));
 }
 
 function updateRecent(node, row) {
@@ -855,7 +886,8 @@ function updateRecent(node, row) {
   setText(button.querySelector(".name"), subjectOf(row));
   const deliveries = daemon.details.get(row.id)?.deliveries ?? [];
   const whom = [...new Set(deliveries.map((delivery) => nameOfChat(delivery.chat_id)))].join(", ");
-  setText(button.querySelector(".how"), [hourMinute(new Date(row.created_at)), isAlert(row) ? "alert" : "notice", whom].filter(Boolean).join(" · "));
+  const how = [hourMinute(new Date(row.created_at)), isAlert(row) ? "alert" : "notice", whom];
+  setText(button.querySelector(".how"), how.filter(Boolean).join(" · "));
   const state = shownState(row);
   button.querySelector(".state").dataset.state = state;
   setText(button.querySelector(".state"), state);
@@ -874,7 +906,8 @@ function drawDetail() {
   if (box.print === print) return;
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.act : null;
   box.print = print;
-  box.replaceChildren(...(message ? detailOf(message) : [h("p.empty", {}, "Choose a bubble, or a message below, to see what the daemon knows of it.")]));
+  const none = h("p.empty", {}, "Choose a bubble, or a message below, to see what the daemon knows of it.");
+  box.replaceChildren(...(message ? detailOf(message) : [none]));
   if (focused) box.querySelector(`[data-act="${focused}"]`)?.focus();
   tickDeadlines();
 }
@@ -883,7 +916,7 @@ function detailOf(message) {
   const content = (message.content ?? message.text ?? "").trim();
   const rest = message.title ? content : content.split("\n").slice(1).join("\n").trim();
   return [
-    h("div.labels", {}, stateLabel(message), [isAlert(message) ? "Alert" : "Notice", message.source].filter(Boolean).join(" · "), idButton(message.id)),
+    h("div.labels", {}, stateLabel(message), kindOf(message), idButton(message.id)),
     h("p.subject", {}, subjectOf(message)),
     rest ? h("p.excerpt", {}, rest) : null,
     verdictOf(message),
@@ -896,12 +929,15 @@ function detailOf(message) {
   ].filter(Boolean);
 }
 
+const kindOf = (message) => [isAlert(message) ? "Alert" : "Notice", message.source].filter(Boolean).join(" · ");
+
 function idButton(id) {
-  return h("button.id", { type: "button", "data-act": "id", title: id, "aria-label": `Copy the id ${id}`, onclick: () => copy(id, "Id") }, `${id.slice(0, 4)}…${id.slice(-4)}`, icon("copy"));
+  const look = { type: "button", "data-act": "id", title: id, "aria-label": `Copy the id ${id}`, onclick: () => copy(id, "Id") };
+  return h("button.id", look, `${id.slice(0, 4)}…${id.slice(-4)}`, icon("copy"));
 }
 
 const eventOf = (message, name) => (message.timeline ?? []).find((entry) => entry.event === name);
-const sinceBirth = (message, entry) => (entry ? ` after ${span(new Date(entry.at) - new Date(message.created_at))}` : "");
+const after = (message, entry) => (entry ? ` after ${span(new Date(entry.at) - new Date(message.created_at))}` : "");
 
 // Who did something: `acknowledged_by` is an object; a timeline's actor is "telegram:<id>", "account:<name>" or the daemon itself.
 function whoOf(who) {
@@ -910,25 +946,28 @@ function whoOf(who) {
     const [kind, name] = who.split(/:(.*)/s);
     return kind === "telegram" ? telegram.users.get(Number(name))?.first_name ?? who : name || who;
   }
-  return who.name ?? who.first_name ?? who.username ?? who.account ?? telegram.users.get(who.telegram_id)?.first_name ?? String(who.telegram_id ?? "");
+  return who.name ?? who.username ?? who.account ?? String(who.telegram_id ?? "");
 }
 
 function verdictOf(message) {
-  const seal = (name, tone, text) => h("p.verdict", { "data-tone": tone }, icon(name), text);
-  if (wasAnswered(message)) return seal("check", "good", `Acknowledged by ${whoOf(message.acknowledged_by)}${sinceBirth(message, eventOf(message, "acknowledged"))}`);
-  if (message.status === "closed") return seal("flood", "calm", `Closed without an answer${sinceBirth(message, eventOf(message, "closed"))}`);
+  const seal = (name, tone, ...texts) => h("p.verdict", { "data-tone": tone }, icon(name), texts.join(""));
+  const answer = eventOf(message, "acknowledged");
+  const error = message.deliveries?.find((delivery) => delivery.last_error)?.last_error;
+  if (wasAnswered(message)) return seal("check", "good", "Acknowledged by ", whoOf(message.acknowledged_by), after(message, answer));
+  if (message.status === "closed") return seal("flood", "calm", "Closed without an answer", after(message, eventOf(message, "closed")));
   if (message.status === "cancelled") return seal("block", "calm", "Cancelled before it was shown");
-  if (message.status === "failed") return seal("block", "bad", message.deliveries?.find((delivery) => delivery.last_error)?.last_error ?? "It could not be delivered");
+  if (message.status === "failed") return seal("block", "bad", error ?? "It could not be delivered");
   return null;
 }
 
 function deadlinesOf(message) {
   if (FINAL.has(message.status) || !isAlert(message)) return null;
+  const { created_at: from, escalate_at: due } = message;
   const escalated = eventOf(message, "escalated");
   const cells = [];
   if (escalated) cells.push(sealed("escalate", "Escalated", withSeconds(new Date(escalated.at))));
-  else if (message.escalate_at && !wasAnswered(message)) cells.push(running("escalate", "Escalates in", message.created_at, message.escalate_at));
-  if (message.close_at) cells.push(running("close", "Closes in", message.created_at, message.close_at));
+  else if (due && !wasAnswered(message)) cells.push(running("escalate", "Escalates in", from, due));
+  if (message.close_at) cells.push(running("close", "Closes in", from, message.close_at));
   return cells.length ? h("div.deadlines", {}, ...cells) : null;
 }
 
@@ -941,7 +980,8 @@ function running(kind, label, from, until) {
   const rest = circle("rest");
   rest.setAttribute("stroke-dasharray", String(RING));
   const ring = svg("svg", { class: "ring", viewBox: "0 0 38 38", "aria-hidden": "true" }, circle("track"), rest);
-  return h("div.deadline", { "data-kind": kind, "data-from": from, "data-until": until, title: new Date(until).toLocaleString() }, ring, h("p", {}, label, h("strong", { role: "timer" })));
+  const facts = { "data-kind": kind, "data-from": from, "data-until": until, title: new Date(until).toLocaleString() };
+  return h("div.deadline", facts, ring, h("p", {}, label, h("strong", { role: "timer" })));
 }
 
 function tickDeadlines() {
@@ -962,18 +1002,38 @@ function actsOf(message) {
   if (isAlert(message) && !FINAL.has(message.status)) offers.push(["Acknowledge", "acknowledge"], ["Close", "close"]);
   if (!isAlert(message) && message.status === "initiated") offers.push(["Cancel", "cancel"]);
   if (!offers.length || !daemon.isUp) return null;
-  const act = (verb) => attempt(async () => { await post(`/daemon/api/messages/${message.id}/${verb}`); await readMessage(message.id); draw(drawDetail); daemonSoon(); });
-  return h("div.acts", {}, ...offers.map(([label, verb]) => h("button", { type: "button", "data-act": verb, title: `POST /api/messages/…/${verb}`, onclick: () => act(verb) }, label)));
+  const button = ([label, verb]) => {
+    const look = { type: "button", "data-act": verb, title: `POST /api/messages/…/${verb}`, onclick: () => act(message.id, verb) };
+    return h("button", look, label);
+  };
+  return h("div.acts", {}, ...offers.map(button));
+}
+
+async function act(id, verb) {
+  await attempt(() => post(`/daemon/api/messages/${id}/${verb}`));
+  await readMessage(id);
+  draw(drawDetail);
+  daemonSoon();
 }
 
 function deliveryOf(delivery) {
   const chat = chatById(Number(delivery.chat_id));
   const first = delivery.telegram_message_ids?.[0];
-  const attempts = delivery.attempts > 1 ? ` · ${delivery.attempts} attempts` : "";
-  const how = h("span.how", {}, delivery.purpose, delivery.shown_at ? ` · ${withSeconds(new Date(delivery.shown_at))}` : "", attempts, delivery.last_error ? h("em", {}, ` · ${delivery.last_error}`) : null);
-  const inside = [chat ? chatAvatar(chat) : avatar("?", "person"), h("span.name", {}, nameOfChat(delivery.chat_id)), stateLabel(delivery, delivery.status), how];
+  const how = [delivery.purpose];
+  if (delivery.shown_at) how.push(withSeconds(new Date(delivery.shown_at)));
+  if (delivery.attempts > 1) how.push(`${delivery.attempts} attempts`);
+  const error = delivery.last_error ? h("em", {}, ` · ${delivery.last_error}`) : null;
+  const inside = [
+    chat ? chatAvatar(chat) : avatar("?", "person"),
+    h("span.name", {}, nameOfChat(delivery.chat_id)),
+    stateLabel(delivery, delivery.status),
+    h("span.how", {}, how.join(" · "), error),
+  ];
   if (!first || !chat) return h("div.delivery", {}, ...inside);
-  return h("button.delivery", { type: "button", "data-act": `d${delivery.chat_id}${first}`, title: "Show it in the chat", onclick: () => showBubble(chat.id, first) }, ...inside);
+  const node = pressable("button.delivery", () => showBubble(chat.id, first), ...inside);
+  Object.assign(node, { title: "Show it in the chat" });
+  node.dataset.act = `d${delivery.chat_id}${first}`;
+  return node;
 }
 
 // A long story begins folded, so that the recent messages below stay in sight.
@@ -990,27 +1050,31 @@ const EVENT_WORDS = { sent: "shown", released: "due" };
 
 function timelineOf(entry) {
   const actor = whoOf(entry.actor);
-  const detail = typeof entry.detail === "object" && entry.detail !== null ? Object.entries(entry.detail).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ") : entry.detail;
   const date = new Date(entry.at);
-  const words = detail && String(detail).replace(/-?\d{6,}/g, nameOfChat);
-  return h("li", { "data-event": entry.event }, h("span", {}, h("b", {}, EVENT_WORDS[entry.event] ?? entry.event), actor ? ` · ${actor}` : ""), h("time", { datetime: entry.at }, withSeconds(date)), words ? h("small", {}, words) : null);
+  const what = h("span", {}, h("b", {}, EVENT_WORDS[entry.event] ?? entry.event), actor ? ` · ${actor}` : "");
+  const words = entry.detail ? h("small", {}, entry.detail.replace(/-?\d{6,}/g, nameOfChat)) : null;
+  return h("li", { "data-event": entry.event }, what, h("time", { datetime: entry.at }, withSeconds(date)), words);
 }
 
 // -------------------------------------------------------------------------------------------- an alert of one's own
 
 function drawTargets() {
   const chats = chatRows().filter((chat) => !chat.fresh);
+  const kinds = { private: "person", supergroup: "group" };
   const select = at("alert-to");
   const before = select.value;
-  reconcile(select, chats, (chat) => chat.id, (chat) => h("option", { value: chat.id }), (node, chat) => setText(node, `${titleOf(chat)} (${chat.type === "private" ? "person" : chat.type.replace("super", "")})`));
-  select.value = before && chats.some((chat) => String(chat.id) === before) ? before : String(chats.find((chat) => chat.id === view.chatId)?.id ?? chats[0]?.id ?? "");
+  reconcile(select, chats, (chat) => chat.id, (chat) => h("option", { value: chat.id }), (node, chat) => {
+    setText(node, `${titleOf(chat)} (${kinds[chat.type] ?? chat.type})`);
+  });
+  const target = chats.find((chat) => String(chat.id) === before) ?? chats.find((chat) => chat.id === view.chatId) ?? chats[0];
+  select.value = String(target?.id ?? "");
   drawCurl();
 }
 
 function alertBody() {
-  const asks = at("alert-ack").checked;
   const body = { type: "text", content: at("alert-text").value, channel_id: at("alert-to").value };
-  return asks ? { ...body, escalate_after: at("alert-escalate").value, close_after: at("alert-close").value } : { ...body, acknowledge: false };
+  if (!at("alert-ack").checked) return { ...body, acknowledge: false };
+  return { ...body, escalate_after: at("alert-escalate").value, close_after: at("alert-close").value };
 }
 
 function drawCurl() {
@@ -1018,7 +1082,13 @@ function drawCurl() {
   at("alert-escalate").disabled = at("alert-close").disabled = !asks;
   setText(at("alert-submit"), asks ? "Send alert" : "Send notice");
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  setText(at("curl"), `curl --unix-socket ${daemon.status?.socket ?? "…"} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(alertBody()))} \\\n  http://localhost/api/ingest`);
+  const words = [
+    `curl --unix-socket ${daemon.status?.socket ?? "…"}`,
+    "-H 'Content-Type: application/json'",
+    `-d ${quoted(JSON.stringify(alertBody()))}`,
+    "http://localhost/api/ingest",
+  ];
+  setText(at("curl"), words.join(" \\\n  "));
 }
 
 async function sendAlert(event) {
@@ -1040,33 +1110,44 @@ async function sendAlert(event) {
 // ------------------------------------------------------------------------------------------------------------ faults
 
 const isBlocked = (userId) => Boolean(telegram.users.get(userId)?.has_blocked ?? telegram.users.get(userId)?.blocked);
-const ofKind = (kind, chatId) => (fault) => fault.kind === kind && (fault.chat_id === null || fault.chat_id === undefined ? chatId === null : Number(fault.chat_id) === chatId);
+const ofKind = (kind, chatId = null) => (fault) => fault.kind === kind && (fault.chat_id ?? null) === chatId;
 
-// What can be made to fail. `is` finds the fault among those that are set; `wish` is what the sandbox is asked for.
+// What can be made to fail: `wish` is what the sandbox is asked for.
+const offer = (key, picture, name, text, wish) => ({ key, icon: picture, name, text, wish });
+const FAULTS = [
+  offer("away", "away", "Telegram is away", "Every connection is cut at once.", { kind: "away" }),
+  offer("flood", "flood", "Flood ban: every chat", "429 for the whole bot for 20 s.", { kind: "flood", retry_after: 20 }),
+  offer("cut_after", "cut", "Cut after acceptance", "The next 3 sends arrive, the answers do not.", {
+    kind: "cut_after", method: "sendMessage", times: 3,
+  }),
+  offer("html", "html", "502 with an HTML page", "What a broken proxy answers.", { kind: "html" }),
+  offer("slow", "slow", "Slow", "Every answer takes 2 s.", { kind: "slow", seconds: 2 }),
+];
+
+// Some faults concern the open chat. A block is no fault of the sandbox's, but what a person did.
 function faultOffers() {
   const chat = view.chatId === null ? null : chatById(view.chatId);
-  const here = chat ? titleOf(chat) : null;
-  const id = chat?.id ?? null;
-  return [
-    { key: "away", icon: "away", name: "Telegram is away", text: "Every connection is cut at once.", is: ofKind("away", null), wish: { kind: "away" } },
-    chat && { key: `flood${id}`, icon: "flood", name: `Flood ban: ${here}`, text: "429 in this chat for 20 s.", is: ofKind("flood", id), wish: { kind: "flood", chat_id: id, retry_after: 20 } },
-    { key: "flood", icon: "flood", name: "Flood ban: every chat", text: "429 for the whole bot for 20 s.", is: ofKind("flood", null), wish: { kind: "flood", retry_after: 20 } },
-    chat?.type === "private" && { key: `block${id}`, icon: "block", name: `${here} blocks the bot`, text: "403 for this person.", blocks: id },
-    { key: "cut_after", icon: "cut", name: "Cut after acceptance", text: "The next 3 sends arrive, the answers do not.", is: ofKind("cut_after", null), wish: { kind: "cut_after", method: "sendMessage", times: 3 } },
-    { key: "html", icon: "html", name: "502 with an HTML page", text: "What a broken proxy answers.", is: ofKind("html", null), wish: { kind: "html" } },
-    { key: "slow", icon: "slow", name: "Slow", text: "Every answer takes 2 s.", is: ofKind("slow", null), wish: { kind: "slow", seconds: 2 } },
-  ].filter(Boolean);
+  if (!chat) return FAULTS;
+  const here = titleOf(chat);
+  const flood = { kind: "flood", chat_id: chat.id, retry_after: 20 };
+  const own = [offer(`flood${chat.id}`, "flood", `Flood ban: ${here}`, "429 in this chat for 20 s.", flood)];
+  const blocking = { ...offer(`block${chat.id}`, "block", `${here} blocks the bot`, "403 for this person."), blocks: chat.id };
+  if (chat.type === "private") own.push(blocking);
+  return [FAULTS[0], ...own, ...FAULTS.slice(1)];
 }
 
 const isOver = (item) => Boolean(item.until) && item.until * 1000 <= now();
 const bans = () => telegram.bans.filter((ban) => !isOver(ban) && !ban.method);
 const faults = () => telegram.faults.filter((fault) => !isOver(fault));
 
-function activeOf(offer) {
-  if (offer.blocks) return isBlocked(offer.blocks) ? { end: () => attempt(() => block(offer.blocks, false)) } : null;
-  const fault = faults().find(offer.is);
+// What of an offer is set now, and how it is ended. A flood's fault is used up by one call; the ban that it began lasts.
+function activeOf({ blocks, wish }) {
+  if (blocks) return isBlocked(blocks) ? { end: () => attempt(() => block(blocks, false)) } : null;
+  const chatId = wish.chat_id ?? null;
+  const fault = faults().find(ofKind(wish.kind, chatId));
   if (fault) return { end: () => endFault(fault) };
-  return offer.wish.kind === "flood" && bans().some((ban) => (ban.chat_id ?? null) === (offer.wish.chat_id ?? null)) ? { end: endBans } : null;
+  const isBanned = wish.kind === "flood" && bans().some((ban) => (ban.chat_id ?? null) === chatId);
+  return isBanned ? { end: endBans } : null;
 }
 
 async function toggleFault(offer) {
@@ -1112,18 +1193,33 @@ async function endAllFaults() {
   draw(drawFaults);
 }
 
-const FAULT_NAMES = { away: ["away", "Telegram is away"], flood: ["flood", "Flood ban"], cut_after: ["cut", "Cut after acceptance"], cut_before: ["cut", "Cut before acceptance"], html: ["html", "502 with HTML"], slow: ["slow", "Slow"], hang: ["slow", "No answer"], error: ["block", "Error"] };
+const FAULT_NAMES = {
+  away: ["away", "Telegram is away"], flood: ["flood", "Flood ban"], html: ["html", "502 with HTML"],
+  cut_after: ["cut", "Cut after acceptance"], cut_before: ["cut", "Cut before acceptance"],
+  slow: ["slow", "Slow"], hang: ["slow", "No answer"], error: ["block", "Error"],
+};
 
 function chips() {
-  const where = (item) => (item.chat_id ? nameOfChat(item.chat_id) : "every chat");
-  const set = faults().map((fault) => {
-    const [picture, name] = FAULT_NAMES[fault.kind] ?? ["block", fault.kind];
-    const place = fault.chat_id || fault.kind === "flood" ? `: ${where(fault)}` : "";
-    return { key: `f${fault.id}`, icon: picture, name: `${name}${place}`, left: fault.times > 1 ? `${fault.times} times` : "", end: () => endFault(fault) };
-  });
-  const banned = bans().map((ban) => ({ key: `n${ban.chat_id}`, icon: "flood", name: `Banned: ${where(ban)}`, ends: ban.until * 1000, end: endBans }));
   const blocked = [...telegram.users.values()].filter((user) => isBlocked(user.id));
-  return [...set, ...banned, ...blocked.map((user) => ({ key: `b${user.id}`, icon: "block", name: `${user.first_name} blocked the bot`, end: () => attempt(() => block(user.id, false)) }))];
+  return [...faults().map(faultChip), ...bans().map(banChip), ...blocked.map(blockChip)];
+}
+
+const chatOrAll = (item) => (item.chat_id ? nameOfChat(item.chat_id) : "every chat");
+
+function faultChip(fault) {
+  const [picture, name] = FAULT_NAMES[fault.kind] ?? ["block", fault.kind];
+  const place = fault.chat_id || fault.kind === "flood" ? `: ${chatOrAll(fault)}` : "";
+  const left = fault.times > 1 ? `${fault.times} times` : "";
+  return { key: `f${fault.id}`, icon: picture, name: `${name}${place}`, left, end: () => endFault(fault) };
+}
+
+function banChip(ban) {
+  return { key: `n${ban.chat_id}`, icon: "flood", name: `Banned: ${chatOrAll(ban)}`, ends: ban.until * 1000, end: endBans };
+}
+
+function blockChip(user) {
+  const end = () => attempt(() => block(user.id, false));
+  return { key: `b${user.id}`, icon: "block", name: `${user.first_name} blocked the bot`, end };
 }
 
 function drawFaults() {
@@ -1136,7 +1232,9 @@ function drawFaults() {
 }
 
 function makeChip(chip) {
-  return h("li.chip", {}, icon(chip.icon), chip.name, h("small"), h("button", { type: "button", "aria-label": `End: ${chip.name}`, onclick: chip.end }, icon("close")));
+  const end = pressable("button", chip.end, icon("close"));
+  end.setAttribute("aria-label", `End: ${chip.name}`);
+  return h("li.chip", {}, icon(chip.icon), chip.name, h("small"), end);
 }
 
 function updateChip(node, chip) {
@@ -1148,7 +1246,10 @@ function updateChip(node, chip) {
 }
 
 function makeFault(offer) {
-  return h("li.fault", {}, h("span", {}, icon(offer.icon)), h("div", {}, h("b", {}, offer.name), h("small", {}, offer.text)), h("button", { type: "button", "aria-label": offer.name, onclick: () => toggleFault(offer) }));
+  const button = pressable("button", () => toggleFault(offer));
+  button.setAttribute("aria-label", offer.name);
+  const words = h("div", {}, h("b", {}, offer.name), h("small", {}, offer.text));
+  return h("li.fault", {}, h("span", {}, icon(offer.icon)), words, button);
 }
 
 function updateFault(node, offer) {
@@ -1159,14 +1260,16 @@ function updateFault(node, offer) {
 }
 
 function drawCalls() {
-  const said = (call) => (call.status === null || call.status === undefined || call.status === 0 ? "cut" : String(call.status));
-  const make = (call) => h("li", {}, h("time", {}, withSeconds(instantOf(call.at))), h("span", {}, call.method, call.chat_id ? ` → ${nameOfChat(call.chat_id)}` : ""), h(call.status >= 200 && call.status < 300 ? "b" : "b.not", {}, said(call)));
-  const shown = telegram.calls.filter((call) => call.method !== "getUpdates" || !(call.status === 200)).reverse();
-  reconcile(at("calls"), shown, (call) => (call.key ??= `${call.n ?? ""}${call.at}${call.method}${Math.random()}`), make);
+  const shown = telegram.calls.filter((call) => call.method !== "getUpdates" || call.status !== 200);
+  reconcile(at("calls"), shown.reverse(), (call) => (call.key ??= `${telegram.rank += 1}`), makeCall);
 }
 
-// Instants come as Unix seconds or as RFC 3339.
-const instantOf = (value) => new Date(typeof value === "number" ? value * 1000 : value);
+// A call's `at` is Unix seconds; status 0: no answer was given.
+function makeCall(call) {
+  const place = call.chat_id ? ` → ${nameOfChat(call.chat_id)}` : "";
+  const said = h(call.status === 200 ? "b" : "b.not", {}, call.status ? String(call.status) : "cut");
+  return h("li", {}, h("time", {}, withSeconds(new Date(call.at * 1000))), h("span", {}, call.method, place), said);
+}
 
 // ---------------------------------------------------------------------------------------------------------- the plug
 
@@ -1176,7 +1279,13 @@ async function pullThePlug() {
   const tag = Math.random().toString(36).slice(2, 6);
   const targets = chatRows().filter((chat) => !chat.fresh && chat.type !== "channel" && !isBlocked(chat.id)).slice(0, 4);
   if (!targets.length) return toast("Nobody has started the bot yet.");
-  const beads = Array.from({ length: PLUG.messages }, (_, i) => ({ chat: targets[i % targets.length].id, content: `Check ${i + 1} of ${PLUG.messages} done (run ${tag})`, client: `plug-${tag}-${i}`, is: "ready", id: null }));
+  const beads = Array.from({ length: PLUG.messages }, (_, i) => ({
+    chat: targets[i % targets.length].id,
+    content: `Check ${i + 1} of ${PLUG.messages} done (run ${tag})`,
+    client: `plug-${tag}-${i}`,
+    is: "ready",   // then accepted or refused, shown or lost
+    id: null,
+  }));
   const run = { tag, beads, step: "work", began: now(), downAt: null, backAt: null, isClosed: false };
   at("plug").disabled = true;
   drawPlug(run);
@@ -1190,16 +1299,21 @@ async function pullThePlug() {
   return daemonSoon();
 }
 
+// Several callers at once, so that the daemon has something to do when it is ended.
 async function sendBeads(run) {
-  for (const bead of run.beads) {
-    await sendBead(run, bead);
-    drawPlug(run);
-    await pause(PLUG.gapMs);
-  }
+  const waiting = [...run.beads];
+  const caller = async () => {
+    while (waiting.length) {
+      await sendBead(run, waiting.shift());
+      drawPlug(run);
+    }
+  };
+  await Promise.all(Array.from({ length: PLUG.callers }, caller));
 }
 
 async function sendBead(run, bead) {
-  const body = { type: "text", content: bead.content, channel_id: String(bead.chat), acknowledge: false, source: "plug", client_id: bead.client };
+  const what = { type: "text", content: bead.content, acknowledge: false, source: "plug" };
+  const body = { ...what, channel_id: String(bead.chat), client_id: bead.client };
   while (now() - run.began < PLUG.waitMs) {
     try {
       bead.id = (await post("/daemon/api/ingest", body)).id;
@@ -1215,7 +1329,7 @@ async function sendBead(run, bead) {
 }
 
 async function pulled(run) {
-  while (acceptedOf(run).length < PLUG.pullAfter && now() - run.began < 10_000) await pause(15);
+  while (acceptedOf(run).length < PLUG.pullAfter && now() - run.began < 10_000) await pause(5);
   const answer = await attempt(() => post("/demo/plug", { down_for_s: PLUG.downForS }));
   if (!answer) return;
   Object.assign(run, { step: "down", downAt: now() });
@@ -1227,7 +1341,8 @@ async function pulled(run) {
 const acceptedOf = (run) => run.beads.filter((bead) => bead.id);
 
 async function watchBeads(run) {
-  while (now() - run.began < PLUG.waitMs && run.beads.some((bead) => bead.is !== "shown" && bead.is !== "lost") && !(run.problem && !acceptedOf(run).length)) {
+  const isOpen = (bead) => bead.is !== "shown" && bead.is !== "lost";
+  while (now() - run.began < PLUG.waitMs && run.beads.some(isOpen) && !run.problem) {
     await pause(250);
     if (!(await isBack().catch(() => false))) { drawPlug(run); continue; }
     if (run.step === "down") Object.assign(run, { step: "back", backAt: now() });
@@ -1252,7 +1367,10 @@ const doublesOf = (run) => run.beads.reduce((sum, bead) => sum + Math.max(0, tim
 
 const PLUG_WORDS = {
   work: () => ["Messages are on their way", "In a moment the daemon is ended in the middle of them."],
-  down: (run) => ["The daemon is down", `SIGKILL, ${span(now() - run.downAt)} ago. What it accepted is on disk; new callers are refused and try again.`],
+  down: (run) => [
+    "The daemon is down",
+    `SIGKILL, ${span(now() - run.downAt)} ago. What it accepted is on disk; new callers are refused and try again.`,
+  ],
   back: (run) => ["It is back, and goes on", `It was away for ${span(run.backAt - run.downAt)}. What waited goes out now.`],
   done: (run) => {
     const lost = run.beads.filter((bead) => bead.is === "lost").length;
@@ -1260,7 +1378,8 @@ const PLUG_WORDS = {
     if (run.problem) return ["That did not work", run.problem];
     if (lost) return [`${lost} lost`, "This must not happen. The daemon's log says more."];
     if (open) return ["Nothing lost so far", `${open} still wait for their chat, and will be shown.`];
-    return ["Nothing was lost", doublesOf(run) ? "Everything accepted was shown; a send that was cut in flight stands twice." : "Everything that was accepted was shown, once."];
+    if (!doublesOf(run)) return ["Nothing was lost", "Everything that was accepted was shown, once."];
+    return ["Nothing was lost", "Everything that was accepted was shown; a send that was cut in flight stands twice."];
   },
 };
 
@@ -1271,15 +1390,29 @@ function drawPlug(run) {
   card.dataset.step = run.step;
   for (const bead of run.beads) if (bead.id && timesShown(bead)) bead.is = "shown";
   const [title, text] = PLUG_WORDS[run.step](run);
-  const count = (is) => run.beads.filter((bead) => bead.is === is).length;
   const isDone = run.step === "done";
-  const cell = (word, value, tone) => h("div", { "data-tone": tone, "data-count": word }, h("dt", {}, word), h("dd", {}, String(value)));
-  const close = h("button.icon", { type: "button", "aria-label": "Close this card", onclick: () => { run.isClosed = true; card.hidden = true; } }, icon("close"));
+  const close = pressable("button.icon", () => { run.isClosed = card.hidden = true; }, icon("close"));
+  close.setAttribute("aria-label", "Close this card");
+  const seal = h("span", {}, icon(isDone || run.step === "back" ? "check" : "plug"));
   card.replaceChildren(
-    h("header", {}, h("span", {}, icon(run.step === "back" || isDone ? "check" : "plug")), h("div", {}, h("h2", {}, title), h("p", {}, text)), close),
-    h("dl", {}, cell("accepted", acceptedOf(run).length), cell("shown", count("shown"), isDone && count("shown") === PLUG.messages ? "good" : null), cell("lost", count("lost"), count("lost") ? "bad" : isDone ? "good" : null), cell("shown twice", doublesOf(run))),
+    h("header", {}, seal, h("div", {}, h("h2", {}, title), h("p", {}, text)), close),
+    h("dl", {}, ...plugCounts(run, isDone)),
     h("div.beads", { "aria-hidden": "true" }, ...run.beads.map((bead) => h("i", { "data-is": bead.is }))),
   );
+}
+
+function plugCounts(run, isDone) {
+  const count = (is) => run.beads.filter((bead) => bead.is === is).length;
+  const cell = (word, value, tone = null) => {
+    return h("div", { "data-tone": tone, "data-count": word }, h("dt", {}, word), h("dd", {}, String(value)));
+  };
+  const lost = count("lost");
+  return [
+    cell("accepted", acceptedOf(run).length),
+    cell("shown", count("shown"), isDone && count("shown") === PLUG.messages ? "good" : null),
+    cell("lost", lost, lost ? "bad" : isDone ? "good" : null),
+    cell("shown twice", doublesOf(run)),
+  ];
 }
 
 // ------------------------------------------------------------------------------------------------- around everything

@@ -1,28 +1,40 @@
 """The listeners and the aiohttp application behind them."""
 
+import asyncio
+import contextlib
 import grp
 import logging
 import os
+import resource
 import socket
+from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from notifybot.errors import StartRefused
+from notifybot.errors import StartRefused, Unavailable
 from notifybot.routes import problems, table
 from notifybot.routes.bodies import MAX_BODY_BYTES
+from notifybot.routes.callers import peer_uid
 from notifybot.routes.route import RUNTIME
 from notifybot.runtime import Runtime
 
 FINISH_WITHIN_S = 5.0
+REQUEST_WITHIN_S = 60.0
+"""A connection is closed that sends no whole request line and headers for so long."""
+ANSWER_WITHIN_S = 30.0
+"""A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
+MOST_CONNECTIONS = 512
+"""Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see `_make_room`."""
 BACKLOG = 1024
+FILES_WANTED = 4096
 log = logging.getLogger(__name__)
 
 
 class _ProblemProtocol(RequestHandler):
-    """Answers what is not even HTTP as every other refusal; aiohttp would answer plain text and log a traceback."""
+    """Answers what aiohttp would answer in plain text, or log with a traceback, as every other refusal."""
 
     def handle_error(
         self,
@@ -31,23 +43,83 @@ class _ProblemProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        self.force_close()
+        if isinstance(exc, ConnectionError):
+            raise exc  # the caller is gone, and nobody is to blame
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            return problems.internal(request, exc)
-        return problems.from_status(status, "This is not a readable HTTP request.")
+            answer = problems.internal(request, exc)
+            answer.force_close()
+            return answer
+        return problems.unreadable()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException):
+            resp = problems.of_library(resp)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            if self.transport is not None:
+                self.transport.abort()  # closing would wait for the same caller
+            return resp, True
+
+    def log_exception(self, *args: object, **kw: object) -> None:
+        # The rest of a broken body is read after it was refused, and breaks once more.
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
 
 class _ProblemServer(web.Server):
+    """Keeps at most MOST_CONNECTIONS open, whoever comes."""
+
+    def __init__(self, made: web.Server) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
+        self._callers: dict[RequestHandler, int | None] = {}
+        """The account at the other end of each open connection, the oldest connection first."""
+
     def __call__(self) -> RequestHandler:
         return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._callers[handler] = peer_uid(transport)
+        if len(self._callers) > MOST_CONNECTIONS:
+            # Only once it has begun to listen: the library trips over a connection that ends before that.
+            self._loop.call_soon(self._make_room, handler)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        self._callers.pop(handler, None)
+        super().connection_lost(handler, exc)
+
+    def _make_room(self, newest: RequestHandler) -> None:
+        """Close one connection of whoever has the most: the one that is idle longest, else the oldest.
+
+        So a caller that takes all there are is in its own way alone. Where that is the newest's caller, and all else
+        of theirs is at work, the newest is told to come again.
+        """
+        if len(self._callers) <= MOST_CONNECTIONS or newest not in self._callers:
+            return  # somebody left meanwhile
+        greediest = Counter(self._callers.values()).most_common(1)[0][0]
+        theirs = [each for each, caller in self._callers.items() if caller == greediest and each is not newest]
+        idle = [each for each in theirs if each._current_request is None]
+        if not idle and self._callers[newest] == greediest:
+            self._turn_away(newest)
+        else:
+            leaving = (idle or theirs)[0]
+            del self._callers[leaving]
+            self._connections[leaving].abort()
+
+    def _turn_away(self, newest: RequestHandler) -> None:
+        del self._callers[newest]
+        refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
+        self._connections[newest].write(problems.raw(refusal))
+        self._connections[newest].close()
 
 
 class _ProblemRunner(web.AppRunner):
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return _ProblemServer(
-            made.request_handler, request_factory=made.request_factory, loop=made._loop, **made._kwargs
-        )
+        return _ProblemServer(await super()._make_server())
 
 
 def make_app(runtime: Runtime) -> web.Application:
@@ -55,6 +127,8 @@ def make_app(runtime: Runtime) -> web.Application:
     app[RUNTIME] = runtime
     for route in table():
         app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
     return app
 
 
@@ -63,7 +137,15 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
 
     Raises StartRefused where the socket cannot be made.
     """
-    runner = _ProblemRunner(make_app(runtime), access_log=None, handle_signals=False, shutdown_timeout=FINISH_WITHIN_S)
+    _allow_files()
+    runner = _ProblemRunner(
+        make_app(runtime),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=FINISH_WITHIN_S,
+        keepalive_timeout=REQUEST_WITHIN_S,
+        auto_decompress=False,
+    )
     await runner.setup()
     own = [] if inherited else [_unix_socket(runtime)]
     for listener in inherited or own:
@@ -72,11 +154,17 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
     return runner
 
 
-def _unix_socket(runtime: Runtime) -> socket.socket:
-    """Bind the configured path with its mode and group from the first moment on.
+def _allow_files() -> None:
+    """Let this process open more files than the customary 1024, which one burst of callers would use up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
-    The database's lock is held already, so whatever lies at the path was left by a daemon that is gone.
-    """
+
+def _unix_socket(runtime: Runtime) -> socket.socket:
+    """Bind the configured path with its mode and group from the first moment on."""
     settings = runtime.config.socket
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -96,8 +184,21 @@ def _unix_socket(runtime: Runtime) -> socket.socket:
 
 
 def _remove_stale(path: Path) -> None:
-    if path.is_socket():
-        path.unlink()
+    """Remove the socket of a daemon that is gone. One that still answers belongs to a daemon on another database."""
+    if not path.is_socket():
+        if path.exists():
+            raise FileExistsError("something else than a socket lies there")
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.setblocking(False)
+        try:
+            asker.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass  # so busy that it has no place for one more
+    raise FileExistsError("another daemon listens there")
 
 
 def _no_socket(path: Path, error: Exception) -> StartRefused:

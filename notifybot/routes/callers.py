@@ -39,14 +39,22 @@ _users: dict[int, _User] = {}
 
 async def caller_of(request: web.Request) -> Caller:
     """The caller of this request. Raises Forbidden on anything but the unix socket."""
-    connection = request.transport.get_extra_info("socket") if request.transport else None
-    if connection is None or connection.family != socket.AF_UNIX:
+    uid = peer_uid(request.transport)
+    if uid is None:
         raise Forbidden("This listener knows no callers.", hint="Use the unix socket.")
-    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     user = await _user(uid)
     admin_groups = runtime_of(request).config.socket.admin_groups
     is_admin = uid in (0, os.getuid()) or not user.groups.isdisjoint(admin_groups)
     return Caller(user.account, is_admin)
+
+
+def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:
+    """The user at the other end, as the kernel noted when they connected; None on anything but a unix socket."""
+    connection = transport.get_extra_info("socket") if transport else None
+    if connection is None or connection.family != socket.AF_UNIX:
+        return None
+    _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
 
 
 async def _user(uid: int) -> _User:

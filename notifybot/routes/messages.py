@@ -1,6 +1,7 @@
 """Handing over messages, looking at them, and answering them."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +9,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from aiohttp import web
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from notifybot import answers, messages, reading
 from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
@@ -29,6 +30,7 @@ from notifybot.splitting import utf16_len
 PART_UNITS = 4096
 LONGEST_WAIT_S = 30
 MOST_A_PAGE = 500
+KEY_HEADER = "Idempotency-Key"
 
 
 def _number(least: float, most: float, kind: type[int] | type[float] = float) -> BeforeValidator:
@@ -36,13 +38,10 @@ def _number(least: float, most: float, kind: type[int] | type[float] = float) ->
 
     def read(value: object) -> float:
         wanted = f"this must be a {'whole ' if kind is int else ''}number from {least:g} to {most:g}"
-        try:
-            number = kind(str(value))
-        except ValueError:
-            raise ValueError(wanted) from None
-        if not least <= number <= most:
+        form = r"[0-9]{1,9}" if kind is int else r"[0-9]{1,9}(\.[0-9]{1,9})?"
+        if not isinstance(value, str) or not re.fullmatch(form, value) or not least <= kind(value) <= most:
             raise ValueError(wanted)
-        return number
+        return kind(value)
 
     return BeforeValidator(read)
 
@@ -97,6 +96,10 @@ class SendFields(_Common):
     @property
     def recipient(self) -> Recipient:
         return Recipient(RecipientKind.PERSON, self.user)
+
+
+class KeyHeader(Fields):
+    key: Label = Field(alias=KEY_HEADER)
 
 
 class WaitQuery(Fields):
@@ -168,12 +171,14 @@ def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> No
 
 def _client_id(request: web.Request, fields: _Common) -> str | None:
     """The caller's own name for this request, from the body or the header; both only if they agree."""
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
+    headers = set(request.headers.getall(KEY_HEADER, ()))
+    if not headers:
         return fields.client_id
-    named = check(_Common, {"client_id": header}).client_id
+    if len(headers) > 1:
+        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
+    named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key
     if fields.client_id not in (None, named):
-        raise InvalidFields([FieldProblem(("client_id",), "this and the header Idempotency-Key differ")])
+        raise InvalidFields([FieldProblem(("client_id",), f"this and the header {KEY_HEADER} differ")])
     return named
 
 
@@ -219,6 +224,8 @@ async def show(request: web.Request) -> web.Response:
 
 async def _detail(request: web.Request, caller: Caller) -> Detail:
     message_id = request.match_info["id"].lower()
+    if not is_id(message_id):
+        raise NotFound("A message's id looks like 01890a5d-ac96-774b-bcce-b302099a8057; this one does not.")
     detail = await runtime_of(request).database.read(partial(reading.detail, message_id=message_id))
     if not caller.is_admin and detail.message.account != caller.account:
         raise NotFound("There is no message of yours with this id.", hint="Admins see everybody's messages.")

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 from pydantic import ValidationError
 
 from notifybot.errors import NotifybotError, Unavailable
 
 RETRY_AFTER_S = 1
+MOST_REPEATED = 80
+SPEAK_HTTP = "Speak HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
 log = logging.getLogger(__name__)
 
 
@@ -49,19 +51,23 @@ class TooSlow(NotifybotError):
     title = "Request took too long"
 
 
-def from_validation(error: ValidationError) -> InvalidFields:
+def problems_of(error: ValidationError) -> list[FieldProblem]:
     """pydantic's findings in our words; what was sent is not repeated."""
-    return InvalidFields(
-        [FieldProblem(found["loc"], _sentence(found["type"], found["msg"])) for found in error.errors()]
-    )
+    return [
+        FieldProblem(found["loc"], _sentence(found["type"], found["msg"]))
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 def _sentence(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "this field is unknown"
     if kind == "missing":
         return "this field is required"
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def shortened(text: str) -> str:
+    """What a caller sent, short enough to be repeated to them."""
+    return text if len(text) <= MOST_REPEATED else f"{text[:MOST_REPEATED]}…"
 
 
 def response(error: NotifybotError) -> web.Response:
@@ -84,11 +90,35 @@ def _problem(document: dict[str, object], status: int, headers: dict[str, str]) 
     return web.Response(body=body, status=status, content_type="application/problem+json", headers=headers)
 
 
-def from_status(status: int, detail: str, *, allow: str | None = None) -> web.Response:
+def from_status(status: int, detail: str, *, hint: str | None = None, allow: str | None = None) -> web.Response:
     """A problem for what aiohttp itself refuses."""
-    title = HTTPStatus(status).phrase
+    title = HTTPStatus(status).phrase.capitalize()
     headers = {} if allow is None else {"Allow": allow}
-    return _problem({"type": "about:blank", "title": title, "status": status, "detail": detail}, status, headers)
+    document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return _problem(document | ({} if hint is None else {"hint": hint}), status, headers)
+
+
+def raw(error: NotifybotError) -> bytes:
+    """A refusal as it goes over the wire, for a connection that is closed before its request was read."""
+    answer = response(error)
+    assert isinstance(answer.body, bytes)
+    head = f"HTTP/1.1 {answer.status} {answer.reason}\r\nConnection: close\r\nContent-Length: {len(answer.body)}\r\n"
+    named = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items() if name != "Content-Length")
+    return f"{head}{named}\r\n".encode() + answer.body
+
+
+def unreadable() -> web.Response:
+    """400 for what is no HTTP request; nothing more can be read from this connection."""
+    answer = from_status(400, "This is not a readable HTTP request.", hint=SPEAK_HTTP)
+    answer.force_close()
+    return answer
+
+
+def of_library(error: web.HTTPException) -> web.Response:
+    """What aiohttp refuses before it looks for a handler."""
+    if error.status == HTTPStatus.EXPECTATION_FAILED:
+        return from_status(error.status, "The only expectation that can be met is 100-continue.")
+    return from_status(error.status, f"The request was refused: {error.reason}.")
 
 
 def internal(request: web.BaseRequest, error: BaseException | None) -> web.Response:
@@ -104,17 +134,19 @@ async def as_problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     try:
+        if request.version < HttpVersion10:
+            raise NotifybotError("This is not a readable HTTP request: it names no version.", hint=SPEAK_HTTP)
         return await handler(request)
     except NotifybotError as error:
         return response(error)
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        return from_status(405, f"{request.path} takes {allowed}, not {error.method}.", allow=allowed)
+        detail = f"{shortened(request.path)} takes {allowed}, not {shortened(error.method)}."
+        return from_status(405, detail, allow=allowed)
     except web.HTTPNotFound:
-        return from_status(404, f"There is nothing at {request.path}; GET / lists what there is.")
-    except web.HTTPException as error:
-        return from_status(error.status, error.reason)
-    except ConnectionError:
-        raise  # the caller is gone
+        where = shortened(request.path or request.raw_path)
+        return from_status(404, f"There is nothing at {where}; GET / lists what there is.")
+    except (ConnectionError, web.HTTPException):
+        raise  # the caller is gone; or the protocol words what the library refuses
     except Exception as error:  # noqa: BLE001 - logged with an id that the caller gets
         return internal(request, error)

@@ -7,11 +7,14 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from notifybot.durations import parse_span
+from notifybot.splitting import VISIBLE
 
 MAX_LABEL = 128
 MAX_TITLE = 256
 LARGEST_ID = 2**53
 _CHANNEL = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+_MOMENT = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?")
 _DIGITS = re.compile(r"-?[0-9]{1,16}")
 
 
@@ -25,7 +28,7 @@ def _text(value: object) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("a lone surrogate is no character") from None
-    if not value.strip():
+    if not VISIBLE.search(value):
         raise ValueError("this is blank")
     return value
 
@@ -72,7 +75,7 @@ def _span(value: object) -> timedelta | None:
 
 def _moment(value: object) -> datetime:
     """RFC 3339; without an offset it means UTC."""
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}([T ]|$)", value):
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError("a time is written like 2026-01-31T18:30:00Z")
     try:
         moment = datetime.fromisoformat(value)

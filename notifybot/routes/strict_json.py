@@ -1,0 +1,78 @@
+"""JSON as RFC 8259 has it: no second name, no NaN, no endless number, no bottomless nesting."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from notifybot.errors import NotifybotError
+
+MAX_DEPTH = 32
+MAX_DIGITS = 400
+"""Of one number; whatever is longer, no field can hold."""
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def parse(text: str) -> object:
+    """Read one JSON value; raise NotifybotError with the reason where it is none."""
+    if text.startswith(BYTE_ORDER_MARK):
+        raise _no_json("it begins with a byte order mark; leave that out")
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
+        )
+    except json.JSONDecodeError as error:
+        what = error.msg.removesuffix(" at")
+        raise _no_json(f"{what} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _no_json("it is nested too deeply") from None
+    _check_depth(document)
+    return document
+
+
+def _no_json(reason: str) -> NotifybotError:
+    return NotifybotError(f"The body is not JSON: {reason}.")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise _no_json(f"the name {name[:80]!r} stands twice in one object")
+        seen.add(name)
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _no_json(f"{name} is no JSON number")
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise _no_json("a number is too large")
+    return value
+
+
+def _int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise _no_json(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _check_depth(document: object) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise NotifybotError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _children(node: object) -> Sequence[object]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else ()

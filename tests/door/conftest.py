@@ -1,0 +1,42 @@
+"""A daemon shared by a module's tests, and the promise that its log stays quiet."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.door.door import Door, door, open_folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Door]:
+    """A daemon for all tests of a module."""
+    with open_folder() as folder:
+        async with door(folder) as opened:
+            yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def refusing(shared: Door) -> AsyncIterator[Door]:
+    """The shared daemon, for tests after which it must keep what it kept before, and nothing else."""
+    before = await shared.kept()
+    yield shared
+    assert await shared.kept() == before
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing that a caller does wrong is the operator's trouble: no warning, no traceback."""
+    caplog.set_level(logging.INFO)
+    yield
+    if request.node.get_closest_marker("loud") is None:
+        records = caplog.get_records("call")
+        assert [record.getMessage() for record in records if record.levelno >= logging.WARNING or record.exc_info] == []

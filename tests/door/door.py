@@ -1,0 +1,156 @@
+"""The real daemon in this process, without Telegram, and a client that may say anything to its socket."""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from notifybot.app import Daemon, daemon
+from notifybot.clock import Clock
+from notifybot.config import load
+
+WITHIN_S = 20.0
+KEPT = ("messages", "deliveries", "posts", "timeline", "client_ids", "people", "chats")
+OURS = re.compile(
+    r"Traceback|sqlalchemy|sqlite|pydantic|aiohttp|asyncio|Fields\b|Error\b|<class|\.py\b"
+    r"|SELECT |INSERT |UPDATE |BEGIN|set_int|utf-8-sig"
+)
+"""What belongs to our insides: library and class names, SQL, files."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    @property
+    def json(self) -> Json:
+        found = json.loads(self.body)
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass(frozen=True)
+class Door:
+    """A daemon's socket, and a look at what it keeps."""
+
+    path: Path
+    daemon: Daemon
+
+    async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
+        """Send one request on a connection of its own. Bytes go as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if data:
+            named = {"Content-Type": "application/json", "Content-Length": str(len(data))} | named
+        lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *map(": ".join, named.items())]
+        return await self.raw("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + data)
+
+    async def ingest(self, **fields: object) -> Answer:
+        return await self.ask("POST", "/api/ingest", {"content": "x", "channel_id": "-1001"} | fields)
+
+    async def raw(self, data: bytes) -> Answer:
+        """Send these bytes, and read one answer."""
+        async with self.connection() as line:
+            await line.say(data)
+            return await line.answer()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator["Line"]:
+        reader, writer = await asyncio.open_unix_connection(self.path)
+        try:
+            yield Line(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def kept(self) -> dict[str, int]:
+        """How many rows each table has that a request can add to."""
+
+        def count(session: Session) -> dict[str, int]:
+            return {name: session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in KEPT}
+
+        return await self.daemon.runtime.database.read(count)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        with contextlib.suppress(ConnectionError):  # refused before all was read: the answer says why
+            await self.writer.drain()
+
+    async def answer(self, *, has_body: bool = True) -> Answer:
+        async with asyncio.timeout(WITHIN_S):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+            first, *rest = head.strip().split("\r\n")
+            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
+            length = int(headers.get("content-length", 0)) if has_body else 0
+            return Answer(int(first.split()[1]), headers, await self.reader.readexactly(length))
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(WITHIN_S):
+            with contextlib.suppress(ConnectionError):
+                return await self.reader.read(1) == b""
+            return True
+
+
+@contextlib.asynccontextmanager
+async def door(folder: Path, config: str = "", inherited: list[Any] | None = None) -> AsyncIterator[Door]:
+    """A daemon without a token, whose data and socket lie in `folder`."""
+    file = folder / "config.yaml"
+    if "socket:" not in config:
+        config += f"\nsocket: {{path: {folder}/s}}"
+    file.write_text(f"data_dir: {folder}/data\n{config}\n", encoding="utf-8")
+    loaded = load(file, {})
+    async with daemon(loaded, Clock(), inherited or []) as running:
+        yield Door(loaded.socket.path, running)
+
+
+@contextlib.contextmanager
+def open_folder() -> Any:
+    """A folder that other accounts may enter, with a path short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="door"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def assert_problem(answer: Answer, status: int | range = range(400, 500), *, ours: re.Pattern[str] = OURS) -> Json:
+    """A refusal in the one shape, with a sentence for people and nothing of our insides."""
+    assert answer.status in (status if isinstance(status, range) else (status,)), answer
+    assert answer.headers["content-type"] == "application/problem+json", answer
+    found = answer.json
+    assert (
+        {"type", "title", "status", "detail"} <= found.keys() <= {"type", "title", "status", "detail", "hint", "errors"}
+    )
+    assert found["status"] == answer.status
+    assert len(found["title"]) > 3
+    assert len(found["detail"].split()) >= 3, found
+    assert not ours.search(answer.body.decode()), found
+    assert len(answer.body) < 20_000, len(answer.body)
+    for problem in found.get("errors", []):
+        assert problem.keys() == {"loc", "msg"}
+        assert problem["msg"]
+    return found

@@ -192,5 +192,9 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
         queue.scheduler.pause()  # a job that fires while the application stops would be lost half-way
     await runtime.dispatcher.stop(within=FINISH_CALLS_WITHIN)
     await runtime.link.stop(daemon.application)
-    await queue.stop(wait=False)
+    try:
+        async with asyncio.timeout(FINISH_CALLS_WITHIN.total_seconds()):
+            await queue.stop()  # lets a tick that is under way end; cut off, it would stand in the log as an error
+    except TimeoutError:
+        await queue.stop(wait=False)
     await daemon.bot.shutdown()

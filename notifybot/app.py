@@ -150,7 +150,7 @@ async def _work(daemon: Daemon) -> None:
     async with asyncio.TaskGroup() as tasks:
         if runtime.config.telegram.token is not None:
             connect = partial(runtime.link.run, daemon.application, daemon.bot, daemon.queue)
-            tasks.create_task(_supervise("telegram", connect, runtime.clock))
+            tasks.create_task(_supervise("telegram", connect, runtime.clock), name="telegram")
             until = runtime.clock.now() + CATCH_UP_WITHIN
             await runtime.clock.wait(runtime.link.caught_up, until)
             runtime.dispatcher.start()
@@ -158,7 +158,7 @@ async def _work(daemon: Daemon) -> None:
         await daemon.application.job_queue.start()
         daemon.metronome.start()
         if systemd.watchdog_interval() is not None:
-            tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock))
+            tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock), name="watchdog")
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

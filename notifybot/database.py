@@ -31,7 +31,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
-from notifybot.errors import NotifybotError, StartRefused, Unavailable
+from notifybot.errors import StartRefused, Unavailable
 from notifybot.process_lock import hold_file
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ MIGRATION_LOCK = 7_046_029_254_386_353_131
 LEADER_LOCK = MIGRATION_LOCK + 1
 """The keys of PostgreSQL's advisory locks: around a migration, and for as long as a daemon leads."""
 READERS = 2
+LATER = "Try again in a moment. If it goes on, look at the disk space and at the daemon's log."
 
 
 @dataclass
@@ -130,12 +131,19 @@ class Database:
         return await future
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on a connection that cannot write, beside the writer."""
+        """Run `work` on a connection that cannot write, beside the writer.
+
+        Raises whatever `work` raised, or Unavailable when the database could not be read.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Session], T]) -> T:
-        with Session(self._reading, expire_on_commit=False) as session:
-            return work(session)
+        try:
+            with Session(self._reading, expire_on_commit=False) as session:
+                return work(session)
+        except SQLAlchemyError as error:
+            log.error("a read failed", exc_info=error, extra={"action": "read_failed"})
+            raise Unavailable("The database could not be read.", hint=LATER) from error
 
     async def close(self) -> None:
         """Finish what waits, then end the writer and close every connection."""
@@ -198,14 +206,16 @@ def _settle(job: _Job[Any]) -> None:
     if job.error is None:
         job.future.set_result(job.result)
         return
-    is_expected = isinstance(job.error, NotifybotError) or not isinstance(job.error, SQLAlchemyError)
-    job.future.set_exception(job.error if is_expected else _unavailable(job.error))
+    if isinstance(job.error, SQLAlchemyError):
+        log.error("a write failed", exc_info=job.error, extra={"action": "write_failed"})
+        job.error = _unavailable(job.error)
+    job.future.set_exception(job.error)
 
 
 def _unavailable(error: BaseException) -> Unavailable:
     refusal = Unavailable(
         "The database could not keep this; nothing was accepted.",
-        hint="Try again in a moment. If it goes on, look at the disk space and at the daemon's log.",
+        hint=LATER,
     )
     refusal.__cause__ = error
     return refusal

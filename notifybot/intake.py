@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from notifybot import acceptance
@@ -47,22 +48,28 @@ class Intake:
 
         def accept_batch(session: Session) -> list[Accepted | NotifybotError]:
             # Taken only now, in the writer: so everybody who came during the last commit is in.
-            while self._callers and len(batch) < MOST_A_COMMIT:
-                batch.append(self._callers.popleft())
+            self._take(batch)
             return acceptance.accept(session, [caller.new for caller in batch], now=self._clock.now())
 
         try:
             answers = await self._database.write(accept_batch)
         except Exception as error:  # noqa: BLE001 - every caller of the batch gets its own answer
-            await self._accept_one_by_one(batch, error)
+            if not batch:
+                self._take(batch)  # the transaction did not even begin
+            await self._refuse(batch, error)
             return
         for caller, answer in zip(batch, answers, strict=True):
             _answer(caller, answer)
 
-    async def _accept_one_by_one(self, batch: list[_Caller], error: Exception) -> None:
-        """One message of the batch broke it: only that one is refused."""
-        if len(batch) == 1:
-            _answer(batch[0], error)
+    def _take(self, batch: list[_Caller]) -> None:
+        while self._callers and len(batch) < MOST_A_COMMIT:
+            batch.append(self._callers.popleft())
+
+    async def _refuse(self, batch: list[_Caller], error: Exception) -> None:
+        """Where the database keeps nothing, all are refused; where one message broke the batch, only that one is."""
+        if len(batch) == 1 or isinstance(error.__cause__, OperationalError):
+            for caller in batch:
+                _answer(caller, error)
             return
         for caller in batch:
             try:

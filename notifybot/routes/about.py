@@ -53,6 +53,7 @@ async def _facts(runtime: Runtime) -> Facts:
 async def _backlog(runtime: Runtime) -> Backlog | None:
     try:
         async with asyncio.timeout(DATABASE_WITHIN_S):
+            await runtime.database.write(health.touch)
             return await runtime.database.read(reading.backlog)
     except (TimeoutError, Unavailable):
         return None

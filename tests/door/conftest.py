@@ -33,10 +33,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def quiet_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing that a caller does wrong is the operator's trouble: no warning, no traceback."""
     caplog.set_level(logging.INFO)
     yield
-    if request.node.get_closest_marker("loud") is None:
-        records = caplog.get_records("call")
-        assert [record.getMessage() for record in records if record.levelno >= logging.WARNING or record.exc_info] == []
+    records = caplog.get_records("call")
+    assert [record.getMessage() for record in records if record.levelno >= logging.WARNING or record.exc_info] == []

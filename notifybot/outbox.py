@@ -72,10 +72,10 @@ def queue(session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 
-def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime) -> None:
+def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime, thread_id: int | None = None) -> None:
     """Answer somebody in their chat: a post like any other, so that it survives and is paced like one."""
     chats.ensure(session, {chat_id})
-    post = new_post(new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part))
+    post = new_post(new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
     queue(session, [post], Urgency.REPLY, now=now)
 
 

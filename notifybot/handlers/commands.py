@@ -3,9 +3,9 @@
 from sqlmodel import Session
 from telegram import Update
 
-from notifybot import answers, outbox
+from notifybot import answers
 from notifybot.handlers import texts
-from notifybot.handlers.turn import Context, reply, runtime_of, take
+from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
 
 MOST_SHOWN = 10
 
@@ -22,7 +22,7 @@ async def open_(update: Update, context: Context) -> None:
 
     def show(session: Session) -> None:
         waiting = answers.open_alerts(session, str(chat.id), most=MOST_SHOWN + 1)
-        outbox.queue_reply(session, str(chat.id), texts.open_alerts(waiting, most=MOST_SHOWN, now=now), now=now)
+        queue_answer(session, update, texts.open_alerts(waiting, most=MOST_SHOWN, now=now), now=now)
 
     await take(update, context, show)
 

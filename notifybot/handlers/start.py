@@ -3,9 +3,9 @@
 from sqlmodel import Session
 from telegram import Update
 
-from notifybot import outbox, people
+from notifybot import people
 from notifybot.handlers import texts
-from notifybot.handlers.turn import Context, reply, runtime_of, take
+from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
 
 
 async def start(update: Update, context: Context) -> None:
@@ -19,7 +19,7 @@ async def start(update: Update, context: Context) -> None:
     def subscribe(session: Session) -> None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
         part = texts.welcome(person.user_id, person.chat_id, is_new=is_new)
-        outbox.queue_reply(session, person.chat_id, part, now=now)
+        queue_answer(session, update, part, now=now)
 
     await take(update, context, subscribe)
 

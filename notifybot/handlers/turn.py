@@ -1,6 +1,7 @@
 """What every handler shares: the runtime, and the one transaction of an update."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlmodel import Session
@@ -42,7 +43,13 @@ async def take(update: Update, context: Context, work: Callable[[Session], T]) -
 
 async def reply(update: Update, context: Context, part: Part) -> None:
     """Answer in the chat that the update comes from."""
-    chat = update.effective_chat
-    assert chat is not None
     now = runtime_of(context).clock.now()
-    await take(update, context, lambda session: outbox.queue_reply(session, str(chat.id), part, now=now))
+    await take(update, context, lambda session: queue_answer(session, update, part, now=now))
+
+
+def queue_answer(session: Session, update: Update, part: Part, *, now: datetime) -> None:
+    """Queue an answer where the question was asked: in its chat, and in its topic."""
+    chat, message = update.effective_chat, update.effective_message
+    assert chat is not None
+    thread_id = message.message_thread_id if message is not None and message.is_topic_message else None
+    outbox.queue_reply(session, str(chat.id), part, now=now, thread_id=thread_id)

@@ -40,8 +40,8 @@ async def another(tmp_path_factory: pytest.TempPathFactory, template: Path) -> A
     """Make a world with settings of its own; its daemon does not run yet."""
     async with AsyncExitStack() as worlds:
 
-        async def make(*, limits: bool = False, **settings: Json | None) -> World:
-            folder = tmp_path_factory.mktemp("world")
-            return await worlds.enter_async_context(World(folder, template, limits=limits, **settings))
+        async def make(*, limits: bool = False, duty: str = "channel", **settings: Json | None) -> World:
+            world = World(tmp_path_factory.mktemp("world"), template, limits=limits, duty=duty, **settings)
+            return await worlds.enter_async_context(world)
 
         yield make

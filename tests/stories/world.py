@@ -1,5 +1,6 @@
 """A whole world in one process: Telegram (the sandbox), the real daemon on a real database, people, and the time."""
 
+import asyncio
 import contextlib
 import inspect
 import json
@@ -83,16 +84,18 @@ class Sent:
 
 
 class World:
-    """`settings` are merged over the config, a section at a time."""
+    """`duty` is the kind of the escalation channel; `settings` are merged over the config, a section at a time."""
 
-    def __init__(self, folder: Path, template: Path, *, limits: bool = False, **settings: Json | None) -> None:
+    def __init__(
+        self, folder: Path, template: Path, *, limits: bool = False, duty: str = "channel", **settings: Json | None
+    ) -> None:
         self.folder = folder
         self.bell = Bell()
         self.clock = MovedClock(self.bell)
         self.token = f"600000001:{secrets.token_hex(20)}"
         self.sandbox = Sandbox(token=self.token, clock=self.clock.seconds, limits=limits)
         self.sandbox.world.events.changed = self.sandbox.world.updates.arrived = self.bell
-        self.duty = self.group("Duty", "channel")
+        self.duty = self.group("Duty", duty)
         self.database = folder / "notifybot.sqlite3"
         shutil.copy(template, self.database)
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
@@ -159,6 +162,10 @@ class World:
         """A group or channel that the bot is in."""
         return Place(self, self.sandbox.add_chat(kind, title, **more).id, title)
 
+    def migrates(self, group: Place) -> Place:
+        """The group becomes a supergroup; returns that."""
+        return Place(self, self.sandbox.migrate(group.id).id, group.name)
+
     def person(self, name: str, *, username: str | None = None) -> Person:
         """Somebody who has never written to the bot."""
         return Person(self, self.sandbox.add_user(name, username=username))
@@ -166,8 +173,11 @@ class World:
     def member(self, of: Place, name: str) -> Person:
         """Somebody in a group."""
         person = self.person(name)
-        self.sandbox.chat(of.id).member_ids.add(person.id)
+        self.joins(person, of)
         return person
+
+    def joins(self, person: Person, group: Place) -> None:
+        self.sandbox.chat(group.id).member_ids.add(person.id)
 
     async def subscriber(self, name: str, *, username: str | None = None) -> Person:
         """Somebody who has pressed /start."""
@@ -203,9 +213,13 @@ class World:
 
     async def later(self, **span: float) -> None:
         """Move the clock at once, as after a sleep, and beat the jobs by hand: the JobQueue does not see it move."""
-        self._move(self.clock.at + timedelta(**span))
+        self.moves(**span)
         if self._daemon is not None:
             await self.ticks()
+
+    def moves(self, **span: float) -> None:
+        """Move the clock and nothing else."""
+        self._move(self.clock.at + timedelta(**span))
 
     async def ticks(self) -> None:
         for job in JOBS:
@@ -235,13 +249,16 @@ class World:
         await self.sees(self._rests, "the daemon rests")
 
     def _rests(self) -> bool:
-        if self.clock.is_awaited_by("work"):
-            return True  # it waits for Telegram before it delivers anything
-        are_updates_taken = len(self.sandbox.world.updates) == 0 or not self.sandbox.polling.is_active
-        return are_updates_taken and self.runtime.dispatcher.is_idle and self.clock.is_awaited_by("dispatcher")
+        if not self.config.telegram.token:
+            return True
+        delivers = self.clock.is_awaited_by("dispatcher") and self.runtime.dispatcher.is_idle
+        waits_to_deliver = self.clock.is_awaited_by("work")
+        has_taken_updates = len(self.sandbox.world.updates) == 0 or not self.sandbox.polling.is_active
+        return self.clock.is_awaited_by("telegram") and (delivers or waits_to_deliver) and has_taken_updates
 
     async def sees(self, look: Callable[[], Awaitable[Found | None] | Found | None], what: str) -> Found:
         """Wait until `look` returns something true, asking again whenever something may have changed."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while True:
             rings = self.bell.rings
             found = look()
@@ -249,10 +266,15 @@ class World:
                 found = await found
             if found:
                 return found
-            if self.bell.rings == rings and not await self.bell.wait(PATIENCE_S):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0 or (self.bell.rings == rings and not await self.bell.wait(left)):
                 raise AssertionError(f"not seen within {PATIENCE_S:g} s: {what}\n{self.picture()}")
 
     # Looking behind the curtain
+
+    def refusals(self, method: str) -> list[str]:
+        """How Telegram refused calls of this method, oldest first."""
+        return [str(call.description) for call in self.sandbox.calls.of(method) if call.status != 200]
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database itself, beside the daemon."""

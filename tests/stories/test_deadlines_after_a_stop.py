@@ -1,0 +1,127 @@
+"""What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
+
+from tests.stories.places import Place
+from tests.stories.world import World
+
+
+async def test_an_alert_that_fell_due_during_a_stop_escalates_once(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.stops()
+    await world.later(minutes=20)
+
+    await world.starts()
+
+    await world.duty.receives("disk full")
+    await post.becomes("Escalated at 09:20 UTC.", buttons=["Acknowledge"])
+    await world.ticks()
+    await world.is_quiet()
+    assert len(world.duty.texts) == 1
+    assert (await alert.events()).count("escalated") == 1
+
+
+async def test_overdue_for_both_it_escalates_and_then_closes(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.stops()
+    await world.later(hours=5)
+
+    await world.starts()
+
+    escalated = await world.duty.receives("disk full")
+    await escalated.becomes("Closed at 14:00 UTC; nobody acknowledged it.", buttons=[])
+    await post.becomes("Escalated at 14:00 UTC.", "Closed at 14:00 UTC; nobody acknowledged it.", buttons=[])
+    await alert.becomes("closed")
+    events = await alert.events()
+    assert events.index("escalated") < events.index("closed")
+
+
+async def test_presses_that_waited_at_telegram_count_before_overdue_escalations(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.stops()
+    post.press(anna)
+    await world.later(hours=5)
+
+    await world.starts()
+
+    message = await alert.becomes("closed")
+    await post.becomes("Acknowledged by Anna", buttons=[])
+    await world.ticks()
+    await world.is_quiet()
+    assert message["acknowledged_by"]["name"] == "Anna"
+    assert world.duty.texts == []
+
+
+async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops, escalate_after="1h", close_after="2h")
+    post = await ops.receives("disk full")
+    await world.stops()
+    post.press(anna)
+    await world.later(minutes=30)
+
+    await world.starts()
+
+    assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+    await post.becomes("Acknowledged by Anna", buttons=[])
+    answers = await world.sees(lambda: world.sandbox.calls.of("answerCallbackQuery"), "the press is answered")
+    assert [call.status for call in answers] == [400]
+
+
+async def test_an_alert_that_was_never_shown_is_not_closed_by_time(world: World, ops: Place) -> None:
+    world.sandbox.fault("away")
+    alert = await world.alert("disk full", to=ops)
+
+    await world.later(hours=3)
+
+    assert (await alert.now())["status"] == "escalated"
+    assert (await alert.now())["closed_at"] is None
+
+
+async def test_what_was_never_shown_is_shown_late_and_then_closed(world: World, ops: Place) -> None:
+    world.sandbox.fault("away")
+    alert = await world.alert("disk full", to=ops)
+    await world.later(hours=3)
+
+    world.sandbox.clear_faults()
+    await world.passes(seconds=5)
+
+    for place in (ops, world.duty):
+        post = await place.receives("disk full")
+        await post.becomes("Late: this is from 09:00 UTC.", "Closed at 12:00 UTC; nobody acknowledged it.", buttons=[])
+    message = await alert.becomes("closed")
+    events = [line["event"] for line in message["timeline"]]
+    assert events.index("sent") < events.index("closed")
+
+
+async def test_a_late_alert_that_is_still_open_has_its_button(world: World, ops: Place) -> None:
+    world.sandbox.fault("away")
+    await world.alert("disk full", to=ops)
+    await world.later(minutes=10)
+
+    world.sandbox.clear_faults()
+    await world.passes(seconds=5)
+
+    post = await ops.receives("disk full")
+    await post.becomes("Late: this is from 09:00 UTC.", buttons=["Acknowledge"])
+
+
+async def test_a_restart_in_the_middle_keeps_everything(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    shown = await world.alert("shown before", to=ops)
+    post = await ops.receives("shown before")
+    world.sandbox.fault("error", method="sendMessage")
+    waiting = await world.alert("not shown before", to=ops)
+    await waiting.tells("uncertain")
+
+    await world.restarts()
+    world.sandbox.clear_faults()
+    await world.passes(seconds=5)
+
+    await ops.receives("not shown before").presses("Acknowledge", by=anna)
+    await post.pressed(anna)
+    for alert in (shown, waiting):
+        assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+    assert len(ops.texts) == 2

@@ -10,7 +10,7 @@ from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
 from notifybot import chats, outbox, people
-from notifybot.database import affected, changes, insert_rows
+from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.ids import new_id
 from notifybot.lifecycle import State
@@ -25,6 +25,7 @@ from notifybot.models import (
     TimelineEvent,
     Urgency,
 )
+from notifybot.prepared import insert_rows
 
 CLIENT_IDS_KEPT = timedelta(days=7)
 

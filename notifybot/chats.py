@@ -3,42 +3,37 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import String, bindparam, case, func, or_, text, update
+from sqlalchemy import Integer, String, bindparam, case, func, or_, text, update
 from sqlmodel import Session, col, select
 
-from notifybot.database import affected, changes, insert_missing, run, run_many
-from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency
+from notifybot.database import affected, changes, insert_missing
+from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency, table_of
+from notifybot.prepared import fetch, run, run_many
 
 MOVES_FOLLOWED = 5
 
+CHATS, POSTS = table_of(Chat), table_of(Post)
+_CHAT, _LEVEL = bindparam("chat", type_=String()), bindparam("level", type_=Integer())
+_MOMENT, _SAID = bindparam("moment", type_=CHATS.c.next_at.type), bindparam("said", type_=String())
 _DUE_BY_URGENCY = text(f"""
     SELECT urgencies.urgency,
            (SELECT not_before FROM posts
-             WHERE chat_id = :chat_id AND posts.urgency = urgencies.urgency AND {IS_DUE}
+             WHERE chat_id = :chat AND posts.urgency = urgencies.urgency AND {IS_DUE}
              ORDER BY not_before LIMIT 1)
       FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
-""").columns(Post.urgency, Post.not_before)  # type: ignore[arg-type]
+""").columns(POSTS.c.urgency, POSTS.c.not_before)
 
-
-_is_later = or_(col(Chat.next_at).is_(None), col(Chat.next_at) > bindparam("moment"))
-_is_calmer = or_(col(Chat.urgency).is_(None), col(Chat.urgency) > bindparam("level"))
-_WAKE = (
-    update(Chat)
-    .where(col(Chat.id) == bindparam("chat"), or_(_is_later, _is_calmer))
-    .values(
-        next_at=case((_is_later, bindparam("moment")), else_=col(Chat.next_at)),
-        urgency=case((_is_calmer, bindparam("level")), else_=col(Chat.urgency)),
-    )
+_IS_LATER = or_(CHATS.c.next_at.is_(None), CHATS.c.next_at > _MOMENT)
+_IS_CALMER = or_(CHATS.c.urgency.is_(None), CHATS.c.urgency > _LEVEL)
+_THIS_CHAT = update(CHATS).where(CHATS.c.id == _CHAT)
+_WAKE = _THIS_CHAT.where(or_(_IS_LATER, _IS_CALMER)).values(
+    next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
+    urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
 )
-
-
-_NEXT = {"urgency": bindparam("level"), "next_at": bindparam("moment")}
-_RESCHEDULE = update(Chat).where(col(Chat.id) == bindparam("chat")).values(**_NEXT)
+_RESCHEDULE = _THIS_CHAT.values(urgency=_LEVEL, next_at=_MOMENT)
 _RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=None)
-_NOTE_ANSWER = (
-    update(Chat)
-    .where(col(Chat.id) == bindparam("chat"), or_(col(Chat.unreachable).is_not(None), col(Chat.kind).is_(None)))
-    .values(unreachable=None, kind=func.coalesce(bindparam("said", type_=String()), col(Chat.kind)))
+_NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
+    unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind)
 )
 
 
@@ -99,7 +94,7 @@ def reschedule(session: Session, chat_id: str, *, now: datetime) -> None:
 
 
 def _next_post(session: Session, chat_id: str, now: datetime) -> tuple[int | None, datetime | None]:
-    due = [(urgency, at) for urgency, at in run(session, _DUE_BY_URGENCY, chat_id=chat_id) if at is not None]
+    due = [(urgency, at) for urgency, at in fetch(session, _DUE_BY_URGENCY, chat=chat_id) if at is not None]
     if not due:
         return None, None
     ready = [(urgency, at) for urgency, at in due if at <= now]

@@ -6,7 +6,7 @@ its hold has ended and its pace allows. A claim is good for one call: a first se
 Statements are built once, for a message costs a handful of them and building one costs more than running it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     ColumnElement,
-    Row,
+    Integer,
     Select,
     Subquery,
     bindparam,
@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlmodel import Session
 
 from notifybot import chats, messages, outbox
-from notifybot.database import run, run_many
 from notifybot.formatting import MessageView, PostView
 from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, Message, Post, Purpose, Urgency, table_of
 from notifybot.pacing import Limits
+from notifybot.prepared import fetch, run, run_many
 from notifybot.rendering import Button, Entity, Part
 
 LEASE = timedelta(seconds=30)
@@ -69,17 +69,20 @@ class Leader:
 CHATS, POSTS, DELIVERIES, MESSAGES = map(table_of, (Chat, Post, Delivery, Message))
 
 
+NOW, MOST = bindparam("now", type_=CHATS.c.next_at.type), bindparam("most", type_=Integer())
+
+
 def _ready(*conditions: ColumnElement[bool]) -> Subquery:
     """Chats that are worth a call now, those whose post waits longest first."""
-    ready = select(CHATS).where(CHATS.c.next_at <= bindparam("now"), text(HAS_WORK), *conditions)
-    return ready.order_by(CHATS.c.next_at).limit(bindparam("most")).subquery("chats")
+    ready = select(CHATS).where(CHATS.c.next_at <= NOW, text(HAS_WORK), *conditions)
+    return ready.order_by(CHATS.c.next_at).limit(MOST).subquery("chats")
 
 
 def _with_top_posts(chosen: Subquery) -> Select[Any]:
     """These chats, each with its most urgent due post and what that shows; without one, posts_id is null."""
     top = (
         select(POSTS.c.id)
-        .where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= bindparam("now"))
+        .where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= NOW)
         .order_by(POSTS.c.urgency, POSTS.c.not_before, POSTS.c.id)
         .limit(1)
         .correlate(chosen)
@@ -91,7 +94,7 @@ def _with_top_posts(chosen: Subquery) -> Select[Any]:
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
     wanted = select(chosen, POSTS, DELIVERIES, MESSAGES).select_from(joined)
-    ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(bindparam("most"))
+    ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(MOST)
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
 
@@ -100,7 +103,7 @@ _BOT = select(*table_of(Bot).c)
 _BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
 _READY = _with_top_posts(_BY_URGENCY.subquery("chats"))
 _OLDEST = _with_top_posts(_ready())
-_FIRST_NEXT_AT = select(func.min(CHATS.c.next_at)).where(text(HAS_WORK))
+_FIRST_NEXT_AT = select(func.min(CHATS.c.next_at, type_=CHATS.c.next_at.type).label("at")).where(text(HAS_WORK))
 _PUT_BACK = update(CHATS).where(CHATS.c.id == bindparam("chat")).values(next_at=bindparam("until"))
 _CLAIM = (
     update(CHATS)
@@ -124,7 +127,7 @@ def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, tur
 
     `turn` counts calls so far; every FAIR_EVERY-th goes to the chat that waited longest.
     """
-    bot = run(session, _BOT).one()
+    bot = fetch(session, _BOT)[0]
     is_away = bot.network_errors >= AWAY_AFTER
     pause = max(filter(None, (bot.held_until, bot.probe_at if is_away else None)), default=now)
     if pause > now:
@@ -136,6 +139,11 @@ def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, tur
     if claiming.taken and is_away:
         run(session, _NOTE_PROBE, next_probe=now + LEASE)
     return Claims(tuple(claiming.taken), look_again_at)
+
+
+def _first_next_at(session: Session) -> datetime | None:
+    first: datetime | None = fetch(session, _FIRST_NEXT_AT)[0].at
+    return first
 
 
 @dataclass
@@ -155,17 +163,16 @@ class _Claiming:
                 return open_at
             before_fair = FAIR_EVERY - 1 - (turn + len(self.taken)) % FAIR_EVERY
             room = min(before_fair, most - len(self.taken)) or 1
-            rows = run(self.session, _READY if before_fair else _OLDEST, now=self.now, most=room).all()
+            rows = fetch(self.session, _READY if before_fair else _OLDEST, now=self.now, most=room)
             if not rows:
-                first: datetime | None = run(self.session, _FIRST_NEXT_AT).scalar_one()
-                return first
+                return _first_next_at(self.session)
             self._take(rows)
         return None
 
     def _open_at(self) -> datetime:
         return self.leader.limits.overall.open_at(self.pace, self.now)
 
-    def _take(self, rows: Any) -> None:
+    def _take(self, rows: Sequence[Any]) -> None:
         """Claim each ready chat's top post while the bot's pace allows; put back those that must wait."""
         claimed: list[dict[str, object]] = []
         put_back: list[dict[str, object]] = []
@@ -182,7 +189,7 @@ class _Claiming:
         run_many(self.session, _PUT_BACK, put_back)
         run_many(self.session, _CLAIM, claimed)
 
-    def _claim(self, row: Row[Any]) -> dict[str, object]:
+    def _claim(self, row: Any) -> dict[str, object]:
         limits, now = self.leader.limits, self.now
         if row.chats_claimed_post is not None:
             detail = "A call was never heard of again."
@@ -193,7 +200,10 @@ class _Claiming:
         return claim | _paces(row, limits, now)
 
 
-def _blocked_until(row: Row[Any], limits: Limits, now: datetime) -> datetime | None:
+# A row is one of _READY: a chat with its top post and what that shows.
+
+
+def _blocked_until(row: Any, limits: Limits, now: datetime) -> datetime | None:
     """Until when the chat must wait; None: its top post may be shown now.
 
     Everything but alerts leaves a quarter of a group's budget to them.
@@ -207,7 +217,7 @@ def _blocked_until(row: Row[Any], limits: Limits, now: datetime) -> datetime | N
     return latest if latest > now else None
 
 
-def _paces(row: Row[Any], limits: Limits, now: datetime) -> Mapping[str, object]:
+def _paces(row: Any, limits: Limits, now: datetime) -> Mapping[str, object]:
     """The chat's paces after this call."""
     is_group, is_quiet = _is_group(row), row.posts_urgency != Urgency.ALERT
     group, quiet = row.chats_group_pace, row.chats_quiet_pace
@@ -218,11 +228,11 @@ def _paces(row: Row[Any], limits: Limits, now: datetime) -> Mapping[str, object]
     }
 
 
-def _is_group(row: Row[Any]) -> bool:
+def _is_group(row: Any) -> bool:
     return chats.is_group(row.chats_id, row.chats_kind)
 
 
-def _post_view(row: Row[Any], *, now: datetime) -> PostView:
+def _post_view(row: Any, *, now: datetime) -> PostView:
     """The post as it should stand now."""
     return PostView(
         id=row.posts_id,
@@ -236,7 +246,7 @@ def _post_view(row: Row[Any], *, now: datetime) -> PostView:
     )
 
 
-def _message_view(row: Row[Any], *, now: datetime) -> MessageView:
+def _message_view(row: Any, *, now: datetime) -> MessageView:
     who = row.messages_acknowledged_by
     return MessageView(
         id=row.messages_id,

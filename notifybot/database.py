@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +16,7 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Delete,
-    Dialect,
     Engine,
-    Executable,
     Update,
     create_engine,
     event,
@@ -221,67 +218,11 @@ def _unavailable(error: BaseException) -> Unavailable:
     return refusal
 
 
-def run(session: Session, statement: Executable, **parameters: object) -> CursorResult[Any]:
-    """Run a statement that was built beforehand, past the session: it neither writes nor refreshes loaded objects.
-
-    Building a statement costs four times as much as running it, and the session's own way four times that.
-    """
-    return session.connection().execute(statement, parameters)
-
-
-def run_many(session: Session, statement: Executable, parameters: Sequence[Mapping[str, object]]) -> None:
-    """The same statement for each set of parameters."""
-    if parameters:
-        session.connection().execute(statement, parameters)
-
-
 def affected(session: Session, statement: Update | Delete) -> int:
     """Run an UPDATE or DELETE; return how many rows it met. Objects already loaded are not brought up to date."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
-
-
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows that all name the same columns, past SQLAlchemy's per-row work: a third of its time.
-
-    Columns that are left out get the table's defaults.
-    """
-    if rows:
-        plan = _insert_plan(table, session.get_bind().dialect, tuple(rows[0]))
-        session.connection().exec_driver_sql(plan.sql, [plan.parameters(row) for row in rows])
-
-
-@dataclass(frozen=True)
-class _InsertPlan:
-    """One INSERT, and how each column's value becomes what the driver takes."""
-
-    sql: str
-    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
-    defaults: tuple[object, ...]
-
-    def parameters(self, row: Mapping[str, object]) -> tuple[object, ...]:
-        given = [row[name] if convert is None else convert(row[name]) for name, convert in self.columns]
-        return (*given, *self.defaults)
-
-
-@functools.cache
-def _insert_plan(table: type[SQLModel], dialect: Dialect, names: tuple[str, ...]) -> _InsertPlan:
-    columns = table.metadata.tables[str(table.__tablename__)].columns
-    converters = {column.name: column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns}
-    defaults = {
-        column.name: _converted(converters[column.name], column.default.arg)
-        for column in columns
-        if column.name not in names and column.default is not None and column.default.is_scalar
-    }
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    every = (*names, *defaults)
-    sql = f"INSERT INTO {table.__tablename__} ({', '.join(every)}) VALUES ({', '.join([mark] * len(every))})"
-    return _InsertPlan(sql, tuple((name, converters[name]) for name in names), tuple(defaults.values()))
-
-
-def _converted(convert: Callable[[Any], Any] | None, value: object) -> object:
-    return value if convert is None else convert(value)
 
 
 def insert_missing(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:

@@ -7,7 +7,6 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from notifybot import answers, chats, messages, outbox, timeline
-from notifybot.database import insert_rows
 from notifybot.ids import new_id
 from notifybot.lifecycle import Step
 from notifybot.models import (
@@ -20,6 +19,7 @@ from notifybot.models import (
     Purpose,
     Urgency,
 )
+from notifybot.prepared import insert_rows
 
 
 def escalate_due(session: Session, channel: str | None, *, now: datetime, most: int) -> int:

@@ -3,46 +3,59 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, text, update
+from sqlalchemy import ColumnElement, bindparam, case, func, text, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from notifybot import chats, timeline
-from notifybot.database import affected, changes, run
+from notifybot.database import affected, changes
 from notifybot.errors import NotFound
 from notifybot.lifecycle import Step, after, sources, target
-from notifybot.models import MAY_ESCALATE, Delivery, DeliveryStatus, EventKind, Message, Post, Purpose, Urgency
+from notifybot.models import (
+    MAY_ESCALATE,
+    Delivery,
+    DeliveryStatus,
+    EventKind,
+    Message,
+    Post,
+    Purpose,
+    Urgency,
+    table_of,
+)
+from notifybot.prepared import fetch, run
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-_IS_PRIMARY = col(Delivery.purpose) == Purpose.PRIMARY
-_WAITS = col(Delivery.status) == DeliveryStatus.WAITING
-_IS_SHOWN = col(Delivery.status) == DeliveryStatus.SHOWN
-_TALLIES = (
+MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
+_IS_PRIMARY = DELIVERIES.c.purpose == Purpose.PRIMARY
+_WAITS = DELIVERIES.c.status == DeliveryStatus.WAITING
+_IS_SHOWN = DELIVERIES.c.status == DeliveryStatus.SHOWN
+_TALLY = (
     sql_select(
-        col(Message.id),
-        col(Message.state),
-        col(Message.is_alert),
-        col(Message.escalate_at),
-        col(Message.close_at),
-        col(Message.sent_at),
+        MESSAGES.c.id,
+        MESSAGES.c.state,
+        MESSAGES.c.is_alert,
+        MESSAGES.c.escalate_at,
+        MESSAGES.c.close_at,
+        MESSAGES.c.sent_at,
         _count(_WAITS).label("waiting"),
         _count(_IS_SHOWN).label("shown"),
         _count(_IS_PRIMARY & _WAITS).label("primary_waiting"),
         _count(_IS_PRIMARY & _IS_SHOWN).label("primary_shown"),
     )
-    .join(Delivery, col(Delivery.message_id) == col(Message.id))
-    .where(col(Message.id).in_(bindparam("messages", expanding=True)))
-    .group_by(col(Message.id))
+    .join(DELIVERIES, DELIVERIES.c.message_id == MESSAGES.c.id)
+    .where(MESSAGES.c.id == bindparam("message"))
+    .group_by(MESSAGES.c.id)
 )
 _SETTLE = (
-    update(Message)
-    .where(col(Message.id) == bindparam("message"), col(Message.state) == bindparam("was"))
+    update(MESSAGES)
+    .where(MESSAGES.c.id == bindparam("message"), MESSAGES.c.state == bindparam("was"))
     .values(state=bindparam("became"), may_expire=bindparam("may"), sent_at=bindparam("sent"))
 )
 
@@ -99,7 +112,7 @@ def settle(session: Session, message_ids: Collection[str], *, now: datetime) -> 
     A message whose primary deliveries wait no more was sent, or failed; a failed alert escalates at once. Time may
     close what was shown somewhere, or what nothing is left to show of.
     """
-    for tally in run(session, _TALLIES, messages=list(message_ids)):
+    for tally in chain.from_iterable(fetch(session, _TALLY, message=message_id) for message_id in message_ids):
         step = _step_after(tally)
         moved = None if step is None else after(tally.state, step, is_alert=tally.is_alert)
         values = {"became": moved or tally.state, "may": bool(tally.shown or not tally.waiting)}
@@ -111,7 +124,7 @@ def settle(session: Session, message_ids: Collection[str], *, now: datetime) -> 
         changes(session).note_deadline(min(filter(None, (tally.escalate_at, tally.close_at)), default=None))
 
 
-def _step_after(tally: Row[Any]) -> Step | None:
+def _step_after(tally: Any) -> Step | None:
     """What its deliveries say of a message that is on its way."""
     if tally.primary_waiting:
         return None

@@ -1,26 +1,26 @@
 """Posts that are to be shown: the term of who shows them, queueing them, and what is not known of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, select, update
+from sqlmodel import Session, col
 
 from notifybot import chats, timeline
-from notifybot.database import insert_rows, run
 from notifybot.ids import new_id
-from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency
+from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency, table_of
+from notifybot.prepared import fetch, insert_rows, run
 from notifybot.rendering import Part
 
-_MESSAGES_OF = (
-    select(Delivery.message_id).where(col(Delivery.post_id).in_(bindparam("posts", expanding=True))).distinct()
-)
+CHATS, DELIVERIES, POSTS = map(table_of, (Chat, Delivery, Post))
+_CLAIMED = select(CHATS.c.id, CHATS.c.claimed_post).where(CHATS.c.claimed_post.is_not(None))
+_MESSAGES_OF = select(DELIVERIES.c.message_id).distinct().where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_UNCERTAIN = (
-    update(Post)
-    .where(col(Post.id) == bindparam("post"), col(Post.shown_version) == 0)
-    .values(uncertain=Post.uncertain + 1)
+    update(POSTS)
+    .where(POSTS.c.id == bindparam("post"), POSTS.c.shown_version == 0)
+    .values(uncertain=POSTS.c.uncertain + 1)
 )
 
 
@@ -36,7 +36,9 @@ def lead(session: Session, *, now: datetime) -> int:
 
 
 def _free_claims(session: Session, *, now: datetime) -> None:
-    claimed = session.exec(select(Chat.id, Chat.claimed_post).where(col(Chat.claimed_post).is_not(None))).all()
+    claimed = session.execute(
+        select(col(Chat.id), col(Chat.claimed_post)).where(col(Chat.claimed_post).is_not(None))
+    ).all()
     for chat_id, post_id in claimed:
         assert post_id is not None
         note_uncertain(session, post_id, now=now, detail="The daemon stopped while a call was under way.")
@@ -56,13 +58,13 @@ def remember_identity(session: Session, identity: dict[str, Any]) -> None:
 def note_uncertain(session: Session, post_id: str, *, now: datetime, detail: str) -> None:
     """Count that a send may stand at Telegram without our record. An edit does not count: repeating it shows nothing
     twice."""
-    if run(session, _COUNT_UNCERTAIN, post=post_id).rowcount:
-        timeline.add(session, messages_of(session, [post_id]), EventKind.UNCERTAIN, now=now, detail=detail)
+    if run(session, _COUNT_UNCERTAIN, post=post_id):
+        timeline.add(session, messages_of(session, post_id), EventKind.UNCERTAIN, now=now, detail=detail)
 
 
-def messages_of(session: Session, post_ids: Collection[str]) -> list[str]:
-    """The ids of the messages that these posts show."""
-    return list(run(session, _MESSAGES_OF, posts=list(post_ids)).scalars())
+def messages_of(session: Session, post_id: str) -> list[str]:
+    """The ids of the messages that this post shows."""
+    return [row.message_id for row in fetch(session, _MESSAGES_OF, post=post_id)]
 
 
 def queue(session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *, now: datetime) -> None:

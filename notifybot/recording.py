@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import Row, bindparam, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlmodel import Session, col
 
 from notifybot import chats, messages, outbox, timeline
 from notifybot.claims import AWAY_AFTER, Claim
-from notifybot.database import affected, changes, run
-from notifybot.models import IS_IN_TROUBLE, Bot, Delivery, DeliveryStatus, EventKind, Post, Urgency
+from notifybot.database import affected, changes
+from notifybot.models import IS_IN_TROUBLE, Bot, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
@@ -27,6 +27,7 @@ from notifybot.outcomes import (
     TryAgain,
 )
 from notifybot.pacing import backoff
+from notifybot.prepared import fetch, run
 
 WHOLE_BOT_AFTER = 3
 """So many 429s in a row, with no call accepted in between, slow the whole bot down."""
@@ -55,17 +56,18 @@ class Patience:
     jitter: float
 
 
-_BOT = select(col(Bot.floods), col(Bot.network_errors), col(Bot.held_until))
+BOT, POSTS, DELIVERIES = map(table_of, (Bot, Post, Delivery))
+_BOT = select(BOT)
 _POST = select(
-    col(Post.id),
-    col(Post.chat_id),
-    col(Post.shown_version),
-    col(Post.errors),
-    col(Post.tried_for_s),
-    col(Post.thread_id),
-    col(Post.telegram_message_ids),
-).where(col(Post.id) == bindparam("post"))
-_this_post = update(Post).where(col(Post.id) == bindparam("post"))
+    POSTS.c.id,
+    POSTS.c.chat_id,
+    POSTS.c.shown_version,
+    POSTS.c.errors,
+    POSTS.c.tried_for_s,
+    POSTS.c.thread_id,
+    POSTS.c.telegram_message_ids,
+).where(POSTS.c.id == bindparam("post"))
+_this_post = update(POSTS).where(POSTS.c.id == bindparam("post"))
 _SHOWN = _this_post.values(
     telegram_message_ids=bindparam("ids"),
     parts_shown=bindparam("parts"),
@@ -76,20 +78,22 @@ _SHOWN = _this_post.values(
     withdrawn_at=None,
 )
 _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, tried_for_s=0.0)
-_BACK_OFF = _this_post.values(errors=Post.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("next_try"))
+_BACK_OFF = _this_post.values(
+    errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("next_try")
+)
 _FAILED = _this_post.values(failure=bindparam("reason"))
-_deliveries = update(Delivery).where(col(Delivery.post_id) == bindparam("post"))
-_COUNT_ATTEMPT = _deliveries.values(attempts=Delivery.attempts + 1, last_error=bindparam("error"))
-_DELIVERED = _deliveries.where(col(Delivery.status).in_((DeliveryStatus.WAITING, DeliveryStatus.WITHDRAWN))).values(
+_deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
+_COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
+_DELIVERED = _deliveries.where(text("status IN ('waiting', 'withdrawn')")).values(
     status=DeliveryStatus.SHOWN, shown_at=bindparam("at")
 )
-_UNDELIVERABLE = _deliveries.where(col(Delivery.status) == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
-_NO_FLOOD = update(Bot).values(floods=0)
+_UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
+_NO_FLOOD = update(BOT).values(floods=0)
 
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
-    post = run(session, _POST, post=attempt.claim.post.id).one_or_none()
+    post = next(iter(fetch(session, _POST, post=attempt.claim.post.id)), None)
     _note_network(session, outcome, now=now)
     if post is not None:  # a caller's message may be forgotten while its call hangs
         _apply(session, post, attempt, outcome, now=now, patience=patience)
@@ -97,7 +101,7 @@ def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetim
 
 
 def _apply(
-    session: Session, post: Row[Any], attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience
+    session: Session, post: Any, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience
 ) -> None:
     match outcome:
         case Shown():
@@ -123,7 +127,7 @@ def _apply(
             assert_never(outcome)
 
 
-def _shown(session: Session, post: Row[Any], attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
+def _shown(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     chats.note_answer(session, post.chat_id, outcome.chat_kind)
     ids = list(post.telegram_message_ids)
     if outcome.message_id not in ids:
@@ -140,9 +144,9 @@ def _shown(session: Session, post: Row[Any], attempt: Attempt, outcome: Shown, *
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
 
 
-def _stands(session: Session, post: Row[Any], *, now: datetime) -> None:
+def _stands(session: Session, post: Any, *, now: datetime) -> None:
     """The whole post stands in its chat: for the first time, or in a newer version."""
-    message_ids = outbox.messages_of(session, [post.id])
+    message_ids = outbox.messages_of(session, post.id)
     if post.shown_version > 0:
         timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
         return
@@ -155,12 +159,12 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
     run(session, _COUNT_ATTEMPT, post=post_id, error=error)
 
 
-def _hold(session: Session, post: Row[Any], wait: timedelta, *, now: datetime) -> None:
+def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
     """429: this chat waits as long as Telegram says. Several in a row pause the whole bot, longer each time, but never
     longer than Telegram said: single banned chats must not hold up the others."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
-    floods = run(session, _BOT).one().floods + 1
+    floods = fetch(session, _BOT)[0].floods + 1
     affected(session, update(Bot).values(floods=floods))
     if floods >= WHOLE_BOT_AFTER:
         pause = min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER, 10)), LONGEST_PAUSE)
@@ -169,12 +173,12 @@ def _hold(session: Session, post: Row[Any], wait: timedelta, *, now: datetime) -
 
 
 def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
-    held_until = run(session, _BOT).one().held_until
+    held_until = fetch(session, _BOT)[0].held_until
     affected(session, update(Bot).values(held_until=max(held_until or now, now + wait)))
 
 
 def _try_again(
-    session: Session, post: Row[Any], attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
+    session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
 ) -> None:
     if outcome.uncertain and not attempt.is_edit:
         outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason)
@@ -183,13 +187,13 @@ def _try_again(
     if tried > patience.give_up_after.total_seconds():
         _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
-    run(session, _BACK_OFF, post=post.id, tried=tried, next_try=now + wait)
+    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
     if not attempt.is_edit:
         _count_attempt(session, post.id, outcome.reason)
-        changes(session).messages.update(outbox.messages_of(session, [post.id]))
+        changes(session).messages.update(outbox.messages_of(session, post.id))
 
 
-def _gone(session: Session, post: Row[Any], attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
+def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if attempt.is_edit:
             _deleted_by_hand(session, post, attempt)
@@ -200,18 +204,18 @@ def _gone(session: Session, post: Row[Any], attempt: Attempt, what: Target, reas
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Row[Any], attempt: Attempt) -> None:
+def _deleted_by_hand(session: Session, post: Any, attempt: Attempt) -> None:
     """Somebody deleted the post: an alert that is still open is posted anew, anything else is left alone."""
-    if not messages.any_open(session, outbox.messages_of(session, [post.id])):
+    if not messages.any_open(session, outbox.messages_of(session, post.id)):
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         return
     anew = {"telegram_message_ids": [], "parts_shown": 0, "shown_version": 0, "urgency": int(Urgency.ALERT)}
     affected(session, update(Post).where(col(Post.id) == post.id).values(**anew))
 
 
-def _give_up(session: Session, post: Row[Any], attempt: Attempt, reason: str, *, now: datetime) -> None:
+def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
     """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
-    message_ids = outbox.messages_of(session, [post.id])
+    message_ids = outbox.messages_of(session, post.id)
     if attempt.is_edit:
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
@@ -226,7 +230,7 @@ def _give_up(session: Session, post: Row[Any], attempt: Attempt, reason: str, *,
 
 def _note_network(session: Session, outcome: Outcome, *, now: datetime) -> None:
     """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
-    bot = run(session, _BOT).one()
+    bot = fetch(session, _BOT)[0]
     if isinstance(outcome, TryAgain):
         errors = bot.network_errors + 1
         probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), LONGEST_PROBE)

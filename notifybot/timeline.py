@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from notifybot.database import insert_rows
 from notifybot.models import EventKind, TimelineEvent
+from notifybot.prepared import insert_rows
 
 NOTIFYBOT = "notifybot"
 """The actor where no person acted."""

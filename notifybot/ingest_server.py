@@ -22,6 +22,8 @@ from notifybot.routes.route import RUNTIME
 from notifybot.runtime import Runtime
 
 FINISH_WITHIN_S = 5.0
+JUST_COME_S = 0.1
+"""Before a stop, whoever was let in a moment ago may still say what they came for."""
 REQUEST_WITHIN_S = 60.0
 """A connection is closed that sends no whole request line and headers for so long."""
 ANSWER_WITHIN_S = 30.0
@@ -176,18 +178,28 @@ def _unix_socket(runtime: Runtime) -> socket.socket:
         finally:
             os.umask(before)
         if settings.group is not None:
-            os.chown(settings.path, -1, grp.getgrnam(settings.group).gr_gid)
+            os.chown(settings.path, -1, _group_id(settings.group))
         return listener
-    except (OSError, KeyError) as error:
+    except OSError as error:
         listener.close()
-        raise _no_socket(settings.path, error) from error
+        raise StartRefused(
+            f"The socket {settings.path} cannot be made: {error.strerror or error}.",
+            hint="socket.path and socket.group in the config say where it lies and whose it is.",
+        ) from error
+
+
+def _group_id(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {name!r}") from None
 
 
 def _remove_stale(path: Path) -> None:
     """Remove the socket of a daemon that is gone. One that still answers belongs to a daemon on another database."""
     if not path.is_socket():
         if path.exists():
-            raise FileExistsError("something else than a socket lies there")
+            raise OSError("something else than a socket lies there")
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
         asker.setblocking(False)
@@ -198,18 +210,14 @@ def _remove_stale(path: Path) -> None:
             return
         except BlockingIOError:
             pass  # so busy that it has no place for one more
-    raise FileExistsError("another daemon listens there")
-
-
-def _no_socket(path: Path, error: Exception) -> StartRefused:
-    reason = f"there is no group {error}" if isinstance(error, KeyError) else str(error)
-    return StartRefused(
-        f"The socket {path} cannot be made: {reason}.",
-        hint="socket.path and socket.group in the config say where it lies and whose it is.",
-    )
+    raise OSError("another daemon listens there")
 
 
 async def close(runner: web.AppRunner) -> None:
     """Take no new requests and finish those under way, for at most FINISH_WITHIN_S. The socket's file stays: a client
     that comes now is refused by it just as it would be by a missing one, and the next start replaces it."""
+    for site in list(runner.sites):
+        await site.stop()
+    if runner.server is not None and runner.server.connections:
+        await asyncio.sleep(JUST_COME_S)
     await runner.cleanup()

@@ -23,7 +23,7 @@ from notifybot.routes.bodies import Fields, check, read_fields, read_query
 from notifybot.routes.callers import Caller, caller_of
 from notifybot.routes.problems import FieldProblem, InvalidFields, TooLarge
 from notifybot.routes.route import Handler, Route, runtime_of
-from notifybot.routes.values import ChatId, Content, Label, Moment, Name, Span, Title
+from notifybot.routes.values import ChatId, Content, Label, Moment, Name, Span, Title, one_spelling
 from notifybot.runtime import Runtime
 from notifybot.splitting import utf16_len
 
@@ -165,7 +165,7 @@ def _check_length(fields: IngestFields | SendFields, runtime: Runtime) -> None:
 
 def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> None:
     allowed = runtime.config.socket.allow
-    if "*" not in allowed and recipient.name not in allowed and not caller.is_admin:
+    if "*" not in allowed and recipient.name not in map(one_spelling, allowed) and not caller.is_admin:
         raise Forbidden(f"Callers of this socket may not send to {recipient.name}.", hint="socket.allow says to whom.")
 
 

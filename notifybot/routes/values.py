@@ -52,8 +52,13 @@ def _chat(value: object) -> str:
     if isinstance(value, str) and value.startswith("@"):
         if not _CHANNEL.fullmatch(value):
             raise ValueError("a channel's name is @ and 4 to 32 letters, digits and _")
-        return value.lower()
+        return one_spelling(value)
     return _chat_number(value)
+
+
+def one_spelling(name: str) -> str:
+    """A channel's @name is the same in capitals; anything else stays as it is."""
+    return name.lower() if name.startswith("@") else name
 
 
 def _chat_number(value: object) -> str:

@@ -101,17 +101,20 @@ class Line:
 
     async def answer(self, *, has_body: bool = True) -> Answer:
         async with asyncio.timeout(WITHIN_S):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-            first, *rest = head.strip().split("\r\n")
-            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
-            length = int(headers.get("content-length", 0)) if has_body else 0
-            return Answer(int(first.split()[1]), headers, await self.reader.readexactly(length))
+            return await read_answer(self.reader, has_body=has_body)
 
     async def is_closed(self) -> bool:
         async with asyncio.timeout(WITHIN_S):
             with contextlib.suppress(ConnectionError):
                 return await self.reader.read(1) == b""
             return True
+
+
+async def read_answer(reader: asyncio.StreamReader, *, has_body: bool = True) -> Answer:
+    first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in rest)}
+    length = int(headers.get("content-length", 0)) if has_body else 0
+    return Answer(int(first.split()[1]), headers, await reader.readexactly(length))
 
 
 @contextlib.asynccontextmanager

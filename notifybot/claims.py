@@ -72,6 +72,16 @@ CHATS, POSTS, DELIVERIES, MESSAGES = map(table_of, (Chat, Post, Delivery, Messag
 NOW, MOST = bindparam("now", type_=CHATS.c.next_at.type), bindparam("most", type_=Integer())
 
 
+_CHAT_COLUMNS = ("id", "kind", "held_until", "claimed_post", "claim_until", "pace", "group_pace", "quiet_pace")
+_SHOWN_COLUMNS = (
+    *(POSTS.c[name] for name in ("id", "chat_id", "urgency", "version", "is_silent", "thread_id", "reply")),
+    POSTS.c.telegram_message_ids,
+    *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
+    *(MESSAGES.c[name] for name in ("id", "state", "is_alert", "title", "content", "source")),
+    *(MESSAGES.c[name] for name in ("created_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at")),
+)
+
+
 def _ready(*conditions: ColumnElement[bool]) -> Subquery:
     """Chats that are worth a call now, those whose post waits longest first."""
     ready = select(CHATS).where(CHATS.c.next_at <= NOW, text(HAS_WORK), *conditions)
@@ -93,7 +103,7 @@ def _with_top_posts(chosen: Subquery) -> Select[Any]:
         .outerjoin(DELIVERIES, DELIVERIES.c.post_id == POSTS.c.id)
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
-    wanted = select(chosen, POSTS, DELIVERIES, MESSAGES).select_from(joined)
+    wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), *_SHOWN_COLUMNS).select_from(joined)
     ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(MOST)
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Delete,
+    Dialect,
     Engine,
     Update,
     create_engine,
@@ -88,7 +89,7 @@ class _Job(Generic[T]):
                 self.changes = changes(session)
             except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
                 connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-                self.error = error
+                self.error = _unavailable(error) if _is_the_databases(error, connection.dialect) else error
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
 
 
@@ -106,6 +107,8 @@ class Database:
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Changes], None]] = []
         self._writer = threading.Thread(target=self._write_until_closed, name="database-writer", daemon=True)
+        self._connection: Connection | None = None
+        """The writer's own, opened in its thread and kept."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.commits = 0
 
@@ -138,7 +141,9 @@ class Database:
         try:
             with Session(self._reading, expire_on_commit=False) as session:
                 return work(session)
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not _is_the_databases(error, self._reading.dialect):
+                raise
             log.error("a read failed", exc_info=error, extra={"action": "read_failed"})
             raise Unavailable("The database could not be read.", hint=LATER) from error
 
@@ -148,6 +153,8 @@ class Database:
         if self._writer.is_alive():
             await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()
         self._reading.dispose()
 
@@ -172,14 +179,25 @@ class Database:
 
     def _commit(self, jobs: list[_Job[Any]]) -> None:
         try:
-            with self._engine.begin() as connection:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
                 for job in jobs:
-                    job.run(connection)
+                    job.run(self._connection)
         except Exception as error:
             log.error("commit failed", exc_info=error, extra={"action": "commit_failed", "jobs": len(jobs)})
+            self._throw_connection_away()
             for job in jobs:
                 job.error = _unavailable(error)
         self.commits += 1
+
+    def _throw_connection_away(self) -> None:
+        """After a failure nobody knows what state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.invalidate()
+                connection.close()
 
     def _answer(self, jobs: list[_Job[Any]]) -> None:
         assert self._loop is not None
@@ -203,10 +221,14 @@ def _settle(job: _Job[Any]) -> None:
     if job.error is None:
         job.future.set_result(job.result)
         return
-    if isinstance(job.error, SQLAlchemyError):
-        log.error("a write failed", exc_info=job.error, extra={"action": "write_failed"})
-        job.error = _unavailable(job.error)
+    if isinstance(job.error, Unavailable):
+        log.error("a write failed", exc_info=job.error.__cause__, extra={"action": "write_failed"})
     job.future.set_exception(job.error)
+
+
+def _is_the_databases(error: BaseException, dialect: Dialect) -> bool:
+    """Whether the database failed, and not the work: SQLAlchemy's error, or the driver's own (see prepared.py)."""
+    return isinstance(error, SQLAlchemyError | dialect.loaded_dbapi.Error)
 
 
 def _unavailable(error: BaseException) -> Unavailable:

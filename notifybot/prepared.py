@@ -1,7 +1,7 @@
 """Statements that are compiled once and then run at the driver's own speed.
 
 A delivery costs some twenty statements. Through the ORM each takes 60 to 130 µs, most of it spent on building the
-statement anew; here it takes about 8. The price: nothing here flushes pending objects or refreshes loaded ones.
+statement anew; here it takes about 5. The price: nothing here flushes pending objects or refreshes loaded ones.
 """
 
 import functools
@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, Insert, Select, TextualSelect, Update, bindparam, insert
+from sqlalchemy import BindParameter, Connection, Dialect, Insert, Select, TextualSelect, Update, bindparam, insert
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import Session, SQLModel
 
 from notifybot.models import table_of
@@ -23,26 +25,33 @@ Change = Insert | Update
 
 def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
     """The rows of a query, as named tuples."""
-    connection = session.connection()
-    plan = _plan(query, connection.dialect)
-    found = connection.exec_driver_sql(plan.sql, plan.parameters(parameters)).fetchall()
-    rows = _rows(query, connection.dialect)
-    return [rows.made_of(row) for row in found]
+    cursor, dialect = _cursor(session)
+    plan = _plan(query, dialect)
+    cursor.execute(plan.sql, plan.parameters(parameters))
+    rows = _rows(query, dialect)
+    return [rows.made_of(row) for row in cursor.fetchall()]
 
 
 def run(session: Session, change: Change, **parameters: object) -> int:
     """Run an INSERT or UPDATE; return how many rows it met."""
-    connection = session.connection()
-    plan = _plan(change, connection.dialect)
-    return connection.exec_driver_sql(plan.sql, plan.parameters(parameters)).rowcount
+    cursor, dialect = _cursor(session)
+    plan = _plan(change, dialect)
+    cursor.execute(plan.sql, plan.parameters(parameters))
+    return int(cursor.rowcount)
 
 
 def run_many(session: Session, change: Change, parameters: Iterable[Parameters]) -> None:
     """Run the same change for each set of parameters."""
-    connection = session.connection()
-    plan = _plan(change, connection.dialect)
+    cursor, dialect = _cursor(session)
+    plan = _plan(change, dialect)
     if sets := [plan.parameters(each) for each in parameters]:
-        connection.exec_driver_sql(plan.sql, sets)
+        cursor.executemany(plan.sql, sets)
+
+
+def _cursor(session: Session) -> tuple[DBAPICursor, Dialect]:
+    """A cursor of the driver within the session's transaction; its errors are the driver's own."""
+    connection = session.bind if isinstance(session.bind, Connection) else session.connection()
+    return connection.connection.cursor(), connection.dialect
 
 
 def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Parameters]) -> None:
@@ -58,7 +67,7 @@ def _insert(table: type[SQLModel], names: tuple[str, ...]) -> Insert:
     defaults = {
         column.name: column.default.arg
         for column in columns
-        if column.name not in names and column.default is not None and column.default.is_scalar
+        if column.name not in names and isinstance(column.default, ScalarElementColumnDefault)
     }
     return insert(table_of(table)).values(given | defaults)
 

@@ -79,7 +79,7 @@ _SHOWN = _this_post.values(
 )
 _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, tried_for_s=0.0)
 _BACK_OFF = _this_post.values(
-    errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("next_try")
+    errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
 )
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))

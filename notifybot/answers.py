@@ -4,16 +4,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlmodel import Session, col, select
 
 from notifybot import messages, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
 from notifybot.formatting import MessageAnswer, PostAnswer, clock_time
-from notifybot.lifecycle import State, Step, sources
+from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor, name_of
-from notifybot.models import Delivery, EventKind, Message, Post
+from notifybot.models import IS_OPEN, Delivery, EventKind, Message, Post
 
 TIME = Actor(timeline.NOTIFYBOT, {})
 """Who closes what nobody closed."""
@@ -166,6 +166,5 @@ def _answer_late(session: Session, message_id: str, actor: Actor, *, now: dateti
 
 def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
     """The alerts shown in this chat that still want an answer, newest first."""
-    is_open = (col(Message.is_alert), col(Message.state).in_(sources(Step.ACKNOWLEDGE)))
-    here = select(Message).join(Delivery).where(Delivery.chat_id == chat_id, *is_open).distinct()
+    here = select(Message).join(Delivery).where(Delivery.chat_id == chat_id, text(IS_OPEN)).distinct()
     return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))

@@ -64,7 +64,6 @@ PATIENCE_S = 10.0
 PAUSE_S = 0.2
 PAGE = 500
 MAX_PAGES = 20
-OPEN_STATES = ("initiated", "sent", "escalated", "failed", "acknowledged")
 
 IDS_HINT = "`notifybot messages list` shows the ids."
 ID_LENGTH = 36
@@ -183,8 +182,8 @@ class Client:
 
     def open_alerts(self, *, limit: int = PAGE) -> tuple[Message, ...]:
         """Alerts that wait for an answer or to be closed, newest first."""
-        found = [each for state in OPEN_STATES for each in self._walk(status=state) if each.is_alert]
-        return tuple(sorted(found, key=lambda message: message.id, reverse=True)[:limit])
+        query = _query({"open": "true", "limit": str(limit)})
+        return read_page(self._call(_request("GET", f"/api/messages?{query}"))).messages
 
     def find(self, prefix: str) -> str:
         """The full id of the one message whose id begins with `prefix`, among the newest 10,000.
@@ -236,11 +235,11 @@ class Client:
     def _change(self, message_id: str, verb: str) -> Message:
         return read_message(self._call(_request("POST", f"{_path_of(message_id)}/{verb}")))
 
-    def _walk(self, *, status: str | None = None) -> Iterator[Message]:
+    def _walk(self) -> Iterator[Message]:
         """Messages, newest first, page by page, up to MAX_PAGES."""
         cursor = None
         for _ in range(MAX_PAGES):
-            page = self.messages(status=status, limit=PAGE, cursor=cursor)
+            page = self.messages(limit=PAGE, cursor=cursor)
             yield from page.messages
             cursor = page.next_cursor
             if cursor is None:

@@ -82,6 +82,7 @@ def _partial(name: str, condition: str, *columns: str) -> Index:
 # What the two timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
 # same text, for SQLite uses a partial index only where it can see that the query implies its condition.
 MAY_ESCALATE = "state IN ('initiated', 'sent', 'failed')"
+IS_OPEN = "is_alert AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
 MAY_EXPIRE = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
 IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
@@ -182,6 +183,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         _partial("messages_escalate", MAY_ESCALATE, "escalate_at"),
         _partial("messages_close", MAY_EXPIRE, "close_at"),
+        _partial("messages_open", IS_OPEN, "id"),
         Index("messages_by_state", "state", "id"),
         Index("messages_by_source", "source", "id"),
         Index("messages_by_account", "account", "id"),

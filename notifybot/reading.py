@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from notifybot import messages, timeline
 from notifybot.lifecycle import State
-from notifybot.models import Delivery, Message, Post, TimelineEvent
+from notifybot.models import IS_OPEN, Delivery, Message, Post, TimelineEvent
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Filter:
     since: datetime | None = None
     account: str | None = None
     before_id: str | None = None
+    is_open: bool = False
+    """Only alerts that are not closed."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def detail(session: Session, message_id: str) -> Detail:
 def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
     """At most `limit` messages, newest first."""
     chosen = select(Message)
+    if wanted.is_open:
+        chosen = chosen.where(text(IS_OPEN))
     if wanted.status is not None:
         chosen = chosen.where(Message.state == wanted.status)
     if wanted.source is not None:

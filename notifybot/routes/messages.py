@@ -46,6 +46,12 @@ def _number(least: float, most: float, kind: type[int] | type[float] = float) ->
     return BeforeValidator(read)
 
 
+def _truth(value: object) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("this must be true or false")
+    return value == "true"
+
+
 def _state(value: object) -> State:
     try:
         return State(str(value))
@@ -108,6 +114,7 @@ class WaitQuery(Fields):
 
 class ListQuery(Fields):
     status: Annotated[State | None, BeforeValidator(_state)] = None
+    open: Annotated[bool, BeforeValidator(_truth)] = False
     source: Label = None
     since: Moment | None = None
     limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int)] = 50
@@ -210,7 +217,8 @@ async def list_messages(request: web.Request) -> web.Response:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this is no next_cursor of an earlier answer")])
-    wanted = Filter(query.status, query.source, query.since, None if caller.is_admin else caller.account, query.cursor)
+    account = None if caller.is_admin else caller.account
+    wanted = Filter(query.status, query.source, query.since, account, query.cursor, query.open)
     found = await runtime_of(request).database.read(partial(reading.page, wanted=wanted, limit=query.limit + 1))
     page = found[: query.limit]
     next_cursor = page[-1].id if len(found) > query.limit else None
@@ -251,7 +259,10 @@ ROUTES = (
     Route("POST", "/api/ingest", ingest, "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS"),
     Route("POST", "/send", send, "Hand over a notice to a person."),
     Route(
-        "GET", "/api/messages", list_messages, "List messages, newest first: ?status= &source= &since= &limit= &cursor="
+        "GET",
+        "/api/messages",
+        list_messages,
+        "List messages, newest first: ?status= &open=true &source= &since= &limit= &cursor=",
     ),
     Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline."),
     Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert."),

@@ -104,6 +104,8 @@ class StandIn:
         query = request.query
         found = sorted(self.messages.values(), key=lambda message: str(message["id"]), reverse=True)
         found = [each for each in found if each["status"] == query.get("status", each["status"])]
+        if query.get("open") == "true":
+            found = [each for each in found if each["acknowledge"] and each["status"] not in ("closed", "cancelled")]
         found = [each for each in found if each["source"] == query.get("source", each["source"])]
         found = [each for each in found if str(each["id"]) < query.get("cursor", "z")]
         page = found[: min(self.page_size, int(query.get("limit", "50")))]

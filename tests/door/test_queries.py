@@ -37,6 +37,7 @@ async def test_a_query_that_nobody_asked_for_is_refused(refusing: Door, query: s
         *(("since", value) for value in ["", "yesterday", "2026", "2026-13-01", "2026-02-30T00:00", "1700000000"]),
         *(("since", value) for value in ["2026-01-01T25:00:00Z", "0001-01-01T00:00:00%2B23:59", "2026-W05-1", "%00"]),
         *(("since", value) for value in ["9999-12-31T23:59:59-23:59", "%EF%BC%92026-01-01", "2026-01-01T00:00:00Z%00"]),
+        *(("open", value) for value in ["", "1", "yes", "True", "true%20"]),
         *(("cursor", value) for value in ["", "x", "0", UNKNOWN.upper(), UNKNOWN + "0", NO_VERSION_7, "%00"]),
         *(("source", value) for value in ["", "%20", "%00", "x" * 129, "%e2%80%8b"]),
     ],
@@ -77,6 +78,16 @@ async def test_pages_follow_each_other_without_gap_or_repetition(shared: Door) -
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == sent[::-1]
+
+
+async def test_open_alerts_alone_are_listed(shared: Door) -> None:
+    alert, answered = [(await shared.ingest(source="open")).json["id"] for _ in range(2)]
+    notice = (await shared.ingest(source="open", acknowledge=False)).json["id"]
+    await shared.ask("POST", f"/api/messages/{answered}/acknowledge")
+    listed = (await shared.ask("GET", "/api/messages?source=open&open=true")).json["messages"]
+    every = (await shared.ask("GET", "/api/messages?source=open&open=false")).json["messages"]
+    assert [message["id"] for message in listed] == [alert]
+    assert {message["id"] for message in every} == {alert, answered, notice}
 
 
 NO_IDS = [

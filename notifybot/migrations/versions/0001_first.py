@@ -125,6 +125,8 @@ def _create_messages() -> None:
     _index("messages_by_state", "messages", ["state", "id"])
     expiring = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
     _index("messages_close", "messages", ["close_at"], expiring)
+    open_ = "is_alert AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
+    _index("messages_open", "messages", ["id"], open_)
     _index("messages_escalate", "messages", ["escalate_at"], "state IN ('initiated', 'sent', 'failed')")
 
 

@@ -1,0 +1,90 @@
+"""Kill the daemon at every step of a message's way, under load, and count what is lost: nothing may be.
+
+    python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--brief]
+
+Callers hand over alerts and notices all the time and repeat what was not answered; people press Acknowledge, the
+sandbox is Telegram, alerts escalate and close after seconds. The database stays the same from the first life to the
+last. After every ROUND kills the daemon runs on until everything is over, and every message is judged.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.lab.counts import ByStep, add, count, failures, report, total
+from benchmarks.lab.lab import Lab, laboratory
+from benchmarks.lab.steps import Kill, plan
+from benchmarks.lab.verdict import Finding
+
+ROUND = 48
+BRIEF_KILLS = 24
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    kills = BRIEF_KILLS if options.brief else options.kills
+    folder = Path(tempfile.mkdtemp(prefix="nb")) if options.folder is None else options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    counts, wrong = asyncio.run(_run(folder, kills, options.seed))
+    print(report(counts, f"{kills} kills, seed {options.seed}, {time.monotonic() - started:.0f} s"))
+    if wrong or total(list(counts.values())).missed:
+        print(f"\n{wrong}\n\nThe database and the log are in {folder}.")
+        return 1
+    if options.folder is None:
+        shutil.rmtree(folder)
+    return 0
+
+
+async def _run(folder: Path, kills: int, seed: int) -> tuple[ByStep, str]:
+    """Rounds until all kills are done, or one found something wrong: what, stands in the text."""
+    counts: ByStep = {}
+    wrong = ""
+    planned = plan(kills, random.Random(seed))
+    async with laboratory(folder, seed) as lab:
+        lab.callers.start()
+        for begin in range(0, kills, ROUND):
+            findings = await _round(lab, planned[begin : begin + ROUND])
+            counts = add(counts, count(findings, lab.deaths[begin:]))
+            _show_progress(counts, kills)
+            if wrong := failures(findings):
+                break
+    return counts, wrong
+
+
+async def _round(lab: Lab, kills: Sequence[Kill]) -> list[Finding]:
+    await lab.live_through(kills)
+    life = await lab.start()
+    await lab.callers.stop()
+    findings = await lab.settle()
+    lab.ledger.forget([finding.entry for finding in findings])
+    lab.callers.start()
+    await lab.stop(life)
+    return findings
+
+
+def _show_progress(counts: ByStep, kills: int) -> None:
+    done = total(list(counts.values()))
+    line = f"{done.kills} of {kills} kills: {done.accepted} accepted, {done.lost} lost, {done.doubles} doubles"
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.crash_lab", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the steps and the load")
+    parser.add_argument("--folder", type=Path, help="where the database and the log stay; default a temporary one")
+    parser.add_argument("--brief", action="store_true", help=f"{BRIEF_KILLS} kills only")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Runs the real daemon and, where CRASH_AT says so, ends it with SIGKILL at one exact step.
+
+It imports the daemon, waits for a line on its standard input, and then runs the command line that it was given. The
+steps are functions of the daemon, wrapped here: the product itself knows nothing of it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+from benchmarks.lab.steps import CRASH_AT, Step
+from notifybot import acceptance, cli, escalation, intake, recording
+from notifybot.dispatcher import Dispatcher
+from notifybot.outcomes import Outcome, Shown
+from notifybot.recording import Attempt
+from notifybot.telegram_sender import TelegramSender
+from notifybot.update_queue import DurableQueue
+
+
+class Fuse:
+    """Ends this process at the n-th tick, from whatever thread it comes."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+
+    def tick(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _before(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Tick before each call of a function; `when` gets its arguments."""
+    original = getattr(owner, name)
+
+    def wrapped(*args: object, **options: object) -> object:
+        if when(*args, **options):
+            fuse.tick()
+        return original(*args, **options)
+
+    setattr(owner, name, wrapped)
+
+
+def _after(owner: object, name: str, fuse: Fuse) -> None:
+    """Tick after each call that returned something true."""
+    original = getattr(owner, name)
+
+    def wrapped(*args: object, **options: object) -> object:
+        result = original(*args, **options)
+        if result or result is None:
+            fuse.tick()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _after_awaiting(owner: object, name: str, fuse: Fuse) -> None:
+    original: Callable[..., Awaitable[object]] = getattr(owner, name)
+
+    async def wrapped(*args: object, **options: object) -> object:
+        result = await original(*args, **options)
+        if result:
+            fuse.tick()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _is_shown_send(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
+    return isinstance(outcome, Shown) and not attempt.is_edit
+
+
+def _is_shown_edit(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
+    return isinstance(outcome, Shown) and attempt.is_edit
+
+
+FUSED: Mapping[Step, Callable[[Fuse], None]] = {
+    Step.ACCEPT: lambda fuse: _after(acceptance, "accept", fuse),
+    Step.COMMIT: lambda fuse: _before(intake, "_answer", fuse),
+    Step.CLAIM: lambda fuse: _before(Dispatcher, "_show", fuse),
+    Step.AFTER_TELEGRAM: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_send),
+    Step.RECORD: lambda fuse: _after(recording, "record", fuse),
+    Step.PRESS_STORED: lambda fuse: _after_awaiting(DurableQueue, "_store", fuse),
+    Step.PRESS_HANDLED: lambda fuse: _before(TelegramSender, "answer_press", fuse),
+    Step.EDIT: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_edit),
+    Step.ESCALATE: lambda fuse: _after(escalation, "escalate_due", fuse),
+    Step.CLOSE: lambda fuse: _after(escalation, "close_due", fuse),
+}
+
+
+def main() -> int:
+    import notifybot.app  # noqa: F401 - imported now, so that the start itself is short
+
+    if crash_at := os.environ.get(CRASH_AT):
+        step, _, nth = crash_at.partition(":")
+        FUSED[Step(step)](Fuse(int(nth)))
+    if not sys.stdin.readline():
+        return 0  # whoever prepared us is gone
+    return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

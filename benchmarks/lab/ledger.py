@@ -1,0 +1,122 @@
+"""What the outside world knows: what was asked, what was accepted, what stood in the chats, and who pressed."""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MARK = re.compile(r"\bm\d{7}\b")
+
+
+class Fate(StrEnum):
+    """What happens to a message once people see it."""
+
+    NOTICE = "notice"
+    """Nothing is asked of anybody."""
+    ANSWERED = "answered"
+    """An alert that somebody answers as soon as it is seen."""
+    ANSWERED_LATE = "answered late"
+    """An alert that is left alone until it has escalated, and then answered in the escalation chat."""
+    IGNORED = "ignored"
+    """An alert that escalates and is closed by time."""
+
+
+SHARES = {Fate.NOTICE: 30, Fate.ANSWERED: 35, Fate.ANSWERED_LATE: 15, Fate.IGNORED: 20}
+# escalate_after and close_after in seconds.
+DEADLINES = {Fate.ANSWERED: (3, 60), Fate.ANSWERED_LATE: (1, 60), Fate.IGNORED: (2, 4)}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A message that a caller is to hand over. `mark` is its client_id, and stands in its text to find it again."""
+
+    mark: str
+    chat_id: int
+    fate: Fate
+
+    @property
+    def is_alert(self) -> bool:
+        return self.fate is not Fate.NOTICE
+
+    @property
+    def body(self) -> dict[str, str | int | bool]:
+        """The request's JSON."""
+        fields: dict[str, str | int | bool] = {
+            "content": f"disk {self.mark} is full",
+            "channel_id": self.chat_id,
+            "source": "lab",
+            "client_id": self.mark,
+            "acknowledge": self.is_alert,
+        }
+        if self.is_alert:
+            fields["escalate_after"], fields["close_after"] = DEADLINES[self.fate]
+        return fields
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One Telegram message that shows a wish; `at` in Unix seconds is when Telegram accepted it."""
+
+    chat_id: int
+    message_id: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Press:
+    """One press of Acknowledge, `at` in Unix seconds."""
+
+    user_id: int
+    at: float
+
+
+@dataclass
+class Entry:
+    """One wish and what became of it. `accepted_at` in Unix seconds is when the caller read the 2xx."""
+
+    wish: Wish
+    message_id: str | None = None
+    accepted_at: float = 0.0
+    other_ids: set[str] = field(default_factory=set)
+    """What a repeated request was answered, where that was not the first id."""
+    copies: list[Copy] = field(default_factory=list)
+    presses: list[Press] = field(default_factory=list)
+
+
+class Ledger:
+    """All entries by their mark."""
+
+    def __init__(self, rng: random.Random, chat_ids: Sequence[int]) -> None:
+        self._rng = rng
+        self._chat_ids = chat_ids
+        self._last = 0
+        self.entries: dict[str, Entry] = {}
+
+    def new_wish(self, chat_id: int | None = None) -> Entry:
+        """A message of a fate that chance decides, for that chat or for any."""
+        self._last += 1
+        fate = self._rng.choices(list(SHARES), list(SHARES.values()))[0]
+        chosen = self._rng.choice(self._chat_ids) if chat_id is None else chat_id
+        entry = Entry(Wish(f"m{self._last:07}", chosen, fate))
+        self.entries[entry.wish.mark] = entry
+        return entry
+
+    @property
+    def accepted(self) -> int:
+        return sum(1 for entry in self.entries.values() if entry.message_id is not None)
+
+    @property
+    def unshown(self) -> int:
+        """How many accepted messages stand in no chat yet."""
+        return sum(1 for entry in self.entries.values() if entry.message_id is not None and not entry.copies)
+
+    def shown_in(self, text: str) -> Entry | None:
+        """The entry that this text shows; None for any other text, and for what was forgotten."""
+        found = MARK.search(text)
+        return None if found is None else self.entries.get(found.group())
+
+    def forget(self, entries: Sequence[Entry]) -> None:
+        """Drop what was judged, so that a long run does not grow."""
+        for entry in entries:
+            del self.entries[entry.wish.mark]

@@ -1,0 +1,151 @@
+"""The real daemon as a process: started, killed by its pid, told to stop, its log kept."""
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from benchmarks.lab.steps import CRASH_AT, Kill
+from notifybot.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN_S = 60.0
+ENDS_WITHIN_S = 60.0
+LOG_TAIL_LINES = 40
+# What would tell the child of a real bot, or of the systemd that runs us.
+NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "NOTIFYBOT_CONFIG", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_USEC", CRASH_AT)
+UNLIMITED = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one daemon keeps everything; its path must be short, because a socket's path must be."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "s"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "data" / "notifybot.sqlite3"
+
+    def configure(self, sandbox: Sandbox, url: str, *, escalation_channel: int | None) -> None:
+        """Write the config: JSON, for that is YAML too. Where the sandbox keeps no limits, the daemon keeps none."""
+        telegram: dict[str, object] = {"token": sandbox.token, "base_url": url}
+        if not sandbox.world.limits.enabled:
+            telegram["limits"] = UNLIMITED
+        sections = {
+            "telegram": telegram,
+            "data_dir": str(self.folder / "data"),
+            "socket": {"path": str(self.socket)},
+            "alerts": {"escalation_channel": escalation_channel},
+            "log": {"format": "json"},
+        }
+        self.config.write_text(json.dumps(sections, indent=2))
+
+    def log_tail(self) -> str:
+        """The last lines that the daemons wrote."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:])
+
+
+def new_sandbox(*, limits: bool) -> Sandbox:
+    """A sandbox whose bot has a token of its own: a machine runs one daemon a bot."""
+    return Sandbox(token=f"600000001:{secrets.token_hex(20)}", limits=limits)
+
+
+class Life:
+    """One daemon from its start to its end."""
+
+    def __init__(self, process: asyncio.subprocess.Process, notices: socket.socket) -> None:
+        self._process = process
+        self._notices = notices
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_over(self) -> bool:
+        return self._process.returncode is not None
+
+    def go(self) -> None:
+        """Let a prepared daemon begin."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"go\n")
+
+    async def ready(self) -> bool:
+        """Return once it accepts requests; False when it ended before that."""
+        loop = asyncio.get_running_loop()
+        told = asyncio.create_task(loop.sock_recv(self._notices, 1024))
+        ended = asyncio.create_task(self._process.wait())
+        async with asyncio.timeout(READY_WITHIN_S):
+            await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
+        is_ready = told.done()
+        for task in (told, ended):
+            task.cancel()
+        await asyncio.gather(told, ended, return_exceptions=True)
+        return is_ready
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self.is_over:
+            self._process.kill()
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        if not self.is_over:
+            self._process.terminate()
+
+    async def end(self) -> int:
+        """Wait until it is gone; its exit code, or minus the signal's number."""
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            code = await self._process.wait()
+        self._notices.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        return code
+
+
+async def start(home: Home) -> Life:
+    """Start the daemon as an operator does."""
+    return await _spawn(home, ["-m", "notifybot", "run", "--config", str(home.config)], None)
+
+
+async def prepare(home: Home, kill: Kill) -> Life:
+    """Start a daemon that imports everything, waits for `go`, and ends itself at a step if `kill` names one.
+
+    So the imports of the next life cost no time of this one.
+    """
+    command = ["-m", "benchmarks.lab.launcher", "run", "--config", str(home.config)]
+    return await _spawn(home, command, f"{kill.step}:{kill.nth}" if kill.ends_itself else None)
+
+
+async def _spawn(home: Home, command: list[str], crash_at: str | None) -> Life:
+    notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    address = home.folder / f"n{next(_numbers)}"
+    notices.bind(str(address))
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    kept |= {"NOTIFY_SOCKET": str(address)} | ({CRASH_AT: crash_at} if crash_at else {})
+    with home.log.open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, cwd=ROOT, env=kept, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log
+        )
+    return Life(process, notices)

@@ -1,0 +1,37 @@
+"""SIGKILL at every step of a message's way and at random moments, under load: nothing accepted and no press is lost."""
+
+import random
+
+import pytest
+
+from benchmarks.lab.counts import count, failures, report, total
+from benchmarks.lab.lab import Lab
+from benchmarks.lab.steps import NAMED, named_kill, random_kill
+
+pytestmark = pytest.mark.crash
+NAMED_KILLS_EACH = 2
+RANDOM_KILLS = 20
+
+
+async def test_nothing_is_lost_wherever_the_daemon_is_killed(
+    lab: Lab, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = random.Random(seed)
+    kills = [named_kill(step, rng) for step in NAMED for _ in range(NAMED_KILLS_EACH)]
+    kills += [random_kill(rng) for _ in range(RANDOM_KILLS)]
+    rng.shuffle(kills)
+
+    lab.callers.start()
+    await lab.live_through(kills)
+    await lab.start()
+    await lab.callers.stop()
+    findings = await lab.settle()
+
+    counts = count(findings, lab.deaths)
+    with capsys.disabled():
+        print(f"\n\n{report(counts, f'{len(kills)} kills, seed {seed}')}\n")
+    everything = total(list(counts.values()))
+    assert not failures(findings), f"seed {seed}\n{failures(findings)}\n{lab.home.log_tail()}"
+    assert everything.missed == 0
+    assert everything.accepted == everything.shown > 0
+    assert everything.presses > 0

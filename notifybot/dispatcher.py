@@ -36,6 +36,7 @@ class Dispatcher:
         self._leader = leader
         self._give_up_after = give_up_after
         self._work = asyncio.Event()
+        self._is_stopping = False
         self._in_flight: set[asyncio.Task[None]] = set()
         self._calls = 0
         self._loop: asyncio.Task[None] | None = None
@@ -50,13 +51,20 @@ class Dispatcher:
             self._work.set()
 
     async def stop(self, *, within: timedelta) -> None:
-        """Claim no more; let what is in flight finish for at most `within`. The rest stays in the database."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-        if self._in_flight:
-            _, unfinished = await asyncio.wait(self._in_flight, timeout=within.total_seconds())
-            for task in unfinished:
+        """Claim no more; let what is claimed and in flight finish for at most `within`. The rest stays in the database.
+
+        A claim under way is waited for: given up half-way it would commit without its call, and count as uncertain.
+        """
+        self._is_stopping = True
+        self._work.set()
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                if self._loop is not None:
+                    await self._loop
+                await asyncio.gather(*self._in_flight, return_exceptions=True)
+        except TimeoutError:
+            log.warning("calls were cut off by the stop", extra={"action": "stop", "calls": len(self._in_flight)})
+            for task in self._in_flight:
                 task.cancel()
 
     @property
@@ -65,7 +73,7 @@ class Dispatcher:
         return not self._in_flight and not self._work.is_set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._is_stopping:
             self._work.clear()
             self.turned_at = self._clock.now()
             try:

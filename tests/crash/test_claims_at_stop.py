@@ -1,0 +1,106 @@
+"""A claim is the promise of one call: the dispatcher keeps it even where it is told to stop meanwhile."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlmodel import Session, select
+
+from benchmarks.lab.lab import add_person
+from benchmarks.lab.process import new_sandbox
+from notifybot import acceptance, migrations, outbox
+from notifybot.acceptance import NewMessage, Recipient, RecipientKind
+from notifybot.claims import Leader
+from notifybot.clock import Clock
+from notifybot.database import Changes, Database
+from notifybot.dispatcher import Dispatcher
+from notifybot.models import Chat
+from notifybot.pacing import limits_for
+from notifybot.sandbox import Sandbox, serving
+from notifybot.telegram_link import LinkedBot
+from notifybot.telegram_sender import TelegramSender
+
+WITHIN = timedelta(seconds=20)
+
+
+class SlowWriter:
+    """Holds the database's writer up from the first commit that makes something due, until `gate` opens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._loop = asyncio.get_running_loop()
+        self._holding: asyncio.Task[None] | None = None
+        self.gate = threading.Event()
+        self.is_held = asyncio.Event()
+
+    def on_commit(self, changes: Changes) -> None:
+        if changes.is_work_due and self._holding is None:
+            self._holding = asyncio.create_task(self._database.write(self._hold))
+
+    def _hold(self, _: Session) -> None:
+        self._loop.call_soon_threadsafe(self.is_held.set)
+        self.gate.wait(WITHIN.total_seconds())
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path}/notifybot.sqlite3"
+    migrations.upgrade(url)
+    opened = Database(url)
+    opened.start()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return new_sandbox(limits=False)
+
+
+async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(database: Database, sandbox: Sandbox) -> None:
+    async with serving(sandbox) as url:
+        anna = add_person(sandbox, "Anna")
+        bot = LinkedBot(sandbox.token, base_url=url, known=None, on_fetch=lambda: None)
+        await bot.initialize()
+        dispatcher = await started_dispatcher(database, bot)
+        writer = SlowWriter(database)
+        database.after_commit(writer.on_commit)
+        database.after_commit(dispatcher.on_commit)
+
+        await database.write(lambda session: acceptance.accept(session, [notice(anna.id)], now=Clock().now()))
+        await writer.is_held.wait()
+        stopping = asyncio.create_task(dispatcher.stop(within=WITHIN))
+        await asyncio.sleep(0)
+        writer.gate.set()
+        await stopping
+        await bot.shutdown()
+
+    assert [message.text for message in sandbox.messages(anna)] == ["disk full"]
+    assert await database.read(lambda session: session.exec(select(Chat.claimed_post)).all()) == [None]
+
+
+async def started_dispatcher(database: Database, bot: LinkedBot) -> Dispatcher:
+    clock = Clock()
+    term = await database.write(lambda session: outbox.lead(session, now=clock.now()))
+    limits = limits_for(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
+    leader = Leader(term, limits)
+    dispatcher = Dispatcher(database, clock, TelegramSender(bot), leader, give_up_after=timedelta(hours=1))
+    dispatcher.start()
+    return dispatcher
+
+
+def notice(chat_id: int) -> NewMessage:
+    return NewMessage(
+        account="root",
+        source="cron",
+        recipients=(Recipient(RecipientKind.CHAT, str(chat_id)),),
+        content="disk full",
+        title=None,
+        is_alert=False,
+        escalate_after=None,
+        close_after=None,
+    )

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from sqlalchemy import make_url
-from telegram.ext import Application
+from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
 from notifybot.claims import Leader
@@ -192,9 +193,14 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
         queue.scheduler.pause()  # a job that fires while the application stops would be lost half-way
     await runtime.dispatcher.stop(within=FINISH_CALLS_WITHIN)
     await runtime.link.stop(daemon.application)
+    if queue.scheduler.running:  # a stop may come before the jobs have started
+        await _stop_jobs(queue)
+    await daemon.bot.shutdown()
+
+
+async def _stop_jobs(queue: JobQueue[Any]) -> None:
     try:
         async with asyncio.timeout(FINISH_CALLS_WITHIN.total_seconds()):
             await queue.stop()  # lets a tick that is under way end; cut off, it would stand in the log as an error
     except TimeoutError:
         await queue.stop(wait=False)
-    await daemon.bot.shutdown()

@@ -1,0 +1,156 @@
+"""What people say to the bot, and what it answers them."""
+
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Place
+from tests.stories.world import World
+
+BOT = "@notifybot_sandbox_bot"
+
+
+async def test_start_subscribes_and_shows_how_one_is_reached(world: World) -> None:
+    anna = world.person("Anna", username="anna_p")
+
+    anna.says("/start")
+
+    welcome = await anna.receives("You are subscribed.")
+    (person,) = (await world.ask("GET", "/subscribed-users")).body
+    assert (person["chat_id"], person["chat_name"]) == (str(anna.id), "anna_p")
+    assert f"user_id: {person['user_id']}" in welcome.text
+    assert f"chat_id: {anna.id}" in welcome.text
+
+
+async def test_who_has_no_username_goes_by_the_first_name(world: World) -> None:
+    await world.subscriber("Anna")
+
+    (person,) = (await world.ask("GET", "/subscribed-users")).body
+    assert person["chat_name"] == "Anna"
+
+
+async def test_start_again_keeps_the_person(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    before = (await world.ask("GET", "/subscribed-users")).body
+
+    anna.says("/start")
+
+    await anna.receives("You are subscribed already.")
+    assert (await world.ask("GET", "/subscribed-users")).body == before
+
+
+async def test_start_in_a_group_shows_its_id_and_subscribes_nobody(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+
+    anna.says(f"/start{BOT}", to=ops)
+
+    await ops.receives(f"This chat's id is {ops.id}.")
+    assert (await world.ask("GET", "/subscribed-users")).body == []
+
+
+async def test_help_lists_the_commands(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    anna.says("/help")
+
+    text = (await anna.receives("/open lists")).text
+    assert all(command in text for command in ("/start", "/open", "/help"))
+
+
+async def test_help_is_answered_in_a_group_as_well(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+
+    anna.says(f"/help{BOT}", to=ops)
+
+    await ops.receives("/open lists")
+
+
+async def test_another_command_says_where_to_begin(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    anna.says("/frobnicate now")
+
+    await anna.receives("Use /start to link your account.")
+
+
+async def test_plain_text_says_what_is_understood(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    anna.says("is the disk full?")
+
+    await anna.receives("I understand commands only; /help lists them.")
+
+
+async def test_commands_for_others_in_a_group_are_left_alone(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    anna.says("/weather", to=ops)
+    anna.says(f"how are you {BOT}", to=ops)
+
+    anna.says("/open", to=ops)
+
+    await ops.receives("Nothing waits for an answer here.")
+    assert len(ops.texts) == 1
+
+
+async def test_open_lists_what_waits_with_buttons_that_answer(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    disk = await world.alert("disk full", to=anna, title="db1")
+    link = await world.alert("link down", to=anna, title="gw2")
+    for text in ("disk full", "link down"):
+        await anna.receives(text)
+
+    anna.says("/open")
+
+    listing = await anna.receives("Waiting for an answer:")
+    assert listing.buttons == ["Acknowledge 1", "Acknowledge 2"]
+    assert [line.split(" (")[0] for line in listing.text.splitlines()[1:]] == ["1. gw2", "2. db1"]
+    assert await listing.pressed(anna, "Acknowledge 2") == "Acknowledged."
+    assert (await disk.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+    assert (await link.now())["status"] == "sent"
+    assert await listing.pressed(anna, "Acknowledge 2") == "Anna acknowledged this at 09:00 UTC."
+
+
+async def test_open_shows_nothing_of_other_chats(world: World, ops: Place) -> None:
+    anna = await world.subscriber("Anna")
+    await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+
+    anna.says("/open")
+
+    await anna.receives("Nothing waits for an answer here.")
+
+
+async def test_open_shows_what_escalated_into_the_chat(another: MakeWorld) -> None:
+    world = await another(duty="supergroup")
+    await world.starts()
+    ops, boss = world.group("Ops"), world.member(world.duty, "Boss")
+    alert = await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+    await world.later(minutes=15)
+    await world.duty.receives("disk full")
+
+    boss.says("/open", to=world.duty)
+
+    await world.duty.receives("Waiting for an answer:").presses("Acknowledge 1", by=boss)
+    await alert.becomes("closed")
+
+
+async def test_a_question_asked_while_telegram_is_away_is_answered_later(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    world.sandbox.fault("away", method="sendMessage")
+    anna.says("/help")
+    await world.sees(lambda: world.refusals("sendMessage"), "the answer was tried")
+
+    world.sandbox.clear_faults()
+    await world.passes(seconds=3)
+
+    await anna.receives("/open lists")
+
+
+async def test_who_was_unreachable_is_reached_after_start(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    world.sandbox.block(anna.user)
+    await (await world.notice("lost", to=anna)).becomes("failed")
+
+    anna.says("/start")
+
+    await anna.receives("You are subscribed already.")
+    await world.notice("found", to=anna)
+    await anna.receives("found")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
 from sqlmodel import Session
 from telegram.ext import Job as QueueEntry
 from telegram.ext import JobQueue
@@ -69,7 +70,11 @@ class Metronome:
 
     def _arm(self, beat: _Beat, at: datetime) -> None:
         if beat.entry is not None:
-            beat.entry.schedule_removal()
+            try:
+                beat.entry.schedule_removal()
+            except JobLookupError:  # it has fired, and its tick is about to begin
+                beat.sooner = min(at, beat.sooner or at)
+                return
         beat.armed_for, beat.sooner = at, None
         delay = max(0.0, (at - self._runtime.clock.now()).total_seconds())
         beat.entry = self._queue.run_once(partial(self._beat, beat), when=delay, name=beat.job.name)

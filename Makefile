@@ -4,9 +4,10 @@ PYTHON ?= python3
 RUN := .venv-run
 TEST := .venv-test
 CONFIG ?= config.yaml
+KILLS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench environment clean test-environment
+.PHONY: help run test lint format lock bench crash-lab environment clean test-environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +35,13 @@ format: test-environment ## let ruff mend what it can
 lock: ## pin requirements/*.txt anew from pyproject.toml
 	@$(PYTHON) requirements/lock.py
 
-bench: test-environment ## run the benchmarks
-	@for file in benchmarks/[a-z]*.py; do $(TEST)/bin/python "$$file" || exit 1; done
+bench: test-environment ## run every benchmark briefly, each with its baseline
+	@for file in benchmarks/[a-z]*.py; do \
+		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --brief || exit 1; echo; \
+	done
+
+crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost
+	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)
 
 environment: ## only install what make run needs, as for a service
 	@$(PYTHON) requirements/install.py run $(RUN)

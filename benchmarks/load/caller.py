@@ -1,0 +1,198 @@
+"""Callers of one server, in a process of their own: prepared requests over a unix socket, latencies out.
+
+    python -m benchmarks.load.caller '{"socket": "...", "callers": 64, ...}'
+
+One thread and one epoll, no event loop and no HTTP library: it costs a fraction of what any server does with the
+same request, so that the server is what is measured. `busy` in the result says how much of a core it took.
+"""
+
+import array
+import gc
+import json
+import random
+import select
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle
+
+from benchmarks.load.figures import percentile
+
+HEAD_END = b"\r\n\r\n"
+LENGTH = b"Content-Length: "
+ANSWER_BYTES = 65_536
+SILENT_S = 30.0
+"""Without any answer for so long the server counts as stuck."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """`rate` None: each caller sends its next request when the last was answered. Else requests come at random times,
+    so many a second on average, and latency counts from when a request should have gone out."""
+
+    socket: str
+    callers: int
+    seconds: float
+    chat_ids: list[int]
+    rate: float | None = None
+    new_connections: bool = False
+    warm_up_s: float = 0.3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Latencies in milliseconds; `busy` is the share of one core that the callers took."""
+
+    rate: float
+    p50: float
+    p99: float
+    p999: float
+    slowest: float
+    busy: float
+
+
+class NotAccepted(Exception):
+    """The server answered something else than 202, or not at all."""
+
+
+class _Connection:
+    """One caller; at most one request of its is under way."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(load.socket)
+        self.began_at = 0
+        self._received = b""
+
+    def send(self, request: bytes, began_at: int) -> None:
+        self.began_at = began_at
+        self.socket.send(request)
+
+    def is_answered(self) -> bool:
+        """Read what came; whether the answer is whole."""
+        self._received += self.socket.recv(ANSWER_BYTES)
+        head = self._received.find(HEAD_END)
+        if head < 0 and self._received:
+            return False
+        start = self._received.find(LENGTH, 0, head) + len(LENGTH)
+        if not self._received.startswith(b"HTTP/1.1 202") or start < len(LENGTH):
+            raise NotAccepted(self._received[:500].decode("utf-8", "replace"))
+        length = int(self._received[start : self._received.find(b"\r", start)])
+        if len(self._received) < head + len(HEAD_END) + length:
+            return False
+        self._received = b""
+        return True
+
+
+class _Callers:
+    """All callers of a load, and the latencies they saw."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._requests = cycle(_requests(load))
+        self._epoll = select.epoll()
+        self._by_fd: dict[int, _Connection] = {}
+        self.latencies_ns = array.array("q")
+
+    def run(self) -> None:
+        """Make requests for the load's seconds."""
+        until = time.perf_counter_ns() + int(self._load.seconds * 1e9)
+        idle = deque(self._open() for _ in range(self._load.callers))
+        if self._load.rate is None:
+            self._one_after_another(idle, until)
+        else:
+            self._at_random(idle, self._load.rate, until)
+
+    def _one_after_another(self, idle: deque[_Connection], until: int) -> None:
+        for connection in idle:
+            connection.send(next(self._requests), time.perf_counter_ns())
+        now = time.perf_counter_ns()
+        while now < until:
+            for connection in self._answered(SILENT_S):
+                again = self._renewed(connection)
+                again.send(next(self._requests), time.perf_counter_ns())
+            now = time.perf_counter_ns()
+
+    def _at_random(self, idle: deque[_Connection], rate: float, until: int) -> None:
+        coming = _arrivals(rate, self._load.seed)
+        due = next(coming)
+        while due < until:
+            now = time.perf_counter_ns()
+            while due <= now and idle:
+                idle.popleft().send(next(self._requests), due)
+                due = next(coming)
+            wait_s = max(0.0, (due - time.perf_counter_ns()) / 1e9) if idle else SILENT_S
+            idle.extend(self._answered(wait_s, may_be_silent=bool(idle)))
+
+    def _answered(self, wait_s: float, *, may_be_silent: bool = False) -> list[_Connection]:
+        """Those whose answers came within `wait_s`, noted."""
+        # epoll rounds its timeouts up to milliseconds; select, here on the epoll itself, does not.
+        ready, _, _ = select.select([self._epoll], [], [], wait_s)
+        if not ready and not may_be_silent:
+            raise NotAccepted(f"no answer for {wait_s:g} s")
+        answered = [self._by_fd[fd] for fd, _ in self._epoll.poll(0) if self._by_fd[fd].is_answered()]
+        now = time.perf_counter_ns()
+        for connection in answered:
+            self.latencies_ns.append(now - connection.began_at)
+        return answered
+
+    def _open(self) -> _Connection:
+        connection = _Connection(self._load)
+        self._by_fd[connection.socket.fileno()] = connection
+        self._epoll.register(connection.socket, select.EPOLLIN)
+        return connection
+
+    def _renewed(self, connection: _Connection) -> _Connection:
+        if not self._load.new_connections:
+            return connection
+        del self._by_fd[connection.socket.fileno()]
+        connection.socket.close()
+        return self._open()
+
+
+def _requests(load: Load) -> list[bytes]:
+    """One small alert for each chat, ready for the wire."""
+    ending = "Connection: close\r\n" if load.new_connections else ""
+    requests = []
+    for chat_id in load.chat_ids:
+        body = json.dumps({"type": "text", "content": "disk full on db1: 97 % of /var", "channel_id": chat_id})
+        head = "POST /api/ingest HTTP/1.1\r\nHost: notifybot\r\nContent-Type: application/json\r\n"
+        requests.append(f"{head}Content-Length: {len(body)}\r\n{ending}\r\n{body}".encode())
+    return requests
+
+
+def _arrivals(rate: float, seed: int) -> Iterator[int]:
+    """Times in nanoseconds, as of requests that know nothing of each other."""
+    rng = random.Random(seed)
+    at = float(time.perf_counter_ns())
+    while True:
+        at += rng.expovariate(rate) * 1e9
+        yield int(at)
+
+
+def measure(load: Load) -> Measured:
+    """Warm the server up, then measure."""
+    _timed(load, load.warm_up_s)
+    callers, wall_s, cpu_s = _timed(load, load.seconds)
+    latencies = sorted(callers.latencies_ns)
+    at: Callable[[float], float] = lambda share: round(percentile(latencies, share) / 1e6, 3)  # noqa: E731
+    rate = len(latencies) / wall_s
+    return Measured(rate, at(0.5), at(0.99), at(0.999), at(1.0), cpu_s / wall_s)
+
+
+def _timed(load: Load, seconds: float) -> tuple[_Callers, float, float]:
+    """Run for so long; the callers, the seconds that passed, and the seconds of one core that they took."""
+    callers = _Callers(Load(**{**asdict(load), "seconds": seconds}))
+    wall, cpu = time.perf_counter(), time.process_time()
+    callers.run()
+    return callers, time.perf_counter() - wall, time.process_time() - cpu
+
+
+if __name__ == "__main__":
+    gc.disable()
+    print(json.dumps(asdict(measure(Load(**json.loads(sys.argv[1]))))))

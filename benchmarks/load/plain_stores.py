@@ -1,0 +1,146 @@
+"""How a plain server keeps an alert: not at all, in plain SQL, or through the ORM; each with a commit of its own."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlmodel import Session
+
+from notifybot.clock import Clock
+from notifybot.ids import new_id
+from notifybot.lifecycle import State
+from notifybot.models import Delivery, DeliveryStatus, EventKind, Message, Post, Purpose, TimelineEvent
+
+WRITERS = {"sqlite": 1, "postgresql": 8}
+"""Threads that commit, each on a connection of its own: SQLite has one writer, PostgreSQL can sync many at once."""
+ESCALATE_AFTER, CLOSE_AFTER = timedelta(minutes=15), timedelta(hours=1)
+ACCOUNT = "root"
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
+MESSAGE = "id state is_alert content recipients source account created_at escalate_at close_at may_expire"
+POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent parts_shown
+    telegram_message_ids uncertain"""
+DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
+EVENT = "message_id at event actor"
+_clock = Clock()
+
+
+class Kind(StrEnum):
+    NOTHING = "nothing"
+    SQL = "sql"
+    ORM = "orm"
+
+
+class Store:
+    """Runs `write` for each alert, off the event loop."""
+
+    def __init__(self, write: Callable[[str, str], None] | None, writers: ThreadPoolExecutor) -> None:
+        self._write = write
+        self._writers = writers
+
+    async def keep(self, chat_id: str, content: str) -> None:
+        """Return once the alert is on disk."""
+        if self._write is not None:
+            await asyncio.get_running_loop().run_in_executor(self._writers, self._write, chat_id, content)
+
+
+@contextlib.contextmanager
+def new_store(kind: Kind, url: str) -> Iterator[Store]:
+    """A store on a database that has notifybot's tables and the chats."""
+    engine = _engine(url)
+    with ThreadPoolExecutor(WRITERS[engine.dialect.name]) as writers:
+        yield Store({Kind.NOTHING: None, Kind.SQL: _by_sql(engine), Kind.ORM: _by_orm(engine)}[kind], writers)
+    engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    """As many connections as writers. SQLite keeps what it commits as durably as it does for notifybot."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=WRITERS["postgresql"])
+    engine = create_engine(parsed, connect_args={"check_same_thread": False}, pool_size=WRITERS["sqlite"])
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _by_orm(engine: Engine) -> Callable[[str, str], None]:
+    def write(chat_id: str, content: str) -> None:
+        now = _clock.now()
+        with Session(engine) as session:
+            session.add_all(_rows(chat_id, content, now))
+            session.commit()
+
+    return write
+
+
+def _rows(chat_id: str, content: str, now: datetime) -> list[Message | Post | Delivery | TimelineEvent]:
+    message = Message(
+        id=new_id(now),
+        state=State.INITIATED,
+        is_alert=True,
+        content=content,
+        recipients=[chat_id],
+        source=ACCOUNT,
+        account=ACCOUNT,
+        created_at=now,
+        escalate_at=now + ESCALATE_AFTER,
+        close_at=now + CLOSE_AFTER,
+    )
+    post = Post(id=new_id(now), chat_id=chat_id, urgency=0, not_before=now)
+    delivery = Delivery(
+        message_id=message.id,
+        post_id=post.id,
+        chat_id=chat_id,
+        recipient=chat_id,
+        purpose=Purpose.PRIMARY,
+        status=DeliveryStatus.WAITING,
+    )
+    line = TimelineEvent(message_id=message.id, at=now, event=EventKind.ACCEPTED, actor=f"account:{ACCOUNT}")
+    return [message, post, delivery, line]
+
+
+def _by_sql(engine: Engine) -> Callable[[str, str], None]:
+    """The driver alone: one connection a thread, the statements ready."""
+    mark = "?" if engine.dialect.name == "sqlite" else "%s"
+    tables = {"messages": MESSAGE, "posts": POST, "deliveries": DELIVERY, "timeline": EVENT}
+    statements = [_insert(table, columns.split(), mark) for table, columns in tables.items()]
+    connections = threading.local()
+
+    def write(chat_id: str, content: str) -> None:
+        if not hasattr(connections, "mine"):
+            connections.mine = engine.raw_connection()
+        cursor = connections.mine.cursor()
+        for statement, values in zip(statements, _values(chat_id, content, _clock.now(), mark), strict=True):
+            cursor.execute(statement, values)
+        connections.mine.commit()
+
+    return write
+
+
+def _insert(table: str, columns: Sequence[str], mark: str) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(mark for _ in columns)})"
+
+
+def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tuple[object, ...]]:
+    """The values of MESSAGE, POST, DELIVERY and EVENT; SQLite keeps times as notifybot writes them there."""
+    at, escalate_at, close_at = (
+        moment.strftime("%Y-%m-%d %H:%M:%S.%f") if mark == "?" else moment
+        for moment in (now, now + ESCALATE_AFTER, now + CLOSE_AFTER)
+    )
+    message_id, post_id = new_id(now), new_id(now)
+    recipients = json.dumps([chat_id])
+    yield message_id, "initiated", True, content, recipients, ACCOUNT, ACCOUNT, at, escalate_at, close_at, False
+    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, 0, "[]", 0
+    yield message_id, post_id, chat_id, chat_id, "primary", "waiting", 0
+    yield message_id, at, "accepted", f"account:{ACCOUNT}"

@@ -10,12 +10,12 @@ from sqlalchemy import delete, tuple_
 from sqlmodel import Session, col, select
 
 from notifybot import chats, outbox, people
+from notifybot.chats import Reached
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.ids import new_id
 from notifybot.lifecycle import State
 from notifybot.models import (
-    Chat,
     ClientId,
     Delivery,
     DeliveryStatus,
@@ -93,7 +93,7 @@ class _Known:
     """What the database says about the names in a batch."""
 
     chat_of_person: dict[str, str | NotifybotError]
-    chats: dict[str, Chat]
+    chats: dict[str, Reached]
     answers: dict[tuple[str, str], tuple[str, Accepted]]
     """By account and client_id: the fingerprint, and what was answered."""
 
@@ -140,7 +140,7 @@ def _duplicate(message: Message) -> Accepted:
 def _accept_one(new: NewMessage, known: _Known, rows: _Rows) -> Accepted | NotifybotError:
     if new.client_id is not None and (new.account, new.client_id) in known.answers:
         return _repeated(new, *known.answers[new.account, new.client_id])
-    chats_reached: dict[str, tuple[Chat, str]] = {}
+    chats_reached: dict[str, tuple[Reached, str]] = {}
     for recipient in new.recipients:
         chat_id = known.chat_of_person[recipient.name] if recipient.kind is RecipientKind.PERSON else recipient.name
         if isinstance(chat_id, NotifybotError):
@@ -162,7 +162,7 @@ def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | 
     return Accepted(first.id, first.status, True, first.created_at, first.escalate_at, first.close_at)
 
 
-def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Chat, str]]) -> Accepted:
+def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Reached, str]]) -> Accepted:
     message_id = rows.next_id()
     escalate_at, close_at = _deadlines(new, rows.now, reached)
     rows.messages.append(
@@ -188,7 +188,7 @@ def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Chat, s
 
 
 def _deadlines(
-    new: NewMessage, created_at: datetime, reached: Collection[tuple[Chat, str]]
+    new: NewMessage, created_at: datetime, reached: Collection[tuple[Reached, str]]
 ) -> tuple[datetime | None, datetime | None]:
     """When an alert escalates and closes. Whose every chat is banned for longer than it may wait escalates at once."""
     if not new.is_alert:
@@ -202,7 +202,7 @@ def _deadlines(
     return escalate_at, close_at
 
 
-def _add_delivery(rows: _Rows, message_id: str, chat: Chat, name: str, is_alert: bool) -> None:
+def _add_delivery(rows: _Rows, message_id: str, chat: Reached, name: str, is_alert: bool) -> None:
     post_id = rows.next_id()
     urgency = Urgency.ALERT if is_alert else Urgency.NOTICE
     rows.posts.setdefault(urgency, []).append(outbox.new_post(post_id, chat.id, urgency, now=rows.now))

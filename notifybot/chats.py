@@ -1,14 +1,30 @@
 """Chats: where they moved, whether they answer, and when each is worth a call next."""
 
-from collections.abc import Collection
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, case, func, or_, text, update
-from sqlmodel import Session, col, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Update,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlmodel import Session, col
 
 from notifybot.database import affected, changes, insert_missing
 from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency, table_of
-from notifybot.prepared import fetch, run, run_many
+from notifybot.prepared import fetch, padded, run
 
 MOVES_FOLLOWED = 5
 
@@ -26,10 +42,6 @@ _DUE_BY_URGENCY = text(f"""
 _IS_LATER = or_(CHATS.c.next_at.is_(None), CHATS.c.next_at > _MOMENT)
 _IS_CALMER = or_(CHATS.c.urgency.is_(None), CHATS.c.urgency > _LEVEL)
 _THIS_CHAT = update(CHATS).where(CHATS.c.id == _CHAT)
-_WAKE = _THIS_CHAT.where(or_(_IS_LATER, _IS_CALMER)).values(
-    next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
-    urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
-)
 _RESCHEDULE = _THIS_CHAT.values(urgency=_LEVEL, next_at=_MOMENT)
 _RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=None)
 _NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
@@ -42,25 +54,63 @@ def ensure(session: Session, chat_ids: Collection[str]) -> None:
     insert_missing(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)])
 
 
-def current(session: Session, chat_ids: Collection[str]) -> dict[str, Chat]:
+@dataclass(frozen=True)
+class Reached:
+    """A chat that messages go to, and until when it is banned."""
+
+    id: str
+    held_until: datetime | None
+
+
+def current(session: Session, chat_ids: Collection[str]) -> dict[str, Reached]:
     """The chat that each id stands for now, by the id asked for; unknown ones are made.
 
     A group that became a supergroup is followed, and so is an @name whose id is known.
     """
-    found = {chat.id: chat for chat in session.exec(select(Chat).where(col(Chat.id).in_(chat_ids)))}
+    found = _find(session, chat_ids)
     missing = set(chat_ids) - found.keys()
     if missing:
         ensure(session, missing)
-        found |= {chat.id: chat for chat in session.exec(select(Chat).where(col(Chat.id).in_(missing)))}
-    return {chat_id: _followed(session, chat) for chat_id, chat in found.items()}
+        found |= _find(session, missing)
+    return {chat_id: _followed(session, row) for chat_id, row in found.items()}
 
 
-def _followed(session: Session, chat: Chat) -> Chat:
+def _find(session: Session, chat_ids: Collection[str]) -> dict[str, Any]:
+    pieces = padded(sorted(chat_ids))
+    return {row.id: row for piece in pieces for row in fetch(session, _chats(len(piece)), **_numbered(piece))}
+
+
+def _followed(session: Session, row: Any) -> Reached:
     for _ in range(MOVES_FOLLOWED):
-        if chat.moved_to is None:
+        if row.moved_to is None:
             break
-        chat = session.get_one(Chat, chat.moved_to)
-    return chat
+        row = fetch(session, _chats(1), **_numbered((row.moved_to,)))[0]
+    return Reached(row.id, row.held_until)
+
+
+def _numbered(chat_ids: Sequence[str]) -> dict[str, str]:
+    return {f"chat_{number}": chat_id for number, chat_id in enumerate(chat_ids)}
+
+
+def _one_of(size: int) -> ColumnElement[bool]:
+    return CHATS.c.id.in_([bindparam(f"chat_{number}", type_=String()) for number in range(size)])
+
+
+@functools.cache
+def _chats(size: int) -> Select[Any]:
+    return select(CHATS.c.id, CHATS.c.moved_to, CHATS.c.held_until).where(_one_of(size))
+
+
+@functools.cache
+def _wake(size: int) -> Update:
+    return (
+        update(CHATS)
+        .where(_one_of(size), or_(_IS_LATER, _IS_CALMER))
+        .values(
+            next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
+            urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
+        )
+    )
 
 
 def is_group(chat_id: str, kind: str | None) -> bool:
@@ -75,8 +125,8 @@ def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: 
 
     A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
     """
-    if chat_ids:
-        run_many(session, _WAKE, [{"chat": id_, "level": int(urgency), "moment": now} for id_ in sorted(chat_ids)])
+    for piece in padded(sorted(chat_ids)):
+        run(session, _wake(len(piece)), **_numbered(piece), level=int(urgency), moment=now)
         changes(session).is_work_due = True
 
 

@@ -6,11 +6,11 @@ statement anew; here it takes about 5. The price: nothing here flushes pending o
 
 import functools
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Insert, Select, TextualSelect, Update, bindparam, insert
+from sqlalchemy import BindParameter, Connection, Dialect, Select, TextualSelect, Update
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import Session, SQLModel
@@ -20,7 +20,8 @@ from notifybot.models import table_of
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, object]
 Query = Select[Any] | TextualSelect
-Change = Insert | Update
+SIZES = (1, 4, 16, 64, 256)
+"""How many rows or values one statement takes: few sizes, so that few statements have to be compiled."""
 
 
 def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
@@ -32,15 +33,15 @@ def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
     return [rows.made_of(row) for row in cursor.fetchall()]
 
 
-def run(session: Session, change: Change, **parameters: object) -> int:
-    """Run an INSERT or UPDATE; return how many rows it met."""
+def run(session: Session, change: Update, **parameters: object) -> int:
+    """Run an UPDATE; return how many rows it met."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
     return int(cursor.rowcount)
 
 
-def run_many(session: Session, change: Change, parameters: Iterable[Parameters]) -> None:
+def run_many(session: Session, change: Update, parameters: Iterable[Parameters]) -> None:
     """Run the same change for each set of parameters."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
@@ -55,21 +56,68 @@ def _cursor(session: Session) -> tuple[DBAPICursor, Dialect]:
 
 
 def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Parameters]) -> None:
-    """Insert rows that all name the same columns; columns that are left out get the table's defaults."""
-    if rows:
-        run_many(session, _insert(table, tuple(rows[0])), rows)
+    """Insert rows that all name the same columns; columns that are left out get the table's defaults.
+
+    Many rows go into one statement: the driver gives way to other threads at each, and waits to get its turn back.
+    """
+    if not rows:
+        return
+    cursor, dialect = _cursor(session)
+    plan = _insert_plan(table, dialect, tuple(rows[0]))
+    for chunk in _chunks(rows):
+        values = [value for row in chunk for value in plan.values(row)]
+        cursor.execute(_insert_sql(plan.head, plan.row, len(chunk)), values)
+
+
+def padded(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Cut a list into pieces of few different lengths (SIZES) for IN (…), the last filled up by repeating its end."""
+    for start in range(0, len(values), SIZES[-1]):
+        piece = tuple(values[start : start + SIZES[-1]])
+        size = next(size for size in SIZES if size >= len(piece))
+        yield piece + piece[-1:] * (size - len(piece))
+
+
+def _chunks(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
+    start = 0
+    while start < len(rows):
+        size = max(size for size in SIZES if size <= len(rows) - start)
+        yield rows[start : start + size]
+        start += size
+
+
+@dataclass(frozen=True)
+class _InsertPlan:
+    """`head` is all before VALUES, `row` the places of one row."""
+
+    head: str
+    row: str
+    columns: tuple[tuple[str, Convert | None], ...]
+    defaults: tuple[object, ...]
+
+    def values(self, row: Parameters) -> list[object]:
+        given = [row[name] if convert is None else convert(row[name]) for name, convert in self.columns]
+        return [*given, *self.defaults]
 
 
 @functools.cache
-def _insert(table: type[SQLModel], names: tuple[str, ...]) -> Insert:
+def _insert_plan(table: type[SQLModel], dialect: Dialect, names: tuple[str, ...]) -> _InsertPlan:
     columns = table_of(table).columns
-    given = {name: bindparam(name, type_=columns[name].type) for name in names}
+    converters = {column.name: column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns}
     defaults = {
-        column.name: column.default.arg
+        column.name: _converted(converters[column.name], column.default.arg)
         for column in columns
         if column.name not in names and isinstance(column.default, ScalarElementColumnDefault)
     }
-    return insert(table_of(table)).values(given | defaults)
+    every = (*names, *defaults)
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    head = f"INSERT INTO {table.__tablename__} ({', '.join(every)}) VALUES "
+    given = tuple((name, converters[name]) for name in names)
+    return _InsertPlan(head, f"({', '.join([mark] * len(every))})", given, tuple(defaults.values()))
+
+
+@functools.cache
+def _insert_sql(head: str, row: str, count: int) -> str:
+    return head + ", ".join([row] * count)
 
 
 @dataclass(frozen=True)
@@ -92,7 +140,7 @@ class _Plan:
 
 
 @functools.cache
-def _plan(statement: Query | Change, dialect: Dialect) -> _Plan:
+def _plan(statement: Query | Update, dialect: Dialect) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect)
     if "POSTCOMPILE" in compiled.string:
         raise TypeError(f"a prepared statement cannot have a list of unknown length: {compiled.string}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import functools
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -56,19 +57,27 @@ def read_query(request: web.Request, model: type[M]) -> M:
 
 def check(model: type[M], given: Mapping[str, object]) -> M:
     """The checked values; raises InvalidFields with all that is wrong, of unknown names the first MOST_UNKNOWN."""
-    names = {field.alias or name for name, field in model.model_fields.items()}
-    unknown = [name for name in given if name not in names]
-    problems = [_unknown(name, names) for name in unknown[:MOST_UNKNOWN]]
+    names = _names(model)
+    if given.keys() <= names:
+        return _validated(model, given, [])
+    problems = [_unknown(name, names) for name in [name for name in given if name not in names][:MOST_UNKNOWN]]
+    _validated(model, {name: value for name, value in given.items() if name in names}, problems)
+    raise InvalidFields(problems)
+
+
+def _validated(model: type[M], given: Mapping[str, object], problems: list[FieldProblem]) -> M:
     try:
-        found = model.model_validate({name: value for name, value in given.items() if name in names})
+        return model.model_validate(given)
     except ValidationError as error:
         raise InvalidFields([*problems, *problems_of(error)]) from None
-    if problems:
-        raise InvalidFields(problems)
-    return found
 
 
-def _unknown(name: str, names: set[str]) -> FieldProblem:
+@functools.cache
+def _names(model: type[Fields]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _unknown(name: str, names: frozenset[str]) -> FieldProblem:
     near = difflib.get_close_matches(shortened(name), sorted(names), n=1)
     return FieldProblem((shortened(name),), "this field is unknown" + (f"; did you mean {near[0]}?" if near else ""))
 
@@ -104,6 +113,8 @@ def _not_json(kind: str) -> UnsupportedType:
 
 async def _read_body(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # it came with the headers, as small ones do
+            return await request.read()
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

@@ -123,7 +123,7 @@ class ListQuery(Fields):
 
 async def ingest(request: web.Request) -> web.Response:
     """Accept a message; with ?wait= answer only once it is known what became of it."""
-    wait_s = read_query(request, WaitQuery).wait
+    wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
     caller = await caller_of(request)
     new = _new_message(request, caller, await read_fields(request, IngestFields))
     runtime = runtime_of(request)
@@ -144,22 +144,21 @@ def _new_message(request: web.Request, caller: Caller, fields: IngestFields | Se
     _check_length(fields, runtime)
     _check_allowed(fields.recipient, caller, runtime)
     alerts = runtime.config.alerts
-    escalate_after, close_after = alerts.escalate_after, alerts.close_after
     given = fields.model_fields_set
+    escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
     client_id = _client_id(request, fields)
-    new = NewMessage(
+    return NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
         recipients=(fields.recipient,),
         content=fields.text,
         title=fields.title,
         is_alert=fields.acknowledge,
-        escalate_after=fields.escalate_after if "escalate_after" in given else escalate_after,
-        close_after=fields.close_after if "close_after" in given else close_after,
+        escalate_after=None if alerts.escalation_channel is None else escalate_after,
+        close_after=fields.close_after if "close_after" in given else alerts.close_after,
         client_id=client_id,
         fingerprint="" if client_id is None else _fingerprint(fields),
     )
-    return new if alerts.escalation_channel is not None else replace(new, escalate_after=None)
 
 
 def _check_length(fields: IngestFields | SendFields, runtime: Runtime) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from telegram import Update
 
 from notifybot import inbox
+from notifybot.errors import Unavailable
 from notifybot.handlers.turn import Context, runtime_of
 from notifybot.logs import redact
 from notifybot.update_queue import DurableQueue
@@ -21,14 +22,22 @@ async def on_error(update: object, context: Context) -> None:
     if not isinstance(update, Update):
         return
     runtime = runtime_of(context)
-    reason = redact(repr(context.error))
-    is_to_be_tried = await runtime.database.write(partial(inbox.note_failure, update_id=update.update_id, error=reason))
-    if is_to_be_tried:
+    if await _is_to_be_tried(update, context):
         context.application.create_task(_try_again(update, context))
         return
     log.error("an update is parked", extra={"action": "update_parked", "update": update.update_id})
     if update.callback_query is not None:
         await runtime.sender.answer_press(update.callback_query.id, SORRY)
+
+
+async def _is_to_be_tried(update: Update, context: Context) -> bool:
+    """Count the failure. While the database keeps nothing, not even that, the update is no worse than any other."""
+    reason = redact(repr(context.error))
+    note = partial(inbox.note_failure, update_id=update.update_id, error=reason)
+    try:
+        return await runtime_of(context).database.write(note)
+    except Unavailable:
+        return True
 
 
 async def _try_again(update: Update, context: Context) -> None:

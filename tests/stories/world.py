@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import inspect
 import json
+import logging
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.stories.places import Person, Place
 
 PATIENCE_S = 20.0
 """Nothing that a story waits for takes so long; a story that fails says so only then."""
+MOST_SECONDS = 120
+STOPPING_S = 0.1
 NO_LIMITS = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
 Found = TypeVar("Found")
 Json = dict[str, Any]
@@ -101,11 +104,13 @@ class World:
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
         self._own_settings = settings
         self._daemon: app.Daemon | None = None
+        self.log: list[str] = []
         self._running = contextlib.AsyncExitStack()
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._url = await self._open.enter_async_context(serving(self.sandbox))
+        self._open.enter_context(_listening(self.log, self.bell))
+        self.url = await self._open.enter_async_context(serving(self.sandbox))
         connector = aiohttp.UnixConnector(str(self.socket))
         self.client = await self._open.enter_async_context(
             aiohttp.ClientSession("http://notifybot", connector=connector)
@@ -124,7 +129,7 @@ class World:
     @property
     def config(self) -> config.Config:
         sections: Json = {
-            "telegram": {"token": self.token, "base_url": self._url},
+            "telegram": {"token": self.token, "base_url": self.url},
             "data_dir": str(self.folder),
             "socket": {"path": str(self.socket)},
             "alerts": {"escalation_channel": self.duty.id},
@@ -143,9 +148,12 @@ class World:
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 
     async def stops(self) -> None:
-        """Stop the daemon, as at SIGTERM."""
+        """Stop the daemon, as at SIGTERM. What holds up the stop because it waits for a moment gets its moment."""
         self._daemon = None
-        await self._running.aclose()
+        stopping = asyncio.create_task(self._running.aclose())
+        while not (await asyncio.wait({stopping}, timeout=STOPPING_S))[0]:
+            self.moves(seconds=1)
+        await stopping
 
     async def restarts(self) -> None:
         await self.stops()
@@ -237,6 +245,14 @@ class World:
         await self.is_quiet()
         await self.ticks()
 
+    async def in_time(self, look: Callable[[], object], what: str) -> None:
+        """Let second after second pass until `look` returns something true."""
+        for _ in range(MOST_SECONDS):
+            if look():
+                return
+            await self.passes(seconds=1)
+        raise AssertionError(f"not seen within {MOST_SECONDS} s of the story: {what}\n{self.picture()}")
+
     def _move(self, to: datetime) -> None:
         self.clock.move(to)
         if self._daemon is not None and self.sandbox.polling.is_active:
@@ -255,6 +271,10 @@ class World:
         waits_to_deliver = self.clock.is_awaited_by("work")
         has_taken_updates = len(self.sandbox.world.updates) == 0 or not self.sandbox.polling.is_active
         return self.clock.is_awaited_by("telegram") and (delivers or waits_to_deliver) and has_taken_updates
+
+    async def logs(self, line: str) -> None:
+        """Wait until the daemon has logged this, as a warning or an error."""
+        await self.sees(lambda: line in self.log, f"the daemon logs {line!r}")
 
     async def sees(self, look: Callable[[], Awaitable[Found | None] | Found | None], what: str) -> Found:
         """Wait until `look` returns something true, asking again whenever something may have changed."""
@@ -308,6 +328,24 @@ class World:
         calls = [call for call in self.sandbox.calls if call.method != "getUpdates"][-20:]
         shown = [f"  {call.method} in {call.chat_id} -> {call.status} {call.description or ''}" for call in calls]
         return ["Latest calls:", *shown]
+
+
+@contextlib.contextmanager
+def _listening(log: list[str], bell: Bell) -> Iterator[None]:
+    """Collect what the daemon logs from WARNING on, and ring at each line."""
+    loop = asyncio.get_running_loop()
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            log.append(record.getMessage())
+            loop.call_soon_threadsafe(bell.fire)
+
+    ear = Ear(logging.WARNING)
+    logging.getLogger("notifybot").addHandler(ear)
+    try:
+        yield
+    finally:
+        logging.getLogger("notifybot").removeHandler(ear)
 
 
 def _chat(to: Place | str) -> int | str:

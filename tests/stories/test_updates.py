@@ -1,0 +1,205 @@
+"""Updates from Telegram: durable, handled once, tried again, parked; buttons that are not ours any more."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from sqlmodel import Session
+
+from notifybot import people
+from notifybot.errors import Unavailable
+from notifybot.models import Person
+from tests.stories.clock import BEGINNING
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Place
+from tests.stories.world import PATIENCE_S, World
+
+
+@contextmanager
+def broken(world: World, when: str) -> Iterator[None]:
+    """The database refuses a kind of change, as a full disk or a bug would."""
+    world.rows(f"CREATE TRIGGER broken BEFORE {when} BEGIN SELECT RAISE(ABORT, 'broken'); END")
+    try:
+        yield
+    finally:
+        world.rows("DROP TRIGGER broken")
+
+
+async def is_parked(world: World) -> None:
+    """Wait until an update was given up, after three attempts."""
+    await world.in_time(lambda: "an update is parked" in world.log, "the update is parked")
+    assert world.log.count("an update was not handled") == 3
+
+
+async def test_an_update_that_failed_is_tried_again(world: World) -> None:
+    anna = world.person("Anna")
+    with broken(world, "INSERT ON posts"):
+        anna.says("/start")
+        await world.logs("an update was not handled")
+
+    await world.in_time(lambda: anna.texts, "Anna is answered")
+
+    assert anna.texts[0].startswith("You are subscribed.")
+
+
+async def test_an_update_that_fails_three_times_is_parked_and_others_go_on(world: World) -> None:
+    anna, ben = await world.subscriber("Anna"), world.person("Ben")
+    with broken(world, f"INSERT ON posts WHEN NEW.chat_id = '{anna.id}'"):
+        anna.says("/help")
+        await is_parked(world)
+        ben.says("/help")
+        await ben.receives("/open lists")
+
+    await world.restarts()
+
+    anna.says("/open")
+    await anna.receives("Nothing waits for an answer here.")
+    assert len(anna.texts) == 2
+
+
+async def test_who_pressed_what_failed_three_times_is_told(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    with broken(world, "UPDATE ON messages WHEN NEW.state = 'acknowledged'"):
+        query = post.press(anna)
+        await is_parked(world)
+
+        assert await post.answer_to(query) == "That did not work. Please press again in a minute."
+
+    assert await post.pressed(anna) == "Acknowledged."
+    await alert.becomes("closed")
+
+
+async def test_a_press_counts_although_the_database_could_keep_nothing_for_a_while(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    with broken(world, "UPDATE ON inbox"):
+        post.press(anna)
+        await world.logs("an update was not handled")
+
+    await world.in_time(lambda: not post.buttons, "the press counts")
+
+    assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+
+
+async def test_an_update_that_could_not_be_stored_is_not_confirmed(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    with broken(world, "INSERT ON inbox"):
+        query = post.press(anna)
+        await world.logs("an update could not be stored")
+        assert len(world.sandbox.world.updates) == 1
+
+    await world.in_time(lambda: not post.buttons, "the press counts")
+
+    assert await post.answer_to(query) == "Acknowledged."
+    await alert.becomes("closed")
+
+
+async def test_an_update_that_comes_twice_is_handled_once(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    world.sandbox.fault("cut_before", method="getUpdates")
+    anna.says("/help")
+    await anna.receives("/open lists")
+    await world.stops()
+    world.sandbox.clear_faults()
+    assert len(world.sandbox.world.updates) == 1
+
+    await world.starts()
+
+    anna.says("/open")
+    await anna.receives("Nothing waits for an answer here.")
+    assert len([text for text in anna.texts if "/open lists" in text]) == 1
+
+
+async def test_an_update_stored_before_a_stop_is_handled_after_it(world: World) -> None:
+    anna = world.person("Anna")
+    with broken(world, "INSERT ON posts"):
+        anna.says("/start")
+        await world.logs("an update was not handled")
+        await world.is_quiet()
+        await world.stops()
+
+    await world.starts()
+
+    await anna.receives("You are subscribed.")
+
+
+async def test_stored_presses_count_at_the_start_although_telegram_is_away(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    with broken(world, "UPDATE ON messages WHEN NEW.state = 'acknowledged'"):
+        post.press(anna)
+        await world.logs("an update was not handled")
+        await world.stops()
+    world.sandbox.fault("away")
+
+    await world.starts()
+
+    assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+
+
+async def test_a_button_from_another_database_says_so(world: World, ops: Place, template: Path) -> None:
+    anna = world.member(ops, "Anna")
+    await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.stops()
+    for leftover in world.folder.glob("notifybot.sqlite3*"):
+        leftover.unlink()
+    shutil.copy(template, world.database)
+    await world.starts()
+
+    answer = await post.pressed(anna)
+
+    assert answer == "This button belongs to a message that notifybot does not know any more."
+    await world.is_quiet()
+    assert post.buttons == ["Acknowledge"]
+
+
+async def test_a_button_of_another_program_says_so(another: MakeWorld) -> None:
+    world = await another()
+    ops = world.group("Ops")
+    anna = world.member(ops, "Anna")
+    keyboard = {"inline_keyboard": [[{"text": "Acknowledge", "callback_data": "ack:17"}]]}
+    older = {"chat_id": ops.id, "text": "from an older bot", "reply_markup": keyboard}
+    async with ClientSession(world.url) as client:
+        await client.post(f"/bot{world.token}/sendMessage", json=older)
+    await world.starts()
+
+    answer = await ops.receives("from an older bot").presses(by=anna)
+
+    assert answer == "This button is not notifybot's any more."
+
+
+@pytest.mark.xfail(strict=True, reason="a flush that fails rolls back the transaction that all callers share")
+async def test_a_write_that_fails_takes_no_other_with_it(world: World) -> None:
+    database, others_wait = world.runtime.database, threading.Event()
+
+    def hold(_: Session) -> None:
+        assert others_wait.wait(PATIENCE_S)
+
+    def subscribe_nobodys_chat(session: Session) -> None:
+        session.add(Person(user_id="first", chat_id="7", chat_name="Anna", created_at=BEGINNING))
+        session.flush()
+
+    outcomes = asyncio.gather(
+        database.write(hold),
+        database.write(subscribe_nobodys_chat),
+        database.write(lambda session: people.subscribe(session, "8", "Ben", now=BEGINNING)),
+        return_exceptions=True,
+    )
+    await asyncio.sleep(0)
+    others_wait.set()
+
+    _, failed, other = await outcomes
+    assert isinstance(failed, Unavailable)
+    assert not isinstance(other, BaseException), other

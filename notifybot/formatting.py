@@ -1,9 +1,10 @@
 """Messages and answers to people → texts, entities and buttons; callback data both ways."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from notifybot.ids import full, short
+from notifybot.ids import full, is_id, short
 from notifybot.lifecycle import State
 from notifybot.rendering import Button, Call, EditText, Entity, Part, SendText
 from notifybot.splitting import split, utf16_len
@@ -144,6 +145,7 @@ def clock_time(moment: datetime, beside: datetime) -> str:
 # Callback data: at most 64 bytes, and unguessable, so that a button that an older database made hits nothing.
 ANSWER_POST = "ack"
 ANSWER_MESSAGE = "one"
+_VERSION = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -172,10 +174,8 @@ def open_alert_button(message_id: str, label: str) -> Button:
 def read_callback_data(data: str) -> PostAnswer | MessageAnswer | None:
     """What a press means; None for data that none of our buttons carries."""
     match data.split(":"):
-        case ["ack", post, version] if (
-            len(post) == 32 and version.isascii() and version.isdigit() and len(version) < 10
-        ):
+        case ["ack", post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
             return PostAnswer(full(post), int(version))
-        case ["one", message] if len(message) == 32:
+        case ["one", message] if is_id(full(message)):
             return MessageAnswer(full(message))
     return None

@@ -5,16 +5,20 @@ be allowed the next one (the generic cell rate algorithm). The pace lies in a ro
 call goes out, so that a restart knows what was called before it.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `burst` calls at once, then one every `interval`: in any span S at most burst + S/interval."""
+    """At most `burst` calls at once, then one every `interval`: in any span S at most burst + S/interval.
+
+    Half a call in `burst` lets a call that comes late by half an interval leave the even stream as it is.
+    """
 
     interval: timedelta
-    burst: int
+    burst: float
 
     def open_at(self, pace: datetime | None, now: datetime) -> datetime:
         """When the next call is allowed; `now` or earlier means at once."""
@@ -38,6 +42,7 @@ class Limits:
     """What everything but alerts may use of a group: a quarter stays free for alerts."""
 
 
+OVERALL_BURST = 1.5
 CHAT_BURST = 3
 GROUP_BURST = 3
 ALERT_SHARE = 0.25
@@ -46,19 +51,30 @@ ALERT_SHARE = 0.25
 def limits_for(*, overall_per_second: float, chat_per_second: float, group_per_minute: float) -> Limits:
     """Work out the limits from Telegram's figures.
 
-    One call a second below the overall figure without a burst carries 96 % of it and never exceeds it in any second.
-    A group's burst is taken off its minute: burst + (n - burst) stays within n in any minute.
+    One call a second below the overall figure carries 96 % of it and never exceeds it in any second.
     """
     minute, second = timedelta(minutes=1), timedelta(seconds=1)
-    # A burst shows in the same minute as the even stream after it: two calls of three come on top of it.
-    even_group = max(1.0, group_per_minute - (GROUP_BURST - 1))
-    quiet_group = max(1.0, group_per_minute * (1 - ALERT_SHARE) - (GROUP_BURST - 1))
+    overall = _every(second, max(overall_per_second - 1, min(overall_per_second, 1.0)))
     return Limits(
-        overall=Limit(second / max(1.0, overall_per_second - 1), burst=1),
-        chat=Limit(second / chat_per_second, burst=CHAT_BURST),
-        group=Limit(minute / even_group, burst=GROUP_BURST),
-        group_quiet=Limit(minute / quiet_group, burst=GROUP_BURST),
+        overall=Limit(overall, OVERALL_BURST if overall_per_second >= 2 else 1),
+        chat=Limit(_every(second, chat_per_second), burst=CHAT_BURST),
+        group=_limit(group_per_minute, minute, burst=GROUP_BURST),
+        group_quiet=_limit(group_per_minute * (1 - ALERT_SHARE), minute, burst=GROUP_BURST),
     )
+
+
+def _limit(calls: float, span: timedelta, *, burst: int) -> Limit:
+    """At most `calls` in any `span`, one where it is less: all but one of a burst are taken off the even stream, for
+    they show in the same span."""
+    if calls < 1:
+        return Limit(_every(span, calls), burst=1)
+    burst = min(burst, int(calls))
+    return Limit(_every(span, int(calls) - (burst - 1)), burst)
+
+
+def _every(span: timedelta, calls: float) -> timedelta:
+    """The interval of an even stream, rounded up: a microsecond too short would let one call too many into a span."""
+    return timedelta(microseconds=math.ceil(span / timedelta(microseconds=1) / calls))
 
 
 FIRST_BACKOFF = timedelta(seconds=1)

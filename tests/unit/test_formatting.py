@@ -1,0 +1,200 @@
+"""What a post says: its head, its text untouched, its status, its button, and what a press on it means."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifybot.formatting import (
+    MessageAnswer,
+    MessageView,
+    PostAnswer,
+    PostView,
+    acknowledge_button,
+    clock_time,
+    next_call,
+    open_alert_button,
+    read_callback_data,
+    render,
+)
+from notifybot.ids import new_id
+from notifybot.lifecycle import State
+from notifybot.rendering import EditText, Part, SendText
+from notifybot.splitting import utf16_len
+
+NOW = datetime(2026, 3, 1, 14, 2, 30, tzinfo=UTC)
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+ALERT = MessageView(
+    id=ID,
+    state=State.SENT,
+    is_alert=True,
+    is_escalation=False,
+    title=None,
+    content="disk full on db1",
+    source="backup",
+    created_at=NOW,
+    shown_at=NOW,
+    escalated_at=None,
+    acknowledged_at=None,
+    acknowledged_by=None,
+    closed_at=None,
+)
+NOTICE = replace(ALERT, is_alert=False)
+ANSWERED = replace(
+    ALERT,
+    state=State.CLOSED,
+    acknowledged_at=NOW + timedelta(minutes=3),
+    acknowledged_by="Anna (@anna)",
+    closed_at=NOW + timedelta(minutes=3),
+)
+EXPIRED = replace(ALERT, state=State.CLOSED, closed_at=NOW + timedelta(hours=1))
+ESCALATED = replace(ALERT, state=State.ESCALATED, escalated_at=NOW + timedelta(minutes=15))
+
+
+def post(message: MessageView | None, *, shown: tuple[int, ...] = (), reply: Part | None = None) -> PostView:
+    return PostView(ID, "-1001", 3, False, None, shown, reply, message)
+
+
+def text_of(message: MessageView) -> str:
+    (part,) = render(post(message))
+    return part.text
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (ALERT, "backup\ndisk full on db1"),
+        (replace(ALERT, title="Disk"), "Disk\ndisk full on db1"),
+        (NOTICE, "disk full on db1"),
+        (replace(NOTICE, title="Disk"), "Disk\ndisk full on db1"),
+        (ANSWERED, "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
+        (EXPIRED, "backup\ndisk full on db1\n\n⚪ Closed at 15:02 UTC; nobody acknowledged it."),
+        (replace(ALERT, state=State.CANCELLED), "backup\ndisk full on db1\n\n⚪ Cancelled."),
+        (ESCALATED, "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC."),
+        (replace(ESCALATED, is_escalation=True), "⏫ Escalated: backup\ndisk full on db1"),
+        (replace(ESCALATED, is_escalation=True, title="Disk"), "⏫ Escalated: Disk\ndisk full on db1"),
+        (
+            replace(ANSWERED, escalated_at=NOW + timedelta(minutes=15)),
+            "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC.\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
+        ),
+        (
+            replace(EXPIRED, acknowledged_at=NOW + timedelta(days=1), acknowledged_by="Bob"),
+            "backup\ndisk full on db1\n\n✅ Acknowledged by Bob at 2026-03-02 14:02 UTC.",
+        ),
+        (
+            replace(ALERT, shown_at=NOW + timedelta(minutes=10)),
+            "backup\ndisk full on db1\n\n🕓 Late: this is from 14:02 UTC.",
+        ),
+        (
+            replace(NOTICE, shown_at=NOW + timedelta(days=2)),
+            "disk full on db1\n\n🕓 Late: this is from 2026-03-01 14:02 UTC.",
+        ),
+    ],
+)
+def test_what_a_post_says(message: MessageView, text: str) -> None:
+    assert text_of(message) == text
+
+
+@pytest.mark.parametrize(("late", "is_marked"), [(0, False), (119, False), (120, True), (86_400, True)])
+def test_a_message_is_marked_late_from_two_minutes_on(late: int, is_marked: bool) -> None:
+    assert ("Late" in text_of(replace(ALERT, shown_at=NOW + timedelta(seconds=late)))) == is_marked
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_an_open_alert_has_a_button(state: State) -> None:
+    is_open = state in ("initiated", "sent", "escalated", "failed")
+    assert bool(render(post(replace(ALERT, state=state)))[0].buttons) == is_open
+    assert not render(post(replace(NOTICE, state=state)))[0].buttons
+
+
+def test_an_answered_alert_has_no_button_before_it_is_closed_either() -> None:
+    assert not render(post(replace(ALERT, acknowledged_at=NOW, acknowledged_by="Anna")))[0].buttons
+
+
+MARKUP = "<b>&amp; *bold* _it_ `code` [x](y) \\ ~s~ ||p|| {{ }} %s </b>\n#tag @name /start https://x.y?a=b&c"
+
+
+def test_nothing_in_a_text_is_escaped_or_taken_for_markup() -> None:
+    (part,) = render(post(replace(NOTICE, content=MARKUP)))
+    assert part == Part(MARKUP)
+
+
+@pytest.mark.parametrize("title", [MARKUP, "😀 é"])
+def test_a_head_is_bold_by_an_entity_of_its_length(title: str) -> None:
+    (part,) = render(post(replace(ALERT, title=title, content=MARKUP)))
+    assert part.text == f"{title}\n{MARKUP}"
+    assert [(entity.type, entity.offset, entity.length) for entity in part.entities] == [("bold", 0, utf16_len(title))]
+
+
+def test_the_status_is_italic_and_lies_where_it_stands() -> None:
+    (part,) = render(post(replace(EXPIRED, content="😀 disk")))
+    head, status = part.entities
+    raw = part.text.encode("utf-16-le")
+    said = raw[status.offset * 2 : (status.offset + status.length) * 2].decode("utf-16-le")
+    assert (head.type, status.type) == ("bold", "italic")
+    assert said == "⚪ Closed at 15:02 UTC; nobody acknowledged it."
+
+
+def test_of_a_long_post_the_last_part_alone_has_the_status_and_the_button() -> None:
+    parts = render(post(replace(ESCALATED, content="word " * 2500)))
+    assert len(parts) > 2
+    assert [bool(part.buttons) for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert ["Escalated at" in part.text for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert all(utf16_len(part.text) <= 4096 for part in parts)
+
+
+def test_a_reply_is_shown_as_it_is() -> None:
+    reply = Part("Use /start to link your account.")
+    assert render(post(None, reply=reply)) == (reply,)
+
+
+def test_parts_go_out_one_by_one_then_the_last_is_edited() -> None:
+    long = replace(ALERT, content="word " * 1200)
+    first, last = render(post(long))
+    assert next_call(post(long)).call == SendText("-1001", first)
+    assert not next_call(post(long)).is_last
+    assert next_call(post(long, shown=(7,))).call == SendText("-1001", last)
+    assert next_call(post(long, shown=(7,))).is_last
+    assert next_call(post(long, shown=(7, 8))).call == EditText("-1001", 8, last)
+    assert next_call(post(long, shown=(7, 8))).is_last
+
+
+def test_a_time_of_another_day_has_its_date() -> None:
+    assert clock_time(NOW, NOW + timedelta(hours=9)) == "14:02 UTC"
+    assert clock_time(NOW, NOW + timedelta(hours=10)) == "2026-03-01 14:02 UTC"
+
+
+@given(st.integers(0, 10**6), st.integers(1, 999_999_999))
+def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int) -> None:
+    made = new_id(NOW + timedelta(hours=hours))
+    for button, meant in (
+        (acknowledge_button(made, version), PostAnswer(made, version)),
+        (open_alert_button(made, "label"), MessageAnswer(made)),
+    ):
+        assert button.callback_data is not None
+        assert 1 <= len(button.callback_data.encode()) <= 64
+        assert read_callback_data(button.callback_data) == meant
+
+
+GOOD = "01890a5dac96774bbcceb302099a8057"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "", ":", "::", "x", "ack", "one", "ack:", "one:", "ack::1", "ack:x:1", f"ack:{GOOD}", f"ack:{GOOD}:",
+        f"ack:{GOOD}:-1", f"ack:{GOOD}:1.0", f"ack:{GOOD}:1:1", f"ack:{GOOD}:٣", f"ack:{GOOD}:1e3", f"ack:{GOOD} :1",
+        f"ack:{GOOD}:{'9' * 10}", f"ack:{'ā' * 32}:1", f"one:{GOOD}:1", f"one:{GOOD}0", f"one:{GOOD[:-1]}",
+        f"ONE:{GOOD}", f"two:{GOOD}", f"one:{'x' * 32}", f"one:{GOOD[:-1]}\x00", f"one:{GOOD.upper()}",
+        f"one:{'-' * 32}", f"one:{GOOD.replace('774b', '474b')}", "\ud800",
+    ],
+)  # fmt: skip
+def test_data_that_no_button_of_ours_carries_means_nothing(data: str) -> None:
+    assert read_callback_data(data) is None
+
+
+@given(st.text(max_size=64))
+def test_any_data_at_all_can_be_read(data: str) -> None:
+    assert read_callback_data(data) is None

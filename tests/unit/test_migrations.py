@@ -1,0 +1,118 @@
+"""The migrations make exactly the tables that the models describe, once, whoever else tries at the same time."""
+
+import contextlib
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from notifybot import migrations, models
+from notifybot.errors import StartRefused
+
+FOLDER = Path(migrations.__file__).parent
+
+
+def rows(file: Path, sql: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def indexes(file: Path) -> dict[str, str]:
+    """The statement that made each index, without its spacing and quotes."""
+    made = rows(file, "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    return {name: re.sub(r"\s+", " ", sql.replace('"', "")) for name, sql in made}
+
+
+@pytest.fixture
+def modelled(tmp_path: Path) -> Path:
+    """A database made from the models, without any migration."""
+    file = tmp_path / "modelled.sqlite3"
+    engine = create_engine(f"sqlite:///{file}")
+    SQLModel.metadata.create_all(engine)
+    engine.dispose()
+    return file
+
+
+def test_alembic_finds_no_difference_to_the_models(migrated: Path) -> None:
+    engine = create_engine(f"sqlite:///{migrated}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+
+
+def test_each_index_is_the_same_with_its_columns_and_condition(migrated: Path, modelled: Path) -> None:
+    assert indexes(migrated) == indexes(modelled)
+    assert any(" WHERE " in made for made in indexes(migrated).values())
+
+
+@pytest.mark.parametrize("table", sorted(SQLModel.metadata.tables))
+def test_each_table_is_the_same_with_its_keys(migrated: Path, modelled: Path, table: str) -> None:
+    for pragma in ("table_info", "foreign_key_list"):
+        ask = f"SELECT * FROM pragma_{pragma}('{table}')"
+        found, wanted = ({row[1:] for row in rows(file, ask)} for file in (migrated, modelled))
+        assert found == wanted
+
+
+def test_conditions_that_queries_repeat_are_those_of_the_indexes(migrated: Path) -> None:
+    made = indexes(migrated)
+    for name, condition in {
+        "messages_escalate": models.MAY_ESCALATE,
+        "messages_close": models.MAY_EXPIRE,
+        "posts_due": models.IS_DUE,
+        "posts_in_trouble": models.IS_IN_TROUBLE,
+        "chats_next": models.HAS_WORK,
+    }.items():
+        assert made[name].endswith(f" WHERE {condition}")
+
+
+def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
+    assert ScriptDirectory(str(FOLDER)).get_heads() == [migrations.HEAD]
+
+
+def test_upgrading_again_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new folder/a.sqlite3"
+    assert "from nothing" in migrations.upgrade(url)
+    before = rows(tmp_path / "new folder/a.sqlite3", "SELECT sql FROM sqlite_master ORDER BY name")
+    assert "already" in migrations.upgrade(url)
+    assert rows(tmp_path / "new folder/a.sqlite3", "SELECT sql FROM sqlite_master ORDER BY name") == before
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StartRefused, match="9999") as refused:
+        migrations.upgrade(f"sqlite:///{file}")
+    assert "newer version" in (refused.value.hint or "")
+    assert rows(file, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_two_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    command = [sys.executable, "-c", f"from notifybot import migrations; print(migrations.upgrade({url!r}))"]
+    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = sorted(process.communicate(timeout=60)[0].strip() for process in racing)
+    assert [process.returncode for process in racing] == [0, 0, 0]
+    assert [("from nothing" in line, "already" in line) for line in said] == [
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_a_failed_migration_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE timeline (precious TEXT)")  # stands in the way of the first revision
+    with pytest.raises(Exception, match="timeline"):
+        migrations.upgrade(f"sqlite:///{file}")
+    assert rows(file, "SELECT name FROM sqlite_master WHERE type = 'table'") == [("timeline",)]

@@ -1,0 +1,126 @@
+"""Telegram's limits: never exceeded, hardly wasted, whatever the figures."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifybot.pacing import CHAT_BURST, Limit, backoff, limits_for
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+GAPS = st.lists(st.integers(0, 3_000_000), min_size=1, max_size=150)
+"""Microseconds between two callers."""
+
+
+def calls(limit: Limit, arrivals: Sequence[datetime]) -> list[datetime]:
+    """When callers who come at these times may call, each as soon as the limit allows, in order."""
+    made: list[datetime] = []
+    pace = None
+    now = START
+    for arrival in arrivals:
+        now = max(now, arrival)
+        now = max(now, limit.open_at(pace, now))
+        pace = limit.advanced(pace, now)
+        made.append(now)
+    return made
+
+
+def after(gaps: Sequence[int]) -> list[datetime]:
+    found = [START]
+    for gap in gaps:
+        found.append(found[-1] + timedelta(microseconds=gap))
+    return found
+
+
+def most_in_any(span: timedelta, made: Sequence[datetime]) -> int:
+    """The most calls in any stretch of time that is shorter than `span`, its end left out."""
+    return max(bisect_left(made, moment + span) - index for index, moment in enumerate(made))
+
+
+def usual() -> tuple[Limit, Limit, Limit, Limit]:
+    limits = limits_for(overall_per_second=30, chat_per_second=1, group_per_minute=20)
+    return limits.overall, limits.chat, limits.group, limits.group_quiet
+
+
+@given(GAPS)
+def test_never_more_than_thirty_calls_in_any_second(gaps: list[int]) -> None:
+    assert most_in_any(SECOND, calls(usual()[0], after([gap // 100 for gap in gaps]))) <= 30
+
+
+@given(GAPS)
+def test_never_more_than_twenty_calls_into_a_group_in_any_minute(gaps: list[int]) -> None:
+    assert most_in_any(MINUTE, calls(usual()[2], after(gaps))) <= 20
+
+
+@given(GAPS)
+def test_a_quarter_of_a_group_is_left_to_alerts(gaps: list[int]) -> None:
+    assert most_in_any(MINUTE, calls(usual()[3], after(gaps))) <= 15
+
+
+@given(GAPS, st.integers(1, 60))
+def test_a_chat_gets_a_call_a_second_and_a_short_burst(gaps: list[int], seconds: int) -> None:
+    assert most_in_any(SECOND * seconds, calls(usual()[1], after(gaps))) <= seconds - 1 + CHAT_BURST
+
+
+def test_with_always_somebody_waiting_the_overall_rate_is_carried() -> None:
+    made = calls(usual()[0], [START] * 3001)
+    assert 3000 / (made[-1] - made[0]).total_seconds() >= 0.95 * 30
+
+
+def test_with_always_somebody_waiting_a_group_gets_its_whole_first_minute() -> None:
+    made = calls(usual()[2], [START] * 21)
+    assert made[19] < START + MINUTE <= made[20]
+
+
+def test_whoever_rested_may_call_at_once() -> None:
+    for limit in usual():
+        rested = calls(limit, [START, START + timedelta(hours=1)])
+        assert rested == [START, START + timedelta(hours=1)]
+
+
+def test_a_chat_that_was_never_called_is_open() -> None:
+    assert all(limit.open_at(None, START) == START for limit in usual())
+
+
+FIGURES = st.floats(0.01, 1000)
+
+
+@settings(max_examples=300)
+@given(FIGURES, st.floats(0.01, 60_000), GAPS)
+def test_odd_figures_are_kept_too(per_second: float, per_minute: float, gaps: list[int]) -> None:
+    limits = limits_for(overall_per_second=per_second, chat_per_second=per_second, group_per_minute=per_minute)
+    arrivals = after([int(gap / per_second) for gap in gaps])
+    assert most_in_any(SECOND, calls(limits.overall, arrivals)) <= math.ceil(per_second)
+    assert most_in_any(MINUTE, calls(limits.group, arrivals)) <= max(1, per_minute)
+    assert most_in_any(MINUTE, calls(limits.group_quiet, arrivals)) <= max(1, per_minute * 0.75)
+
+
+@pytest.mark.parametrize("per_second", [0.01, 0.1, 0.5])
+def test_less_than_one_call_a_second_is_kept_over_a_longer_time(per_second: float) -> None:
+    limits = limits_for(overall_per_second=per_second, chat_per_second=1, group_per_minute=20)
+    made = calls(limits.overall, [START] * 11)
+    assert made[-1] - made[0] >= timedelta(seconds=10 / per_second)
+
+
+@pytest.mark.parametrize("per_minute", [0.01, 0.5, 1, 2, 3, 4, 5, 20, 60, 60_000])
+def test_a_group_may_always_be_called_sometime(per_minute: float) -> None:
+    limits = limits_for(overall_per_second=30, chat_per_second=1, group_per_minute=per_minute)
+    for limit in (limits.group, limits.group_quiet):
+        made = calls(limit, [START] * 4)
+        assert made[-1] - made[0] <= 4 * MINUTE / min(1, per_minute * 0.75)
+
+
+@given(st.integers(1, 10**9), st.floats(0, 1, exclude_max=True))
+def test_a_back_off_lies_between_a_second_and_a_minute_give_or_take_a_quarter(errors: int, jitter: float) -> None:
+    assert timedelta(seconds=0.75) <= backoff(errors, jitter=jitter) <= timedelta(seconds=75)
+
+
+@pytest.mark.parametrize(("errors", "seconds"), [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (100, 60)])
+def test_a_back_off_doubles_up_to_a_minute(errors: int, seconds: int) -> None:
+    assert backoff(errors, jitter=0.5) == timedelta(seconds=seconds)
+    assert backoff(errors, jitter=0) == timedelta(seconds=seconds * 0.75)

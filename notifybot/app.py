@@ -21,8 +21,10 @@ from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
 from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.config import Config
-from notifybot.database import Database, hold_database
+from notifybot.database import Database
 from notifybot.dispatcher import Dispatcher
+from notifybot.engines import hold_database
+from notifybot.errors import StartRefused
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
 from notifybot.pacing import limits_for
@@ -56,15 +58,28 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with daemon(config, Clock(), systemd.listen_fds()):
+    async with daemon(config, Clock(), systemd.listen_fds()) as running:
         # A full collection over all that is imported stops the process for 30-50 ms: leave it out from now on.
         gc.collect()
         gc.freeze()
         systemd.notify("READY=1")
         log.info("ready", extra={"action": "ready"})
-        await stop.wait()
+        deposed = running.runtime.database.deposed
+        await _first_of(stop, deposed)
         systemd.notify("STOPPING=1")
         log.info("stopping", extra={"action": "stopping"})
+    if deposed.is_set():
+        raise StartRefused(
+            "Another daemon leads on this database now; this one has stopped.",
+            hint="Only one daemon may use a database.",
+        )
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 @dataclass(frozen=True)
@@ -83,11 +98,11 @@ class Daemon:
 async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -> AsyncIterator[Daemon]:
     """A daemon that accepts requests; Telegram and the jobs come up behind it."""
     with contextlib.ExitStack() as locks:
-        locks.enter_context(hold_database(config.database.url))
+        leadership = locks.enter_context(hold_database(config.database.url))
         if config.telegram.token is not None:
             locks.enter_context(hold_bot(config.telegram.token))
         await asyncio.to_thread(migrations.upgrade, config.database.url)
-        database = Database(config.database.url)
+        database = Database(config.database.url, leadership)
         database.start()
         try:
             built = await _build(config, clock, database, inherited)
@@ -101,7 +116,7 @@ async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -
 
 
 async def _build(config: Config, clock: Clock, database: Database, inherited: list[socket.socket]) -> Daemon:
-    term = await database.write(partial(outbox.lead, now=clock.now()))
+    term = await database.lead(partial(outbox.lead, now=clock.now()))
     known = await database.read(outbox.identity)
     link = TelegramLink(database, clock)
     queue = DurableQueue(database, clock)

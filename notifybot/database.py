@@ -1,45 +1,32 @@
-"""One writer whose callers share commits, readers beside it, and what differs between SQLite and PostgreSQL."""
+"""One writer whose callers share commits, and readers beside it."""
 
 import asyncio
 import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Delete,
-    Dialect,
-    Engine,
-    Update,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Update, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Session, SQLModel
 
-from notifybot.errors import StartRefused, Unavailable
-from notifybot.process_lock import hold_file
+from notifybot.engines import READERS, engine_for
+from notifybot.errors import Unavailable
+from notifybot.leadership import Deposed, Leadership
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 JOBS_A_COMMIT = 500
-MIGRATION_LOCK = 7_046_029_254_386_353_131
-LEADER_LOCK = MIGRATION_LOCK + 1
-"""The keys of PostgreSQL's advisory locks: around a migration, and for as long as a daemon leads."""
-READERS = 2
+LOOK_EVERY_S = 5.0
+LOOK_EVERY_WHILE_BROKEN_S = 0.5
+"""How often an idle writer looks whether it still leads, on PostgreSQL alone."""
 LATER = "Try again in a moment. If it goes on, look at the disk space and at the daemon's log."
 
 
@@ -93,23 +80,37 @@ class _Job(Generic[T]):
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
 
 
+@dataclass(frozen=True)
+class _Doubt:
+    """A transaction whose connection broke while it was committed: see Leadership.was_kept."""
+
+    jobs: list[_Job[Any]]
+    sealed: int
+    error: Exception
+
+
 class Database:
     """The writer thread runs whatever waits in one transaction and answers after its commit; readers never hold it up.
 
     Work is a plain function of a session. It must not touch a network, and it sees all that earlier work wrote.
+    `leadership`, on PostgreSQL: what `hold_database` yielded; without it nothing keeps other writers away.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = make_url(url)
-        self._engine = _engine(self._url, read_only=False)
-        self._reading = _engine(self._url, read_only=True)
+    def __init__(self, url: str, leadership: Leadership | None = None) -> None:
+        self._leadership = leadership
+        self._engine = engine_for(make_url(url), read_only=False) if leadership is None else leadership.engine
+        self._reading = engine_for(make_url(url), read_only=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Changes], None]] = []
         self._writer = threading.Thread(target=self._write_until_closed, name="database-writer", daemon=True)
         self._connection: Connection | None = None
-        """The writer's own, opened in its thread and kept."""
+        """The writer's own, kept by its thread."""
+        self._doubt: _Doubt | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+        self.deposed = asyncio.Event()
+        """Set once another daemon leads on this database: nothing can be written any more."""
         self.commits = 0
 
     def start(self) -> None:
@@ -121,14 +122,27 @@ class Database:
         """Call `listener` on the event loop after every commit that changed something."""
         self._listeners.append(listener)
 
+    async def lead(self, work: Callable[[Session], int]) -> int:
+        """Run the work that begins a term and returns it; from then on no commit is made but in that term."""
+        term = await self.write(work)
+        if self._leadership is not None:
+            self._leadership.begin_term(term)
+        return term
+
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` in the next transaction; return after its commit.
 
         Raises whatever `work` raised (nothing of it is kept), or Unavailable when the commit failed.
         """
+        if self._is_closed:
+            raise Unavailable("The daemon is stopping; nothing was accepted.", hint="Try again in a moment.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(work, future))
         return await future
+
+    def keeps_nothing(self, error: Exception) -> bool:
+        """Whether `error`, which a write raised, would meet any other write too: locked, full, out of reach."""
+        return isinstance(error.__cause__, OperationalError | self._engine.dialect.loaded_dbapi.OperationalError)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` on a connection that cannot write, beside the writer.
@@ -149,6 +163,7 @@ class Database:
 
     async def close(self) -> None:
         """Finish what waits, then end the writer and close every connection."""
+        self._is_closed = True
         self._jobs.put(None)
         if self._writer.is_alive():
             await asyncio.to_thread(self._writer.join)
@@ -162,14 +177,21 @@ class Database:
         is_open = True
         while is_open:
             jobs, is_open = self._waiting_jobs()
-            if jobs:
-                self._commit(jobs)
+            if not jobs and self._leadership is not None:
+                self._look_after_connection()
+            if jobs and self._commit(jobs):
                 self._answer(jobs)
+        if self._doubt is not None:
+            self._refuse(self._doubt.jobs, _not_known(self._doubt.error))
 
     def _waiting_jobs(self) -> tuple[list[_Job[Any]], bool]:
-        """Wait for a job; take it and all that wait behind it. False: close after these."""
+        """Wait for a job; take it and all that wait behind it. None: look after the connection. False: close after
+        these."""
         jobs: list[_Job[Any]] = []
-        next_job = self._jobs.get()
+        try:
+            next_job = self._jobs.get(timeout=self._look_within_s())
+        except queue.Empty:
+            return jobs, True
         while next_job is not None:
             jobs.append(next_job)
             if len(jobs) == JOBS_A_COMMIT or self._jobs.empty():
@@ -177,22 +199,70 @@ class Database:
             next_job = self._jobs.get()
         return jobs, False
 
-    def _commit(self, jobs: list[_Job[Any]]) -> None:
+    def _look_within_s(self) -> float | None:
+        if self._leadership is None:
+            return None
+        return LOOK_EVERY_S if self._connection is not None else LOOK_EVERY_WHILE_BROKEN_S
+
+    def _commit(self, jobs: list[_Job[Any]]) -> bool:
+        """Run them all in one transaction. False: they are answered later, once it is known whether it was kept."""
+        sealed = None
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                for job in jobs:
-                    job.run(self._connection)
+            connection = self._connected()
+            transaction = connection.begin()
+            for job in jobs:
+                job.run(connection)
+            sealed = None if self._leadership is None else self._leadership.seal(connection)
+            transaction.commit()
         except Exception as error:
             log.error("commit failed", exc_info=error, extra={"action": "commit_failed", "jobs": len(jobs)})
-            self._throw_connection_away()
+            self._throw_connection_away(error)
+            if sealed is not None:
+                self._doubt = _Doubt(jobs, sealed, error)
+                return False
             for job in jobs:
                 job.error = _unavailable(error)
         self.commits += 1
+        return True
 
-    def _throw_connection_away(self) -> None:
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect() if self._leadership is None else self._leadership.connect()
+            self._settle_doubt(self._connection)
+        return self._connection
+
+    def _look_after_connection(self) -> None:
+        """While nobody writes: find out whether we still lead, come back where the server was away, and answer those
+        whose commit broke off."""
+        try:
+            connection = self._connected()
+            with connection.begin():
+                connection.exec_driver_sql("SELECT 1")
+        except Exception as error:
+            log.warning("the database is out of reach", exc_info=error, extra={"action": "database_away"})
+            self._throw_connection_away(error)
+
+    def _settle_doubt(self, connection: Connection) -> None:
+        if self._doubt is None or self._leadership is None:
+            return
+        jobs, error = self._doubt.jobs, self._doubt.error
+        was_kept = self._leadership.was_kept(connection, self._doubt.sealed)
+        self._doubt = None
+        if was_kept:
+            self._answer(jobs)
+        else:
+            self._refuse(jobs, _unavailable(error))
+
+    def _refuse(self, jobs: list[_Job[Any]], error: Unavailable) -> None:
+        for job in jobs:
+            job.error = error
+        self._answer(jobs)
+
+    def _throw_connection_away(self, error: Exception) -> None:
         """After a failure nobody knows what state it is in."""
+        if isinstance(error, Deposed) and self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.deposed.set)
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
@@ -240,6 +310,15 @@ def _unavailable(error: BaseException) -> Unavailable:
     return refusal
 
 
+def _not_known(error: BaseException) -> Unavailable:
+    refusal = Unavailable(
+        "The database broke off while this was being kept, and did not come back: it may have been accepted.",
+        hint="Look for it in GET /api/messages, or repeat the request with the client_id that it had.",
+    )
+    refusal.__cause__ = error
+    return refusal
+
+
 def affected(session: Session, statement: Update | Delete) -> int:
     """Run an UPDATE or DELETE; return how many rows it met. Objects already loaded are not brought up to date."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
@@ -254,132 +333,3 @@ def insert_missing(session: Session, table: type[SQLModel], rows: list[dict[str,
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
     session.execute(insert.on_conflict_do_nothing(), rows)
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The database file; None where the URL is not SQLite's."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    return Path(parsed.database)
-
-
-def _engine(url: URL, *, read_only: bool) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, read_only=read_only)
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_size=READERS if read_only else 1)
-    if read_only:
-        engine = engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
-    return engine
-
-
-def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
-    engine = create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=READERS if read_only else 1
-    )
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        # Without this the driver begins transactions by itself, and only before the first write: reads before it
-        # would then see an older state than the write overwrites.
-        connection.isolation_level = None
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    # NORMAL survives kill -9, but only FULL survives a power cut.
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 30000",
-    "PRAGMA cache_size = -65536",
-    "PRAGMA temp_store = MEMORY",
-)
-
-
-@contextlib.contextmanager
-def hold_database(url: str) -> Iterator[None]:
-    """Be the one daemon that leads on this database, until the end of the block or of the process.
-
-    Raises StartRefused while another one does.
-    """
-    path = sqlite_path(url)
-    if path is not None:
-        _make_folder(path.parent)
-        with hold_file(path.with_name(path.name + ".lock")):
-            yield
-        return
-    with _connected(url) as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK}).scalar():
-            raise StartRefused(
-                "Another notifybot leads on this database.", hint="Stop it, or give this one a database of its own."
-            )
-        connection.commit()
-        yield
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    except OSError as error:
-        raise StartRefused(
-            f"The folder of the database cannot be made: {error}.", hint="data_dir or database.url says where it lies."
-        ) from error
-
-
-def current_revision(url: str) -> str | None:
-    """The schema's revision in the database; None for an empty one."""
-    with _connected(url) as connection:
-        names = connection.dialect.get_table_names(connection)
-        if "alembic_version" not in names:
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-
-
-@contextlib.contextmanager
-def migrating(url: str) -> Iterator[Connection]:
-    """One transaction for all of a migration. On SQLite foreign keys are checked at its end, not on the way: with
-    them on, rebuilding a parent table deletes its children. On PostgreSQL it waits for another migration to end."""
-    with _connected(url) as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:
-            _outside_a_transaction(connection, "PRAGMA foreign_keys = OFF")
-        with connection.begin():
-            if not is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            yield connection
-            if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise StartRefused("The migration would break references between rows; nothing was changed.")
-
-
-def _outside_a_transaction(connection: Connection, statement: str) -> None:
-    driver = connection.connection.dbapi_connection
-    assert driver is not None
-    driver.cursor().execute(statement)
-
-
-@contextlib.contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    """A connection of its own. Raises StartRefused where the database cannot be reached or is none of ours."""
-    engine = _engine(make_url(url), read_only=False)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except DBAPIError as error:
-        where = make_url(url).render_as_string(hide_password=True)
-        reason = str(error.orig).partition("\n")[0]
-        raise StartRefused(
-            f"The database {where} cannot be used: {reason}.", hint="database.url or data_dir says which it is."
-        ) from error
-    finally:
-        engine.dispose()

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from notifybot import acceptance
@@ -67,7 +66,7 @@ class Intake:
 
     async def _refuse(self, batch: list[_Caller], error: Exception) -> None:
         """Where the database keeps nothing, all are refused; where one message broke the batch, only that one is."""
-        if len(batch) == 1 or isinstance(error.__cause__, OperationalError):
+        if len(batch) == 1 or self._database.keeps_nothing(error):
             for caller in batch:
                 _answer(caller, error)
             return

@@ -97,6 +97,8 @@ class Bot(SQLModel, table=True):
     id: int = Field(primary_key=True)
     term: int = 0
     """Counts the daemons that have led; claims of older terms are void."""
+    batch: int = Field(default=0, sa_type=BigInteger)
+    """On PostgreSQL the term's commits are numbered; see leadership.py."""
     held_until: datetime | None = None
     pace: datetime | None = None
     """See pacing.py; the overall limit."""

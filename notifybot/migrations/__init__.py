@@ -5,7 +5,9 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from notifybot.database import current_revision, migrating, sqlite_path
+from sqlalchemy import Connection
+
+from notifybot.engines import current_revision, migrating, revision_in, sqlite_path
 from notifybot.errors import StartRefused
 
 HEAD = "0001"
@@ -18,14 +20,17 @@ def upgrade(url: str) -> str:
     Raises StartRefused when a newer version of notifybot has migrated it already.
     """
     with _upgrade_lock(url):
-        before = current_revision(url)
-        if before == HEAD:
+        if current_revision(url) == HEAD:
             return f"The database is at revision {HEAD} already."
-        _run(url, before)
+        with migrating(url) as connection:
+            before = revision_in(connection)
+            if before == HEAD:  # on PostgreSQL another process may have been first
+                return f"The database was brought to revision {HEAD} by another process."
+            _run(connection, before)
     return f"The database was brought from {before or 'nothing'} to revision {HEAD}."
 
 
-def _run(url: str, before: str | None) -> None:
+def _run(connection: Connection, before: str | None) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -38,9 +43,8 @@ def _run(url: str, before: str | None) -> None:
             f"The database has revision {before}, which this version of notifybot does not know.",
             hint="Start the newer version that wrote it, or restore a backup from before the upgrade.",
         )
-    with migrating(url) as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, HEAD)
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, HEAD)
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ def _create_bot() -> None:
         "bot",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("term", sa.Integer(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
         sa.Column("held_until", UTCDateTime(), nullable=True),
         sa.Column("pace", UTCDateTime(), nullable=True),
         sa.Column("floods", sa.Integer(), nullable=False),

@@ -6,23 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import migrations
+from tests.databases import Template
 from tests.stories.places import Place
 from tests.stories.world import Json, World
 
 MakeWorld = Callable[..., Awaitable[World]]
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of this version; migrating one for every story would take most of the time."""
-    path = tmp_path_factory.mktemp("template") / "notifybot.sqlite3"
-    migrations.upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def world(tmp_path: Path, template: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, template: Template) -> AsyncIterator[World]:
     """A world whose daemon runs, with no limits but those that a story sets."""
     async with World(tmp_path, template) as world:
         await world.starts()
@@ -36,7 +28,7 @@ def ops(world: World) -> Place:
 
 
 @pytest.fixture
-async def another(tmp_path_factory: pytest.TempPathFactory, template: Path) -> AsyncIterator[MakeWorld]:
+async def another(tmp_path_factory: pytest.TempPathFactory, template: Template) -> AsyncIterator[MakeWorld]:
     """Make a world with settings of its own; its daemon does not run yet."""
     async with AsyncExitStack() as worlds:
 

@@ -35,7 +35,7 @@ async def test_a_move_is_learnt_from_the_chat_itself(world: World) -> None:
     await world.alert("before", to=group)
     await group.receives("before")
     supergroup = world.migrates(group)
-    await world.sees(
+    await world.in_time(
         lambda: world.rows("SELECT 1 FROM chats WHERE moved_to = ?", str(supergroup.id)), "the move is known"
     )
 

@@ -1,11 +1,9 @@
 """Updates from Telegram: durable, handled once, tried again, parked; buttons that are not ours any more."""
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -14,6 +12,7 @@ from sqlmodel import Session
 from notifybot import people
 from notifybot.errors import Unavailable
 from notifybot.models import Person
+from tests.databases import Template
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
@@ -23,11 +22,9 @@ from tests.stories.world import PATIENCE_S, World
 @contextmanager
 def broken(world: World, when: str) -> Iterator[None]:
     """The database refuses a kind of change, as a full disk or a bug would."""
-    world.rows(f"CREATE TRIGGER broken BEFORE {when} BEGIN SELECT RAISE(ABORT, 'broken'); END")
-    try:
+    change, _, only = when.partition(" WHEN ")
+    with world.store.refuse(change, only=only or "TRUE"):
         yield
-    finally:
-        world.rows("DROP TRIGGER broken")
 
 
 async def is_parked(world: World) -> None:
@@ -148,14 +145,13 @@ async def test_stored_presses_count_at_the_start_although_telegram_is_away(world
     assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
 
 
-async def test_a_button_from_another_database_says_so(world: World, ops: Place, template: Path) -> None:
+async def test_a_button_from_another_database_says_so(world: World, ops: Place, template: Template) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
     await world.stops()
-    for leftover in world.folder.glob("notifybot.sqlite3*"):
-        leftover.unlink()
-    shutil.copy(template, world.database)
+    world.store.drop()
+    world.store = template.copy(world.folder)
     await world.starts()
 
     answer = await post.pressed(anna)

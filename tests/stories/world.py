@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 import secrets
-import shutil
-import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,10 +15,12 @@ import aiohttp
 import yaml
 
 from notifybot import app, config
+from notifybot.clock import Clock
 from notifybot.jobs import JOBS
 from notifybot.metronome import run_tick
 from notifybot.runtime import Runtime
 from notifybot.sandbox import Sandbox, serving
+from tests.databases import Template
 from tests.stories.clock import Bell, MovedClock
 from tests.stories.places import Person, Place
 
@@ -57,20 +56,20 @@ class Sent:
     async def becomes(self, status: str) -> Json:
         """Wait until it has this state; returns the message."""
 
-        async def look() -> Json | None:
+        async def ask() -> Json | None:
             message = await self.now()
             return message if message["status"] == status else None
 
-        return await self.world.sees(look, f"the message {self.id} is {status}")
+        return await self.world.learns(ask, f"the message {self.id} is {status}")
 
     async def tells(self, event: str) -> Json:
         """Wait until its timeline has such a line; returns the last of them."""
 
-        async def look() -> Json | None:
+        async def ask() -> Json | None:
             lines = [line for line in (await self.now())["timeline"] if line["event"] == event]
             return lines[-1] if lines else None
 
-        return await self.world.sees(look, f"the message {self.id} has {event!r} in its timeline")
+        return await self.world.learns(ask, f"the message {self.id} has {event!r} in its timeline")
 
     async def events(self) -> list[str]:
         return [line["event"] for line in (await self.now())["timeline"]]
@@ -90,7 +89,7 @@ class World:
     """`duty` is the kind of the escalation channel; `settings` are merged over the config, a section at a time."""
 
     def __init__(
-        self, folder: Path, template: Path, *, limits: bool = False, duty: str = "channel", **settings: Json | None
+        self, folder: Path, template: Template, *, limits: bool = False, duty: str = "channel", **settings: Json | None
     ) -> None:
         self.folder = folder
         self.bell = Bell()
@@ -99,16 +98,16 @@ class World:
         self.sandbox = Sandbox(token=self.token, clock=self.clock.seconds, limits=limits)
         self.sandbox.world.events.changed = self.sandbox.world.updates.arrived = self.bell
         self.duty = self.group("Duty", duty)
-        self.database = folder / "notifybot.sqlite3"
-        shutil.copy(template, self.database)
+        self.store = template.copy(folder)
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
-        self._own_settings = settings
+        self._own_settings: Json = settings
         self._daemon: app.Daemon | None = None
         self.log: list[str] = []
         self._running = contextlib.AsyncExitStack()
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._open.callback(lambda: self.store.drop())
         self._open.enter_context(_listening(self.log, self.bell))
         self.url = await self._open.enter_async_context(serving(self.sandbox))
         connector = aiohttp.UnixConnector(str(self.socket))
@@ -131,6 +130,7 @@ class World:
         sections: Json = {
             "telegram": {"token": self.token, "base_url": self.url},
             "data_dir": str(self.folder),
+            "database": {"url": self.store.url},
             "socket": {"path": str(self.socket)},
             "alerts": {"escalation_channel": self.duty.id},
         }
@@ -140,11 +140,15 @@ class World:
         path.write_text(yaml.safe_dump(sections))
         return config.load(path, {})
 
+    def sets(self, **settings: Json | None) -> None:
+        """Change the config of the next start."""
+        self._own_settings = _merged(self._own_settings, settings)
+
     # The daemon
 
-    async def starts(self) -> None:
-        """Start the daemon; it accepts requests from now on."""
-        self._daemon = await self._running.enter_async_context(app.daemon(self.config, self.clock, []))
+    async def starts(self, clock: Clock | None = None) -> None:
+        """Start the daemon, by default with the story's clock; it accepts requests from now on."""
+        self._daemon = await self._running.enter_async_context(app.daemon(self.config, clock or self.clock, []))
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 
     async def stops(self) -> None:
@@ -265,7 +269,7 @@ class World:
         await self.sees(self._rests, "the daemon rests")
 
     def _rests(self) -> bool:
-        if not self.config.telegram.token:
+        if self.runtime.config.telegram.token is None:
             return True
         delivers = self.clock.is_awaited_by("dispatcher") and self.runtime.dispatcher.is_idle
         waits_to_deliver = self.clock.is_awaited_by("work")
@@ -276,15 +280,20 @@ class World:
         """Wait until the daemon has logged this, as a warning or an error."""
         await self.sees(lambda: line in self.log, f"the daemon logs {line!r}")
 
-    async def sees(self, look: Callable[[], Awaitable[Found | None] | Found | None], what: str) -> Found:
-        """Wait until `look` returns something true, asking again whenever something may have changed."""
+    async def sees(self, look: Callable[[], Found | None], what: str) -> Found:
+        """Wait until `look` returns something true, looking again whenever something may have changed."""
+
+        async def ask() -> Found | None:
+            return look()
+
+        return await self.learns(ask, what)
+
+    async def learns(self, ask: Callable[[], Awaitable[Found | None]], what: str) -> Found:
+        """Wait until `ask` returns something true, asking again whenever something may have changed."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while True:
             rings = self.bell.rings
-            found = look()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
+            if found := await ask():
                 return found
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or (self.bell.rings == rings and not await self.bell.wait(left)):
@@ -298,8 +307,7 @@ class World:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database itself, beside the daemon."""
-        with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
-            return connection.execute(query, values).fetchall()
+        return self.store.rows(query, *values)
 
     def picture(self) -> str:
         """What stands in every chat, what the database says, and the latest calls, for people who read a failure."""

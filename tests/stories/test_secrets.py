@@ -1,0 +1,51 @@
+"""The bot's token is in no answer and in no line of the log, whatever goes wrong."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from notifybot import logs
+from tests.stories.places import Place
+from tests.stories.world import World
+
+
+@contextmanager
+def the_log(monkeypatch: pytest.MonkeyPatch, file: Path) -> Iterator[None]:
+    """Everything, to a file, in the daemon's own form; afterwards the log is as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    monkeypatch.setattr("sys.excepthook", None)
+    monkeypatch.setattr("threading.excepthook", None)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    logs.configure(level="debug", format="json", file=file)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(level)
+        for handler in [handler for handler in root.handlers if handler not in handlers]:
+            root.removeHandler(handler)
+            handler.close()
+
+
+async def test_no_log_line_holds_the_token_whatever_goes_wrong(
+    world: World, ops: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    with the_log(monkeypatch, file):
+        for kind in ("away", "html", "cut_after", "error", "flood"):
+            world.sandbox.fault(kind, times=2, retry_after=1)
+            await world.alert(f"during {kind}", to=ops)
+            await world.passes(seconds=10)
+        world.sandbox.fault("error", error_code=401, description="Unauthorized", times=3)
+        await world.restarts()
+        await world.passes(minutes=2)
+        await world.in_time(lambda: len(ops.texts) >= 5, "all is delivered")
+        await world.stops()
+
+    written = file.read_text()
+    assert "called Telegram" in written
+    assert world.token.partition(":")[2] not in written

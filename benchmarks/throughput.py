@@ -1,11 +1,16 @@
 """How many alerts notifybot accepts a second, each on disk before its caller is told so, and how long callers wait.
 
-    python -m benchmarks.throughput [--quick] [--rounds N] [--seconds S]
+    python -m benchmarks.throughput [--quick] [--rounds N] [--seconds S] [--messages N] [--only sqlite]
 
-Each round starts every server anew on a fresh database and takes each case on one server after the other, so that
-what else the machine does meets all of them. `nothing` is the same aiohttp with a pydantic handler that keeps
-nothing, `sql` commits four rows in plain SQL for each request, `orm` does so in an SQLModel session of its own.
-Notifybot meanwhile shows in a sandbox what Telegram's limits let through. Figures are medians over the rounds.
+Each round starts the servers anew on fresh databases and takes each case on one after the other, while the others
+stand still, so that whatever else the machine does meets all of them. Notifybot shows in a sandbox, at the same time,
+what Telegram's limits let through. Compared are, behind the same aiohttp with the same checks of the same fields:
+
+    nothing   a handler that keeps nothing
+    sql       the same four rows in plain SQL, with a commit for each request
+    orm       the same four rows through an SQLModel session for each request
+
+`callers' CPU` is the share of one core that the callers took: far below 1, they are not what is measured.
 """
 
 import argparse
@@ -14,113 +19,112 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks.lab.tables import table
-from benchmarks.load.caller import Load, Measured
-from benchmarks.load.figures import Spread
+from benchmarks.load.caller import Load
+from benchmarks.load.databases import Databases, databases
+from benchmarks.load.filling import furnish
 from benchmarks.load.plain_stores import Kind
-from benchmarks.load.servers import Server, measured, notifybot, plain
+from benchmarks.load.results import CASES, FULL_LOAD, FULL_OF_MESSAGES, NOTIFYBOT, Case, Results
+from benchmarks.load.servers import Server, fill, measured, notifybot, people, plain
+from notifybot.sandbox import Sandbox
 
-NOTIFYBOT = "notifybot"
-HALF = 0.5
+QUICK_ROUNDS, QUICK_SECONDS = 3, 0.5
+Servers = dict[str, Server]
 
 
 @dataclass(frozen=True)
-class Case:
-    """`share`: of the rate that notifybot reached at FULL_LOAD; None: as fast as the answers come."""
+class Plan:
+    """`messages`: in the database of FULL_OF_MESSAGES; 0 leaves that out."""
 
-    name: str
-    callers: int
-    new_connections: bool = False
-    share: float | None = None
-
-
-FULL_LOAD = Case("64 callers", 64)
-HALF_LOAD = Case("64 callers, half load", 64, share=HALF)
-CASES = (
-    FULL_LOAD,
-    HALF_LOAD,
-    Case("16 callers", 16),
-    Case("1 caller", 1),
-    Case("16 callers, new connections", 16, new_connections=True),
-)
-Results = dict[tuple[str, str], list[Measured]]
-"""By case and server, one for each round."""
+    rounds: int
+    seconds: float
+    messages: int
+    chat_ids: list[int]
 
 
-async def _round(folder: Path, number: int, seconds: float, results: Results) -> None:
-    async with contextlib.AsyncExitStack() as running:
-        servers = await _start(running, folder)
-        order = list(servers)
-        for case in CASES:
-            for name in order if number % 2 else reversed(order):
-                results[case.name, name].append(await measured(_load(case, servers[name], seconds, results)))
-
-
-async def _start(running: contextlib.AsyncExitStack, folder: Path) -> dict[str, Server]:
-    url = f"sqlite:///{folder / 'notifybot.sqlite3'}"
-    ours = await running.enter_async_context(notifybot(url))
-    servers = {NOTIFYBOT: ours}
-    for kind in (Kind.NOTHING,):
-        servers[kind] = await running.enter_async_context(plain(kind, url, ours.chat_ids))
-    return servers
-
-
-def _load(case: Case, server: Server, seconds: float, results: Results) -> Load:
-    full = results[FULL_LOAD.name, NOTIFYBOT]
-    rate = None if case.share is None else case.share * full[-1].rate
-    return Load(
-        socket=str(server.socket),
-        callers=case.callers,
-        seconds=seconds,
-        chat_ids=server.chat_ids,
-        rate=rate,
-        new_connections=case.new_connections,
-    )
-
-
-def _report(results: Results) -> str:
-    rows = [(f"{case}: {server}", _figures(rounds)) for (case, server), rounds in results.items()]
-    columns = ("accepted/s", "p50 ms", "p99 ms", "p99.9 ms", "slowest ms", "callers' CPU")
-    return table("Alerts accepted, median (least-most) over the rounds", columns, rows)
-
-
-def _figures(rounds: Sequence[Measured]) -> list[str]:
-    digits = {"rate": 0, "p50": 2, "p99": 2, "p999": 2, "slowest": 1, "busy": 2}
-    return [Spread.of([getattr(one, name) for one in rounds]).shown(places) for name, places in digits.items()]
-
-
-async def _run(rounds: int, seconds: float) -> Results:
-    results: Results = defaultdict(list)
-    for number in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="nb") as folder:
-            await _round(Path(folder), number, seconds, results)
-        print(f"round {number + 1} of {rounds}, load average {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+async def _compare(plan: Plan, source: Databases) -> Results:
+    """All rounds on databases of one kind."""
+    results = Results(source.name)
+    async with AsyncExitStack() as running:
+        lasting = await _full_of_messages(running, plan, source)
+        for number in range(plan.rounds):
+            load = os.getloadavg()[0]
+            await _round(plan, source, lasting, number, results)
+            done = f"{source.name}: round {number + 1} of {plan.rounds}, begun at a load average of {load:.1f}"
+            print(done, file=sys.stderr, flush=True)
     return results
 
 
-def main() -> int:
-    options = _parser().parse_args()
-    results = asyncio.run(_run(options.rounds, options.seconds))
-    print(_report(results))
-    ours, theirs = ([each.rate for each in results[FULL_LOAD.name, server]] for server in (NOTIFYBOT, Kind.NOTHING))
-    ratio = Spread.of([one / other for one, other in zip(ours, theirs, strict=True)])
-    print(f"\nrate at {FULL_LOAD.name}, of a handler that does nothing: {ratio.shown(2)}")
-    return 0
+async def _full_of_messages(running: AsyncExitStack, plan: Plan, source: Databases) -> Servers:
+    """A daemon whose database is full already; it lasts over all rounds."""
+    if not plan.messages:
+        return {}
+    url = source.new()
+    print(f"{source.name}: {plan.messages} messages are being made", file=sys.stderr, flush=True)
+    await fill(url, plan.messages, plan.chat_ids)
+    return {FULL_OF_MESSAGES: await running.enter_async_context(notifybot(url))}
 
 
-def _parser() -> argparse.ArgumentParser:
+async def _round(plan: Plan, source: Databases, lasting: Servers, number: int, results: Results) -> None:
+    async with AsyncExitStack() as running:
+        servers = await _start(running, plan, source) | lasting
+        for case in CASES:
+            for name in list(servers) if number % 2 else reversed(list(servers)):
+                await _take(case, name, servers[name], plan, results)
+
+
+async def _start(running: AsyncExitStack, plan: Plan, source: Databases) -> Servers:
+    starts: dict[str, Callable[[str], AbstractAsyncContextManager[Server]]] = {NOTIFYBOT: notifybot}
+    starts |= {kind: partial(plain, kind) for kind in Kind}
+    servers = {}
+    for name, start in starts.items():
+        url = source.new()
+        furnish(url, [str(chat_id) for chat_id in plan.chat_ids])
+        servers[name] = await running.enter_async_context(start(url))
+    return servers
+
+
+async def _take(case: Case, name: str, server: Server, plan: Plan, results: Results) -> None:
+    load = Load(
+        socket=str(server.socket),
+        callers=case.callers,
+        seconds=plan.seconds,
+        chat_ids=plan.chat_ids,
+        rate=None if case.share is None else case.share * results.rates(FULL_LOAD, NOTIFYBOT)[-1],
+        new_connections=case.new_connections,
+    )
+    with server.awake():
+        results.found[case, name].append(await measured(load))
+
+
+async def _run(options: argparse.Namespace) -> None:
+    chat_ids = people(Sandbox())
+    plan = Plan(options.rounds, options.seconds, options.messages, chat_ids)
+    if options.quick:
+        plan = Plan(QUICK_ROUNDS, QUICK_SECONDS, 0, chat_ids)
+    with tempfile.TemporaryDirectory(prefix="nb") as folder, databases(Path(folder)) as sources:
+        for source in sources:
+            if options.only in (None, source.name.lower()):
+                print((await _compare(plan, source)).report(), end="\n\n", flush=True)
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.throughput", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    return parser
+    parser.add_argument("--messages", type=int, default=1_000_000, help="in the database that is full already")
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--quick", action="store_true", help="short rounds, and no database that is full already")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

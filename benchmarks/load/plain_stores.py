@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
 from notifybot.clock import Clock
@@ -59,12 +59,18 @@ def new_store(kind: Kind, url: str) -> Iterator[Store]:
     engine.dispose()
 
 
+def driver_url(url: str) -> URL:
+    """The URL with the driver that notifybot uses."""
+    parsed = make_url(url)
+    return parsed if parsed.get_backend_name() == "sqlite" else parsed.set(drivername="postgresql+psycopg")
+
+
 def _engine(url: str) -> Engine:
     """As many connections as writers. SQLite keeps what it commits as durably as it does for notifybot."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=WRITERS["postgresql"])
-    engine = create_engine(parsed, connect_args={"check_same_thread": False}, pool_size=WRITERS["sqlite"])
+    parsed = driver_url(url)
+    engine = create_engine(parsed, pool_size=WRITERS[parsed.get_backend_name()])
+    if engine.dialect.name != "sqlite":
+        return engine
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
@@ -78,7 +84,10 @@ def _by_orm(engine: Engine) -> Callable[[str, str], None]:
     def write(chat_id: str, content: str) -> None:
         now = _clock.now()
         with Session(engine) as session:
-            session.add_all(_rows(chat_id, content, now))
+            message, post, *referring = _rows(chat_id, content, now)
+            session.add_all((message, post))
+            session.flush()  # without relationships the session does not know that these come first
+            session.add_all(referring)
             session.commit()
 
     return write

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,51 +16,66 @@ from benchmarks.lab.lab import add_person
 from benchmarks.lab.process import ROOT, Home, new_sandbox, start
 from benchmarks.load.caller import Load, Measured
 from benchmarks.load.plain_stores import Kind
-from notifybot.sandbox import serving
+from notifybot.sandbox import Sandbox, serving
 
 PEOPLE = 1000
 READY_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 60.0
+FILLED_WITHIN_S = 3600.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """Something that accepts alerts for `chat_ids` at `socket`."""
+    """Something that accepts alerts at `socket`."""
 
     socket: Path
     pid: int
-    chat_ids: list[int]
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let its process run for as long as the block; before and after it stands still and costs nothing."""
+        os.kill(self.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGSTOP)
+
+
+def people(sandbox: Sandbox) -> list[int]:
+    """The private chats of PEOPLE; the same ids in every new sandbox."""
+    return [add_person(sandbox, f"Person {number}").id for number in range(PEOPLE)]
 
 
 @contextlib.asynccontextmanager
 async def notifybot(url: str) -> AsyncIterator[Server]:
-    """The real daemon with its default settings, while a sandbox takes what Telegram's limits let through."""
+    """The real daemon with its default settings; a sandbox takes what Telegram's limits let through. It stands still
+    until it is awake."""
     sandbox = new_sandbox(limits=True)
-    chat_ids = [add_person(sandbox, f"Person {number}").id for number in range(PEOPLE)]
+    people(sandbox)
     channel = sandbox.add_chat("supergroup", "Escalations").id
     with _folder() as folder:
         async with serving(sandbox) as telegram:
             home = Home(folder)
             home.configure(sandbox, telegram, escalation_channel=channel)
-            _use_database(home, url)
+            sections = json.loads(home.config.read_text())
+            home.config.write_text(json.dumps(sections | {"database": {"url": url}}))
             life = await start(home)
             try:
                 if not await life.ready():
                     raise RuntimeError(f"the daemon did not start:\n{home.log_tail()}")
-                yield Server(home.socket, life.pid, chat_ids)
+                os.kill(life.pid, signal.SIGSTOP)
+                yield Server(home.socket, life.pid)
             finally:
                 life.terminate()
+                if not life.is_over:
+                    os.kill(life.pid, signal.SIGCONT)
                 await life.end()
 
 
-def _use_database(home: Home, url: str) -> None:
-    sections = json.loads(home.config.read_text())
-    home.config.write_text(json.dumps(sections | {"database": {"url": url}}))
-
-
 @contextlib.asynccontextmanager
-async def plain(kind: Kind, url: str, chat_ids: Sequence[int]) -> AsyncIterator[Server]:
-    """One of the servers that notifybot is compared with, on a database that has its tables and the chats."""
+async def plain(kind: Kind, url: str) -> AsyncIterator[Server]:
+    """One of the servers that notifybot is compared with, on a database that was furnished. It stands still until it
+    is awake."""
     with _folder() as folder:
         path = folder / "s"
         process = await _python("benchmarks.load.plain_server", kind, str(path), url)
@@ -67,25 +84,38 @@ async def plain(kind: Kind, url: str, chat_ids: Sequence[int]) -> AsyncIterator[
             async with asyncio.timeout(READY_WITHIN_S):
                 if not await process.stdout.readline():
                     raise RuntimeError(f"the server {kind} did not start")
-            yield Server(path, process.pid, list(chat_ids))
+            os.kill(process.pid, signal.SIGSTOP)
+            yield Server(path, process.pid)
         finally:
-            process.kill()
+            if process.returncode is None:
+                process.kill()
             await process.wait()
 
 
 async def measured(load: Load) -> Measured:
     """What the callers of this load see; they run in a process of their own."""
-    process = await _python("benchmarks.load.caller", json.dumps(asdict(load)))
+    within_s = load.warm_up_s + load.seconds + ANSWERS_WITHIN_S
+    output = await _output(within_s, "benchmarks.load.caller", json.dumps(asdict(load)))
+    return Measured(**json.loads(output))
+
+
+async def fill(url: str, count: int, chat_ids: Sequence[int]) -> None:
+    """Put so many waiting alerts into a new database."""
+    await _output(FILLED_WITHIN_S, "benchmarks.load.filling", url, str(count), *map(str, chat_ids))
+
+
+async def _output(within_s: float, module: str, *arguments: str) -> bytes:
+    process = await _python(module, *arguments)
     try:
-        async with asyncio.timeout(load.warm_up_s + load.seconds + ANSWERS_WITHIN_S):
+        async with asyncio.timeout(within_s):
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise RuntimeError("the callers gave up; what they said stands above")
-    return Measured(**json.loads(output))
+        raise RuntimeError(f"{module} gave up; why stands above")
+    return output
 
 
 async def _python(module: str, *arguments: str) -> asyncio.subprocess.Process:

@@ -1,0 +1,70 @@
+"""A database full of waiting alerts, made by the product's own way of accepting them.
+
+python -m benchmarks.load.filling URL COUNT CHAT_ID...
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import cycle, islice
+
+from sqlmodel import Session, create_engine
+
+from benchmarks.load.plain_stores import ACCOUNT, driver_url
+from notifybot import acceptance, chats, migrations
+from notifybot.acceptance import NewMessage, Recipient, RecipientKind
+from notifybot.clock import Clock
+
+A_COMMIT = 1000
+NOTHING_FALLS_DUE = timedelta(days=30)
+MADE_FASTER = ("journal_mode = WAL", "synchronous = OFF", "cache_size = -262144")
+"""A database that is being made need not survive a power cut."""
+
+
+def fill(url: str, count: int, chat_ids: Sequence[str], *, escalate_after: timedelta = NOTHING_FALLS_DUE) -> None:
+    """Accept `count` alerts for these chats in turn. Their deadlines lie at `escalate_after` and twice that."""
+    migrations.upgrade(url)
+    coming = cycle(chat_ids)
+    with filling(url) as session:
+        for done in range(0, count, A_COMMIT):
+            batch = [_alert(chat_id, escalate_after) for chat_id in islice(coming, min(A_COMMIT, count - done))]
+            acceptance.accept(session, batch, now=Clock().now())
+            session.commit()
+
+
+def furnish(url: str, chat_ids: Sequence[str]) -> None:
+    """Make the tables, and these chats in them."""
+    migrations.upgrade(url)
+    with filling(url) as session:
+        chats.ensure(session, chat_ids)
+        session.commit()
+
+
+@contextmanager
+def filling(url: str) -> Iterator[Session]:
+    """A session for making test data fast."""
+    engine = create_engine(driver_url(url))
+    with Session(engine) as session:
+        if engine.dialect.name == "sqlite":
+            for pragma in MADE_FASTER:
+                session.connection().exec_driver_sql(f"PRAGMA {pragma}")
+        yield session
+    engine.dispose()
+
+
+def _alert(chat_id: str, escalate_after: timedelta) -> NewMessage:
+    return NewMessage(
+        account=ACCOUNT,
+        source=ACCOUNT,
+        recipients=(Recipient(RecipientKind.CHAT, chat_id),),
+        content="disk full on db1: 97 % of /var",
+        title=None,
+        is_alert=True,
+        escalate_after=escalate_after,
+        close_after=2 * escalate_after,
+    )
+
+
+if __name__ == "__main__":
+    fill(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,112 @@
+"""What a run of throughput.py found: every measurement, and the ratios that are aimed at."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.lab.tables import table
+from benchmarks.load.caller import Measured
+from benchmarks.load.figures import Spread
+from benchmarks.load.plain_stores import Kind
+
+NOTIFYBOT = "notifybot"
+FULL_OF_MESSAGES = "notifybot, a million messages"
+DIGITS = {"rate": 0, "p50": 2, "p99": 2, "p999": 2, "busy": 2}
+COLUMNS = ("accepted/s", "p50 ms", "p99 ms", "p99.9 ms", "callers' CPU")
+
+
+@dataclass(frozen=True)
+class Case:
+    """`share`: of the rate that notifybot reached at FULL_LOAD; None: as fast as the answers come."""
+
+    name: str
+    callers: int
+    new_connections: bool = False
+    share: float | None = None
+
+
+FULL_LOAD = Case("64 callers", 64)
+HALF_LOAD = Case("64 callers at half that rate", 64, share=0.5)
+CASES = (
+    FULL_LOAD,
+    HALF_LOAD,
+    Case("16 callers", 16),
+    Case("1 caller", 1),
+    Case("16 callers, new connections", 16, new_connections=True),
+)
+
+
+@dataclass
+class Results:
+    """Measurements by case and server, one for each round."""
+
+    title: str
+    found: dict[tuple[Case, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
+
+    def rates(self, case: Case, server: str) -> list[float]:
+        return [round.rate for round in self.found[case, server]]
+
+    def report(self) -> str:
+        """The table of figures, and below it the table of aims."""
+        rows = [(f"{case.name}: {server}", _shown(rounds)) for (case, server), rounds in self.found.items()]
+        figures = table(f"{self.title}: alerts accepted, median (least-most) of the rounds", COLUMNS, rows)
+        aims = [(aim.what, [spread.shown(2), aim.wanted, verdict]) for aim, spread, verdict in self._judged()]
+        return f"{figures}\n\n{table(f'{self.title}: what is aimed at', ('found', 'aim', ''), aims)}"
+
+    def _judged(self) -> list[tuple["Aim", Spread, str]]:
+        judged = []
+        for aim in AIMS:
+            values = aim.values(self)
+            if values:
+                spread = Spread.of(values)
+                judged.append((aim, spread, "met" if aim.is_met(spread.median) else "MISSED"))
+        return judged
+
+
+def _shown(rounds: Sequence[Measured]) -> list[str]:
+    return [Spread.of([getattr(one, name) for one in rounds]).shown(digits) for name, digits in DIGITS.items()]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure of each round, the bound for its median, and whether it is an upper one."""
+
+    what: str
+    values: Callable[[Results], list[float]]
+    bound: float
+    is_upper: bool = False
+
+    @property
+    def wanted(self) -> str:
+        return f"{'≤' if self.is_upper else '≥'} {self.bound:g}"
+
+    def is_met(self, found: float) -> bool:
+        return found <= self.bound if self.is_upper else found >= self.bound
+
+
+def _rate_against(server: str, *, of: str = NOTIFYBOT) -> Callable[[Results], list[float]]:
+    def ratios(results: Results) -> list[float]:
+        ours, theirs = results.rates(FULL_LOAD, of), results.rates(FULL_LOAD, server)
+        return [one / other for one, other in zip(ours, theirs, strict=bool(ours and theirs))]
+
+    return ratios
+
+
+def _half_load_p99(results: Results) -> list[float]:
+    ours, theirs = results.found[HALF_LOAD, NOTIFYBOT], results.found[HALF_LOAD, Kind.NOTHING]
+    return [one.p99 / other.p99 for one, other in zip(ours, theirs, strict=True)]
+
+
+def _p999(server: str) -> Callable[[Results], list[float]]:
+    return lambda results: [round.p999 for round in results.found[FULL_LOAD, server]]
+
+
+AIMS = (
+    Aim("rate at 64 callers, of a handler that does nothing", _rate_against(Kind.NOTHING), 0.65),
+    Aim("rate at 64 callers, of a commit a request in plain SQL", _rate_against(Kind.SQL), 3),
+    Aim("rate at 64 callers, of an ORM session a request", _rate_against(Kind.ORM), 10),
+    Aim("p99 at half that rate, of a handler that does nothing", _half_load_p99, 2, is_upper=True),
+    Aim("p99.9 at 64 callers, ms", _p999(NOTIFYBOT), 50, is_upper=True),
+    Aim("rate with a million messages, of the empty one", _rate_against(NOTIFYBOT, of=FULL_OF_MESSAGES), 0.9),
+    Aim("p99.9 with a million messages, ms", _p999(FULL_OF_MESSAGES), 50, is_upper=True),
+)

@@ -43,7 +43,7 @@ def _before(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] =
 
 
 def _after(owner: object, name: str, fuse: Fuse) -> None:
-    """Tick after each call that returned something true."""
+    """Tick after each call, but for those that say by 0 or False that there was nothing to do."""
     original = getattr(owner, name)
 
     def wrapped(*args: object, **options: object) -> object:
@@ -56,6 +56,7 @@ def _after(owner: object, name: str, fuse: Fuse) -> None:
 
 
 def _after_awaiting(owner: object, name: str, fuse: Fuse) -> None:
+    """The same for a coroutine function."""
     original: Callable[..., Awaitable[object]] = getattr(owner, name)
 
     async def wrapped(*args: object, **options: object) -> object:

@@ -39,6 +39,8 @@ class Dispatcher:
         self._is_stopping = False
         self._in_flight: set[asyncio.Task[None]] = set()
         self._calls = 0
+        self._pace: datetime | None = None
+        """Of the calls as they leave. The claims keep it too, but reach us as unevenly as commits do."""
         self._loop: asyncio.Task[None] | None = None
         self.turned_at = clock.now()
         """When the loop last turned: it stands still if that is long ago while something is due."""
@@ -88,10 +90,12 @@ class Dispatcher:
         free = MOST_IN_FLIGHT - len(self._in_flight)
         if free <= 0:
             return None  # a recorded outcome wakes us
+        now = self._clock.now()
+        if (open_at := self._leader.limits.overall.open_at(self._pace, now)) > now:
+            return open_at
         claimed = await self._claim(free)
         for claim in claimed.taken:
             self._begin(claim)
-        self._calls += len(claimed.taken)
         return claimed.look_again_at
 
     async def _claim(self, most: int) -> Claims:
@@ -100,14 +104,20 @@ class Dispatcher:
         return await self._database.write(claim)
 
     def _begin(self, claim: Claim) -> None:
+        self._calls += 1
+        self._pace = self._leader.limits.overall.advanced(self._pace, self._clock.now())
         task = asyncio.create_task(self._show(claim))
         self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
 
     async def _show(self, claim: Claim) -> None:
-        attempt, outcome = await self._call(claim)
-        _log_outcome(claim, outcome)
-        await self._record(attempt, outcome)
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            attempt, outcome = await self._call(claim)
+            _log_outcome(claim, outcome)
+            await self._record(attempt, outcome)
+        finally:
+            self._in_flight.discard(task)  # at once: the record has woken the loop, which counts who is in flight
 
     async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot even be rendered is given up: it would only come back."""

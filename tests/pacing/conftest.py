@@ -1,0 +1,24 @@
+"""Worlds whose Telegram keeps its limits, with chats to fill them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Template
+from tests.stories.places import Place
+from tests.stories.world import World
+
+
+@pytest.fixture
+async def paced(tmp_path: Path, template: Template) -> AsyncIterator[World]:
+    """A world with Telegram's limits, whose daemon runs."""
+    async with World(tmp_path, template, limits=True) as world:
+        await world.starts()
+        yield world
+
+
+@pytest.fixture
+def channels(paced: World) -> list[Place]:
+    """Chats without a limit of a group."""
+    return [paced.group(f"Channel {number}", "channel") for number in range(60)]

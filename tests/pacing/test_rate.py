@@ -1,0 +1,47 @@
+"""Telegram's rate over all chats: used up, and never exceeded."""
+
+import asyncio
+import threading
+from itertools import pairwise
+
+from tests.stories.places import Place
+from tests.stories.world import World
+
+OVERALL = 30
+TURNS = 10
+
+
+def sent_at(world: World) -> list[float]:
+    return sorted(call.at for call in world.sandbox.calls.of("sendMessage"))
+
+
+async def test_a_bulk_uses_telegrams_rate_and_meets_no_429(paced: World, channels: list[Place]) -> None:
+    for channel in channels:
+        await paced.notice("news", to=channel)
+
+    await paced.passes(seconds=4)
+
+    at = sent_at(paced)
+    assert len(at) == len(channels)
+    assert paced.refusals("sendMessage") == []
+    assert (len(at) - 1) / (at[-1] - at[0]) >= 0.95 * OVERALL
+
+
+async def test_calls_leave_apart_though_a_slow_commit_held_a_claim_up(paced: World, channels: list[Place]) -> None:
+    for channel in channels[:20]:
+        await paced.notice("news", to=channel)
+    await paced.is_quiet()
+    disk_is_back = threading.Event()
+    stuck = asyncio.create_task(paced.runtime.database.write(lambda _: disk_is_back.wait()))
+    paced.moves(milliseconds=40)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)  # the next call is claimed now, and its commit waits
+    paced.moves(seconds=1)
+    disk_is_back.set()
+    await stuck
+
+    await paced.passes(seconds=1)
+
+    at = sent_at(paced)
+    assert len(at) == 20
+    assert min(later - earlier for earlier, later in pairwise(at)) >= 0.5 / OVERALL

@@ -138,3 +138,16 @@ async def test_the_list_holds_the_newest_first_and_goes_on_with_its_cursor(world
     listed = [message["id"] for message in first["messages"] + rest["messages"]]
     assert listed == [each.id for each in reversed(sent)]
     assert rest["next_cursor"] is None
+
+
+async def test_many_callers_at_once_are_all_accepted_and_each_message_is_shown_once(world: World) -> None:
+    groups = [world.group(f"Group {n}") for n in range(5)]
+    ahead = [world.notice(f"report {n}", to=group) for group in groups for n in range(40)]
+
+    sent = await asyncio.gather(*ahead)
+
+    assert len({each.id for each in sent}) == 200
+    await world.sees(lambda: sum(len(group.texts) for group in groups) == 200, "all are shown")
+    await world.is_quiet()
+    for group in groups:
+        assert sorted(group.texts) == sorted(f"report {n}" for n in range(40))

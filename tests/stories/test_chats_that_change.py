@@ -109,6 +109,18 @@ async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> 
     assert answer.message.thread_id == topic
 
 
+async def test_where_the_topic_was_closed_the_answer_goes_to_the_chat(world: World) -> None:
+    forum = world.group("Ops", forum=True)
+    topic = world.sandbox.add_topic(forum.id, "Nights")
+    anna = world.member(forum, "Anna")
+
+    anna.says("/open", to=forum, thread_id=topic)
+    world.sandbox.close_topic(forum.id, topic)
+
+    answer = await forum.receives("Nothing waits for an answer here.")
+    assert answer.message.thread_id is None
+
+
 async def test_a_long_text_comes_in_parts_with_the_button_on_the_last(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     lines = [f"line {n} of the report" for n in range(400)]
@@ -151,6 +163,21 @@ async def test_parts_that_were_cut_off_go_on_after_a_restart(world: World, ops: 
 
     await alert.becomes("sent")
     assert "\n".join(ops.texts).splitlines()[1:] == lines
+
+
+async def test_an_alert_that_is_answered_between_its_parts_is_shown_to_its_end(world: World, ops: Place) -> None:
+    lines = [f"line {n} of the report" for n in range(400)]
+    world.sandbox.fault("flood", method="sendMessage", chat=ops.id, after=1, retry_after=30)
+    alert = await world.alert("\n".join(lines), to=ops, title="report")
+    await world.sees(lambda: world.refusals("sendMessage"), "the second part is held")
+
+    await alert.is_asked("acknowledge")
+    await world.passes(seconds=32)
+
+    last = await ops.receives(lines[-1])
+    await last.becomes("Acknowledged by", buttons=[])
+    assert all(line in "\n".join(ops.texts) for line in lines)
+    assert (await alert.delivery(ops))["status"] == "shown"
 
 
 async def test_a_deleted_post_of_an_open_alert_is_sent_anew(world: World, ops: Place) -> None:

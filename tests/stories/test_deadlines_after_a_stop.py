@@ -1,5 +1,6 @@
 """What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
 
+from notifybot.telegram_link import PAGE
 from tests.stories.places import Place
 from tests.stories.world import World
 
@@ -68,6 +69,36 @@ async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: Wor
     await post.becomes("Acknowledged by Anna", buttons=[])
     answers = await world.sees(lambda: world.sandbox.calls.of("answerCallbackQuery"), "the press is answered")
     assert [call.status for call in answers] == [400]
+
+
+async def test_more_presses_than_telegram_hands_over_at_once_all_count_first(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(PAGE + 20)]
+    posts = [await ops.receives(f"disk {n} full") for n in range(len(alerts))]
+    await world.stops()
+    for post in posts:
+        post.press(anna)
+    await world.later(hours=5)
+
+    await world.starts()
+
+    await world.in_time(lambda: not any(post.buttons for post in posts), "every post says so")
+    assert world.rows("SELECT DISTINCT state FROM messages") == [("closed",)]
+    assert world.duty.texts == []
+
+
+async def test_an_answer_that_was_not_shown_before_a_restart_is_shown_after_it(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    world.sandbox.fault("error", method="editMessageText")
+    await post.pressed(anna)
+
+    await world.restarts()
+    world.sandbox.clear_faults()
+
+    await world.in_time(lambda: not post.buttons, "the post is edited")
+    await post.becomes("Acknowledged by Anna")
 
 
 async def test_an_alert_that_was_never_shown_is_not_closed_by_time(world: World, ops: Place) -> None:

@@ -231,3 +231,17 @@ async def test_without_an_escalation_channel_nothing_escalates_and_health_warns(
     assert alert.accepted["escalate_at"] is None
     assert (await alert.now())["status"] == "sent"
     assert any("escalation channel" in warning for warning in (await world.get("/health"))["warnings"])
+
+
+async def test_an_escalation_into_the_chat_that_has_the_alert_posts_it_again(world: World) -> None:
+    boss = world.member(world.duty, "Boss")
+    await world.alert("disk full", to=world.duty)
+    first = await world.duty.receives("disk full")
+
+    await world.later(minutes=15)
+
+    second = await world.duty.receives("⏫ Escalated")
+    await first.becomes("Escalated at 09:15 UTC.", buttons=["Acknowledge"])
+    await second.pressed(boss)
+    for post in (first, second):
+        await post.becomes("Acknowledged by Boss", buttons=[])

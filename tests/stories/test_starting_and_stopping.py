@@ -5,6 +5,7 @@ import pytest
 from notifybot import app
 from notifybot.clock import Clock
 from notifybot.errors import StartRefused
+from notifybot.jobs import JOBS
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import Json, World
@@ -128,6 +129,17 @@ async def test_a_token_that_telegram_does_not_know_is_said(another: MakeWorld) -
     assert health["status"] == "degraded"
     assert "Telegram does not know this bot token" in health["warnings"]
     assert (await world.ask("POST", "/api/ingest", {"content": "x", "channel_id": world.duty.id})).status == 202
+
+
+async def test_health_says_when_the_jobs_stand_still(world: World) -> None:
+    while len(world.rows("SELECT DISTINCT job FROM job_runs")) < len(JOBS):
+        assert (await world.get("/health"))["jobs"] == "ok"
+
+    world.moves(minutes=3)
+
+    answer = await world.ask("GET", "/health")
+    assert (answer.status, answer.body["jobs"]) == (503, "stalled")
+    assert "No job has run for two minutes." in answer.body["warnings"]
 
 
 async def test_the_job_queue_beats_at_each_deadline_by_itself(another: MakeWorld) -> None:

@@ -1,8 +1,10 @@
 """Floods, failures, cut connections and absence: what Telegram does to a bot, and what becomes of the messages."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from aiohttp import ClientSession
 
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
@@ -227,4 +229,21 @@ async def test_polling_that_died_silently_is_noticed_and_begins_anew(world: Worl
     world.clock.move(world.clock.at + SILENCE)
 
     await world.sees(lambda: world.runtime.link.restarts == 1, "polling is begun anew")
+    assert await post.pressed(anna) == "Acknowledged."
+
+
+async def test_another_program_that_fetches_the_updates_is_noticed_and_outlived(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")
+    async with ClientSession(world.url) as other:
+        await other.get(f"/bot{world.token}/getUpdates")
+        asking = asyncio.create_task(other.get(f"/bot{world.token}/getUpdates?timeout=50"))
+        await world.sees(lambda: world.runtime.link.state == "conflict", "the daemon notices")
+        assert (await asking).status == 409
+
+    health = await world.get("/health")
+    assert health["status"] == "degraded"
+    assert "another program fetches the updates of this bot" in health["warnings"]
     assert await post.pressed(anna) == "Acknowledged."

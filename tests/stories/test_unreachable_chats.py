@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person, Place
 from tests.stories.world import World
 
@@ -99,6 +100,18 @@ async def test_an_alert_that_nobody_can_be_shown_is_closed_by_time(world: World,
     alert = await world.alert("disk full", to=ops)
     await world.sees(lambda: len(world.refusals("sendMessage")) == 2, "both chats refused it")
     await alert.becomes("escalated")
+
+    await world.later(hours=1)
+
+    await alert.becomes("closed")
+
+
+async def test_an_alert_that_fails_without_an_escalation_channel_is_closed_by_time(another: MakeWorld) -> None:
+    world = await another(alerts={"escalation_channel": None})
+    await world.starts()
+    unreachable = await a_blocked_chat(world)
+    alert = await world.alert("disk full", to=unreachable.place)
+    await alert.becomes("failed")
 
     await world.later(hours=1)
 

@@ -107,7 +107,6 @@ class World:
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._open.callback(lambda: self.store.drop())
         self._open.enter_context(_listening(self.log, self.bell))
         self.url = await self._open.enter_async_context(serving(self.sandbox))
         connector = aiohttp.UnixConnector(str(self.socket))
@@ -120,6 +119,7 @@ class World:
         self.sandbox.clear_faults()
         await self.stops()
         await self._open.aclose()
+        self.store.drop()
 
     @property
     def socket(self) -> Path:

@@ -1,0 +1,77 @@
+"""Memory and start of a daemon whose database is full, beside one whose database is empty."""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientSession, UnixConnector
+
+from benchmarks.lab.process import ROOT, Home
+from benchmarks.size.home import new_home, started, steady, stop
+
+SETTLED_AFTER_S = 12.0
+"""Jobs begin within 10 s of the start, whether or not Telegram answers."""
+LOOKED_AT = ("/health", "/api/messages?limit=500", "/api/messages?status=initiated&limit=500")
+IMPORTS = "import notifybot.cli, notifybot.cli.daemon, notifybot.app"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds: of a process that only imports, and until the daemon accepts, with each database."""
+
+    imports: float
+    empty: float
+    full: float
+
+
+async def starts(folder: Path, empty: Path, full: Path, *, rounds: int) -> list[Start]:
+    found = []
+    for number in range(rounds):
+        home_of_empty, home_of_full = new_home(folder / f"{number}e", empty), new_home(folder / f"{number}f", full)
+        found.append(
+            Start(await _imported(), await _start_and_stop(home_of_empty), await _start_and_stop(home_of_full))
+        )
+    return found
+
+
+async def _imported() -> float:
+    """Seconds until a process has imported what the daemon imports."""
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{IMPORTS}; print('done', flush=True)", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    seconds = time.perf_counter() - began
+    await process.wait()
+    if not line:
+        raise RuntimeError("the daemon's modules cannot be imported; why stands above")
+    return seconds
+
+
+async def _start_and_stop(home: Home) -> float:
+    life, seconds = await started(home)
+    await stop(life)
+    return seconds
+
+
+async def memory(folder: Path, database: Path) -> float:
+    """Megabytes of a daemon that has run its jobs, and has been asked what operators ask."""
+    home = new_home(folder, database)
+    life, _ = await started(home)
+    try:
+        await steady(life, seconds=SETTLED_AFTER_S)
+        await _look(home)
+        return (await steady(life, seconds=1)).memory_mb
+    finally:
+        await stop(life)
+
+
+async def _look(home: Home) -> None:
+    async with ClientSession(connector=UnixConnector(str(home.socket))) as http:
+        for path in LOOKED_AT:
+            async with http.get(f"http://notifybot{path}") as response:
+                response.raise_for_status()
+                await response.read()

@@ -1,0 +1,118 @@
+"""Alerts that escalate within one second, in a daemon whose database is full of others that do not.
+
+    python -m benchmarks.size.lateness CONFIG COUNT
+
+Prints, as JSON, for each alert the milliseconds from its `escalate_at` to the end of the commit that escalated it.
+The daemon runs inside this process, so that the end of a commit can be seen.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlmodel import Session, col, func, select
+
+from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
+from notifybot.app import daemon
+from notifybot.clock import Clock
+from notifybot.config import load
+from notifybot.database import Changes
+from notifybot.lifecycle import State
+from notifybot.models import Message
+from notifybot.runtime import Runtime
+
+WITHIN = timedelta(seconds=1)
+ESCALATE_AFTER = timedelta(seconds=5)
+JOBS_START_WITHIN_S = 60.0
+ESCALATED_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.1
+CHATS = 100
+
+
+class Watch:
+    """Notes when each alert was changed for the first time after its deadline."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.due: dict[str, datetime] = {}
+        self.done: dict[str, datetime] = {}
+        self.is_over = asyncio.Event()
+
+    def on_commit(self, changes: Changes) -> None:
+        now = self._clock.now()
+        for message_id in changes.messages & self.due.keys():
+            if now >= self.due[message_id]:
+                self.done.setdefault(message_id, now)
+        if self.due and self.done.keys() == self.due.keys():
+            self.is_over.set()
+
+    def lateness_ms(self) -> list[float]:
+        return [(self.done[message_id] - at) / timedelta(milliseconds=1) for message_id, at in self.due.items()]
+
+
+async def lateness(config: Path, count: int) -> list[float]:
+    """Milliseconds for each of `count` alerts."""
+    clock = Clock()
+    async with daemon(load(config, os.environ), clock, []) as running:
+        gc.collect()
+        gc.freeze()
+        runtime = running.runtime
+        await _jobs_have_started(runtime)
+        watch = Watch(clock)
+        runtime.database.after_commit(watch.on_commit)
+        for accepted in await _hand_over(runtime, count):
+            assert accepted.escalate_at is not None
+            watch.due[accepted.id] = accepted.escalate_at
+        async with asyncio.timeout(ESCALATED_WITHIN_S):
+            await watch.is_over.wait()
+        escalated = await runtime.database.read(partial(_escalated, message_ids=watch.due.keys()))
+        if escalated != count:
+            raise RuntimeError(f"{escalated} of {count} alerts are escalated")
+        return watch.lateness_ms()
+
+
+async def _hand_over(runtime: Runtime, count: int) -> list[Accepted]:
+    """Accept the alerts, spread evenly over WITHIN."""
+    start = runtime.clock.now()
+
+    async def hand_over(number: int) -> Accepted:
+        await runtime.clock.sleep_until(start + number * WITHIN / count)
+        return await runtime.intake.accept(_alert(str(700_000_000 + number % CHATS)))
+
+    return await asyncio.gather(*(hand_over(number) for number in range(count)))
+
+
+def _alert(chat_id: str) -> NewMessage:
+    return NewMessage(
+        account="root",
+        source="root",
+        recipients=(Recipient(RecipientKind.CHAT, chat_id),),
+        content="disk full on db1: 97 % of /var",
+        title=None,
+        is_alert=True,
+        escalate_after=ESCALATE_AFTER,
+        close_after=timedelta(hours=1),
+    )
+
+
+def _escalated(session: Session, message_ids: Collection[str]) -> int:
+    is_one = (col(Message.id).in_(message_ids), col(Message.state) == State.ESCALATED)
+    return session.exec(select(func.count()).select_from(Message).where(*is_one)).one()
+
+
+async def _jobs_have_started(runtime: Runtime) -> None:
+    async with asyncio.timeout(JOBS_START_WITHIN_S):
+        while runtime.progress.jobs_ticked_at is None:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    logging.disable()
+    print(json.dumps(asyncio.run(lateness(Path(sys.argv[1]), int(sys.argv[2])))))

@@ -1,0 +1,90 @@
+"""How long the statements take that could grow with the database, on the daemon's own connections."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from statistics import median
+
+from sqlmodel import Session
+
+from notifybot import claims, escalation, health, outbox, reading, retention
+from notifybot.claims import Leader
+from notifybot.clock import Clock
+from notifybot.database import Database
+from notifybot.lifecycle import State
+from notifybot.pacing import limits_for
+from notifybot.reading import Filter
+
+FORGOTTEN_AFTER = timedelta(days=90)
+WITHOUT_LIMITS = limits_for(overall_per_second=1e9, chat_per_second=1e9, group_per_minute=1e9)
+CLAIMED_AT_ONCE = 50
+Work = Callable[[Session], object]
+
+
+class _Undo(Exception):
+    """Carries the seconds that some work took out of its transaction, which leaves nothing behind."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+async def timed(url: str, *, rounds: int) -> dict[str, float]:
+    """Median milliseconds of each statement. Whatever they change is taken back."""
+    database = Database(url)
+    database.start()
+    try:
+        now = Clock().now()
+        term = await database.write(partial(outbox.lead, now=now))
+        times = {what: await _writing(database, work, rounds) for what, work in _writes(term, now).items()}
+        times |= {what: await _reading(database, work, rounds) for what, work in READS.items()}
+        return times
+    finally:
+        await database.close()
+
+
+def _writes(term: int, now: datetime) -> dict[str, Work]:
+    leader = Leader(term, WITHOUT_LIMITS)
+    return {
+        "claim 1 post": partial(claims.claim_due, leader=leader, now=now, most=1),
+        f"claim {CLAIMED_AT_ONCE} posts": partial(claims.claim_due, leader=leader, now=now, most=CLAIMED_AT_ONCE),
+        "retention, messages": partial(retention.forget_messages, before=now - FORGOTTEN_AFTER, most=200),
+        "retention, the rest": partial(retention.forget_bookkeeping, now=now),
+        "/health, its write": health.touch,
+    }
+
+
+READS: dict[str, Work] = {
+    "next escalation": escalation.next_escalation,
+    "next close": escalation.next_close,
+    "/health, its count": reading.backlog,
+    "newest 50 messages": partial(reading.page, wanted=Filter(), limit=50),
+    "newest 50 that wait": partial(reading.page, wanted=Filter(status=State.INITIATED), limit=50),
+}
+
+
+async def _writing(database: Database, work: Work, rounds: int) -> float:
+    found = []
+    for _ in range(rounds):
+        try:
+            await database.write(partial(_undone, work=work))
+        except _Undo as undo:
+            found.append(undo.seconds)
+    return median(found) * 1000
+
+
+def _undone(session: Session, work: Work) -> None:
+    began = time.perf_counter()
+    work(session)
+    raise _Undo(time.perf_counter() - began)
+
+
+async def _reading(database: Database, work: Work, rounds: int) -> float:
+    return median([await database.read(partial(_seconds, work=work)) for _ in range(rounds)]) * 1000
+
+
+def _seconds(session: Session, work: Work) -> float:
+    began = time.perf_counter()
+    work(session)
+    return time.perf_counter() - began

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Select, TextualSelect, Update
+from sqlalchemy import BindParameter, Connection, Dialect, Float, Select, TextualSelect, Update
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, SQLModel
 
 from notifybot.models import table_of
@@ -173,6 +174,12 @@ class _Rows:
 @functools.cache
 def _rows(query: Query, dialect: Dialect) -> _Rows:
     columns = list(query.selected_columns.items())
-    converters = [column.type.dialect_impl(dialect).result_processor(dialect, None) for _, column in columns]
+    converters = [_from_driver(column.type, dialect) for _, column in columns]
     conversions = tuple((place, convert) for place, convert in enumerate(converters) if convert is not None)
     return _Rows(namedtuple("Row", [name for name, _ in columns]), conversions)
+
+
+def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    if isinstance(kind, Float):
+        return None  # both drivers give floats; for PostgreSQL, SQLAlchemy would first ask for the server's type
+    return kind.dialect_impl(dialect).result_processor(dialect, None)

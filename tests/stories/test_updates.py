@@ -176,7 +176,6 @@ async def test_a_button_of_another_program_says_so(another: MakeWorld) -> None:
     assert answer == "This button is not notifybot's any more."
 
 
-@pytest.mark.xfail(strict=True, reason="a flush that fails rolls back the transaction that all callers share")
 async def test_a_write_that_fails_takes_no_other_with_it(world: World) -> None:
     database, others_wait = world.runtime.database, threading.Event()
 

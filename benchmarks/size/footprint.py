@@ -1,4 +1,4 @@
-"""Memory and start of a daemon whose database is full, beside one whose database is empty."""
+"""Memory and start of a daemon whose database is full, beside one whose database is small."""
 
 import asyncio
 import sys
@@ -22,16 +22,16 @@ class Start:
     """Seconds: of a process that only imports, and until the daemon accepts, with each database."""
 
     imports: float
-    empty: float
+    small: float
     full: float
 
 
-async def starts(folder: Path, empty: Path, full: Path, *, rounds: int) -> list[Start]:
+async def starts(folder: Path, small: Path, full: Path, *, rounds: int) -> list[Start]:
     found = []
     for number in range(rounds):
-        home_of_empty, home_of_full = new_home(folder / f"{number}e", empty), new_home(folder / f"{number}f", full)
+        home_of_small, home_of_full = new_home(folder / f"{number}s", small), new_home(folder / f"{number}f", full)
         found.append(
-            Start(await _imported(), await _start_and_stop(home_of_empty), await _start_and_stop(home_of_full))
+            Start(await _imported(), await _start_and_stop(home_of_small), await _start_and_stop(home_of_full))
         )
     return found
 

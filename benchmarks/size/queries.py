@@ -19,6 +19,8 @@ from notifybot.reading import Filter
 FORGOTTEN_AFTER = timedelta(days=90)
 WITHOUT_LIMITS = limits_for(overall_per_second=1e9, chat_per_second=1e9, group_per_minute=1e9)
 CLAIMED_AT_ONCE = 50
+LATER = timedelta(minutes=10)
+"""A new term makes no call in its first moments."""
 Work = Callable[[Session], object]
 
 
@@ -47,8 +49,8 @@ async def timed(url: str, *, rounds: int) -> dict[str, float]:
 def _writes(term: int, now: datetime) -> dict[str, Work]:
     leader = Leader(term, WITHOUT_LIMITS)
     return {
-        "claim 1 post": partial(claims.claim_due, leader=leader, now=now, most=1),
-        f"claim {CLAIMED_AT_ONCE} posts": partial(claims.claim_due, leader=leader, now=now, most=CLAIMED_AT_ONCE),
+        "claim 1 post": partial(_claim, leader=leader, now=now + LATER, most=1),
+        f"claim {CLAIMED_AT_ONCE} posts": partial(_claim, leader=leader, now=now + LATER, most=CLAIMED_AT_ONCE),
         "retention, messages": partial(retention.forget_messages, before=now - FORGOTTEN_AFTER, most=200),
         "retention, the rest": partial(retention.forget_bookkeeping, now=now),
         "/health, its write": health.touch,
@@ -62,6 +64,12 @@ READS: dict[str, Work] = {
     "newest 50 messages": partial(reading.page, wanted=Filter(), limit=50),
     "newest 50 that wait": partial(reading.page, wanted=Filter(status=State.INITIATED), limit=50),
 }
+
+
+def _claim(session: Session, leader: Leader, now: datetime, most: int) -> None:
+    taken = claims.claim_due(session, leader, now=now, most=most).taken
+    if len(taken) < most:
+        raise RuntimeError(f"only {len(taken)} of {most} posts were claimed")
 
 
 async def _writing(database: Database, work: Work, rounds: int) -> float:

@@ -113,6 +113,7 @@ class Database:
         self._connection: Connection | None = None
         """The writer's own, kept by its thread."""
         self._doubt: _Doubt | None = None
+        self._is_out_of_reach = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self.deposed = asyncio.Event()
@@ -257,8 +258,12 @@ class Database:
             with connection.begin():
                 connection.exec_driver_sql("SELECT 1")
         except Exception as error:
-            log.warning("the database is out of reach", exc_info=error, extra={"action": "database_away"})
+            if not self._is_out_of_reach:  # once, however often it is tried
+                log.error("the database is out of reach", exc_info=error, extra={"action": "database_away"})
+            self._is_out_of_reach = True
             self._throw_connection_away(error)
+        else:
+            self._is_out_of_reach = False
 
     def _settle_doubt(self, connection: Connection) -> None:
         if self._doubt is None or self._leadership is None:
@@ -279,6 +284,7 @@ class Database:
     def _throw_connection_away(self, error: Exception) -> None:
         """After a failure nobody knows what state it is in."""
         if isinstance(error, Deposed) and self._loop is not None:
+            log.error("another daemon leads on this database", extra={"action": "deposed"})
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.deposed.set)
         connection, self._connection = self._connection, None

@@ -164,11 +164,11 @@ class Lab:
 
 
 @contextlib.asynccontextmanager
-async def laboratory(folder: Path, seed: int) -> AsyncIterator[Lab]:
+async def laboratory(folder: Path, seed: int, *, database_url: str | None = None) -> AsyncIterator[Lab]:
     """A lab whose people are at work; callers begin when they are told. After the block all is gone but the files."""
     sandbox = new_sandbox(limits=False)
     async with serving(sandbox) as url:
-        lab = Lab(Home(folder), sandbox, random.Random(seed))
+        lab = Lab(Home(folder, database_url), sandbox, random.Random(seed))
         lab.home.configure(sandbox, url, escalation_channel=lab.escalation_chat)
         lab.people.start()
         try:

@@ -28,6 +28,8 @@ class Home:
     """Where one daemon keeps everything; its path must be short, because a socket's path must be."""
 
     folder: Path
+    database_url: str | None = None
+    """Where its database is, if not below the folder."""
 
     @property
     def config(self) -> Path:
@@ -56,6 +58,7 @@ class Home:
             "socket": {"path": str(self.socket)},
             "alerts": {"escalation_channel": escalation_channel},
             "log": {"format": "json"},
+            "database": {"url": self.database_url},
         }
         self.config.write_text(json.dumps(sections, indent=2))
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
 """The name below its folder by which clients look for a server."""
+COMMIT = b"COMMIT\x00"
+"""As it ends on the wire; `READ COMMITTED` is something else."""
 
 
 class Cut(Enum):
@@ -19,6 +21,8 @@ class Cut(Enum):
     """The server never hears of it."""
     AFTER = "after"
     """The server has committed, and its answer is lost."""
+    UNNOTICED = "unnoticed"
+    """The server never hears of it, and believes that the client is still there."""
 
 
 class Proxy:
@@ -47,7 +51,9 @@ class Proxy:
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        """Take no further connections; those that are there go on."""
+        with contextlib.suppress(OSError):  # closed already
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _pass_on(self, client: socket.socket) -> None:
@@ -57,7 +63,7 @@ class Proxy:
             back = threading.Thread(target=_copy, args=(server, client), daemon=True)
             back.start()
             while data := client.recv(65536):
-                if self._cut is not None and b"COMMIT" in data:
+                if self._cut is not None and COMMIT in data:
                     self._break_off(client, server, data)
                     return
                 server.sendall(data)
@@ -65,11 +71,16 @@ class Proxy:
     def _break_off(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
         where, self._cut = self._cut, None
         client.shutdown(socket.SHUT_RDWR)
+        if where is Cut.UNNOTICED:
+            self._until_the_server_ends_it(server)
         if where is Cut.AFTER:
             server.sendall(data)
             server.shutdown(socket.SHUT_WR)
-            while server.recv(65536):  # the server finishes the commit before it notices that we are gone
-                pass
+            self._until_the_server_ends_it(server)  # it finishes the commit before it notices that we are gone
+
+    def _until_the_server_ends_it(self, server: socket.socket) -> None:
+        while server.recv(65536):
+            pass
 
 
 def _copy(source: socket.socket, to: socket.socket) -> None:

@@ -67,6 +67,11 @@ class Server:
         self._run("initdb", "-D", str(self._data), "-U", "notifybot", "--auth=trust", "--encoding=UTF8", "--locale=C")
 
     @property
+    def folder(self) -> Path:
+        """Where the socket lies."""
+        return self._folder
+
+    @property
     def log(self) -> Path:
         return self._folder / "log"
 

@@ -1,0 +1,32 @@
+"""A database on PostgreSQL for each test, whatever --database says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import PostgresStore, PostgresTemplate, new_template
+from tests.postgres.server import Server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> PostgresTemplate:
+    made = new_template("postgresql", tmp_path_factory.mktemp("migrated"), postgres)
+    assert isinstance(made, PostgresTemplate)
+    return made
+
+
+@pytest.fixture
+def store(migrated: PostgresTemplate, tmp_path: Path) -> Iterator[PostgresStore]:
+    """A database as the migrations leave it."""
+    made = migrated.copy(tmp_path)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def empty(postgres: Server) -> Iterator[PostgresStore]:
+    """A database without tables."""
+    made = PostgresStore(postgres, postgres.create())
+    yield made
+    made.drop()

@@ -1,0 +1,214 @@
+"""One daemon leads on a database: what the others are told, and what becomes of one whose connection breaks."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlmodel import Session
+
+from notifybot import database as database_module
+from notifybot.database import Database
+from notifybot.engines import hold_database
+from notifybot.errors import StartRefused, Unavailable
+from notifybot.leadership import LEADER_LOCK, own_name
+from tests.databases import PostgresStore
+from tests.postgres.leader import NOW, WITHIN_S, adding, leading
+from tests.postgres.proxy import Cut, Proxy, between
+from tests.postgres.server import LOOK_AGAIN_S
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(database_module, "LOOK_EVERY_WHILE_BROKEN_S", 0.05)
+
+
+@pytest.fixture
+def proxy(store: PostgresStore) -> Iterator[Proxy]:
+    with between(store.server.folder) as made:
+        yield made
+
+
+def through(proxy: Proxy, store: PostgresStore) -> str:
+    return f"postgresql://notifybot@/{store.name}?host={proxy.folder}"
+
+
+def names(store: PostgresStore) -> list[str]:
+    """What was kept, as another program sees it."""
+    return [str(name) for (name,) in store.rows("SELECT id FROM chats ORDER BY id")]
+
+
+def end_sessions(store: PostgresStore) -> None:
+    """Break every connection of the daemon, as a network or an administrator does."""
+    store.rows(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+async def keeps(database: Database, name: str) -> str:
+    """Write until it is kept, as a caller does who is told to come again."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            with contextlib.suppress(Unavailable):
+                return await database.write(adding(name))
+
+
+class Gate:
+    """Keeps the writer in the middle of a transaction until it opens."""
+
+    def __init__(self, database: Database) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._go = threading.Event()
+        self.is_held = asyncio.Event()
+        self.task = asyncio.create_task(database.write(self._work(adding("held"))))
+
+    def _work(self, add: Callable[[Session], str]) -> Callable[[Session], str]:
+        def work(session: Session) -> str:
+            added = add(session)
+            self._loop.call_soon_threadsafe(self.is_held.set)
+            self._go.wait(WITHIN_S)
+            return added
+
+        return work
+
+    def open(self) -> None:
+        self._go.set()
+
+
+async def test_a_second_daemon_is_told_who_leads(store: PostgresStore) -> None:
+    async with leading(store.url):
+        with pytest.raises(StartRefused) as refused, hold_database(store.url):
+            pass
+    assert own_name() in refused.value.detail
+    assert refused.value.hint
+    async with leading(store.url) as following:
+        assert await following.write(adding("a")) == "a"
+
+
+async def test_a_connection_that_breaks_is_made_anew_and_leads_on(store: PostgresStore) -> None:
+    async with leading(store.url) as database:
+        end_sessions(store)
+        await keeps(database, "a")
+        with pytest.raises(StartRefused), hold_database(store.url):
+            pass
+        assert not database.deposed.is_set()
+    assert names(store) == ["a"]
+
+
+async def test_an_idle_daemon_takes_its_lock_back_before_anybody_asks(store: PostgresStore) -> None:
+    async with leading(store.url):
+        before = lock_holder(store)
+        end_sessions(store)
+        after = await asyncio.to_thread(next_lock_holder, store)
+        assert after not in (None, before)
+
+
+def next_lock_holder(store: PostgresStore) -> object:
+    """Wait until somebody has the lock, as another daemon would."""
+    with store.server.connected(store.name) as connection:
+        for _ in range(round(WITHIN_S / LOOK_AGAIN_S)):
+            if (found := lock_holder(store)) is not None:
+                return found
+            connection.execute("SELECT pg_sleep(%s)", [LOOK_AGAIN_S])
+    raise AssertionError("nobody took the lock")
+
+
+def lock_holder(store: PostgresStore) -> object:
+    held = store.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1")
+    return held[0][0] if held else None
+
+
+async def test_a_daemon_that_was_overtaken_while_cut_off_keeps_nothing_more(store: PostgresStore) -> None:
+    async with leading(store.url) as first:
+        gate = Gate(first)
+        await gate.is_held.wait()
+        end_sessions(store)
+        async with leading(store.url) as second:
+            gate.open()
+            with pytest.raises(Unavailable):
+                await gate.task
+            await asyncio.wait_for(first.deposed.wait(), WITHIN_S)
+            with pytest.raises(Unavailable):
+                await first.write(adding("late"))
+            assert await second.write(adding("second")) == "second"
+            assert not second.deposed.is_set()
+    assert names(store) == ["second"]
+
+
+async def test_an_idle_daemon_that_was_overtaken_notices(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "LOOK_EVERY_S", 1.0)
+    async with leading(store.url) as first:
+        await first.write(adding("first"))  # from now on it does not look for a second
+        end_sessions(store)
+        with hold_database(store.url):
+            store.rows("UPDATE bot SET term = term + 1")
+            await asyncio.wait_for(first.deposed.wait(), WITHIN_S)
+
+
+async def test_whose_term_is_over_cannot_commit_even_with_the_lock(store: PostgresStore) -> None:
+    async with leading(store.url) as database:
+        assert await database.write(adding("a")) == "a"
+        store.rows("UPDATE bot SET term = term + 1")
+        with pytest.raises(Unavailable):
+            await database.write(adding("b"))
+        await asyncio.wait_for(database.deposed.wait(), WITHIN_S)
+    assert names(store) == ["a"]
+
+
+async def test_while_somebody_else_has_the_lock_nothing_is_kept_and_nobody_is_deposed(store: PostgresStore) -> None:
+    async with leading(store.url) as database:
+        gate = Gate(database)
+        await gate.is_held.wait()
+        end_sessions(store)
+        with store.server.connected(store.name) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", [LEADER_LOCK])
+            gate.open()
+            with pytest.raises(Unavailable):
+                await gate.task
+            with pytest.raises(Unavailable):
+                await database.write(adding("a"))
+            assert not database.deposed.is_set()
+        await keeps(database, "b")
+    assert names(store) == ["b"]
+
+
+async def test_a_commit_whose_answer_was_lost_is_answered_once_it_is_known(store: PostgresStore, proxy: Proxy) -> None:
+    async with leading(through(proxy, store)) as database:
+        proxy.cut_at_commit(Cut.AFTER)
+        assert await database.write(adding("a")) == "a"
+        assert proxy.has_cut
+        assert names(store) == ["a"]
+        assert await database.write(adding("b")) == "b"
+
+
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.UNNOTICED])
+async def test_a_commit_that_never_arrived_is_refused(store: PostgresStore, proxy: Proxy, cut: Cut) -> None:
+    """Also where the server still believes in the old connection, and keeps the lock for it."""
+    async with leading(through(proxy, store)) as database:
+        proxy.cut_at_commit(cut)
+        with pytest.raises(Unavailable):
+            await database.write(adding("a"))
+        assert proxy.has_cut
+        await keeps(database, "b")
+        assert not database.deposed.is_set()
+    assert names(store) == ["b"]
+
+
+async def test_what_is_in_doubt_at_the_end_is_said_to_be(store: PostgresStore, proxy: Proxy) -> None:
+    async with leading(through(proxy, store)) as database:
+        proxy.cut_at_commit(Cut.BEFORE)
+        proxy.close()
+        writing = asyncio.create_task(database.write(adding("a")))
+        await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="may have been accepted"):
+        await writing
+
+
+async def test_work_that_writes_nothing_is_no_commit(store: PostgresStore) -> None:
+    async with leading(store.url) as database:
+        before = store.rows("SELECT batch FROM bot")
+        assert await database.write(lambda _: NOW) == NOW
+        assert store.rows("SELECT batch FROM bot") == before

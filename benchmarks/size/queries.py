@@ -13,11 +13,12 @@ from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.database import Database
 from notifybot.lifecycle import State
-from notifybot.pacing import limits_for
+from notifybot.pacing import Limit, Limits
 from notifybot.reading import Filter
 
 FORGOTTEN_AFTER = timedelta(days=90)
-WITHOUT_LIMITS = limits_for(overall_per_second=1e9, chat_per_second=1e9, group_per_minute=1e9)
+ALWAYS_OPEN = Limit(timedelta(0), burst=1)
+WITHOUT_LIMITS = Limits(ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN)
 CLAIMED_AT_ONCE = 50
 LATER = timedelta(minutes=10)
 """A new term makes no call in its first moments."""

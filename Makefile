@@ -35,9 +35,9 @@ format: test-environment ## let ruff mend what it can
 lock: ## pin requirements/*.txt anew from pyproject.toml
 	@$(PYTHON) requirements/lock.py
 
-bench: test-environment ## run every benchmark briefly, each with its baseline
+bench: test-environment ## run every benchmark briefly
 	@for file in benchmarks/[a-z]*.py; do \
-		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --brief || exit 1; echo; \
+		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --quick || exit 1; echo; \
 	done
 
 crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost

@@ -1,6 +1,6 @@
 """Kill the daemon at every step of a message's way, under load, and count what is lost: nothing may be.
 
-    python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--brief]
+    python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--quick]
 
 Callers hand over alerts and notices all the time and repeat what was not answered; people press Acknowledge, the
 sandbox is Telegram, alerts escalate and close after seconds. The database stays the same from the first life to the
@@ -23,12 +23,12 @@ from benchmarks.lab.steps import Kill, plan
 from benchmarks.lab.verdict import Finding
 
 ROUND = 48
-BRIEF_KILLS = 24
+QUICK_KILLS = 24
 
 
 def main() -> int:
     options = _parser().parse_args()
-    kills = BRIEF_KILLS if options.brief else options.kills
+    kills = QUICK_KILLS if options.quick else options.kills
     folder = Path(tempfile.mkdtemp(prefix="nb")) if options.folder is None else options.folder
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the steps and the load")
     parser.add_argument("--folder", type=Path, help="where the database and the log stay; default a temporary one")
-    parser.add_argument("--brief", action="store_true", help=f"{BRIEF_KILLS} kills only")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_KILLS} kills only")
     return parser
 
 

@@ -1,6 +1,6 @@
 """How long an accepted alert takes to its call at Telegram, at a steady rate, each alert to a chat of its own.
 
-    python -m benchmarks.latency [--rate 20] [--seconds 30] [--brief]
+    python -m benchmarks.latency [--rate 20] [--seconds 30] [--quick]
 
 The daemon runs with Telegram's own limits against the sandbox, which keeps them too. Times are those of one clock:
 when the caller sends its request and has its 202, and when the call arrives at the sandbox. Between two alerts a bare
@@ -26,7 +26,7 @@ from benchmarks.lab.process import Home, new_sandbox, start
 from benchmarks.lab.tables import table
 from notifybot.sandbox import Sandbox, serving
 
-BRIEF_SECONDS = 5.0
+QUICK_SECONDS = 5.0
 SHOWN_WITHIN_S = 30.0
 WARM_UP = 20
 
@@ -48,7 +48,7 @@ class Measured:
 
 def main() -> None:
     options = _parser().parse_args()
-    seconds = BRIEF_SECONDS if options.brief else options.seconds
+    seconds = QUICK_SECONDS if options.quick else options.seconds
     with tempfile.TemporaryDirectory(prefix="nb") as folder:
         measured = asyncio.run(_measure(Home(Path(folder)), options.rate, round(options.rate * seconds)))
     print(report(measured, f"{options.rate:g} alerts/s for {seconds:g} s"))
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rate", type=float, default=20.0, help="alerts a second")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--brief", action="store_true", help=f"{BRIEF_SECONDS:g} s only")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s only")
     return parser
 
 

@@ -37,6 +37,17 @@ async def test_overdue_for_both_it_escalates_and_then_closes(world: World, ops: 
     assert events.index("escalated") < events.index("closed")
 
 
+async def test_overdue_for_both_it_escalates_first_whichever_job_beats_first(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    await alert.becomes("sent")
+    world.moves(hours=5)
+
+    await world.ticks("close")
+
+    await world.duty.receives("disk full")
+    assert [event for event in await alert.events() if event in ("escalated", "closed")] == ["escalated", "closed"]
+
+
 async def test_presses_that_waited_at_telegram_count_before_overdue_escalations(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)

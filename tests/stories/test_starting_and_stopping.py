@@ -1,5 +1,7 @@
 """Starting, stopping, and what a daemon does that may not lead or has no token."""
 
+import secrets
+
 import pytest
 
 from notifybot import app
@@ -10,7 +12,10 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import Json, World
 
-ONE_BOT = {"token": "600000001:" + "b" * 40}
+
+def of_one_bot() -> Json:
+    """The setting of a bot that is not the sandbox's."""
+    return {"token": f"600000001:{secrets.token_hex(20)}"}
 
 
 async def test_a_message_leaves_although_no_time_passes(world: World, ops: Place) -> None:
@@ -71,7 +76,8 @@ async def test_a_second_daemon_on_the_same_database_is_refused(world: World, ops
 
 
 async def test_a_second_daemon_for_the_same_bot_is_refused(another: MakeWorld) -> None:
-    first, second = await another(telegram=ONE_BOT), await another(telegram=ONE_BOT)
+    bot = of_one_bot()
+    first, second = await another(telegram=bot), await another(telegram=bot)
     await first.starts()
 
     with pytest.raises(StartRefused, match="already runs this bot"):
@@ -118,7 +124,7 @@ async def test_what_waited_for_a_token_is_delivered_once_there_is_one(another: M
 
 
 async def test_a_token_that_telegram_does_not_know_is_said(another: MakeWorld) -> None:
-    world = await another(telegram=ONE_BOT)
+    world = await another(telegram=of_one_bot())
     await world.starts()
 
     async def ask() -> Json | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, tuple_
+from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlmodel import Session, col, select
 
 from notifybot import chats, outbox, people
@@ -125,10 +125,20 @@ def _earlier_answers(
     keys = {(new.account, new.client_id) for new in batch if new.client_id is not None}
     if not keys:
         return {}
-    is_asked = tuple_(col(ClientId.account), col(ClientId.client_id)).in_(sorted(keys))
+    is_asked = _is_one_of(keys)
     affected(session, delete(ClientId).where(is_asked, col(ClientId.expires_at) <= now))
     found = session.exec(select(ClientId, Message).join(Message).where(is_asked)).all()
     return {(seen.account, seen.client_id): (seen.fingerprint, _duplicate(message)) for seen, message in found}
+
+
+def _is_one_of(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
+    """Account by account: for pairs in a list SQLite would read the whole table."""
+    named: dict[str, list[str]] = {}
+    for account, client_id in sorted(keys):
+        named.setdefault(account, []).append(client_id)
+    return or_(
+        *(and_(col(ClientId.account) == account, col(ClientId.client_id).in_(ids)) for account, ids in named.items())
+    )
 
 
 def _duplicate(message: Message) -> Accepted:

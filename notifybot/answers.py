@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text, update
+from sqlalchemy import exists, text, update
 from sqlmodel import Session, col, select
 
 from notifybot import messages, timeline
@@ -166,5 +166,6 @@ def _answer_late(session: Session, message_id: str, actor: Actor, *, now: dateti
 
 def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
     """The alerts shown in this chat that still want an answer, newest first."""
-    here = select(Message).join(Delivery).where(Delivery.chat_id == chat_id, text(IS_OPEN)).distinct()
+    is_here = exists().where(col(Delivery.message_id) == Message.id, col(Delivery.chat_id) == chat_id)
+    here = select(Message).where(text(IS_OPEN), is_here)
     return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))

@@ -16,6 +16,12 @@ def new_id(now: datetime) -> str:
     return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
 
+def first_id(moment: datetime) -> str:
+    """The beginning of the ids of this millisecond: all made before it are smaller, no other is."""
+    digits = f"{round(moment.timestamp() * 1_000_000) // 1000:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def is_id(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 

@@ -80,10 +80,13 @@ def _partial(name: str, condition: str, *columns: str) -> Index:
 
 
 # What the two timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
-# same text, for SQLite uses a partial index only where it can see that the query implies its condition.
-MAY_ESCALATE = "state IN ('initiated', 'sent', 'failed')"
-IS_OPEN = "is_alert AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
-MAY_EXPIRE = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
+# same text, for SQLite uses a partial index only where it can see that the query implies its condition. They say which
+# states are left out: for those that are meant, SQLite would prefer to look through all messages of each.
+MAY_ESCALATE = (
+    "escalate_at IS NOT NULL AND state NOT IN ('scheduled', 'escalated', 'acknowledged', 'closed', 'cancelled')"
+)
+IS_OPEN = "is_alert AND state NOT IN ('scheduled', 'closed', 'cancelled')"
+MAY_EXPIRE = "close_at IS NOT NULL AND may_expire AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
 IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
 HAS_WORK = "next_at IS NOT NULL"

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from notifybot import messages, timeline
+from notifybot.ids import first_id
 from notifybot.lifecycle import State
 from notifybot.models import IS_OPEN, Delivery, Message, Post, TimelineEvent
 
@@ -69,7 +70,8 @@ def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
     if wanted.source is not None:
         chosen = chosen.where(Message.source == wanted.source)
     if wanted.since is not None:
-        chosen = chosen.where(col(Message.created_at) >= wanted.since)
+        # The id holds the time too, and is what the indexes end with.
+        chosen = chosen.where(col(Message.created_at) >= wanted.since, col(Message.id) >= first_id(wanted.since))
     if wanted.account is not None:
         chosen = chosen.where(Message.account == wanted.account)
     if wanted.before_id is not None:

@@ -2,14 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, not_, or_, text
 from sqlmodel import Session, col, func, select
 
 from notifybot.database import affected
+from notifybot.ids import first_id
+from notifybot.inbox import MAX_ATTEMPTS
 from notifybot.lifecycle import State
-from notifybot.models import ClientId, Delivery, JobRun, Message, Post, TimelineEvent, Update
+from notifybot.models import IS_DUE, ClientId, Delivery, JobRun, Message, Post, TimelineEvent, Update
 
-OVER = (State.CLOSED, State.CANCELLED, State.FAILED, State.SENT)
+OVER = (State.CLOSED, State.CANCELLED)
+OVER_FOR_NOTICES = (State.SENT, State.FAILED)
+"""Where an alert still wants an answer."""
 UPDATES_KEPT = timedelta(days=2)
 """Telegram keeps an update for a day: after two it cannot come again."""
 JOB_RUNS_KEPT = timedelta(days=7)
@@ -17,8 +21,12 @@ JOB_RUNS_KEPT = timedelta(days=7)
 
 def forget_messages(session: Session, *, before: datetime, most: int) -> int:
     """Delete at most `most` messages accepted before then that are over, with all that belongs to them."""
-    is_over = (col(Message.created_at) < before, col(Message.state).in_(OVER))
-    old = session.exec(select(Message.id).where(*is_over).order_by(col(Message.id)).limit(most)).all()
+    is_over = or_(
+        col(Message.state).in_(OVER), and_(not_(col(Message.is_alert)), col(Message.state).in_(OVER_FOR_NOTICES))
+    )
+    # The id holds the time too, and has an index.
+    is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before))
+    old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(most)).all()
     if not old:
         return 0
     posts = session.exec(select(Delivery.post_id).where(col(Delivery.message_id).in_(old))).all()
@@ -29,14 +37,16 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:
-    """Delete answers to people, updates (parked ones too), job runs and client_ids that are past their time."""
+    """Delete answers to people that wait no more, updates that were handled or parked, job runs and client_ids that are
+    past their time."""
     long_ago = now - UPDATES_KEPT
-    is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago)
+    is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago, text(f"NOT ({IS_DUE})"))
+    is_done = or_(col(Update.handled_at).is_not(None), col(Update.attempts) >= MAX_ATTEMPTS)
     return sum(
         affected(session, statement)
         for statement in (
             delete(Post).where(*is_answered),
-            delete(Update).where(col(Update.received_at) < long_ago),
+            delete(Update).where(col(Update.received_at) < long_ago, is_done),
             delete(JobRun).where(col(JobRun.started_at) < now - JOB_RUNS_KEPT),
             delete(ClientId).where(col(ClientId.expires_at) < now),
         )

@@ -124,11 +124,11 @@ def _create_messages() -> None:
     _index("messages_by_account", "messages", ["account", "id"])
     _index("messages_by_source", "messages", ["source", "id"])
     _index("messages_by_state", "messages", ["state", "id"])
-    expiring = "may_expire AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
-    _index("messages_close", "messages", ["close_at"], expiring)
-    open_ = "is_alert AND state IN ('initiated', 'sent', 'escalated', 'acknowledged', 'failed')"
-    _index("messages_open", "messages", ["id"], open_)
-    _index("messages_escalate", "messages", ["escalate_at"], "state IN ('initiated', 'sent', 'failed')")
+    unfinished = "state NOT IN ('scheduled', 'closed', 'cancelled')"
+    unanswered = "state NOT IN ('scheduled', 'escalated', 'acknowledged', 'closed', 'cancelled')"
+    _index("messages_close", "messages", ["close_at"], f"close_at IS NOT NULL AND may_expire AND {unfinished}")
+    _index("messages_open", "messages", ["id"], f"is_alert AND {unfinished}")
+    _index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
 
 
 def _create_client_ids() -> None:

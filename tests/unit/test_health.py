@@ -1,0 +1,65 @@
+"""How single facts weigh in the daemon's own judgement of itself."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifybot.health import Facts, Health, assess
+from notifybot.reading import Backlog
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WELL = Facts(now=NOW, is_moving=True, telegram="ok", telegram_reason=None, backlog=Backlog(0, None, 0))
+IS_WELL = Health("ok", "ok", "ok", "ok", 0, 0.0, ())  # type: ignore[arg-type]
+AWAY = {"telegram": "away", "telegram_reason": "Telegram cannot be reached: timed out"}
+DEGRADED = {"status": "degraded"}
+BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "judged"),
+    [
+        ({}, {}),
+        ({"notes": ("No escalation channel.",)}, {"warnings": ("No escalation channel.",)}),
+        ({"backlog": BACKLOG}, {"waiting": 3, "oldest_waiting_s": 90.0}),
+        ({"backlog": Backlog(1, NOW + timedelta(seconds=5), 0)}, {"waiting": 1, "oldest_waiting_s": 0.0}),
+        (AWAY, {"status": "degraded", "telegram": "away", "warnings": (AWAY["telegram_reason"],)}),
+        ({"telegram": "off"}, {"status": "degraded", "telegram": "off"}),
+        (
+            {"telegram": "refused", "telegram_reason": "r"},
+            {"status": "degraded", "telegram": "refused", "warnings": ("r",)},
+        ),
+        (
+            {"job_errors": {"close": "boom", "a": "bang"}},
+            {
+                "status": "degraded",
+                "jobs": "failing",
+                "warnings": ("The job a fails: bang", "The job close fails: boom"),
+            },
+        ),
+        ({"is_moving": False}, {"status": "down", "jobs": "stalled", "warnings": ("No job has run for two minutes.",)}),
+        (
+            {"backlog": None},
+            {"status": "down", "database": "failed", "warnings": ("The database cannot be used; the log says why.",)},
+        ),
+        (
+            {"is_moving": False, "job_errors": {"a": "b"}, **AWAY, "backlog": None, "notes": ("n",)},
+            {
+                "status": "down",
+                "telegram": "away",
+                "database": "failed",
+                "jobs": "stalled",
+                "warnings": (
+                    "n",
+                    AWAY["telegram_reason"],
+                    "The database cannot be used; the log says why.",
+                    "No job has run for two minutes.",
+                    "The job a fails: b",
+                ),
+            },
+        ),
+    ],
+)
+def test_what_follows_from_a_fact(facts: dict[str, Any], judged: dict[str, Any]) -> None:
+    assert assess(replace(WELL, **facts)) == replace(IS_WELL, **judged)

@@ -1,0 +1,268 @@
+"""No query of the daemon reads a whole table: what each verb asks the database is asked again, for its plan."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from notifybot import (
+    acceptance,
+    answers,
+    chats,
+    claims,
+    escalation,
+    inbox,
+    messages,
+    outbox,
+    reading,
+    recording,
+    retention,
+)
+from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
+from notifybot.claims import Claim, Leader
+from notifybot.database import Database
+from notifybot.lifecycle import State
+from notifybot.outcomes import HoldOff, Outcome, Shown, TryAgain
+from notifybot.pacing import Limit, Limits
+from notifybot.reading import Filter
+from notifybot.recording import Attempt, Patience
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NO_LIMIT = Limit(timedelta(microseconds=1), burst=1000)
+LIMITS = Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
+PATIENCE = Patience(timedelta(days=1), jitter=0.5)
+GROWING = ["messages", "posts", "deliveries", "timeline", "client_ids", "inbox", "chats", "people", "job_runs"]
+WHOLE_TABLE = re.compile(rf"^SCAN ({'|'.join(GROWING)})\b(?! USING (COVERING )?INDEX)")
+SUBQUERY = re.compile(rf"^(CO-ROUTINE|MATERIALIZE) ({'|'.join(GROWING)})\b")
+"""A subquery may be named like its table; scanning that reads its few rows."""
+
+
+@dataclass
+class Asked:
+    """The plans of all that was asked."""
+
+    plans: dict[str, list[str]] = field(default_factory=dict)
+
+    def whole_tables(self) -> dict[str, list[str]]:
+        return {sql: steps for sql, steps in self.plans.items() if scans(steps)}
+
+    def uses(self, index: str) -> bool:
+        return any(f"INDEX {index} " in f"{step} " for steps in self.plans.values() for step in steps)
+
+
+def scans(steps: list[str]) -> list[str]:
+    """The tables that a plan reads from one end to the other."""
+    found = [match[1] for step in steps if (match := WHOLE_TABLE.search(step))]
+    for step in steps:
+        if (match := SUBQUERY.search(step)) and match[2] in found:
+            found.remove(match[2])
+    return found
+
+
+@contextmanager
+def asking(session: Session) -> Iterator[Asked]:
+    """Note every statement that reaches SQLite within the block, and explain each at its end."""
+    driver: Any = session.connection().connection.dbapi_connection
+    statements: list[str] = []
+    asked = Asked()
+    driver.set_trace_callback(statements.append)
+    try:
+        yield asked
+    finally:
+        driver.set_trace_callback(None)
+    for sql in statements:
+        if re.match(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b", sql):
+            asked.plans[sql] = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+
+def new(number: int, *, is_alert: bool = True) -> NewMessage:
+    return NewMessage(
+        account="alice",
+        source="backup",
+        recipients=(Recipient(RecipientKind.CHAT, f"-100{number}"),),
+        content=f"disk {number} full",
+        title=None,
+        is_alert=is_alert,
+        escalate_after=timedelta(minutes=15),
+        close_after=timedelta(hours=1),
+        client_id=f"c{number}",
+        fingerprint="f",
+    )
+
+
+def accept(session: Session) -> list[Any]:
+    return acceptance.accept(session, [new(number) for number in range(20)], now=NOW)
+
+
+def claim(session: Session) -> tuple[Claim, ...]:
+    leader = Leader(term=1, limits=LIMITS)
+    return claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8).taken
+
+
+def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
+    attempt = Attempt(claimed, is_edit=False, is_last=True)
+    recording.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
+
+
+@pytest.fixture
+async def filled(database: Database) -> list[str]:
+    """Twenty alerts in twenty chats, some of them shown, one held, one in trouble. Returns their ids, oldest first."""
+
+    def fill(session: Session) -> list[str]:
+        outbox.lead(session, now=NOW)
+        accepted = accept(session)
+        taken = claim(session)
+        for index, claimed in enumerate(taken[:-2]):
+            record(session, claimed, Shown(claimed.post.chat_id, 100 + index, "supergroup"))
+        record(session, taken[-2], HoldOff(timedelta(hours=2)))
+        record(session, taken[-1], TryAgain("cut", uncertain=True))
+        inbox.store(session, 1, "{}", now=NOW)
+        return [each.id for each in accepted if isinstance(each, Accepted)]
+
+    return await database.write(fill)
+
+
+async def explain(database: Database, verb: Callable[[Session], object]) -> Asked:
+    def run(session: Session) -> Asked:
+        with asking(session) as asked:
+            verb(session)
+        return asked
+
+    asked = await database.write(run)
+    assert asked.plans
+    return asked
+
+
+def claim_one(session: Session) -> None:
+    assert claim(session)
+
+
+def next_call(session: Session) -> None:
+    """A claim that finds nothing to take asks when there will be something."""
+    leader = Leader(term=1, limits=LIMITS)
+    while (found := claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8)).taken:
+        pass
+    assert found.look_again_at
+
+
+def reschedule(session: Session) -> None:
+    chats.reschedule(session, "-10019", now=NOW)
+
+
+def late(verb: Callable[..., object], **given: object) -> Callable[[Session], object]:
+    return partial(verb, now=NOW + timedelta(hours=2), **given)
+
+
+LONG_AGO = NOW - timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("verb", "index"),
+    [
+        (claim_one, "chats_next"),
+        (claim_one, "posts_due"),
+        (next_call, "chats_oldest"),
+        (reschedule, "posts_due"),
+        (escalation.next_escalation, "messages_escalate"),
+        (escalation.next_close, "messages_close"),
+        (late(escalation.escalate_due, channel="-1009", most=5), "messages_escalate"),
+        (late(escalation.close_due, most=5), "messages_close"),
+        (reading.backlog, "deliveries_waiting"),
+        (reading.backlog, "posts_uncertain"),
+        (inbox.waiting, "inbox_waiting"),
+        (late(outbox.lead), "chats_claimed"),
+    ],
+)
+async def test_a_question_of_every_moment_is_answered_from_its_partial_index(
+    database: Database, filled: list[str], verb: Callable[[Session], object], index: str
+) -> None:
+    asked = await explain(database, verb)
+    assert asked.whole_tables() == {}
+    assert asked.uses(index), asked.plans
+
+
+def record_shown(session: Session) -> None:
+    claimed = claim(session)[0]
+    record(session, claimed, Shown(claimed.post.chat_id, 999, "supergroup"))
+
+
+def record_trouble(session: Session) -> None:
+    for _ in range(4):  # the third failure in a row means that Telegram is away
+        for claimed in claim(session)[:1]:
+            record(session, claimed, TryAgain("cut", uncertain=True))
+
+
+def record_flood(session: Session) -> None:
+    record(session, claim(session)[0], HoldOff(timedelta(hours=1)))
+
+
+def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
+    actor = messages.by_account("alice")
+    return lambda session, message_id: verb(session, message_id=message_id, actor=actor, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        accept,
+        record_shown,
+        record_trouble,
+        record_flood,
+        partial(outbox.messages_of, post_id="x"),
+        partial(retention.forget_messages, before=LONG_AGO, most=5),
+        partial(inbox.note_failure, update_id=1, error="x"),
+        partial(inbox.mark_handled, update_id=1, now=NOW),
+        partial(answers.open_alerts, chat_id="-1001", most=10),
+    ],
+)  # fmt: skip
+async def test_no_verb_reads_a_whole_table(
+    database: Database, filled: list[str], verb: Callable[[Session], object]
+) -> None:
+    assert (await explain(database, verb)).whole_tables() == {}
+
+
+@pytest.mark.parametrize("verb", [answers.acknowledge, answers.close, answers.cancel])
+async def test_an_answer_touches_its_own_message_alone(
+    database: Database, filled: list[str], verb: Callable[..., object]
+) -> None:
+    asked = await explain(database, lambda session: answer(verb)(session, filled[-1]))
+    assert asked.whole_tables() == {}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(),
+        Filter(status=State.SENT),
+        Filter(source="backup"),
+        Filter(account="alice"),
+        Filter(is_open=True),
+        Filter(since=NOW),
+        Filter(before_id="01890a5d-ac96-774b-bcce-b302099a8057"),
+        Filter(status=State.SENT, source="backup", account="alice", since=NOW),
+    ],
+)
+async def test_a_page_of_messages_is_read_from_an_index_in_its_order(
+    database: Database, filled: list[str], wanted: Filter
+) -> None:
+    asked = await explain(database, partial(reading.page, wanted=wanted, limit=51))
+    assert asked.whole_tables() == {}
+    assert not any("TEMP B-TREE" in step for steps in asked.plans.values() for step in steps)
+
+
+@pytest.mark.parametrize("wanted", [Filter(since=NOW), Filter(since=NOW, source="backup")])
+async def test_a_page_since_a_time_stops_at_that_time(database: Database, filled: list[str], wanted: Filter) -> None:
+    """Not at the beginning of the table, where fewer messages are found than asked for."""
+    asked = await explain(database, partial(reading.page, wanted=wanted, limit=51))
+    assert any(re.search(r"SEARCH messages .*id>", step) for steps in asked.plans.values() for step in steps)
+
+
+async def test_retention_looks_at_old_messages_alone(database: Database, filled: list[str]) -> None:
+    asked = await explain(database, partial(retention.forget_messages, before=LONG_AGO, most=5))
+    assert any(re.search(r"SEARCH messages .*id<", step) for steps in asked.plans.values() for step in steps)

@@ -87,6 +87,7 @@ _CONNECT: dict[str, object] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+    "client_encoding": "utf8",
     "fallback_application_name": own_name(),
 }
 # The same for the server's side of the connection: else the lock of a daemon whose machine died would stay for hours.

@@ -1,6 +1,8 @@
-"""A database whose writer leads, as in the daemon."""
+"""A database whose writer leads, as in the daemon, and what can be done to it."""
 
+import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +13,7 @@ from sqlmodel import Session
 from notifybot import outbox
 from notifybot.database import Database
 from notifybot.engines import hold_database
+from tests.databases import PostgresStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WITHIN_S = 30.0
@@ -37,3 +40,38 @@ def adding(name: str) -> Callable[[Session], str]:
         return name
 
     return add
+
+
+class Gate:
+    """Keeps the writer in the middle of a transaction until it opens."""
+
+    def __init__(self, database: Database) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._go = threading.Event()
+        self.is_held = asyncio.Event()
+        self.task = asyncio.create_task(database.write(self._work(adding("held"))))
+
+    def _work(self, add: Callable[[Session], str]) -> Callable[[Session], str]:
+        def work(session: Session) -> str:
+            added = add(session)
+            self._loop.call_soon_threadsafe(self.is_held.set)
+            self._go.wait(WITHIN_S)
+            return added
+
+        return work
+
+    def open(self) -> None:
+        self._go.set()
+
+
+def names(store: PostgresStore) -> list[str]:
+    """What was kept, as another program sees it."""
+    return [str(name) for (name,) in store.rows("SELECT id FROM chats ORDER BY id")]
+
+
+def end_sessions(store: PostgresStore) -> None:
+    """Break every connection of the daemon, as a network or an administrator does."""
+    store.rows(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )

@@ -19,7 +19,7 @@ from benchmarks.lab.steps import Step, named_kill, random_kill
 from notifybot import migrations
 from notifybot.engines import current_revision
 from tests.databases import PostgresStore
-from tests.postgres.test_leading import end_sessions
+from tests.postgres.leader import end_sessions
 
 pytestmark = pytest.mark.crash
 STEPS = (Step.ACCEPT, Step.COMMIT, Step.CLAIM, Step.AFTER_TELEGRAM, Step.RECORD, Step.PRESS_HANDLED)

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from sqlmodel import Session
 
 from notifybot import database as database_module
 from notifybot.database import Database
@@ -14,7 +12,7 @@ from notifybot.engines import hold_database
 from notifybot.errors import StartRefused, Unavailable
 from notifybot.leadership import LEADER_LOCK, own_name
 from tests.databases import PostgresStore
-from tests.postgres.leader import NOW, WITHIN_S, adding, leading
+from tests.postgres.leader import NOW, WITHIN_S, Gate, adding, end_sessions, leading, names
 from tests.postgres.proxy import Cut, Proxy, between
 from tests.postgres.server import LOOK_AGAIN_S
 
@@ -35,47 +33,12 @@ def through(proxy: Proxy, store: PostgresStore) -> str:
     return f"postgresql://notifybot@/{store.name}?host={proxy.folder}"
 
 
-def names(store: PostgresStore) -> list[str]:
-    """What was kept, as another program sees it."""
-    return [str(name) for (name,) in store.rows("SELECT id FROM chats ORDER BY id")]
-
-
-def end_sessions(store: PostgresStore) -> None:
-    """Break every connection of the daemon, as a network or an administrator does."""
-    store.rows(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-
-
 async def keeps(database: Database, name: str) -> str:
     """Write until it is kept, as a caller does who is told to come again."""
     async with asyncio.timeout(WITHIN_S):
         while True:
             with contextlib.suppress(Unavailable):
                 return await database.write(adding(name))
-
-
-class Gate:
-    """Keeps the writer in the middle of a transaction until it opens."""
-
-    def __init__(self, database: Database) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._go = threading.Event()
-        self.is_held = asyncio.Event()
-        self.task = asyncio.create_task(database.write(self._work(adding("held"))))
-
-    def _work(self, add: Callable[[Session], str]) -> Callable[[Session], str]:
-        def work(session: Session) -> str:
-            added = add(session)
-            self._loop.call_soon_threadsafe(self.is_held.set)
-            self._go.wait(WITHIN_S)
-            return added
-
-        return work
-
-    def open(self) -> None:
-        self._go.set()
 
 
 async def test_a_second_daemon_is_told_who_leads(store: PostgresStore) -> None:

@@ -22,6 +22,8 @@ PEOPLE = 1000
 READY_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 60.0
 FILLED_WITHIN_S = 3600.0
+SETTLED_AFTER_S = 2.0
+"""By then a daemon has reached the sandbox, and its jobs have had their first turn."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ async def notifybot(url: str) -> AsyncIterator[Server]:
             try:
                 if not await life.ready():
                     raise RuntimeError(f"the daemon did not start:\n{home.log_tail()}")
+                await asyncio.sleep(SETTLED_AFTER_S)
                 os.kill(life.pid, signal.SIGSTOP)
                 yield Server(home.socket, life.pid)
             finally:

@@ -20,6 +20,7 @@ from notifybot.config import load
 
 WITHIN_S = 20.0
 KEPT = ("messages", "deliveries", "posts", "timeline", "client_ids", "people", "chats")
+COUNT = text("SELECT " + ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in KEPT))
 OURS = re.compile(
     r"Traceback|sqlalchemy|sqlite|pydantic|aiohttp|asyncio|Fields\b|Error\b|<class|\.py\b"
     r"|SELECT |INSERT |UPDATE |BEGIN|set_int|utf-8-sig"
@@ -81,10 +82,11 @@ class Door:
     async def kept(self) -> dict[str, int]:
         """How many rows each table has that a request can add to."""
 
-        def count(session: Session) -> dict[str, int]:
-            return {name: session.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in KEPT}
+        return await self.daemon.runtime.database.read(_counts)
 
-        return await self.daemon.runtime.database.read(count)
+
+def _counts(session: Session) -> dict[str, int]:
+    return dict(session.execute(COUNT).one()._mapping)
 
 
 @dataclass(frozen=True)

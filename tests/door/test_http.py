@@ -31,6 +31,7 @@ ROUTES = {
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"\x00" * 100 + b"\r\n\r\n",
         b"G@T / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"get / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"X" * 9000 + b" / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -78,13 +79,11 @@ async def test_a_path_that_is_not_there_is_404(refusing: Door, path: str) -> Non
     assert "GET / lists" in found["detail"]
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
 @pytest.mark.parametrize("path", ROUTES)
-async def test_another_method_is_told_which_there_are(refusing: Door, path: str, method: str) -> None:
-    answer = await refusing.ask(method, path)
-    assert answer.status in (400, 405)  # the parser knows no BREW
-    assert_problem(answer)
-    if answer.status == 405:
+async def test_another_method_is_told_which_there_are(refusing: Door, path: str) -> None:
+    for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):
+        answer = await refusing.ask(method, path)
+        assert_problem(answer, 405)
         assert answer.headers["allow"] == ROUTES[path]
 
 

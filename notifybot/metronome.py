@@ -1,4 +1,4 @@
-"""Beats the jobs: one JobQueue entry a job, re-armed at its earliest deadline, and at most MOST_APART away."""
+"""Beats the jobs: one JobQueue entry a job, re-armed at its earliest deadline."""
 
 import logging
 import time
@@ -19,7 +19,6 @@ from notifybot.logs import redact
 from notifybot.models import JobRun
 from notifybot.runtime import Runtime
 
-MOST_APART = timedelta(seconds=30)
 AFTER_A_FAILURE = timedelta(seconds=5)
 log = logging.getLogger(__name__)
 
@@ -59,10 +58,12 @@ class Metronome:
             self._arm(beat, self._runtime.clock.now())
 
     def on_commit(self, changes: Changes) -> None:
-        """A new deadline: every job that would look later than that looks then."""
+        """A new deadline: every job of deadlines that would look later than that looks then."""
         if changes.deadline is None or not self._has_started:
             return
         for beat in self._beats:
+            if not beat.job.has_deadlines:
+                continue
             if beat.entry is None:
                 beat.sooner = min(changes.deadline, beat.sooner or changes.deadline)
             elif beat.armed_for is None or changes.deadline < beat.armed_for:
@@ -102,7 +103,8 @@ class Metronome:
         except Exception:
             log.exception("a job's next time is unknown", extra={"action": "job_failed", "job": job.name})
             return now + AFTER_A_FAILURE
-        return min(due or now + MOST_APART, now + MOST_APART)
+        latest = now + job.most_apart
+        return latest if due is None else min(due, latest)
 
 
 async def run_tick(runtime: Runtime, job: Job) -> JobRun:

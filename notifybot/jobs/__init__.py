@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -13,15 +13,20 @@ from notifybot.runtime import Runtime
 
 @dataclass(frozen=True)
 class Job:
-    """`tick` does what is due and returns how much it did; `next_due` says when there is more."""
+    """`tick` does what is due and returns how much it did; `next_due` says when there is more.
+
+    It beats at least every `most_apart`, and earlier when an alert's new deadline comes before that (`has_deadlines`).
+    """
 
     name: str
     tick: Callable[[Runtime, datetime], Awaitable[int]]
     next_due: Callable[[Session], datetime | None]
+    most_apart: timedelta = timedelta(seconds=30)
+    has_deadlines: bool = True
 
 
 JOBS = (
     Job("escalation", escalation.tick, deadlines.next_escalation),
     Job("close", close.tick, deadlines.next_close),
-    Job("retention", retention.tick, retention.next_due),
+    Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),
 )

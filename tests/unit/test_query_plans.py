@@ -110,21 +110,21 @@ def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
     recording.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
 
 
+def fill(session: Session) -> list[str]:
+    """Twenty alerts in twenty chats, some of them shown, one held, one in trouble. Returns their ids, oldest first."""
+    outbox.lead(session, now=NOW)
+    accepted = accept(session)
+    taken = claim(session)
+    for index, claimed in enumerate(taken[:-2]):
+        record(session, claimed, Shown(claimed.post.chat_id, 100 + index, "supergroup"))
+    record(session, taken[-2], HoldOff(timedelta(hours=2)))
+    record(session, taken[-1], TryAgain("cut", uncertain=True))
+    inbox.store(session, 1, "{}", now=NOW)
+    return [each.id for each in accepted if isinstance(each, Accepted)]
+
+
 @pytest.fixture
 async def filled(database: Database) -> list[str]:
-    """Twenty alerts in twenty chats, some of them shown, one held, one in trouble. Returns their ids, oldest first."""
-
-    def fill(session: Session) -> list[str]:
-        outbox.lead(session, now=NOW)
-        accepted = accept(session)
-        taken = claim(session)
-        for index, claimed in enumerate(taken[:-2]):
-            record(session, claimed, Shown(claimed.post.chat_id, 100 + index, "supergroup"))
-        record(session, taken[-2], HoldOff(timedelta(hours=2)))
-        record(session, taken[-1], TryAgain("cut", uncertain=True))
-        inbox.store(session, 1, "{}", now=NOW)
-        return [each.id for each in accepted if isinstance(each, Accepted)]
-
     return await database.write(fill)
 
 

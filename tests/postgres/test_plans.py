@@ -1,0 +1,116 @@
+"""What the daemon asks PostgreSQL at every moment is answered from the partial indexes, however much lies in the past.
+
+The verbs are those of tests/unit/test_query_plans.py; the plans are those that the server really ran.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from psycopg.errors import Diagnostic
+from sqlalchemy import text
+from sqlmodel import Session
+
+from notifybot import escalation, inbox, outbox, reading
+from notifybot.database import Database
+from tests.databases import PostgresStore
+from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
+
+HISTORY = 20_000
+"""Messages that are over, each with its post, delivery and line in the timeline, in a tenth as many chats."""
+PAST = f"""
+    INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY // 10}) n;
+    INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire)
+        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
+                       parts_shown, telegram_message_ids, uncertain)
+        SELECT 'p' || n, '-200' || 1 + n % {HISTORY // 10}, 3, 2, 2, now(), 0, 0, false, 1, '[1]', 0
+          FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
+        SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO timeline (message_id, at, event, actor)
+        SELECT 'm' || n, now(), 'sent', 'notifybot' FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO client_ids (account, client_id, message_id, fingerprint, expires_at)
+        SELECT 'a', 'c' || n, 'm' || n, 'f', now() FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO inbox (update_id, payload, received_at, handled_at, attempts)
+        SELECT -n, '{{}}', now(), now(), 1 FROM generate_series(1, {HISTORY}) n;
+"""
+WHOLE_TABLE = re.compile(rf"Seq Scan on ({'|'.join(GROWING)})\b")
+
+
+@pytest.fixture
+async def database(store: PostgresStore) -> AsyncIterator[Database]:
+    for statement in filter(None, map(str.strip, PAST.split(";"))):
+        store.rows(statement)
+    opened = Database(store.url)
+    opened.start()
+    await opened.write(fill)
+    store.rows("VACUUM ANALYZE")
+    yield opened
+    await opened.close()
+
+
+@contextmanager
+def explaining(session: Session) -> Iterator[list[str]]:
+    """Note the plan of every statement that the server runs within the block."""
+    driver: Any = session.connection().connection.dbapi_connection
+    plans: list[str] = []
+
+    def note(notice: Diagnostic) -> None:
+        plans.append(notice.message_primary or "")
+
+    for setting in ("LOAD 'auto_explain'", "SET auto_explain.log_level = notice"):
+        session.execute(text(setting))
+    driver.add_notice_handler(note)
+    session.execute(text("SET auto_explain.log_min_duration = 0"))
+    try:
+        yield plans
+    finally:
+        session.execute(text("SET auto_explain.log_min_duration = -1"))
+        driver.remove_notice_handler(note)
+
+
+@pytest.mark.parametrize(
+    ("verb", "index"),
+    [
+        (claim_one, "chats_next"),
+        (claim_one, "posts_due"),
+        (next_call, "chats_oldest"),
+        (reschedule, "posts_due"),
+        (record_shown, "posts_due"),
+        (accept, "client_ids_pkey"),
+        (escalation.next_escalation, "messages_escalate"),
+        (escalation.next_close, "messages_close"),
+        (late(escalation.escalate_due, channel="-1009", most=5), "messages_escalate"),
+        (late(escalation.close_due, most=5), "messages_close"),
+        (reading.backlog, "deliveries_waiting"),
+        (reading.backlog, "posts_uncertain"),
+        (inbox.waiting, "inbox_waiting"),
+        (late(outbox.lead), "chats_claimed"),
+    ],
+)
+async def test_a_question_of_every_moment_is_answered_from_its_index(
+    database: Database, verb: Callable[[Session], object], index: str
+) -> None:
+    def explain(session: Session) -> list[str]:
+        with explaining(session) as plans:
+            verb(session)
+        return plans
+
+    plans = await database.write(explain)
+    assert [plan for plan in plans if WHOLE_TABLE.search(plan)] == []
+    assert any(re.search(rf"\b{index}\b", plan) for plan in plans), plans
+
+
+async def test_a_page_of_messages_is_read_in_the_order_of_its_index(database: Database) -> None:
+    wanted = partial(reading.page, wanted=reading.Filter(), limit=51)
+
+    def explain(session: Session) -> list[str]:
+        with explaining(session) as plans:
+            wanted(session)
+        return plans
+
+    assert any("Index Scan Backward using messages_pkey" in plan for plan in await database.write(explain))

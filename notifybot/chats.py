@@ -171,7 +171,7 @@ def move(session: Session, old: str, new: str, *, now: datetime) -> None:
     waiting = (col(Post.chat_id) == old, text(IS_DUE))
     shown = (*waiting, col(Post.shown_version) > 0)
     affected(session, update(Post).where(*shown).values(shown_version=Post.version))
-    moving = select(Post.id).where(*waiting)
+    moving = select(POSTS.c.id).where(*waiting)
     affected(session, update(Delivery).where(col(Delivery.post_id).in_(moving)).values(chat_id=new))
     affected(session, update(Post).where(*waiting).values(chat_id=new))
     reschedule(session, new, now=now)

@@ -20,14 +20,14 @@ from tests.databases import PostgresStore
 from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
 
 HISTORY = 20_000
-"""Messages that are over, each with its post, delivery and line in the timeline, in a tenth as many chats."""
+"""Messages that are over, each with its chat, post, delivery and line in the timeline."""
 PAST = f"""
-    INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY // 10}) n;
+    INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire)
         SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true FROM generate_series(1, {HISTORY}) n;
     INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
                        parts_shown, telegram_message_ids, uncertain)
-        SELECT 'p' || n, '-200' || 1 + n % {HISTORY // 10}, 3, 2, 2, now(), 0, 0, false, 1, '[1]', 0
+        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, 1, '[1]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;
@@ -101,7 +101,7 @@ async def test_a_question_of_every_moment_is_answered_from_its_index(
         return plans
 
     plans = await database.write(explain)
-    assert [plan for plan in plans if WHOLE_TABLE.search(plan)] == []
+    assert "\n".join(plan for plan in plans if WHOLE_TABLE.search(plan)) == ""
     assert any(re.search(rf"\b{index}\b", plan) for plan in plans), plans
 
 

@@ -45,6 +45,8 @@ class Limits:
 OVERALL_BURST = 1.5
 CHAT_BURST = 3
 GROUP_BURST = 3
+MINUTE_MARGIN = timedelta(seconds=1)
+"""A minute's first call may be slow on its way, and the first of the next one fast."""
 ALERT_SHARE = 0.25
 
 
@@ -53,7 +55,7 @@ def limits_for(*, overall_per_second: float, chat_per_second: float, group_per_m
 
     One call a second below the overall figure carries 96 % of it and never exceeds it in any second.
     """
-    minute, second = timedelta(minutes=1), timedelta(seconds=1)
+    minute, second = timedelta(minutes=1) + MINUTE_MARGIN, timedelta(seconds=1)
     overall = _every(second, max(overall_per_second - 1, min(overall_per_second, 1.0)))
     return Limits(
         overall=Limit(overall, OVERALL_BURST if overall_per_second >= 2 else 1),

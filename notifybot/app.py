@@ -121,7 +121,11 @@ async def _build(config: Config, clock: Clock, database: Database, inherited: li
     link = TelegramLink(database, clock)
     queue = DurableQueue(database, clock)
     bot = LinkedBot(
-        config.telegram.token or NO_TOKEN, base_url=config.telegram.base_url, known=known, on_fetch=link.note_fetch
+        config.telegram.token or NO_TOKEN,
+        base_url=config.telegram.base_url,
+        known=known,
+        on_fetch=link.note_fetch,
+        on_error=link.note_error,
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)

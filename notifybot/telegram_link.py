@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import telegram
-from telegram.error import Conflict, InvalidToken, TelegramError
+from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 from telegram.ext import Application, ExtBot
 
 from notifybot import inbox, outbox
@@ -51,12 +51,19 @@ class LinkState(StrEnum):
 
 
 class LinkedBot(ExtBot[None]):
-    """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched."""
+    """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched, or why
+    they could not be."""
 
-    __slots__ = ("_known", "_on_fetch")
+    __slots__ = ("_known", "_on_error", "_on_fetch", "_pause")
 
     def __init__(
-        self, token: str, *, base_url: str, known: dict[str, Any] | None, on_fetch: Callable[[], None]
+        self,
+        token: str,
+        *,
+        base_url: str,
+        known: dict[str, Any] | None,
+        on_fetch: Callable[[], None],
+        on_error: Callable[[TelegramError], None],
     ) -> None:
         super().__init__(
             token,
@@ -68,6 +75,8 @@ class LinkedBot(ExtBot[None]):
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
         self._known = known if is_same_bot else None
         self._on_fetch = on_fetch
+        self._on_error = on_error
+        self._pause = FIRST_RETRY
 
     async def get_me(self, **options: Any) -> telegram.User:
         known, self._known = self._known, None
@@ -77,7 +86,16 @@ class LinkedBot(ExtBot[None]):
         return self._bot_user
 
     async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
-        updates = await super().get_updates(*args, **options)
+        """No updates where Telegram cannot be reached, after a pause: the library's own would grow to 30 s, and presses
+        would wait so long after Telegram is back."""
+        try:
+            updates = await super().get_updates(*args, **options)
+        except NetworkError as error:
+            self._on_error(error)
+            await asyncio.sleep(self._pause.total_seconds())
+            self._pause = min(self._pause * 2, LONGEST_RETRY)
+            return ()
+        self._pause = FIRST_RETRY
         self._on_fetch()
         return updates
 
@@ -92,12 +110,14 @@ class TelegramLink:
         self.reason: str | None = None
         """Why it is not up, for people."""
         self.last_fetch: datetime | None = None
+        self._heard_at = clock.now()
+        """When polling last brought updates or an error."""
         self.caught_up = asyncio.Event()
         """What waited at Telegram, and what was stored before, has been handled."""
         self.restarts = 0
 
     def note_fetch(self) -> None:
-        self.last_fetch = self._clock.now()
+        self.last_fetch = self._heard_at = self._clock.now()
         self._become(LinkState.UP, None)
 
     async def run(self, application: App, bot: LinkedBot, queue: DurableQueue) -> None:
@@ -139,7 +159,7 @@ class TelegramLink:
                 await call()
                 return
             except TelegramError as error:
-                self._note_error(error)
+                self.note_error(error)
                 pause = REFUSED_RETRY if isinstance(error, InvalidToken) else wait
             await self._clock.sleep_until(self._clock.now() + pause)
             wait = min(wait * 2, LONGEST_RETRY)
@@ -152,7 +172,7 @@ class TelegramLink:
             try:
                 updates = await bot.get_updates(offset, PAGE, timeout=0, allowed_updates=ALLOWED_UPDATES)
             except TelegramError as error:
-                self._note_error(error)
+                self.note_error(error)
                 return  # polling goes on trying
             for update in updates:
                 await queue.put(update)
@@ -169,19 +189,25 @@ class TelegramLink:
                 timeout=LONG_POLL,
                 bootstrap_retries=-1,
                 allowed_updates=ALLOWED_UPDATES,
-                error_callback=self._note_error,
+                error_callback=self.note_error,
             )
-            await self._watch()
+            await self._watch(bot)
             self.restarts += 1
             log.error("no updates could be fetched; polling starts anew", extra={"action": "polling_restarted"})
             await self._within(updater.stop())
             await self._renew_connections(bot)
+            # Polling begins with this call too, but the library's pauses between its attempts grow to 30 s.
+            await self._until_it_answers(bot.delete_webhook)
 
-    async def _watch(self) -> None:
-        """Return once polling has been silent for SILENT_AFTER."""
-        since = self._clock.now()
-        while self._clock.now() - max(since, self.last_fetch or since) < SILENT_AFTER:
-            await self._clock.sleep_until(self._clock.now() + WATCH_EVERY)
+    async def _watch(self, bot: LinkedBot) -> None:
+        """Return once nothing was heard of polling for SILENT_AFTER, neither updates nor an error. While it fails it is
+        alive, and needs no more than new connections now and then."""
+        self._heard_at = renewed_at = self._clock.now()
+        while (now := self._clock.now()) - self._heard_at < SILENT_AFTER:
+            if now - max(renewed_at, self.last_fetch or renewed_at) >= SILENT_AFTER:
+                renewed_at = now
+                await self._renew_connections(bot)
+            await self._clock.sleep_until(now + WATCH_EVERY)
 
     async def _renew_connections(self, bot: LinkedBot) -> None:
         # A connection that stalls below TLS keeps its place in the pool for ever: throw the pool away.
@@ -190,7 +216,8 @@ class TelegramLink:
             await request.shutdown()
         await request.initialize()
 
-    def _note_error(self, error: TelegramError) -> None:
+    def note_error(self, error: TelegramError) -> None:
+        self._heard_at = self._clock.now()
         reason = redact(str(error))
         match error:
             case InvalidToken():

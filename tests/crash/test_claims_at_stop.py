@@ -64,7 +64,7 @@ def sandbox() -> Sandbox:
 async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(database: Database, sandbox: Sandbox) -> None:
     async with serving(sandbox) as url:
         anna = add_person(sandbox, "Anna")
-        bot = LinkedBot(sandbox.token, base_url=url, known=None, on_fetch=lambda: None)
+        bot = LinkedBot(sandbox.token, base_url=url, known=None, on_fetch=lambda: None, on_error=lambda _: None)
         await bot.initialize()
         dispatcher = await started_dispatcher(database, bot)
         writer = SlowWriter(database)

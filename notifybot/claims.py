@@ -9,12 +9,14 @@ Statements are built once, for a message costs a handful of them and building on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     ColumnElement,
     Integer,
+    ScalarSelect,
     Select,
     Subquery,
     bindparam,
@@ -36,9 +38,16 @@ from notifybot.rendering import Button, Entity, Part
 LEASE = timedelta(seconds=30)
 """A claim lapses after this: longer than any call to Telegram may take (telegram_http.Timeouts)."""
 AWAY_AFTER = 3
-"""So many failures in a row, of whatever chats, mean that Telegram is away: then one call at a time probes."""
+"""So many failures in a row, of whatever chats, mean that Telegram is away: then nothing is claimed before a probe, a
+call that shows nothing, was answered; and after it one post, until Telegram takes it."""
+PROBE_EVERY = timedelta(milliseconds=800)
+"""So a message leaves within a second after Telegram is back."""
+WHOLE_BOT_AFTER = 3
+"""So many 429s in a row, with no call accepted in between, may be a ban of the whole bot: then one call at a time."""
+GOLDEN = (5**0.5 - 1) / 2
 FAIR_EVERY = 8
-"""Every eighth call goes to who waited longest, whatever its urgency, so that nobody starves."""
+"""One call in eight goes to the chat that waited longest and to the oldest post there, whatever its urgency, so that
+nobody starves."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claims:
-    """What was claimed, and when to look again; None: not before something becomes due."""
+    """What was claimed, and when to look again; None: not before something becomes due. `must_probe`: Telegram is away,
+    and it is time to ask whether it is back."""
 
     taken: tuple[Claim, ...]
     look_again_at: datetime | None
+    must_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class Leader:
     limits: Limits
 
 
-CHATS, POSTS, DELIVERIES, MESSAGES = map(table_of, (Chat, Post, Delivery, Message))
+CHATS, POSTS, DELIVERIES, MESSAGES = table_of(Chat), table_of(Post), table_of(Delivery), table_of(Message)
 
 
 NOW, MOST = bindparam("now", type_=CHATS.c.next_at.type), bindparam("most", type_=Integer())
@@ -88,18 +99,24 @@ def _ready(*conditions: ColumnElement[bool]) -> Subquery:
     return ready.order_by(CHATS.c.next_at).limit(MOST).subquery("chats")
 
 
-def _with_top_posts(chosen: Subquery) -> Select[Any]:
-    """These chats, each with its most urgent due post and what that shows; without one, posts_id is null."""
-    top = (
-        select(POSTS.c.id)
-        .where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= NOW)
-        .order_by(POSTS.c.urgency, POSTS.c.not_before, POSTS.c.id)
-        .limit(1)
-        .correlate(chosen)
-        .scalar_subquery()
-    )
+def _first(chosen: Subquery, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """The most urgent due post of each of these chats, the oldest of that urgency."""
+    due = select(POSTS.c.id).where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= NOW, *conditions)
+    return due.order_by(POSTS.c.urgency, POSTS.c.not_before, POSTS.c.id).limit(1).correlate(chosen).scalar_subquery()
+
+
+def _oldest(chosen: Subquery) -> ScalarSelect[Any]:
+    """The due post that waits longest in each of these chats, by a search in an index for each urgency."""
+    found = POSTS.alias("found")
+    firsts = [_first(chosen, POSTS.c.urgency == int(urgency)) for urgency in Urgency]
+    ordered = select(found.c.id).where(found.c.id.in_(firsts)).order_by(found.c.not_before, found.c.id)
+    return ordered.limit(1).correlate(chosen).scalar_subquery()
+
+
+def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
+    """These chats, each with this post and what that shows; without one, posts_id is null."""
     joined = (
-        chosen.outerjoin(POSTS, POSTS.c.id == top)
+        chosen.outerjoin(POSTS, POSTS.c.id == post)
         .outerjoin(DELIVERIES, DELIVERIES.c.post_id == POSTS.c.id)
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
@@ -111,8 +128,10 @@ def _with_top_posts(chosen: Subquery) -> Select[Any]:
 _BOT = select(*table_of(Bot).c)
 # One branch for each urgency: so each is a search in an index, however many chats wait.
 _BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
-_READY = _with_top_posts(_BY_URGENCY.subquery("chats"))
-_OLDEST = _with_top_posts(_ready())
+_MOST_URGENT = _BY_URGENCY.subquery("chats")
+_READY = _with_posts(_MOST_URGENT, _first(_MOST_URGENT))
+_LONGEST_WAITING = _ready()
+_OLDEST = _with_posts(_LONGEST_WAITING, _oldest(_LONGEST_WAITING))
 _FIRST_NEXT_AT = select(func.min(CHATS.c.next_at, type_=CHATS.c.next_at.type).label("at")).where(text(HAS_WORK))
 _PUT_BACK = update(CHATS).where(CHATS.c.id == bindparam("chat")).values(next_at=bindparam("until"))
 _CLAIM = (
@@ -135,20 +154,38 @@ _NOTE_PROBE = update(table_of(Bot)).values(probe_at=bindparam("next_probe"))
 def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, turn: int = 0) -> Claims:
     """Claim at most `most` calls that are due and that Telegram's limits allow, most urgent first.
 
-    `turn` counts calls so far; every FAIR_EVERY-th goes to the chat that waited longest.
+    `turn` counts calls so far; one in FAIR_EVERY goes to whoever waited longest.
     """
     bot = fetch(session, _BOT)[0]
+    if bot.held_until is not None and bot.held_until > now:
+        return Claims((), bot.held_until)
     is_away = bot.network_errors >= AWAY_AFTER
-    pause = max(filter(None, (bot.held_until, bot.probe_at if is_away else None)), default=now)
-    if pause > now:
-        return Claims((), pause)
+    is_careful = is_away or bot.floods >= WHOLE_BOT_AFTER
+    if is_careful and bot.probe_at is not None and bot.probe_at > now:
+        return Claims((), bot.probe_at)
+    if is_away and bot.probe_at is not None:
+        return _probe(session, now=now)
     claiming = _Claiming(session, leader, now, bot.pace)
-    look_again_at = claiming.until_full(1 if is_away else most, turn)
+    look_again_at = claiming.until_full(1 if is_careful else most, turn)
     if claiming.taken:
         run(session, _NOTE_PACE, new_pace=claiming.pace)
-    if claiming.taken and is_away:
+    if claiming.taken and is_careful:
         run(session, _NOTE_PROBE, next_probe=now + LEASE)
     return Claims(tuple(claiming.taken), look_again_at)
+
+
+def _turns_before_fair(turn: int) -> int:
+    """0 where this call goes to whoever waited longest. By the golden ratio and not by a steady count, with which some
+    chats that take turns would always meet the fair call, and others never."""
+    return next(more for more in count() if (turn + more + 1) * GOLDEN % 1 > 1 - 1 / FAIR_EVERY)
+
+
+def _probe(session: Session, *, now: datetime) -> Claims:
+    """Ask for a probe if anything may wait, even for the end of its back-off; the next is due PROBE_EVERY later."""
+    if _first_next_at(session) is None:
+        return Claims((), None)
+    run(session, _NOTE_PROBE, next_probe=now + PROBE_EVERY)
+    return Claims((), now + PROBE_EVERY, must_probe=True)
 
 
 def _first_next_at(session: Session) -> datetime | None:
@@ -171,7 +208,7 @@ class _Claiming:
         while len(self.taken) < most:
             if (open_at := self._open_at()) > self.now:
                 return open_at
-            before_fair = FAIR_EVERY - 1 - (turn + len(self.taken)) % FAIR_EVERY
+            before_fair = _turns_before_fair(turn + len(self.taken))
             room = min(before_fair, most - len(self.taken)) or 1
             rows = fetch(self.session, _READY if before_fair else _OLDEST, now=self.now, most=room)
             if not rows:
@@ -207,7 +244,7 @@ class _Claiming:
         self.pace = limits.overall.advanced(self.pace, now)
         self.taken.append(Claim(_post_view(row, now=now), Urgency(row.posts_urgency), self.leader.term))
         claim = {"chat": row.chats_id, "post": row.posts_id, "term": self.leader.term, "until": now + LEASE}
-        return claim | _paces(row, limits, now)
+        return {**claim, **_paces(row, limits, now)}
 
 
 # A row is one of _READY: a chat with its top post and what that shows.

@@ -1,10 +1,13 @@
 """The delivery loop: claim → show → record, woken by a commit or by the next due time."""
 
 import asyncio
+import contextlib
 import logging
 import random
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlmodel import Session
 
@@ -39,6 +42,7 @@ class Dispatcher:
         self._is_stopping = False
         self._in_flight: set[asyncio.Task[None]] = set()
         self._calls = 0
+        self._missed_probes = 0
         self._pace: datetime | None = None
         """Of the calls as they leave. The claims keep it too, but reach us as unevenly as commits do."""
         self._loop: asyncio.Task[None] | None = None
@@ -96,6 +100,8 @@ class Dispatcher:
         claimed = await self._claim(free)
         for claim in claimed.taken:
             self._begin(claim)
+        if claimed.must_probe:
+            self._fly(self._probe())
         return claimed.look_again_at
 
     async def _claim(self, most: int) -> Claims:
@@ -106,18 +112,35 @@ class Dispatcher:
     def _begin(self, claim: Claim) -> None:
         self._calls += 1
         self._pace = self._leader.limits.overall.advanced(self._pace, self._clock.now())
-        task = asyncio.create_task(self._show(claim))
+        self._fly(self._show(claim))
+
+    def _fly(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._land(work))
         self._in_flight.add(task)
 
-    async def _show(self, claim: Claim) -> None:
+    async def _land(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.current_task()
         assert task is not None
         try:
-            attempt, outcome = await self._call(claim)
-            _log_outcome(claim, outcome)
-            await self._record(attempt, outcome)
+            await work
         finally:
-            self._in_flight.discard(task)  # at once: the record has woken the loop, which counts who is in flight
+            self._in_flight.discard(task)  # at once: a record wakes the loop, which counts who is in flight
+
+    async def _probe(self) -> None:
+        """Find out whether Telegram is back. The next probe does not wait for this one, which may hang."""
+        if not await self._sender.is_there():
+            self._missed_probes += 1
+            self._work.set()
+            return
+        was_away, self._missed_probes = self._missed_probes > 0, 0
+        note = partial(recording.note_probe_answered, was_away=was_away, now=self._clock.now())
+        with contextlib.suppress(Unavailable):  # the next probe tells it again
+            await self._database.write(note)
+
+    async def _show(self, claim: Claim) -> None:
+        attempt, outcome = await self._call(claim)
+        _log_outcome(claim, outcome)
+        await self._record(attempt, outcome)
 
     async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot even be rendered is given up: it would only come back."""

@@ -14,7 +14,7 @@ from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency, tabl
 from notifybot.prepared import fetch, insert_rows, run
 from notifybot.rendering import Part
 
-CHATS, DELIVERIES, POSTS = map(table_of, (Chat, Delivery, Post))
+CHATS, DELIVERIES, POSTS = table_of(Chat), table_of(Delivery), table_of(Post)
 _CLAIMED = select(CHATS.c.id, CHATS.c.claimed_post).where(CHATS.c.claimed_post.is_not(None))
 _MESSAGES_OF = select(DELIVERIES.c.message_id).distinct().where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_UNCERTAIN = (
@@ -28,7 +28,7 @@ def lead(session: Session, *, now: datetime) -> int:
     """Begin a new term. What older terms had in flight may have been accepted: it is counted and due again at once."""
     bot = session.get(Bot, 1) or Bot(id=1)
     bot.term += 1
-    bot.probe_at = None
+    bot.probe_at = now
     session.add(bot)
     session.flush()
     _free_claims(session, now=now)

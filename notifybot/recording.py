@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, text, update
 from sqlmodel import Session, col
 
 from notifybot import chats, messages, outbox, timeline
-from notifybot.claims import AWAY_AFTER, Claim
+from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER, Claim
 from notifybot.database import affected, changes
 from notifybot.models import IS_IN_TROUBLE, Bot, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
@@ -29,14 +29,12 @@ from notifybot.outcomes import (
 from notifybot.pacing import backoff
 from notifybot.prepared import fetch, run
 
-WHOLE_BOT_AFTER = 3
-"""So many 429s in a row, with no call accepted in between, slow the whole bot down."""
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=30)
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=15)
+"""Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
+whoever is not banned waits no longer than what has passed already."""
 REFUSED_BOT_WAITS = timedelta(minutes=1)
 FIRST_PROBE = timedelta(milliseconds=100)
-LONGEST_PROBE = timedelta(milliseconds=800)
-"""While Telegram is away one call this often finds out that it is back, and so delivers within a second."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Patience:
     jitter: float
 
 
-BOT, POSTS, DELIVERIES = map(table_of, (Bot, Post, Delivery))
+BOT, POSTS, DELIVERIES = table_of(Bot), table_of(Post), table_of(Delivery)
 _BOT = select(BOT)
 _POST = select(
     POSTS.c.id,
@@ -160,14 +158,14 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits as long as Telegram says. Several in a row pause the whole bot, longer each time, but never
-    longer than Telegram said: single banned chats must not hold up the others."""
+    """429: this chat waits as long as Telegram says. Several in a row may concern the whole bot: the next call finds
+    out, alone, and if that is refused too, all wait, longer each time."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
     floods = fetch(session, _BOT)[0].floods + 1
     affected(session, update(Bot).values(floods=floods))
-    if floods >= WHOLE_BOT_AFTER:
-        pause = min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER, 10)), LONGEST_PAUSE)
+    if floods > WHOLE_BOT_AFTER:
+        pause = min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER - 1, 10)), LONGEST_PAUSE)
         _hold_bot(session, min(pause, wait), now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
 
@@ -228,17 +226,26 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     messages.settle(session, message_ids, now=now)
 
 
+def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
+    """Telegram answers: one post may try. `was_away`: an earlier probe found nobody, so what backed off since then is
+    due at once; else the failures were those posts' own, and their back-offs stay."""
+    affected(session, update(Bot).where(col(Bot.network_errors) >= AWAY_AFTER).values(probe_at=None))
+    if was_away:
+        _end_backoffs(session, now=now)
+    changes(session).is_work_due = True
+
+
 def _note_network(session: Session, outcome: Outcome, *, now: datetime) -> None:
     """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
     bot = fetch(session, _BOT)[0]
     if isinstance(outcome, TryAgain):
         errors = bot.network_errors + 1
-        probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), LONGEST_PROBE)
+        probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)
         affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
         return
     if isinstance(outcome, Shown) and bot.floods:
         run(session, _NO_FLOOD)
-    if bot.network_errors:
+    if bot.network_errors or bot.probe_at:
         affected(session, update(Bot).values(network_errors=0, probe_at=None))
     if bot.network_errors >= AWAY_AFTER:
         _end_backoffs(session, now=now)

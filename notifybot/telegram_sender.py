@@ -46,6 +46,7 @@ from notifybot.telegram_http import NeverSent
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
+PROBE_TIMEOUT = timedelta(seconds=6)  # a slow way may need seconds for TLS; probes do not wait for each other
 
 MAX_PRESS_ANSWER = 200  # UTF-16 units
 UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
@@ -109,6 +110,17 @@ class TelegramSender:
         if isinstance(answer, Message):
             return Shown(str(answer.chat_id), answer.message_id, str(answer.chat.type))
         return UNREADABLE
+
+    async def is_there(self) -> bool:
+        """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
+        seconds = PROBE_TIMEOUT.total_seconds() / 2
+        try:
+            await self._bot.get_me(connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
+        except NetworkError:
+            return False
+        except TelegramError:
+            return True  # whatever it says, it says something
+        return True
 
     async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
         """Answer a button press; None once it is answered, `Gone(MESSAGE)` when it came too late for an answer.

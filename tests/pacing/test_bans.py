@@ -1,0 +1,54 @@
+"""429s: who waits, for how long, and how often Telegram is asked meanwhile."""
+
+from tests.stories.places import Place
+from tests.stories.world import World
+
+
+def refused(world: World) -> int:
+    return len(world.refusals("sendMessage"))
+
+
+async def test_three_banned_chats_hold_nobody_else_up(paced: World, channels: list[Place]) -> None:
+    for channel in channels[:3]:
+        paced.sandbox.fault("flood", chat=channel.id, retry_after=60)
+        await paced.notice("held", to=channel)
+    await paced.passes(milliseconds=300)
+    assert refused(paced) == 3
+
+    await paced.notice("free", to=channels[3])
+    await paced.passes(milliseconds=100)
+
+    assert channels[3].texts == ["free"]
+
+
+async def test_a_long_ban_of_all_chats_is_called_into_a_few_times(paced: World, channels: list[Place]) -> None:
+    paced.sandbox.fault("flood", method="sendMessage", retry_after=600)
+    for channel in channels:
+        await paced.notice("news", to=channel)
+
+    await paced.passes(seconds=590)
+
+    assert 3 <= refused(paced) <= 12
+
+
+async def test_after_a_ban_of_all_chats_everything_is_delivered(paced: World, channels: list[Place]) -> None:
+    paced.sandbox.fault("flood", method="sendMessage", retry_after=20)
+    for channel in channels:
+        await paced.notice("news", to=channel)
+
+    await paced.passes(seconds=45)
+
+    assert [channel.texts for channel in channels] == [["news"]] * len(channels)
+
+
+async def test_a_ban_of_all_chats_is_remembered_over_a_restart(paced: World, channels: list[Place]) -> None:
+    paced.sandbox.fault("flood", method="sendMessage", retry_after=600)
+    for channel in channels:
+        await paced.notice("news", to=channel)
+    await paced.passes(seconds=60)
+    before = refused(paced)
+
+    await paced.restarts()
+    await paced.passes(seconds=10)
+
+    assert refused(paced) <= before + 1

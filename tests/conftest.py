@@ -15,10 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that is marked `both_databases` runs on SQLite and on PostgreSQL."""
     if "database_kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
-        metafunc.parametrize("database_kind", KINDS, scope="session")
+        metafunc.parametrize("database_kind", KINDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def database_kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.config.getoption("--database")
     return kind
@@ -27,7 +27,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True)
 def _only_where_it_makes_sense(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("sqlite_only")
-    if marker is not None and request.config.getoption("--database") != "sqlite":
+    if marker is not None and request.getfixturevalue("database_kind") != "sqlite":
         pytest.skip(marker.kwargs["reason"])
 
 
@@ -42,7 +42,24 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def template(database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Template:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return new_template("sqlite", tmp_path_factory.mktemp("template"), None)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Template:
+    return new_template("postgresql", tmp_path_factory.mktemp("template"), postgres)
+
+
+@pytest.fixture
+def template(database_kind: str, request: pytest.FixtureRequest) -> Template:
     """A migrated database, to be copied."""
-    server = request.getfixturevalue("postgres") if database_kind == "postgresql" else None
-    return new_template(database_kind, tmp_path_factory.mktemp("template"), server)
+    chosen: Template = request.getfixturevalue(f"{database_kind}_template")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def session_template(request: pytest.FixtureRequest) -> Template:
+    """The same for what lives longer than a test, where --database alone decides."""
+    chosen: Template = request.getfixturevalue(f"{request.config.getoption('--database')}_template")
+    return chosen

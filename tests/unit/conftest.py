@@ -9,6 +9,7 @@ from sqlalchemy.orm import close_all_sessions
 
 from notifybot import migrations
 from notifybot.database import Database
+from tests.databases import Store, Template
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +27,17 @@ def file(migrated: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-async def database(file: Path) -> AsyncIterator[Database]:
-    opened = Database(f"sqlite:///{file}")
+def store(template: Template, tmp_path: Path) -> Iterator[Store]:
+    """A fresh database of the kind that --database names."""
+    made = template.copy(tmp_path)
+    yield made
+    close_all_sessions()
+    made.drop()
+
+
+@pytest.fixture
+async def database(store: Store) -> AsyncIterator[Database]:
+    opened = Database(store.url)
     opened.start()
     yield opened
     await opened.close()

@@ -1,13 +1,10 @@
 """One writer whose callers share commits: what each of them is promised."""
 
 import asyncio
-import contextlib
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -15,6 +12,9 @@ from sqlmodel import Session
 
 from notifybot.database import Changes, Database, changes
 from notifybot.errors import Conflict, Unavailable
+from tests.databases import Store
+
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,10 +39,9 @@ def count(session: Session) -> str:
     return str(session.execute(COUNT).scalar_one())
 
 
-def stored(file: Path) -> list[str]:
+def stored(store: Store) -> list[str]:
     """What another program finds in the database: only what was committed."""
-    with contextlib.closing(sqlite3.connect(file)) as other:
-        return [row[0] for row in other.execute("SELECT id FROM chats ORDER BY id")]
+    return [row[0] for row in store.rows("SELECT id FROM chats ORDER BY id")]
 
 
 class Busy:
@@ -63,7 +62,7 @@ async def busy(database: Database) -> AsyncIterator[Busy]:
     made.release()
 
 
-async def test_whoever_comes_during_a_commit_shares_the_next_one(database: Database, busy: Busy, file: Path) -> None:
+async def test_whoever_comes_during_a_commit_shares_the_next_one(database: Database, busy: Busy, store: Store) -> None:
     await asyncio.sleep(0)
     before = database.commits
     waiting = [asyncio.create_task(database.write(adding(f"{n:03}"))) for n in range(200)]
@@ -71,18 +70,18 @@ async def test_whoever_comes_during_a_commit_shares_the_next_one(database: Datab
     busy.release()
     assert await asyncio.gather(*waiting) == [f"{n:03}" for n in range(200)]
     assert database.commits - before <= 2  # the one that kept the writer busy, and one for all who came meanwhile
-    assert len(stored(file)) == 200
+    assert len(stored(store)) == 200
 
 
-async def test_an_answer_comes_after_the_commit(database: Database, file: Path) -> None:
+async def test_an_answer_comes_after_the_commit(database: Database, store: Store) -> None:
     async def write(name: str) -> None:
         await database.write(adding(name))
-        assert name in stored(file)
+        assert name in stored(store)
 
     await asyncio.gather(*(write(f"{n}") for n in range(20)))
 
 
-async def test_a_refusal_takes_back_its_own_work_alone(database: Database, busy: Busy, file: Path) -> None:
+async def test_a_refusal_takes_back_its_own_work_alone(database: Database, busy: Busy, store: Store) -> None:
     def refuse(session: Session) -> str:
         add(session, "half done")
         raise Conflict("Not like that.")
@@ -105,7 +104,7 @@ async def test_a_refusal_takes_back_its_own_work_alone(database: Database, busy:
     first, refused, second, broken, twice, third = await asyncio.gather(*waiting, return_exceptions=True)
     assert (first, second, third) == ("a", "b", "c")
     assert (type(refused), type(broken), type(twice)) == (Conflict, ZeroDivisionError, Unavailable)
-    assert stored(file) == ["a", "b", "c"]
+    assert stored(store) == ["a", "b", "c"]
 
 
 async def test_work_sees_what_earlier_work_wrote(database: Database, busy: Busy) -> None:
@@ -118,8 +117,8 @@ async def test_work_sees_what_earlier_work_wrote(database: Database, busy: Busy)
     assert [await task for task in waiting][1::2] == ["1", "2", "3", "4", "5"]
 
 
-async def test_closing_finishes_what_waits(file: Path) -> None:
-    database = Database(f"sqlite:///{file}")
+async def test_closing_finishes_what_waits(store: Store) -> None:
+    database = Database(store.url)
     database.start()
     busy = Busy(database)
     waiting = [asyncio.create_task(database.write(adding(f"{n}"))) for n in range(5)]
@@ -129,20 +128,20 @@ async def test_closing_finishes_what_waits(file: Path) -> None:
     busy.release()
     await closing
     assert await asyncio.gather(*waiting) == ["0", "1", "2", "3", "4"]
-    assert stored(file) == ["0", "1", "2", "3", "4"]
+    assert stored(store) == ["0", "1", "2", "3", "4"]
 
 
-async def test_after_the_close_nothing_can_be_written_and_nobody_waits_for_it(file: Path) -> None:
-    database = Database(f"sqlite:///{file}")
+async def test_after_the_close_nothing_can_be_written_and_nobody_waits_for_it(store: Store) -> None:
+    database = Database(store.url)
     database.start()
     await database.close()
     with pytest.raises(Unavailable):
         await asyncio.wait_for(database.write(adding("late")), 10)
-    assert stored(file) == []
+    assert stored(store) == []
 
 
 async def test_a_caller_who_gives_up_harms_neither_their_work_nor_anybody_elses(
-    database: Database, busy: Busy, file: Path
+    database: Database, busy: Busy, store: Store
 ) -> None:
     given_up = asyncio.create_task(database.write(adding("a")))
     waiting = asyncio.create_task(database.write(adding("b")))
@@ -152,15 +151,15 @@ async def test_a_caller_who_gives_up_harms_neither_their_work_nor_anybody_elses(
     busy.release()
     assert await waiting == "b"
     assert given_up.cancelled()
-    assert stored(file) == ["a", "b"]
+    assert stored(store) == ["a", "b"]
 
 
-async def test_a_reader_sees_what_is_committed_and_cannot_write(database: Database, file: Path) -> None:
+async def test_a_reader_sees_what_is_committed_and_cannot_write(database: Database, store: Store) -> None:
     await database.write(adding("a"))
     assert await database.read(count) == "1"
     with pytest.raises(Unavailable):
         await database.read(adding("b"))
-    assert stored(file) == ["a"]
+    assert stored(store) == ["a"]
 
 
 async def test_a_reader_does_not_wait_for_the_writer(database: Database, busy: Busy) -> None:
@@ -214,9 +213,9 @@ async def test_a_commit_that_changed_nothing_wakes_nobody(database: Database) ->
     assert heard == []
 
 
-async def test_listeners_hear_of_a_commit_when_it_is_on_disk(database: Database, file: Path) -> None:
+async def test_listeners_hear_of_a_commit_when_it_is_on_disk(database: Database, store: Store) -> None:
     heard: list[list[str]] = []
-    database.after_commit(lambda _: heard.append(stored(file)))
+    database.after_commit(lambda _: heard.append(stored(store)))
 
     def work(session: Session) -> None:
         add(session, "a")
@@ -243,6 +242,7 @@ def test_including_changes_leaves_nothing_out() -> None:
     assert noted == noting("a", "b", due=True, deadline=NOW)
 
 
+@pytest.mark.sqlite_only(reason="asks for SQLite's own settings")
 async def test_every_commit_survives_a_power_cut(database: Database) -> None:
     def settings(session: Session) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys")

@@ -33,6 +33,7 @@ from notifybot.pacing import Limit, Limits
 from notifybot.reading import Filter
 from notifybot.recording import Attempt, Patience
 
+pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite; those of PostgreSQL have a test of their own")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NO_LIMIT = Limit(timedelta(microseconds=1), burst=1000)
 LIMITS = Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)

@@ -39,7 +39,7 @@ def _acknowledge(session: Session, message_id: str, actor: Actor, *, now: dateti
     if not is_alert or not messages.move(session, message_id, Step.ACKNOWLEDGE, **facts):
         return False
     timeline.add(session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name)
-    messages.withdraw_unshown(session, [message_id], now=now)
+    messages.withdraw_unshown(session, message_id, now=now)
     _close(session, message_id, actor, now=now)
     return True
 
@@ -54,7 +54,7 @@ def _close(session: Session, message_id: str, actor: Actor, *, now: datetime, de
     if not messages.move(session, message_id, Step.CLOSE, closed_at=now):
         return False
     timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name, detail=detail)
-    messages.refresh_posts(session, [message_id], now=now)
+    messages.refresh_posts(session, message_id, now=now)
     return True
 
 
@@ -75,7 +75,7 @@ def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> 
         raise Conflict("This message is a notice; it ends by itself and cannot be closed.")
     if not _close(session, message_id, actor, now=now):
         raise Conflict(f"This alert is {message.state} and cannot be closed.")
-    messages.withdraw_unshown(session, [message_id], now=now)
+    messages.withdraw_unshown(session, message_id, now=now)
     return messages.find(session, message_id)
 
 
@@ -89,8 +89,8 @@ def cancel(session: Session, message_id: str, actor: Actor, *, now: datetime) ->
         hint = "An alert can be closed instead." if message.is_alert else None
         raise Conflict("This message was shown already and cannot be cancelled.", hint=hint)
     timeline.add(session, [message_id], EventKind.CANCELLED, now=now, actor=actor.name)
-    messages.withdraw_unshown(session, [message_id], now=now)
-    messages.refresh_posts(session, [message_id], now=now)
+    messages.withdraw_unshown(session, message_id, now=now)
+    messages.refresh_posts(session, message_id, now=now)
     return messages.find(session, message_id)
 
 
@@ -161,7 +161,7 @@ def _answer_late(session: Session, message_id: str, actor: Actor, *, now: dateti
         session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name, detail="After it was closed."
     )
     changes(session).messages.add(message_id)
-    messages.refresh_posts(session, [message_id], now=now)
+    messages.refresh_posts(session, message_id, now=now)
 
 
 def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:

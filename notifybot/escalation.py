@@ -39,7 +39,7 @@ def _escalate(session: Session, message_id: str, channel: str | None, *, now: da
         _deliver(session, message_id, channel, now=now)
     detail = f"To {channel}." if channel else "No escalation channel is configured."
     timeline.add(session, [message_id], EventKind.ESCALATED, now=now, detail=detail)
-    messages.refresh_posts(session, [message_id], now=now)
+    messages.refresh_posts(session, message_id, now=now)
     messages.settle(session, [message_id], now=now)
     return True
 

@@ -1,9 +1,11 @@
 """Time-ordered ids: UUIDv7 with microseconds in the first random field (RFC 9562, method 3)."""
 
+import random
 import re
-import secrets
 from datetime import datetime
 
+_tails = random.Random()
+"""Seeded by the system once: an id has to be unique, not secret, and asking the system costs ten times as much."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -11,7 +13,7 @@ def new_id(now: datetime) -> str:
     """Make a lowercase UUIDv7 that sorts by `now`, to the microsecond."""
     milliseconds, microseconds = divmod(round(now.timestamp() * 1_000_000), 1000)
     fraction = microseconds * 4096 // 1000
-    tail = secrets.randbits(62) | 1 << 63
+    tail = _tails.getrandbits(62) | 1 << 63
     value = f"{milliseconds:012x}7{fraction:03x}{tail:016x}"
     return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 

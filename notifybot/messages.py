@@ -1,14 +1,14 @@
 """A message and its state: found, moved along lifecycle.py's table, settled after its deliveries, shown again."""
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, text, update
-from sqlalchemy import select as sql_select
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, Update, bindparam, case, func, or_, select, text, update
+from sqlmodel import Session, col
 
 from notifybot import chats, timeline
 from notifybot.database import affected, changes
@@ -32,12 +32,12 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
+MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Post)
 _IS_PRIMARY = DELIVERIES.c.purpose == Purpose.PRIMARY
 _WAITS = DELIVERIES.c.status == DeliveryStatus.WAITING
 _IS_SHOWN = DELIVERIES.c.status == DeliveryStatus.SHOWN
 _TALLY = (
-    sql_select(
+    select(
         MESSAGES.c.id,
         MESSAGES.c.state,
         MESSAGES.c.is_alert,
@@ -52,6 +52,27 @@ _TALLY = (
     .join(DELIVERIES, DELIVERIES.c.message_id == MESSAGES.c.id)
     .where(MESSAGES.c.id == bindparam("message"))
     .group_by(MESSAGES.c.id)
+)
+_SHOWING = select(DELIVERIES.c.post_id).where(DELIVERIES.c.message_id == bindparam("message"))
+_WAITING_HERE = _SHOWING.where(DELIVERIES.c.status == DeliveryStatus.WAITING)
+_MOMENT = bindparam("moment", type_=POSTS.c.not_before.type)
+_stands = (POSTS.c.id.in_(_SHOWING), POSTS.c.failure.is_(None), POSTS.c.withdrawn_at.is_(None))
+_STANDING_POSTS = select(POSTS.c.chat_id, POSTS.c.urgency).where(*_stands)
+_RENEW_POSTS = update(POSTS).where(*_stands).values(version=POSTS.c.version + 1, not_before=_MOMENT)
+_WITHDRAW_POSTS = (
+    update(POSTS)
+    .where(POSTS.c.id.in_(_WAITING_HERE), POSTS.c.shown_version == 0, POSTS.c.parts_shown == 0)
+    .values(withdrawn_at=_MOMENT, version=POSTS.c.version + 1)
+)
+_WITHDRAWN = select(POSTS.c.id).where(POSTS.c.id.in_(_WAITING_HERE), POSTS.c.withdrawn_at.is_not(None))
+_WITHDRAW_DELIVERIES = (
+    update(DELIVERIES)
+    .where(
+        DELIVERIES.c.message_id == bindparam("message"),
+        DELIVERIES.c.status == DeliveryStatus.WAITING,
+        DELIVERIES.c.post_id.in_(_WITHDRAWN),
+    )
+    .values(status=DeliveryStatus.WITHDRAWN)
 )
 _SETTLE = (
     update(MESSAGES)
@@ -92,18 +113,24 @@ def find(session: Session, message_id: str) -> Message:
 
 def move(session: Session, message_id: str, step: Step, **also: Any) -> bool:
     """Take one step of lifecycle.py's table, with `also` as further columns; False where the state forbids it."""
-    allowed = update(Message).where(col(Message.id) == message_id, col(Message.state).in_(sources(step)))
-    if not affected(session, allowed.values(state=target(step), **also)):
+    if not run(session, _step(step, tuple(also)), message=message_id, **{f"new_{name}": also[name] for name in also}):
         return False
     changes(session).messages.add(message_id)
     return True
 
 
+@functools.cache
+def _step(step: Step, names: tuple[str, ...]) -> Update:
+    columns = {name: bindparam(f"new_{name}", type_=MESSAGES.c[name].type) for name in names}
+    may = or_(*(MESSAGES.c.state == state for state in sources(step)))
+    return update(MESSAGES).where(MESSAGES.c.id == bindparam("message"), may).values(state=target(step), **columns)
+
+
 def any_open(session: Session, message_ids: Collection[str]) -> bool:
     """Whether one of them is an alert that still wants an answer."""
     is_open = (col(Message.is_alert), col(Message.state).in_(sources(Step.ACKNOWLEDGE)))
-    asked = select(Message.id).where(col(Message.id).in_(message_ids), *is_open, col(Message.acknowledged_at).is_(None))
-    return session.exec(asked).first() is not None
+    asked = select(col(Message.id)).where(col(Message.id).in_(message_ids), *is_open)
+    return session.execute(asked.where(col(Message.acknowledged_at).is_(None))).first() is not None
 
 
 def settle(session: Session, message_ids: Collection[str], *, now: datetime) -> None:
@@ -141,31 +168,21 @@ def escalate_now(session: Session, message_ids: Collection[str], *, now: datetim
 def escalate_what_is_held(session: Session, chat_id: str, until: datetime, *, now: datetime) -> None:
     """A chat is banned until then: alerts that would have escalated before it ends do so now."""
     waits = (col(Delivery.chat_id) == chat_id, col(Delivery.status) == DeliveryStatus.WAITING)
-    overdue = select(Message.id).join(Delivery).where(*waits, col(Message.escalate_at) <= until)
-    escalate_now(session, session.exec(overdue).all(), now=now)
+    overdue = select(col(Message.id)).join(Delivery).where(*waits, col(Message.escalate_at) <= until)
+    escalate_now(session, session.execute(overdue).scalars().all(), now=now)
 
 
-def refresh_posts(session: Session, message_ids: Collection[str], *, now: datetime) -> None:
-    """Every post that shows one of these messages is due again, with its newest version."""
-    showing = select(Delivery.post_id).where(col(Delivery.message_id).in_(message_ids))
-    standing = (col(Post.id).in_(showing), col(Post.failure).is_(None), col(Post.withdrawn_at).is_(None))
-    posts = session.exec(select(Post.chat_id, Post.urgency).where(*standing)).all()
-    affected(session, update(Post).where(*standing).values(version=Post.version + 1, not_before=now))
-    for urgency in Urgency:
-        chats.wake(session, {chat_id for chat_id, level in posts if level == urgency}, urgency, now=now)
+def refresh_posts(session: Session, message_id: str, *, now: datetime) -> None:
+    """Every post that shows this message is due again, with its newest version."""
+    posts = fetch(session, _STANDING_POSTS, message=message_id)
+    run(session, _RENEW_POSTS, message=message_id, moment=now)
+    for urgency in {Urgency(post.urgency) for post in posts}:
+        chats.wake(session, {post.chat_id for post in posts if post.urgency == urgency}, urgency, now=now)
 
 
-def withdraw_unshown(session: Session, message_ids: Collection[str], *, now: datetime) -> None:
+def withdraw_unshown(session: Session, message_id: str, *, now: datetime) -> None:
     """Take back what never stood in a chat. A call under way may still show it: then it is shown, and edited at once,
     for its version has grown."""
-    showing = select(Delivery.post_id).where(
-        col(Delivery.message_id).in_(message_ids), col(Delivery.status) == DeliveryStatus.WAITING
-    )
-    unshown = (col(Post.id).in_(showing), col(Post.shown_version) == 0, col(Post.parts_shown) == 0)
-    withdrawn = update(Post).where(*unshown).values(withdrawn_at=now, version=Post.version + 1)
-    affected(session, withdrawn)
-    taken_back = select(Post.id).where(col(Post.id).in_(showing), col(Post.withdrawn_at).is_not(None))
-    of_these = (col(Delivery.post_id).in_(taken_back), col(Delivery.status) == DeliveryStatus.WAITING)
-    concerned = session.exec(select(Delivery.message_id).where(*of_these).distinct()).all()
-    affected(session, update(Delivery).where(*of_these).values(status=DeliveryStatus.WITHDRAWN))
-    timeline.add(session, concerned, EventKind.WITHDRAWN, now=now)
+    run(session, _WITHDRAW_POSTS, message=message_id, moment=now)
+    if run(session, _WITHDRAW_DELIVERIES, message=message_id):
+        timeline.add(session, [message_id], EventKind.WITHDRAWN, now=now)

@@ -224,6 +224,7 @@ class Post(SQLModel, table=True):
     """How often Telegram may have accepted a send that we could not record."""
 
     __table_args__ = (
+        _partial("posts_of_replies", "reply IS NOT NULL", "not_before"),
         _partial("posts_uncertain", "uncertain > 0", "uncertain"),
         _partial("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
         _partial("posts_in_trouble", IS_IN_TROUBLE, "chat_id"),

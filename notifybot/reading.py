@@ -82,8 +82,7 @@ def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
 def backlog(session: Session) -> Backlog:
     """How many deliveries wait, since when, and how often a send could not be recorded."""
     waits = text("status = 'waiting'")  # the text of a partial index
-    waiting, oldest = session.exec(
-        select(func.count(), func.min(Message.created_at)).select_from(Delivery).join(Message).where(waits)
-    ).one()
+    waiting, first = session.exec(select(func.count(), func.min(Delivery.message_id)).where(waits)).one()
+    oldest = session.exec(select(Message.created_at).where(Message.id == first)).first()
     uncertain = session.exec(select(func.coalesce(func.sum(Post.uncertain), 0)).where(text("uncertain > 0"))).one()
     return Backlog(int(waiting), oldest, int(uncertain))

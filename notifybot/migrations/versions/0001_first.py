@@ -204,6 +204,7 @@ def _create_posts() -> None:
         ["chat_id"],
         "errors > 0 AND withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
     )
+    _index("posts_of_replies", "posts", ["not_before"], "reply IS NOT NULL")
     _index("posts_uncertain", "posts", ["uncertain"], "uncertain > 0")
 
 

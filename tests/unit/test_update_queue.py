@@ -1,12 +1,9 @@
 """The queue between Telegram and the handlers: what it has taken is on disk, and comes out once."""
 
 import asyncio
-import contextlib
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import telegram
@@ -17,6 +14,7 @@ from notifybot import inbox, update_queue
 from notifybot.clock import Clock
 from notifybot.database import Database
 from notifybot.update_queue import DurableQueue
+from tests.databases import Store
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -32,14 +30,14 @@ async def queue(database: Database) -> AsyncIterator[DurableQueue]:
     yield DurableQueue(database, Clock())
 
 
-def stored(file: Path) -> list[int]:
-    with contextlib.closing(sqlite3.connect(file)) as other:
-        return [row[0] for row in other.execute("SELECT update_id FROM inbox ORDER BY update_id")]
+def stored(store: Store) -> list[int]:
+    """What another program finds in the inbox."""
+    return [row[0] for row in store.rows("SELECT update_id FROM inbox ORDER BY update_id")]
 
 
-async def test_what_put_has_returned_for_is_on_disk(queue: DurableQueue, file: Path) -> None:
+async def test_what_put_has_returned_for_is_on_disk(queue: DurableQueue, store: Store) -> None:
     await queue.put(update(7))
-    assert stored(file) == [7]
+    assert stored(store) == [7]
     assert queue.get_nowait() == update(7)
 
 
@@ -49,11 +47,11 @@ async def test_updates_come_out_in_the_order_in_which_they_came_in(queue: Durabl
     assert [queue.get_nowait() for _ in range(3)] == [update(3), update(1), update(2)]
 
 
-async def test_an_update_that_comes_again_is_not_handed_on_again(queue: DurableQueue, file: Path) -> None:
+async def test_an_update_that_comes_again_is_not_handed_on_again(queue: DurableQueue, store: Store) -> None:
     for _ in range(3):
         await queue.put(update(7))
     assert queue.qsize() == 1
-    assert stored(file) == [7]
+    assert stored(store) == [7]
 
 
 async def test_an_update_that_was_handled_is_still_known(queue: DurableQueue, database: Database) -> None:
@@ -64,33 +62,31 @@ async def test_an_update_that_was_handled_is_still_known(queue: DurableQueue, da
     assert queue.empty()
 
 
-async def test_one_that_lies_in_the_inbox_already_is_handed_on(queue: DurableQueue, file: Path) -> None:
+async def test_one_that_lies_in_the_inbox_already_is_handed_on(queue: DurableQueue, store: Store) -> None:
     await queue.put_stored(update(7))
     assert queue.get_nowait() == update(7)
-    assert stored(file) == []
+    assert stored(store) == []
 
 
-async def test_the_librarys_word_to_stop_is_passed_on_and_not_kept(queue: DurableQueue, file: Path) -> None:
+async def test_the_librarys_word_to_stop_is_passed_on_and_not_kept(queue: DurableQueue, store: Store) -> None:
     stop = object()
     await queue.put(stop)
     assert queue.get_nowait() is stop
-    assert stored(file) == []
+    assert stored(store) == []
 
 
 async def test_while_the_disk_refuses_put_waits_and_does_not_raise(
-    queue: DurableQueue, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    queue: DurableQueue, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(update_queue, "RETRY_EVERY", NOW - NOW)
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with store.refuse("INSERT ON inbox"):
         putting = asyncio.create_task(queue.put(update(7)))
         while "an update could not be stored" not in caplog.text:
             await asyncio.wait([putting], timeout=0.01)
         assert not putting.done()
         assert queue.empty()
-        other.execute("DROP TRIGGER refuse")
     await asyncio.wait_for(putting, 10)
-    assert stored(file) == [7]
+    assert stored(store) == [7]
     assert queue.get_nowait() == update(7)
 
 

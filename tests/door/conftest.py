@@ -1,5 +1,6 @@
 """A daemon shared by a module's tests, and the promise that its log stays quiet."""
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.door.door import Door, door, open_folder
+from tests.databases import PostgresTemplate, Template
+from tests.door.door import URL_FILE, Door, door, open_folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[Door]:
+async def shared(session_template: Template) -> AsyncIterator[Door]:
     """A daemon for all tests of a module."""
-    with open_folder() as folder:
+    with open_folder() as folder, chosen_database(folder, session_template):
         async with door(folder) as opened:
             yield opened
 
@@ -27,9 +29,21 @@ async def refusing(shared: Door) -> AsyncIterator[Door]:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as made:
+def folder(session_template: Template) -> Iterator[Path]:
+    with open_folder() as made, chosen_database(made, session_template):
         yield made
+
+
+@contextlib.contextmanager
+def chosen_database(folder: Path, template: Template) -> Iterator[None]:
+    """On PostgreSQL a copy of the template; on SQLite the daemon makes its own below the folder."""
+    if not isinstance(template, PostgresTemplate):
+        yield
+        return
+    store = template.copy(folder)
+    (folder / URL_FILE).write_text(store.url)
+    yield
+    store.drop()
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,12 @@ from notifybot.clock import Clock
 from notifybot.config import load
 
 WITHIN_S = 20.0
+URL_FILE = "database-url"
+"""Where a folder has a file of this name, it says where the database is."""
 KEPT = ("messages", "deliveries", "posts", "timeline", "client_ids", "people", "chats")
 COUNT = text("SELECT " + ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in KEPT))
 OURS = re.compile(
-    r"Traceback|sqlalchemy|sqlite|pydantic|aiohttp|asyncio|Fields\b|Error\b|<class|\.py\b"
+    r"Traceback|sqlalchemy|sqlite|psycopg|postgres|pydantic|aiohttp|asyncio|Fields\b|Error\b|<class|\.py\b"
     r"|SELECT |INSERT |UPDATE |BEGIN|set_int|utf-8-sig"
 )
 """What belongs to our insides: library and class names, SQL, files."""
@@ -123,6 +125,8 @@ async def read_answer(reader: asyncio.StreamReader, *, has_body: bool = True) ->
 async def door(folder: Path, config: str = "", inherited: list[Any] | None = None) -> AsyncIterator[Door]:
     """A daemon without a token, whose data and socket lie in `folder`."""
     file = folder / "config.yaml"
+    if (folder / URL_FILE).exists():
+        config += f"\ndatabase: {{url_file: {folder / URL_FILE}}}"
     if "socket:" not in config:
         config += f"\nsocket: {{path: {folder}/s}}"
     file.write_text(f"data_dir: {folder}/data\n{config}\n", encoding="utf-8")

@@ -13,6 +13,8 @@ from notifybot import engines
 from notifybot.routes import about
 from tests.door.door import Answer, assert_problem, door
 
+pytestmark = pytest.mark.sqlite_only(reason="breaks the file; tests/postgres breaks the server")
+
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:

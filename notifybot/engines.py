@@ -61,6 +61,8 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
+    # In pages of 4 KiB: a checkpoint holds up one commit, with this every few hundred of them.
+    "PRAGMA wal_autocheckpoint = 8000",
 )
 
 
@@ -97,7 +99,7 @@ _SETTINGS = """
     SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
            current_setting('fsync'),
            set_config('TimeZone', 'UTC', false),
-           set_config('lock_timeout', '30s', false),
+           set_config('lock_timeout', %(locked)s, false),
            set_config('tcp_keepalives_idle', '10', false),
            set_config('tcp_keepalives_interval', '5', false),
            set_config('tcp_keepalives_count', '3', false),
@@ -107,7 +109,8 @@ _SETTINGS = """
 
 
 def _set_up_session(connection: Any, *, read_only: bool) -> None:
-    version, encoding, fsync, *_ = connection.execute(_SETTINGS).fetchone()
+    locked = {"locked": f"{round(LOCKED_WITHIN_S * 1000)}ms"}
+    version, encoding, fsync, *_ = connection.execute(_SETTINGS, locked).fetchone()
     connection.commit()
     if version < OLDEST_POSTGRESQL:
         raise StartRefused(f"The server is PostgreSQL {version}; notifybot needs {OLDEST_POSTGRESQL} or newer.")

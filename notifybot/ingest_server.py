@@ -28,6 +28,8 @@ REQUEST_WITHIN_S = 60.0
 """A connection is closed that sends no whole request line and headers for so long."""
 ANSWER_WITHIN_S = 30.0
 """A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
+AT_ONCE = 16 * 1024
+"""Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
 MOST_CONNECTIONS = 512
 """Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see `_make_room`."""
 BACKLOG = 1024
@@ -58,6 +60,9 @@ class _ProblemProtocol(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPException):
             resp = problems.of_library(resp)
+        is_read = self.transport is not None and self.transport.get_write_buffer_size() == 0
+        if is_read and isinstance(resp, web.Response) and isinstance(resp.body, bytes) and len(resp.body) <= AT_ONCE:
+            return await super().finish_response(request, resp, start_time)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await super().finish_response(request, resp, start_time)

@@ -15,12 +15,14 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from notifybot.models import table_of
 
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, object]
 Query = Select[Any] | TextualSelect
+MOMENTS_KEPT = 64
 SIZES = (1, 4, 16, 64, 256)
 """How many rows or values one statement takes: few sizes, so that few statements have to be compiled."""
 
@@ -103,7 +105,7 @@ class _InsertPlan:
 @functools.cache
 def _insert_plan(table: type[SQLModel], dialect: Dialect, names: tuple[str, ...]) -> _InsertPlan:
     columns = table_of(table).columns
-    converters = {column.name: column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns}
+    converters = {column.name: _converter(column.type, dialect) for column in columns}
     defaults = {
         column.name: _converted(converters[column.name], column.default.arg)
         for column in columns
@@ -114,6 +116,13 @@ def _insert_plan(table: type[SQLModel], dialect: Dialect, names: tuple[str, ...]
     head = f"INSERT INTO {table.__tablename__} ({', '.join(every)}) VALUES "
     given = tuple((name, converters[name]) for name in names)
     return _InsertPlan(head, f"({', '.join([mark] * len(every))})", given, tuple(defaults.values()))
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """How values of this type become the driver's. The rows of a batch hold the same few moments: each is converted
+    once."""
+    convert = kind.dialect_impl(dialect).bind_processor(dialect)
+    return functools.lru_cache(MOMENTS_KEPT)(convert) if convert and isinstance(kind, UTCDateTime) else convert
 
 
 @functools.cache
@@ -147,7 +156,7 @@ def _plan(statement: Query | Update, dialect: Dialect) -> _Plan:
         raise TypeError(f"a prepared statement cannot have a list of unknown length: {compiled.string}")
     names = compiled.positiontup if compiled.positional else list(compiled.params)
     binds: dict[str, BindParameter[Any]] = {name: compiled.binds[name] for name in names}
-    converters = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in binds.items()}
+    converters = {name: _converter(bind.type, dialect) for name, bind in binds.items()}
     constants = {name: _converted(converters[name], bind.value) for name, bind in binds.items() if not bind.required}
     places = tuple((name, converters[name]) for name in names)
     return _Plan(compiled.string, places, constants, bool(compiled.positional))

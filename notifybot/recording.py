@@ -29,6 +29,7 @@ from notifybot.outcomes import (
 from notifybot.pacing import backoff
 from notifybot.prepared import fetch, run
 
+A_MOMENT = timedelta(seconds=3)
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=15)
 """Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
@@ -158,16 +159,27 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits as long as Telegram says. Several in a row may concern the whole bot: the next call finds
-    out, alone, and if that is refused too, all wait, longer each time."""
+    """429: this chat waits as long as Telegram says. What several in a row mean for the others, _flood_pause says."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
     floods = fetch(session, _BOT)[0].floods + 1
     affected(session, update(Bot).values(floods=floods))
-    if floods > WHOLE_BOT_AFTER:
-        pause = min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER - 1, 10)), LONGEST_PAUSE)
-        _hold_bot(session, min(pause, wait), now=now)
+    if pause := _flood_pause(floods, wait):
+        _hold_bot(session, pause, now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
+
+
+def _flood_pause(floods: int, wait: timedelta) -> timedelta:
+    """How long the whole bot pauses after so many 429s in a row, the last of which told to `wait`.
+
+    Two chats that are to wait a moment: it was the overall limit. Longer bans may be those chats' own: the call after
+    WHOLE_BOT_AFTER finds out, alone, and each one that is refused doubles the pause, up to what Telegram said.
+    """
+    if wait <= A_MOMENT:
+        return wait if floods > 1 else timedelta()
+    if floods <= WHOLE_BOT_AFTER:
+        return timedelta()
+    return min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER - 1, 10)), LONGEST_PAUSE, wait)
 
 
 def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:

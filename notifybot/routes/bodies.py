@@ -83,6 +83,8 @@ def _unknown(name: str, names: frozenset[str]) -> FieldProblem:
 
 
 async def _read(request: web.Request) -> bytes:
+    if request.headers.get("Content-Type") == "application/json" and "Content-Encoding" not in request.headers:
+        return await _read_body(request)
     _check_coding(request)
     kind = request.content_type
     is_json = "Content-Type" not in request.headers or kind == "application/json" or kind.endswith("+json")

@@ -12,15 +12,20 @@ from notifybot.reading import Copy, Detail
 Document = dict[str, object]
 
 
+# json.dumps would make an encoder for each answer.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
+
+
 def answer(document: object, *, status: int = 200) -> web.Response:
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return web.Response(body=text.encode(), status=status, content_type="application/json", charset="utf-8")
+    return web.Response(body=_encode(document).encode(), status=status, headers=_HEADERS)
 
 
 def moment(at: datetime | None) -> str | None:
     if at is None:
         return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def accepted(found: Accepted) -> Document:

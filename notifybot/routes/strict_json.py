@@ -1,5 +1,6 @@
 """JSON as RFC 8259 has it: no second name, no NaN, no endless number, no bottomless nesting."""
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -18,16 +19,21 @@ def parse(text: str) -> object:
     if text.startswith(BYTE_ORDER_MARK):
         raise _no_json("it begins with a byte order mark; leave that out")
     try:
-        document = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
-        )
+        document = _decoder().decode(text)
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")
         raise _no_json(f"{what} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _no_json("it is nested too deeply") from None
-    _check_depth(document)
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # with fewer it cannot be too deep
+        _check_depth(document)
     return document
+
+
+@functools.cache
+def _decoder() -> json.JSONDecoder:
+    """Made once: json.loads would make one for each text."""
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
 
 
 def _no_json(reason: str) -> NotifybotError:

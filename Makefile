@@ -4,10 +4,11 @@ PYTHON ?= python3
 RUN := .venv-run
 TEST := .venv-test
 CONFIG ?= config.yaml
+PINS ?= run
 KILLS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock bench crash-lab environment clean test-environment
+.PHONY: help run test test-postgres lint format lock bench crash-lab environment clean test-environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +22,9 @@ run: environment ## the demo in the browser; with TELEGRAM_BOT_TOKEN set, the da
 
 test: lint ## lint, then every test
 	@$(TEST)/bin/python -m pytest -rs
+
+test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on a server of its own
+	@$(TEST)/bin/python -m pytest -rs --database=postgresql tests/unit tests/door tests/stories tests/pacing tests/postgres
 
 lint: test-environment ## ruff, mypy, import-linter
 	@$(TEST)/bin/python -m ruff check
@@ -43,8 +47,8 @@ bench: test-environment ## run every benchmark briefly
 crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost
 	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)
 
-environment: ## only install what make run needs, as for a service
-	@$(PYTHON) requirements/install.py run $(RUN)
+environment: ## only install what make run needs, as for a service; with PINS=postgres also PostgreSQL's driver
+	@$(PYTHON) requirements/install.py $(PINS) $(RUN)
 
 clean: ## remove environments, caches and builds
 	rm -rf $(RUN) $(TEST) $(RUN).* $(TEST).* build dist *.egg-info

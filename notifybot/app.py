@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import make_url
 from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
@@ -24,7 +23,7 @@ from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database
 from notifybot.dispatcher import Dispatcher
-from notifybot.engines import hold_database
+from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
@@ -52,7 +51,7 @@ def run(config: Config) -> int:
     # comes back waits up to 5 ms for the other.
     sys.setswitchinterval(SWITCH_EVERY_S)
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
-    for secret in (config.telegram.token, config.telegram.webhook.secret_token, make_url(config.database.url).password):
+    for secret in (config.telegram.token, config.telegram.webhook.secret_token, password_in(config.database.url)):
         if secret is not None:
             logs.register_secret(str(secret))
     asyncio.run(_serve(config))

@@ -1,5 +1,6 @@
 """What single values of the config may be: for each kind its name, how YAML may have read it, and text to value."""
 
+import contextlib
 import difflib
 import ipaddress
 import re
@@ -192,9 +193,15 @@ def _parse_database_url(text: str) -> str:
         return text
     if scheme == "sqlite":
         raise ValueError("a SQLite file is given by its absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
-    if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest):
+    if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest) or not _has_a_possible_port(text):
         raise ValueError("a database is sqlite:////path or postgresql://user@host/name")
     return text
+
+
+def _has_a_possible_port(url: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return urlsplit(url).port != 0
+    return False
 
 
 def _parse_listen(text: str) -> Listen:

@@ -1,6 +1,7 @@
 """What differs between SQLite and PostgreSQL: connections and their settings, the lock of who leads, migrations."""
 
 import contextlib
+import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,11 @@ _PRAGMAS = (
 
 
 def _postgresql_engine(url: URL, *, read_only: bool) -> Engine:
+    if importlib.util.find_spec("psycopg") is None:
+        raise StartRefused(
+            "PostgreSQL needs the Python package psycopg, which is not installed.",
+            hint="In a checkout: make environment PINS=postgres. Elsewhere: pip install 'notifybot[postgres]'.",
+        )
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
@@ -214,8 +220,19 @@ def _refusing_in_two_lines(url: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        where = make_url(url).render_as_string(hide_password=True)
         reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
         raise StartRefused(
-            f"The database {where} cannot be used: {reason}.", hint="database.url or data_dir says which it is."
+            f"The database {_without_secrets(url)} cannot be used: {reason}.",
+            hint="database.url or data_dir says which it is.",
         ) from error
+
+
+def password_in(url: str) -> str | None:
+    """What must never be shown; libpq takes it at either of two places."""
+    parsed = make_url(url)
+    return parsed.password or next(iter(parsed.normalized_query.get("password", ())), None)
+
+
+def _without_secrets(url: str) -> str:
+    parsed = make_url(url)
+    return parsed.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)

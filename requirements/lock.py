@@ -1,4 +1,4 @@
-"""Pin run.txt and dev.txt anew from pyproject.toml: every wheel with its hashes, for each platform, no index address.
+"""Pin run.txt, postgres.txt and dev.txt anew from pyproject.toml: wheels with hashes, no index address.
 
 Usage: python3 requirements/lock.py [uv options, such as --upgrade-package aiohttp]. Without options everything is
 brought up to date. uv is installed for this one run; it asks the package index that pip is configured for.
@@ -24,7 +24,7 @@ OPTIONS = [
     "--no-header",
     "--quiet",
 ]
-EXTRAS = {"run.txt": [], "dev.txt": ["--extra=dev", "--extra=postgres"]}
+EXTRAS = {"run.txt": [], "postgres.txt": ["--extra=postgres"], "dev.txt": ["--extra=dev", "--extra=postgres"]}
 
 
 def main() -> None:

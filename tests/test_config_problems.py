@@ -137,6 +137,8 @@ def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
          "1:17: database.url: the value is refused: a SQLite file is given by its absolute path, with four slashes: sqlite:////var/lib/x.sqlite3."),
         ("database: {url: mysql://x}",
          "1:17: database.url: the value is refused: a database is sqlite:////path or postgresql://user@host/name."),
+        ("database: {url: 'postgresql://u@h:port/n'}",
+         "1:17: database.url: the value is refused: a database is sqlite:////path or postgresql://user@host/name."),
         ("telegram: {token: 123:abc}",
          "1:19: telegram.token: the value is refused: a bot token is digits, a colon and at least 30 letters, as @BotFather gives it."),
         ("telegram: {webhook: {secret_token: 'a b'}}",

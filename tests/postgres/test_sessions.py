@@ -1,6 +1,7 @@
 """What the daemon asks of PostgreSQL: durable commits, readers that cannot write, a database that holds every text."""
 
 import asyncio
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from notifybot import migrations
-from notifybot.engines import hold_database
+from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused, Unavailable
 from tests.databases import PostgresStore
 from tests.postgres.leader import Gate, adding, leading, names
@@ -64,8 +65,10 @@ async def test_the_server_is_told_to_look_for_clients_whose_machine_died(store: 
     assert told == {"tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"}
 
 
-def test_a_server_that_is_not_there_is_refused_in_two_lines(tmp_path: Path) -> None:
-    url = f"postgresql://notifybot:secret-word@/notifybot?host={tmp_path}"
+@pytest.mark.parametrize("secret", [":secret-word@/notifybot?", "@/notifybot?password=secret-word&"])
+def test_a_server_that_is_not_there_is_refused_in_two_lines(tmp_path: Path, secret: str) -> None:
+    url = f"postgresql://notifybot{secret}host={tmp_path}"
+    assert password_in(url) == "secret-word"
     for begin in (lambda: hold_database(url).__enter__(), lambda: migrations.upgrade(url)):
         with pytest.raises(StartRefused) as refused:
             begin()
@@ -100,3 +103,11 @@ async def test_many_works_share_a_commit_and_a_refusal_takes_back_its_own_alone(
         assert [type(answer) for answer in answers] == [str, str, Unavailable, str]
         assert database.commits - before == 2
     assert names(store) == ["a", "b", "c", "held"]
+
+
+def test_without_the_driver_a_start_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(StartRefused) as refused, hold_database("postgresql:///notifybot"):
+        pass
+    assert "psycopg" in refused.value.detail
+    assert "PINS=postgres" in str(refused.value.hint)

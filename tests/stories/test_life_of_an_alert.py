@@ -6,6 +6,8 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import World
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_an_alert_arrives_with_its_button(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops, title="db1")

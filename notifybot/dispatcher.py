@@ -44,7 +44,8 @@ class Dispatcher:
         self._calls = 0
         self._missed_probes = 0
         self._pace: datetime | None = None
-        """Of the calls as they leave. The claims keep it too, but reach us as unevenly as commits do."""
+        """Of the calls as they leave."""
+        self._is_at_gate = False
         self._loop: asyncio.Task[None] | None = None
         self.turned_at = clock.now()
         """When the loop last turned: it stands still if that is long ago while something is due."""
@@ -75,8 +76,8 @@ class Dispatcher:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is in flight and no commit has asked for a look."""
-        return not self._in_flight and not self._work.is_set()
+        """Nothing happens before time passes: nothing is in flight, and no commit has asked for a look."""
+        return not self._in_flight and (self._is_at_gate or not self._work.is_set())
 
     async def _run(self) -> None:
         while not self._is_stopping:
@@ -94,11 +95,9 @@ class Dispatcher:
         free = MOST_IN_FLIGHT - len(self._in_flight)
         if free <= 0:
             return None  # a recorded outcome wakes us
-        now = self._clock.now()
-        if (open_at := self._leader.limits.overall.open_at(self._pace, now)) > now:
-            return open_at
         claimed = await self._claim(free)
         for claim in claimed.taken:
+            await self._gate()
             self._begin(claim)
         if claimed.must_probe:
             self._fly(self._probe())
@@ -109,9 +108,18 @@ class Dispatcher:
         claim = partial(claims.claim_due, leader=self._leader, now=now, most=most, turn=self._calls)
         return await self._database.write(claim)
 
+    async def _gate(self) -> None:
+        """Return when a call may leave. Claims keep the pace too, but reach us as unevenly as commits do."""
+        limit = self._leader.limits.overall
+        open_at = limit.open_at(self._pace, now := self._clock.now())
+        if open_at > now:
+            self._is_at_gate = True
+            await self._clock.sleep_until(open_at)
+            self._is_at_gate = False
+        self._pace = limit.advanced(self._pace, self._clock.now())
+
     def _begin(self, claim: Claim) -> None:
         self._calls += 1
-        self._pace = self._leader.limits.overall.advanced(self._pace, self._clock.now())
         self._fly(self._show(claim))
 
     def _fly(self, work: Coroutine[Any, Any, None]) -> None:

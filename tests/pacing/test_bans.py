@@ -52,3 +52,16 @@ async def test_a_ban_of_all_chats_is_remembered_over_a_restart(paced: World, cha
     await paced.passes(seconds=10)
 
     assert refused(paced) <= before + 1
+
+
+async def test_after_two_chats_were_told_to_wait_a_moment_all_wait_that_moment(
+    paced: World, channels: list[Place]
+) -> None:
+    paced.sandbox.fault("flood", method="sendMessage", retry_after=1)
+    for channel in channels[:10]:
+        await paced.notice("news", to=channel)
+
+    await paced.passes(seconds=4)
+
+    assert refused(paced) <= 4  # two more may be on their way when the second comes back
+    assert [channel.texts for channel in channels[:10]] == [["news"]] * 10

@@ -1,0 +1,246 @@
+"""Telegram away, in every way that it can be: nothing is lost, and the first message follows within a second of its
+return.
+
+    python -m benchmarks.outages [NAME …]
+
+The real daemon as a process of its own before the sandbox. All trials take about four minutes.
+"""
+
+import asyncio
+import gc
+import os
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from benchmarks.field.field import Field, field
+from benchmarks.field.figures import Figure, at_most, latencies
+
+SEED = 7
+OUTAGES = 5
+Trial = Callable[[], Awaitable[list[Figure]]]
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(TRIALS)
+    print(f"outages; seed {SEED}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
+    gc.freeze()
+    gc.disable()  # a full collection stops Telegram's side for 50 ms, and so makes calls look closer than they were
+    missed = 0
+    for name in names:
+        figures = asyncio.run(_run(TRIALS[name]))
+        missed += sum(figure.has_met is False for figure in figures)
+        print(name, *(f"  {figure.line()}" for figure in figures), sep="\n", flush=True)
+    return 1 if missed else 0
+
+
+async def _run(trial: Trial) -> list[Figure]:
+    return await trial()
+
+
+@asynccontextmanager
+async def running(*, limits: bool = True, behind_proxy: bool = False) -> AsyncIterator[Field]:
+    async with field(limits=limits, behind_proxy=behind_proxy) as made:
+        await made.start()
+        await made.polls()
+        yield made
+
+
+def lost(run: Field) -> int:
+    return sum(not copies for copies in run.copies().values())
+
+
+def doubles(run: Field) -> int:
+    return sum(max(0, len(copies) - 1) for copies in run.copies().values())
+
+
+def first_copy_after(run: Field, moment: float) -> float:
+    """Seconds from a moment to the first message that was shown after it."""
+    return min(at for copies in run.copies().values() for at in copies if at >= moment) - moment
+
+
+async def recovered(run: Field, waiting: int, back: Callable[[], None], *, down_s: float) -> float:
+    """Let some messages wait; after `down_s` Telegram is back: how long until the first of them is shown."""
+    people = run.people(waiting)
+    handed = await run.hand_over_all(people)
+    await asyncio.sleep(down_s)
+    back_at = time.time()
+    back()
+    await run.shows(handed)
+    return first_copy_after(run, back_at)
+
+
+async def down_at_boot() -> list[Figure]:
+    waits, missing = [], 0
+    for _ in range(3):
+        async with field(limits=True) as run:
+            run.sandbox.fault("away")
+            await run.start()
+            waits.append(await recovered(run, 20, run.sandbox.clear_faults, down_s=12))
+            missing += lost(run)
+    return [*summary("down at boot for 12 s", waits), at_most("lost", missing, 0)]
+
+
+def summary(what: str, waits: list[float]) -> list[Figure]:
+    return [at_most(f"{what}: first delivery, longest of {len(waits)}", max(waits), 1, " s", digits=2)]
+
+
+def away(kind: str, *, waiting: int = 20, down_s: float = 4.0) -> Trial:
+    """Some outages of one kind, one after the other."""
+
+    async def trial() -> list[Figure]:
+        async with running() as run:
+            waits = []
+            for _ in range(OUTAGES):
+                run.sandbox.fault(kind)
+                waits.append(await recovered(run, waiting, run.sandbox.clear_faults, down_s=down_s))
+            return [
+                *summary(f"{kind}, {down_s:g} s, {waiting} waiting", waits),
+                at_most("lost", lost(run), 0),
+                at_most("doubles", doubles(run), 0),
+            ]
+
+    return trial
+
+
+async def long_with_little_to_do() -> list[Figure]:
+    """One message has tried and backed off for 20 s when Telegram is back."""
+    async with running() as run:
+        run.sandbox.fault("away")
+        wait = await recovered(run, 1, run.sandbox.clear_faults, down_s=20)
+        return [*summary("away, 20 s, one message waiting", [wait]), at_most("lost", lost(run), 0)]
+
+
+async def presses_after() -> list[Figure]:
+    """Somebody presses while Telegram is cut off for 20 s."""
+    async with running() as run:
+        chat = run.people(1)[0]
+        await run.shows([await run.hand_over(chat, is_alert=True)])
+        run.sandbox.fault("away")
+        await asyncio.sleep(20)
+        run.sandbox.press(chat, run.sandbox.messages(chat)[-1], "Acknowledge")
+        back_at = time.time()
+        run.sandbox.clear_faults()
+        await run.until(lambda: run.sandbox.calls.of("answerCallbackQuery"), "the press is answered")
+        wait = run.sandbox.calls.of("answerCallbackQuery")[0].at - back_at
+        return [at_most("a press of the time away is answered, after Telegram is back", wait, 1, " s", digits=2)]
+
+
+async def flapping() -> list[Figure]:
+    """Half a second there, half a second away, ten times, under 100 messages."""
+    async with running() as run:
+        people = run.people(100)
+        handing = asyncio.create_task(run.hand_over_all(people))
+        for _ in range(10):
+            run.sandbox.fault("away")
+            await asyncio.sleep(0.5)
+            run.sandbox.clear_faults()
+            await asyncio.sleep(0.5)
+        back_at = time.time()
+        handed = await handing
+        await run.shows(handed)
+        last = max(copies[-1] for copies in run.copies().values()) - back_at
+        return [
+            at_most("flapping for 10 s under 100 messages: lost", lost(run), 0),
+            at_most("doubles", doubles(run), 0),
+            Figure("the last message after the last return", f"{max(0.0, last):.1f} s"),
+        ]
+
+
+async def stalled() -> list[Figure]:
+    """A proxy takes every connection and goes silent for 40 s; connections of that time never come back to life."""
+    async with running(behind_proxy=True) as run:
+        before = run.people(10)
+        run.proxy.is_silent = True
+        handed = await run.hand_over_all(before)
+        await asyncio.sleep(40)
+        back_at = time.time()
+        run.proxy.is_silent = False
+        await run.shows(handed)
+        first = first_copy_after(run, back_at)
+        polled = run.sandbox.polling.waits_begun
+        await run.until(lambda: run.sandbox.polling.waits_begun > polled or run.sandbox.polling.is_active, "it polls")
+        return [
+            *summary("a proxy stalls for 40 s, 10 waiting", [first]),
+            Figure("updates are fetched again, after it is back", f"{time.time() - back_at:.1f} s"),
+            at_most("lost", lost(run), 0),
+            Figure("doubles", str(doubles(run))),
+        ]
+
+
+async def cut_connections() -> list[Figure]:
+    """5 % of the calls are cut, half of them after Telegram accepted, during 1,000 messages."""
+    async with running(limits=False) as run:
+        people, rng = run.people(250), random.Random(SEED)
+        after = rng.sample(range(1000), 50)
+        for number, skipped in enumerate(after):
+            kind = "cut_after" if number % 2 else "cut_before"
+            run.sandbox.fault(kind, method="sendMessage", times=1, after=skipped)
+        handed = await run.hand_over_all(people[number % 250] for number in range(1000))
+        await run.shows(handed)
+        await asyncio.sleep(2)
+        cut = [call for call in run.sandbox.calls.of("sendMessage") if call.status == 0]
+        accepted = sum(call.is_accepted for call in cut)
+        uncertain = await uncertain_times(run)
+        return [
+            Figure("cut before, and after acceptance", f"{len(cut) - accepted}, {accepted}"),
+            at_most("lost of 1,000 messages", lost(run), 0),
+            at_most("doubles that no cut call explains", abs(doubles(run) - accepted), 0),
+            at_most("cut calls that no `uncertain` tells of", abs(uncertain - len(cut)), 0),
+        ]
+
+
+async def uncertain_times(run: Field) -> int:
+    times = 0
+    for each in run.handed:
+        timeline = (await run.get(f"/api/messages/{each.id}"))["timeline"]
+        assert isinstance(timeline, list)
+        times += sum(event["event"] == "uncertain" for event in timeline)
+    return times
+
+
+async def idle() -> list[Figure]:
+    """What the daemon costs while Telegram is away and 1,000 messages wait."""
+    figures = []
+    for kind in ("away", "html", "hang"):
+        async with running() as run:
+            run.sandbox.fault(kind)
+            await run.hand_over_all(run.people(1000))
+            await asyncio.sleep(6)
+            before, calls = run.cpu_s(), run.sandbox.calls.last
+            await asyncio.sleep(10)
+            share, made = 10 * (run.cpu_s() - before), run.sandbox.calls.last - calls
+            figures += [
+                at_most(f"{kind}, 1,000 messages waiting: share of a core over 10 s", share, 2, " %", digits=1),
+                Figure("calls in these 10 s", str(made)),
+            ]
+    return figures
+
+
+async def without_trouble() -> list[Figure]:
+    """The same with Telegram there: what a recovery is measured against."""
+    async with running() as run:
+        handed = await run.hand_over_all(run.people(20))
+        await run.shows(handed)
+        return [Figure("no outage: accept to chat", latencies(run.waits(handed)))]
+
+
+TRIALS: Mapping[str, Trial] = {
+    "without-trouble": without_trouble,
+    "down-at-boot": down_at_boot,
+    "away": away("away"),
+    "error": away("error"),
+    "html": away("html"),
+    "hang": away("hang", waiting=5),
+    "long": long_with_little_to_do,
+    "presses": presses_after,
+    "flapping": flapping,
+    "stalled": stalled,
+    "cut": cut_connections,
+    "idle": idle,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The way to Telegram: names that cannot be resolved, connections that stall, calls that are cut."""
+
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from benchmarks.field.proxy import SilentProxy, silent_proxy
+from tests.stories.places import Place
+from tests.stories.world import World
+
+NAME = "telegram.invalid"
+MESSAGES = 200
+CUTS = 10
+SEED = 11
+SILENCE = timedelta(minutes=2)
+
+
+class Resolver:
+    """Stands before the system's: knows NAME while `is_up`, and asks nobody else about it."""
+
+    def __init__(self, really: Callable[..., object]) -> None:
+        self._really = really
+        self.is_up = True
+        self.asked = 0
+
+    def __call__(self, host: object, *args: object, **options: object) -> object:
+        if host != NAME:
+            return self._really(host, *args, **options)
+        self.asked += 1
+        if not self.is_up:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return self._really("127.0.0.1", *args, **options)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    made = Resolver(socket.getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", made)
+    return made
+
+
+async def starts_anew(world: World, base_url: str) -> None:
+    """The daemon reaches Telegram by another way from now on."""
+    await world.stops()
+    world.sets(telegram={"base_url": base_url})
+    await world.starts()
+
+
+@pytest.fixture
+async def proxy(world: World) -> AsyncIterator[SilentProxy]:
+    """The daemon of `world` is behind a proxy."""
+    async with silent_proxy(world.url) as (made, url):
+        await starts_anew(world, url)
+        await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")
+        yield made
+        await world.stops()
+
+
+async def test_a_name_that_cannot_be_resolved_is_no_more_than_telegram_away(
+    world: World, ops: Place, resolver: Resolver
+) -> None:
+    resolver.is_up = False
+    await starts_anew(world, f"http://{NAME}:{urlsplit(world.url).port}")
+    alert = await world.alert("disk full", to=ops)
+    await world.passes(seconds=20)
+    health = await world.get("/health")
+    assert (health["status"], health["waiting"]) == ("degraded", 1)
+    assert any("the host name cannot be resolved" in warning for warning in health["warnings"])
+
+    resolver.is_up = True
+    await world.passes(seconds=1)
+
+    await alert.becomes("sent")
+    assert (await alert.events()).count("uncertain") == 0
+
+
+async def test_a_name_that_cannot_be_resolved_is_asked_for_about_once_a_second(
+    world: World, ops: Place, resolver: Resolver
+) -> None:
+    resolver.is_up = False
+    await starts_anew(world, f"http://{NAME}:{urlsplit(world.url).port}")
+    await world.alert("disk full", to=ops)
+    await world.passes(seconds=20)
+    resolver.asked = 0
+
+    await world.passes(seconds=20)
+
+    assert 10 <= resolver.asked <= 60
+
+
+async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
+    world: World, ops: Place, proxy: SilentProxy
+) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await alert.becomes("sent")
+    await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")
+    proxy.is_silent = True
+    post.press(anna)
+    await world.sees(lambda: not world.sandbox.polling.is_active, "Telegram has answered into the dead connection")
+    proxy.is_silent = False
+
+    world.clock.move(world.clock.at + SILENCE)
+
+    await post.becomes("Acknowledged by Anna", buttons=[])
+    assert world.runtime.link.restarts == 1
+
+
+async def test_of_calls_that_are_cut_nothing_is_lost_and_every_double_is_explained(world: World) -> None:
+    rng = random.Random(SEED)
+    for number, skipped in enumerate(rng.sample(range(MESSAGES), CUTS)):
+        kind = "cut_after" if number % 2 else "cut_before"
+        world.sandbox.fault(kind, method="sendMessage", times=1, after=skipped)
+    groups = [world.group(f"Group {number}") for number in range(40)]
+    notices = [await world.notice(f"news {number}.", to=groups[number % 40]) for number in range(MESSAGES)]
+    await world.passes(seconds=30)
+
+    copies = [text for group in groups for text in group.texts]
+    uncertain = [(await notice.events()).count("uncertain") for notice in notices]
+
+    assert set(copies) == {f"news {number}." for number in range(MESSAGES)}
+    assert len(copies) - MESSAGES == CUTS // 2
+    assert sum(uncertain) == CUTS
+    for number, times in enumerate(uncertain):
+        assert copies.count(f"news {number}.") <= 1 + times

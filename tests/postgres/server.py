@@ -50,7 +50,7 @@ def find_binaries() -> Path | None:
 def _wheels() -> Iterator[Path]:
     spec = importlib.util.find_spec(WHEEL)
     for folder in spec.submodule_search_locations or () if spec else ():
-        yield from Path(folder).glob("pginstall/bin/initdb")
+        yield from sorted(Path(folder).glob("pginstall*/bin/initdb"), reverse=True)
 
 
 class Server:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from psycopg.errors import Diagnostic
+from psycopg.errors import Diagnostic, UndefinedFile
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -43,6 +43,11 @@ WHOLE_TABLE = re.compile(rf"Seq Scan on ({'|'.join(GROWING)})\b")
 
 @pytest.fixture
 async def database(store: PostgresStore) -> AsyncIterator[Database]:
+    with store.server.connected(store.name) as connection:
+        try:
+            connection.execute("LOAD 'auto_explain'")
+        except UndefinedFile:
+            pytest.skip("this server comes without auto_explain")
     for statement in filter(None, map(str.strip, PAST.split(";"))):
         store.rows(statement)
     opened = Database(store.url)

@@ -1,0 +1,26 @@
+"""How long the machine holds this process up: what a benchmark cannot blame on the daemon."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+LOOK_S = 0.005
+
+
+@asynccontextmanager
+async def held_up() -> AsyncIterator[list[float]]:
+    """How long this process was late at each look, in ms: calls that come meanwhile seem to come at once."""
+    stalls = [0.0]
+
+    async def look() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(LOOK_S)
+            stalls.append(1000 * (time.perf_counter() - before - LOOK_S))
+
+    looking = asyncio.create_task(look())
+    try:
+        yield stalls
+    finally:
+        looking.cancel()

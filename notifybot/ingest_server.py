@@ -22,8 +22,9 @@ from notifybot.routes.route import RUNTIME
 from notifybot.runtime import Runtime
 
 FINISH_WITHIN_S = 5.0
-JUST_COME_S = 0.1
-"""Before a stop, whoever was let in a moment ago may still say what they came for."""
+JUST_COME_S = 2.0
+"""So long a stop waits for those who were let in and have not said anything yet."""
+A_MOMENT_S = 0.02
 REQUEST_WITHIN_S = 60.0
 """A connection is closed that sends no whole request line and headers for so long."""
 ANSWER_WITHIN_S = 30.0
@@ -223,6 +224,15 @@ async def close(runner: web.AppRunner) -> None:
     that comes now is refused by it just as it would be by a missing one, and the next start replaces it."""
     for site in list(runner.sites):
         await site.stop()
-    if runner.server is not None and runner.server.connections:
-        await asyncio.sleep(JUST_COME_S)
+    await _let_the_last_speak(runner)
     await runner.cleanup()
+
+
+async def _let_the_last_speak(runner: web.AppRunner) -> None:
+    """Whoever was let in just before the stop gets an answer too."""
+    give_up_at = asyncio.get_running_loop().time() + JUST_COME_S
+    await asyncio.sleep(A_MOMENT_S)  # who was accepted is known only now
+    while runner.server is not None and any(each._request_count == 0 for each in runner.server.connections):
+        if asyncio.get_running_loop().time() >= give_up_at:
+            return
+        await asyncio.sleep(A_MOMENT_S)

@@ -145,7 +145,8 @@ async def test_whoever_calls_all_the_time_notices_no_restart(folder: Path, inher
         async with door(folder, inherited=[inherited.dup()]) as running:
             before = len(statuses)
             while len(statuses) < before + 20:
-                await asyncio.wait(callers, timeout=0.01)
+                ended, _ = await asyncio.wait(callers, timeout=0.01)
+                assert not ended, "a caller got no answer"
     is_over.set()
     async with door(folder, inherited=[inherited.dup()]) as running:
         await asyncio.gather(*callers)

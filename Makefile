@@ -41,8 +41,8 @@ lock: ## pin requirements/*.txt anew from pyproject.toml
 
 bench: test-environment ## run every benchmark briefly
 	@for file in benchmarks/[a-z]*.py; do \
-		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --quick || exit 1; echo; \
-	done
+		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --quick || missed=1; echo; \
+	done; exit $${missed:-0}
 
 crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost
 	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)

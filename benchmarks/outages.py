@@ -1,43 +1,29 @@
 """Telegram away, in every way that it can be: nothing is lost, and the first message follows within a second of its
 return.
 
-    python -m benchmarks.outages [NAME …]
+    python -m benchmarks.outages [--quick] [NAME …]
 
 The real daemon as a process of its own before the sandbox. All trials take about four minutes.
 """
 
 import asyncio
-import gc
-import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from benchmarks.field.field import Field, field
 from benchmarks.field.figures import Figure, at_most, latencies
+from benchmarks.field.trials import Trial, run_trials
 
 SEED = 7
 OUTAGES = 5
-Trial = Callable[[], Awaitable[list[Figure]]]
+BRIEF = ("away", "cut")
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(TRIALS)
-    print(f"outages; seed {SEED}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
-    gc.freeze()
-    gc.disable()  # a full collection stops Telegram's side for 50 ms, and so makes calls look closer than they were
-    missed = 0
-    for name in names:
-        figures = asyncio.run(_run(TRIALS[name]))
-        missed += sum(figure.has_met is False for figure in figures)
-        print(name, *(f"  {figure.line()}" for figure in figures), sep="\n", flush=True)
-    return 1 if missed else 0
-
-
-async def _run(trial: Trial) -> list[Figure]:
-    return await trial()
+    return run_trials(TRIALS, about=__doc__, seed=SEED, brief=BRIEF)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Telegram's limits: used up, never exceeded, kept over kills, and nobody waits for another's ban.
 
-    python -m benchmarks.pacing [NAME …]
+    python -m benchmarks.pacing [--quick] [NAME …]
 
 The real daemon as a process of its own, the sandbox with Telegram's limits on. Every line is a figure from this run;
 where something is compared, both sides are measured in it. All trials take about nine minutes, for a minute of
@@ -8,19 +8,18 @@ Telegram's limits lasts a minute; names of trials as arguments run those alone.
 """
 
 import asyncio
-import gc
 import itertools
 import math
-import os
 import random
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from benchmarks.field.field import Field, Handed, field
 from benchmarks.field.figures import Figure, at_least, at_most, latencies, p99
 from benchmarks.field.stalls import held_up
+from benchmarks.field.trials import Trial, run_trials
 from notifybot.sandbox import Refused
 from notifybot.sandbox.calls import Call
 from notifybot.sandbox.state import Message
@@ -28,24 +27,11 @@ from notifybot.sandbox.state import Message
 OVERALL = 30
 RETRY_AFTER = re.compile(r"retry after (\d+)")
 SEED = 7
-Trial = Callable[[], Awaitable[list[Figure]]]
+BRIEF = ("alert-before-notices", "group-beside-others")
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(TRIALS)
-    print(f"pacing; seed {SEED}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
-    gc.freeze()
-    gc.disable()  # a full collection stops Telegram's side for 50 ms, and so makes calls look closer than they were
-    missed = 0
-    for name in names:
-        figures = asyncio.run(_run(TRIALS[name]))
-        missed += sum(figure.has_met is False for figure in figures)
-        print(name, *(f"  {figure.line()}" for figure in figures), sep="\n", flush=True)
-    return 1 if missed else 0
-
-
-async def _run(trial: Trial) -> list[Figure]:
-    return await trial()
+    return run_trials(TRIALS, about=__doc__, seed=SEED, brief=BRIEF)
 
 
 @asynccontextmanager

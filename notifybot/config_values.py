@@ -120,7 +120,7 @@ def _parse_chat(text: str) -> str:
     if digits is not None and int(digits[2]) < 2**63:
         return digits[1] + digits[2]
     if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", text):
-        return text
+        return text.lower()  # the same channel in any spelling
     raise ValueError("a chat is its id in digits, like -1001234567890, or the @name of a public channel or group")
 
 

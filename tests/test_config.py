@@ -312,3 +312,7 @@ def test_the_config_imports_nothing_that_is_slow_to_import() -> None:
     code = "import notifybot.config, sys; print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"aiohttp", "alembic", "pydantic", "sqlmodel", "telegram", "asyncio"} & set(printed.split())
+
+
+def test_a_channel_is_the_same_in_any_spelling(read: Load) -> None:
+    assert read('alerts: {escalation_channel: "@Ops_Room"}').alerts.escalation_channel == "@ops_room"

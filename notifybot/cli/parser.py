@@ -21,6 +21,10 @@ class UsageError(NotifybotError):
     title = "Wrong usage"
 
 
+EVERYWHERE = ("--config", "--socket")
+"""Options that stand before or after a command."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that takes no abbreviations and raises UsageError instead of printing its own kind of error."""
 
@@ -33,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read a command line. Raises UsageError; SystemExit after --help and --version."""
-    words = _attach_wait(argv)
+    words = _name_the_list(_attach_wait(argv))
     arguments = build().parse_args(words, argparse.Namespace(config=None, socket=None))
     match arguments.command:
         case None:
@@ -43,6 +47,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         case "db" | "config" as group:
             raise UsageError(f"`{group}` needs another word.", hint=f"`notifybot {group} --help` lists them.")
     return arguments
+
+
+def _name_the_list(words: Sequence[str]) -> list[str]:
+    """`messages --json` means `messages list --json`: argparse knows no command that may be left out."""
+    at = 0
+    while at < len(words) and words[at].startswith(EVERYWHERE):
+        at += 1 if "=" in words[at] else 2
+    follows = words[at + 1] if words[at : at + 1] == ["messages"] and at + 1 < len(words) else ""
+    if follows.startswith("-") and not follows.startswith((*EVERYWHERE, "-h", "--help")):
+        return [*words[: at + 1], "list", *words[at + 1 :]]
+    return list(words)
 
 
 def build() -> Parser:

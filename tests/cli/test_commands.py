@@ -257,6 +257,15 @@ def test_the_list_is_a_table_with_ids_that_can_be_used(daemon: StandIn, capsys: 
     assert first.index("sent") == heading.index("STATUS") == second.index("sent")
 
 
+@pytest.mark.parametrize("before", [[], ["--config", "x.yaml"], ["--config=x.yaml"]])
+def test_messages_with_options_alone_lists_them_too(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], before: list[str]
+) -> None:
+    daemon.add(a_message(1))
+    assert main([*before, "messages", "--json"]) == 0
+    assert [message["id"] for message in json.loads(capsys.readouterr().out)["messages"]] == [message_id(1)]
+
+
 def test_messages_alone_lists_them(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1))
 

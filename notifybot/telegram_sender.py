@@ -2,19 +2,11 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 
-from telegram import (
-    Bot,
-    CopyTextButton,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    LinkPreviewOptions,
-    Message,
-    MessageEntity,
-)
+from telegram import Bot
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -40,7 +32,7 @@ from notifybot.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering import Button, Buttons, EditText, Entity, SendText
+from notifybot.rendering import Button, Buttons, EditText, Entity, Part, SendText
 from notifybot.splitting import utf16_prefix
 from notifybot.telegram_http import NeverSent
 
@@ -48,9 +40,16 @@ MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
 PROBE_TIMEOUT = timedelta(seconds=6)  # a slow way may need seconds for TLS; probes do not wait for each other
 
+# Telegram takes a method's name in any case. In this one python-telegram-bot does not know it as a method of its own,
+# and so does not warn that it has one, which would build an object of each answer.
+SEND_MESSAGE, EDIT_MESSAGE_TEXT = "SendMessage", "EditMessageText"
+
 MAX_PRESS_ANSWER = 200  # UTF-16 units
 UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+NO_PREVIEW: "JsonObject" = {"is_disabled": True}
+
+Json = str | int | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+JsonObject = Mapping[str, Json]
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +106,7 @@ class TelegramSender:
                 "an answer cannot be used", extra={"action": "telegram.unforeseen", "chat_id": call.chat_id}
             )
             return UNREADABLE
-        if isinstance(answer, Message):
-            return Shown(str(answer.chat_id), answer.message_id, str(answer.chat.type))
-        return UNREADABLE
+        return _shown(answer)
 
     async def is_there(self) -> bool:
         """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
@@ -137,33 +134,23 @@ class TelegramSender:
             return UNREADABLE
         return None
 
-    async def _make(self, call: SendText | EditText) -> Message | bool:
-        entities = [_message_entity(entity) for entity in call.part.entities]
-        keyboard = _keyboard(call.part.buttons)
+    async def _make(self, call: SendText | EditText) -> object:
+        """Telegram's answer as JSON. The library builds no objects of it: that would cost more than all the rest."""
         match call:
             case SendText():
-                return await self._bot.send_message(
-                    call.chat_id,
-                    call.part.text,
-                    entities=entities,
-                    reply_markup=keyboard,
-                    parse_mode=None,
-                    link_preview_options=NO_PREVIEW,
-                    disable_notification=call.silent,
-                    message_thread_id=call.thread_id,
-                )
+                return await self._bot.do_api_request(SEND_MESSAGE, _sending(call))
             case EditText():
-                return await self._bot.edit_message_text(
-                    call.part.text,
-                    call.chat_id,
-                    call.message_id,
-                    entities=entities,
-                    reply_markup=keyboard,
-                    parse_mode=None,
-                    link_preview_options=NO_PREVIEW,
-                )
+                return await self._bot.do_api_request(EDIT_MESSAGE_TEXT, _editing(call))
             case _:
                 assert_never(call)
+
+
+def _shown(answer: object) -> Outcome:
+    """What the answer to a call means that Telegram accepted: the message as it stands now."""
+    match answer:
+        case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:
+            return Shown(str(chat_id), message_id, kind)
+    return UNREADABLE
 
 
 def outcome_of(error: TelegramError) -> Outcome:
@@ -217,19 +204,43 @@ def _reason(error: TelegramError) -> str:
     return (text[:1].lower() + text[1:])[:MAX_REASON]
 
 
-def _message_entity(entity: Entity) -> MessageEntity:
-    return MessageEntity(entity.type, entity.offset, entity.length, url=entity.url, language=entity.language)
+def _sending(call: SendText) -> dict[str, Json]:
+    return {
+        "chat_id": call.chat_id,
+        **_content(call.part),
+        "disable_notification": call.silent,
+        "message_thread_id": call.thread_id,
+    }
 
 
-def _keyboard(buttons: Buttons) -> InlineKeyboardMarkup | None:
-    return InlineKeyboardMarkup([[_button(button) for button in row] for row in buttons]) if buttons else None
+def _editing(call: EditText) -> dict[str, Json]:
+    return {"chat_id": call.chat_id, "message_id": call.message_id, **_content(call.part)}
 
 
-def _button(button: Button) -> InlineKeyboardButton:
-    return InlineKeyboardButton(
-        button.text,
-        callback_data=button.callback_data,
-        url=button.url,
-        copy_text=None if button.copy is None else CopyTextButton(button.copy),
-        style=button.style,
-    )
+def _content(part: Part) -> dict[str, Json]:
+    """What is left out, or None, is not sent: then the message has none of it."""
+    return {
+        "text": part.text,
+        "entities": [_entity(entity) for entity in part.entities] or None,
+        "reply_markup": {"inline_keyboard": _keyboard(part.buttons)} if part.buttons else None,
+        "link_preview_options": NO_PREVIEW,
+    }
+
+
+def _entity(entity: Entity) -> JsonObject:
+    needed: JsonObject = {"type": entity.type, "offset": entity.offset, "length": entity.length}
+    return {**needed, **_given(url=entity.url, language=entity.language)}
+
+
+def _keyboard(buttons: Buttons) -> Json:
+    return [[_button(button) for button in row] for row in buttons]
+
+
+def _button(button: Button) -> JsonObject:
+    copied: Json = None if button.copy is None else {"text": button.copy}
+    given = _given(callback_data=button.callback_data, url=button.url, copy_text=copied, style=button.style)
+    return {"text": button.text, **given}
+
+
+def _given(**values: Json) -> JsonObject:
+    return {name: value for name, value in values.items() if value is not None}

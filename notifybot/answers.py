@@ -15,9 +15,6 @@ from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor, name_of
 from notifybot.models import IS_OPEN, Delivery, EventKind, Message, Post
 
-TIME = Actor(timeline.NOTIFYBOT, {})
-"""Who closes what nobody closed."""
-
 
 def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
     """Answer an alert and close it; a second answer changes nothing and returns the first.
@@ -50,17 +47,12 @@ def _why_not_acknowledged(message: Message) -> str:
     return f"This alert is {message.state} already, and nobody had acknowledged it."
 
 
-def _close(session: Session, message_id: str, actor: Actor, *, now: datetime, detail: str | None = None) -> bool:
+def _close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> bool:
     if not messages.move(session, message_id, Step.CLOSE, closed_at=now):
         return False
-    timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name, detail=detail)
-    messages.refresh_posts(session, message_id, now=now)
+    timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name)
+    messages.refresh_posts(session, [message_id], now=now)
     return True
-
-
-def expire(session: Session, message_id: str, *, now: datetime) -> None:
-    """Close an alert because its time is over. What still waits to be shown is shown, as closed."""
-    _close(session, message_id, TIME, now=now, detail="Nobody answered in time.")
 
 
 def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
@@ -90,7 +82,7 @@ def cancel(session: Session, message_id: str, actor: Actor, *, now: datetime) ->
         raise Conflict("This message was shown already and cannot be cancelled.", hint=hint)
     timeline.add(session, [message_id], EventKind.CANCELLED, now=now, actor=actor.name)
     messages.withdraw_unshown(session, message_id, now=now)
-    messages.refresh_posts(session, message_id, now=now)
+    messages.refresh_posts(session, [message_id], now=now)
     return messages.find(session, message_id)
 
 
@@ -161,7 +153,7 @@ def _answer_late(session: Session, message_id: str, actor: Actor, *, now: dateti
         session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name, detail="After it was closed."
     )
     changes(session).messages.add(message_id)
-    messages.refresh_posts(session, message_id, now=now)
+    messages.refresh_posts(session, [message_id], now=now)
 
 
 def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
-from sqlmodel import Session, col, func, select
+from sqlalchemy import Column, Integer, Select, bindparam, exists, func, select, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import Session
 
-from notifybot import answers, chats, messages, outbox, timeline
+from notifybot import chats, messages, outbox, timeline
+from notifybot.database import changes
 from notifybot.ids import new_id
-from notifybot.lifecycle import Step
+from notifybot.lifecycle import Step, target
 from notifybot.models import (
     MAY_ESCALATE,
     MAY_EXPIRE,
@@ -18,8 +21,35 @@ from notifybot.models import (
     Message,
     Purpose,
     Urgency,
+    table_of,
 )
-from notifybot.prepared import insert_rows
+from notifybot.prepared import fetch, insert_rows
+
+MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
+_NOW = bindparam("moment", type_=MESSAGES.c.escalate_at.type)
+_MOST = bindparam("most", type_=Integer())
+_WAS_SHOWN = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES.c.status == DeliveryStatus.SHOWN)
+
+
+def _overdue(deadline: Column[datetime], condition: str) -> Select[tuple[str]]:
+    """The messages whose deadline has come, the longest overdue first."""
+    return select(MESSAGES.c.id).where(text(condition), deadline <= _NOW).order_by(deadline).limit(_MOST)
+
+
+def _take(step: Step, due: Select[tuple[str]], moment: str) -> ReturningUpdate[Any]:
+    """All of them take this step at once; the conditions of `due` leave out the states that the step cannot leave."""
+    change = update(MESSAGES).where(MESSAGES.c.id.in_(due)).values({"state": target(step), moment: _NOW})
+    return change.returning(MESSAGES.c.id)
+
+
+_ESCALATE = _take(Step.ESCALATE, _overdue(MESSAGES.c.escalate_at, MAY_ESCALATE), "escalated_at")
+# One more delivery waits then, so time may close only what was shown.
+_ESCALATE_AND_TELL = _ESCALATE.values(may_expire=_WAS_SHOWN)
+_EXPIRE = _take(Step.CLOSE, _overdue(MESSAGES.c.close_at, MAY_EXPIRE), "closed_at")
+_NEXT_ESCALATION = select(func.min(MESSAGES.c.escalate_at, type_=MESSAGES.c.escalate_at.type).label("at")).where(
+    text(MAY_ESCALATE)
+)
+_NEXT_CLOSE = select(func.min(MESSAGES.c.close_at, type_=MESSAGES.c.close_at.type).label("at")).where(text(MAY_EXPIRE))
 
 
 def escalate_due(session: Session, channel: str | None, *, now: datetime, most: int) -> int:
@@ -27,56 +57,52 @@ def escalate_due(session: Session, channel: str | None, *, now: datetime, most: 
 
     Without a channel (it was taken out of the config since) they are marked escalated all the same, and nobody is told.
     """
-    due = select(Message.id).where(text(MAY_ESCALATE), col(Message.escalate_at) <= now)
-    overdue = session.exec(due.order_by(col(Message.escalate_at)).limit(most)).all()
-    return sum(_escalate(session, message_id, channel, now=now) for message_id in overdue)
-
-
-def _escalate(session: Session, message_id: str, channel: str | None, *, now: datetime) -> bool:
-    if not messages.move(session, message_id, Step.ESCALATE, escalated_at=now):
-        return False
-    if channel is not None:
-        _deliver(session, message_id, channel, now=now)
+    step = _ESCALATE if channel is None else _ESCALATE_AND_TELL
+    escalated = [row.id for row in fetch(session, step, moment=now, most=most)]
+    messages.refresh_posts(session, escalated, now=now)
+    if channel is not None and escalated:
+        _deliver(session, escalated, channel, now=now)
     detail = f"To {channel}." if channel else "No escalation channel is configured."
-    timeline.add(session, [message_id], EventKind.ESCALATED, now=now, detail=detail)
-    messages.refresh_posts(session, message_id, now=now)
-    messages.settle(session, [message_id], now=now)
-    return True
+    timeline.add(session, escalated, EventKind.ESCALATED, now=now, detail=detail)
+    changes(session).messages.update(escalated)
+    return len(escalated)
 
 
-def _deliver(session: Session, message_id: str, channel: str, *, now: datetime) -> None:
-    """The same message once more, as a new post in the escalation channel."""
+def _deliver(session: Session, message_ids: Sequence[str], channel: str, *, now: datetime) -> None:
+    """The same messages once more, each as a new post in the escalation channel."""
     chat = chats.current(session, {channel})[channel]
-    post = outbox.new_post(new_id(now), chat.id, Urgency.ALERT, now=now)
-    outbox.queue(session, [post], Urgency.ALERT, now=now)
-    delivery = {
-        "message_id": message_id,
-        "post_id": post["id"],
+    posts = [outbox.new_post(new_id(now), chat.id, Urgency.ALERT, now=now) for _ in message_ids]
+    outbox.queue(session, posts, Urgency.ALERT, now=now)
+    same = {
         "chat_id": chat.id,
         "recipient": channel,
         "purpose": Purpose.ESCALATION,
         "status": DeliveryStatus.WAITING,
         "attempts": 0,
     }
-    insert_rows(session, Delivery, [delivery])
+    pairs = zip(message_ids, posts, strict=True)
+    deliveries = [{"message_id": message_id, "post_id": post["id"], **same} for message_id, post in pairs]
+    insert_rows(session, Delivery, deliveries)
 
 
 def close_due(session: Session, *, now: datetime, most: int) -> int:
     """Close at most `most` alerts whose `close_at` has come; return how many. One that was never shown and still can
-    be is left until it was shown."""
-    due = select(Message.id).where(text(MAY_EXPIRE), col(Message.close_at) <= now)
-    expired = session.exec(due.order_by(col(Message.close_at)).limit(most)).all()
-    for message_id in expired:
-        answers.expire(session, message_id, now=now)
-    return len(expired)
+    be is left until it was shown; what still waits elsewhere is shown as closed."""
+    closed = [row.id for row in fetch(session, _EXPIRE, moment=now, most=most)]
+    messages.refresh_posts(session, closed, now=now)
+    timeline.add(session, closed, EventKind.CLOSED, now=now, detail="Nobody answered in time.")
+    changes(session).messages.update(closed)
+    return len(closed)
 
 
 def next_escalation(session: Session) -> datetime | None:
-    return session.exec(select(func.min(Message.escalate_at)).where(text(MAY_ESCALATE))).one()
+    first: datetime | None = fetch(session, _NEXT_ESCALATION)[0].at
+    return first
 
 
 def next_close(session: Session) -> datetime | None:
-    return session.exec(select(func.min(Message.close_at)).where(text(MAY_EXPIRE))).one()
+    first: datetime | None = fetch(session, _NEXT_CLOSE)[0].at
+    return first
 
 
 def overdue_since(session: Session, *, now: datetime) -> Sequence[datetime]:

@@ -1,13 +1,13 @@
 """A message and its state: found, moved along lifecycle.py's table, settled after its deliveries, shown again."""
 
 import functools
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, bindparam, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, case, func, or_, select, text, update
 from sqlmodel import Session, col
 
 from notifybot import chats, timeline
@@ -25,7 +25,7 @@ from notifybot.models import (
     Urgency,
     table_of,
 )
-from notifybot.prepared import fetch, run
+from notifybot.prepared import fetch, padded, run
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -33,15 +33,15 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Post)
+_OF_POST = DELIVERIES.alias("of_post")
 _IS_PRIMARY = DELIVERIES.c.purpose == Purpose.PRIMARY
 _WAITS = DELIVERIES.c.status == DeliveryStatus.WAITING
 _IS_SHOWN = DELIVERIES.c.status == DeliveryStatus.SHOWN
-_TALLY = (
+_TALLIES = (
     select(
         MESSAGES.c.id,
         MESSAGES.c.state,
         MESSAGES.c.is_alert,
-        MESSAGES.c.escalate_at,
         MESSAGES.c.close_at,
         MESSAGES.c.sent_at,
         _count(_WAITS).label("waiting"),
@@ -50,15 +50,13 @@ _TALLY = (
         _count(_IS_PRIMARY & _IS_SHOWN).label("primary_shown"),
     )
     .join(DELIVERIES, DELIVERIES.c.message_id == MESSAGES.c.id)
-    .where(MESSAGES.c.id == bindparam("message"))
+    .where(MESSAGES.c.id.in_(select(_OF_POST.c.message_id).where(_OF_POST.c.post_id == bindparam("post"))))
     .group_by(MESSAGES.c.id)
 )
-_SHOWING = select(DELIVERIES.c.post_id).where(DELIVERIES.c.message_id == bindparam("message"))
-_WAITING_HERE = _SHOWING.where(DELIVERIES.c.status == DeliveryStatus.WAITING)
 _MOMENT = bindparam("moment", type_=POSTS.c.not_before.type)
-_stands = (POSTS.c.id.in_(_SHOWING), POSTS.c.failure.is_(None), POSTS.c.withdrawn_at.is_(None))
-_STANDING_POSTS = select(POSTS.c.chat_id, POSTS.c.urgency).where(*_stands)
-_RENEW_POSTS = update(POSTS).where(*_stands).values(version=POSTS.c.version + 1, not_before=_MOMENT)
+_WAITING_HERE = select(DELIVERIES.c.post_id).where(
+    DELIVERIES.c.message_id == bindparam("message"), DELIVERIES.c.status == DeliveryStatus.WAITING
+)
 _WITHDRAW_POSTS = (
     update(POSTS)
     .where(POSTS.c.id.in_(_WAITING_HERE), POSTS.c.shown_version == 0, POSTS.c.parts_shown == 0)
@@ -133,22 +131,32 @@ def any_open(session: Session, message_ids: Collection[str]) -> bool:
     return session.execute(asked.where(col(Message.acknowledged_at).is_(None))).first() is not None
 
 
-def settle(session: Session, message_ids: Collection[str], *, now: datetime) -> None:
-    """After deliveries were shown, given up or withdrawn: say what follows for their messages.
+def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
+    """After a post was shown or given up: say what follows for the messages that it shows; return their ids.
 
     A message whose primary deliveries wait no more was sent, or failed; a failed alert escalates at once. Time may
     close what was shown somewhere, or what nothing is left to show of.
     """
-    for tally in chain.from_iterable(fetch(session, _TALLY, message=message_id) for message_id in message_ids):
+    tallies = fetch(session, _TALLIES, post=post_id)
+    for tally in tallies:
         step = _step_after(tally)
         moved = None if step is None else after(tally.state, step, is_alert=tally.is_alert)
-        values = {"became": moved or tally.state, "may": bool(tally.shown or not tally.waiting)}
+        may_expire = bool(tally.shown or not tally.waiting)
         sent_at = now if moved and step is Step.SHOW else tally.sent_at
-        run(session, _SETTLE, message=tally.id, was=tally.state, sent=sent_at, **values)
+        run(
+            session,
+            _SETTLE,
+            message=tally.id,
+            was=tally.state,
+            became=moved or tally.state,
+            may=may_expire,
+            sent=sent_at,
+        )
         if moved and step is Step.FAIL:
             escalate_now(session, [tally.id], now=now)
         changes(session).messages.add(tally.id)
-        changes(session).note_deadline(min(filter(None, (tally.escalate_at, tally.close_at)), default=None))
+        changes(session).note_deadline(tally.close_at if may_expire else None)
+    return [tally.id for tally in tallies]
 
 
 def _step_after(tally: Any) -> Step | None:
@@ -172,12 +180,33 @@ def escalate_what_is_held(session: Session, chat_id: str, until: datetime, *, no
     escalate_now(session, session.execute(overdue).scalars().all(), now=now)
 
 
-def refresh_posts(session: Session, message_id: str, *, now: datetime) -> None:
-    """Every post that shows this message is due again, with its newest version."""
-    posts = fetch(session, _STANDING_POSTS, message=message_id)
-    run(session, _RENEW_POSTS, message=message_id, moment=now)
-    for urgency in {Urgency(post.urgency) for post in posts}:
-        chats.wake(session, {post.chat_id for post in posts if post.urgency == urgency}, urgency, now=now)
+def refresh_posts(session: Session, message_ids: Sequence[str], *, now: datetime) -> None:
+    """Every post that shows one of these messages is due again, with its newest version."""
+    due: defaultdict[int, set[str]] = defaultdict(set)
+    for piece in padded(message_ids):
+        shown = {f"message_{number}": message_id for number, message_id in enumerate(piece)}
+        for post in fetch(session, _standing_posts(len(piece)), **shown):
+            due[post.urgency].add(post.chat_id)
+        run(session, _renew_posts(len(piece)), **shown, moment=now)
+    for urgency, chat_ids in due.items():
+        chats.wake(session, chat_ids, Urgency(urgency), now=now)
+
+
+@functools.cache
+def _standing_posts(size: int) -> Select[tuple[str, int]]:
+    return select(POSTS.c.chat_id, POSTS.c.urgency).distinct().where(*_stand(size))
+
+
+@functools.cache
+def _renew_posts(size: int) -> Update:
+    return update(POSTS).where(*_stand(size)).values(version=POSTS.c.version + 1, not_before=_MOMENT)
+
+
+def _stand(size: int) -> tuple[ColumnElement[bool], ...]:
+    """The posts that show one of so many messages, and may still be changed."""
+    numbered = [bindparam(f"message_{number}", type_=DELIVERIES.c.message_id.type) for number in range(size)]
+    showing = select(DELIVERIES.c.post_id).where(DELIVERIES.c.message_id.in_(numbered))
+    return POSTS.c.id.in_(showing), POSTS.c.failure.is_(None), POSTS.c.withdrawn_at.is_(None)
 
 
 def withdraw_unshown(session: Session, message_id: str, *, now: datetime) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Float, Select, TextualSelect, Update
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, SQLModel
@@ -21,14 +22,14 @@ from notifybot.models import table_of
 
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, object]
-Query = Select[Any] | TextualSelect
+Query = Select[Any] | TextualSelect | ReturningUpdate[Any]
 MOMENTS_KEPT = 64
 SIZES = (1, 4, 16, 64, 256)
 """How many rows or values one statement takes: few sizes, so that few statements have to be compiled."""
 
 
 def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
-    """The rows of a query, as named tuples."""
+    """The rows of a query, or of what an UPDATE returns, as named tuples."""
     cursor, dialect = _cursor(session)
     plan = _plan(query, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
@@ -182,10 +183,10 @@ class _Rows:
 
 @functools.cache
 def _rows(query: Query, dialect: Dialect) -> _Rows:
-    columns = list(query.selected_columns.items())
+    columns = list(query.exported_columns.items())
     converters = [_from_driver(column.type, dialect) for _, column in columns]
     conversions = tuple((place, convert) for place, convert in enumerate(converters) if convert is not None)
-    return _Rows(namedtuple("Row", [name for name, _ in columns]), conversions)
+    return _Rows(namedtuple("Row", [str(name) for name, _ in columns]), conversions)
 
 
 def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:

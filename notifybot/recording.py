@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, case, select, text, true, update
 from sqlmodel import Session, col
 
 from notifybot import chats, messages, outbox, timeline
 from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER, Claim
 from notifybot.database import affected, changes
-from notifybot.models import IS_IN_TROUBLE, Bot, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
+from notifybot.models import IS_IN_TROUBLE, Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
@@ -55,17 +55,27 @@ class Patience:
     jitter: float
 
 
-BOT, POSTS, DELIVERIES = table_of(Bot), table_of(Post), table_of(Delivery)
-_BOT = select(BOT)
-_POST = select(
-    POSTS.c.id,
-    POSTS.c.chat_id,
-    POSTS.c.shown_version,
-    POSTS.c.errors,
-    POSTS.c.tried_for_s,
-    POSTS.c.thread_id,
-    POSTS.c.telegram_message_ids,
-).where(POSTS.c.id == bindparam("post"))
+BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
+_BOT_COLUMNS = (BOT.c.held_until, BOT.c.floods, BOT.c.network_errors, BOT.c.probe_at)
+_BOT = select(*_BOT_COLUMNS)
+# The post with what its chat and the bot looked like, for nearly every call changes nothing of them.
+_CALLED = (
+    select(
+        POSTS.c.id,
+        POSTS.c.chat_id,
+        POSTS.c.shown_version,
+        POSTS.c.errors,
+        POSTS.c.tried_for_s,
+        POSTS.c.thread_id,
+        POSTS.c.telegram_message_ids,
+        CHATS.c.kind,
+        CHATS.c.unreachable,
+        *_BOT_COLUMNS,
+    )
+    .join(CHATS, CHATS.c.id == POSTS.c.chat_id)
+    .join(BOT, true())
+    .where(POSTS.c.id == bindparam("post"))
+)
 _this_post = update(POSTS).where(POSTS.c.id == bindparam("post"))
 _SHOWN = _this_post.values(
     telegram_message_ids=bindparam("ids"),
@@ -83,8 +93,12 @@ _BACK_OFF = _this_post.values(
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
-_DELIVERED = _deliveries.where(text("status IN ('waiting', 'withdrawn')")).values(
-    status=DeliveryStatus.SHOWN, shown_at=bindparam("at")
+_is_new = text("status IN ('waiting', 'withdrawn')")
+_DELIVERED = _deliveries.values(
+    attempts=DELIVERIES.c.attempts + bindparam("made"),
+    last_error=None,
+    status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
+    shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
 )
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 _NO_FLOOD = update(BOT).values(floods=0)
@@ -92,8 +106,8 @@ _NO_FLOOD = update(BOT).values(floods=0)
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
-    post = next(iter(fetch(session, _POST, post=attempt.claim.post.id)), None)
-    _note_network(session, outcome, now=now)
+    post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
+    _note_network(session, post or fetch(session, _BOT)[0], outcome, now=now)
     if post is not None:  # a caller's message may be forgotten while its call hangs
         _apply(session, post, attempt, outcome, now=now, patience=patience)
     chats.release(session, attempt.claim.post.chat_id, now=now)
@@ -127,7 +141,8 @@ def _apply(
 
 
 def _shown(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
-    chats.note_answer(session, post.chat_id, outcome.chat_kind)
+    if post.kind is None or post.unreachable is not None:
+        chats.note_answer(session, post.chat_id, outcome.chat_kind)
     ids = list(post.telegram_message_ids)
     if outcome.message_id not in ids:
         ids.append(outcome.message_id)
@@ -135,23 +150,28 @@ def _shown(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     level = Urgency.EDIT if is_whole else attempt.claim.urgency
     run(session, _SHOWN, post=post.id, ids=ids, parts=len(ids), version_shown=version, level=int(level))
-    if not attempt.is_edit:
-        _count_attempt(session, post.id)
-    if attempt.is_last:
-        _stands(session, post, now=now)
+    if attempt.is_last and post.shown_version == 0:
+        _stands(session, post, attempt, now=now)
+    else:
+        _stands_anew(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
 
 
-def _stands(session: Session, post: Any, *, now: datetime) -> None:
-    """The whole post stands in its chat: for the first time, or in a newer version."""
-    message_ids = outbox.messages_of(session, post.id)
-    if post.shown_version > 0:
-        timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
-        return
-    run(session, _DELIVERED, post=post.id, at=now)
+def _stands(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """The whole post stands in its chat for the first time."""
+    run(session, _DELIVERED, post=post.id, made=int(not attempt.is_edit), at=now)
+    message_ids = messages.settle(session, post.id, now=now)
     timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
-    messages.settle(session, message_ids, now=now)
+
+
+def _stands_anew(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """One part of the post was shown, or the whole in a newer version."""
+    if not attempt.is_edit:
+        _count_attempt(session, post.id)
+    if attempt.is_last:
+        message_ids = outbox.messages_of(session, post.id)
+        timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
 
 
 def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
@@ -235,7 +255,7 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     _count_attempt(session, post.id, reason)
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
-    messages.settle(session, message_ids, now=now)
+    messages.settle(session, post.id, now=now)
 
 
 def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
@@ -247,9 +267,8 @@ def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> N
     changes(session).is_work_due = True
 
 
-def _note_network(session: Session, outcome: Outcome, *, now: datetime) -> None:
+def _note_network(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
     """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
-    bot = fetch(session, _BOT)[0]
     if isinstance(outcome, TryAgain):
         errors = bot.network_errors + 1
         probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)

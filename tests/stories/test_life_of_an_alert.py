@@ -89,6 +89,22 @@ async def test_an_unanswered_alert_goes_to_the_escalation_channel(world: World, 
     assert (await alert.now())["status"] == "escalated"
 
 
+async def test_alerts_that_fall_due_together_escalate_once_each_but_for_the_answered(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alerts = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
+    posts = [await ops.receives(f"disk {number} full") for number in range(3)]
+    await posts[1].pressed(anna)
+
+    await world.later(minutes=15)
+
+    escalated = [await world.duty.receives(f"disk {number} full") for number in (0, 2)]
+    assert len(world.duty.texts) == 2
+    assert [(await alert.events()).count("escalated") for alert in alerts] == [1, 0, 1]
+    await world.later(hours=5)
+    for post in (posts[0], posts[2], *escalated):
+        await post.becomes("nobody acknowledged it.", buttons=[])
+
+
 async def test_nothing_escalates_before_its_time(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await ops.receives("disk full")

@@ -54,8 +54,8 @@ def utf16_len(text: str) -> int:
 def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
     """Return the text and entities that Telegram would store: cleaned, trimmed, nested by its rules, at most 100."""
     text, kept = _clean(text, [entity for entity in entities if entity.length > 0])
-    text, kept = _trim(text, sorted(kept, key=_order))
-    return text, nested(kept)[:MAX_ENTITIES]
+    text, kept = _trim(text, nested(kept))
+    return text, sorted(kept, key=_order)[:MAX_ENTITIES]
 
 
 def nested(entities: Sequence[Entity]) -> list[Entity]:
@@ -203,12 +203,15 @@ def _without(entity: Entity, dropped: list[int]) -> Entity:
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Cut spaces and newlines off both ends, and entities back to what is left of them."""
-    kept = text.strip(" \n")
-    begin = len(text) - len(text.lstrip(" \n")) if kept else 0
-    end = begin + utf16_len(kept)
-    cut = [(e, max(e.offset, begin), min(e.end, end)) for e in entities]
-    return kept, [replace(e, offset=start - begin, length=stop - start) for e, start, stop in cut if start < stop]
+    """Cut spaces and newlines off both ends; at the beginning only up to the first of the sorted entities."""
+    kept = text.rstrip(" \n")
+    blanks = len(kept) - len(kept.lstrip(" \n"))
+    begin = min([blanks, *(entity.offset for entity in entities[:1])])
+    end = utf16_len(kept)
+    cut = [(entity, entity.offset, min(entity.end, end)) for entity in entities]
+    return kept[begin:], [
+        replace(e, offset=start - begin, length=stop - start) for e, start, stop in cut if start < stop
+    ]
 
 
 def _scheme(url: str) -> str | None:

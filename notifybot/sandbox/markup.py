@@ -14,6 +14,7 @@ from .entities import (
     checked_link,
     custom_emoji,
     date_time,
+    mentioned_user,
     tidy,
     utf16_len,
 )
@@ -109,14 +110,16 @@ def _entity(entry: object) -> Entity:
     kind = _field(entry, "type", str)
     if kind not in SENT_KINDS and kind not in FOUND_KINDS:
         raise MarkupError(f'can\'t parse MessageEntity: unknown type "{kind}"')
-    return Entity(kind, _field(entry, "offset", int), _field(entry, "length", int), _extra(kind, entry))
+    extra = _extra(kind, entry)
+    kind = "text_mention" if "user" in extra else kind
+    return Entity(kind, _field(entry, "offset", int), _field(entry, "length", int), extra)
 
 
 def _extra(kind: str, entry: Json) -> Json:
     """Take over the further fields that this kind has; others are ignored, as Telegram does."""
     match kind:
         case "text_link":
-            return {"url": _link(_field(entry, "url", str))}
+            return _link(_field(entry, "url", str))
         case "text_mention":
             return {"user": _user(_field(entry, "user", dict))}
         case "custom_emoji":
@@ -128,11 +131,14 @@ def _extra(kind: str, entry: Json) -> Json:
     return {}
 
 
-def _link(url: str) -> str:
+def _link(url: str) -> Json:
+    """Return the fields of a link; one to a person is a mention of that person."""
+    if (user := mentioned_user(url)) is not None:
+        return {"user": {"id": user}}
     checked = checked_link(url)
     if checked is None:
         raise MarkupError(f"entity URL '{url}' is invalid: Wrong HTTP URL")
-    return checked
+    return {"url": checked}
 
 
 def _user(user: Json) -> Json:

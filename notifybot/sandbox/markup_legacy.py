@@ -40,9 +40,9 @@ def _read_entity(reading: Reading) -> None:
     shown = reading.source[reading.at : end]
     reading.at = end + len(ENDS[mark])
     reading.write(shown)
-    if mark == "[":
+    if mark == "[" and shown:
         _end_link(reading, shown, offset)
-    else:
+    elif mark != "[":
         reading.mark(KINDS[mark], offset, {"language": language} if language else {})
 
 

@@ -73,17 +73,17 @@ def _read_code(reading: Reading, state: State) -> None:
         # A single backtick inside a block begins code; Telegram then misses that one's end, not the block's.
         _begin(reading, state, "Code", "`")
     else:
-        reading.write(reading.take(PLAIN_CODE) or _escaped(reading))
+        plain = reading.take(PLAIN_CODE)
+        _write(reading, state, plain or _escaped(reading), may_begin_line=not plain)
 
 
 def _read_text(reading: Reading, state: State) -> None:
     if literal := reading.take(PLAIN) or (_escaped(reading) if reading.sees("\\") else ""):
-        reading.write(literal)
-        state.is_line_start = False
+        _write(reading, state, literal, may_begin_line=literal == "\n")
     elif reading.next in "\r\n":
         _read_newline(reading, state)
-    elif reading.sees(">") and state.is_line_start and not state.is_in_quote:
-        _begin(reading, state, QUOTE, ">")
+    elif reading.sees(">") and state.is_line_start:
+        _read_quote(reading, state)
     elif reading.sees("`"):
         _begin_code(reading, state)
     elif reading.sees("[") or reading.sees("!["):
@@ -94,21 +94,34 @@ def _read_text(reading: Reading, state: State) -> None:
         _read_style(reading, state)
 
 
+def _write(reading: Reading, state: State, literal: str, *, may_begin_line: bool) -> None:
+    """Write characters that stand for themselves; only an escaped newline among them begins a line for a quote."""
+    reading.write(literal)
+    if literal.strip("\r"):
+        state.is_line_start = may_begin_line and literal == "\n"
+
+
 def _read_newline(reading: Reading, state: State) -> None:
     """Write the newline; a quote ends after it unless the next line begins with `>` too."""
     newline = reading.next
     reading.at += 1
     reading.write(newline)
-    state.is_line_start = True
+    state.is_line_start |= newline == "\n"
     if newline == "\r" or not state.is_in_quote:
         return
     if reading.sees(">"):
-        reading.at += 1
-        state.is_line_start = False
-    elif state.innermost in (QUOTE, EXPANDABLE):
-        _end(reading, state)
-    else:
+        return
+    if state.innermost not in (QUOTE, EXPANDABLE):
         raise _unclosed(reading, state)
+    _end(reading, state)
+
+
+def _read_quote(reading: Reading, state: State) -> None:
+    """Begin a quote; within one, each further `>` at the beginning of a line is left out."""
+    if state.is_in_quote:
+        reading.at += 1
+    else:
+        _begin(reading, state, QUOTE, ">")
 
 
 def _read_style(reading: Reading, state: State) -> None:
@@ -135,7 +148,6 @@ def _begin_code(reading: Reading, state: State) -> None:
     """Begin code or pre; a word right after the three backticks, followed by a blank, is the language."""
     begin, is_block = reading.at, reading.sees("```")
     reading.at += 3 if is_block else 1
-    state.is_line_start = False
     language = reading.take(LANGUAGE) if is_block else ""
     if is_block:
         reading.take(NEWLINE)

@@ -130,6 +130,9 @@ def test_broken_html_is_refused_in_telegrams_words(source: str, sentence: str) -
         (">a\n>b||\nc", "a\nb\nc", [("expandable_blockquote", 0, 4)]),
         (">||a||\nc", "a\nc", [("blockquote", 0, 2), ("spoiler", 0, 1)]),
         ("`>a\n>b`", ">a\n>b", [("code", 0, 5)]),
+        (">>a\n>>b", "a\nb", [("blockquote", 0, 3)]),
+        ("a\\\n>b", "a\nb", [("blockquote", 2, 1)]),
+        ("``>a", "a", [("blockquote", 0, 1)]),
         ("😀*😀*", "😀😀", [("bold", 2, 2)]),
     ],
 )
@@ -171,6 +174,7 @@ def test_a_reserved_character_must_be_escaped(reserved: str) -> None:
         ("![e](tg://emoji)", "Custom emoji URL must have an emoji identifier"),
         ("![e](tg://emoji?id=01)", "Invalid custom emoji identifier specified"),
         (">*a\nb*", "Can't find end of Bold entity at byte offset 1"),
+        ("a\r>b", "Character '>' is reserved and must be escaped with the preceding '\\'"),
     ],
 )
 def test_broken_markdown_v2_is_refused_in_telegrams_words(source: str, sentence: str) -> None:
@@ -184,6 +188,7 @@ def test_broken_markdown_v2_is_refused_in_telegrams_words(source: str, sentence:
         ("```sh\nls\n``` x", "ls\n x", [("pre", 0, 3, "sh")]),
         ("[l](http://example.org)", "l", [("text_link", 0, 1, "http://example.org/")]),
         ("[l]", "l", []),
+        ("[](example.org)", "(example.org)", []),
         ("*no _nesting*", "no _nesting", [("bold", 0, 11)]),
         (r"\*a\_ \b 1.0!", r"*a_ \b 1.0!", []),
         ("****", "", []),
@@ -217,11 +222,13 @@ def test_lone_surrogates_are_refused(mode: str) -> None:
 @pytest.mark.parametrize(
     ("source", "text", "entities"),
     [
-        (" \n <b> a </b> \n", "a", [("bold", 0, 1)]),
+        (" \n <b> a </b> \n", " a", [("bold", 0, 2)]),
+        ("\n<pre>  a</pre>", "  a", [("pre", 0, 3)]),
+        ("  <pre> <blockquote>a</blockquote></pre>", "a", [("blockquote", 0, 1)]),
         ("  x<b> </b>", "x", []),
         ("a\r\nb\tc\u202ed\0e", "a\nb cd e", []),
         ("<i>\ra</i>\r<b>b</b>", "ab", [("italic", 0, 1), ("bold", 1, 1)]),
-        ("<a href='example.org'> </a>a", "a", []),
+        ("<a href='example.org'> </a>a", " a", [("text_link", 0, 1, "http://example.org/")]),
         (" \n\t ", "", []),
     ],
 )
@@ -284,14 +291,16 @@ def test_entities_given_beside_the_text_are_kept() -> None:
         {"type": "pre", "offset": 3, "length": 1, "language": "c"},
         {"type": "text_link", "offset": 5, "length": 1, "url": "example.org"},
         {"type": "text_mention", "offset": 7, "length": 1, "user": {"id": 42, "first_name": "Anna", "is_bot": False}},
+        {"type": "text_link", "offset": 8, "length": 1, "url": "tg://user?id=43"},
         {"type": "url", "offset": 0, "length": 2},
     ]
 
-    assert short(validate_entities("😀 a b c", given_entities)) == [
+    assert short(validate_entities("😀 a b cd", given_entities)) == [
         ("bold", 0, 2),
         ("pre", 3, 1, "c"),
         ("text_link", 5, 1, "http://example.org/"),
         ("text_mention", 7, 1, {"id": 42}),
+        ("text_mention", 8, 1, {"id": 43}),
     ]
 
 

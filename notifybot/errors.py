@@ -31,6 +31,16 @@ class Forbidden(NotifybotError):
     title = "Forbidden"
 
 
+class TooLarge(NotifybotError):
+    code = 413
+    title = "Too large"
+
+
+class UnsupportedType(NotifybotError):
+    code = 415
+    title = "Unsupported media type"
+
+
 class Unavailable(NotifybotError):
     """Nothing was accepted; the caller tries again."""
 

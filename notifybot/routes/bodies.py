@@ -9,14 +9,12 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from notifybot.errors import NotifybotError
+from notifybot.errors import NotifybotError, TooLarge, UnsupportedType
 from notifybot.routes import strict_json
 from notifybot.routes.problems import (
     FieldProblem,
     InvalidFields,
-    TooLarge,
     TooSlow,
-    UnsupportedType,
     problems_of,
     shortened,
 )

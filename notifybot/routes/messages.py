@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from notifybot import answers, messages, reading
 from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
-from notifybot.errors import Forbidden, NotFound
+from notifybot.errors import Forbidden, NotFound, TooLarge
 from notifybot.ids import is_id
 from notifybot.lifecycle import State
 from notifybot.models import Message
@@ -21,7 +21,7 @@ from notifybot.reading import Detail, Filter
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, check, read_fields, read_query
 from notifybot.routes.callers import Caller, caller_of
-from notifybot.routes.problems import FieldProblem, InvalidFields, TooLarge
+from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
 from notifybot.routes.values import ChatId, Content, Label, Moment, Name, Span, Title, one_spelling
 from notifybot.runtime import Runtime

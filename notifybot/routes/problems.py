@@ -36,16 +36,6 @@ class InvalidFields(NotifybotError):
         self.problems = tuple(problems)
 
 
-class TooLarge(NotifybotError):
-    code = 413
-    title = "Too large"
-
-
-class UnsupportedType(NotifybotError):
-    code = 415
-    title = "Unsupported media type"
-
-
 class TooSlow(NotifybotError):
     code = 408
     title = "Request took too long"

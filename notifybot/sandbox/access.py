@@ -62,16 +62,20 @@ def editable_message(world: World, params: Params) -> Message:
     message = chat.messages.get(message_id)
     if message is None:
         raise bad_request("message to edit not found")
-    if message.sender is not world.bot or chat.moved_to is not None or not (message.text or message.content):
+    if (
+        message.sender is not world.bot
+        or chat.moved_to is not None
+        or not (message.text or message.media or message.content)
+    ):
         raise bad_request("message can't be edited")
     return message
 
 
-def pace(world: World, method: str, chat: Chat) -> None:
-    """Count one call against Telegram's limits; raise its 429 when it comes too soon or into a ban."""
+def pace(world: World, method: str, chat: Chat, count: int = 1) -> None:
+    """Count one call of `count` messages against Telegram's limits; raise its 429 when it is too much, or banned."""
     now = world.now()
     seconds = world.limits.banned_for(method, chat.id, now, is_paced=True) or world.limits.take(
-        chat.id, now, is_group=chat.type in (ChatType.GROUP, ChatType.SUPERGROUP)
+        chat.id, now, is_group=chat.type in (ChatType.GROUP, ChatType.SUPERGROUP), count=count
     )
     if seconds:
         raise too_many_requests(seconds)

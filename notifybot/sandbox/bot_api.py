@@ -2,19 +2,21 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
-from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from notifybot.sandbox.access import resolve_chat_id
 from notifybot.sandbox.calls import Call
 from notifybot.sandbox.faults import FaultKind, FaultSpec
+from notifybot.sandbox.fetching import fetch_all
+from notifybot.sandbox.media import references
 from notifybot.sandbox.methods import GET_UPDATES_PARAMETERS, call_method, check_understood
 from notifybot.sandbox.sandbox import Sandbox
-from notifybot.sandbox.validation import check, known_method
-from notifybot.sandbox.wire import ApiError, JsonObject, bad_request, too_many_requests
+from notifybot.sandbox.uploads import Body, read_body
+from notifybot.sandbox.validation import check, known_method, table
+from notifybot.sandbox.wire import ApiError, JsonObject, Params, bad_request, too_many_requests
 
 BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
 LONGEST_HANG_S = 3600.0
@@ -61,15 +63,36 @@ async def answer_call(http: web.Request, sandbox: Sandbox) -> web.StreamResponse
     return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json")
 
 
+async def answer_download(http: web.Request, sandbox: Sandbox) -> web.StreamResponse:
+    """Hand out a file by its file_path. Faults that concern every method, or the method `download`, strike here too."""
+    call = Request(sandbox.now(), "download")
+    try:
+        _check_token(http.match_info["token"], sandbox)
+        await _meet(sandbox, call, sandbox.strike(call.method, None))
+    except ApiError as error:
+        return web.json_response(_refusal(error), status=error.code)
+    except HtmlPage:
+        return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
+    except ConnectionCut:
+        return _cut(http)
+    media = sandbox.world.files.find_download(http.match_info["path"])
+    if media is None:
+        return web.json_response(_refusal(ApiError(404, "Not Found")), status=404)
+    return web.FileResponse(media.content.path, headers={"Content-Type": "application/octet-stream"})
+
+
 async def _run(http: web.Request, sandbox: Sandbox, call: Request) -> object:
     _check_token(http.match_info["token"], sandbox)
     call.method = known_method(call.method)
-    call.given = await _read_parameters(http)
+    body = await _received(http, sandbox)
+    signatures = table().methods[call.method].items()
+    body.attach([name for name, signature in signatures if "InputFile" in signature.types])
+    call.given = body.given
     call.chat_id = _chat_of(sandbox, call.given)
     struck = sandbox.strike(call.method, _number(call.chat_id))
     await _meet(sandbox, call, struck)
     _check_banned_method(sandbox, call)
-    params = check(call.method, call.given)
+    params = await _with_files(sandbox, call.method, check(call.method, call.given), body)
     if call.method == "getUpdates":
         check_understood(call.method, params, GET_UPDATES_PARAMETERS)
         call.result = await sandbox.polling.get_updates(sandbox.world, params, lambda: _check_reachable(sandbox))
@@ -130,38 +153,20 @@ def _check_reachable(sandbox: Sandbox) -> None:
         raise ConnectionCut("the connection was cut while waiting")
 
 
-async def _read_parameters(http: web.Request) -> JsonObject:
-    """Collect parameters from the query and the body; the body wins."""
-    given: JsonObject = dict(http.query) if http.query_string else {}
-    if not http.body_exists:
-        return given
+async def _received(http: web.Request, sandbox: Sandbox) -> Body:
+    """Read the whole body; one that breaks off is no call."""
     try:
-        match http.content_type:
-            case "application/json":
-                given |= _object(await http.read())
-            case "multipart/form-data":
-                given |= dict(await http.post())
-            case _:
-                given |= parse_qsl((await http.read()).decode(), keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError as error:
-        raise bad_request("strings must be encoded in UTF-8") from error
-    except web.HTTPRequestEntityTooLarge as error:
-        raise ApiError(413, "Request Entity Too Large") from error
-    except ValueError as error:
-        raise bad_request("can't parse the request body") from error
-    return given
+        return await read_body(http, sandbox.world.files.spool)
+    except (ClientError, ConnectionError, EOFError) as error:
+        raise ConnectionCut("the body broke off") from error
 
 
-def _object(body: bytes) -> JsonObject:
-    try:
-        decoded = json.loads(body)
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise bad_request("can't parse JSON object") from error
-    if not isinstance(decoded, dict):
-        raise bad_request("JSON object expected")
-    return decoded
+async def _with_files(sandbox: Sandbox, method: str, params: Params, body: Body) -> Params:
+    """Put what was uploaded, and what stands at the addresses that the call names, to the parameters."""
+    wanted = references(params)
+    body.check_used(method, wanted)
+    fetched = await fetch_all(sandbox.web, wanted, sandbox.world.files.spool)
+    return replace(params, files=body.files() | fetched)
 
 
 def _chat_of(sandbox: Sandbox, given: JsonObject) -> int | str | None:
@@ -190,7 +195,8 @@ def _cut(http: web.Request) -> web.Response:
 
 
 def _log(sandbox: Sandbox, call: Request, status: int, description: str | None) -> None:
-    message_id = call.result.get("message_id") if isinstance(call.result, dict) else None
+    first = call.result[0] if isinstance(call.result, list) and call.result else call.result
+    message_id = first.get("message_id") if isinstance(first, dict) else None
     sandbox.log(
         Call(
             n=sandbox.calls.next_n,

@@ -1,4 +1,4 @@
-"""Reads the text of a call: parse mode, entities, lengths, as Telegram would store it."""
+"""Reads the text or caption of a call: parse mode, entities, lengths, as Telegram would store it."""
 
 from notifybot.sandbox.detection import merge_detected
 from notifybot.sandbox.entities import MAX_ENTITIES, MarkupError, tidy, utf16_len
@@ -8,6 +8,7 @@ from notifybot.sandbox.wire import JsonObject, Params, bad_request
 from notifybot.sandbox.world import World
 
 MAX_TEXT_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
 
 
 def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
@@ -18,7 +19,7 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
     given = params.text("text")
     if not given:
         raise bad_request("message text is empty")
-    text, entities = _parsed(given, params)
+    text, entities = _parsed(given, params, "entities")
     if not text:
         raise bad_request("text must be non-empty")
     if utf16_len(text) > MAX_TEXT_UNITS:
@@ -26,9 +27,17 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
     return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
 
 
-def _parsed(text: str, params: Params) -> tuple[str, list[JsonObject]]:
+def read_caption(world: World, params: Params) -> tuple[str, list[JsonObject]]:
+    """Return a caption and its entities, which may both be empty; raise Telegram's 400 for what it would not take."""
+    text, entities = _parsed(params.text("caption") or "", params, "caption_entities")
+    if utf16_len(text) > MAX_CAPTION_UNITS:
+        raise bad_request("message caption is too long")
+    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+
+
+def _parsed(text: str, params: Params, entities_name: str) -> tuple[str, list[JsonObject]]:
     mode = params.text("parse_mode")
-    entities = params.items("entities")
+    entities = params.items(entities_name)
     try:
         if mode and mode.lower() != "none":
             return parse(text, mode)

@@ -1,6 +1,7 @@
 """The control API: what tests and the chat page do in the sandbox, and what they see of it. JSON in and out."""
 
 import json
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -8,7 +9,9 @@ from aiohttp import web
 
 from notifybot.sandbox import people
 from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, FaultKind, FaultSpec
+from notifybot.sandbox.fetching import WebPage
 from notifybot.sandbox.sandbox import Sandbox
+from notifybot.sandbox.shown_files import handing_out
 from notifybot.sandbox.state import ChatType, user_json
 from notifybot.sandbox.wire import JsonObject, Refused
 from notifybot.sandbox.world import chat_event, message_event, user_event
@@ -28,6 +31,7 @@ def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
     app.router.add_get("/sandbox/events", _following(sandbox))
     app.router.add_delete("/sandbox/faults", _answering(lambda _: _clear_faults(sandbox)))
     app.router.add_delete(r"/sandbox/faults/{id:\d+}", _answering(lambda request: _remove_fault(sandbox, request)))
+    app.router.add_get(r"/sandbox/files/{id:[\w-]+}", handing_out(sandbox))
     for name, verb in VERBS.items():
         app.router.add_post(f"/sandbox/{name}", _verb(sandbox, verb))
 
@@ -157,6 +161,33 @@ def _add_topic(sandbox: Sandbox, body: Body) -> JsonObject:
     return {"message_thread_id": sandbox.add_topic(chat_id, name)}
 
 
+def _delete_topic(sandbox: Sandbox, body: Body) -> JsonObject:
+    chat_id, thread_id = body.take("chat_id", int), body.take("message_thread_id", int)
+    body.done()
+    sandbox.delete_topic(chat_id, thread_id)
+    return {}
+
+
+def _add_web_page(sandbox: Sandbox, body: Body) -> JsonObject:
+    """Lay out what Telegram's servers find at an address; the body is text, or bytes in base64."""
+    url, status = body.take("url", str), body.maybe("status", int)
+    content_type, location = body.maybe("content_type", str), body.maybe("location", str)
+    text, encoded = body.maybe("text", str) or "", body.maybe("base64", str)
+    body.done()
+    try:
+        content = text.encode() if encoded is None else b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise Refused("the body is no base64") from error
+    sandbox.web[url] = WebPage(content, content_type or "text/html", status or 200, location)
+    return {"url": url, "size": len(content)}
+
+
+def _forget_files(sandbox: Sandbox, body: Body) -> JsonObject:
+    body.done()
+    sandbox.forget_files()
+    return {}
+
+
 def _say(sandbox: Sandbox, body: Body) -> JsonObject:
     user_id, text, chat_id = body.take("user_id", int), body.take("text", str), body.maybe("chat_id", int)
     reply_to, thread_id = body.maybe("reply_to", int), body.maybe("thread_id", int)
@@ -238,6 +269,9 @@ VERBS: dict[str, Verb] = {
     "users": _add_user,
     "chats": _add_chat,
     "topics": _add_topic,
+    "delete_topic": _delete_topic,
+    "web": _add_web_page,
+    "forget_files": _forget_files,
     "say": _say,
     "press": _press,
     "block": _block,

@@ -28,14 +28,15 @@ class Window:
     seconds: float
     taken: deque[float] = field(default_factory=deque)
 
-    def wait(self, now: float) -> float:
-        """Seconds until one more call fits; 0 when it fits now."""
+    def wait(self, now: float, count: int = 1) -> float:
+        """Seconds until `count` more calls fit; 0 when they fit now."""
         while self.taken and self.taken[0] <= now - self.seconds:
             self.taken.popleft()
-        return 0.0 if len(self.taken) < self.count else self.taken[0] + self.seconds - now
+        too_many = len(self.taken) + min(count, self.count) - self.count
+        return 0.0 if too_many <= 0 else self.taken[too_many - 1] + self.seconds - now
 
-    def take(self, now: float) -> None:
-        self.taken.append(now)
+    def take(self, now: float, count: int = 1) -> None:
+        self.taken.extend([now] * count)
 
 
 @dataclass(slots=True)
@@ -46,12 +47,12 @@ class Bucket:
     burst: int
     full_at: float = 0.0
 
-    def wait(self, now: float) -> float:
-        """Seconds until one more call fits; 0 when it fits now."""
-        return max(0.0, self.full_at - now - (self.burst - 1) * self.interval)
+    def wait(self, now: float, count: int = 1) -> float:
+        """Seconds until `count` more calls fit, or as many as fit after a rest; 0 when they fit now."""
+        return max(0.0, self.full_at - now - (self.burst - min(count, self.burst)) * self.interval)
 
-    def take(self, now: float) -> None:
-        self.full_at = max(self.full_at, now) + self.interval
+    def take(self, now: float, count: int = 1) -> None:
+        self.full_at = max(self.full_at, now) + count * self.interval
 
 
 @dataclass(slots=True)
@@ -112,20 +113,20 @@ class Limits:
             longest.until += PROLONGED_BY_S
         return math.ceil(longest.until - now)
 
-    def take(self, chat_id: int, now: float, *, is_group: bool) -> int:
-        """Count one call in a chat. Returns 0, or the whole seconds of the ban that it earned."""
+    def take(self, chat_id: int, now: float, *, is_group: bool, count: int = 1) -> int:
+        """Count one call in a chat, of `count` messages. Returns 0, or the whole seconds of the ban that it earned."""
         if not self.enabled:
             return 0
         chat = self._chats.setdefault(chat_id, Bucket(CHAT_INTERVAL_S, CHAT_BURST))
         own: list[Window | Bucket] = [chat]
         if is_group:
             own.append(self._groups.setdefault(chat_id, Window(GROUP_PER_MINUTE, 60.0)))
-        if wait := max(bucket.wait(now) for bucket in own):
+        if wait := max(bucket.wait(now, count) for bucket in own):
             return self._earned(wait, now, chat_id)
-        if wait := self._overall.wait(now):
+        if wait := self._overall.wait(now, count):
             return self._earned(wait, now, None)
         for bucket in (*own, self._overall):
-            bucket.take(now)
+            bucket.take(now, count)
         return 0
 
     def _earned(self, wait: float, now: float, chat_id: int | None) -> int:

@@ -8,6 +8,7 @@ from notifybot.sandbox.wire import JsonObject, Params, bad_request, not_in_the_s
 from notifybot.sandbox.world import QUERY_LIFETIME_S, World
 
 DELETABLE_FOR_S = 48 * 3600.0
+MAX_DELETED = 100
 MAX_ANSWER_CHARACTERS = 200
 QUERY_GONE = "query is too old and response timeout expired or query ID is invalid"
 NOT_MODIFIED = (
@@ -24,10 +25,10 @@ def send_message(world: World, params: Params) -> JsonObject:
     return world.post(message)
 
 
-def new_message(world: World, params: Params, method: str) -> Message:
+def new_message(world: World, params: Params, method: str, *, count: int = 1) -> Message:
     """Make the bot's next message in the target chat from what all sending methods have in common, without content.
 
-    Checks, in this order: the chat, its topic, the message replied to, the buttons, the limits.
+    Checks, in this order: the chat, its topic, the message replied to, the buttons, the limits, for `count` messages.
     """
     chat = writable_chat(world, params)
     message = Message(chat, 0, world.now(), world.bot)
@@ -36,7 +37,7 @@ def new_message(world: World, params: Params, method: str) -> Message:
     message.reply_markup = read_markup(params, chat)
     message.is_silent = params.flag("disable_notification")
     message.is_protected = params.flag("protect_content")
-    pace(world, method, chat)
+    pace(world, method, chat, count)
     return message
 
 
@@ -44,7 +45,7 @@ def edit_message_text(world: World, params: Params) -> JsonObject:
     text, entities = read_text(world, params)
     message = editable_message(world, params)
     markup = read_markup(params, message.chat, is_edit=True)
-    if not message.text:
+    if message.media is not None or not message.text:
         raise bad_request("there is no text in the message to edit")
     pace(world, "editMessageText", message.chat)
     preview = params.mapping("link_preview_options")
@@ -73,14 +74,35 @@ def delete_message(world: World, params: Params) -> bool:
     message = chat.messages.get(params.integer("message_id") or 0)
     if message is None:
         raise bad_request("message to delete not found")
+    _check_deletable(world, message)
+    world.delete(message)
+    return True
+
+
+def delete_messages(world: World, params: Params) -> bool:
+    """Delete all of the messages that are there, or none if one of them may not be deleted."""
+    chat = find_chat(world, params)
+    wanted = params.items("message_ids") or []
+    if not wanted:
+        raise bad_request("message identifiers are not specified")
+    if len(wanted) > MAX_DELETED:
+        raise bad_request("too many message identifiers specified")
+    found = [chat.messages[wish] for wish in dict.fromkeys(wanted) if isinstance(wish, int) and wish in chat.messages]
+    for message in found:
+        _check_deletable(world, message)
+    for message in found:
+        world.delete(message)
+    return True
+
+
+def _check_deletable(world: World, message: Message) -> None:
+    chat = message.chat
     is_own = message.sender is world.bot
     may_delete = is_own or chat.type is ChatType.PRIVATE or chat.standing is Standing.ADMINISTRATOR
     if not may_delete or chat.standing in (Standing.KICKED, Standing.LEFT):
         raise bad_request("message can't be deleted")
     if world.now() - message.sent_at >= DELETABLE_FOR_S:
         raise bad_request("message can't be deleted for everyone")
-    world.delete(message)
-    return True
 
 
 def answer_callback_query(world: World, params: Params) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from notifybot.sandbox import about_chats, messages, webhook
+from notifybot.sandbox import about_chats, media, messages, webhook
 from notifybot.sandbox.wire import Params, not_in_the_sandbox
 from notifybot.sandbox.world import World
 
@@ -38,6 +38,7 @@ def _method(run: Handler, *parameters: str) -> Method:
 
 
 _TEXT = ("text", "parse_mode", "entities", "link_preview_options")
+_CAPTION = ("caption", "parse_mode", "caption_entities")
 _SENDING = (
     "chat_id",
     "message_thread_id",
@@ -55,7 +56,21 @@ METHODS = {
     "sendMessage": _method(messages.send_message, *_SENDING, *_TEXT),
     "editMessageText": _method(messages.edit_message_text, "chat_id", "message_id", "reply_markup", *_TEXT),
     "editMessageReplyMarkup": _method(messages.edit_message_reply_markup, "chat_id", "message_id", "reply_markup"),
+    "sendPhoto": _method(media.send_photo, *_SENDING, "photo", *_CAPTION, "show_caption_above_media", "has_spoiler"),
+    "sendDocument": _method(media.send_document, *_SENDING, "document", *_CAPTION, "disable_content_type_detection"),
+    "sendMediaGroup": _method(media.send_media_group, *_SENDING, "media"),
+    "editMessageCaption": _method(
+        media.edit_message_caption,
+        "chat_id",
+        "message_id",
+        "reply_markup",
+        *_CAPTION,
+        "show_caption_above_media",
+    ),
+    "editMessageMedia": _method(media.edit_message_media, "chat_id", "message_id", "reply_markup", "media"),
+    "getFile": _method(media.get_file, "file_id"),
     "deleteMessage": _method(messages.delete_message, "chat_id", "message_id"),
+    "deleteMessages": _method(messages.delete_messages, "chat_id", "message_ids"),
     "answerCallbackQuery": _method(
         messages.answer_callback_query, "callback_query_id", "text", "show_alert", "url", "cache_time"
     ),

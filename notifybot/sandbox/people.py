@@ -92,6 +92,14 @@ def add_topic(world: World, chat: Chat, name: str) -> int:
     return opened.message_id
 
 
+def delete_topic(world: World, chat: Chat, thread_id: int) -> None:
+    """Delete a topic with all that stands in it; raise Refused if there is none of that id."""
+    if chat.topics.pop(thread_id, None) is None:
+        raise Refused(f"there is no topic {thread_id} in chat {chat.id}")
+    for message in [message for message in chat.messages.values() if message.thread_id == thread_id]:
+        world.delete(message)
+
+
 def say(
     world: World, user: User, chat: Chat, text: str, *, reply_to: Message | None = None, thread_id: int | None = None
 ) -> Message:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from notifybot.sandbox import people
 from notifybot.sandbox.calls import Call, CallLog
 from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
+from notifybot.sandbox.fetching import WebPage
 from notifybot.sandbox.limits import Limits
 from notifybot.sandbox.polling import Polling
 from notifybot.sandbox.signals import Signal
@@ -39,6 +40,8 @@ class Sandbox:
         self.polling = Polling()
         self.interrupted = Signal()
         self.is_closing = False
+        # What Telegram's servers find at addresses, by URL; beside that they reach this machine alone.
+        self.web: dict[str, WebPage] = {}
 
     @property
     def token(self) -> str:
@@ -85,6 +88,10 @@ class Sandbox:
 
     def close_topic(self, chat: Chat | int, thread_id: int) -> None:
         self.chat(chat).topics[thread_id].is_closed = True
+
+    def delete_topic(self, chat: Chat | int, thread_id: int) -> None:
+        """Let a person delete a topic with all that stands in it; the bot is not told, as in Telegram."""
+        people.delete_topic(self.world, self.chat(chat), thread_id)
 
     def say(
         self,
@@ -138,6 +145,16 @@ class Sandbox:
     def migrate(self, chat: Chat | int) -> Chat:
         """Make a supergroup of a group and return it."""
         return people.migrate(self.world, self.chat(chat))
+
+    def file_bytes(self, message: Message) -> bytes:
+        """Return the bytes of the photo or document that a message shows, as the bot sent them."""
+        if message.media is None:
+            raise Refused(f"message {message.message_id} has no file")
+        return message.media.content.read()
+
+    def forget_files(self) -> None:
+        """Let Telegram not know any file_id any more that it gave so far; messages go on showing what they show."""
+        self.world.files.forget()
 
     def remove(self, message: Message) -> None:
         """Let a person delete a message; the bot is not told, as in Telegram."""
@@ -243,10 +260,11 @@ class Sandbox:
         self.world.events.publish("call", call.as_event())
 
     def close(self) -> None:
-        """End everything that waits: long polls, hanging calls, event streams."""
+        """End everything that waits: long polls, hanging calls, event streams. Uploaded bytes are removed."""
         self.is_closing = True
         self._wake_all()
         self.world.events.changed.fire()
+        self.world.files.spool.close()
 
     def faults_json(self) -> list[JsonObject]:
         return [fault.as_json() for fault in self.faults.active(self.now())]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from notifybot.sandbox.bot_api import answer_call
+from notifybot.sandbox.bot_api import answer_call, answer_download
 from notifybot.sandbox.control import add_control_routes
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.webhook import deliver_updates
 
+# Above what Telegram takes, so that its own refusal is the answer.
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 SHUTDOWN_TIMEOUT_S = 1.0
 PAGE = Path(str(files("notifybot.sandbox").joinpath("page")))
@@ -25,8 +26,12 @@ def make_app(sandbox: Sandbox) -> web.Application:
     async def bot_api(request: web.Request) -> web.StreamResponse:
         return await answer_call(request, sandbox)
 
+    async def download(request: web.Request) -> web.StreamResponse:
+        return await answer_download(request, sandbox)
+
     for verb in ("GET", "POST"):
         app.router.add_route(verb, "/bot{token}/{method}", bot_api)
+    app.router.add_get("/file/bot{token}/{path:.+}", download)
     add_control_routes(app, sandbox)
     app.router.add_get("/", _page)
     app.router.add_get(r"/{file:[\w-]+\.(?:css|js|svg|png|woff2)}", _page)

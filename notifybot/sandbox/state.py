@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from notifybot.sandbox.files import Media, MediaKind
 from notifybot.sandbox.wire import JsonObject
 
 
@@ -73,7 +74,8 @@ class Chat:
 
 @dataclass(slots=True)
 class Message:
-    """One message. `sent_at` in Unix seconds with fractions; `content` holds what is not text, as Telegram names it."""
+    """One message. `text` is the caption where it shows a photo or a document (`media`); `content` holds what is
+    neither, as Telegram names it. `sent_at` in Unix seconds with fractions."""
 
     chat: Chat
     message_id: int
@@ -87,6 +89,10 @@ class Message:
     link_preview: JsonObject | None = None
     is_silent: bool = False
     is_protected: bool = False
+    media: Media | None = None
+    media_group_id: str | None = None
+    has_spoiler: bool = False
+    is_caption_above: bool = False
     edited_at: float | None = None
     content: JsonObject = field(default_factory=dict)
     history: list[Version] = field(default_factory=list)
@@ -156,10 +162,12 @@ def inaccessible_json(message: Message) -> JsonObject:
 
 def _content_json(message: Message) -> JsonObject:
     written: JsonObject = dict(message.content)
+    if message.media is not None:
+        written |= _media_json(message, message.media)
     if message.text:
-        written["text"] = message.text
+        written["caption" if message.media else "text"] = message.text
     if message.entities:
-        written["entities"] = message.entities
+        written["caption_entities" if message.media else "entities"] = message.entities
     if message.link_preview:
         written["link_preview_options"] = message.link_preview
     if message.is_protected:
@@ -167,6 +175,17 @@ def _content_json(message: Message) -> JsonObject:
     # Telegram shows inline keyboards in a Message, but not the other kinds of reply markup.
     if message.buttons:
         written["reply_markup"] = message.reply_markup
+    return written
+
+
+def _media_json(message: Message, media: Media) -> JsonObject:
+    written: JsonObject = {media.kind.value: media.as_json()}
+    if message.media_group_id:
+        written["media_group_id"] = message.media_group_id
+    if message.has_spoiler and media.kind is MediaKind.PHOTO:
+        written["has_media_spoiler"] = True
+    if message.is_caption_above and media.kind is MediaKind.PHOTO:
+        written["show_caption_above_media"] = True
     return written
 
 

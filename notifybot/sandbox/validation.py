@@ -14,7 +14,13 @@ from importlib.resources import files
 from notifybot.sandbox.wire import ApiError, JsonObject, Params, bad_request
 
 # Telegram's own words for a required parameter that is missing.
-_MISSING = {"chat_id": "chat_id is empty", "text": "message text is empty", "commands": "commands are empty"}
+_MISSING = {
+    "chat_id": "chat_id is empty",
+    "text": "message text is empty",
+    "commands": "commands are empty",
+    "photo": "there is no photo in the request",
+    "document": "there is no document in the request",
+}
 # Telegram's own names of what it could not read as JSON.
 _JSON_NAMES = {
     "reply_markup": "reply keyboard markup",
@@ -133,12 +139,11 @@ def _read(value: object, types: tuple[str, ...]) -> object:
     named = [kind for kind in types if kind in table().types and kind != "InputFile"]
     if named and isinstance(value, dict):
         return _read_object(value, named)
-    for kind in types:
-        if _is_scalar(value, kind):
-            return value
-        if kind.startswith("Array of ") and isinstance(value, list):
-            inner = (kind.removeprefix("Array of "),)
-            return [_read(item, inner) for item in value]
+    inner = tuple(kind.removeprefix("Array of ") for kind in types if kind.startswith("Array of "))
+    if inner and isinstance(value, list):
+        return [_read(item, inner) for item in value]
+    if any(_is_scalar(value, kind) for kind in types):
+        return value
     raise _Mismatch(f"must be of type {' or '.join(types)}")
 
 
@@ -171,7 +176,7 @@ def _is_utf8(text: str) -> bool:
 
 def _read_object(value: dict[str, object], kinds: list[str]) -> JsonObject:
     """Check an object against the first of several types that it could be."""
-    candidates = [kind for outer in kinds for kind in table().subtypes.get(outer, [outer])]
+    candidates = _of_its_type(value, [kind for outer in kinds for kind in table().subtypes.get(outer, [outer])])
     for kind in candidates:
         fields = table().types[kind]
         if all(name in value or not signature.is_required for name, signature in fields.items()):
@@ -182,6 +187,17 @@ def _read_object(value: dict[str, object], kinds: list[str]) -> JsonObject:
             given = {name: item for name, item in value.items() if item is not None}
             return {name: _read_field(kind, name, item, fields[name].types) for name, item in given.items()}
     raise _Mismatch(f"lacks a required field of {' or '.join(candidates)}")
+
+
+def _of_its_type(value: dict[str, object], candidates: list[str]) -> list[str]:
+    """Return the one candidate that the object says it is in `type`, as InputMediaPhoto is "photo"; else all."""
+    words = value.get("type")
+    if not isinstance(words, str) or len(candidates) == 1:
+        return candidates
+    ending = "".join(word.capitalize() for word in words.split("_"))
+    # The shortest, since InputMediaLivePhoto ends with Photo too.
+    named = sorted((candidate for candidate in candidates if candidate.endswith(ending)), key=len)
+    return named[:1] or candidates
 
 
 def _read_field(kind: str, name: str, value: object, types: tuple[str, ...]) -> object:

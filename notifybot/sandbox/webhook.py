@@ -103,11 +103,12 @@ def _check_url(url: str) -> None:
         raise bad_request("invalid webhook URL specified") from error
     if parts.scheme not in ("http", "https") or not host:
         raise bad_request("invalid webhook URL specified")
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise bad_request("bad webhook: the sandbox delivers to loopback addresses only")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, by its name or its number."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,6 +1,9 @@
 """What travels over the wire: JSON objects, Telegram's way of refusing, and a call's checked parameters."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from notifybot.sandbox.spool import Source, Unfetched
 
 JsonObject = dict[str, object]
 
@@ -46,9 +49,13 @@ def not_in_the_sandbox(what: str) -> ApiError:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One call's parameters, already checked against Telegram's own list of names and types."""
+    """One call's parameters, already checked against Telegram's own list of names and types.
+
+    `files`: what came with the call, by what refers to it in the parameters: `attach://…`, or an address.
+    """
 
     values: JsonObject
+    files: Mapping[str, Source | Unfetched] = field(default_factory=dict)
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from notifybot.sandbox.files import Files
 from notifybot.sandbox.limits import Limits
 from notifybot.sandbox.signals import Events, Signal
 from notifybot.sandbox.state import (
@@ -68,6 +69,7 @@ class World:
     queries: dict[str, Query] = field(default_factory=dict)
     commands: dict[str, list[object]] = field(default_factory=dict)
     updates: UpdateQueue = field(default_factory=UpdateQueue)
+    files: Files = field(default_factory=Files)
     events: Events = field(default_factory=Events)
     webhook: Webhook = field(default_factory=Webhook)
     webhook_changed: Signal = field(default_factory=Signal)
@@ -76,6 +78,7 @@ class World:
     _next_user_id: int = FIRST_USER_ID
     _last_shared_id: int = 0
     _last_query_id: int = 4_000_000_000_000_000
+    _last_album_id: int = 13_000_000_000_000_000
 
     def __post_init__(self) -> None:
         self.started_at = self.clock()
@@ -129,9 +132,8 @@ class World:
         if len(chat.messages) >= KEPT_MESSAGES_PER_CHAT:
             del chat.messages[next(iter(chat.messages))]
         chat.messages[message.message_id] = message
-        written = message_json(message)
-        self.events.publish("message", written | {"history": []})
-        return written
+        self.events.publish("message", message_event(message))
+        return message_json(message)
 
     def edit(self, message: Message, text: str, entities: list[JsonObject], markup: JsonObject | None) -> JsonObject:
         """Change a message, keep its earlier text, and return it as Telegram writes it."""
@@ -146,6 +148,11 @@ class World:
     def delete(self, message: Message) -> None:
         del message.chat.messages[message.message_id]
         self.events.publish("deleted", {"chat_id": message.chat.id, "message_id": message.message_id})
+
+    def new_album_id(self) -> str:
+        """Return what the messages of one more album have in common."""
+        self._last_album_id += 1
+        return str(self._last_album_id)
 
     def add_query(self, user: User, message: Message) -> Query:
         """Note a press. The oldest ones are forgotten beyond KEPT_QUERIES."""
@@ -205,6 +212,6 @@ def chat_event(chat: Chat) -> JsonObject:
 
 
 def message_event(message: Message) -> JsonObject:
-    """Write a message with its earlier texts for people who look at the sandbox."""
+    """Write a message with its earlier texts, and whether it came without a sound, for people who look at it."""
     history = [{"text": version.text, "at": version.at} for version in message.history]
-    return message_json(message) | {"history": history}
+    return message_json(message) | {"history": history, "is_silent": message.is_silent}

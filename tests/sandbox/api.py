@@ -1,6 +1,9 @@
 """A bare Bot API client for the sandbox's tests: it sends what it is told to and hides nothing."""
 
+import json
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -44,6 +47,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file to upload. Content that comes piece by piece is streamed, in chunks of unknown number."""
+
+    content: bytes | AsyncIterable[bytes]
+    name: str = "picture.png"
+
+
+@dataclass(frozen=True)
 class Api:
     """The Bot API and the control API of one running sandbox."""
 
@@ -58,6 +69,21 @@ class Api:
     async def form(self, method: str, **params: str) -> Answer:
         """Call a method with a form, as most libraries do."""
         return await self.post(f"/bot{self.sandbox.token}/{method}", data=params)
+
+    async def upload(self, method: str, files: Mapping[str, File], **params: object) -> Answer:
+        """Call a method with a multipart body; objects and lists go as JSON, as libraries send them."""
+        form = aiohttp.FormData(quote_fields=False)
+        for name, value in params.items():
+            form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+        for name, file in files.items():
+            content = BytesIO(file.content) if isinstance(file.content, bytes) else file.content
+            form.add_field(name, content, filename=file.name, content_type="application/octet-stream")
+        return await self.post(f"/bot{self.sandbox.token}/{method}", data=form)
+
+    async def download(self, path: str) -> tuple[int, bytes]:
+        """Get a path of the server as it is: its status and its bytes."""
+        async with self.client.get(self.url + path) as answer:
+            return answer.status, await answer.read()
 
     async def control(self, verb: str, **fields: object) -> Answer:
         """Call a verb of the control API."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from typing import Any
 
 import aiohttp
@@ -9,7 +10,8 @@ import pytest
 
 from notifybot.sandbox import Refused, Sandbox, serving
 from notifybot.sandbox.state import User
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, File
+from tests.sandbox.pictures import png
 
 MARKUP = {
     "inline_keyboard": [
@@ -236,3 +238,43 @@ async def test_closing_ends_everything_that_waits(sandbox: Sandbox) -> None:
     with pytest.raises(aiohttp.ClientConnectionError):
         await poll
     events.cancel()
+
+
+async def test_files_of_messages_are_handed_out_and_nothing_in_them_runs(api: Api, anna: User) -> None:
+    photo = (await api.upload("sendPhoto", {"photo": File(png())}, chat_id=anna.id)).result["photo"]
+    page = File(b"<script>alert(1)</script>", "an ü.html")
+    document = (await api.upload("sendDocument", {"document": page}, chat_id=anna.id)).result["document"]
+    assert await api.download(f"/sandbox/files/{photo[0]['file_unique_id']}") == (200, png())
+    async with api.client.get(f"{api.url}/sandbox/files/{document['file_unique_id']}") as answer:
+        assert await answer.read() == page.content
+        assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''an%20%C3%BC.html"
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox;")
+    assert (await api.download("/sandbox/files/nothing"))[0] == 404
+
+
+async def test_the_state_shows_photos_documents_and_albums_as_telegram_writes_them(api: Api, anna: User) -> None:
+    items = [{"type": "document", "media": f"attach://{name}"} for name in "ab"]
+    items[0]["caption"] = "#logs"
+    files = {name: File(b"x", f"{name}.txt") for name in "ab"}
+    sent = (await api.upload("sendMediaGroup", files, chat_id=anna.id, media=items, disable_notification=True)).result
+    shown = (await api.get("/sandbox/state")).body["messages"][str(anna.id)][-2:]
+    assert shown == [message | {"history": [], "is_silent": True} for message in sent]
+    assert shown[0]["caption_entities"] == [{"type": "hashtag", "offset": 0, "length": 5}]
+
+
+async def test_a_topic_can_be_deleted(api: Api, anna: User, sandbox: Sandbox) -> None:
+    forum = sandbox.add_chat("supergroup", "Forum", members=[anna], forum=True)
+    topic = (await api.control("topics", chat_id=forum.id, name="Disks")).body["message_thread_id"]
+    assert (await api.control("delete_topic", chat_id=forum.id, message_thread_id=topic)).status == 200
+    again = await api.control("delete_topic", chat_id=forum.id, message_thread_id=topic)
+    assert again.body == {"error": f"there is no topic {topic} in chat {forum.id}"}
+
+
+async def test_pages_are_laid_out_and_files_forgotten(api: Api, anna: User) -> None:
+    address, encoded = "https://example.org/x.png", b64encode(png()).decode()
+    laid = await api.control("web", url=address, base64=encoded, content_type="image/png")
+    assert laid.body == {"url": address, "size": len(png())}
+    photo = (await api("sendPhoto", chat_id=anna.id, photo=address)).result["photo"]
+    await api.control("forget_files")
+    assert (await api("sendPhoto", chat_id=anna.id, photo=photo[0]["file_id"])).status == 400
+    assert (await api.control("web", url=address, base64="?")).body == {"error": "the body is no base64"}

@@ -2,21 +2,33 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputFile,
+    InputMediaDocument,
+    InputMediaPhoto,
+    LinkPreviewOptions,
+    Message,
+    ReplyParameters,
+)
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
 
-from notifybot.sandbox import Sandbox
+from notifybot.sandbox import Sandbox, WebPage
 from notifybot.sandbox.state import User
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, HandClock
+from tests.sandbox.pictures import png
 
 BUTTON = InlineKeyboardMarkup([[InlineKeyboardButton("Acknowledge", callback_data="ack")]])
 
 
 @pytest.fixture
 async def bot(api: Api) -> AsyncIterator[Bot]:
-    async with Bot(api.sandbox.token, base_url=api.url + "/bot") as bot:
+    async with Bot(api.sandbox.token, base_url=api.url + "/bot", base_file_url=api.url + "/file/bot") as bot:
         yield bot
 
 
@@ -114,3 +126,47 @@ async def test_a_wrong_token_is_an_invalid_token(api: Api) -> None:
     with pytest.raises(InvalidToken):
         await stranger.initialize()
     await stranger.shutdown()
+
+
+async def test_photos_and_documents_are_sent_in_every_way(bot: Bot, anna: User, sandbox: Sandbox) -> None:
+    sandbox.web["https://example.org/cpu.png"] = WebPage(png(), "image/png")
+    uploaded = await bot.send_photo(anna.id, png(1000, 500), caption="*cpu*", parse_mode="MarkdownV2", has_spoiler=True)
+    assert [(size.width, size.height) for size in uploaded.photo][-1] == (1000, 500)
+    assert (uploaded.caption, uploaded.caption_entities[0].type, uploaded.has_media_spoiler) == ("cpu", "bold", True)
+    assert (await bot.send_photo(anna.id, uploaded.photo[-1].file_id)).photo == uploaded.photo
+    assert (await bot.send_photo(anna.id, "https://example.org/cpu.png")).photo
+    large = InputFile(BytesIO(b"x" * 3_000_000), filename="Bericht für März.csv", read_file_handle=False)
+    document = (await bot.send_document(anna.id, large, reply_markup=BUTTON)).document
+    assert document is not None
+    assert (document.file_name, document.file_size) == ("Bericht für März.csv", 3_000_000)
+    assert await (await bot.get_file(document.file_id)).download_as_bytearray() == b"x" * 3_000_000
+
+
+async def test_albums_are_sent_and_edited(bot: Bot, anna: User, clock: HandClock) -> None:
+    album = await bot.send_media_group(
+        anna.id,
+        [InputMediaPhoto(png(100, 100)), InputMediaPhoto(png(200, 100), show_caption_above_media=None)],
+        caption="two charts",
+    )
+    assert album[0].caption == "two charts"
+    assert {message.media_group_id for message in album} == {album[0].media_group_id}
+    edited = await album[1].edit_media(InputMediaPhoto(album[0].photo[0].file_id, caption="the same"))
+    assert isinstance(edited, Message)
+    assert (edited.photo, edited.caption) == (album[0].photo, "the same")
+    assert isinstance(await album[0].edit_caption("one chart"), Message)
+    clock.forward(10)
+    assert await bot.delete_messages(anna.id, [message.message_id for message in album])
+    files = [InputMediaDocument(b"1", filename="1.txt"), InputMediaDocument(b"2", filename="2.txt")]
+    names = [message.document.file_name for message in await bot.send_media_group(anna.id, files) if message.document]
+    assert names == ["1.txt", "2.txt"]
+
+
+async def test_refused_files_raise_as_with_telegram(bot: Bot, anna: User) -> None:
+    with pytest.raises(BadRequest, match="Image_process_failed"):
+        await bot.send_photo(anna.id, b"no picture")
+    with pytest.raises(BadRequest, match="Wrong file identifier/http url specified"):
+        await bot.send_photo(anna.id, "AgACmade-up")
+    with pytest.raises(BadRequest, match="Failed to get http url content"):
+        await bot.send_document(anna.id, "https://example.org/x.pdf")
+    with pytest.raises(NetworkError, match="Request Entity Too Large"):
+        await bot.send_document(anna.id, bytes(52 * 1024 * 1024))

@@ -44,6 +44,8 @@ PROBE_EVERY = timedelta(milliseconds=800)
 """So a message leaves within a second after Telegram is back."""
 WHOLE_BOT_AFTER = 3
 """So many 429s in a row, with no call accepted in between, may be a ban of the whole bot: then one call at a time."""
+AHEAD = timedelta(milliseconds=10)
+"""Claims run ahead of the limit by this, and by one call at least, so that commits cost none of the rate."""
 GOLDEN = (5**0.5 - 1) / 2
 FAIR_EVERY = 8
 """One call in eight goes to the chat that waited longest and to the oldest post there, whatever its urgency, so that
@@ -62,11 +64,12 @@ class Claim:
 @dataclass(frozen=True)
 class Claims:
     """What was claimed, and when to look again; None: not before something becomes due. `must_probe`: Telegram is away,
-    and it is time to ask whether it is back."""
+    and it is time to ask whether it is back. `is_spent`: the bot's pace allows nothing before, whatever becomes due."""
 
     taken: tuple[Claim, ...]
     look_again_at: datetime | None
     must_probe: bool = False
+    is_spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
 
-_BOT = select(*table_of(Bot).c)
+_BOT = select(*(table_of(Bot).c[name] for name in ("held_until", "pace", "floods", "network_errors", "probe_at")))
 # One branch for each urgency: so each is a search in an index, however many chats wait.
 _BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
 _MOST_URGENT = _BY_URGENCY.subquery("chats")
@@ -171,7 +174,7 @@ def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, tur
         run(session, _NOTE_PACE, new_pace=claiming.pace)
     if claiming.taken and is_careful:
         run(session, _NOTE_PROBE, next_probe=now + LEASE)
-    return Claims(tuple(claiming.taken), look_again_at)
+    return Claims(tuple(claiming.taken), look_again_at, is_spent=claiming.is_spent)
 
 
 def _turns_before_fair(turn: int) -> int:
@@ -202,11 +205,13 @@ class _Claiming:
     now: datetime
     pace: datetime | None
     taken: list[Claim] = field(default_factory=list)
+    is_spent: bool = False
 
     def until_full(self, most: int, turn: int) -> datetime | None:
         """Claim up to `most`; say when to look again, None where only a commit can bring more."""
         while len(self.taken) < most:
             if (open_at := self._open_at()) > self.now:
+                self.is_spent = True
                 return open_at
             before_fair = _turns_before_fair(turn + len(self.taken))
             room = min(before_fair, most - len(self.taken)) or 1
@@ -217,9 +222,9 @@ class _Claiming:
         return None
 
     def _open_at(self) -> datetime:
-        """One call ahead of the limit, so that commits cost none of the rate: the dispatcher lets it leave in time."""
+        """When the next call may be claimed; the dispatcher lets it leave in time."""
         limit = self.leader.limits.overall
-        return limit.open_at(self.pace, self.now) - limit.interval
+        return limit.open_at(self.pace, self.now) - max(limit.interval, AHEAD)
 
     def _take(self, rows: Sequence[Any]) -> None:
         """Claim each ready chat's top post while the bot's pace allows; put back those that must wait."""
@@ -235,7 +240,8 @@ class _Claiming:
                 chats.reschedule(self.session, row.chats_id, now=self.now)
             else:
                 claimed.append(self._claim(row))
-        run_many(self.session, _PUT_BACK, put_back)
+        if put_back:
+            run_many(self.session, _PUT_BACK, put_back)
         run_many(self.session, _CLAIM, claimed)
 
     def _claim(self, row: Any) -> dict[str, object]:

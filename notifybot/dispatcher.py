@@ -43,6 +43,8 @@ class Dispatcher:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._calls = 0
         self._missed_probes = 0
+        self._spent_until: datetime | None = None
+        """Before this the bot's pace allows no claim: commits until then need no look."""
         self._pace: datetime | None = None
         """Of the calls as they leave."""
         self._is_at_gate = False
@@ -95,7 +97,10 @@ class Dispatcher:
         free = MOST_IN_FLIGHT - len(self._in_flight)
         if free <= 0:
             return None  # a recorded outcome wakes us
+        if self._spent_until is not None and self._clock.now() < self._spent_until:
+            return self._spent_until
         claimed = await self._claim(free)
+        self._spent_until = claimed.look_again_at if claimed.is_spent else None
         for claim in claimed.taken:
             await self._gate()
             self._begin(claim)

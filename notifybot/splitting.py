@@ -4,13 +4,14 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, product
 
 from notifybot.rendering import Entity, Part
 
 MAX_TEXT_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
 MAX_ENTITIES = 100
 
 # Whitespace that may go at a cut: all of it but the no-break spaces.
@@ -72,10 +73,13 @@ def split(
     entities: Iterable[Entity] = (),
     *,
     limit: int = MAX_TEXT_UNITS,
+    first_limit: int | None = None,
     max_entities: int = MAX_ENTITIES,
     reserve_last: int = 0,
 ) -> tuple[Part, ...]:
     """Cut `text` into parts of at most `limit` UTF-16 units; the last leaves `reserve_last` of them free.
+
+    `first_limit` is for the first part where that is the caption of a photo (MAX_CAPTION_UNITS).
 
     A cut falls into the last half of what fits: outside formatting rather than inside, then at the end of a paragraph,
     a line, a sentence, a word. Without whitespace there it falls where formatting begins or ends, at worst inside a
@@ -85,20 +89,41 @@ def split(
 
     What is lost: whitespace at cuts and at both ends of the text (Telegram removes it there too), and parts that would
     show nothing. Inside a "pre" the indentation of a part's first line stays. All else stands in the parts, in order;
-    blank text has none. `limit - reserve_last` must be at least 2. Takes time in proportion to the text.
+    blank text has none. Both limits less `reserve_last` must be at least 2. Takes time in proportion to the text.
     """
-    limits = _Limits(limit, max_entities, reserve_last)
+    rest = _Limits(limit, max_entities, reserve_last)
+    first = rest if first_limit is None else replace(rest, units=first_limit)
+    parts = tuple(_parts(text, entities, first, rest))
+    return tuple(part for part in parts if _is_visible(part)) or parts
+
+
+def beginning(
+    text: str, entities: Iterable[Entity] = (), *, limit: int = MAX_TEXT_UNITS, max_entities: int = MAX_ENTITIES
+) -> Part:
+    """Return what of `text` fits into one message of `limit` UTF-16 units, cut as `split` cuts; "" of blank text."""
+    limits = _Limits(limit, max_entities, 0)
+    parts = _parts(text, entities, limits, limits)
+    first = next(parts, Part(""))
+    return first if _is_visible(first) else next(filter(_is_visible, parts), first)
+
+
+def _parts(text: str, entities: Iterable[Entity], first: _Limits, rest: _Limits) -> Iterator[Part]:
+    """Yield the parts of `text`, also those that show nothing; `first` counts until one has shown something."""
     text = text.rstrip(SPACE_CHARACTERS)
     spans = _Spans(entities)
-    parts: list[Part] = []
+    limits = first
     start = offset = 0
     while start < len(text):
-        begin = _skip_space(text, start, offset, spans.near(offset, limit))
+        begin = _skip_space(text, start, offset, spans.near(offset, limits.units))
         offset += begin - start  # no whitespace is a surrogate pair
-        start, part = _take_part(text, begin, offset, spans.near(offset, limit), limits)
+        start, part = _take_part(text, begin, offset, spans.near(offset, limits.units), limits)
         offset += utf16_len(text[begin:start])
-        parts.append(part)
-    return tuple(part for part in parts if VISIBLE.search(part.text)) or tuple(parts)
+        limits = rest if _is_visible(part) else limits
+        yield part
+
+
+def _is_visible(part: Part) -> bool:
+    return VISIBLE.search(part.text) is not None
 
 
 class _Spans:

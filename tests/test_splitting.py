@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifybot.rendering import Entity, Part
-from notifybot.splitting import SPACE_CHARACTERS, split, utf16_len, utf16_prefix
+from notifybot.splitting import SPACE_CHARACTERS, VISIBLE, beginning, split, utf16_len, utf16_prefix
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 GERMANY = "\U0001f1e9\U0001f1ea"
@@ -149,6 +149,44 @@ def test_the_last_part_leaves_room() -> None:
     assert texts(split("aaa bbb", limit=7, reserve_last=1)) == ["aaa", "bbb"]
 
 
+def test_a_caption_that_is_too_long_goes_on_in_messages() -> None:
+    text = "aaaa bbbb cccc dddd eeee"
+
+    assert texts(split(text, limit=100, first_limit=12)) == ["aaaa bbbb", "cccc dddd eeee"]
+    assert texts(split(text, limit=12, first_limit=100)) == [text]
+    assert texts(split(text, limit=30, first_limit=24)) == [text]
+    assert texts(split(text, limit=30, first_limit=24, reserve_last=10)) == ["aaaa bbbb cccc", "dddd eeee"]
+
+
+def test_formatting_goes_on_behind_a_caption() -> None:
+    parts = split("aaaa bbbb", [Entity("bold", 0, 9)], limit=20, first_limit=5)
+
+    assert parts == (Part("aaaa", (Entity("bold", 0, 4),)), Part("bbbb", (Entity("bold", 0, 4),)))
+
+
+def test_the_first_part_that_shows_something_is_the_caption() -> None:
+    parts = texts(split("\u200b" * 10 + " aaaaaaaa bbbbbbbb", limit=100, first_limit=10))
+
+    assert parts == ["aaaaaaaa", "bbbbbbbb"]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "start"),
+    [
+        ("disk full", 20, Part("disk full", (Entity("bold", 2, 5),))),
+        ("disk is full of logs", 10, Part("disk is", (Entity("bold", 2, 5),))),
+        ("\n\ndisk is full", 10, Part("disk is", (Entity("bold", 0, 5),))),
+        ("\u200b" * 12 + " disk full", 12, Part("disk full")),
+        ("漢" * 30, 12, Part("漢" * 7, (Entity("bold", 2, 5),))),
+        ("\u200b\u200b", 12, Part("\u200b\u200b")),
+        ("  ", 12, Part("")),
+    ],
+    ids=["all", "cut", "blank lines", "shows nothing", "no place", "nothing at all", "blank"],
+)
+def test_a_beginning_is_cut_as_parts_are(text: str, limit: int, start: Part) -> None:
+    assert beginning(text, [Entity("bold", 2, 5)], limit=limit) == start
+
+
 def test_a_part_that_would_show_nothing_is_left_out() -> None:
     nothing = "\u200b" * 10
     assert texts(split(f"aaaaaaaa\n{nothing}\nbbbbbbbb", limit=10)) == ["aaaaaaaa", "bbbbbbbb"]
@@ -232,6 +270,24 @@ def _assert_in_order_with_only_whitespace_between(text: str, parts: tuple[Part, 
         assert not _visible(text[place:found])
         place = found + len(part.text)
     assert not _visible(text[place:])
+
+
+@given(formatted(), st.integers(12, 40), st.integers(12, 40))
+def test_a_first_limit_holds_for_the_first_part_and_the_other_for_the_rest(
+    given_text: tuple[str, list[Entity]], first_limit: int, limit: int
+) -> None:
+    text, entities = given_text
+    parts = split(text, entities, limit=limit, first_limit=first_limit)
+    assert all(utf16_len(part.text) <= first_limit for part in parts[:1])
+    assert all(utf16_len(part.text) <= limit for part in parts[1:] if VISIBLE.search(part.text))
+    assert _visible("".join(texts(parts))) == _visible(text)
+
+
+@given(formatted(), st.integers(12, 40), st.integers(1, 5))
+def test_a_beginning_is_the_first_part(given_text: tuple[str, list[Entity]], limit: int, max_entities: int) -> None:
+    text, entities = given_text
+    parts = split(text, entities, limit=limit, max_entities=max_entities)
+    assert beginning(text, entities, limit=limit, max_entities=max_entities) == (parts[0] if parts else Part(""))
 
 
 @given(formatted(), st.integers(12, 40))

@@ -1,0 +1,22 @@
+"""What a parsed text looks like in a test."""
+
+from notifybot.markup import ParseMode, parse
+from notifybot.rendering import Entity
+
+Shown = tuple[str, list[tuple[str, ...]]]
+
+
+def shown(source: str, mode: ParseMode) -> Shown:
+    """The text, and each entity as its type, the text that it covers, and its address or language."""
+    formatted = parse(source, mode)
+    return formatted.text, [_described(entity, formatted.text) for entity in formatted.entities]
+
+
+def _described(entity: Entity, text: str) -> tuple[str, ...]:
+    extra = (value for value in (entity.url, entity.language) if value is not None)
+    return (entity.type, covered(entity, text), *extra)
+
+
+def covered(entity: Entity, text: str) -> str:
+    units = text.encode("utf-16-le")
+    return units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le")

@@ -1,6 +1,6 @@
 """Accepting messages: many at once, in a handful of statements, each refused alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from notifybot import chats, outbox, people
 from notifybot.chats import Reached
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotifybotError
-from notifybot.ids import new_id
+from notifybot.ids import new_ids
 from notifybot.lifecycle import State
 from notifybot.models import (
     ClientId,
@@ -74,18 +74,16 @@ class Accepted:
 
 @dataclass
 class _Rows:
-    """What a batch inserts, all accepted at `now`."""
+    """What a batch inserts, all accepted at `now`; what all rows of a table have in common stands in `_insert`."""
 
     now: datetime
+    ids: Iterator[str]
+    """They sort in the order of acceptance, within the batch too."""
     messages: list[dict[str, Any]] = field(default_factory=list)
     posts: dict[Urgency, list[dict[str, Any]]] = field(default_factory=dict)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     client_ids: list[dict[str, Any]] = field(default_factory=list)
-
-    def next_id(self) -> str:
-        """An id that sorts in the order of acceptance, within the batch too."""
-        return new_id(self.now + timedelta(microseconds=len(self.messages)))
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def accept(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> l
     A client_id seen within CLIENT_IDS_KEPT, in this batch too, answers with its first message.
     """
     known = _look_up(session, batch, now=now)
-    rows = _Rows(now)
+    rows = _Rows(now, new_ids(now))
     answers = [_accept_one(new, known, rows) for new in batch]
     _insert(session, rows)
     return answers
@@ -173,22 +171,19 @@ def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | 
 
 
 def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Reached, str]]) -> Accepted:
-    message_id = rows.next_id()
+    message_id = next(rows.ids)
     escalate_at, close_at = _deadlines(new, rows.now, reached)
     rows.messages.append(
         {
             "id": message_id,
-            "state": State.INITIATED,
             "is_alert": new.is_alert,
             "title": new.title,
             "content": new.content,
             "recipients": [recipient.name for recipient in new.recipients],
             "source": new.source,
             "account": new.account,
-            "created_at": rows.now,
             "escalate_at": escalate_at,
             "close_at": close_at,
-            "may_expire": False,
         }
     )
     for chat, name in reached:
@@ -213,40 +208,31 @@ def _deadlines(
 
 
 def _add_delivery(rows: _Rows, message_id: str, chat: Reached, name: str, is_alert: bool) -> None:
-    post_id = rows.next_id()
+    post_id = next(rows.ids)
     urgency = Urgency.ALERT if is_alert else Urgency.NOTICE
-    rows.posts.setdefault(urgency, []).append(outbox.new_post(post_id, chat.id, urgency, now=rows.now))
-    rows.deliveries.append(
-        {
-            "message_id": message_id,
-            "post_id": post_id,
-            "chat_id": chat.id,
-            "recipient": name,
-            "purpose": Purpose.PRIMARY,
-            "status": DeliveryStatus.WAITING,
-            "attempts": 0,
-        }
-    )
+    rows.posts.setdefault(urgency, []).append({"id": post_id, "chat_id": chat.id})
+    rows.deliveries.append({"message_id": message_id, "post_id": post_id, "chat_id": chat.id, "recipient": name})
 
 
 def _add_event(rows: _Rows, message_id: str, new: NewMessage) -> None:
-    event = {"message_id": message_id, "event": EventKind.ACCEPTED, "actor": f"account:{new.account}"}
-    rows.events.append({**event, "at": rows.now})
+    rows.events.append({"message_id": message_id, "actor": f"account:{new.account}"})
     if new.client_id is not None:
         key = {"account": new.account, "client_id": new.client_id, "message_id": message_id}
-        expires_at = rows.now + CLIENT_IDS_KEPT
-        rows.client_ids.append({**key, "fingerprint": new.fingerprint, "expires_at": expires_at})
+        rows.client_ids.append({**key, "fingerprint": new.fingerprint})
 
 
 def _insert(session: Session, rows: _Rows) -> None:
     if not rows.messages:
         return
-    insert_rows(session, Message, rows.messages)
+    now = rows.now
+    message = {"state": State.INITIATED, "created_at": now, "may_expire": False}
+    insert_rows(session, Message, rows.messages, same=message)
     for urgency, posts in rows.posts.items():
-        outbox.queue(session, posts, urgency, now=rows.now)
-    insert_rows(session, Delivery, rows.deliveries)
-    insert_rows(session, TimelineEvent, rows.events)
-    insert_rows(session, ClientId, rows.client_ids)
-    for message in rows.messages:
-        changes(session).note_deadline(message["escalate_at"])
-        changes(session).note_deadline(message["close_at"])
+        outbox.queue(session, posts, urgency, now=now, same=outbox.due_now(urgency, now=now))
+    delivery = {"purpose": Purpose.PRIMARY, "status": DeliveryStatus.WAITING, "attempts": 0}
+    insert_rows(session, Delivery, rows.deliveries, same=delivery)
+    insert_rows(session, TimelineEvent, rows.events, same={"event": EventKind.ACCEPTED, "at": now})
+    insert_rows(session, ClientId, rows.client_ids, same={"expires_at": now + CLIENT_IDS_KEPT})
+    noted = changes(session)
+    for deadline in {row[name] for row in rows.messages for name in ("escalate_at", "close_at")}:
+        noted.note_deadline(deadline)

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
-from notifybot.database import affected, changes, insert_missing
+from notifybot.database import affected, changes
 from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency, table_of
-from notifybot.prepared import fetch, padded, run
+from notifybot.prepared import fetch, insert_rows, padded, run
 
 MOVES_FOLLOWED = 5
 
@@ -39,6 +39,8 @@ _DUE_BY_URGENCY = text(f"""
       FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
 """).columns(POSTS.c.urgency, POSTS.c.not_before)
 
+_WHERE_IT_IS = select(CHATS.c.id, CHATS.c.moved_to, CHATS.c.held_until)
+_CHAT_ITSELF = _WHERE_IT_IS.where(CHATS.c.id == _CHAT)
 _IS_LATER = or_(CHATS.c.next_at.is_(None), CHATS.c.next_at > _MOMENT)
 _IS_CALMER = or_(CHATS.c.urgency.is_(None), CHATS.c.urgency > _LEVEL)
 _THIS_CHAT = update(CHATS).where(CHATS.c.id == _CHAT)
@@ -51,7 +53,7 @@ _NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.ki
 
 def ensure(session: Session, chat_ids: Collection[str]) -> None:
     """Make a row for each chat that has none."""
-    insert_missing(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)])
+    insert_rows(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)], skip_known=True)
 
 
 @dataclass(frozen=True)
@@ -65,26 +67,22 @@ class Reached:
 def current(session: Session, chat_ids: Collection[str]) -> dict[str, Reached]:
     """The chat that each id stands for now, by the id asked for; unknown ones are made.
 
-    A group that became a supergroup is followed, and so is an @name whose id is known.
+    A group that became a supergroup is followed, and so is an @name whose id is known. The usual chat, which neither
+    moved nor is banned, is not even read.
     """
-    found = _find(session, chat_ids)
-    missing = set(chat_ids) - found.keys()
-    if missing:
-        ensure(session, missing)
-        found |= _find(session, missing)
-    return {chat_id: _followed(session, row) for chat_id, row in found.items()}
-
-
-def _find(session: Session, chat_ids: Collection[str]) -> dict[str, Any]:
-    pieces = padded(sorted(chat_ids))
-    return {row.id: row for piece in pieces for row in fetch(session, _chats(len(piece)), **_numbered(piece))}
+    ensure(session, chat_ids)
+    found = {chat_id: Reached(chat_id, None) for chat_id in chat_ids}
+    for piece in padded(sorted(chat_ids)):
+        for row in fetch(session, _unusual(len(piece)), **_numbered(piece)):
+            found[row.id] = _followed(session, row)
+    return found
 
 
 def _followed(session: Session, row: Any) -> Reached:
     for _ in range(MOVES_FOLLOWED):
         if row.moved_to is None:
             break
-        row = fetch(session, _chats(1), **_numbered((row.moved_to,)))[0]
+        row = fetch(session, _CHAT_ITSELF, chat=row.moved_to)[0]
     return Reached(row.id, row.held_until)
 
 
@@ -97,8 +95,8 @@ def _one_of(size: int) -> ColumnElement[bool]:
 
 
 @functools.cache
-def _chats(size: int) -> Select[Any]:
-    return select(CHATS.c.id, CHATS.c.moved_to, CHATS.c.held_until).where(_one_of(size))
+def _unusual(size: int) -> Select[Any]:
+    return _WHERE_IT_IS.where(_one_of(size), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None)))
 
 
 @functools.cache

@@ -9,18 +9,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Update, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, RootTransaction, Update, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from notifybot.engines import READERS, engine_for
 from notifybot.errors import Unavailable
 from notifybot.leadership import Deposed, Leadership
 
 T = TypeVar("T")
+Settle = Callable[[T | Exception], None]
+"""Called on the event loop with what a work returned, or with what it raised."""
 log = logging.getLogger(__name__)
 
 JOBS_A_COMMIT = 500
@@ -60,15 +62,30 @@ def changes(session: Session) -> Changes:
 @dataclass
 class _Job(Generic[T]):
     work: Callable[[Session], T]
-    future: "asyncio.Future[T]"
+    settle: Settle[T]
     result: T | None = None
-    error: BaseException | None = None
+    error: Exception | None = None
     changes: Changes = field(default_factory=Changes)
+
+    def run_alone(self, connection: Connection, transaction: RootTransaction) -> None:
+        """Do the work in a transaction that nobody shares: a refusal takes back all of it."""
+        self._work(connection)
+        if self.error is not None and transaction.is_active:
+            transaction.rollback()
 
     def run(self, connection: Connection) -> None:
         """Do the work in a savepoint of its own, so that a refusal takes back this job alone."""
-        connection.exec_driver_sql("SAVEPOINT work")
-        # SQLAlchemy's own savepoints cost ten times as much. In this mode closing the session leaves ours alone.
+        driver = connection.connection.cursor()  # SQLAlchemy's own savepoints cost ten times as much
+        driver.execute("SAVEPOINT work")
+        self._work(connection)
+        if self.error is not None:
+            if not connection.in_transaction():
+                return  # a flush that fails rolls back everything, not only its own work
+            driver.execute("ROLLBACK TO SAVEPOINT work")
+        driver.execute("RELEASE SAVEPOINT work")
+
+    def _work(self, connection: Connection) -> None:
+        # In this mode closing the session leaves transaction and savepoint alone.
         with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
             try:
                 self.result = self.work(session)
@@ -76,10 +93,6 @@ class _Job(Generic[T]):
                 self.changes = changes(session)
             except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
                 self.error = _unavailable(error) if _is_the_databases(error, connection.dialect) else error
-                if not connection.in_transaction():
-                    return  # a flush that fails rolls back everything, not only its own work
-                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
 
     def begin_anew(self) -> None:
         """Forget what `run` did: its transaction was rolled back for the sake of another job."""
@@ -141,11 +154,18 @@ class Database:
 
         Raises whatever `work` raised (nothing of it is kept), or Unavailable when the commit failed.
         """
-        if self._is_closed:
-            raise Unavailable("The daemon is stopping; nothing was accepted.", hint="Try again in a moment.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, future))
+        self.submit(work, partial(_settle, future))
         return await future
+
+    def submit(self, work: Callable[[Session], T], settle: Settle[T]) -> None:
+        """Run `work` in the next transaction; after its commit call `settle` on the event loop, with what `write` would
+        return or raise. For whoever has many callers waiting for one work, and needs no task for it."""
+        if self._is_closed:
+            hint = "Try again in a moment."
+            settle(Unavailable("The daemon is stopping; nothing was accepted.", hint=hint))
+        else:
+            self._jobs.put(_Job(work, settle))
 
     def keeps_nothing(self, error: Exception) -> bool:
         """Whether `error`, which a write raised, would meet any other write too: locked, full, out of reach."""
@@ -186,8 +206,8 @@ class Database:
             jobs, is_open = self._waiting_jobs()
             if not jobs and self._leadership is not None:
                 self._look_after_connection()
-            if jobs and self._commit(jobs):
-                self._answer(jobs)
+            if jobs:
+                self._commit(jobs)
         if self._doubt is not None:
             self._refuse(self._doubt.jobs, _not_known(self._doubt.error))
 
@@ -211,8 +231,8 @@ class Database:
             return None
         return LOOK_EVERY_S if self._connection is not None else LOOK_EVERY_WHILE_BROKEN_S
 
-    def _commit(self, jobs: list[_Job[Any]]) -> bool:
-        """Run them all in one transaction. False: they are answered later, once it is known whether it was kept.
+    def _commit(self, jobs: list[_Job[Any]]) -> None:
+        """Run them all in one transaction and answer; or later, where it is not known yet whether it was kept.
 
         Work must bear to run twice: a job that took the whole transaction with it is left out, the others run anew.
         """
@@ -221,9 +241,13 @@ class Database:
             connection = self._connected()
             transaction = connection.begin()
             for job in jobs:
-                job.run(connection)
+                if len(jobs) == 1:
+                    job.run_alone(connection, transaction)
+                else:
+                    job.run(connection)
                 if not transaction.is_active and not connection.invalidated:
-                    return self._commit_without(job, jobs)
+                    self._commit_without(job, jobs)
+                    return
             sealed = None if self._leadership is None else self._leadership.seal(connection)
             transaction.commit()
         except Exception as error:
@@ -231,18 +255,19 @@ class Database:
             self._throw_connection_away(error)
             if sealed is not None:
                 self._doubt = _Doubt(jobs, sealed, error)
-                return False
+                return
             for job in jobs:
                 job.error = _unavailable(error)
         self.commits += 1
-        return True
+        self._answer(jobs)
 
-    def _commit_without(self, spoiler: _Job[Any], jobs: list[_Job[Any]]) -> bool:
+    def _commit_without(self, spoiler: _Job[Any], jobs: list[_Job[Any]]) -> None:
         self._answer([spoiler])
         others = [job for job in jobs if job is not spoiler]
         for job in others:
             job.begin_anew()
-        return self._commit(others)
+        if others:
+            self._commit(others)
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -303,21 +328,21 @@ class Database:
         for job in jobs:
             if job.error is None:
                 made_known.include(job.changes)
-            _settle(job)
+            elif isinstance(job.error, Unavailable):
+                log.error("a write failed", exc_info=job.error.__cause__, extra={"action": "write_failed"})
+            job.settle(job.result if job.error is None else job.error)
         if made_known != Changes():
             for listener in self._listeners:
                 listener(made_known)
 
 
-def _settle(job: _Job[Any]) -> None:
-    if job.future.done():  # given up by its caller, or answered before the others
+def _settle(future: "asyncio.Future[T]", outcome: T | Exception) -> None:
+    if future.done():  # given up by its caller
         return
-    if job.error is None:
-        job.future.set_result(job.result)
-        return
-    if isinstance(job.error, Unavailable):
-        log.error("a write failed", exc_info=job.error.__cause__, extra={"action": "write_failed"})
-    job.future.set_exception(job.error)
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 def _is_the_databases(error: BaseException, dialect: Dialect) -> bool:
@@ -348,12 +373,3 @@ def affected(session: Session, statement: Update | Delete) -> int:
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return int(result.rowcount)
-
-
-def insert_missing(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    """Insert those rows whose primary key is not there yet."""
-    if not rows:
-        return
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
-    session.execute(insert.on_conflict_do_nothing(), rows)

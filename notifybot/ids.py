@@ -2,7 +2,9 @@
 
 import random
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 
 _tails = random.Random()
 """Seeded by the system once: an id has to be unique, not secret, and asking the system costs ten times as much."""
@@ -11,11 +13,17 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 def new_id(now: datetime) -> str:
     """Make a lowercase UUIDv7 that sorts by `now`, to the microsecond."""
-    milliseconds, microseconds = divmod(round(now.timestamp() * 1_000_000), 1000)
-    fraction = microseconds * 4096 // 1000
-    tail = _tails.getrandbits(62) | 1 << 63
-    value = f"{milliseconds:012x}7{fraction:03x}{tail:016x}"
-    return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+    return next(new_ids(now))
+
+
+def new_ids(now: datetime) -> Iterator[str]:
+    """Make ids without end, each a microsecond after the one before it."""
+    for moment in count(round(now.timestamp() * 1_000_000)):
+        milliseconds, microseconds = divmod(moment, 1000)
+        fraction = microseconds * 4096 // 1000
+        tail = f"{_tails.getrandbits(62) | 1 << 63:016x}"
+        head = f"{milliseconds:012x}"
+        yield f"{head[:8]}-{head[8:]}-7{fraction:03x}-{tail[:4]}-{tail[4:]}"
 
 
 def first_id(moment: datetime) -> str:

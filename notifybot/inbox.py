@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select, text
 
-from notifybot.database import affected, insert_missing
+from notifybot.database import affected
 from notifybot.models import Update
+from notifybot.prepared import insert_rows
 
 MAX_ATTEMPTS = 3
 
@@ -17,7 +18,7 @@ def store(session: Session, update_id: int, payload: str, *, now: datetime) -> b
     if session.get(Update, update_id) is not None:
         return False
     row = {"update_id": update_id, "payload": payload, "received_at": now, "attempts": 0}
-    insert_missing(session, Update, [row])
+    insert_rows(session, Update, [row], skip_known=True)
     return True
 
 

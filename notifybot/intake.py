@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 from sqlmodel import Session
 
@@ -13,76 +14,78 @@ from notifybot.database import Database
 from notifybot.errors import NotifybotError
 
 MOST_A_COMMIT = 500
+Answers = list[Accepted | NotifybotError]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Caller:
     new: NewMessage
     future: "asyncio.Future[Accepted]"
 
 
 class Intake:
-    """Collects messages and accepts them in batches."""
+    """Collects messages and accepts them in batches: one work of the writer for all who wait, and no task."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._callers: deque[_Caller] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._is_asked = False
+        """The writer will take whoever waits; it has not begun to. At most one such work is on its way."""
 
     async def accept(self, new: NewMessage) -> Accepted:
         """Keep one message; return once it is on disk. Raises the refusal where it is refused."""
         caller = _Caller(new, asyncio.get_running_loop().create_future())
         self._callers.append(caller)
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
+        self._ask()
         return await caller.future
 
-    async def _flush(self) -> None:
-        while self._callers:
-            await self._accept_waiting()
+    def _ask(self) -> None:
+        if self._callers and not self._is_asked:
+            self._is_asked = True
+            batch: list[_Caller] = []
+            self._database.submit(partial(self._accept_waiting, batch), partial(self._answer, batch))
 
-    async def _accept_waiting(self) -> None:
-        batch: list[_Caller] = []
-
-        def accept_batch(session: Session) -> list[Accepted | NotifybotError]:
-            # Taken only now, in the writer: so everybody who came during the last commit is in.
-            self._take(batch)
-            return acceptance.accept(session, [caller.new for caller in batch], now=self._clock.now())
-
-        try:
-            answers = await self._database.write(accept_batch)
-        except Exception as error:  # noqa: BLE001 - every caller of the batch gets its own answer
-            if not batch:
-                self._take(batch)  # the transaction did not even begin
-            await self._refuse(batch, error)
-            return
-        for caller, answer in zip(batch, answers, strict=True):
-            _answer(caller, answer)
+    def _accept_waiting(self, batch: list[_Caller], session: Session) -> Answers:
+        """Run in the writer, which takes the callers only now: so everybody who came during the last commit is in."""
+        self._is_asked = False  # first: who comes after this asks again, who came before is taken
+        self._take(batch)
+        return acceptance.accept(session, [caller.new for caller in batch], now=self._clock.now())
 
     def _take(self, batch: list[_Caller]) -> None:
         while self._callers and len(batch) < MOST_A_COMMIT:
             batch.append(self._callers.popleft())
 
-    async def _refuse(self, batch: list[_Caller], error: Exception) -> None:
+    def _answer(self, batch: list[_Caller], answers: Answers | Exception) -> None:
+        if isinstance(answers, Exception):
+            self._refuse(batch, answers)
+        else:
+            for caller, answer in zip(batch, answers, strict=True):
+                _tell(caller, answer)
+        self._ask()
+
+    def _refuse(self, batch: list[_Caller], error: Exception) -> None:
         """Where the database keeps nothing, all are refused; where one message broke the batch, only that one is."""
+        if not batch:  # the transaction did not even begin
+            self._is_asked = False
+            self._take(batch)
         if len(batch) == 1 or self._database.keeps_nothing(error):
             for caller in batch:
-                _answer(caller, error)
-            return
-        for caller in batch:
-            try:
-                _answer(caller, await self._accept_alone(caller.new))
-            except Exception as refusal:  # noqa: BLE001 - handed to the caller
-                _answer(caller, refusal)
+                _tell(caller, error)
+        else:
+            for caller in batch:
+                self._database.submit(partial(self._accept_alone, caller), partial(_tell_alone, caller))
 
-    async def _accept_alone(self, new: NewMessage) -> Accepted | NotifybotError:
-        now = self._clock.now()
-        return (await self._database.write(lambda session: acceptance.accept(session, [new], now=now)))[0]
+    def _accept_alone(self, caller: _Caller, session: Session) -> Answers:
+        return acceptance.accept(session, [caller.new], now=self._clock.now())
 
 
-def _answer(caller: _Caller, answer: Accepted | Exception) -> None:
-    if caller.future.done():
+def _tell_alone(caller: _Caller, answers: Answers | Exception) -> None:
+    _tell(caller, answers if isinstance(answers, Exception) else answers[0])
+
+
+def _tell(caller: _Caller, answer: Accepted | Exception) -> None:
+    if caller.future.done():  # given up by its caller
         return
     if isinstance(answer, Exception):
         caller.future.set_exception(answer)

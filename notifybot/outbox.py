@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from notifybot import chats, timeline
 from notifybot.ids import new_id
 from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency, table_of
-from notifybot.prepared import fetch, insert_rows, run
+from notifybot.prepared import NOTHING, Parameters, fetch, insert_rows, run
 from notifybot.rendering import Part
 
 CHATS, DELIVERIES, POSTS = table_of(Chat), table_of(Delivery), table_of(Post)
@@ -67,10 +67,12 @@ def messages_of(session: Session, post_id: str) -> list[str]:
     return [row.message_id for row in fetch(session, _MESSAGES_OF, post=post_id)]
 
 
-def queue(session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *, now: datetime) -> None:
-    """Insert posts (rows of the table; their chats exist) that are due at once."""
+def queue(
+    session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *, now: datetime, same: Parameters = NOTHING
+) -> None:
+    """Insert posts (rows of the table; their chats exist) that are due at once; `same`: what all of them have."""
     if posts:
-        insert_rows(session, Post, posts)
+        insert_rows(session, Post, posts, same=same)
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 
@@ -83,11 +85,9 @@ def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime, th
 
 def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **other: Any) -> dict[str, Any]:
     """A row for `queue`: nothing shown yet, due now."""
-    return {
-        "id": post_id,
-        "chat_id": chat_id,
-        "urgency": int(urgency),
-        "not_before": now,
-        "telegram_message_ids": [],
-        **other,
-    }
+    return {"id": post_id, "chat_id": chat_id, **due_now(urgency, now=now), **other}
+
+
+def due_now(urgency: Urgency, *, now: datetime) -> dict[str, Any]:
+    """What new posts of one urgency have in common."""
+    return {"urgency": int(urgency), "not_before": now, "telegram_message_ids": []}

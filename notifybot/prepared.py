@@ -8,9 +8,10 @@ import functools
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Float, Select, TextualSelect, Update
+from sqlalchemy import BindParameter, Connection, Dialect, Enum, Float, Select, TextualSelect, Update
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -23,8 +24,9 @@ from notifybot.models import table_of
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, object]
 Query = Select[Any] | TextualSelect | ReturningUpdate[Any]
-MOMENTS_KEPT = 64
-SIZES = (1, 4, 16, 64, 256)
+VALUES_KEPT = 64
+NOTHING: Parameters = {}
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """How many rows or values one statement takes: few sizes, so that few statements have to be compiled."""
 
 
@@ -59,76 +61,108 @@ def _cursor(session: Session) -> tuple[DBAPICursor, Dialect]:
     return connection.connection.cursor(), connection.dialect
 
 
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Parameters]) -> None:
-    """Insert rows that all name the same columns; columns that are left out get the table's defaults.
+def insert_rows(
+    session: Session,
+    table: type[SQLModel],
+    rows: Sequence[Parameters],
+    *,
+    same: Parameters = NOTHING,
+    skip_known: bool = False,
+) -> None:
+    """Insert rows that all name the same columns; `same`: what stands in every row besides. Columns that are left out
+    get the table's defaults. `skip_known`: rows whose key is there already are left as they are.
 
     Many rows go into one statement: the driver gives way to other threads at each, and waits to get its turn back.
     """
     if not rows:
         return
     cursor, dialect = _cursor(session)
-    plan = _insert_plan(table, dialect, tuple(rows[0]))
-    for chunk in _chunks(rows):
-        values = [value for row in chunk for value in plan.values(row)]
-        cursor.execute(_insert_sql(plan.head, plan.row, len(chunk)), values)
+    plan = _insert_plan(table, dialect, tuple(rows[0]), tuple(same), skip_known)
+    given = plan.given(same)
+    for start in range(0, len(rows), SIZES[-1]):
+        chunk = rows[start : start + SIZES[-1]]
+        cursor.execute(plan.sql(len(chunk)), [*given, *plan.values(chunk)])
 
 
 def padded(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Cut a list into pieces of few different lengths (SIZES) for IN (…), the last filled up by repeating its end."""
     for start in range(0, len(values), SIZES[-1]):
         piece = tuple(values[start : start + SIZES[-1]])
-        size = next(size for size in SIZES if size >= len(piece))
-        yield piece + piece[-1:] * (size - len(piece))
-
-
-def _chunks(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
-    start = 0
-    while start < len(rows):
-        size = max(size for size in SIZES if size <= len(rows) - start)
-        yield rows[start : start + size]
-        start += size
+        yield piece + piece[-1:] * (_size(len(piece)) - len(piece))
 
 
 @dataclass(frozen=True)
 class _InsertPlan:
-    """`head` is all before VALUES, `row` the places of one row."""
+    """INSERT … SELECT what all rows have in common, what each has, FROM the rows. How the rows get there is what
+    differs: PostgreSQL takes one array for each column, and SQLite, which has none, a list of few different lengths
+    whose end is left out."""
 
-    head: str
-    row: str
+    sql: Callable[[int], str]
+    """By the number of rows."""
     columns: tuple[tuple[str, Convert | None], ...]
+    same: tuple[tuple[str, Convert | None], ...]
     defaults: tuple[object, ...]
+    takes_arrays: bool
 
-    def values(self, row: Parameters) -> list[object]:
-        given = [row[name] if convert is None else convert(row[name]) for name, convert in self.columns]
-        return [*given, *self.defaults]
+    def given(self, same: Parameters) -> list[object]:
+        return [*(_converted(convert, same[name]) for name, convert in self.same), *self.defaults]
+
+    def values(self, rows: Sequence[Parameters]) -> Iterable[object]:
+        columns = [_column(rows, name, convert) for name, convert in self.columns]
+        if self.takes_arrays:
+            return columns
+        nothing = (None,) * (_size(len(rows)) - len(rows)) * len(columns)
+        return chain(chain.from_iterable(zip(*columns, strict=True)), nothing)
+
+
+def _column(rows: Sequence[Parameters], name: str, convert: Convert | None) -> list[object]:
+    return [row[name] for row in rows] if convert is None else [convert(row[name]) for row in rows]
+
+
+def _size(count: int) -> int:
+    return next(size for size in SIZES if size >= count)
 
 
 @functools.cache
-def _insert_plan(table: type[SQLModel], dialect: Dialect, names: tuple[str, ...]) -> _InsertPlan:
+def _insert_plan(
+    table: type[SQLModel], dialect: Dialect, names: tuple[str, ...], same: tuple[str, ...], skip_known: bool
+) -> _InsertPlan:
     columns = table_of(table).columns
     converters = {column.name: _converter(column.type, dialect) for column in columns}
     defaults = {
         column.name: _converted(converters[column.name], column.default.arg)
         for column in columns
-        if column.name not in names and isinstance(column.default, ScalarElementColumnDefault)
+        if column.name not in (*names, *same) and isinstance(column.default, ScalarElementColumnDefault)
     }
-    every = (*names, *defaults)
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    head = f"INSERT INTO {table.__tablename__} ({', '.join(every)}) VALUES "
-    given = tuple((name, converters[name]) for name in names)
-    return _InsertPlan(head, f"({', '.join([mark] * len(every))})", given, tuple(defaults.values()))
+    is_sqlite = dialect.name == "sqlite"
+    kinds = {column.name: column.type.compile(dialect) for column in columns}
+    given = [*same, *defaults]
+    places = ["?" if is_sqlite else f"%s::{kinds[name]}" for name in given]
+    head = (
+        f"INSERT INTO {table.__tablename__} ({', '.join([*given, *names])}) SELECT {', '.join([*places, 'row.*'])} FROM"
+    )
+    tail = " ON CONFLICT DO NOTHING" if skip_known else ""
+    arrays = ", ".join(f"%s::{kinds[name]}[]" for name in names)
+
+    @functools.cache
+    def sql(size: int) -> str:
+        marks = f"({', '.join('?' * len(names))})"
+        return f"{head} (VALUES {', '.join([marks] * size)}) AS row WHERE row.column1 IS NOT NULL{tail}"
+
+    return _InsertPlan(
+        sql=(lambda count: sql(_size(count))) if is_sqlite else lambda _: f"{head} unnest({arrays}) AS row{tail}",
+        columns=tuple((name, converters[name]) for name in names),
+        same=tuple((name, converters[name]) for name in same),
+        defaults=tuple(defaults.values()),
+        takes_arrays=not is_sqlite,
+    )
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    """How values of this type become the driver's. The rows of a batch hold the same few moments: each is converted
-    once."""
+    """How values of this type become the driver's. The rows of a batch hold the same few moments and states: each is
+    converted once."""
     convert = kind.dialect_impl(dialect).bind_processor(dialect)
-    return functools.lru_cache(MOMENTS_KEPT)(convert) if convert and isinstance(kind, UTCDateTime) else convert
-
-
-@functools.cache
-def _insert_sql(head: str, row: str, count: int) -> str:
-    return head + ", ".join([row] * count)
+    return functools.lru_cache(VALUES_KEPT)(convert) if convert and isinstance(kind, UTCDateTime | Enum) else convert
 
 
 @dataclass(frozen=True)

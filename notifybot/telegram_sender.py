@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
+from urllib.parse import parse_qsl, urlsplit
 
 from telegram import Bot
 from telegram.error import (
@@ -76,7 +77,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
         (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
         (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid", _gone(Target.FILE)),
-        (r"can't parse (message ?)?entit|entity_|entities_|entity beginning", Reformat),
+        (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
         (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
         (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
         (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),
@@ -229,7 +230,18 @@ def _content(part: Part) -> dict[str, Json]:
 
 def _entity(entity: Entity) -> JsonObject:
     needed: JsonObject = {"type": entity.type, "offset": entity.offset, "length": entity.length}
-    return {**needed, **_given(url=entity.url, language=entity.language)}
+    return {**needed, **_entity_fields(entity)}
+
+
+def _entity_fields(entity: Entity) -> JsonObject:
+    """Return what is more than place and type; emoji and moments are named by tg:// addresses, but wanted as fields."""
+    named = dict(parse_qsl(urlsplit(entity.url or "").query))
+    match entity.type:
+        case "custom_emoji":
+            return {"custom_emoji_id": named["id"]}
+        case "date_time":
+            return {"unix_time": int(named["unix"]), **_given(date_time_format=named.get("format"))}
+    return _given(url=entity.url, language=entity.language)
 
 
 def _keyboard(buttons: Buttons) -> Json:

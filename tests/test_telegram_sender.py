@@ -56,6 +56,8 @@ DESCRIPTIONS = {
     "ENTITY_BOUNDS_INVALID": (Reformat, None),
     "ENTITIES_TOO_LONG": (Reformat, None),
     "entity beginning at UTF-16 offset 9 ends after the end of the text at UTF-16 offset 3": (Reformat, None),
+    "entity begins after the end of the text at UTF-16 offset 9": (Reformat, None),
+    "entity URL 'http://x y' is invalid: Wrong HTTP URL": (Reformat, None),
     "chat not found": UNREACHABLE,
     "user not found": UNREACHABLE,
     "PEER_ID_INVALID": UNREACHABLE,
@@ -215,6 +217,25 @@ async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
     assert message.button_texts == ["Acknowledge", "Graph", "Copy"]
     assert message.buttons[0][0]["style"] == "success"
     assert message.link_preview == {"is_disabled": True}
+
+
+async def test_people_emoji_and_moments_are_named_as_telegram_wants_them(scene: Scene) -> None:
+    entities = (
+        Entity("text_link", 0, 4, url=f"tg://user?id={scene.anna}"),
+        Entity("custom_emoji", 5, 2, url="tg://emoji?id=5368324170671202286"),
+        Entity("date_time", 8, 5, url="tg://time?unix=1647531900&format=wDT"),
+        Entity("date_time", 14, 4, url="tg://time?unix=1647531900&format="),
+    )
+
+    await scene.sender.show(SendText(scene.group, Part("Anna \N{FIRE} 22:45 then", entities)))
+
+    mention, *others = scene.sandbox.messages(int(scene.group))[-1].entities
+    assert mention["type"] == "text_mention"
+    assert others == [
+        {"type": "custom_emoji", "offset": 5, "length": 2, "custom_emoji_id": "5368324170671202286"},
+        {"type": "date_time", "offset": 8, "length": 5, "unix_time": 1647531900, "date_time_format": "wDT"},
+        {"type": "date_time", "offset": 14, "length": 4, "unix_time": 1647531900},
+    ]
 
 
 async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:

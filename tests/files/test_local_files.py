@@ -1,0 +1,457 @@
+"""A caller gets by its path what the kernel would let them read, and nothing else, whatever they try."""
+
+import itertools
+import json
+import os
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from notifybot.local_files import NotReadable, Reader, open_as, open_for, reader_at
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of other users")
+ANNA, BERT, CARL = 61001, 61002, 61003
+TEAM, OTHERS = 62001, 62002
+ME = Reader(os.getuid(), frozenset(os.getgroups()) | {os.getgid()})
+
+
+@pytest.fixture
+def ground() -> Iterator[Path]:
+    """A folder that everybody may go through, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="notifybot-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def file(path: Path, content: str = "content", *, mode: int = 0o644, uid: int = -1, gid: int = -1) -> str:
+    path.write_text(content)
+    os.chown(path, uid, gid)
+    path.chmod(mode)
+    return str(path)
+
+
+def content_of(path: str, reader: Reader = ME) -> str:
+    opened = open_as(path, reader)
+    with opened.file:
+        return opened.file.read().decode()
+
+
+def refusal(path: str, reader: Reader = ME) -> str:
+    with pytest.raises(NotReadable) as caught:
+        content_of(path, reader)
+    assert caught.value.code == 400
+    assert "--photo FILE" in (caught.value.hint or "")
+    return caught.value.detail
+
+
+async def test_a_file_is_opened_with_its_size_and_name(ground: Path) -> None:
+    opened = await open_for(file(ground / "chart.png"), ME)
+
+    with opened.file:
+        assert (opened.size, opened.name, opened.file.read()) == (7, "chart.png", b"content")
+        assert not os.get_inheritable(opened.file.fileno())
+
+
+# What the kernel says is what counts
+
+# Tags and rights of an ACL as the kernel stores them: owner, a user, the file's group, a group, mask, others.
+OWNER, USER, GROUP_OF_FILE, GROUP, MASK, OTHER = 1, 2, 4, 8, 16, 32
+NOBODY = 0xFFFFFFFF
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+ACLS = [
+    acl((OWNER, 6, NOBODY), (USER, 5, BERT), (GROUP_OF_FILE, 0, NOBODY), (MASK, 5, NOBODY), (OTHER, 0, NOBODY)),
+    acl((OWNER, 6, NOBODY), (USER, 0, BERT), (GROUP_OF_FILE, 5, NOBODY), (MASK, 7, NOBODY), (OTHER, 5, NOBODY)),
+    acl((OWNER, 7, NOBODY), (USER, 7, BERT), (GROUP_OF_FILE, 7, NOBODY), (MASK, 0, NOBODY), (OTHER, 5, NOBODY)),
+    acl((OWNER, 0, NOBODY), (GROUP_OF_FILE, 0, NOBODY), (GROUP, 5, OTHERS), (MASK, 7, NOBODY), (OTHER, 0, NOBODY)),
+    acl((OWNER, 5, NOBODY), (GROUP_OF_FILE, 5, NOBODY), (GROUP, 0, OTHERS), (MASK, 5, NOBODY), (OTHER, 5, NOBODY)),
+    acl((OWNER, 5, NOBODY), (GROUP_OF_FILE, 1, NOBODY), (GROUP, 4, OTHERS), (MASK, 5, NOBODY), (OTHER, 7, NOBODY)),
+]
+MODES = [0o000, 0o700, 0o070, 0o007, 0o077, 0o644, 0o640, 0o711, 0o751, 0o440]
+READERS = [
+    Reader(ANNA, frozenset({TEAM})),
+    Reader(BERT, frozenset({TEAM})),
+    Reader(BERT, frozenset({OTHERS})),
+    Reader(CARL, frozenset({OTHERS, TEAM})),
+    Reader(CARL, frozenset({CARL})),
+    Reader(0, frozenset({0})),
+]
+# Another user may not be able to run this Python: it is started by root, and becomes the user then.
+BECOME = """
+import ctypes, json, os, socket, sys
+def become(uid, groups):
+    os.setgroups(groups)
+    os.setgid(groups[0])
+    os.setuid(uid)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: /proc/self is its own, as for one started as this user
+"""
+TRY_ALL = f"""
+{BECOME}
+paths = json.load(sys.stdin)
+become(int(sys.argv[1]), json.loads(sys.argv[2]))
+for path in paths:
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        print(path)
+    except OSError:
+        pass
+"""
+
+
+def allowed_by_the_kernel(paths: list[str], reader: Reader) -> set[str]:
+    """What a process of this user can open."""
+    groups = sorted(reader.groups)
+    command = [sys.executable, "-I", "-c", TRY_ALL, str(reader.uid), json.dumps(groups)]
+    tried = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, check=True, timeout=60)
+    return set(tried.stdout.splitlines())
+
+
+def allowed_by_us(paths: list[str], reader: Reader) -> set[str]:
+    allowed = set()
+    for path in paths:
+        try:
+            open_as(path, reader).file.close()
+            allowed.add(path)
+        except NotReadable:
+            pass
+    return allowed
+
+
+def make_all_kinds(ground: Path) -> list[str]:
+    """Folders and files of every mode and ACL, each folder with an open file in it, each file in an open folder."""
+    paths = []
+    for index, (mode, special) in enumerate([*((mode, None) for mode in MODES), *((0o600, acl) for acl in ACLS)]):
+        folder = ground / f"folder-{index}"
+        folder.mkdir()
+        paths += [file(folder / "open"), file(ground / f"file-{index}", mode=mode, uid=ANNA, gid=TEAM)]
+        os.chown(folder, ANNA, TEAM)
+        folder.chmod(mode)
+        if special is not None:
+            os.setxattr(folder, "system.posix_acl_access", special)
+            os.setxattr(ground / f"file-{index}", "system.posix_acl_access", special)
+    return paths
+
+
+@needs_root
+@pytest.mark.parametrize("reader", READERS)
+def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: Reader) -> None:
+    try:
+        paths = make_all_kinds(ground)
+    except OSError as error:
+        pytest.skip(f"this file system keeps no ACLs: {error.strerror}")
+
+    assert allowed_by_us(paths, reader) == allowed_by_the_kernel(paths, reader)
+
+
+@needs_root
+def test_the_owners_bits_alone_decide_for_the_owner(ground: Path) -> None:
+    path = file(ground / "mine", mode=0o044, uid=ANNA, gid=TEAM)
+
+    assert refusal(path, Reader(ANNA, frozenset({TEAM}))) == "You may not read this file."
+    assert content_of(path, Reader(BERT, frozenset({TEAM}))) == "content"
+
+
+@needs_root
+def test_nobody_learns_what_lies_in_a_folder_that_they_may_not_look_into(ground: Path) -> None:
+    (ground / "closed").mkdir(mode=0o700)
+    file(ground / "closed" / "there")
+    (ground / "closed" / "link").symlink_to("/etc/passwd")
+    (ground / "closed" / "folder").mkdir()
+    stranger = Reader(BERT, frozenset())
+
+    answers = {refusal(f"{ground}/closed/{name}", stranger) for name in ("there", "missing", "link", "folder", "x/y")}
+    assert answers == {"You may not read this file."}
+
+
+AS_A_DAEMON = f"""
+{BECOME}
+sys.path.insert(0, sys.argv[1])
+from notifybot.local_files import NotReadable, Reader, open_as
+become({CARL}, [{CARL}])
+open_as(sys.argv[2], Reader({ANNA}, frozenset())).file.close()
+try:
+    open_as(sys.argv[3], Reader({ANNA}, frozenset()))
+except NotReadable as error:
+    print(error.detail, error.hint)
+"""
+
+
+@needs_root
+def test_a_file_that_the_daemon_itself_cannot_read_is_to_be_sent(ground: Path) -> None:
+    path = file(ground / "private.png", mode=0o600, uid=ANNA)
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", AS_A_DAEMON, root, file(ground / "public.png"), path]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert said.startswith("The daemon may not read this file. Send the file itself")
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}//a.txt", "{0}/./a.txt", "{0}/folder/../a.txt", "//{0}/a.txt", "{0}/folder/.././/a.txt"]
+)
+def test_a_path_means_what_the_kernel_takes_it_for(ground: Path, form: str) -> None:
+    file(ground / "a.txt")
+    (ground / "folder").mkdir()
+
+    assert content_of(form.format(ground)) == "content"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("relative.png", "absolute"),
+        ("", "absolute"),
+        ("~/x.png", "absolute"),
+        ("../../etc/passwd", "absolute"),
+        ("file:///etc/passwd", "absolute"),
+        ("/etc/passwd\0.png", "no file name has"),
+        ("/\ud800", "no file name has"),
+        ("/" + "x" * 256, "too long"),
+        ("/" + "ä" * 128, "too long"),
+        ("/x" * 2048, "too long"),
+        ("/", "folder"),
+        ("/etc/", "folder"),
+        ("/etc/passwd/.", "folder"),
+        ("/etc/..", "folder"),
+        ("/etc/passwd/x", "no such file"),
+        ("/nowhere/at/all", "no such file"),
+        ("/etc", "no regular file"),
+    ],
+)
+def test_a_path_to_no_file_is_refused(path: str, reason: str) -> None:
+    assert reason in refusal(path)
+
+
+@needs_root
+def test_a_way_up_again_needs_the_right_to_go_in(ground: Path) -> None:
+    (ground / "closed").mkdir(mode=0o700)
+    file(ground / "a.txt")
+
+    assert "may not" in refusal(f"{ground}/closed/../a.txt", Reader(BERT, frozenset()))
+
+
+# Links
+
+
+def test_a_link_at_the_end_is_refused_wherever_it_leads(ground: Path) -> None:
+    (ground / "link").symlink_to(file(ground / "a.txt"))
+    (ground / "dangling").symlink_to("nowhere")
+
+    assert {refusal(f"{ground}/{name}") for name in ("link", "dangling")} == {
+        "The path ends in a link, which is not followed."
+    }
+
+
+def test_links_between_are_followed(ground: Path) -> None:
+    (ground / "data" / "deep").mkdir(parents=True)
+    file(ground / "data" / "deep" / "a.txt")
+    (ground / "relative").symlink_to("data/deep")
+    (ground / "absolute").symlink_to(ground / "relative")
+    (ground / "data" / "up").symlink_to("../data")
+
+    assert {content_of(f"{ground}/{way}/a.txt") for way in ("relative", "absolute", "data/up/deep")} == {"content"}
+
+
+@needs_root
+def test_a_link_gives_nobody_a_right(ground: Path) -> None:
+    (ground / "closed").mkdir(mode=0o700)
+    file(ground / "closed" / "a.txt")
+    (ground / "open").symlink_to("closed")
+
+    assert refusal(f"{ground}/open/a.txt", Reader(BERT, frozenset())) == "You may not read this file."
+
+
+def test_links_in_a_circle_are_refused(ground: Path) -> None:
+    (ground / "first").symlink_to("second")
+    (ground / "second").symlink_to("first")
+
+    assert "links that are not followed" in refusal(f"{ground}/first/a.txt")
+
+
+@needs_root
+def test_a_strangers_link_in_a_folder_of_everybodys_is_not_followed(ground: Path) -> None:
+    (ground / "data").mkdir()
+    (ground / "shared").mkdir()
+    (ground / "shared").chmod(0o1777)
+    file(ground / "data" / "a.txt")
+    (ground / "shared" / "trap").symlink_to("../data")
+    os.chown(ground / "shared" / "trap", BERT, -1, follow_symlinks=False)
+
+    assert "links that are not followed" in refusal(f"{ground}/shared/trap/a.txt", Reader(ANNA, frozenset()))
+    assert content_of(f"{ground}/shared/trap/a.txt", Reader(BERT, frozenset())) == "content"
+
+
+# What is no file
+
+
+def test_a_pipe_is_refused_and_holds_up_nobody(ground: Path) -> None:
+    os.mkfifo(ground / "pipe")
+
+    assert "no regular file" in refusal(f"{ground}/pipe")
+
+
+def test_a_socket_is_refused(ground: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{ground}/socket")
+
+        assert "no regular file" in refusal(f"{ground}/socket")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty", "/dev/urandom"])
+def test_a_device_is_refused(device: str) -> None:
+    assert "no regular file" in refusal(device)
+
+
+@needs_root
+def test_a_device_of_ones_own_is_refused_unopened(ground: Path) -> None:
+    try:
+        os.mknod(ground / "disk", stat.S_IFBLK | 0o666, os.makedev(240, 0))
+    except PermissionError:
+        pytest.skip("no devices can be made here")
+
+    assert "no regular file" in refusal(f"{ground}/disk")
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/self/environ", "/proc/self/maps", "/proc/self/root/etc/passwd", "/proc/cpuinfo", "/proc/1/status"]
+)
+def test_the_kernels_own_files_are_refused(path: str) -> None:
+    assert "nothing is read" in refusal(path)
+
+
+def test_a_link_into_the_kernels_files_is_refused(ground: Path) -> None:
+    (ground / "me").symlink_to("/proc/self")
+
+    assert "nothing is read" in refusal(f"{ground}/me/environ")
+
+
+# Races
+
+
+@needs_root
+def test_a_file_that_is_exchanged_meanwhile_is_never_a_forbidden_one(ground: Path) -> None:
+    """One side opens, the other side puts a readable file, a secret, a link to it and a pipe there in turns."""
+    folder = ground / "annas"
+    folder.mkdir()
+    secret = file(ground / "secret", "secret", mode=0o600)
+    path, over = str(folder / "a.png"), threading.Event()
+
+    def exchange() -> None:
+        for turn in itertools.cycle(range(4)):
+            if over.is_set():
+                return
+            (folder / "next").unlink(missing_ok=True)
+            match turn:
+                case 0:
+                    file(folder / "next", "public")
+                case 1:
+                    os.link(secret, folder / "next")
+                case 2:
+                    (folder / "next").symlink_to(secret)
+                case 3:
+                    os.mkfifo(folder / "next")
+            (folder / "next").replace(path)
+
+    other_side = threading.Thread(target=exchange)
+    other_side.start()
+    contents = []
+    try:
+        for _ in range(1000):
+            try:
+                contents.append(content_of(path, Reader(ANNA, frozenset())))
+            except NotReadable:
+                contents.append("refused")
+    finally:
+        over.set()
+        other_side.join()
+
+    assert set(contents) == {"public", "refused"}
+
+
+@needs_root
+def test_a_folder_that_is_exchanged_for_a_link_meanwhile_leads_nowhere_forbidden(ground: Path) -> None:
+    (ground / "closed").mkdir(mode=0o700)
+    file(ground / "closed" / "a.png", "secret")
+    (ground / "real").mkdir()
+    file(ground / "real" / "a.png", "public")
+    over = threading.Event()
+
+    def exchange() -> None:
+        for target in itertools.cycle(("real", "closed")):
+            if over.is_set():
+                return
+            (ground / "next").unlink(missing_ok=True)
+            (ground / "next").symlink_to(target)
+            (ground / "next").replace(ground / "way")
+
+    (ground / "way").symlink_to("real")
+    other_side = threading.Thread(target=exchange)
+    other_side.start()
+    contents = []
+    try:
+        for _ in range(1000):
+            try:
+                contents.append(content_of(f"{ground}/way/a.png", Reader(ANNA, frozenset())))
+            except NotReadable:
+                contents.append("refused")
+    finally:
+        over.set()
+        other_side.join()
+
+    assert set(contents) == {"public", "refused"}
+
+
+def test_no_descriptor_is_left_open_whatever_happens(ground: Path) -> None:
+    file(ground / "a.txt")
+    (ground / "link").symlink_to("a.txt")
+    (ground / "here").symlink_to(".")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    content_of(f"{ground}/here/here/../{ground.name}/a.txt")
+    for path in (f"{ground}/link", f"{ground}/missing", f"{ground}/a.txt/x", "/dev/null", "/proc/self/maps", "/etc"):
+        refusal(path)
+
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+# Who calls
+
+CONNECT = f"""
+{BECOME}
+become({ANNA}, [{ANNA}, {TEAM}, {OTHERS}])
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect(sys.argv[1])
+    connection.recv(1)
+"""
+
+
+@needs_root
+def test_the_kernel_tells_all_groups_of_who_connected(ground: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{ground}/socket")
+        (ground / "socket").chmod(0o666)
+        listener.listen()
+        command = [sys.executable, "-I", "-c", CONNECT, f"{ground}/socket"]
+        caller = subprocess.Popen(command)
+        connection, _ = listener.accept()
+        with connection:
+            reader = reader_at(connection)
+        caller.wait(timeout=30)
+
+    assert reader == Reader(ANNA, frozenset({ANNA, TEAM, OTHERS}))

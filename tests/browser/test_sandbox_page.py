@@ -1,17 +1,41 @@
 """The chat page on the sandbox alone: what a person sees and does there, in a real Chromium."""
 
+import json
+
 import pytest
+from aiohttp import FormData
 from playwright.async_api import Browser, expect
 
 from notifybot.sandbox import Sandbox
 from tests.browser.visitor import Bot, visit
+from tests.sandbox.pictures import png
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> & <script>document.title='owned'</script>"
 ACKNOWLEDGE = {"inline_keyboard": [[{"text": "Acknowledge", "callback_data": "a"}]]}
+CLIPBOARD = "navigator.clipboard.readText()"
+IS_LOADED = "picture => picture.complete && picture.naturalWidth"
 MANY = 400
 MOST_BUBBLES = 250
+
+
+async def uploads(bot: Bot, method: str, files: dict[str, tuple[str, bytes]], **params: object) -> None:
+    """Call a method with files; each is (its name, its bytes) under the name of its part."""
+    form = FormData()
+    for name, value in params.items():
+        form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+    for name, (file_name, content) in files.items():
+        form.add_field(name, content, filename=file_name)
+    async with bot.http.post(f"{bot.url}/bot{bot.token}/{method}", data=form) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+def started(sandbox: Sandbox) -> int:
+    """A person who has started the bot: the id of their chat."""
+    anna = sandbox.add_user("Anna")
+    sandbox.say(anna, "/start")
+    return anna.id
 
 
 async def test_a_new_person_presses_start_and_the_bot_hears_it(browser: Browser, sandbox: Sandbox, url: str) -> None:
@@ -210,3 +234,147 @@ async def test_it_catches_up_after_the_connection_was_lost(
     await bot.sends(anna.id, "sent meanwhile")
     await visitor.page.context.set_offline(False)
     await expect(visitor.bubble("sent meanwhile")).to_be_visible()
+
+
+async def test_a_photo_is_shown_with_its_caption_and_buttons_and_large_on_a_click(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    files = {"photo": ("cpu.png", png(300, 200))}
+    caption = {"caption": "<b>cpu</b> of db-1", "parse_mode": "HTML", "reply_markup": ACKNOWLEDGE}
+    await uploads(bot, "sendPhoto", files, chat_id=started(sandbox), **caption)
+    visitor = await visit(browser, url)
+    bubble = visitor.bubble("cpu of db-1")
+    await expect(bubble.locator("strong")).to_have_text("cpu")
+    await expect(bubble.get_by_role("button", name="Acknowledge")).to_be_visible()
+    assert await bubble.locator("img").evaluate(IS_LOADED) == 300
+    await bubble.get_by_role("button", name="Show the photo").click()
+    viewer = visitor.page.get_by_role("dialog", name="Photo")
+    await expect(viewer).to_contain_text("cpu of db-1")
+    await visitor.page.keyboard.press("Escape")
+    await expect(viewer).to_be_hidden()
+    assert [address for address in visitor.asked if not address.startswith((url, "data:"))] == []
+    assert visitor.complaints == []
+
+
+async def test_a_covered_photo_is_shown_when_it_is_asked_for(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    files = {"photo": ("cpu.png", png())}
+    await uploads(bot, "sendPhoto", files, chat_id=started(sandbox), has_spoiler=True)
+    visitor = await visit(browser, url)
+    await visitor.page.get_by_role("button", name="Hidden photo: show it").click()
+    await expect(visitor.page.get_by_role("button", name="Show the photo")).to_be_visible()
+    await expect(visitor.page.get_by_role("dialog", name="Photo")).to_be_hidden()
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 10])
+async def test_an_album_is_one_bubble_with_all_its_photos(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot, count: int
+) -> None:
+    files = {f"p{n}": (f"{n}.png", png(100 + 20 * n, 100)) for n in range(count)}
+    items: list[dict[str, object]] = [{"type": "photo", "media": f"attach://{name}"} for name in files]
+    items[-1]["caption"] = "what happened in the night"
+    await uploads(bot, "sendMediaGroup", files, chat_id=started(sandbox), media=items)
+    visitor = await visit(browser, url)
+    await expect(visitor.page.locator("#bubbles .msg")).to_have_count(2)
+    bubble = visitor.bubble("what happened in the night")
+    await expect(bubble.locator(".grid .photo img")).to_have_count(count)
+    frames = [await photo.bounding_box() for photo in await bubble.locator(".photo").all()]
+    assert all(frame and frame["width"] > 40 and frame["height"] > 40 for frame in frames)
+    assert visitor.complaints == []
+
+
+async def test_an_album_that_comes_while_one_looks_grows_in_its_bubble(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    chat_id = started(sandbox)
+    visitor = await visit(browser, url)
+    await expect(visitor.bubble("/start")).to_be_visible()
+    files = {name: (f"{name}.txt", b"x") for name in "abc"}
+    items = [{"type": "document", "media": f"attach://{name}", "caption": f"file {name}"} for name in files]
+    await uploads(bot, "sendMediaGroup", files, chat_id=chat_id, media=items)
+    await expect(visitor.page.locator("#bubbles .msg .file")).to_have_count(3)
+    await expect(visitor.page.locator("#bubbles .msg")).to_have_count(2)
+    await expect(visitor.bubble("file a").locator(".words")).to_have_text(["file a", "file b", "file c"])
+
+
+async def test_a_document_is_downloaded_under_its_name(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
+    files = {"document": ("Bericht.csv", b"a,b\n" * 500)}
+    await uploads(bot, "sendDocument", files, chat_id=started(sandbox), caption="the *report*", parse_mode="Markdown")
+    visitor = await visit(browser, url)
+    bubble = visitor.bubble("the report")
+    await expect(bubble.locator(".about small")).to_have_text("2.0 KB")
+    async with visitor.page.expect_download() as downloading:
+        await bubble.get_by_role("link", name="Bericht.csv").click()
+    download = await downloading.value
+    assert download.suggested_filename == "Bericht.csv"
+    assert (await download.path()).read_bytes() == b"a,b\n" * 500
+
+
+async def test_what_is_meant_to_be_copied_goes_to_the_clipboard(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    keys = {"inline_keyboard": [[{"text": "Host", "copy_text": {"text": "db-1.example.org"}}]]}
+    text = '<pre><code class="language-sh">df -h</code></pre>then <code>sync</code>'
+    await bot.sends(started(sandbox), text, parse_mode="HTML", reply_markup=keys)
+    visitor = await visit(browser, url)
+    await visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    toast = visitor.page.get_by_role("status")
+    await visitor.presses("Host")
+    await expect(toast.filter(has_text="Text copied")).to_be_visible()
+    assert await visitor.page.evaluate(CLIPBOARD) == "db-1.example.org"
+    await visitor.presses("Copy the code")
+    await expect(toast.filter(has_text="Code copied")).to_be_visible()
+    assert await visitor.page.evaluate(CLIPBOARD) == "df -h"
+    await visitor.bubble("then").get_by_text("sync").click()
+    await expect(toast.filter(has_text="Text copied")).to_be_visible()
+    assert await visitor.page.evaluate(CLIPBOARD) == "sync"
+
+
+async def test_a_long_quote_is_folded_until_it_is_opened(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    chat_id = started(sandbox)
+    lines = "\n".join(f"line {n}" for n in range(20))
+    await bot.sends(chat_id, f"<blockquote expandable>{lines}</blockquote>", parse_mode="HTML")
+    await bot.sends(chat_id, "<blockquote expandable>short</blockquote>", parse_mode="HTML")
+    visitor = await visit(browser, url)
+    unfold = visitor.page.get_by_role("button", name="Unfold the quote")
+    await expect(unfold).to_have_count(1)
+    folded = await visitor.bubble("line 0").bounding_box()
+    await unfold.click()
+    unfolded = await visitor.bubble("line 0").bounding_box()
+    assert folded and unfolded and unfolded["height"] > 2 * folded["height"]
+    await expect(visitor.page.get_by_role("button", name="Fold the quote")).to_be_visible()
+
+
+async def test_silence_links_and_answers_are_marked(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
+    chat_id = started(sandbox)
+    keys = {"inline_keyboard": [[{"text": "Open", "url": "https://example.org/g"}]]}
+    message_id = await bot.sends(chat_id, "quiet https://example.org/a", disable_notification=True, reply_markup=keys)
+    plain = {"link_preview_options": {"is_disabled": True}, "reply_parameters": {"message_id": message_id}}
+    await bot.sends(chat_id, "loud https://example.org/b", **plain)
+    visitor = await visit(browser, url)
+    await expect(visitor.page.get_by_label("Sent without a sound")).to_have_count(1)
+    await expect(visitor.page.locator(".preview")).to_have_count(1)
+    await expect(visitor.page.locator(".preview")).to_contain_text("example.org")
+    link = visitor.bubbles.get_by_role("link", name="Open")
+    await expect(link).to_have_attribute("href", "https://example.org/g")
+    await expect(visitor.bubble("loud").locator(".reply")).to_contain_text("quiet")
+
+
+async def test_markup_in_captions_names_and_languages_stays_text(
+    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
+) -> None:
+    chat_id = started(sandbox)
+    entities = [{"type": "pre", "offset": 0, "length": 4, "language": HOSTILE}]
+    await uploads(bot, "sendDocument", {"document": (HOSTILE, b"x")}, chat_id=chat_id, caption=HOSTILE)
+    await uploads(bot, "sendPhoto", {"photo": ("x.png", png())}, chat_id=chat_id, caption=HOSTILE)
+    await bot.sends(chat_id, "code", entities=entities)
+    visitor = await visit(browser, url)
+    await visitor.page.get_by_role("button", name="Show the photo").click()
+    await expect(visitor.page.get_by_role("dialog").get_by_text(HOSTILE)).to_be_visible()
+    await expect(visitor.page.locator(".block-head", has_text=HOSTILE)).to_be_visible()
+    await expect(visitor.page.locator("#bubbles img, #viewer img")).to_have_count(2)
+    assert "owned" not in await visitor.page.title()
+    assert visitor.complaints == []

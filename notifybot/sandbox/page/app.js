@@ -4,6 +4,10 @@
 // passed on by the demo) and the demo (/demo/…). Drawing is always the same way: facts change, `draw` asks for a redraw, and
 // `reconcile` touches only the nodes that differ. Messages are hostile: text reaches the page as text nodes alone.
 
+import { file, hasMedia, hasPhoto, photos, viewer, widthOf } from "./media.js";
+import { h, icon, linkTo, pressable, safeLink, setText, svg } from "./nodes.js";
+import { formatted } from "./words.js";
+
 const WINDOW = 120;            // bubbles drawn at first
 const WINDOW_MOST = 240;       // bubbles that stand in the page at once, however long the chat is
 const WINDOW_STEP = 60;
@@ -13,7 +17,7 @@ const RECENT = 50;
 const TIMELINE_LINES = 6;
 const CALLS_KEPT = 40;
 const ANSWER_WAIT_MS = 15_000;
-const PLUG = { messages: 12, callers: 3, pullAfter: 6, downForS: 2.5, waitMs: 120_000 };
+const PLUG = { messages: 12, callers: 3, pullAfter: 6, downForS: 2.5, readMs: 1500, waitMs: 120_000 };
 const HUES = [44, 24, 300, 130, 340, 205, 262, 172];
 const RING = 2 * Math.PI * 16;
 
@@ -21,30 +25,7 @@ const at = (id) => document.getElementById(id);
 const now = () => Date.now();
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// ---------------------------------------------------------------------------------------------------- building nodes
-
-function h(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const node = document.createElement(name);
-  if (classes.length) node.className = classes.join(" ");
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value === true ? "" : String(value));
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
-  return node;
-}
-
-function svg(tag, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-const pressable = (tag, work, ...children) => h(tag, { type: "button", onclick: work }, ...children);
-const icon = (name) => svg("svg", { "aria-hidden": "true" }, svg("use", { href: `#i-${name}` }));
+// --------------------------------------------------------------------------------------------------------- drawing
 
 // Make the children of `parent` show `items` in their order; a node lives as long as its item's key does.
 function reconcile(parent, items, keyOf, create, update) {
@@ -66,10 +47,6 @@ const asked = new Set();
 function draw(...parts) {
   if (!asked.size) requestAnimationFrame(() => { const due = [...asked]; asked.clear(); due.forEach((part) => part()); });
   parts.forEach((part) => asked.add(part));
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 // ------------------------------------------------------------------------------------------------------------ asking
@@ -282,7 +259,8 @@ const chatAvatar = (chat) => avatar(titleOf(chat), chat.type === "private" ? "pe
 
 function preview(message) {
   if (!message) return "";
-  const text = (message.text ?? message.caption ?? "").replace(/\s+/g, " ").slice(0, 160);
+  const spoken = message.media_group_id ? messagesOf(message.chat.id).findLast((one) => sameAlbum(one, message) && one.caption) : null;
+  const text = (message.text ?? (spoken ?? message).caption ?? "").replace(/\s+/g, " ").slice(0, 160);
   return text || serviceText(message) || attachmentName(message) || "Message";
 }
 
@@ -431,7 +409,8 @@ function showBubble(chatId, messageId) {
   if (place < start) Object.assign(view, { end: Math.min(messages.length, place + WINDOW / 2), size: WINDOW });
   Object.assign(view, { sticks: false, flash: messageKey(chatId, messageId) });
   drawBubbles();
-  at("bubbles").querySelector(`[data-key="m${messageKey(chatId, messageId)}"]`)?.scrollIntoView({ block: "center" });
+  const isIt = (node) => node.album?.some((message) => message.message_id === messageId);
+  [...at("bubbles").children].find(isIt)?.scrollIntoView({ block: "center" });
 }
 
 // Rows of a conversation: days, service lines, bubbles with their place in a sender's group.
@@ -444,10 +423,16 @@ function rowsOf(messages) {
     const service = serviceText(message);
     const key = `m${messageKey(message.chat.id, message.message_id)}`;
     if (service) return rows.push({ key, service });
-    return rows.push({ key, message, follows: together(messages[i - 1], message), last: !together(message, messages[i + 1]) });
+    if (sameAlbum(messages[i - 1], message)) return rows.at(-1).album.push(message);
+    const end = messages.findIndex((other, place) => place > i && !sameAlbum(message, other));
+    const after = end < 0 ? undefined : messages[end];
+    const album = [message];
+    return rows.push({ key, message, album, follows: together(messages[i - 1], message), last: !together(message, after) });
   });
   return rows;
 }
+
+const sameAlbum = (one, other) => Boolean(one?.media_group_id) && one.media_group_id === other?.media_group_id;
 
 function together(one, other) {
   if (!one || !other || serviceText(one) || serviceText(other)) return false;
@@ -491,16 +476,17 @@ function updateRow(node, row) {
   const mine = isMine(message);
   const many = message.chat.type === "group" || message.chat.type === "supergroup";
   const shape = [row.follows, row.last, mine, many].join();
-  if (node.message !== message || node.shape !== shape) {
+  const isSame = node.shape === shape && row.album.length === node.album?.length && row.album.every((one, i) => one === node.album[i]);
+  if (!isSame) {
     fillBubble(node, message, { ...row, mine, many });
-    Object.assign(node, { message, shape });
+    Object.assign(node, { album: row.album, shape });
   }
   const kinds = { follows: row.follows, last: row.last, mine, many, keyed: Boolean(message.reply_markup?.inline_keyboard?.length) };
   kinds.known = daemon.index.has(key);
   kinds.chosen = kinds.known && daemon.index.get(key) === daemon.chosen;
   for (const [name, is] of Object.entries(kinds)) node.classList.toggle(name, is);
   for (const button of node.querySelectorAll(".key[data-press]")) button.classList.toggle("waits", view.pressed.has(button.dataset.press));
-  if (view.flash === key) flash(node);
+  if (row.album.some((one) => view.flash === messageKey(one.chat.id, one.message_id))) flash(node);
 }
 
 function flash(node) {
@@ -511,36 +497,87 @@ function flash(node) {
   setTimeout(() => node.classList.remove("flash"), 1900);
 }
 
-function fillBubble(node, message, { follows, last, mine, many }) {
+function fillBubble(node, message, { follows, last, mine, many, album }) {
   const sender = message.from ?? message.sender_chat ?? message.chat;
   const name = sender.first_name ?? sender.title;
   const head = !mine && !follows && (many || message.chat.type === "channel") ? h("span.who", {}, name) : null;
   const face = many && !mine && last ? avatar(name, message.from?.is_bot ? "bot" : "person") : null;
-  const inside = [head, attachmentOf(message), wordsOf(message), metaOf(message)];
+  const isPictured = hasPhoto(message);
+  const meta = metaOf(album);
+  const shown = contentOf(album, meta);
+  const inside = [head, replyOf(message), ...shown];
   const body = h("div.body", { onclick: (event) => bubbleClicked(event, message) }, ...inside);
+  node.classList.toggle("pictured", isPictured);
+  node.classList.toggle("wordless", isPictured && shown.includes(meta));
+  node.style.width = isPictured ? `${widthOf(album) + (many && !mine ? 44 : 0)}px` : "";
   if (head) head.style.setProperty("--hue", message.from?.is_bot === false ? hueOf(name) : 212);
   node.replaceChildren(...[face, body, keysOf(message)].filter(Boolean));
 }
 
+// What a bubble shows, and its time: beside the last line of the words, where those are the last thing in it.
+function contentOf(album, meta) {
+  const [message] = album;
+  const [media, words] = [mediaOf(album), wordsOf(album)];
+  if (message.show_caption_above_media) return [words, media, meta];
+  if (words && hasPhoto(message)) return [media, h("div.said", {}, words, meta)];
+  const last = media?.querySelector(":scope > .words:last-child");
+  if (!last) return [media, words, linkPreviewOf(message), meta];
+  const said = h("div.said");
+  last.replaceWith(said);
+  said.append(last, meta);
+  return [media];
+}
+
 function bubbleClicked(event, message) {
-  if (event.target.closest("a, button, .spoiler, .folds") || String(getSelection())) return;
+  if (event.target.closest("a, button, code, .spoiler") || String(getSelection())) return;
   const id = daemon.index.get(messageKey(message.chat.id, message.message_id));
   if (id) choose(id, true);
 }
 
-function wordsOf(message) {
-  const text = message.text ?? message.caption ?? "";
-  if (!text && attachmentName(message)) return null;
-  if (!text) return h("span.words.service-note", {}, "This kind of message is not shown here.");
-  return h("span.words", { dir: "auto" }, formatted(text, message.entities ?? message.caption_entities ?? []));
+// An album of photos shows a caption only where there is just one; documents show their own, each below itself.
+function wordsOf(album) {
+  const spoken = album.filter((message) => message.text ?? message.caption);
+  const [message] = spoken;
+  if (!message && attachmentName(album[0])) return null;
+  if (!message) return h("span.words.service-note", {}, "This kind of message is not shown here.");
+  if (album[0].document || spoken.length > 1) return null;
+  return wordsNode(message);
 }
 
-function attachmentOf(message) {
+function wordsNode(message) {
+  const entities = message.entities ?? message.caption_entities ?? [];
+  return h("span.words", { dir: "auto" }, formatted(message.text ?? message.caption, entities, { say, copy }));
+}
+
+function mediaOf(album) {
+  const [message] = album;
+  if (hasPhoto(message)) return photos(album, (chosen) => viewer(at("viewer"), chosen));
+  if (hasMedia(message)) return h("div.files", {}, ...album.flatMap((one) => [file(one), one.caption ? wordsNode(one) : null]));
   const name = attachmentName(message);
-  return name ? h("span.attached", {}, h("span", {}, icon(message.photo ? "photo" : "file")), name) : null;
+  return name ? h("span.attached", {}, h("span", {}, icon("file")), name) : null;
 }
 
-function metaOf(message) {
+function replyOf(message) {
+  const quoted = message.reply_to_message;
+  if (!quoted) return null;
+  const name = quoted.from?.first_name ?? quoted.chat.title;
+  const show = () => showBubble(message.chat.id, quoted.message_id);
+  return pressable("button.reply", show, h("b", {}, name), h("span", {}, preview(quoted)));
+}
+
+// Telegram fetches the page and shows its title and picture. Here nothing is fetched: the card only says where it would be.
+function linkPreviewOf(message) {
+  const options = message.link_preview_options ?? {};
+  if (!message.text || options.is_disabled) return null;
+  const links = (message.entities ?? []).filter((entity) => entity.type === "url" || entity.type === "text_link");
+  const first = links[0] && (links[0].url ?? message.text.substr(links[0].offset, links[0].length));
+  const address = safeLink(options.url ?? first ?? "");
+  if (!address || !address.startsWith("http")) return null;
+  return h("a.preview", linkTo(address), h("b", {}, new URL(address).host), h("span", {}, "Telegram shows a preview of this page here."));
+}
+
+function metaOf(album) {
+  const message = album.findLast((one) => one.edit_date) ?? album[0];
   const date = new Date(message.date * 1000);
   const edited = message.edit_date ? `, edited ${new Date(message.edit_date * 1000).toLocaleString()}` : "";
   const openDetail = () => choose(daemon.index.get(messageKey(message.chat.id, message.message_id)), true);
@@ -549,7 +586,8 @@ function metaOf(message) {
   const isBot = message.from?.is_bot || message.sender_chat;
   const time = h("time", { datetime: date.toISOString() }, hourMinute(date));
   const mark = edited ? h("span.edited", {}, "edited") : null;
-  return h("span.meta", { title: `${date.toLocaleString()}${edited}` }, mark, time, isBot ? ask : null);
+  const bell = message.is_silent ? h("span.silent", { title: "Sent without a sound", role: "img", "aria-label": "Sent without a sound" }, icon("silent")) : null;
+  return h("span.meta", { title: `${date.toLocaleString()}${edited}` }, bell, mark, time, isBot ? ask : null);
 }
 
 function keysOf(message) {
@@ -606,81 +644,6 @@ function toast(text) {
   at("toast").classList.add("on");
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => at("toast").classList.remove("on"), Math.max(3200, text.length * 55));
-}
-
-// ---------------------------------------------------------------------------------------------- text and entities
-
-const TAGS = {
-  bold: "strong", italic: "em", underline: "u", strikethrough: "s", code: "code",
-  blockquote: "blockquote", expandable_blockquote: "blockquote.folds",
-};
-const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
-
-// Turn a text and Telegram's entities (offsets in UTF-16 units, as JavaScript counts) into nodes; entities may nest.
-function formatted(text, entities) {
-  const ended = entities.map((entity) => ({ ...entity, end: entity.offset + entity.length }));
-  const sound = ended.filter((entity) => entity.length > 0 && entity.end <= text.length);
-  sound.sort((a, b) => a.offset - b.offset || b.end - a.end);
-  return nest(text, sound, 0, text.length);
-}
-
-function nest(text, entities, start, end) {
-  const fragment = document.createDocumentFragment();
-  let position = start;
-  for (let i = 0; i < entities.length;) {
-    const entity = entities[i];
-    const after = entities.findIndex((other, place) => place > i && other.offset >= entity.end);
-    const inner = entities.slice(i + 1, after < 0 ? entities.length : after);
-    for (const child of inner) child.end = Math.min(child.end, entity.end);
-    const children = nest(text, inner, entity.offset, entity.end);
-    fragment.append(text.slice(position, entity.offset), wrap(entity, text.slice(entity.offset, entity.end), children));
-    i += 1 + inner.length;
-    position = entity.end;
-    if (BLOCKS.has(entity.type) && text[position] === "\n") position += 1;
-  }
-  fragment.append(text.slice(Math.min(position, end), end));
-  return fragment;
-}
-
-function wrap(entity, words, children) {
-  if (entity.type === "spoiler") return spoiler(children);
-  if (entity.type === "pre") return h("pre", { "data-language": entity.language || null }, h("code", {}, children));
-  if (entity.type === "bot_command") return pressable("button.command", () => say(words), children);
-  const link = linkOf(entity, words);
-  if (link) return h("a", linkTo(link), children);
-  const node = h(TAGS[entity.type] ?? "span", {}, children);
-  if (entity.type === "expandable_blockquote") node.addEventListener("click", () => node.classList.toggle("open"));
-  return node;
-}
-
-function spoiler(children) {
-  const node = h("span.spoiler", { role: "button", tabindex: "0", "aria-label": "Hidden text: show it" }, children);
-  const open = (event) => {
-    if (event.key && event.key !== "Enter" && event.key !== " ") return;
-    node.classList.add("open");
-    for (const name of ["role", "tabindex", "aria-label"]) node.removeAttribute(name);
-  };
-  node.addEventListener("click", open);
-  node.addEventListener("keydown", open);
-  return node;
-}
-
-const linkTo = (href) => ({ href, target: "_blank", rel: "noopener noreferrer" });
-
-function linkOf(entity, words) {
-  if (entity.type === "text_link") return safeLink(entity.url);
-  if (entity.type === "url") return safeLink(/^[a-z][a-z0-9+.-]*:/i.test(words) ? words : `https://${words}`);
-  if (entity.type === "email") return safeLink(`mailto:${words}`);
-  if (entity.type === "mention") return safeLink(`https://t.me/${words.slice(1)}`);
-  return null;
-}
-
-// A link that does nothing but open a page or a mail: no script, no data.
-function safeLink(address) {
-  try {
-    const url = new URL(address);
-    return ["http:", "https:", "mailto:", "tg:"].includes(url.protocol) ? url.href : null;
-  } catch { return null; }
 }
 
 // ---------------------------------------------------------------------------------------------------------- speaking
@@ -1293,6 +1256,8 @@ async function pullThePlug() {
   await pulled(run);
   const watching = watchBeads(run);
   await Promise.all([sending, watching]);
+  // All may be shown the moment the daemon is back: that it is back stays long enough to be read.
+  if (run.step === "back") await pause(PLUG.readMs - (now() - run.backAt));
   run.step = "done";
   drawPlug(run);
   at("plug").disabled = false;

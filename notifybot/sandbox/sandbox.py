@@ -248,7 +248,7 @@ class Sandbox:
             for call in self.calls.since(self.calls.last - 10)
         ]
         chats = [
-            f"  chat {chat.id}: {message.sender.first_name}: {message.text!r} {message.button_texts}"
+            f"  chat {chat.id}: {message.sender.first_name}: {_shown(message)} {message.button_texts}"
             for chat in self.world.chats.values()
             for message in list(chat.messages.values())[-3:]
         ]
@@ -276,6 +276,12 @@ class Sandbox:
     def _wake_all(self) -> None:
         self.interrupted.fire()
         self.world.updates.arrived.fire()
+
+
+def _shown(message: Message) -> str:
+    """Say what a message shows: its text, and its file if it has one."""
+    media = message.media
+    return f"[{media.file_name or media.kind}] {message.text!r}" if media else repr(message.text)
 
 
 def _id_of(thing: User | Chat | int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from notifybot.sandbox.spool import Source, Spool
 from notifybot.sandbox.wire import ApiError, JsonObject, bad_request
@@ -53,7 +54,7 @@ async def read_body(http: web.Request, spool: Spool) -> Body:
         raise bad_request("strings must be encoded in UTF-8") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise too_large() from error
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise bad_request("can't parse the request body") from error
     return body
 

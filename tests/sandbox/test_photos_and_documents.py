@@ -280,6 +280,36 @@ async def test_a_body_that_breaks_off_is_no_call(api: Api, anna: User, sandbox: 
     assert len(sandbox.messages(anna)) == 1
 
 
+PART = b'--b\r\nContent-Disposition: form-data; name="document"; filename="x.txt"\r\n\r\nhalf of it'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [PART, PART + b"\r\n--", PART + b"\r\n--b\r\n", PART[:30], b"nothing", b"--b\r\nX: " + b"x" * 100_000],
+    ids=["no end", "half an end", "no last end", "half a header", "no parts", "a huge header"],
+)
+async def test_a_body_whose_parts_do_not_end_is_refused(api: Api, anna: User, sandbox: Sandbox, body: bytes) -> None:
+    answer = await api.post(
+        f"/bot{sandbox.token}/sendDocument?chat_id={anna.id}",
+        data=body,
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    assert answer.refusal == "400 Bad Request: can't parse the request body"
+    assert len(sandbox.messages(anna)) == 1
+
+
+async def test_faults_strike_downloads_too(api: Api, document: Message, sandbox: Sandbox) -> None:
+    path = (await api("getFile", file_id=file_id_of(document))).result["file_path"]
+    address = f"/file/bot{sandbox.token}/{path}"
+    sandbox.fault("html", method="download", times=1)
+    assert (await api.download(address))[0] == 502
+    sandbox.fault("away")
+    with pytest.raises(ServerDisconnectedError):
+        await api.download(address)
+    sandbox.clear_faults()
+    assert (await api.download(address))[0] == 200
+
+
 @pytest.mark.parametrize(("kind", "shown"), [("cut_before", 1), ("cut_after", 2)])
 async def test_a_cut_connection_strikes_uploads_too(
     api: Api, anna: User, sandbox: Sandbox, kind: str, shown: int

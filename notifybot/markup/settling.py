@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from notifybot.markup.draft import Draft, Span
 from notifybot.rendering import Entity
@@ -45,12 +45,14 @@ def _nested(spans: Sequence[Span]) -> list[Span]:
     hold styles.
     """
     quotes = _outermost(span for span in spans if span.type in QUOTES)
-    edges = sorted(edge for quote in quotes for edge in (quote.begin, quote.end))
+    edges = sorted({edge for quote in quotes for edge in (quote.begin, quote.end)})
     others = _outermost(
-        span for span in spans if span.type not in (*QUOTES, *STYLES) and not _is_between(edges, span.begin, span.end)
+        span for span in spans if span.type not in (*QUOTES, *STYLES) and not _between(edges, span.begin, span.end)
     )
     solid = [span for span in others if span.type in MONOSPACED]
-    styled = [piece for kind in STYLES for span in _outermost(_of(kind, spans)) for piece in _around(solid, span)]
+    styled = [
+        piece for kind in STYLES for span in _outermost(_of(kind, spans)) for piece in _pieces(span, solid, edges)
+    ]
     return sorted([*quotes, *others, *styled], key=_order)
 
 
@@ -67,11 +69,22 @@ def _outermost(spans: Iterable[Span]) -> list[Span]:
     return outermost
 
 
-def _is_between(edges: Sequence[int], begin: int, end: int) -> bool:
-    return bisect_right(edges, begin) < bisect_left(edges, end)
+def _between(edges: Sequence[int], begin: int, end: int) -> Sequence[int]:
+    """Return which of the sorted `edges` lie strictly between the two."""
+    return edges[bisect_right(edges, begin) : bisect_left(edges, end)]
 
 
-def _around(solid: Sequence[Span], span: Span) -> Iterator[Span]:
+def _pieces(span: Span, solid: Sequence[Span], edges: Sequence[int]) -> Iterator[Span]:
+    """Yield what of `span` lies outside `solid`, cut at the `edges` of quotes.
+
+    Uncut, what goes on behind code could begin inside the code's quote and end outside.
+    """
+    for piece in _around(span, solid):
+        cuts = [piece.begin, *_between(edges, piece.begin, piece.end), piece.end]
+        yield from (replace(piece, begin=begin, end=end) for begin, end in pairwise(cuts))
+
+
+def _around(span: Span, solid: Sequence[Span]) -> Iterator[Span]:
     """Yield what of `span` lies outside `solid`, which is sorted and apart."""
     begin = span.begin
     for place in range(bisect_right(solid, begin, key=lambda block: block.end), len(solid)):

@@ -34,6 +34,11 @@ from tests.markup.reading import shown
         ("<blockquote expandable>a</blockquote>", "a", [("expandable_blockquote", "a")]),
         ("<blockquote>a<blockquote>b</blockquote></blockquote>", "ab", [("blockquote", "ab")]),
         ("<pre>a<blockquote>b</blockquote></pre>", "ab", [("blockquote", "b")]),
+        (
+            "<b><blockquote><code>a</code>b</blockquote>c</b>",
+            "abc",
+            [("blockquote", "ab"), ("code", "a"), ("bold", "b"), ("bold", "c")],
+        ),
         ('<a href="https://Example.org">a</a>', "a", [("text_link", "a", "https://example.org/")]),
         ("<a href='x.org/?a=1&amp;b'>a</a>", "a", [("text_link", "a", "http://x.org/?a=1&b")]),
         ("<a>x.org</a>", "x.org", [("text_link", "x.org", "http://x.org/")]),

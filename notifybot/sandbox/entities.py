@@ -4,8 +4,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address
 from itertools import accumulate, pairwise
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 Json = dict[str, object]
 
@@ -19,7 +20,17 @@ STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
 ORDER = (*QUOTES, *MONOSPACED, *LINKED, *STYLES, "custom_emoji")
 UNSPLIT = (*MONOSPACED, *LINKED, "custom_emoji")
 
-LINK_SCHEMES = ("http", "https", "tg", "ton", "tonsite")
+NAME_SIGN = r"(?:[\w.!$,~*'();&+=\x80-\U0010ffff-]|%[0-9a-fA-F]{2})"
+# An address without a scheme is one of the web; mailto: and tel: would be names of users there.
+WEB_LINK = re.compile(
+    rf"(?!(?:mailto|tel):)(?:(?P<scheme>https?)://)?(?:(?P<user>(?:{NAME_SIGN}|:)*)@)?"
+    rf"(?P<host>\[[0-9a-f:.]+\]|{NAME_SIGN}+)(?::(?P<port>[0-9]{{1,9}}))?(?P<rest>[/?#].*)?",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+OWN_LINK = re.compile(
+    r"(?P<scheme>tg|ton|tonsite):(?://)?(?P<host>[\w-]+|(?<=tonsite://)[\w.-]+)(?P<rest>[/?#].*)?",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
 DATE_TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
 REMOVED = re.compile("[\r\u2028-\u202e]")
 REPLACED = re.compile("[\x00-\x09\x0b-\x1f]")
@@ -53,7 +64,7 @@ def utf16_len(text: str) -> int:
 
 def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
     """Return the text and entities that Telegram would store: cleaned, trimmed, nested by its rules, at most 100."""
-    text, kept = _clean(text, [entity for entity in entities if entity.length > 0])
+    text, kept = _clean(text, nested([entity for entity in entities if entity.length > 0]))
     text, kept = _trim(text, nested(kept))
     return text, sorted(kept, key=_order)[:MAX_ENTITIES]
 
@@ -71,18 +82,16 @@ def nested(entities: Sequence[Entity]) -> list[Entity]:
 
 def checked_link(url: str) -> str | None:
     """Return `url` as Telegram stores it (scheme added, host in lower case), or None where it makes no link of it."""
-    try:
-        parts = urlsplit(url if _scheme(url) else f"http://{url}")
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
+    own, web = OWN_LINK.fullmatch(url), WEB_LINK.fullmatch(url)
+    if own:
+        rest = _rest(own["rest"])
+        return f"{own['scheme']}://{own['host']}".lower() + (rest[1:] if rest.startswith("/?") else rest)
+    if web is None or web["host"] == "." or not ("." in web["host"] or _is_ipv6(web["host"])):
         return None
-    if parts.scheme not in LINK_SCHEMES or re.search(r"\s", url):
+    if int(web["port"] or 1) not in range(1, 65_536):
         return None
-    if parts.scheme == "tg":
-        return url
-    if "." not in host.strip(".") or not re.fullmatch(r"[\w.-]+", host):
-        return None
-    return _with_path(parts, has_query="?" in url.partition("#")[0])
+    user, port = f"{web['user']}@" if web["user"] else "", f":{int(web['port'])}" if web["port"] else ""
+    return f"{(web['scheme'] or 'http').lower()}://{user}{web['host'].lower()}{port}{_rest(web['rest'])}"
 
 
 def mentioned_user(url: str) -> int | None:
@@ -214,16 +223,17 @@ def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     ]
 
 
-def _scheme(url: str) -> str | None:
-    found = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d)", url)
-    return found[1] if found and ("." not in found[1] or url.startswith("//", found.end())) else None
+def _is_ipv6(host: str) -> bool:
+    try:
+        return host.startswith("[") and bool(IPv6Address(host[1:-1]))
+    except ValueError:
+        return False
 
 
-def _with_path(parts: SplitResult, *, has_query: bool) -> str:
-    user, at, place = parts.netloc.rpartition("@")
-    question = "?" if has_query else ""
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{parts.scheme}://{user}{at}{place.lower()}{parts.path or '/'}{question}{parts.query}{fragment}"
+def _rest(rest: str | None) -> str:
+    """Return path, query and fragment with what they cannot hold encoded, and a slash before them."""
+    kept = (rest or "/").rstrip(" \t\r\n\v\0")
+    return ("" if kept.startswith("/") else "/") + re.sub("[\0- ]", lambda found: f"%{ord(found[0]):02X}", kept)
 
 
 def _tg_query(url: str, host: str) -> dict[str, str] | None:

@@ -101,7 +101,8 @@ def test_a_file_is_what_its_first_bytes_say(content: bytes, media_type: str) -> 
     start=st.sampled_from(
         [
             b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM\0\0\0\0\0\0\0\0", b"PK\x03\x04",
-            b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\0\0\0\0WEBPVP8 ", b"PK\x03\x04" + bytes(26) + b"mimetype",
+            b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\0\0\0\0WEBPVP8 ",
+            b"PK\x03\x04" + bytes(26) + b"mimetype",
         ]
     ),
     rest=st.binary(max_size=64),

@@ -56,7 +56,7 @@ def checked(address: str) -> str | None:
         return None
     own = TELEGRAM_SCHEMES.match(address)
     found = _split(address[own.end() :] if own else address)
-    if found is None:
+    if found is None or (own and MARKED_SCHEME.match(address, own.end())):
         return None
     return _own_link(own[1].lower(), found) if own else _web_link(found)
 
@@ -92,7 +92,7 @@ def _web_link(found: _Address) -> str | None:
 
 def _own_link(scheme: str, found: _Address) -> str | None:
     allowed = TON_HOST if scheme == "tonsite" else TELEGRAM_HOST
-    if found.scheme != "http" or found.user or found.port or not allowed.fullmatch(found.host):
+    if found.user or found.port or not allowed.fullmatch(found.host):
         return None
     rest = found.rest[1:] if found.rest.startswith("/?") else found.rest
     return f"{scheme}://{found.host}{rest}"

@@ -86,7 +86,7 @@ def checked_link(url: str) -> str | None:
     if own:
         rest = _rest(own["rest"])
         return f"{own['scheme']}://{own['host']}".lower() + (rest[1:] if rest.startswith("/?") else rest)
-    if web is None or web["host"] == "." or not ("." in web["host"] or _is_ipv6(web["host"])):
+    if web is None or not _is_host(web["host"]):
         return None
     if int(web["port"] or 1) not in range(1, 65_536):
         return None
@@ -223,9 +223,12 @@ def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     ]
 
 
-def _is_ipv6(host: str) -> bool:
+def _is_host(host: str) -> bool:
+    """Tell whether `host` has a dot beside something, or is an IPv6 address in brackets."""
+    if not host.startswith("["):
+        return "." in host and host != "."
     try:
-        return host.startswith("[") and bool(IPv6Address(host[1:-1]))
+        return bool(IPv6Address(host[1:-1]))
     except ValueError:
         return False
 

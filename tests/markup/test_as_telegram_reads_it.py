@@ -115,12 +115,17 @@ def as_json(entity: Entity) -> Json:
     return {**needed, "language": entity.language} if entity.language else needed
 
 
-ADDRESS_PIECES = [
-    *("http://", "https://", "HTTP:", "tg://", "tg:", "ton://", "tonsite://", "mailto:", "ftp://", "//", "user?id=5"),
-    *("x.org", "Ä.org", "X", "localhost", "[::1]", "10.0.0.1", ":80", ":0", ":99999", ":", "@", "/", "?", "#", "."),
-    *("%41", "%", "_", "-", "*", " ", "\n", "[", "]", "<", "\\", "🔥"),
+WEB_PIECES = [
+    *("http://", "https://", "HTTP:", "mailto:", "ftp://", "//", "x.org", "Ä.org", "X", "localhost", "[::1]", "[.]"),
+    *("10.0.0.1", ":80", ":0", ":99999", ":", "@", "/", "?a=b", "#", ".", "%41", "%", "_", "-", "*", " ", "\n", "["),
+    *("]", "<", "\\", "🔥"),
 ]
-addresses = st.lists(st.sampled_from(ADDRESS_PIECES), max_size=7).map("".join)
+own_schemes = st.sampled_from(["tg://", "tg:", "TG://", "ton://", "ton:", "tonsite://", "tgx://", "x:"])
+own_hosts = st.sampled_from(["resolve", "User", "x.org", "a b", "", "ä", "user_x", "http://a"])
+own_rests = st.sampled_from(["", "/", "?x=5", "/?x=5", "/a b", "#a", ":80", "?id=5 "])
+addresses = st.lists(st.sampled_from(WEB_PIECES), max_size=7).map("".join) | st.tuples(
+    own_schemes, own_hosts, own_rests
+).map("".join)
 
 
 @settings(max_examples=500, deadline=None)

@@ -52,7 +52,7 @@ def _read(text: str, mode: ParseMode) -> Draft:
         case ParseMode.MARKDOWN:
             return read_markdown(text)
         case ParseMode.COMMON_MARK:
-            # Its library takes 60 ms to import; many a daemon never needs it.
+            # Its library takes 30 ms to import; many a daemon never needs it.
             from notifybot.markup.commonmark import read_common_mark
 
             return read_common_mark(text)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import TypeVar
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from notifybot.errors import NotifybotError, TooLarge, UnsupportedType
@@ -114,15 +114,26 @@ def _not_json(kind: str) -> UnsupportedType:
 async def _read_body(request: web.Request) -> bytes:
     try:
         if request.content.is_eof():  # it came with the headers, as small ones do
-            return await request.read()
+            return _all_that_came(request.content)
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.") from None
+        raise _too_large() from None
     except TimeoutError:
         raise TooSlow(f"The body did not come within {BODY_WITHIN_S:g} seconds.") from None
     except web.RequestPayloadError:
         raise NotifybotError("The body is not what its headers say, or it broke off.") from None
+
+
+def _all_that_came(content: StreamReader) -> bytes:
+    body = content.read_nowait()
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
 
 
 def _parse(body: bytes) -> object:

@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -35,6 +36,8 @@ class _User:
 
 
 _users: dict[int, _User] = {}
+_uids: WeakKeyDictionary[asyncio.BaseTransport, int | None] = WeakKeyDictionary()
+"""Of open connections: the kernel noted it once for each, and asking for it costs as much as reading a body."""
 
 
 async def caller_of(request: web.Request) -> Caller:
@@ -50,7 +53,15 @@ async def caller_of(request: web.Request) -> Caller:
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:
     """The user at the other end, as the kernel noted when they connected; None on anything but a unix socket."""
-    connection = transport.get_extra_info("socket") if transport else None
+    if transport is None:
+        return None
+    if transport not in _uids:
+        _uids[transport] = _noted_by_kernel(transport)
+    return _uids[transport]
+
+
+def _noted_by_kernel(transport: asyncio.BaseTransport) -> int | None:
+    connection = transport.get_extra_info("socket")
     if connection is None or connection.family != socket.AF_UNIX:
         return None
     _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))

@@ -1,5 +1,6 @@
 """Rows → the JSON that callers get. Times are RFC 3339 in UTC with Z."""
 
+import functools
 import json
 from datetime import UTC, datetime
 
@@ -10,7 +11,8 @@ from notifybot.models import Message, Person, TimelineEvent
 from notifybot.reading import Copy, Detail
 
 Document = dict[str, object]
-
+MOMENTS_KEPT = 64
+"""Whoever shares a commit is told the same moments."""
 
 # json.dumps would make an encoder for each answer.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -21,6 +23,7 @@ def answer(document: object, *, status: int = 200) -> web.Response:
     return web.Response(body=_encode(document).encode(), status=status, headers=_HEADERS)
 
 
+@functools.lru_cache(MOMENTS_KEPT)
 def moment(at: datetime | None) -> str | None:
     if at is None:
         return None

@@ -141,8 +141,9 @@ async def send(request: web.Request) -> web.Response:
 
 def _new_message(request: web.Request, caller: Caller, fields: IngestFields | SendFields) -> NewMessage:
     runtime = runtime_of(request)
+    recipient = fields.recipient
     _check_length(fields, runtime)
-    _check_allowed(fields.recipient, caller, runtime)
+    _check_allowed(recipient, caller, runtime)
     alerts = runtime.config.alerts
     given = fields.model_fields_set
     escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
@@ -150,7 +151,7 @@ def _new_message(request: web.Request, caller: Caller, fields: IngestFields | Se
     return NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
-        recipients=(fields.recipient,),
+        recipients=(recipient,),
         content=fields.text,
         title=fields.title,
         is_alert=fields.acknowledge,
@@ -177,9 +178,9 @@ def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> No
 
 def _client_id(request: web.Request, fields: _Common) -> str | None:
     """The caller's own name for this request, from the body or the header; both only if they agree."""
-    headers = set(request.headers.getall(KEY_HEADER, ()))
-    if not headers:
+    if KEY_HEADER not in request.headers:
         return fields.client_id
+    headers = set(request.headers.getall(KEY_HEADER))
     if len(headers) > 1:
         raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
     named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key

@@ -1,5 +1,6 @@
 """Anything at all, in every field and as the whole body: answered, and never with a fault of ours."""
 
+import asyncio
 import json
 import re
 
@@ -47,6 +48,25 @@ async def test_any_json_value_in_any_field(shared: Door, data: st.DataObject) ->
     names = st.sampled_from(FIELDS[path])
     fields = data.draw(st.dictionaries(names | TEXTS, LIKELY | VALUES, max_size=6))
     await check(shared, "POST", path, json.dumps(fields).encode())
+
+
+@fuzz(150)
+@given(st.data())
+async def test_a_request_gets_the_same_answer_by_the_short_way_and_by_the_long_one(
+    shared: Door, data: st.DataObject
+) -> None:
+    """The short way: a bare path, and a body that comes with its head."""
+    path = data.draw(st.sampled_from(sorted(FIELDS)))
+    named = st.dictionaries(st.sampled_from(FIELDS[path]), LIKELY | VALUES, max_size=6)
+    body = data.draw(named.map(lambda fields: json.dumps(fields).encode()) | st.binary(max_size=60))
+    short = await shared.ask("POST", path, body)
+    async with shared.connection() as line:
+        head = f"POST {path}? HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        await line.say(f"{head}\r\n\r\n".encode() + body[:1])
+        await asyncio.sleep(0)
+        await line.say(body[1:])
+        long = await line.answer()
+    assert (short.status, short.body) == (long.status, long.body) or (short.status < 300 and long.status < 300)
 
 
 @fuzz(150)

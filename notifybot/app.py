@@ -41,6 +41,9 @@ CATCH_UP_WITHIN = timedelta(seconds=10)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
 SWITCH_EVERY_S = 0.0005
 RESTART_AFTER = timedelta(seconds=5)
+COLLECT_AFTER = (20_000, 50, 50)
+"""How much garbage is let lie: with what Python takes by default, each commit of many requests is held up by looks at
+all requests under way."""
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +69,7 @@ async def _serve(config: Config) -> None:
         # A full collection over all that is imported stops the process for 30-50 ms: leave it out from now on.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
         systemd.notify("READY=1")
         log.info("ready", extra={"action": "ready"})
         deposed = running.runtime.database.deposed

@@ -380,7 +380,7 @@ def exchange_for(path: Path, make: Callable[[Path], object]) -> Callable[[], Non
 
 def contents_seen(path: Path, reader: Reader, times: int) -> set[str]:
     """What opening it came to: so often at least, and until more than one thing was seen (or very often)."""
-    contents = set()
+    contents: set[str] = set()
     for turn in range(100 * times):
         if turn >= times and len(contents) > 1:
             break

@@ -37,7 +37,10 @@ class ClientError(NotifybotError):
 
 
 class Refused(ClientError):
-    """The daemon answered 4xx: the request itself has to change. `errors` are its `(place, what is wrong)`."""
+    """The request itself has to change: the daemon answered 4xx, or it was seen before anything was sent (code 0).
+
+    `errors` are the daemon's `(place, what is wrong)`.
+    """
 
     is_callers_fault = True
 

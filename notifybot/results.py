@@ -3,13 +3,12 @@
 Each value keeps the JSON it was read from in `document`, with fields that a newer daemon may have added.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from notifybot.client_errors import UnknownShape
-
-JsonObject = Mapping[str, object]
+from notifybot.client_json import Fields, JsonObject
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,31 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Button:
+    """A button under a message, which opens `url`, or puts `copy` into the reader's clipboard."""
+
+    text: str
+    url: str | None = None
+    copy: str | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A picture or file of a message. `kind`: photo, document; `size` in bytes; `problem` says why it is not shown.
+
+    `href` is where the daemon hands it out, None while, or as, it does not have it.
+    """
+
+    name: str
+    kind: str
+    size: int | None
+    media_type: str | None
+    url: str | None
+    href: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
 class Accepted:
     """The message is on the daemon's disk. `deliveries` is filled only where the call waited and all were decided.
 
@@ -55,18 +79,36 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Message:
-    """A message as the daemon knows it now; a list leaves `deliveries` and `timeline` empty."""
+    """A message as the daemon knows it now; a list leaves `deliveries` and `timeline` empty.
+
+    `type`: text, image, document. `content` is the text, or where the file came from; beside files the text is
+    `caption`. `repeats` counts how often it was told again under its `dedup_key`.
+    """
 
     id: str
     status: str
     is_alert: bool
+    type: str
     title: str | None
-    content: str
+    content: str | None
+    caption: str | None
+    parse_mode: str | None
+    priority: str
+    is_silent: bool
+    has_link_preview: bool
+    thread_id: int | None
+    buttons: tuple[Button, ...]
+    attachments: tuple[Attachment, ...]
+    data: JsonObject | None
+    dedup_key: str | None
+    repeats: int
     source: str
     recipients: tuple[str, ...]
     created_at: datetime
     escalate_at: datetime | None
     close_at: datetime | None
+    repeated_at: datetime | None
+    resolved_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     """A name for a person to read; what is behind it stands in `document`."""
@@ -74,6 +116,11 @@ class Message:
     deliveries: tuple[Delivery, ...]
     timeline: tuple[Event, ...]
     document: JsonObject
+
+    @property
+    def text(self) -> str:
+        """What it says to people, also where that is a caption; empty where files say it all."""
+        return self.caption or (self.content if self.type == "text" else None) or ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +158,7 @@ class Health:
 
 def read_accepted(document: object) -> Accepted:
     """Raise UnknownShape where `document` is none; so do all the functions below."""
-    fields = _Fields(document)
+    fields = Fields(document)
     return Accepted(
         id=fields.text("id"),
         status=fields.text("status"),
@@ -125,18 +172,32 @@ def read_accepted(document: object) -> Accepted:
 
 
 def read_message(document: object) -> Message:
-    fields = _Fields(document)
+    fields = Fields(document)
     return Message(
         id=fields.text("id"),
         status=fields.text("status"),
         is_alert=fields.truth("acknowledge"),
+        type=fields.text_or_none("type") or "text",
         title=fields.text_or_none("title"),
-        content=fields.text("content"),
+        content=fields.text_or_none("content"),
+        caption=fields.text_or_none("caption"),
+        parse_mode=fields.text_or_none("parse_mode"),
+        priority=fields.text_or_none("priority") or "normal",
+        is_silent=fields.truth("silent"),
+        has_link_preview=fields.truth("link_preview"),
+        thread_id=fields.integer_or_none("thread_id"),
+        buttons=tuple(_button(each) for each in fields.each("buttons")),
+        attachments=tuple(_attachment(each) for each in fields.each("attachments")),
+        data=fields.object_or_none("data"),
+        dedup_key=fields.text_or_none("dedup_key"),
+        repeats=fields.integer_or_none("repeats") or 0,
         source=fields.text("source"),
         recipients=_recipients(fields),
         created_at=fields.moment("created_at"),
         escalate_at=fields.moment_or_none("escalate_at"),
         close_at=fields.moment_or_none("close_at"),
+        repeated_at=fields.moment_or_none("repeated_at"),
+        resolved_at=fields.moment_or_none("resolved_at"),
         acknowledged_at=fields.moment_or_none("acknowledged_at"),
         acknowledged_by=_answerer(fields.document.get("acknowledged_by")),
         closed_at=fields.moment_or_none("closed_at"),
@@ -147,13 +208,13 @@ def read_message(document: object) -> Message:
 
 
 def read_page(document: object) -> MessagePage:
-    fields = _Fields(document)
+    fields = Fields(document)
     messages = tuple(read_message(each.document) for each in fields.each("messages"))
     return MessagePage(messages, fields.text_or_none("next_cursor"), fields.document)
 
 
 def read_health(document: object) -> Health:
-    fields = _Fields(document)
+    fields = Fields(document)
     return Health(
         status=fields.text("status"),
         telegram=fields.summary("telegram"),
@@ -167,7 +228,7 @@ def read_health(document: object) -> Health:
 
 
 def read_subscriber(document: object) -> Subscriber:
-    fields = _Fields(document)
+    fields = Fields(document)
     return Subscriber(
         user_id=fields.text("user_id"),
         chat_id=fields.text("chat_id"),
@@ -182,7 +243,23 @@ def read_subscribers(document: object) -> tuple[Subscriber, ...]:
     return tuple(read_subscriber(each) for each in document)
 
 
-def _delivery(fields: "_Fields") -> Delivery:
+def _button(fields: Fields) -> Button:
+    return Button(fields.text("text"), url=fields.text_or_none("url"), copy=fields.text_or_none("copy"))
+
+
+def _attachment(fields: Fields) -> Attachment:
+    return Attachment(
+        name=fields.text("name"),
+        kind=fields.text("kind"),
+        size=fields.integer_or_none("size"),
+        media_type=fields.text_or_none("media_type"),
+        url=fields.text_or_none("url"),
+        href=fields.text_or_none("href"),
+        problem=fields.text_or_none("problem"),
+    )
+
+
+def _delivery(fields: Fields) -> Delivery:
     return Delivery(
         recipient=fields.text("recipient"),
         chat_id=fields.text("chat_id"),
@@ -195,11 +272,11 @@ def _delivery(fields: "_Fields") -> Delivery:
     )
 
 
-def _event(fields: "_Fields") -> Event:
+def _event(fields: Fields) -> Event:
     return Event(fields.moment("at"), fields.text("event"), fields.text("actor"), fields.text_or_none("detail"))
 
 
-def _recipients(fields: "_Fields") -> tuple[str, ...]:
+def _recipients(fields: Fields) -> tuple[str, ...]:
     """To whom it was addressed: whichever of the three fields the message has."""
     if isinstance(fields.document.get("to"), list):
         return fields.texts("to")
@@ -211,91 +288,8 @@ def _answerer(document: object) -> str | None:
     """A name for whoever acknowledged: `Anna (@anna)`, or the account."""
     if not isinstance(document, Mapping):
         return None
-    fields = _Fields(document)
+    fields = Fields(document)
     name, username = fields.text_or_none("name"), fields.text_or_none("username")
     if name and username:
         return f"{name} (@{username})"
     return name or username or fields.text_or_none("account") or fields.text_or_none("telegram_id")
-
-
-class _Fields:
-    """One JSON object and the kinds its fields are expected to be."""
-
-    def __init__(self, document: object) -> None:
-        if not isinstance(document, Mapping):
-            raise UnknownShape("an object was expected")
-        self.document: JsonObject = document
-
-    def text(self, name: str) -> str:
-        value = self.text_or_none(name)
-        if value is None:
-            raise UnknownShape(f"`{name}` is missing")
-        return value
-
-    def text_or_none(self, name: str) -> str | None:
-        """A text; a number, as ids may be, becomes its digits."""
-        match self.document.get(name):
-            case None:
-                return None
-            case str(value):
-                return value
-            case int(value) if not isinstance(value, bool):
-                return str(value)
-        raise UnknownShape(f"`{name}` is not text")
-
-    def truth(self, name: str) -> bool:
-        return self.document.get(name) is True
-
-    def number(self, name: str) -> float:
-        """A number; 0 where it is missing or null."""
-        match self.document.get(name):
-            case None:
-                return 0
-            case int(value) | float(value) if not isinstance(value, bool):
-                return value
-        raise UnknownShape(f"`{name}` is not a number")
-
-    def moment(self, name: str) -> datetime:
-        value = self.moment_or_none(name)
-        if value is None:
-            raise UnknownShape(f"`{name}` is missing")
-        return value
-
-    def moment_or_none(self, name: str) -> datetime | None:
-        value = self.text_or_none(name)
-        if value is None:
-            return None
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise UnknownShape(f"`{name}` is not a time") from error
-        if moment.tzinfo is None:
-            raise UnknownShape(f"`{name}` names no time zone")
-        return moment
-
-    def each(self, name: str) -> "Iterator[_Fields]":
-        return (_Fields(item) for item in self._list(name))
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        return tuple(str(item) for item in self._list(name))
-
-    def integers(self, name: str) -> tuple[int, ...]:
-        return tuple(item for item in self._list(name) if isinstance(item, int))
-
-    def summary(self, name: str) -> str:
-        """A part's state in one text, whether the daemon says it as a word or as an object of facts."""
-        match self.document.get(name):
-            case None:
-                return "unknown"
-            case str(value):
-                return value
-            case Mapping() as facts:
-                return ", ".join(f"{key} {value}" for key, value in facts.items())
-            case value:
-                return str(value)
-
-    def _list(self, name: str) -> list[object]:
-        value = self.document.get(name, [])
-        if not isinstance(value, list):
-            raise UnknownShape(f"`{name}` is not a list")
-        return value

@@ -1,27 +1,11 @@
 """`notifybot messages …` and `notifybot open`: look at messages and answer them."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
-from notifybot.cli.output import (
-    Terminal,
-    exact,
-    harmless,
-    moment,
-    moment_in_full,
-    now,
-    one_line,
-    say,
-    say_json,
-    short_ids,
-    span,
-    table,
-    terminal,
-)
+from notifybot.cli.material import text_of
+from notifybot.cli.output import moment, now, one_line, say, say_json, short_ids, span, table, terminal
 from notifybot.client import Client, Message
-
-LABEL_WIDTH = 14
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,6 +15,10 @@ def run(arguments: argparse.Namespace) -> int:
             _list(client, arguments)
         case "messages show":
             _show(client, arguments)
+        case "messages file":
+            _save(client, arguments)
+        case "messages edit":
+            _edit(client, arguments)
         case "messages ack":
             _change(client, arguments, client.acknowledge)
         case "messages close":
@@ -63,9 +51,25 @@ def _show(client: Client, arguments: argparse.Namespace) -> None:
     if arguments.json:
         say_json(message.document)
         return
-    screen = terminal()
-    for line in (*_facts(message, screen, now()), *_deliveries(message, screen), *_timeline(message, screen)):
+    from notifybot.cli.story import story
+
+    for line in story(message, terminal(), now()):
         say(line)
+
+
+def _save(client: Client, arguments: argparse.Namespace) -> None:
+    from notifybot.cli.saving import save
+
+    save(client, client.message(client.find(arguments.id)), arguments.number, arguments.output)
+
+
+def _edit(client: Client, arguments: argparse.Namespace) -> None:
+    text = text_of(arguments.text, is_needed=arguments.title is None)
+    message = client.edit(client.find(arguments.id), text, title=arguments.title)
+    if arguments.json:
+        say_json(message.document)
+    else:
+        say(f"edited: {message.id} ({message.status})")
 
 
 def _change(client: Client, arguments: argparse.Namespace, change: Callable[[str], Message]) -> None:
@@ -106,56 +110,6 @@ def _say_table(messages: Sequence[Message], *, none: str) -> None:
 
 
 def _summary(message: Message) -> str:
-    return f"{message.title}: {message.content}" if message.title else message.content
-
-
-def _facts(message: Message, screen: Terminal, at: datetime) -> Iterator[str]:
-    yield f"{message.id}  {screen.paint(message.status)} {'alert' if message.is_alert else 'notice'}"
-    by_whom = f" by {message.acknowledged_by}" if message.acknowledged_by else ""
-    moments = (
-        ("created", message.created_at, ""),
-        ("escalates", _if_ahead(message, message.escalate_at, at), ""),
-        ("closes", _if_ahead(message, message.close_at, at), ""),
-        ("acknowledged", message.acknowledged_at, by_whom),
-        ("closed", message.closed_at, ""),
-    )
-    facts = [("to", ", ".join(message.recipients)), ("source", message.source), ("title", message.title or "")]
-    facts += [(label, moment_in_full(when, at) + more) for label, when, more in moments if when is not None]
-    for label, value in facts:
-        if value:
-            yield f"  {label:<{LABEL_WIDTH}}{one_line(value)}"
-    yield ""
-    for line in harmless(message.content).split("\n"):
-        yield f"  {line}".rstrip()
-
-
-def _if_ahead(message: Message, deadline: datetime | None, at: datetime) -> datetime | None:
-    """A deadline that can still come."""
-    is_over = message.status in ("closed", "cancelled") or message.acknowledged_at is not None
-    return None if is_over or deadline is None or deadline <= at else deadline
-
-
-def _deliveries(message: Message, screen: Terminal) -> Iterator[str]:
-    if not message.deliveries:
-        return
-    rows = [
-        (
-            each.recipient,
-            each.chat_id,
-            each.purpose,
-            each.status,
-            str(each.attempts),
-            each.last_error or (f"at {exact(each.shown_at)}" if each.shown_at else ""),
-        )
-        for each in message.deliveries
-    ]
-    yield ""
-    yield from table(("RECIPIENT", "CHAT", "PURPOSE", "STATUS", "TRIES", "RESULT"), rows, screen)
-
-
-def _timeline(message: Message, screen: Terminal) -> Iterator[str]:
-    if not message.timeline:
-        return
-    rows = [(exact(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
-    yield ""
-    yield from table(("TIME", "EVENT", "WHO", "DETAIL"), rows, screen)
+    """One line of what it says; a message of files alone is its kind."""
+    said = message.text or f"({message.type})"
+    return f"{message.title}: {said}" if message.title else said

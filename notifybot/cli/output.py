@@ -198,6 +198,16 @@ def span(length: timedelta) -> str:
     return f"{seconds}s"
 
 
+def size_of(size: int | None) -> str:
+    """A size as people tell it: `812 B`, `48 kB`, `3.2 MB`; nothing where it is not known."""
+    if size is None:
+        return ""
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size} B"
+
+
 def moment(at: datetime, now: datetime) -> str:
     """A time in the local zone: `10:31:02` today, else with its date."""
     local = at.astimezone()
@@ -205,11 +215,11 @@ def moment(at: datetime, now: datetime) -> str:
 
 
 def exact(at: datetime) -> str:
-    """A time in the local zone, to the second: `2026-03-01 10:31:02`."""
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+    """A time in the local zone, to the second and with the zone: `2026-03-01 10:31:02 CET`."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def moment_in_full(at: datetime, now: datetime) -> str:
     """A time in the local zone with date, zone and distance: `2026-03-01 10:31:02 CET (3m ago)`."""
     distance = f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({distance})"
+    return f"{exact(at)} ({distance})"

@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Sequence
 
 from notifybot import __version__
+from notifybot.cli import values
 from notifybot.errors import NotifybotError
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
     from typing import NoReturn
 
-MAX_WAIT_S = 30.0
-"""The daemon waits no longer for one request."""
+PRIORITIES = ("low", "normal", "high", "critical")
 STATES = ("scheduled", "initiated", "sent", "escalated", "acknowledged", "closed", "failed", "cancelled")
 
 
@@ -38,7 +38,10 @@ class Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read a command line. Raises UsageError; SystemExit after --help and --version."""
     words = _name_the_list(_attach_wait(argv))
-    arguments = build().parse_args(words, argparse.Namespace(config=None, socket=None))
+    parser = build()
+    arguments, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
+    if rest and not _is_late_text(arguments, rest):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     match arguments.command:
         case None:
             raise UsageError("No command is given.", hint="`notifybot --help` lists them.")
@@ -58,6 +61,15 @@ def _name_the_list(words: Sequence[str]) -> list[str]:
     if follows.startswith("-") and not follows.startswith((*EVERYWHERE, "-h", "--help")):
         return [*words[: at + 1], "list", *words[at + 1 :]]
     return list(words)
+
+
+def _is_late_text(arguments: argparse.Namespace, rest: Sequence[str]) -> bool:
+    """Take what follows the options in `messages edit ID --title T TEXT`: argparse before 3.13 leaves it over."""
+    words = list(rest[: rest.index("--")]) if "--" in rest else list(rest)
+    if arguments.command != "messages edit" or arguments.text or any(w.startswith("-") and w != "-" for w in words):
+        return False
+    arguments.text = words + list(rest[len(words) + 1 :])
+    return True
 
 
 def build() -> Parser:
@@ -120,7 +132,10 @@ def _add_daemon(commands: _Commands) -> None:
     commands.add("run", "run the daemon in the foreground")
     demo = commands.add("demo", "try it without Telegram: a daemon, a local stand-in for Telegram, and a chat page")
     demo.add_argument(
-        "--port", type=_port, default=None, help="where the chat page listens on 127.0.0.1 (default: any free port)"
+        "--port",
+        type=values.port,
+        default=None,
+        help="where the chat page listens on 127.0.0.1 (default: any free port)",
     )
     demo.add_argument("--no-browser", action="store_true", help="print the page's address only")
 
@@ -132,35 +147,125 @@ def _add_send(commands: _Commands) -> None:
         description="Send a message. It returns once the daemon has it on disk.",
         epilog="Example: df -h | notifybot send --to -1001234567890 --title 'Disk full' --alert",
     )
-    send.add_argument("text", nargs="*", metavar="TEXT", help="what to say; `-`, or nothing, reads standard input")
+    send.add_argument(
+        "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
+    )
     send.add_argument("--to", metavar="R", help="chat id, @channel, or a person's account or user_id")
     send.add_argument("--title", metavar="T", help="shown bold above the text")
     send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
-    send.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
-    send.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
-    send.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    _add_files(send)
+    _add_looks(send)
+    _add_alerting(send)
     send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
     send.add_argument(
         "--wait",
         metavar="SECONDS",
         nargs="?",
-        type=_wait,
-        const=MAX_WAIT_S,
+        type=values.wait,
+        const=values.MAX_WAIT_S,
         help="wait until it is shown, at most 30 s",
     )
     _add_json(send)
+
+
+def _add_files(send: Parser) -> None:
+    files = send.add_argument_group("files", "uploaded under your account; several may be given")
+    files.add_argument(
+        "--photo",
+        metavar="F",
+        action="append",
+        default=[],
+        help="a picture: a file, `-` for standard input, or an https URL",
+    )
+    files.add_argument("--file", metavar="F", action="append", default=[], help="the same, shown as a file by its name")
+    files.add_argument("--file-name", metavar="NAME", help="what to call it, where there is one file only")
+
+
+def _add_looks(send: Parser) -> None:
+    looks = send.add_argument_group("what it looks like")
+    formats = looks.add_mutually_exclusive_group()
+    for option, mode in (
+        ("--html", "HTML"),
+        ("--markdown", "Markdown"),
+        ("--markdownv2", "MarkdownV2"),
+        ("--commonmark", "CommonMark"),
+    ):
+        about = f"the text is {mode}" + ("" if mode == "CommonMark" else ", as Telegram defines it")
+        formats.add_argument(option, dest="parse_mode", action="store_const", const=mode, help=about)
+    looks.add_argument(
+        "--button",
+        metavar="TEXT=URL",
+        dest="buttons",
+        action="append",
+        default=[],
+        type=values.link_button,
+        help="a button that opens a link; up to 4 buttons",
+    )
+    looks.add_argument(
+        "--copy-button",
+        metavar="TEXT=VALUE",
+        dest="buttons",
+        action="append",
+        type=values.copy_button,
+        help="a button that puts a value into the reader's clipboard",
+    )
+    looks.add_argument("--link-preview", action="store_true", help="show a preview of the first link")
+    looks.add_argument("--thread", metavar="N", type=values.thread, help="the topic of a group, by its number")
+
+
+def _add_alerting(send: Parser) -> None:
+    telling = send.add_argument_group("how insistently")
+    telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
+    telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    telling.add_argument(
+        "--priority", choices=PRIORITIES, metavar="P", help=f"one of {', '.join(PRIORITIES)} (default: normal)"
+    )
+    telling.add_argument("--silent", action="store_true", help="no sound at the reader's")
+    telling.add_argument(
+        "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
+    )
+    telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+    telling.add_argument(
+        "--data", metavar="JSON", type=values.json_object, help="an object that is kept with the message"
+    )
 
 
 def _add_messages(commands: _Commands) -> None:
     messages = commands.group("messages", "look at messages and answer them")
     _add_filters(messages.add("list", "show the newest messages"))
     _add_json(_add_id(messages.add("show", "show all that is known of one message")))
+    _add_edit(messages)
+    _add_file(messages)
     _add_json(_add_ids(messages.add("ack", "acknowledge alerts")))
     _add_json(_add_ids(messages.add("close", "close alerts without acknowledging them")))
     _add_json(_add_ids(messages.add("cancel", "cancel messages that were not shown yet")))
     overview = commands.add("open", "show the alerts that wait for an answer")
-    overview.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most so many (default: 50)")
+    overview.add_argument("--limit", type=values.limit, default=50, metavar="N", help="at most so many (default: 50)")
     _add_json(overview)
+
+
+def _add_edit(messages: _Commands) -> None:
+    edit = messages.add(
+        "edit", "change what a message says", description="Change what a message says, also where it stands in chats."
+    )
+    _add_id(edit)
+    edit.add_argument("--title", metavar="T", help="the new title; an empty one takes it away")
+    edit.add_argument(
+        "text", nargs="*", metavar="TEXT", help="the new text; `-`, or neither text nor title, reads standard input"
+    )
+    _add_json(edit)
+
+
+def _add_file(messages: _Commands) -> None:
+    file = messages.add("file", "save a file of a message")
+    _add_id(file)
+    file.add_argument(
+        "number", metavar="N", type=values.number_of_file, help="which one, as `messages show` numbers them"
+    )
+    file.add_argument(
+        "-o", "--output", metavar="PATH", help="where to (default: its own name, here); `-` is standard output"
+    )
 
 
 def _add_upkeep(commands: _Commands) -> None:
@@ -177,7 +282,7 @@ def _add_filters(command: Parser) -> None:
     command.add_argument("--status", choices=STATES, metavar="STATE", help=f"one of {', '.join(STATES)}")
     command.add_argument("--source", metavar="LABEL", help="only those from there")
     command.add_argument(
-        "--limit", type=_limit, default=50, metavar="N", help="at most so many, up to 500 (default: 50)"
+        "--limit", type=values.limit, default=50, metavar="N", help="at most so many, up to 500 (default: 50)"
     )
     _add_json(command)
 
@@ -196,42 +301,14 @@ def _add_json(command: Parser) -> None:
     command.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
 
 
-def _port(text: str) -> int:
-    return _whole(text, most=65_535, least=0)
-
-
-def _limit(text: str) -> int:
-    return _whole(text, most=500, least=1)
-
-
-def _whole(text: str, *, most: int, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise argparse.ArgumentTypeError(f"`{text}` is no whole number from {least} to {most}")
-    return int(text)
-
-
-def _wait(text: str) -> float:
-    seconds = _number(text)
-    if seconds is None or not 0 <= seconds <= MAX_WAIT_S:
-        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds from 0 to {MAX_WAIT_S:g}")
-    return seconds
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _attach_wait(argv: Sequence[str]) -> list[str]:
     """Tie --wait to its number, so that in `--wait TEXT` the text stays a text."""
     tied = list(argv)
     end = tied.index("--") if "--" in tied else len(tied)
     for index in range(end):
-        has_number = index + 1 < end and _number(tied[index + 1]) is not None
+        has_number = index + 1 < end and values.number(tied[index + 1]) is not None
         if tied[index] == "--wait" and not has_number:
-            tied[index] = f"--wait={MAX_WAIT_S:g}"
+            tied[index] = f"--wait={values.MAX_WAIT_S:g}"
     return tied
 
 

@@ -1,8 +1,8 @@
 """`notifybot send`: hands one message to the daemon."""
 
 import argparse
-import sys
 
+from notifybot.cli.material import files_of, text_of
 from notifybot.cli.output import moment, now, say, say_json
 from notifybot.cli.parser import UsageError
 from notifybot.client import Accepted, Client, ClientError
@@ -10,28 +10,62 @@ from notifybot.client import Accepted, Client, ClientError
 NO_RECIPIENT_HINT = (
     "--to takes a chat id such as -1001234567890, @channel or a user_id: /start makes the bot show yours."
 )
+OF_RESOLVE = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, then say what became of it. With --wait a message that nobody could be shown is a failure."""
-    accepted = Client(arguments.socket).send(
-        _text(arguments.text),
-        to=_recipient(arguments.to),
-        title=arguments.title,
-        source=arguments.source,
-        alert=_is_alert(arguments),
-        escalate_after=arguments.escalate_after,
-        close_after=arguments.close_after,
-        client_id=arguments.client_id,
-        wait_s=arguments.wait,
-    )
+    to = _recipient(arguments.to)
+    client = Client(arguments.socket)
+    if arguments.resolve:
+        accepted = _resolve(client, to, arguments)
+        sentence = f"resolved: {accepted.id} ({accepted.status})"
+    else:
+        accepted = _send(client, to, arguments)
+        sentence = _sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None)
     if arguments.json:
         say_json(accepted.document)
     else:
-        say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
-    if accepted.status == "failed":
+        say(sentence)
+    if accepted.status == "failed" and not arguments.resolve:
         raise _not_shown(accepted)
     return 0
+
+
+def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
+    photos, files = files_of(arguments)
+    return client.send(
+        text_of(arguments.text, is_needed=not photos and not files),
+        to=to,
+        title=arguments.title,
+        source=arguments.source,
+        photos=photos,
+        files=files,
+        parse_mode=arguments.parse_mode,
+        buttons=arguments.buttons,
+        link_preview=arguments.link_preview,
+        priority=arguments.priority,
+        silent=arguments.silent,
+        thread_id=arguments.thread,
+        alert=_is_alert(arguments),
+        escalate_after=arguments.escalate_after,
+        close_after=arguments.close_after,
+        dedup_key=arguments.dedup_key,
+        data=arguments.data,
+        client_id=arguments.client_id,
+        wait_s=arguments.wait,
+    )
+
+
+def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
+    if not arguments.dedup_key:
+        raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
+    others = [name for name, value in vars(arguments).items() if value and name not in OF_RESOLVE]
+    if others:
+        option = "A format" if others[0] == "parse_mode" else f"--{others[0].replace('_', '-').rstrip('s')}"
+        raise UsageError(f"{option} does not go with --resolve.", hint="A resolve takes a text at most.")
+    text = text_of(arguments.text, is_needed=False)
+    return client.resolve(arguments.dedup_key, to=to, text=text, client_id=arguments.client_id)
 
 
 def _recipient(to: str | None) -> str:
@@ -46,20 +80,6 @@ def _is_alert(arguments: argparse.Namespace) -> bool:
             "Only an alert has deadlines.", hint="Add --alert, or leave out --escalate-after and --close-after."
         )
     return bool(arguments.alert)
-
-
-def _text(words: list[str]) -> str:
-    """The text as given, else standard input. Bytes that are no UTF-8 become replacement characters."""
-    if words and words != ["-"]:
-        return " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    if sys.stdin is None or (not words and sys.stdin.isatty()):
-        raise UsageError(
-            "No text is given.", hint="Write it after the options, or pipe it in: `date | notifybot send --to R`."
-        )
-    text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
-    if not text.strip():
-        raise UsageError("Standard input is empty.", hint="Write the text after the options, or pipe it in.")
-    return text
 
 
 def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:

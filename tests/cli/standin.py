@@ -51,13 +51,28 @@ def problem(status: int, detail: str, **more: object) -> web.Response:
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
+@dataclass(frozen=True)
+class Uploaded:
+    """A file that came in a form: in which field, under which name, with which bytes."""
+
+    field: str
+    name: str
+    content: bytes
+
+
 @dataclass
 class StandIn:
-    """A daemon with messages in memory. `asked` holds what came: method, path with query, JSON body."""
+    """A daemon with messages in memory. `asked` holds what came: method, path with query, JSON body.
+
+    Of a form, the body is its text fields as they came, and its files are in `uploaded`. `files` is what is to be had
+    at /files/….
+    """
 
     path: Path
     messages: dict[str, Json] = field(default_factory=dict)
     asked: list[tuple[str, str, Json | None]] = field(default_factory=list)
+    uploaded: list[Uploaded] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     health: Json = field(default_factory=dict)
     health_status: int = 200
     answers: Json = field(default_factory=dict)
@@ -72,11 +87,13 @@ class StandIn:
         return [body for _, _, body in self.asked if body is not None]
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._note])
+        app = web.Application(middlewares=[self._note], client_max_size=2**30)
         app.router.add_post("/api/ingest", self._ingest)
         app.router.add_get("/api/messages", self._list)
         app.router.add_get("/api/messages/{id}", self._show)
+        app.router.add_patch("/api/messages/{id}", self._edit)
         app.router.add_post("/api/messages/{id}/{verb}", self._change)
+        app.router.add_get("/files/{name}", self._file)
         app.router.add_get("/health", self._health)
         app.router.add_post("/subscribe-user", self._subscribe)
         app.router.add_get("/subscribed-users", self._subscribed)
@@ -84,21 +101,52 @@ class StandIn:
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Callable[..., object]) -> web.StreamResponse:
-        text = await request.text()
-        self.asked.append((request.method, request.path_qs, json.loads(text) if text else None))
+        self.asked.append((request.method, request.path_qs, await self._body(request)))
         if self.refuse is not None:
             return self.refuse()
         response = await handler(request)  # type: ignore[misc]
         assert isinstance(response, web.StreamResponse)
         return response
 
-    async def _ingest(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
+    async def _body(self, request: web.Request) -> Json | None:
+        if not request.content_type.startswith("multipart/"):
+            text = await request.text()
+            return json.loads(text) if text else None
+        fields: Json = {}
+        for name, value in (await request.post()).items():
+            if isinstance(value, web.FileField):
+                self.uploaded.append(Uploaded(name, value.filename, value.file.read()))
+            else:
+                fields[name] = value
+        return fields
+
+    async def _ingest(self, _: web.Request) -> web.Response:
+        wanted = self.bodies()[-1]
+        if wanted.get("action") == "resolve":
+            return self._resolve(str(wanted["dedup_key"]))
         number = len(self.messages) + 1
-        self.add(a_message(number, content=wanted["content"], acknowledge=wanted["acknowledge"]))
+        acknowledge = wanted["acknowledge"] in (True, "true")
+        self.add(a_message(number, content=wanted.get("content"), acknowledge=acknowledge))
         answer = {"id": message_id(number), "status": "initiated", "duplicate": False, "created_at": CREATED}
         answer |= {"escalate_at": None, "close_at": None, **self.answers}
-        return web.json_response(answer, status=200 if "wait" in request.query else 202)
+        return web.json_response(answer, status=200 if "wait" in self.asked[-1][1] else 202)
+
+    def _resolve(self, key: str) -> web.Response:
+        bound = next((each for each in self.messages.values() if each.get("dedup_key") == key), None)
+        if bound is None:
+            return problem(404, "Nothing is open under this key.")
+        return web.json_response(bound | {"status": "closed", "duplicate": False})
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        message = self.messages[request.match_info["id"]]
+        if message["status"] == "closed":
+            return problem(409, "This message is closed.")
+        message |= self.bodies()[-1]
+        return web.json_response(message)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        content = self.files.get(request.match_info["name"])
+        return problem(404, "There is no such file.") if content is None else web.Response(body=content)
 
     async def _list(self, request: web.Request) -> web.Response:
         query = request.query
@@ -132,9 +180,8 @@ class StandIn:
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response(self.health, status=self.health_status)
 
-    async def _subscribe(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
-        return web.json_response({"user_id": "u-1", **wanted, "created_at": CREATED})
+    async def _subscribe(self, _: web.Request) -> web.Response:
+        return web.json_response({"user_id": "u-1", **self.bodies()[-1], "created_at": CREATED})
 
     async def _subscribed(self, _: web.Request) -> web.Response:
         person = {"user_id": "u-1", "chat_id": "42", "chat_name": "anna", "created_at": CREATED}
@@ -194,13 +241,14 @@ def misbehaving(path: Path, *behaviours: Behaviour) -> Iterator[list[bytes]]:
 
 
 def read_request(connection: socket.socket) -> bytes:
+    """One request, or what came of it before the client left."""
     received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65_536)
+    while b"\r\n\r\n" not in received and (piece := connection.recv(65_536)):
+        received += piece
     head, _, body = received.partition(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65_536)
+    while len(body) < length and (piece := connection.recv(65_536)):
+        body += piece
     return head + b"\r\n\r\n" + body
 
 

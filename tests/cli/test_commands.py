@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli import main
-from tests.cli.standin import StandIn, a_message, cutting, message_id, misbehaving, problem
+from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, problem
 
 TO = "-1001234567890"
 Type = Callable[[bytes], None]
@@ -172,6 +172,142 @@ def test_a_lost_answer_names_the_client_id_to_send_again_with(
     assert "client id k9" in assert_two_lines(err)[1]
 
 
+def test_send_uploads_pictures_and_files_and_passes_the_rest_on(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png", "c.log"):
+        (tmp_path / name).write_text(name)
+    words = [f"--photo={tmp_path}/a.png", f"--file={tmp_path}/c.log", f"--photo={tmp_path}/b.png"]
+    words += ["--markdownv2", "--silent", "--priority", "low", "--thread", "7", "--link-preview", "--dedup-key", "disk"]
+    words += ["--copy-button", "Host=db-1", "--button", "Run book=https://r.example/?a=b", "--data", '{"a": 1}']
+
+    code, out, err = run(capsys, "send", "--to", TO, "--client-id", "k", *words, "see", "above")
+
+    assert (code, out, err) == (0, f"accepted: {message_id(1)}\n", "")
+    assert [(each.field, each.name) for each in daemon.uploaded] == [
+        ("photo", "a.png"),
+        ("photo", "b.png"),
+        ("file", "c.log"),
+    ]
+    assert daemon.bodies()[0] == {
+        "channel_id": TO,
+        "parse_mode": "MarkdownV2",
+        "buttons": '[{"text": "Host", "copy": "db-1"}, {"text": "Run book", "url": "https://r.example/?a=b"}]',
+        "link_preview": "true",
+        "priority": "low",
+        "silent": "true",
+        "thread_id": "7",
+        "acknowledge": "false",
+        "dedup_key": "disk",
+        "data": '{"a": 1}',
+        "client_id": "k",
+        "caption": "see above",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "mode"),
+    [("--html", "HTML"), ("--markdown", "Markdown"), ("--markdownv2", "MarkdownV2"), ("--commonmark", "CommonMark")],
+)
+def test_a_format_is_named_by_its_option(
+    option: str, mode: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "send", "--to", TO, option, "<b>text</b>")
+
+    assert daemon.bodies()[0]["parse_mode"] == mode
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "name"),
+    [
+        (["--file", "-"], "file", "stdin"),
+        (["--photo", "-", "--file-name", "chart.png"], "photo", "chart.png"),
+        (["--file=-", "--file-name=report.txt", "text"], "file", "report.txt"),
+    ],
+)
+def test_a_file_may_come_from_standard_input(
+    words: list[str], field: str, name: str, daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type
+) -> None:
+    pipe_in(b"\x89PNG \n\n")
+
+    code, _, _ = run(capsys, "send", "--to", TO, *words)
+
+    assert code == 0
+    assert daemon.uploaded == [Uploaded(field, name, b"\x89PNG \n\n")]
+    assert daemon.bodies()[0].get("caption") == ("text" if "text" in words else None)
+
+
+def test_beside_a_file_standard_input_is_left_alone_unless_it_is_asked_for(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type, tmp_path: Path
+) -> None:
+    (tmp_path / "a.log").write_text("log")
+    pipe_in(b"from the pipe")
+
+    run(capsys, "send", "--to", TO, "--file", str(tmp_path / "a.log"))
+    run(capsys, "send", "--to", TO, "--file", str(tmp_path / "a.log"), "-")
+
+    assert [body.get("caption") for body in daemon.bodies()] == [None, "from the pipe"]
+
+
+def test_a_url_is_handed_on_for_the_daemon_to_fetch(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "send", "--to", TO, "--photo", "https://example.org/a.png", "see")
+
+    body = daemon.bodies()[0]
+    assert (body["type"], body["content"], body["caption"]) == ("image", "https://example.org/a.png", "see")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--photo", "gone.png"], "gone.png does not exist."),
+        (["--photo", "."], ". is a directory."),
+        (["--file", "empty"], "empty is empty."),
+        (["--file", "/dev/null"], "/dev/null is a device or a socket."),
+        (["--file", "full"] * 21, "A message takes 20 files, not 21."),
+        (["--file", "full", "--file", "full", "--file-name", "x"], "--file-name goes with one file."),
+        (["--file-name", "x", "text"], "--file-name goes with one file."),
+        (["--file", "-", "-"], "Standard input can be read once only."),
+        (["--file", "-", "--photo", "-"], "Standard input can be read once only."),
+        (["--file", "-"], "stdin is empty."),
+        (["--photo", "http://example.org/a.png"], "http://example.org/a.png is no https URL."),
+        (["--file", "evil\x1b[2J"], "evil\\x1b[2J does not exist."),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_two_lines_and_nothing_is_sent(
+    words: list[str],
+    error: str,
+    daemon: StandIn,
+    capsys: pytest.CaptureFixture[str],
+    pipe_in: Type,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").touch()
+    Path("full").write_text("content")
+    pipe_in(b"")
+
+    code, out, err = run(capsys, "send", "--to", TO, *words)
+
+    assert (code, out) == (2, "")
+    assert assert_two_lines(err)[0].endswith(error)
+    assert daemon.asked == []
+
+
+def test_what_is_over_is_resolved(daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type) -> None:
+    daemon.add(a_message(1, dedup_key="disk"))
+    pipe_in(b"is left alone")
+
+    first = run(capsys, "send", "--to", TO, "--dedup-key", "disk", "--resolve")
+    run(capsys, "send", "--to", TO, "--dedup-key", "disk", "--resolve", "88 % again")
+
+    assert first == (0, f"resolved: {message_id(1)} (closed)\n", "")
+    assert [(body["action"], body.get("content")) for body in daemon.bodies()] == [
+        ("resolve", None),
+        ("resolve", "88 % again"),
+    ]
+
+
 # Wrong usage
 
 
@@ -187,7 +323,22 @@ def test_a_lost_answer_names_the_client_id_to_send_again_with(
         (("send", "--to", TO, "--wait", "nan", "text"), "is no number of seconds"),
         (("send", "--to", TO, "one", "--alert", "two"), "Unrecognized arguments: two."),
         (("send", "--to"), "expected one argument"),
-        (("send", "--photo", "x", "text"), "Unrecognized arguments: --photo"),
+        (("send", "--phto", "x", "text"), "Unrecognized arguments: --phto"),
+        (("send", "--to", TO, "--html", "--commonmark", "text"), "--commonmark: not allowed with argument --html"),
+        (("send", "--to", TO, "--priority", "urgent", "text"), "invalid choice: 'urgent'"),
+        (("send", "--to", TO, "--thread", "0", "text"), "`0` is no whole number from 1"),
+        (("send", "--to", TO, "--button", "Runbook", "text"), "`Runbook` is not of the form TEXT=URL"),
+        (("send", "--to", TO, "--copy-button", "Host=", "text"), "`Host=` is not of the form TEXT=VALUE"),
+        (("send", "--to", TO, *("--button", "a=https://a.example") * 5, "text"), "takes 4 buttons, not 5"),
+        (("send", "--to", TO, "--data", "[1]", "text"), "`[1]` is no JSON object"),
+        (("send", "--to", TO, "--resolve"), "--resolve needs --dedup-key."),
+        (("send", "--to", TO, "--resolve", "--dedup-key", "k", "--photo", "x.png"), "--photo does not go with"),
+        (("send", "--to", TO, "--resolve", "--dedup-key", "k", "--html"), "A format does not go with --resolve."),
+        (("send", "--to", TO, "--resolve", "--dedup-key", "k", "--button", "a=b"), "--button does not go with"),
+        (("messages", "edit", message_id(1), "--title", "t", "new", "--titel", "x"), "Unrecognized arguments: new"),
+        (("messages", "edit", message_id(1), "new", "--title", "t", "text"), "Unrecognized arguments: text"),
+        (("messages", "file", message_id(1)), "The following arguments are required: N."),
+        (("messages", "file", message_id(1), "0"), "`0` is no whole number"),
         (("messages", "ack"), "The following arguments are required: ID."),
         (("messages", "show", "a", "b"), "Unrecognized arguments: b."),
         (("messages", "list", "--limit", "501"), "`501` is no whole number from 1 to 500"),
@@ -324,9 +475,9 @@ def test_show_tells_the_whole_story(daemon: StandIn, capsys: pytest.CaptureFixtu
     assert any(line.startswith("  created       2026-03-01 09:31:02 UTC (") for line in lines)
     assert any(line.startswith("  closes        2999-01-01 00:00:00 UTC (in ") for line in lines)
     assert "\n  disk full\n    /var 100 %\n" in out
-    assert any(line.split()[-2:] == ["2026-03-01", "09:31:03"] for line in lines)
+    assert any(line.split()[-3:] == ["2026-03-01", "09:31:03", "UTC"] for line in lines)
     assert any(line.startswith("@ops") and line.endswith("chat not found") for line in lines)
-    assert "2026-03-01 09:46:02  escalated  notifybot     to @ops" in lines
+    assert "2026-03-01 09:46:02 UTC  escalated  notifybot     to @ops" in lines
 
 
 def test_deadlines_that_cannot_come_any_more_are_not_shown(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -356,6 +507,119 @@ def test_json_is_what_the_daemon_said_whatever_is_in_it(daemon: StandIn, capsys:
 
     assert json.loads(out) == daemon.messages[message_id(1)]
     assert "Größe" in out
+
+
+def test_show_tells_of_files_buttons_and_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    file = {"kind": "photo", "size": None, "media_type": None, "url": None, "href": None, "problem": None}
+    daemon.add(
+        a_message(
+            1,
+            type="image",
+            content=None,
+            caption="see above",
+            parse_mode="HTML",
+            priority="high",
+            silent=True,
+            thread_id=7,
+            buttons=[{"text": "Runbook", "url": "https://r.example/"}, {"text": "Host", "copy": "db-1"}],
+            data={"größe": [1]},
+            dedup_key="disk-db1",
+            repeats=3,
+            repeated_at="2026-03-01T09:35:00Z",
+            resolved_at="2026-03-01T09:40:00Z",
+            attachments=[
+                {
+                    **file,
+                    "name": "chart.png",
+                    "size": 48_200,
+                    "media_type": "image/png",
+                    "href": "/files/x_1_chart.png",
+                },
+                {**file, "name": "b.png", "url": "https://example.org/b.png"},
+                {**file, "name": "c.png", "problem": "The address did not answer."},
+            ],
+        )
+    )
+
+    _, out, _ = run(capsys, "messages", "show", message_id(1))
+
+    assert [line for line in out.splitlines() if " ago)" not in line] == [
+        f"{message_id(1)}  sent alert",
+        "  to            -100123",
+        "  source        cron",
+        "  format        HTML",
+        "  priority      high",
+        "  sound         none",
+        "  topic         7",
+        "  button        Runbook: https://r.example/",
+        "  button        Host: copies db-1",
+        '  data          {"größe": [1]}',
+        "  dedup key     disk-db1",
+        "",
+        "  see above",
+        "",
+        "FILE  NAME       KIND   SIZE     TYPE       WHERE",
+        "1     chart.png  photo  48.2 kB  image/png  kept here",
+        "2     b.png      photo                      https://example.org/b.png",
+        "3     c.png      photo                      The address did not answer.",
+    ]
+    assert any(line.startswith("  told again    2026-03-01 09:35:00 UTC (") for line in out.splitlines())
+    assert ", 3 times in all\n" in out
+    assert "  resolved      2026-03-01 09:40:00 UTC (" in out
+
+
+def test_a_message_of_files_alone_is_listed_by_its_kind(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.add(a_message(1, type="image", content="https://example.org/a.png", caption=None))
+
+    assert run(capsys, "messages")[1].splitlines()[1].endswith("  cron    (image)")
+
+
+# Changing
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["new", "text"], {"content": "new text"}),
+        (["--title", "T", "new"], {"content": "new", "title": "T"}),
+        (["--title", "T", "--", "--new"], {"content": "--new", "title": "T"}),
+        (["--title", "T"], {"title": "T"}),
+        (["--title", ""], {"title": None}),
+        (["--title", "T", "-"], {"content": "from the pipe", "title": "T"}),
+        ([], {"content": "from the pipe"}),
+    ],
+)
+def test_a_message_is_changed(
+    words: list[str],
+    asked: dict[str, object],
+    daemon: StandIn,
+    capsys: pytest.CaptureFixture[str],
+    pipe_in: Type,
+) -> None:
+    daemon.add(a_message(1))
+    pipe_in(b"from the pipe\n")
+
+    said = run(capsys, "messages", "edit", message_id(1), *words)
+
+    assert said == (0, f"edited: {message_id(1)} (sent)\n", "")
+    assert daemon.asked[-1] == ("PATCH", f"/api/messages/{message_id(1)}", asked)
+
+
+def test_the_id_may_follow_the_title(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.add(a_message(1))
+
+    run(capsys, "messages", "edit", "--title", "T", message_id(1)[:13], "new")
+
+    assert daemon.bodies() == [{"content": "new", "title": "T"}]
+
+
+def test_a_closed_message_is_not_changed(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.add(a_message(1, status="closed"))
+
+    code, _, err = run(capsys, "messages", "edit", message_id(1), "new")
+
+    assert code == 2
+    assert assert_two_lines(err)[0] == "This message is closed."
 
 
 # Answering

@@ -22,6 +22,9 @@ CLIENT_COMMANDS = (
     ["messages", "ack", message_id(1)],
     ["messages", "close", message_id(1)],
     ["messages", "cancel", message_id(1)],
+    ["messages", "edit", message_id(1), "text"],
+    ["messages", "file", message_id(1), "1", "-o", "/dev/null"],
+    ["send", "--to", "5", "--file", __file__],
     ["open"],
     ["health"],
     ["--help"],
@@ -44,7 +47,8 @@ def notifybot(*argv: str, given: bytes = b"", **environ: str) -> subprocess.Comp
 
 @pytest.mark.parametrize("argv", CLIENT_COMMANDS, ids=" ".join)
 def test_client_commands_load_nothing_but_the_standard_library(argv: list[str], daemon: StandIn) -> None:
-    daemon.add(a_message(1))
+    daemon.add(a_message(1, attachments=[{"name": "a.log", "kind": "document", "href": "/files/a.log"}]))
+    daemon.files["a.log"] = b"content"
     daemon.health = {"status": "ok", "telegram": "ok", "database": "ok", "jobs": "ok"}
 
     done = subprocess.run(
@@ -74,6 +78,83 @@ def test_without_text_and_input_nothing_is_sent(redirection: str, daemon: StandI
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: ") and done.stderr.count(b"\n") == 2
     assert daemon.asked == []
+
+
+@pytest.mark.parametrize("redirection", ['< "$FILE"', '< <(cat "$FILE")', '< "$FILE" --file-name report.bin'])
+def test_a_file_is_taken_from_standard_input_however_it_comes(
+    redirection: str, daemon: StandIn, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 1000
+    (tmp_path / "file").write_bytes(content)
+    script = f'"$@" send --to 5 --file - {redirection}'
+    command = ["/bin/bash", "-c", script, "bash", *NOTIFYBOT]
+
+    done = subprocess.run(
+        command, capture_output=True, timeout=60, check=False, env={**os.environ, "FILE": str(tmp_path / "file")}
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [(each.name, each.content) for each in daemon.uploaded] == [
+        ("report.bin" if "report" in redirection else "stdin", content)
+    ]
+
+
+def test_standard_input_is_sent_from_where_another_has_left_it(daemon: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"first line\nthe rest\n")
+    script = '(read line; "$@" send --to 5 --file -) < "$FILE"'
+    command = ["/bin/bash", "-c", script, "bash", *NOTIFYBOT]
+
+    subprocess.run(command, timeout=60, check=True, env={**os.environ, "FILE": str(tmp_path / "file")})
+
+    assert daemon.uploaded[0].content == b"the rest\n"
+
+
+def test_no_file_is_expected_from_a_terminal(daemon: StandIn) -> None:
+    controller, terminal = pty.openpty()
+
+    done = subprocess.run(
+        [*NOTIFYBOT, "send", "--to", "5", "--file", "-"],
+        stdin=terminal,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+
+    os.close(terminal)
+    os.close(controller)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: No file comes from standard input.\nhint: ")
+    assert daemon.asked == []
+
+
+REPORT_PEAK = """
+import resource, sys
+from notifybot.cli import main
+assert main(sys.argv[1:]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+"""
+
+
+def peak_in_mib(*argv: str) -> int:
+    """The most memory that a command had at a time."""
+    command = [sys.executable, "-c", REPORT_PEAK, *argv]
+    return int(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr)
+
+
+def test_a_large_file_is_never_in_memory_whole(daemon: StandIn, tmp_path: Path) -> None:
+    for name, size in (("small", 1000), ("large", 50_000_000)):
+        (tmp_path / name).write_bytes(bytes(size))
+    daemon.files |= {"small": bytes(1000), "large": bytes(50_000_000)}
+    names = ("small", "large")
+    daemon.add(a_message(1, attachments=[{"name": n, "kind": "document", "href": f"/files/{n}"} for n in names]))
+
+    up = [peak_in_mib("send", "--to", "5", "--file", str(tmp_path / name)) for name in names]
+    down = [peak_in_mib("messages", "file", message_id(1), n, "-o", str(tmp_path / "x")) for n in ("1", "2")]
+
+    assert [len(each.content) for each in daemon.uploaded] == [1000, 50_000_000]
+    assert (tmp_path / "x").stat().st_size == 50_000_000
+    assert up[1] - up[0] < 8
+    assert down[1] - down[0] < 8
 
 
 def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:

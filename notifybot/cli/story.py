@@ -1,0 +1,106 @@
+"""All that is known of one message, as lines to read: what it says, to whom, where it stands, what happened to it."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from notifybot.cli.output import Terminal, exact, harmless, moment_in_full, one_line, size_of, table
+from notifybot.client import Attachment, Button, Message
+
+LABEL_WIDTH = 14
+Fact = tuple[str, str | None]
+
+
+def story(message: Message, screen: Terminal, at: datetime) -> Iterator[str]:
+    """The lines, as seen at the time `at`."""
+    yield f"{message.id}  {screen.paint(message.status)} {'alert' if message.is_alert else 'notice'}"
+    for label, value in (*_contents(message), *_moments(message, at)):
+        if value:
+            yield f"  {label:<{LABEL_WIDTH}}{one_line(value)}"
+    if message.text:
+        yield ""
+        yield from (f"  {line}".rstrip() for line in harmless(message.text).split("\n"))
+    for lines in (_files(message, screen), _deliveries(message, screen), _timeline(message, screen)):
+        yield from lines
+
+
+def _contents(message: Message) -> Iterator[Fact]:
+    yield "to", ", ".join(message.recipients)
+    yield "source", message.source
+    yield "title", message.title
+    yield "format", message.parse_mode
+    yield "priority", message.priority if message.priority != "normal" else None
+    yield "sound", "none" if message.is_silent else None
+    yield "topic", str(message.thread_id) if message.thread_id else None
+    yield "link preview", "shown" if message.has_link_preview else None
+    for button in message.buttons:
+        yield "button", _button(button)
+    yield "data", json.dumps(message.data, ensure_ascii=False, default=dict) if message.data else None
+    yield "dedup key", message.dedup_key
+
+
+def _button(button: Button) -> str:
+    return f"{button.text}: {button.url}" if button.url else f"{button.text}: copies {button.copy}"
+
+
+def _moments(message: Message, at: datetime) -> Iterator[Fact]:
+    by_whom = f" by {message.acknowledged_by}" if message.acknowledged_by else ""
+    times = "once" if message.repeats == 1 else f"{message.repeats} times"
+    moments = (
+        ("created", message.created_at, ""),
+        ("told again", message.repeated_at, f", {times} in all"),
+        ("escalates", _if_ahead(message, message.escalate_at, at), ""),
+        ("closes", _if_ahead(message, message.close_at, at), ""),
+        ("acknowledged", message.acknowledged_at, by_whom),
+        ("resolved", message.resolved_at, ""),
+        ("closed", message.closed_at, ""),
+    )
+    return ((label, moment_in_full(when, at) + more) for label, when, more in moments if when is not None)
+
+
+def _if_ahead(message: Message, deadline: datetime | None, at: datetime) -> datetime | None:
+    """A deadline that can still come."""
+    is_over = message.status in ("closed", "cancelled") or message.acknowledged_at is not None
+    return None if is_over or deadline is None or deadline <= at else deadline
+
+
+def _files(message: Message, screen: Terminal) -> Iterator[str]:
+    """Numbered as `messages file` takes them."""
+    if not message.attachments:
+        return
+    rows = [
+        (str(number), each.name, each.kind, size_of(each.size), each.media_type or "", _whereabouts(each))
+        for number, each in enumerate(message.attachments, start=1)
+    ]
+    yield ""
+    yield from table(("FILE", "NAME", "KIND", "SIZE", "TYPE", "WHERE"), rows, screen)
+
+
+def _whereabouts(file: Attachment) -> str:
+    return file.problem or ("kept here" if file.href else file.url or "not kept any more")
+
+
+def _deliveries(message: Message, screen: Terminal) -> Iterator[str]:
+    if not message.deliveries:
+        return
+    rows = [
+        (
+            each.recipient,
+            each.chat_id,
+            each.purpose,
+            each.status,
+            str(each.attempts),
+            each.last_error or (f"at {exact(each.shown_at)}" if each.shown_at else ""),
+        )
+        for each in message.deliveries
+    ]
+    yield ""
+    yield from table(("RECIPIENT", "CHAT", "PURPOSE", "STATUS", "TRIES", "RESULT"), rows, screen)
+
+
+def _timeline(message: Message, screen: Terminal) -> Iterator[str]:
+    if not message.timeline:
+        return
+    rows = [(exact(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
+    yield ""
+    yield from table(("TIME", "EVENT", "WHO", "DETAIL"), rows, screen)

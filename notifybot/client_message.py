@@ -1,0 +1,116 @@
+"""A message on its way to the daemon: its fields, and the request body that carries them and its files."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+from notifybot.client_errors import Refused
+from notifybot.client_files import DOCUMENT, MOST_FILES, PHOTO, Attachable, File, files_of, opened, url_of
+from notifybot.client_form import form
+from notifybot.results import Button
+from notifybot.unix_http import Body, json_body
+
+TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class SendOptions(TypedDict, total=False):
+        """What Client.send takes beside the text and its recipient."""
+
+        title: str | None
+        source: str | None
+        photos: Attachable | Iterable[Attachable]
+        files: Attachable | Iterable[Attachable]
+        parse_mode: str | None
+        buttons: Sequence[Button]
+        link_preview: bool
+        priority: str | None
+        silent: bool
+        thread_id: int | None
+        alert: bool
+        escalate_after: "Span | None"
+        close_after: "Span | None"
+        dedup_key: str | None
+        data: Mapping[str, object] | None
+        client_id: str | None
+        wait_s: float | None
+
+
+Span = timedelta | int | str
+"""A timedelta, seconds, or text such as `15m`; 0 and `never` switch the deadline off."""
+
+MOST_BUTTONS = 4
+TYPES = {PHOTO: "image", DOCUMENT: "document"}
+
+
+def addressed(to: str) -> dict[str, object]:
+    """The field that takes this recipient: a chat by id or @name, else a person."""
+    is_chat = to.startswith("@") or to.removeprefix("-").isdecimal()
+    return {"channel_id" if is_chat else "user": to}
+
+
+def whole_seconds(span: Span | None) -> int | str | None:
+    """A span as the daemon takes it: whole seconds (a part of one counts as one), or text."""
+    if isinstance(span, timedelta):
+        return -(-span // timedelta(seconds=1))
+    return span
+
+
+def buttons_of(buttons: Sequence[Button]) -> list[dict[str, object]] | None:
+    """The buttons as the daemon takes them. Refused where there are too many, or one does nothing or two things."""
+    if len(buttons) > MOST_BUTTONS:
+        raise Refused(f"A message takes {MOST_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
+    for button in buttons:
+        if (button.url is None) == (button.copy is None):
+            raise Refused(f"The button `{button.text}` needs a url or a text to copy.", hint="Give it one of the two.")
+    return [given({"text": each.text, "url": each.url, "copy": each.copy}) for each in buttons] or None
+
+
+def given(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@contextmanager
+def body_of(
+    fields: Mapping[str, object],
+    text: str | None,
+    *,
+    photos: Attachable | Iterable[Attachable] = (),
+    files: Attachable | Iterable[Attachable] = (),
+) -> Iterator[Body]:
+    """The body that carries a message: JSON, or a form where files are uploaded, which stay open until the block ends.
+
+    Raises Refused for whatever can be seen to be wrong before anything is sent.
+    """
+    attached = [(PHOTO, each) for each in files_of(photos)] + [(DOCUMENT, each) for each in files_of(files)]
+    if len(attached) > MOST_FILES:
+        raise Refused(
+            f"A message takes {MOST_FILES} files, not {len(attached)}.",
+            hint="Send several, or pack them into one file.",
+        )
+    by_url = next((each for each in attached if url_of(each[1])), None)
+    if by_url is not None:
+        yield json_body(_json(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
+    elif attached:
+        with ExitStack() as stack:
+            uploads = [opened(file, kind, stack) for kind, file in attached]
+            yield form({**fields, "caption": text}, uploads)
+    elif text is None:
+        raise Refused("Neither a text nor a file is given.", hint="Say something.")
+    else:
+        yield json_body(_json({"type": "text", "content": text, **fields}))
+
+
+def _by_url(
+    fields: Mapping[str, object], text: str | None, kind: str, file: File, *, is_alone: bool
+) -> dict[str, object]:
+    if not is_alone:
+        raise Refused("A message takes one URL, and no other file beside it.", hint="Send them one by one.")
+    content = {"type": TYPES[kind], "content": url_of(file), "file_name": file.name}
+    return {**content, **fields, "caption": text}
+
+
+def _json(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(given(fields)).encode("ascii")

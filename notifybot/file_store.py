@@ -142,9 +142,8 @@ class FileStore:
     def aged(self, before: datetime) -> Iterator[str]:
         """Yield the SHA-256 of each file that was last stored before `before`."""
         for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
-            for entry in os.scandir(folder):
-                if _SHA256.fullmatch(entry.name) and _is_older(Path(entry.path), before):
-                    yield entry.name
+            names = [path.name for path in folder.iterdir() if _is_older(path, before)]
+            yield from filter(_SHA256.fullmatch, names)
 
     def remove(self, sha256: str, *, stored_before: datetime) -> bool:
         """Remove a file unless it was stored (again) since; return whether it was removed.

@@ -223,13 +223,16 @@ class Client:
     def download(self, attachment: Attachment, target: "IO[bytes]") -> None:
         """Write one of a message's attachments to `target`, as it comes. Refused where the daemon does not have it.
 
-        A cut connection is not tried again, as a part is written then: raises NoAnswer.
+        A cut connection is not tried again, as a part may be written by then: raises NoAnswer.
         """
         if attachment.href is None:
             raise Refused(f"The daemon does not have {attachment.name}.", hint=attachment.problem or attachment.url)
         if not attachment.href.startswith("/") or not attachment.href.isascii() or not attachment.href.isprintable():
             raise UnknownShape("`href` is no path")
-        self._calls.fetch(Request("GET", attachment.href), target.write, size=attachment.size or 0)
+        try:
+            self._calls.fetch(Request("GET", attachment.href), target.write, size=attachment.size or 0)
+        except NoAnswer as error:
+            raise NoAnswer(error.detail, hint="Fetch it again; the daemon still has it.") from error
 
     def acknowledge(self, message_id: str) -> Message:
         """Answer an alert; the second time it returns the first answer. Refused (409) for a notice."""

@@ -5,14 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifybot.client import Button, Client, ClientError, File, Refused, resolve, send
-from notifybot.client_files import Attachable
+from notifybot.client_files import Attachable, opened
+from notifybot.client_form import form
 from tests.cli.standin import (
     StandIn,
     Uploaded,
@@ -24,6 +28,7 @@ from tests.cli.standin import (
     misbehaving,
     problem,
     saying,
+    serving,
 )
 
 TO = "-1001234567890"
@@ -208,6 +213,21 @@ def test_without_files_everything_goes_as_json(daemon: StandIn) -> None:
     }
 
 
+@given(
+    fields=st.dictionaries(st.sampled_from(["caption", "title", "data"]), st.text() | st.integers() | st.booleans()),
+    files=st.lists(st.tuples(st.text(), st.binary(min_size=1)), min_size=1, max_size=5),
+)
+def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
+    fields: dict[str, object], files: list[tuple[str, bytes]]
+) -> None:
+    with ExitStack() as stack:
+        body = form(fields, [opened(File(content, name), "file", stack) for name, content in files])
+        first, second = b"".join(body.pieces()), b"".join(body.pieces())
+
+    assert len(first) == body.length
+    assert first == second
+
+
 # What is refused before anything is sent
 
 
@@ -371,6 +391,23 @@ def test_a_file_that_is_too_large_is_refused_in_the_daemons_words(daemon: StandI
 
     with pytest.raises(Refused, match="larger than 50 MB"):
         send(to=TO, files=[chart])
+
+
+def test_a_daemon_that_refuses_a_large_file_unread_is_understood_at_once(tmp_path: Path) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return problem(413, "The file is larger than 50 MB.")
+
+    class Refusing(StandIn):
+        def app(self) -> web.Application:
+            app = web.Application()
+            app.router.add_post("/api/ingest", refuse)
+            return app
+
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate(200_000_000)
+
+    with serving(Refusing(tmp_path / "s")), pytest.raises(Refused, match="larger than 50 MB"):
+        send(to=TO, files=[tmp_path / "large"], socket_path=tmp_path / "s")
 
 
 # Resolving, changing, fetching

@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from benchmarks.field.field import Field, field
 from benchmarks.field.figures import Figure, at_most, latencies
 from benchmarks.field.trials import Trial, run_trials
+from benchmarks.field.ways import Way
+from notifybot.telegram_http import IDLE_CONNECTION_S
 
 SEED = 7
 OUTAGES = 5
@@ -27,8 +29,8 @@ def main() -> int:
 
 
 @asynccontextmanager
-async def running(*, limits: bool = True, behind_proxy: bool = False) -> AsyncIterator[Field]:
-    async with field(limits=limits, behind_proxy=behind_proxy) as made:
+async def running(*, limits: bool = True, way: Way = Way.DIRECT) -> AsyncIterator[Field]:
+    async with field(limits=limits, way=way) as made:
         await made.start()
         await made.polls()
         yield made
@@ -135,24 +137,50 @@ async def flapping() -> list[Figure]:
         ]
 
 
-async def stalled() -> list[Figure]:
-    """A proxy takes every connection and goes silent for 40 s; connections of that time never come back to life."""
-    async with running(behind_proxy=True) as run:
-        before = run.people(10)
-        run.proxy.is_silent = True
-        handed = await run.hand_over_all(before)
-        await asyncio.sleep(40)
-        back_at = time.time()
-        run.proxy.is_silent = False
-        await run.shows(handed)
-        first = first_copy_after(run, back_at)
-        polled = run.sandbox.polling.waits_begun
-        await run.until(lambda: run.sandbox.polling.waits_begun > polled or run.sandbox.polling.is_active, "it polls")
+def stalled(way: Way, *, down_s: float, waiting: int) -> Trial:
+    """A proxy takes every connection and goes silent; connections of that time never come back to life."""
+
+    async def trial() -> list[Figure]:
+        async with running(way=way) as run:
+            # One message went out before: so a connection is open, and goes silent after its beginning.
+            await run.shows([await run.hand_over(run.people(1)[0])])
+            run.proxy.is_silent = True
+            handed = await run.hand_over_all(run.people(waiting))
+            await asyncio.sleep(down_s)
+            back_at = time.time()
+            run.proxy.is_silent = False
+            await run.until(lambda: polled_at(run) > back_at, "it polls")
+            polled = polled_at(run) - back_at
+            await run.shows(handed)
+            return [
+                *summary(f"a proxy stalls for {down_s:g} s, {waiting} waiting", [first_copy_after(run, back_at)]),
+                at_most("updates are fetched again, after it is back", polled, 1, " s", digits=2),
+                Figure("the last message stands, after it is back", f"{last_first_copy(run) - back_at:.1f} s"),
+                at_most("lost", lost(run), 0),
+                Figure("doubles", str(doubles(run))),
+            ]
+
+    return trial
+
+
+def polled_at(run: Field) -> float:
+    return run.sandbox.polling.last_at or 0.0
+
+
+def last_first_copy(run: Field) -> float:
+    return max(copies[0] for copies in run.copies().values())
+
+
+async def name_unknown() -> list[Figure]:
+    """The name of Telegram cannot be resolved for 20 s."""
+    async with running(way=Way.NAME) as run:
+        run.forget_name()
+        await asyncio.sleep(IDLE_CONNECTION_S + 1)  # what is open, and what was looked up, would still do
+        wait = await recovered(run, 20, run.know_name, down_s=20)
         return [
-            *summary("a proxy stalls for 40 s, 10 waiting", [first]),
-            Figure("updates are fetched again, after it is back", f"{time.time() - back_at:.1f} s"),
+            *summary("a name that cannot be resolved for 20 s, 20 waiting", [wait]),
             at_most("lost", lost(run), 0),
-            Figure("doubles", str(doubles(run))),
+            at_most("doubles", doubles(run), 0),
         ]
 
 
@@ -223,7 +251,11 @@ TRIALS: Mapping[str, Trial] = {
     "long": long_with_little_to_do,
     "presses": presses_after,
     "flapping": flapping,
-    "stalled": stalled,
+    "stalled": stalled(Way.PROXY, down_s=40, waiting=10),
+    "stalled-briefly": stalled(Way.PROXY, down_s=10, waiting=200),
+    "tls": stalled(Way.TLS, down_s=40, waiting=10),
+    "tls-briefly": stalled(Way.TLS, down_s=10, waiting=200),
+    "name": name_unknown,
     "cut": cut_connections,
     "idle": idle,
 }

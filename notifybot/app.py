@@ -155,7 +155,8 @@ def _runtime(
         chat_per_second=config.telegram.limits.chat_per_second,
         group_per_minute=config.telegram.limits.group_per_minute,
     )
-    give_up_after = config.delivery.give_up_after
+    leader, give_up_after = Leader(term, limits), config.delivery.give_up_after
+    dispatcher = Dispatcher(database, clock, sender, leader, give_up_after=give_up_after, on_return=link.note_return)
     return Runtime(
         config=config,
         database=database,
@@ -163,7 +164,7 @@ def _runtime(
         sender=sender,
         link=link,
         intake=Intake(database, clock),
-        dispatcher=Dispatcher(database, clock, sender, Leader(term, limits), give_up_after=give_up_after),
+        dispatcher=dispatcher,
         waiters=Waiters(clock),
         progress=Progress(clock.now()),
     )

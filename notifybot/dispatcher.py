@@ -4,45 +4,60 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from sqlmodel import Session
 
 from notifybot import claims, recording
-from notifybot.claims import Claim, Claims, Leader
+from notifybot.claims import PROBE_EVERY, Claim, Claims, Leader
 from notifybot.clock import Clock
 from notifybot.database import Changes, Database
 from notifybot.errors import Unavailable
 from notifybot.formatting import next_call
+from notifybot.in_flight import InFlight
 from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, TryAgain
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import EditText
 from notifybot.telegram_sender import TelegramSender
 
-MOST_IN_FLIGHT = 50
 RETRY_RECORD = timedelta(seconds=1)
 log = logging.getLogger(__name__)
+
+
+async def _nobody_waits() -> None:
+    return
 
 
 class Dispatcher:
     """Keeps at most MOST_IN_FLIGHT calls under way, each in a chat of its own."""
 
     def __init__(
-        self, database: Database, clock: Clock, sender: TelegramSender, leader: Leader, *, give_up_after: timedelta
+        self,
+        database: Database,
+        clock: Clock,
+        sender: TelegramSender,
+        leader: Leader,
+        *,
+        give_up_after: timedelta,
+        on_return: Callable[[], Awaitable[None]] = _nobody_waits,
     ) -> None:
+        """`on_return` is told when a probe is answered: Telegram is back, or was never away."""
         self._database = database
         self._clock = clock
         self._sender = sender
         self._leader = leader
         self._give_up_after = give_up_after
+        self._on_return = on_return
         self._work = asyncio.Event()
         self._is_stopping = False
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight = InFlight(clock.now())
+        self._probes: set[asyncio.Task[None]] = set()
         self._calls = 0
         self._missed_probes = 0
+        self._next_probe = clock.now()
+        """While the way to Telegram is stalled."""
         self._spent_until: datetime | None = None
         """Before this the bot's pace allows no claim: commits until then need no look."""
         self._pace: datetime | None = None
@@ -70,16 +85,16 @@ class Dispatcher:
             async with asyncio.timeout(within.total_seconds()):
                 if self._loop is not None:
                     await self._loop
-                await asyncio.gather(*self._in_flight, return_exceptions=True)
+                await asyncio.gather(*self._in_flight, *self._probes, return_exceptions=True)
         except TimeoutError:
             log.warning("calls were cut off by the stop", extra={"action": "stop", "calls": len(self._in_flight)})
-            for task in self._in_flight:
+            for task in (*self._in_flight, *self._probes):
                 task.cancel()
 
     @property
     def is_idle(self) -> bool:
         """Nothing happens before time passes: nothing is in flight, and no commit has asked for a look."""
-        return not self._in_flight and (self._is_at_gate or not self._work.is_set())
+        return not (self._in_flight or self._probes) and (self._is_at_gate or not self._work.is_set())
 
     async def _run(self) -> None:
         while not self._is_stopping:
@@ -94,10 +109,13 @@ class Dispatcher:
 
     async def _turn(self) -> datetime | None:
         """Claim what is due and begin its calls; say when to look again, if no commit comes before."""
-        free = MOST_IN_FLIGHT - len(self._in_flight)
+        now = self._clock.now()
+        if self._in_flight.is_stalled(now):
+            return self._find_out(now)
+        free = self._in_flight.free(now)
         if free <= 0:
-            return None  # a recorded outcome wakes us
-        if self._spent_until is not None and self._clock.now() < self._spent_until:
+            return self._in_flight.stalled_at()  # or before, when a recorded outcome wakes us
+        if self._spent_until is not None and now < self._spent_until:
             return self._spent_until
         claimed = await self._claim(free)
         self._spent_until = claimed.look_again_at if claimed.is_spent else None
@@ -105,8 +123,16 @@ class Dispatcher:
             await self._gate()
             self._begin(claim)
         if claimed.must_probe:
-            self._fly(self._probe())
-        return claimed.look_again_at
+            self._probe_soon()
+        return min(filter(None, (claimed.look_again_at, self._in_flight.stalled_at())), default=None)
+
+    def _find_out(self, now: datetime) -> datetime:
+        """The way to Telegram is stalled: probe it now and then, and claim nothing until a probe, or a call, is
+        answered."""
+        if now >= self._next_probe:
+            self._next_probe = now + PROBE_EVERY
+            self._probe_soon()
+        return self._next_probe
 
     async def _claim(self, most: int) -> Claims:
         now = self._clock.now()
@@ -125,19 +151,13 @@ class Dispatcher:
 
     def _begin(self, claim: Claim) -> None:
         self._calls += 1
-        self._fly(self._show(claim))
+        call = asyncio.create_task(self._show(claim))
+        self._in_flight.add(call, self._clock.now())
 
-    def _fly(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._land(work))
-        self._in_flight.add(task)
-
-    async def _land(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        try:
-            await work
-        finally:
-            self._in_flight.discard(task)  # at once: a record wakes the loop, which counts who is in flight
+    def _probe_soon(self) -> None:
+        probe = asyncio.create_task(self._probe())
+        self._probes.add(probe)
+        probe.add_done_callback(self._probes.discard)
 
     async def _probe(self) -> None:
         """Find out whether Telegram is back. The next probe does not wait for this one, which may hang."""
@@ -145,15 +165,23 @@ class Dispatcher:
             self._missed_probes += 1
             self._work.set()
             return
+        self._in_flight.heard(now := self._clock.now())
         was_away, self._missed_probes = self._missed_probes > 0, 0
-        note = partial(recording.note_probe_answered, was_away=was_away, now=self._clock.now())
         with contextlib.suppress(Unavailable):  # the next probe tells it again
-            await self._database.write(note)
+            await self._database.write(partial(recording.note_probe_answered, was_away=was_away, now=now))
+        await self._on_return()
 
     async def _show(self, claim: Claim) -> None:
-        attempt, outcome = await self._call(claim)
-        _log_outcome(claim, outcome)
-        await self._record(attempt, outcome)
+        call = asyncio.current_task()
+        assert call is not None
+        try:
+            attempt, outcome = await self._call(claim)
+            if not isinstance(outcome, TryAgain):
+                self._in_flight.heard(self._clock.now())
+            _log_outcome(claim, outcome)
+            await self._record(attempt, outcome)
+        finally:
+            self._in_flight.discard(call)  # at once: a record wakes the loop, which counts who is in flight
 
     async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot even be rendered is given up: it would only come back."""

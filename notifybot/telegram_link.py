@@ -17,8 +17,9 @@ from telegram.ext import Application, ExtBot
 from notifybot import inbox, outbox
 from notifybot.clock import Clock
 from notifybot.database import Database
+from notifybot.in_flight import MOST_WITH_HANGING
 from notifybot.logs import redact
-from notifybot.telegram_http import AiohttpRequest
+from notifybot.telegram_http import AiohttpRequest, Timeouts
 from notifybot.update_queue import DurableQueue
 
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
@@ -26,10 +27,14 @@ PAGE = 100
 FIRST_RETRY, LONGEST_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
 REFUSED_RETRY = timedelta(minutes=1)
 LONG_POLL = timedelta(seconds=10)
+POLLING = Timeouts(write=2.0, read=5.0)
+"""Beside its long poll. What waits comes at once: where nothing comes for so much longer, the connection is dead."""
+CONNECTIONS = MOST_WITH_HANGING + 20
+"""For calls, and for probes and answers to presses beside them."""
 WATCH_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=75)
-"""A getUpdates takes at most its long poll and the request's time-outs: 35 s. Twice that without one means that the
-polling died, however it did."""
+"""A getUpdates takes at most its long poll and the request's time-outs: 22 s. Three times that without one means that
+the polling died, however it did."""
 STOP_WITHIN = timedelta(seconds=5)
 log = logging.getLogger(__name__)
 
@@ -54,7 +59,7 @@ class LinkedBot(ExtBot[None]):
     """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched, or why
     they could not be."""
 
-    __slots__ = ("_known", "_on_error", "_on_fetch", "_pause")
+    __slots__ = ("_fetching", "_is_in_trouble", "_known", "_on_error", "_on_fetch", "_pause")
 
     def __init__(
         self,
@@ -69,14 +74,17 @@ class LinkedBot(ExtBot[None]):
             token,
             base_url=f"{base_url}/bot",
             base_file_url=f"{base_url}/file/bot",
-            request=AiohttpRequest(),
-            get_updates_request=AiohttpRequest(max_connections=2),
+            request=AiohttpRequest(max_connections=CONNECTIONS),
+            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING),
         )
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
         self._known = known if is_same_bot else None
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._pause = FIRST_RETRY
+        self._is_in_trouble = False
+        self._fetching: asyncio.Timeout | None = None
+        """Ends the fetch that is under way."""
 
     async def get_me(self, **options: Any) -> telegram.User:
         known, self._known = self._known, None
@@ -87,17 +95,41 @@ class LinkedBot(ExtBot[None]):
 
     async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
         """No updates where Telegram cannot be reached, after a pause: the library's own would grow to 30 s, and presses
-        would wait so long after Telegram is back."""
+        would wait so long after Telegram is back. The first fetch after trouble does not wait: so it is known at once
+        that Telegram is back."""
+        if self._is_in_trouble:
+            options["timeout"] = 0
         try:
-            updates = await super().get_updates(*args, **options)
+            updates = await self._fetch(*args, **options)
+        except TimeoutError:  # renew_polling
+            self._is_in_trouble = True
+            return ()
         except NetworkError as error:
+            self._is_in_trouble = True
             self._on_error(error)
             await asyncio.sleep(self._pause.total_seconds())
             self._pause = min(self._pause * 2, LONGEST_RETRY)
             return ()
-        self._pause = FIRST_RETRY
+        self._pause, self._is_in_trouble = FIRST_RETRY, False
         self._on_fetch()
         return updates
+
+    async def _fetch(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+        try:
+            async with asyncio.timeout(None) as self._fetching:
+                return await super().get_updates(*args, **options)
+        finally:
+            self._fetching = None
+
+    async def renew_polling(self) -> None:
+        """Fetch updates over a new connection, at once. The old ones are closed: what stalls below TLS would keep its
+        place in the pool for ever."""
+        if self._fetching is not None:
+            self._fetching.reschedule(0)
+        request = self._request[0]
+        with contextlib.suppress(TelegramError):
+            await request.shutdown()
+        await request.initialize()
 
 
 class TelegramLink:
@@ -115,10 +147,19 @@ class TelegramLink:
         self.caught_up = asyncio.Event()
         """What waited at Telegram, and what was stored before, has been handled."""
         self.restarts = 0
+        self._polling: LinkedBot | None = None
+        self._renewed_at = clock.now()
 
     def note_fetch(self) -> None:
         self.last_fetch = self._heard_at = self._clock.now()
         self._become(LinkState.UP, None)
+
+    async def note_return(self) -> None:
+        """Telegram answers after it did not: updates are fetched anew, for their connection may have died meanwhile."""
+        now = self._clock.now()
+        if self._polling is not None and now - self._renewed_at >= LONG_POLL:
+            self._renewed_at = now
+            await self._polling.renew_polling()
 
     async def run(self, application: App, bot: LinkedBot, queue: DurableQueue) -> None:
         """Handle what was stored, connect, catch up, and poll until cancelled."""
@@ -184,6 +225,7 @@ class TelegramLink:
     async def _poll(self, application: App, bot: LinkedBot) -> None:
         updater = application.updater
         assert updater is not None
+        self._polling = bot
         while True:
             await updater.start_polling(
                 timeout=LONG_POLL,
@@ -195,7 +237,7 @@ class TelegramLink:
             self.restarts += 1
             log.error("no updates could be fetched; polling starts anew", extra={"action": "polling_restarted"})
             await self._within(updater.stop())
-            await self._renew_connections(bot)
+            await bot.renew_polling()
             # Polling begins with this call too, but the library's pauses between its attempts grow to 30 s.
             await self._until_it_answers(bot.delete_webhook)
 
@@ -206,15 +248,8 @@ class TelegramLink:
         while (now := self._clock.now()) - self._heard_at < SILENT_AFTER:
             if now - max(renewed_at, self.last_fetch or renewed_at) >= SILENT_AFTER:
                 renewed_at = now
-                await self._renew_connections(bot)
+                await bot.renew_polling()
             await self._clock.sleep_until(now + WATCH_EVERY)
-
-    async def _renew_connections(self, bot: LinkedBot) -> None:
-        # A connection that stalls below TLS keeps its place in the pool for ever: throw the pool away.
-        request = bot._request[0]
-        with contextlib.suppress(TelegramError):
-            await request.shutdown()
-        await request.initialize()
 
     def note_error(self, error: TelegramError) -> None:
         self._heard_at = self._clock.now()

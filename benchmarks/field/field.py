@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
-from benchmarks.field.proxy import SilentProxy, silent_proxy
+from benchmarks.field.proxy import SilentProxy
+from benchmarks.field.ways import Road, Way, road
 from benchmarks.lab.lab import add_person
 from benchmarks.lab.process import Home, Life, new_sandbox, start
 from notifybot.sandbox import Sandbox, serving
@@ -42,10 +43,10 @@ class Handed:
 class Field:
     """Everything that a trial needs; see `field()`."""
 
-    def __init__(self, home: Home, sandbox: Sandbox, proxy: SilentProxy, http: ClientSession) -> None:
-        self.home = home
+    def __init__(self, road: Road, sandbox: Sandbox, http: ClientSession) -> None:
+        self.home = road.home
         self.sandbox = sandbox
-        self.proxy = proxy
+        self._road = road
         self.handed: list[Handed] = []
         self._http = http
         self._life: Life | None = None
@@ -78,6 +79,20 @@ class Field:
         # The fields after the name, which may hold spaces: utime and stime are the 14th and 15th of all, in 1/100 s.
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
+
+    # Its way to Telegram
+
+    @property
+    def proxy(self) -> SilentProxy:
+        assert self._road.proxy is not None
+        return self._road.proxy
+
+    def forget_name(self) -> None:
+        """Telegram's name is unknown from now on."""
+        self._road.known.unlink()
+
+    def know_name(self) -> None:
+        self._road.known.touch()
 
     # Chats
 
@@ -174,18 +189,18 @@ class Field:
 
 
 @contextlib.asynccontextmanager
-async def field(*, limits: bool, behind_proxy: bool = False) -> AsyncIterator[Field]:
+async def field(*, limits: bool, way: Way = Way.DIRECT) -> AsyncIterator[Field]:
     """A field on a temporary folder, with nobody in it yet; the daemon does not run. After the block all is gone."""
     with tempfile.TemporaryDirectory(prefix="nb") as folder:
         sandbox = new_sandbox(limits=limits)
         connector = UnixConnector(str(Home(Path(folder)).socket), limit=0)
         async with (
             serving(sandbox) as url,
-            silent_proxy(url) as (proxy, proxy_url),
+            road(way, Path(folder), url) as built,
             ClientSession(connector=connector, timeout=ClientTimeout(10)) as http,
         ):
-            made = Field(Home(Path(folder)), sandbox, proxy, http)
-            made.home.configure(sandbox, proxy_url if behind_proxy else url, escalation_channel=None)
+            made = Field(built, sandbox, http)
+            made.home.configure(sandbox, built.url, escalation_channel=None)
             try:
                 yield made
             finally:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 CHUNK = 65_536
@@ -16,6 +17,8 @@ class SilentProxy:
         self._target = (host, port)
         self.is_silent = False
         self.connections = 0
+        self._swallowed = bytearray()
+        self._has_swallowed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,7 +27,14 @@ class SilentProxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def swallows(self, what: bytes) -> None:
+        """Return once bytes with `what` in them were taken and not passed on."""
+        while what not in self._swallowed:
+            self._has_swallowed.clear()
+            await self._has_swallowed.wait()
+
     async def close(self) -> None:
+        """Cut every connection."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -45,21 +55,25 @@ class SilentProxy:
         is_dead = self.is_silent
         while data := await source.read(CHUNK):
             is_dead = is_dead or self.is_silent
-            if not is_dead:
+            if is_dead:
+                self._swallowed += data
+                self._has_swallowed.set()
+            else:
                 to.write(data)
                 await to.drain()
 
 
 @contextlib.asynccontextmanager
-async def silent_proxy(url: str) -> AsyncIterator[tuple[SilentProxy, str]]:
-    """A proxy before the server at `url`, and its own address."""
+async def silent_proxy(url: str, *, tls: SSLContext | None = None) -> AsyncIterator[tuple[SilentProxy, str]]:
+    """A proxy before the server at `url`, and its own address; with `tls` it speaks TLS to whoever comes."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
     proxy = SilentProxy(parts.hostname, parts.port)
-    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0, ssl=tls)
     try:
-        yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        scheme = parts.scheme if tls is None else "https"
+        yield proxy, f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         await proxy.close()

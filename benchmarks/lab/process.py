@@ -6,7 +6,8 @@ import os
 import secrets
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -30,6 +31,10 @@ class Home:
     folder: Path
     database_url: str | None = None
     """Where its database is, if not below the folder."""
+    program: str = "notifybot"
+    """The module that is run."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it is told beside ours."""
 
     @property
     def config(self) -> Path:
@@ -129,7 +134,7 @@ class Life:
 
 async def start(home: Home) -> Life:
     """Start the daemon as an operator does."""
-    return await _spawn(home, ["-m", "notifybot", "run", "--config", str(home.config)], None)
+    return await _spawn(home, ["-m", home.program, "run", "--config", str(home.config)], None)
 
 
 async def prepare(home: Home, kill: Kill) -> Life:
@@ -146,7 +151,7 @@ async def _spawn(home: Home, command: list[str], crash_at: str | None) -> Life:
     address = home.folder / f"n{next(_numbers)}"
     notices.bind(str(address))
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    kept |= {"NOTIFY_SOCKET": str(address)} | ({CRASH_AT: crash_at} if crash_at else {})
+    kept |= {**home.environment, "NOTIFY_SOCKET": str(address)} | ({CRASH_AT: crash_at} if crash_at else {})
     with home.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *command, cwd=ROOT, env=kept, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log

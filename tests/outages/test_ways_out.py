@@ -1,5 +1,6 @@
 """The way to Telegram: names that cannot be resolved, connections that stall, calls that are cut."""
 
+import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -8,7 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.field.field import field
 from benchmarks.field.proxy import SilentProxy, silent_proxy
+from benchmarks.field.ways import Way
+from notifybot.in_flight import MOST_IN_FLIGHT, STALLED_AFTER
+from notifybot.telegram_link import LONG_POLL
 from tests.stories.places import Place
 from tests.stories.world import World
 
@@ -17,6 +22,9 @@ MESSAGES = 200
 CUTS = 10
 SEED = 11
 SILENCE = timedelta(minutes=2)
+LONGER_THAN_A_CALL_S = STALLED_AFTER.total_seconds() + 1
+SOON_S = 20.0
+"""Before the calls that hang are given up, and much longer than a busy machine needs."""
 
 
 class Resolver:
@@ -111,6 +119,86 @@ async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
 
     await post.becomes("Acknowledged by Anna", buttons=[])
     assert world.runtime.link.restarts == 1
+
+
+async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
+    proxy.is_silent = True
+    for number in range(MOST_IN_FLIGHT + 5):
+        await world.notice("early", to=world.group(f"Group {number}"))
+    await world.sees(lambda: len(claimed(world)) == MOST_IN_FLIGHT, "as many calls hang as may be under way")
+    later = world.group("Later")
+    await world.alert("disk full", to=later)
+    proxy.is_silent = False
+
+    world.moves(seconds=LONGER_THAN_A_CALL_S)
+
+    await later.receives("disk full")
+    assert len(claimed(world)) >= MOST_IN_FLIGHT
+    await proxy.close()
+
+
+async def test_while_nothing_is_answered_a_probe_goes_out_and_no_message(
+    world: World, ops: Place, proxy: SilentProxy
+) -> None:
+    proxy.is_silent = True
+    await world.notice("early", to=ops)
+    await gets_silence(proxy, b"/SendMessage")
+    world.moves(seconds=LONGER_THAN_A_CALL_S)
+
+    await world.alert("disk full", to=world.group("Later"))
+
+    await gets_silence(proxy, b"/getMe")
+    assert len(claimed(world)) == 1
+    proxy.is_silent = False
+    await proxy.close()
+
+
+async def test_updates_are_fetched_anew_as_soon_as_a_probe_is_answered(
+    world: World, ops: Place, proxy: SilentProxy
+) -> None:
+    anna = world.member(ops, "Anna")
+    await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    other = world.group("Other")
+    await world.is_quiet()
+    proxy.is_silent = True
+    await world.notice("early", to=other)
+    await gets_silence(proxy, b"/SendMessage")
+    query = post.press(anna)
+    await gets_silence(proxy, b"callback_query")
+    proxy.is_silent = False
+
+    world.moves(seconds=LONG_POLL.total_seconds())
+
+    assert await post.answer_to(query) == "Acknowledged."
+    assert world.runtime.link.restarts == 0
+    await proxy.close()
+
+
+async def gets_silence(proxy: SilentProxy, what: bytes) -> None:
+    async with asyncio.timeout(SOON_S):
+        await proxy.swallows(what)
+
+
+def claimed(world: World) -> list[object]:
+    return list(world.rows("SELECT id FROM chats WHERE claimed_post IS NOT NULL"))
+
+
+async def test_a_proxy_that_stalls_within_tls_holds_up_neither_messages_nor_presses() -> None:
+    async with field(limits=False, way=Way.TLS) as run:
+        await run.start()
+        await run.polls()
+        chat, other = run.people(2)
+        await run.shows([await run.hand_over(chat, is_alert=True)])
+        run.proxy.is_silent = True
+        connections = run.proxy.connections
+        await run.hand_over(chat)
+        run.sandbox.press(chat, run.sandbox.messages(chat)[-1], "Acknowledge")
+        await run.until(lambda: run.proxy.connections > connections, "a handshake stalls")
+        run.proxy.is_silent = False
+
+        await run.shows([await run.hand_over(other)], within_s=SOON_S)
+        await run.until(lambda: run.sandbox.calls.of("answerCallbackQuery"), "the press is answered", within_s=SOON_S)
 
 
 async def test_of_calls_that_are_cut_nothing_is_lost_and_every_double_is_explained(world: World) -> None:

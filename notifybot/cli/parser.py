@@ -156,6 +156,7 @@ def _add_send(commands: _Commands) -> None:
     _add_files(send)
     _add_looks(send)
     _add_alerting(send)
+    send.add_argument("--data", metavar="JSON", type=values.json_object, help="an object that is kept with the message")
     send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
     send.add_argument(
         "--wait",
@@ -226,9 +227,6 @@ def _add_alerting(send: Parser) -> None:
         "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
     )
     telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
-    telling.add_argument(
-        "--data", metavar="JSON", type=values.json_object, help="an object that is kept with the message"
-    )
 
 
 def _add_messages(commands: _Commands) -> None:

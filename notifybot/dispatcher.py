@@ -22,6 +22,8 @@ from notifybot.recording import Attempt, Patience
 from notifybot.rendering import EditText
 from notifybot.telegram_sender import TelegramSender
 
+TOGETHER = timedelta(milliseconds=5)
+"""Where more than one call is allowed in so short a time, they leave together: a timer for each would cost more."""
 RETRY_RECORD = timedelta(seconds=1)
 log = logging.getLogger(__name__)
 
@@ -142,7 +144,8 @@ class Dispatcher:
     async def _gate(self) -> None:
         """Return when a call may leave. Claims keep the pace too, but reach us as unevenly as commits do."""
         limit = self._leader.limits.overall
-        open_at = limit.open_at(self._pace, now := self._clock.now())
+        early = max(timedelta(), TOGETHER - limit.interval)
+        open_at = limit.open_at(self._pace, now := self._clock.now()) - early
         if open_at > now:
             self._is_at_gate = True
             await self._clock.sleep_until(open_at)

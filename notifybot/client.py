@@ -19,8 +19,7 @@ from notifybot.client_errors import (
     UnknownShape,
     Unreachable,
 )
-from notifybot.client_files import Attachable, File
-from notifybot.client_message import Span, addressed, body_of, buttons_of, given, whole_seconds
+from notifybot.client_message import Attachable, File, Span, addressed, body_of, buttons_of, given, whole_seconds
 from notifybot.results import (
     Accepted,
     Attachment,

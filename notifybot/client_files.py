@@ -3,34 +3,21 @@
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from notifybot.client_errors import ClientError, Refused
+from notifybot.client_message import File
 from notifybot.unix_http import CHUNK_BYTES
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
     from typing import IO
 
-MOST_FILES = 20
 MOST_BYTES = 2_000_000_000
 """The most that any Telegram takes of one file; a daemon usually allows less, and says so."""
-PHOTO, DOCUMENT = "photo", "file"
-"""The two kinds, as a form's field is called that carries one."""
-
-
-@dataclass(frozen=True)
-class File:
-    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: what to call it."""
-
-    source: "str | os.PathLike[str] | bytes | IO[bytes]"
-    name: str | None = None
-
-
-Attachable = File | str | os.PathLike[str]
-"""A file to send; a path or an https URL is enough."""
 
 
 @dataclass(frozen=True)
@@ -53,26 +40,6 @@ class Upload:
                 raise Refused(f"{self.name} became shorter while it was sent.", hint="Send it once it is complete.")
             rest -= len(piece)
             yield piece
-
-
-def files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
-    """What was given for a list of files; a single one is one of them."""
-    listed = (given,) if isinstance(given, File | str | os.PathLike) else given
-    return [each if isinstance(each, File) else File(each) for each in listed]
-
-
-def url_of(file: File) -> str | None:
-    """The https URL that this file is, None where it is something to upload. Refused for other URLs."""
-    if not isinstance(file.source, str):
-        return None
-    scheme, is_url, _ = file.source.partition("://")
-    if not is_url or not scheme.isalnum():
-        return None
-    if scheme.lower() != "https":
-        raise Refused(
-            f"{file.source} is no https URL.", hint="Only https URLs are fetched: download it, send the file."
-        )
-    return file.source
 
 
 def opened(file: File, kind: str, stack: ExitStack) -> Upload:
@@ -106,8 +73,6 @@ def _stream(source: "str | os.PathLike[str] | bytes | IO[bytes]", shown: str, st
         return source
     if not os.fspath(source):
         raise Refused("A file without a name is given.", hint="Check the path.")
-    from pathlib import Path  # calls without files do without it
-
     try:
         path = Path(source)
         _check_kind(path.stat().st_mode, shown)
@@ -137,7 +102,7 @@ def _unreadable(shown: str, error: OSError | ValueError) -> Refused:
 
 def _copy(stream: "IO[bytes]", shown: str, stack: ExitStack) -> "IO[bytes]":
     """What `stream` still has, in a temporary file that is gone with `stack`."""
-    import tempfile  # most calls do without it
+    import tempfile  # most files need no copy
 
     try:
         copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it

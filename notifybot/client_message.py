@@ -1,27 +1,27 @@
 """A message on its way to the daemon: its fields, and the request body that carries them and its files."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from notifybot.client_errors import Refused
-from notifybot.client_files import DOCUMENT, MOST_FILES, PHOTO, Attachable, File, files_of, opened, url_of
-from notifybot.client_form import form
 from notifybot.results import Button
 from notifybot.unix_http import Body, json_body
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from typing import IO, TypedDict
 
     class SendOptions(TypedDict, total=False):
         """What Client.send takes beside the text and its recipient."""
 
         title: str | None
         source: str | None
-        photos: Attachable | Iterable[Attachable]
-        files: Attachable | Iterable[Attachable]
+        photos: "Attachable | Iterable[Attachable]"
+        files: "Attachable | Iterable[Attachable]"
         parse_mode: str | None
         buttons: Sequence[Button]
         link_preview: bool
@@ -41,7 +41,22 @@ Span = timedelta | int | str
 """A timedelta, seconds, or text such as `15m`; 0 and `never` switch the deadline off."""
 
 MOST_BUTTONS = 4
+MOST_FILES = 20
+PHOTO, DOCUMENT = "photo", "file"
+"""The two kinds of files, as a form's field is called that carries one."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: what to call it."""
+
+    source: "str | os.PathLike[str] | bytes | IO[bytes]"
+    name: str | None = None
+
+
+Attachable = File | str | os.PathLike[str]
+"""A file to send; a path or an https URL is enough."""
 
 
 def addressed(to: str) -> dict[str, object]:
@@ -84,16 +99,19 @@ def body_of(
 
     Raises Refused for whatever can be seen to be wrong before anything is sent.
     """
-    attached = [(PHOTO, each) for each in files_of(photos)] + [(DOCUMENT, each) for each in files_of(files)]
+    attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
     if len(attached) > MOST_FILES:
         raise Refused(
             f"A message takes {MOST_FILES} files, not {len(attached)}.",
             hint="Send several, or pack them into one file.",
         )
-    by_url = next((each for each in attached if url_of(each[1])), None)
+    by_url = next((each for each in attached if _url_of(each[1])), None)
     if by_url is not None:
         yield json_body(_json(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
     elif attached:
+        from notifybot.client_files import opened  # most messages have none
+        from notifybot.client_form import form
+
         with ExitStack() as stack:
             uploads = [opened(file, kind, stack) for kind, file in attached]
             yield form({**fields, "caption": text}, uploads)
@@ -103,12 +121,32 @@ def body_of(
         yield json_body(_json({"type": "text", "content": text, **fields}))
 
 
+def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
+    """What was given for a list of files; a single one is one of them."""
+    listed = (given,) if isinstance(given, File | str | os.PathLike) else given
+    return [each if isinstance(each, File) else File(each) for each in listed]
+
+
+def _url_of(file: File) -> str | None:
+    """The https URL that this file is, None where it is something to upload. Refused for other URLs."""
+    if not isinstance(file.source, str):
+        return None
+    scheme, is_url, _ = file.source.partition("://")
+    if not is_url or not scheme.isalnum():
+        return None
+    if scheme.lower() != "https":
+        raise Refused(
+            f"{file.source} is no https URL.", hint="Only https URLs are fetched: download it, send the file."
+        )
+    return file.source
+
+
 def _by_url(
     fields: Mapping[str, object], text: str | None, kind: str, file: File, *, is_alone: bool
 ) -> dict[str, object]:
     if not is_alone:
         raise Refused("A message takes one URL, and no other file beside it.", hint="Send them one by one.")
-    content = {"type": TYPES[kind], "content": url_of(file), "file_name": file.name}
+    content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
     return {**content, **fields, "caption": text}
 
 

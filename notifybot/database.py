@@ -7,103 +7,39 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, RootTransaction, Update, make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, CursorResult, Delete, Update, make_url
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from notifybot.engines import READERS, engine_for
 from notifybot.errors import Unavailable
 from notifybot.leadership import Deposed, Leadership
+from notifybot.work import LATER, Changes, Job, Settle, changes, is_the_databases, not_known, unavailable
+
+__all__ = ["Changes", "Database", "affected", "changes"]
 
 T = TypeVar("T")
-Settle = Callable[[T | Exception], None]
-"""Called on the event loop with what a work returned, or with what it raised."""
 log = logging.getLogger(__name__)
 
 JOBS_A_COMMIT = 500
+QUIET_TURNS = 3
+"""So often the event loop turns from when a request can be read until it asks for a write; a turn takes some 10 µs."""
+ENOUGH = 128
+"""So many are not kept waiting for more."""
 LOOK_EVERY_S = 5.0
 LOOK_EVERY_WHILE_BROKEN_S = 0.5
 """How often an idle writer looks whether it still leads, on PostgreSQL alone."""
-LATER = "Try again in a moment. If it goes on, look at the disk space and at the daemon's log."
-
-
-@dataclass
-class Changes:
-    """What a transaction makes known, after its commit, to those who wait for it. Core functions fill it in."""
-
-    messages: set[str] = field(default_factory=set)
-    """Whose state or deliveries changed."""
-    is_work_due: bool = False
-    """A post may be due: the dispatcher looks."""
-    deadline: datetime | None = None
-    """The earliest new deadline of an alert: the jobs look."""
-
-    def note_deadline(self, moment: datetime | None) -> None:
-        if moment is not None and (self.deadline is None or moment < self.deadline):
-            self.deadline = moment
-
-    def include(self, other: "Changes") -> None:
-        self.messages |= other.messages
-        self.is_work_due |= other.is_work_due
-        self.note_deadline(other.deadline)
-
-
-def changes(session: Session) -> Changes:
-    """The notes of the transaction that `session` belongs to."""
-    noted: Changes = session.info.setdefault("changes", Changes())
-    return noted
-
-
-@dataclass
-class _Job(Generic[T]):
-    work: Callable[[Session], T]
-    settle: Settle[T]
-    result: T | None = None
-    error: Exception | None = None
-    changes: Changes = field(default_factory=Changes)
-
-    def run_alone(self, connection: Connection, transaction: RootTransaction) -> None:
-        """Do the work in a transaction that nobody shares: a refusal takes back all of it."""
-        self._work(connection)
-        if self.error is not None and transaction.is_active:
-            transaction.rollback()
-
-    def run(self, connection: Connection) -> None:
-        """Do the work in a savepoint of its own, so that a refusal takes back this job alone."""
-        driver = connection.connection.cursor()  # SQLAlchemy's own savepoints cost ten times as much
-        driver.execute("SAVEPOINT work")
-        self._work(connection)
-        if self.error is not None:
-            if not connection.in_transaction():
-                return  # a flush that fails rolls back everything, not only its own work
-            driver.execute("ROLLBACK TO SAVEPOINT work")
-        driver.execute("RELEASE SAVEPOINT work")
-
-    def _work(self, connection: Connection) -> None:
-        # In this mode closing the session leaves transaction and savepoint alone.
-        with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
-            try:
-                self.result = self.work(session)
-                session.flush()
-                self.changes = changes(session)
-            except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
-                self.error = _unavailable(error) if _is_the_databases(error, connection.dialect) else error
-
-    def begin_anew(self) -> None:
-        """Forget what `run` did: its transaction was rolled back for the sake of another job."""
-        self.result, self.error, self.changes = None, None, Changes()
 
 
 @dataclass(frozen=True)
 class _Doubt:
     """A transaction whose connection broke while it was committed: see Leadership.was_kept."""
 
-    jobs: list[_Job[Any]]
+    jobs: list[Job[Any]]
     sealed: int
     error: Exception
 
@@ -112,6 +48,11 @@ class Database:
     """The writer thread runs whatever waits in one transaction and answers after its commit; readers never hold it up.
 
     Work is a plain function of a session. It must not touch a network, and it sees all that earlier work wrote.
+
+    Work is handed to the writer once no more is on the way. While both threads are busy each hands the interpreter to
+    the other at every call of the system, so that both take nearly twice as long; and the sooner a commit begins, the
+    fewer share it.
+
     `leadership`, on PostgreSQL: what `hold_database` yielded; without it nothing keeps other writers away.
     """
 
@@ -120,7 +61,9 @@ class Database:
         self._engine = engine_for(make_url(url), read_only=False) if leadership is None else leadership.engine
         self._reading = engine_for(make_url(url), read_only=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._coming: list[Job[Any]] = []
+        self._arrivals = 0
+        self._jobs: queue.SimpleQueue[list[Job[Any]] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Changes], None]] = []
         self._writer = threading.Thread(target=self._write_until_closed, name="database-writer", daemon=True)
         self._connection: Connection | None = None
@@ -165,7 +108,27 @@ class Database:
             hint = "Try again in a moment."
             settle(Unavailable("The daemon is stopping; nothing was accepted.", hint=hint))
         else:
-            self._jobs.put(_Job(work, settle))
+            self._coming.append(Job(work, settle))
+            self.note_arrival()
+            if len(self._coming) == 1:
+                self._gather(0, 0)
+
+    def note_arrival(self) -> None:
+        """Somebody came for the sake of whom the writer may wait a moment longer."""
+        self._arrivals += 1
+
+    def _gather(self, seen: int, quiet_turns: int) -> None:
+        """Hand over what came after QUIET_TURNS in which nobody did, or when ENOUGH have."""
+        quiet_turns = quiet_turns + 1 if self._arrivals == seen else 0
+        if quiet_turns == QUIET_TURNS or self._arrivals >= ENOUGH:
+            self._hand_over()
+        else:
+            asyncio.get_running_loop().call_soon(self._gather, self._arrivals, quiet_turns)
+
+    def _hand_over(self) -> None:
+        if self._coming:
+            self._jobs.put(self._coming)
+        self._coming, self._arrivals = [], 0
 
     def keeps_nothing(self, error: Exception) -> bool:
         """Whether `error`, which a write raised, would meet any other write too: locked, full, out of reach."""
@@ -183,7 +146,7 @@ class Database:
             with Session(self._reading, expire_on_commit=False) as session:
                 return work(session)
         except Exception as error:
-            if not _is_the_databases(error, self._reading.dialect):
+            if not is_the_databases(error, self._reading.dialect):
                 raise
             log.error("a read failed", exc_info=error, extra={"action": "read_failed"})
             raise Unavailable("The database could not be read.", hint=LATER) from error
@@ -191,6 +154,7 @@ class Database:
     async def close(self) -> None:
         """Finish what waits, then end the writer and close every connection."""
         self._is_closed = True
+        self._hand_over()
         self._jobs.put(None)
         if self._writer.is_alive():
             await asyncio.to_thread(self._writer.join)
@@ -209,21 +173,21 @@ class Database:
             if jobs:
                 self._commit(jobs)
         if self._doubt is not None:
-            self._refuse(self._doubt.jobs, _not_known(self._doubt.error))
+            self._refuse(self._doubt.jobs, not_known(self._doubt.error))
 
-    def _waiting_jobs(self) -> tuple[list[_Job[Any]], bool]:
+    def _waiting_jobs(self) -> tuple[list[Job[Any]], bool]:
         """Wait for a job; take it and all that wait behind it. None: look after the connection. False: close after
         these."""
-        jobs: list[_Job[Any]] = []
+        jobs: list[Job[Any]] = []
         try:
-            next_job = self._jobs.get(timeout=self._look_within_s())
+            coming = self._jobs.get(timeout=self._look_within_s())
         except queue.Empty:
             return jobs, True
-        while next_job is not None:
-            jobs.append(next_job)
-            if len(jobs) == JOBS_A_COMMIT or self._jobs.empty():
+        while coming is not None:
+            jobs += coming
+            if len(jobs) >= JOBS_A_COMMIT or self._jobs.empty():
                 return jobs, True
-            next_job = self._jobs.get()
+            coming = self._jobs.get()
         return jobs, False
 
     def _look_within_s(self) -> float | None:
@@ -231,7 +195,7 @@ class Database:
             return None
         return LOOK_EVERY_S if self._connection is not None else LOOK_EVERY_WHILE_BROKEN_S
 
-    def _commit(self, jobs: list[_Job[Any]]) -> None:
+    def _commit(self, jobs: list[Job[Any]]) -> None:
         """Run them all in one transaction and answer; or later, where it is not known yet whether it was kept.
 
         Work must bear to run twice: a job that took the whole transaction with it is left out, the others run anew.
@@ -257,11 +221,11 @@ class Database:
                 self._doubt = _Doubt(jobs, sealed, error)
                 return
             for job in jobs:
-                job.error = _unavailable(error)
+                job.error = unavailable(error)
         self.commits += 1
         self._answer(jobs)
 
-    def _commit_without(self, spoiler: _Job[Any], jobs: list[_Job[Any]]) -> None:
+    def _commit_without(self, spoiler: Job[Any], jobs: list[Job[Any]]) -> None:
         self._answer([spoiler])
         others = [job for job in jobs if job is not spoiler]
         for job in others:
@@ -299,9 +263,9 @@ class Database:
         if was_kept:
             self._answer(jobs)
         else:
-            self._refuse(jobs, _unavailable(error))
+            self._refuse(jobs, unavailable(error))
 
-    def _refuse(self, jobs: list[_Job[Any]], error: Unavailable) -> None:
+    def _refuse(self, jobs: list[Job[Any]], error: Unavailable) -> None:
         for job in jobs:
             job.error = error
         self._answer(jobs)
@@ -318,12 +282,12 @@ class Database:
                 connection.invalidate()
                 connection.close()
 
-    def _answer(self, jobs: list[_Job[Any]]) -> None:
+    def _answer(self, jobs: list[Job[Any]]) -> None:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._deliver, jobs)
 
-    def _deliver(self, jobs: list[_Job[Any]]) -> None:
+    def _deliver(self, jobs: list[Job[Any]]) -> None:
         made_known = Changes()
         for job in jobs:
             if job.error is None:
@@ -343,29 +307,6 @@ def _settle(future: "asyncio.Future[T]", outcome: T | Exception) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-def _is_the_databases(error: BaseException, dialect: Dialect) -> bool:
-    """Whether the database failed, and not the work: SQLAlchemy's error, or the driver's own (see prepared.py)."""
-    return isinstance(error, SQLAlchemyError | dialect.loaded_dbapi.Error)
-
-
-def _unavailable(error: BaseException) -> Unavailable:
-    refusal = Unavailable(
-        "The database could not keep this; nothing was accepted.",
-        hint=LATER,
-    )
-    refusal.__cause__ = error
-    return refusal
-
-
-def _not_known(error: BaseException) -> Unavailable:
-    refusal = Unavailable(
-        "The database broke off while this was being kept, and did not come back: it may have been accepted.",
-        hint="Look for it in GET /api/messages, or repeat the request with the client_id that it had.",
-    )
-    refusal.__cause__ = error
-    return refusal
 
 
 def affected(session: Session, statement: Update | Delete) -> int:

@@ -14,10 +14,6 @@ from notifybot.database import Database
 from notifybot.errors import NotifybotError
 
 MOST_A_COMMIT = 500
-QUIET_TURNS = 3
-"""So often the event loop turns from when a request can be read until it stands here; each turn takes some 10 µs."""
-ENOUGH = 128
-"""So many are not kept waiting for more."""
 Answers = list[Accepted | NotifybotError]
 
 
@@ -28,12 +24,7 @@ class _Caller:
 
 
 class Intake:
-    """Collects messages and accepts them in batches: one work of the writer for all who wait, and no task.
-
-    The writer is asked only once nobody else is on the way in. While both threads are at work each hands the
-    interpreter to the other at every call of the system, so that both take nearly twice as long, and the sooner a
-    commit begins the fewer share it.
-    """
+    """Collects messages and accepts them in batches: one work of the writer for all who wait, and no task."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -46,23 +37,15 @@ class Intake:
         """Keep one message; return once it is on disk. Raises the refusal where it is refused."""
         caller = _Caller(new, asyncio.get_running_loop().create_future())
         self._callers.append(caller)
+        self._database.note_arrival()
         self._ask()
         return await caller.future
 
     def _ask(self) -> None:
         if self._callers and not self._is_asked:
             self._is_asked = True
-            self._gather(0, 0)
-
-    def _gather(self, seen: int, quiet_turns: int) -> None:
-        """Ask the writer after QUIET_TURNS in which nobody came to the `seen`, or when ENOUGH wait."""
-        waiting = len(self._callers)
-        quiet_turns = quiet_turns + 1 if waiting == seen else 0
-        if quiet_turns == QUIET_TURNS or waiting >= ENOUGH:
             batch: list[_Caller] = []
             self._database.submit(partial(self._accept_waiting, batch), partial(self._answer, batch))
-        else:
-            asyncio.get_running_loop().call_soon(self._gather, waiting, quiet_turns)
 
     def _accept_waiting(self, batch: list[_Caller], session: Session) -> Answers:
         """Run in the writer, which takes the callers only now: so everybody who came during the last commit is in."""

@@ -1,0 +1,109 @@
+"""One work of the writer: what it runs in, what it makes known, and how its caller hears of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, Dialect, RootTransaction
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from notifybot.errors import Unavailable
+
+T = TypeVar("T")
+Settle = Callable[[T | Exception], None]
+"""Called on the event loop with what a work returned, or with what it raised."""
+LATER = "Try again in a moment. If it goes on, look at the disk space and at the daemon's log."
+
+
+@dataclass
+class Changes:
+    """What a transaction makes known, after its commit, to those who wait for it. Core functions fill it in."""
+
+    messages: set[str] = field(default_factory=set)
+    """Whose state or deliveries changed."""
+    is_work_due: bool = False
+    """A post may be due: the dispatcher looks."""
+    deadline: datetime | None = None
+    """The earliest new deadline of an alert: the jobs look."""
+
+    def note_deadline(self, moment: datetime | None) -> None:
+        if moment is not None and (self.deadline is None or moment < self.deadline):
+            self.deadline = moment
+
+    def include(self, other: "Changes") -> None:
+        self.messages |= other.messages
+        self.is_work_due |= other.is_work_due
+        self.note_deadline(other.deadline)
+
+
+def changes(session: Session) -> Changes:
+    """The notes of the transaction that `session` belongs to."""
+    noted: Changes = session.info.setdefault("changes", Changes())
+    return noted
+
+
+@dataclass
+class Job(Generic[T]):
+    """One work and whoever waits for it; `settle` hears of its end."""
+
+    work: Callable[[Session], T]
+    settle: Settle[T]
+    result: T | None = None
+    error: Exception | None = None
+    changes: Changes = field(default_factory=Changes)
+
+    def run_alone(self, connection: Connection, transaction: RootTransaction) -> None:
+        """Do the work in a transaction that nobody shares: a refusal takes back all of it."""
+        self._work(connection)
+        if self.error is not None and transaction.is_active:
+            transaction.rollback()
+
+    def run(self, connection: Connection) -> None:
+        """Do the work in a savepoint of its own, so that a refusal takes back this job alone."""
+        driver = connection.connection.cursor()  # SQLAlchemy's own savepoints cost ten times as much
+        driver.execute("SAVEPOINT work")
+        self._work(connection)
+        if self.error is not None:
+            if not connection.in_transaction():
+                return  # a flush that fails rolls back everything, not only its own work
+            driver.execute("ROLLBACK TO SAVEPOINT work")
+        driver.execute("RELEASE SAVEPOINT work")
+
+    def _work(self, connection: Connection) -> None:
+        # In this mode closing the session leaves transaction and savepoint alone.
+        with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
+            try:
+                self.result = self.work(session)
+                session.flush()
+                self.changes = changes(session)
+            except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
+                self.error = unavailable(error) if is_the_databases(error, connection.dialect) else error
+
+    def begin_anew(self) -> None:
+        """Forget what `run` did: its transaction was rolled back for the sake of another job."""
+        self.result, self.error, self.changes = None, None, Changes()
+
+
+def is_the_databases(error: BaseException, dialect: Dialect) -> bool:
+    """Whether the database failed, and not the work: SQLAlchemy's error, or the driver's own (see prepared.py)."""
+    return isinstance(error, SQLAlchemyError | dialect.loaded_dbapi.Error)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    refusal = Unavailable(
+        "The database could not keep this; nothing was accepted.",
+        hint=LATER,
+    )
+    refusal.__cause__ = error
+    return refusal
+
+
+def not_known(error: BaseException) -> Unavailable:
+    refusal = Unavailable(
+        "The database broke off while this was being kept, and did not come back: it may have been accepted.",
+        hint="Look for it in GET /api/messages, or repeat the request with the client_id that it had.",
+    )
+    refusal.__cause__ = error
+    return refusal

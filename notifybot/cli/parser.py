@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read a command line. Raises UsageError; SystemExit after --help and --version."""
     words = _name_the_list(_attach_wait(argv))
-    parser = build()
+    parser = build(only=_command_in(words))
     arguments, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
     if rest and not _is_late_text(arguments, rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -54,13 +54,24 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _name_the_list(words: Sequence[str]) -> list[str]:
     """`messages --json` means `messages list --json`: argparse knows no command that may be left out."""
-    at = 0
-    while at < len(words) and words[at].startswith(EVERYWHERE):
-        at += 1 if "=" in words[at] else 2
+    at = _place_of_command(words)
     follows = words[at + 1] if words[at : at + 1] == ["messages"] and at + 1 < len(words) else ""
     if follows.startswith("-") and not follows.startswith((*EVERYWHERE, "-h", "--help")):
         return [*words[: at + 1], "list", *words[at + 1 :]]
     return list(words)
+
+
+def _command_in(words: Sequence[str]) -> str | None:
+    at = _place_of_command(words)
+    return words[at] if at < len(words) else None
+
+
+def _place_of_command(words: Sequence[str]) -> int:
+    """Where the command stands: behind the options that may stand before it."""
+    at = 0
+    while at < len(words) and words[at].startswith(EVERYWHERE):
+        at += 1 if "=" in words[at] else 2
+    return at
 
 
 def _is_late_text(arguments: argparse.Namespace, rest: Sequence[str]) -> bool:
@@ -72,8 +83,11 @@ def _is_late_text(arguments: argparse.Namespace, rest: Sequence[str]) -> bool:
     return True
 
 
-def build() -> Parser:
-    """The whole tree. `command` in its result is the words of the command, such as `messages ack`."""
+def build(only: str | None = None) -> Parser:
+    """The tree, whole unless it is known that `only` this command is asked for: the rest is half of what it costs.
+
+    `command` in its result is the words of the command, such as `messages ack`.
+    """
     anywhere = _options_of_every_command()
     parser = Parser(
         prog="notifybot",
@@ -85,10 +99,9 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"notifybot {__version__}")
     parser.set_defaults(command=None)
     commands = _Commands(parser, anywhere, words="")
-    _add_daemon(commands)
-    _add_send(commands)
-    _add_messages(commands)
-    _add_upkeep(commands)
+    rooms = {"send": _add_send, "messages": _add_messages, "open": _add_messages}
+    for add in (rooms[only],) if only in rooms else (_add_daemon, _add_send, _add_messages, _add_upkeep):
+        add(commands)
     return parser
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, CursorResult, Delete, Update, make_url
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from notifybot.engines import READERS, engine_for
+from notifybot.engines import READERS, checkpoint, engine_for
 from notifybot.errors import Unavailable
 from notifybot.leadership import Deposed, Leadership
 from notifybot.work import LATER, Changes, Job, Settle, changes, is_the_databases, not_known, unavailable
@@ -30,6 +30,8 @@ QUIET_TURNS = 3
 """So often the event loop turns from when a request can be read until it asks for a write; a turn takes some 10 µs."""
 ENOUGH = 128
 """So many are not kept waiting for more."""
+CHECKPOINT_EVERY = 25
+"""Commits: a tenth of what fills the log."""
 LOOK_EVERY_S = 5.0
 LOOK_EVERY_WHILE_BROKEN_S = 0.5
 """How often an idle writer looks whether it still leads, on PostgreSQL alone."""
@@ -224,6 +226,15 @@ class Database:
                 job.error = unavailable(error)
         self.commits += 1
         self._answer(jobs)
+        if self.commits % CHECKPOINT_EVERY == 0:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile; the last connection does it then
+                self._readers.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        try:
+            checkpoint(self._reading)
+        except Exception as error:  # nothing hangs on it: the writer does it later, within a commit
+            log.warning("a checkpoint failed", exc_info=error, extra={"action": "checkpoint_failed"})
 
     def _commit_without(self, spoiler: Job[Any], jobs: list[Job[Any]]) -> None:
         self._answer([spoiler])

@@ -64,9 +64,17 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    # In pages of 4 KiB: a checkpoint holds up one commit, with this every few hundred of them.
+    # In pages of 4 KiB, for what `checkpoint` has left over: this one holds up a commit.
     "PRAGMA wal_autocheckpoint = 8000",
 )
+
+
+def checkpoint(engine: Engine) -> None:
+    """Move what SQLite's log holds into the database, beside the writer, who would else do it within somebody's commit.
+    PostgreSQL sees to that itself."""
+    if engine.dialect.name == "sqlite":
+        with contextlib.closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _postgresql_engine(url: URL, *, read_only: bool) -> Engine:

@@ -1,16 +1,20 @@
 """One writer whose callers share commits: what each of them is promised."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot.database import Changes, Database, changes
+from notifybot.database import CHECKPOINT_EVERY, Changes, Database, changes
+from notifybot.engines import sqlite_path
 from notifybot.errors import Conflict, Unavailable
 from tests.databases import Store
 
@@ -240,6 +244,30 @@ def test_including_changes_leaves_nothing_out() -> None:
     noted = noting("a", deadline=NOW)
     noted.include(noting("b", due=True, deadline=NOW + timedelta(1)))
     assert noted == noting("a", "b", due=True, deadline=NOW)
+
+
+def _chats_in(path: Path, copy: Path) -> int:
+    """What the file holds without its log."""
+    copy.write_bytes(path.read_bytes())
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM chats").fetchone()[0])
+        except sqlite3.DatabaseError:  # copied in the midst of a move
+            return 0
+
+
+@pytest.mark.sqlite_only(reason="looks into SQLite's log")
+async def test_what_the_log_holds_is_moved_into_the_database_beside_the_writer(store: Store, tmp_path: Path) -> None:
+    database = Database(store.url)
+    database.start()
+    for number in range(2 * CHECKPOINT_EVERY):
+        await database.write(adding(f"{number:03}"))
+    path = sqlite_path(store.url)
+    assert path is not None
+    async with asyncio.timeout(20):
+        while _chats_in(path, tmp_path / "alone") < CHECKPOINT_EVERY:
+            await database.read(count)
+    await database.close()
 
 
 @pytest.mark.sqlite_only(reason="asks for SQLite's own settings")

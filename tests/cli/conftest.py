@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.cli.real import RealDaemon, real_daemon
 from tests.cli.standin import StandIn, serving
 
 
@@ -24,3 +26,11 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]
     monkeypatch.setenv("NOTIFYBOT_SOCKET", str(standin.path))
     with serving(standin):
         yield standin
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RealDaemon]:
+    """One real daemon for all tests of a module, in a folder short enough for a socket's path."""
+    with TemporaryDirectory() as folder, real_daemon(Path(folder)) as daemon:
+        daemon.start()
+        yield daemon

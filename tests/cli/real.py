@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 LOOK_EVERY_S = 0.5
 READY_WITHIN_LOOKS = 120
@@ -24,6 +25,7 @@ class RealDaemon:
 
     folder: Path
     sandbox_url: str
+    token: str
     ops: str
     process: subprocess.Popen[bytes] | None = None
 
@@ -65,9 +67,41 @@ class RealDaemon:
 
     def shown_in_ops(self) -> list[str]:
         """The texts that stand in the group now."""
+        return [str(post.get("text", post.get("caption", ""))) for post in self.posts_in_ops()]
+
+    def posts_in_ops(self) -> list[Json]:
+        """What stands in the group now, as Telegram's messages."""
         chats = self.sandbox("GET", "/sandbox/state")["messages"]
         assert isinstance(chats, dict)
-        return [message["text"] for message in chats.get(self.ops, [])]
+        posts = chats.get(self.ops, [])
+        assert isinstance(posts, list)
+        return posts
+
+    def content_of(self, post: Json) -> bytes:
+        """The bytes of the picture or file that a post shows, as Telegram hands them out."""
+        media = post.get("photo", post.get("document"))
+        largest = media[-1] if isinstance(media, list) else media
+        assert isinstance(largest, dict)
+        found = self.sandbox("GET", f"/bot{self.token}/getFile?file_id={largest['file_id']}")["result"]
+        assert isinstance(found, dict)
+        place = f"{self.sandbox_url.rstrip('/')}/file/bot{self.token}/{quote(found['file_path'])}"
+        with urllib.request.urlopen(place, timeout=30) as response:
+            content = response.read()
+        assert isinstance(content, bytes)
+        return content
+
+    def awaited(self, event: str, message_id: object) -> Json:
+        """The first event of this kind about this message, once it has come."""
+        url = f"{self.sandbox_url.rstrip('/')}/sandbox/events"
+        kind = ""
+        with urllib.request.urlopen(url, timeout=30) as lines:
+            for line in lines:
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                kind = value if name == "event" else kind
+                if name == "data" and kind == event and json.loads(value).get("message_id") == message_id:
+                    found: Json = json.loads(value)
+                    return found
+        raise AssertionError("the sandbox has closed")
 
 
 def end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
@@ -107,7 +141,7 @@ def real_daemon(folder: Path) -> Iterator[RealDaemon]:
 def _on_sandbox(folder: Path, url: str, token: str) -> Iterator[RealDaemon]:
     group: Json = {"type": "supergroup", "title": "Ops", "member_ids": []}
     ops = str(ask_sandbox(url, "POST", "/sandbox/chats", group)["id"])
-    daemon = RealDaemon(folder, url, ops)
+    daemon = RealDaemon(folder, url, token, ops)
     daemon.config.write_text(
         f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}'}}\n"
         f"data_dir: {folder}/data\nsocket: {{path: {daemon.socket}}}\n"

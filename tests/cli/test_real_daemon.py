@@ -5,27 +5,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from notifybot.cli import main
 from notifybot.client import Client
-from tests.cli.real import RealDaemon, real_daemon
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[RealDaemon]:
-    """One daemon for all tests of this module, in a folder short enough for a socket's path."""
-    with TemporaryDirectory() as folder, real_daemon(Path(folder)) as daemon:
-        daemon.start()
-        yield daemon
+from tests.cli.real import RealDaemon
 
 
 @pytest.fixture
-def daemon(shared: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> RealDaemon:
-    monkeypatch.setenv("NOTIFYBOT_SOCKET", str(shared.socket))
-    return shared
+def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> RealDaemon:
+    monkeypatch.setenv("NOTIFYBOT_SOCKET", str(running.socket))
+    return running
 
 
 @contextmanager

@@ -68,6 +68,7 @@ __all__ = [
 TIMEOUT_S = 10.0
 PATIENCE_S = 10.0
 """How long a call is tried again: about what a restart of the daemon takes."""
+NOT_FOUND = 404
 PAGE = 500
 MAX_PAGES = 20
 
@@ -89,7 +90,7 @@ def send(
 
 def resolve(
     dedup_key: str, *, to: str, text: str | None = None, socket_path: str | os.PathLike[str] | None = None
-) -> Accepted:
+) -> Accepted | None:
     """Say that what was told under `dedup_key` is over. See Client.resolve."""
     return Client(socket_path).resolve(dedup_key, to=to, text=text)
 
@@ -165,14 +166,21 @@ class Client:
         with body_of(fields, text, photos=photos, files=files) as body:
             return self._hand_over(body, str(fields["client_id"]), wait_s=wait_s)
 
-    def resolve(self, dedup_key: str, *, to: str, text: str | None = None, client_id: str | None = None) -> Accepted:
+    def resolve(
+        self, dedup_key: str, *, to: str, text: str | None = None, client_id: str | None = None
+    ) -> Accepted | None:
         """Say that what was told `to` somebody under `dedup_key` is over: its alert is closed, its posts show `text`.
 
-        Returns the message that it closed; Refused (404) where nothing is open under this key.
+        Returns the message that it closed, None where nothing is open under this key: a check may say so each time.
         """
         key = client_id or os.urandom(16).hex()
         fields = {**addressed(to), "action": "resolve", "dedup_key": dedup_key, "content": text, "client_id": key}
-        return self._hand_over(_json_body(given(fields)), key)
+        try:
+            return self._hand_over(_json_body(given(fields)), key)
+        except Refused as error:
+            if error.code != NOT_FOUND:
+                raise
+            return None
 
     def message(self, message_id: str) -> Message:
         return read_message(self._calls.call(Request("GET", _path_of(message_id))))

@@ -3,7 +3,7 @@
 import argparse
 
 from notifybot.cli.material import files_of, text_of
-from notifybot.cli.output import moment, now, say, say_json
+from notifybot.cli.output import moment, now, one_line, say, say_json
 from notifybot.cli.parser import UsageError
 from notifybot.client import Accepted, Client, ClientError
 
@@ -18,16 +18,13 @@ def run(arguments: argparse.Namespace) -> int:
     to = _recipient(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
-        accepted = _resolve(client, to, arguments)
-        sentence = f"resolved: {accepted.id} ({accepted.status})"
-    else:
-        accepted = _send(client, to, arguments)
-        sentence = _sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None)
+        return _say_resolved(_resolve(client, to, arguments), arguments)
+    accepted = _send(client, to, arguments)
     if arguments.json:
         say_json(accepted.document)
     else:
-        say(sentence)
-    if accepted.status == "failed" and not arguments.resolve:
+        say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
+    if accepted.status == "failed":
         raise _not_shown(accepted)
     return 0
 
@@ -57,7 +54,7 @@ def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
     )
 
 
-def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
+def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted | None:
     if not arguments.dedup_key:
         raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
     others = [name for name, value in vars(arguments).items() if value and name not in OF_RESOLVE]
@@ -66,6 +63,17 @@ def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted
         raise UsageError(f"{option} does not go with --resolve.", hint="A resolve takes a text at most.")
     text = text_of(arguments.text, is_needed=False)
     return client.resolve(arguments.dedup_key, to=to, text=text, client_id=arguments.client_id)
+
+
+def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
+    """Nothing to resolve is no failure: a check that finds all well says so each time."""
+    if arguments.json:
+        say_json(None if resolved is None else resolved.document)
+    elif resolved is None:
+        say(f"nothing is open under {one_line(arguments.dedup_key)}")
+    else:
+        say(f"resolved: {resolved.id} ({resolved.status})")
+    return 0
 
 
 def _recipient(to: str | None) -> str:

@@ -308,6 +308,13 @@ def test_what_is_over_is_resolved(daemon: StandIn, capsys: pytest.CaptureFixture
     ]
 
 
+def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("send", "--to", TO, "--dedup-key", "disk", "--resolve")
+
+    assert run(capsys, *words) == (0, "nothing is open under disk\n", "")
+    assert run(capsys, *words, "--json") == (0, "null\n", "")
+
+
 # Wrong usage
 
 

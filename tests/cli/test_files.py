@@ -419,17 +419,22 @@ def test_what_was_told_under_a_key_is_resolved(daemon: StandIn) -> None:
 
     resolved = resolve("disk", to=TO, text="88 % again")
 
+    assert resolved is not None
     assert (resolved.id, resolved.status) == (message_id(1), "closed")
     body = daemon.bodies()[0]
     assert body.pop("client_id")
     assert body == {"channel_id": TO, "action": "resolve", "dedup_key": "disk", "content": "88 % again"}
 
 
-def test_nothing_to_resolve_is_a_refusal(daemon: StandIn) -> None:
-    with pytest.raises(Refused, match="Nothing is open") as caught:
-        resolve("disk", to=TO)
+def test_nothing_to_resolve_is_no_failure(daemon: StandIn) -> None:
+    assert resolve("disk", to=TO) is None
 
-    assert caught.value.code == 404
+
+def test_a_resolve_that_is_refused_is_one(daemon: StandIn) -> None:
+    daemon.refuse = lambda: problem(400, "There is no person alice.")
+
+    with pytest.raises(Refused, match="alice"):
+        resolve("disk", to="alice")
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlmodel import Session, col, select
 
-from notifybot import chats, outbox, people
+from notifybot import attachments, chats, messages, outbox, people, repeats, timeline
 from notifybot.chats import Reached
 from notifybot.database import affected, changes
-from notifybot.errors import Conflict, NotifybotError
+from notifybot.errors import Conflict, NotFound, NotifybotError
 from notifybot.ids import new_ids
 from notifybot.lifecycle import State
 from notifybot.models import (
@@ -26,6 +27,7 @@ from notifybot.models import (
     Urgency,
 )
 from notifybot.prepared import insert_rows
+from notifybot.rendering import USUAL, Look, NewFile
 
 CLIENT_IDS_KEPT = timedelta(days=7)
 
@@ -44,6 +46,20 @@ class Recipient:
 
 
 @dataclass(frozen=True)
+class Extras:
+    """What most messages do not have. `why_plain`: the markup of its text could not be read."""
+
+    look: Look = USUAL
+    files: tuple[NewFile, ...] = ()
+    data: dict[str, Any] | None = None
+    dedup_key: str | None = None
+    is_resolving: bool = False
+    """The trouble of this dedup_key is over."""
+    has_text: bool = True
+    why_plain: str | None = None
+
+
+@dataclass(frozen=True)
 class NewMessage:
     """A message as it comes in: checked, with the configured deadlines filled in (None: never)."""
 
@@ -58,6 +74,11 @@ class NewMessage:
     client_id: str | None = None
     fingerprint: str = ""
     """Of the whole request; see ClientId."""
+    extras: Extras | None = None
+
+    @property
+    def dedup_key(self) -> str | None:
+        return None if self.extras is None else self.extras.dedup_key
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,23 @@ class Accepted:
     close_at: datetime | None
 
 
+class _Manner(NamedTuple):
+    """How posts are sent."""
+
+    urgency: Urgency
+    is_silent: bool = False
+    thread_id: int | None = None
+
+
+ALERT, NOTICE = _Manner(Urgency.ALERT), _Manner(Urgency.NOTICE)
+URGENCY_OF_NOTICES = {
+    "low": Urgency.BULK,
+    "normal": Urgency.NOTICE,
+    "high": Urgency.REPLY,
+    "critical": Urgency.ALERT,
+}
+
+
 @dataclass
 class _Rows:
     """What a batch inserts, all accepted at `now`; what all rows of a table have in common stands in `_insert`."""
@@ -80,9 +118,13 @@ class _Rows:
     ids: Iterator[str]
     """They sort in the order of acceptance, within the batch too."""
     messages: list[dict[str, Any]] = field(default_factory=list)
-    posts: dict[Urgency, list[dict[str, Any]]] = field(default_factory=dict)
+    with_extras: list[dict[str, Any]] = field(default_factory=list)
+    """Messages too, with the columns that most do not need."""
+    files: list[tuple[str, Sequence[NewFile]]] = field(default_factory=list)
+    posts: dict["_Manner", list[dict[str, Any]]] = field(default_factory=dict)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    reformatted: list[dict[str, Any]] = field(default_factory=list)
     client_ids: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -101,11 +143,61 @@ def accept(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> l
 
     A client_id seen within CLIENT_IDS_KEPT, in this batch too, answers with its first message.
     """
+    answers: list[Accepted | NotifybotError] = []
+    for has_key, group in groupby(batch, key=lambda new: new.dedup_key is not None):
+        if has_key:
+            answers += [_accept_under_key(session, new, now=now) for new in group]
+        else:
+            answers += _accept_all(session, list(group), now=now)
+    return answers
+
+
+def _accept_all(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> list[Accepted | NotifybotError]:
     known = _look_up(session, batch, now=now)
     rows = _Rows(now, new_ids(now))
     answers = [_accept_one(new, known, rows) for new in batch]
     _insert(session, rows)
     return answers
+
+
+def _accept_under_key(session: Session, new: NewMessage, *, now: datetime) -> Accepted | NotifybotError:
+    """A message with a dedup_key: what is bound to the key is told again, or is over; else the key is bound to it."""
+    assert new.extras is not None
+    assert new.dedup_key is not None
+    if (earlier := _earlier_answers(session, [new], now=now)) and new.client_id is not None:
+        return _repeated(new, *earlier[new.account, new.client_id])
+    names = [recipient.name for recipient in new.recipients]
+    bound = repeats.bound(session, new.account, names, new.dedup_key, now=now)
+    if bound is None:
+        return _bind(session, new, names, now=now)
+    text = new.content if new.extras.has_text else None
+    if new.extras.is_resolving:
+        message = repeats.resolve(session, bound, messages.by_account(new.account), content=text, now=now)
+    else:
+        message = repeats.count(session, bound, title=new.title, content=new.content, now=now)
+    _note_client_id(session, new, bound, now=now)
+    return _duplicate(message)
+
+
+def _bind(session: Session, new: NewMessage, names: Sequence[str], *, now: datetime) -> Accepted | NotifybotError:
+    assert new.extras is not None
+    assert new.dedup_key is not None
+    if new.extras.is_resolving:
+        return NotFound(
+            f"Nothing is open under the dedup_key {new.dedup_key!r}.",
+            hint="It was resolved already, or was never sent by you to these recipients.",
+        )
+    (answer,) = _accept_all(session, [new], now=now)
+    if isinstance(answer, Accepted):
+        repeats.bind(session, new.account, names, new.dedup_key, answer.id)
+    return answer
+
+
+def _note_client_id(session: Session, new: NewMessage, message_id: str, *, now: datetime) -> None:
+    if new.client_id is not None:
+        key = {"account": new.account, "client_id": new.client_id, "message_id": message_id}
+        row = {**key, "fingerprint": new.fingerprint, "expires_at": now + CLIENT_IDS_KEPT}
+        insert_rows(session, ClientId, [row])
 
 
 def _look_up(session: Session, batch: Sequence[NewMessage], *, now: datetime) -> _Known:
@@ -173,21 +265,24 @@ def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | 
 def _add_message(new: NewMessage, rows: _Rows, reached: Collection[tuple[Reached, str]]) -> Accepted:
     message_id = next(rows.ids)
     escalate_at, close_at = _deadlines(new, rows.now, reached)
-    rows.messages.append(
-        {
-            "id": message_id,
-            "is_alert": new.is_alert,
-            "title": new.title,
-            "content": new.content,
-            "recipients": [recipient.name for recipient in new.recipients],
-            "source": new.source,
-            "account": new.account,
-            "escalate_at": escalate_at,
-            "close_at": close_at,
-        }
-    )
+    row = {
+        "id": message_id,
+        "is_alert": new.is_alert,
+        "title": new.title,
+        "content": new.content,
+        "recipients": [recipient.name for recipient in new.recipients],
+        "source": new.source,
+        "account": new.account,
+        "escalate_at": escalate_at,
+        "close_at": close_at,
+    }
+    manner = ALERT if new.is_alert else NOTICE
+    if new.extras is None:
+        rows.messages.append(row)
+    else:
+        manner = _add_extras(rows, row, new.extras)
     for chat, name in reached:
-        _add_delivery(rows, message_id, chat, name, new.is_alert)
+        _add_delivery(rows, message_id, chat, name, manner)
     _add_event(rows, message_id, new)
     return Accepted(message_id, State.INITIATED, False, rows.now, escalate_at, close_at)
 
@@ -207,10 +302,22 @@ def _deadlines(
     return escalate_at, close_at
 
 
-def _add_delivery(rows: _Rows, message_id: str, chat: Reached, name: str, is_alert: bool) -> None:
+def _add_extras(rows: _Rows, row: dict[str, Any], extras: Extras) -> _Manner:
+    look = extras.look
+    also = {"look": look.stored(), "data": extras.data, "dedup_key": extras.dedup_key}
+    rows.with_extras.append({**row, **also, "file_count": len(extras.files)})
+    if extras.files:
+        rows.files.append((row["id"], extras.files))
+    if extras.why_plain is not None:
+        detail = f"Shown as plain text: {extras.why_plain}"
+        rows.reformatted.append({"message_id": row["id"], "detail": detail})
+    urgency = Urgency.ALERT if row["is_alert"] else URGENCY_OF_NOTICES[look.priority]
+    return _Manner(urgency, look.silent or look.priority == "low", look.thread_id)
+
+
+def _add_delivery(rows: _Rows, message_id: str, chat: Reached, name: str, manner: _Manner) -> None:
     post_id = next(rows.ids)
-    urgency = Urgency.ALERT if is_alert else Urgency.NOTICE
-    rows.posts.setdefault(urgency, []).append({"id": post_id, "chat_id": chat.id})
+    rows.posts.setdefault(manner, []).append({"id": post_id, "chat_id": chat.id})
     rows.deliveries.append({"message_id": message_id, "post_id": post_id, "chat_id": chat.id, "recipient": name})
 
 
@@ -222,17 +329,22 @@ def _add_event(rows: _Rows, message_id: str, new: NewMessage) -> None:
 
 
 def _insert(session: Session, rows: _Rows) -> None:
-    if not rows.messages:
+    if not rows.messages and not rows.with_extras:
         return
     now = rows.now
     message = {"state": State.INITIATED, "created_at": now, "may_expire": False}
     insert_rows(session, Message, rows.messages, same=message)
-    for urgency, posts in rows.posts.items():
-        outbox.queue(session, posts, urgency, now=now, same=outbox.due_now(urgency, now=now))
+    insert_rows(session, Message, rows.with_extras, same=message)
+    attachments.add(session, rows.files)
+    for manner, posts in rows.posts.items():
+        same = {**outbox.due_now(manner.urgency, now=now), "is_silent": manner.is_silent, "thread_id": manner.thread_id}
+        outbox.queue(session, posts, manner.urgency, now=now, same=same)
     delivery = {"purpose": Purpose.PRIMARY, "status": DeliveryStatus.WAITING, "attempts": 0}
     insert_rows(session, Delivery, rows.deliveries, same=delivery)
     insert_rows(session, TimelineEvent, rows.events, same={"event": EventKind.ACCEPTED, "at": now})
+    plain = {"event": EventKind.REFORMATTED, "at": now, "actor": timeline.NOTIFYBOT}
+    insert_rows(session, TimelineEvent, rows.reformatted, same=plain)
     insert_rows(session, ClientId, rows.client_ids, same={"expires_at": now + CLIENT_IDS_KEPT})
     noted = changes(session)
-    for deadline in {row[name] for row in rows.messages for name in ("escalate_at", "close_at")}:
+    for deadline in {row[name] for row in (*rows.messages, *rows.with_extras) for name in ("escalate_at", "close_at")}:
         noted.note_deadline(deadline)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import exists, text, update
 from sqlmodel import Session, col, select
 
-from notifybot import messages, timeline
+from notifybot import messages, repeats, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
 from notifybot.formatting import MessageAnswer, PostAnswer, clock_time
@@ -32,11 +32,13 @@ def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetim
 def _acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime) -> bool:
     """Acknowledged and at once closed, with both lines in the timeline; False where its state forbids it."""
     facts = {"acknowledged_at": now, "acknowledged_by": actor.facts}
-    is_alert = messages.find(session, message_id).is_alert
-    if not is_alert or not messages.move(session, message_id, Step.ACKNOWLEDGE, **facts):
+    message = messages.find(session, message_id)
+    if not message.is_alert or not messages.move(session, message_id, Step.ACKNOWLEDGE, **facts):
         return False
     timeline.add(session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name)
     messages.withdraw_unshown(session, message_id, now=now)
+    if message.dedup_key is not None:
+        repeats.keep_after_answer(session, message_id, now=now)
     _close(session, message_id, actor, now=now)
     return True
 
@@ -127,7 +129,7 @@ def _meant(session: Session, pressed: Press) -> list[str]:
 def _adopt(session: Session, post_id: str, telegram_message_id: int) -> None:
     """A press from a post whose sending we could not record proves where it stands: it is edited, not sent again."""
     unrecorded = (col(Post.id) == post_id, col(Post.parts_shown) == 0)
-    proved = {"telegram_message_ids": [telegram_message_id], "parts_shown": 1, "withdrawn_at": None}
+    proved = {"shown": [["", telegram_message_id]], "parts_shown": 1, "withdrawn_at": None}
     affected(session, update(Post).where(*unrecorded).values(**proved))
 
 

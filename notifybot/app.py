@@ -7,24 +7,30 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from aiohttp import web
+from aiohttp import web as aiohttp_web
 from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
+from notifybot.addresses import Address, is_public
 from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database
-from notifybot.dispatcher import Dispatcher
+from notifybot.dispatcher import Dispatcher, Manner
 from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused
+from notifybot.file_fetching import Fetcher, Resolve, SystemResolver
+from notifybot.file_intake import FileIntake
+from notifybot.file_scanning import Scanner
+from notifybot.file_store import FileStore
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
 from notifybot.pacing import limits_for
@@ -37,6 +43,9 @@ from notifybot.waiting import Waiters
 
 NO_TOKEN = "0:" + "0" * 35
 """No Application can be built without a token; with this one it never calls Telegram."""
+TELEGRAM = "https://api.telegram.org"
+MAX_DOCUMENT = 50_000_000
+"""What Telegram's own server takes; a self-hosted one takes more."""
 CATCH_UP_WITHIN = timedelta(seconds=10)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
 SWITCH_EVERY_S = 0.0005
@@ -99,12 +108,14 @@ class Daemon:
     bot: LinkedBot
     queue: DurableQueue
     metronome: Metronome
-    runner: web.AppRunner
+    runner: aiohttp_web.AppRunner
 
 
 @contextlib.asynccontextmanager
-async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -> AsyncIterator[Daemon]:
-    """A daemon that accepts requests; Telegram and the jobs come up behind it."""
+async def daemon(
+    config: Config, clock: Clock, inherited: list[socket.socket], *, web: "Web | None" = None
+) -> AsyncIterator[Daemon]:
+    """A daemon that accepts requests; Telegram and the jobs come up behind it. `web`: how it fetches files."""
     with contextlib.ExitStack() as locks:
         leadership = locks.enter_context(hold_database(config.database.url))
         if config.telegram.token is not None:
@@ -112,18 +123,23 @@ async def daemon(config: Config, clock: Clock, inherited: list[socket.socket]) -
         await asyncio.to_thread(migrations.upgrade, config.database.url)
         database = Database(config.database.url, leadership)
         database.start()
+        files = _files(config, web or Web())
+        await asyncio.to_thread(files.store.sweep)
         try:
-            built = await _build(config, clock, database, inherited)
+            built = await _build(config, clock, database, files, inherited)
             work = asyncio.create_task(_work(built), name="work")
             try:
                 yield built
             finally:
                 await _stop(built, work)
         finally:
+            await asyncio.to_thread(files.store.close)
             await database.close()
 
 
-async def _build(config: Config, clock: Clock, database: Database, inherited: list[socket.socket]) -> Daemon:
+async def _build(
+    config: Config, clock: Clock, database: Database, files: FileIntake, inherited: list[socket.socket]
+) -> Daemon:
     term = await database.lead(partial(outbox.lead, now=clock.now()))
     known = await database.read(outbox.identity)
     link = TelegramLink(database, clock)
@@ -137,7 +153,8 @@ async def _build(config: Config, clock: Clock, database: Database, inherited: li
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)
-    runtime = _runtime(config, clock, database, link, TelegramSender(bot), term)
+    sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
+    runtime = _runtime(config, clock, database, link, sender, files, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
     metronome = Metronome(application.job_queue, runtime)
@@ -147,16 +164,43 @@ async def _build(config: Config, clock: Clock, database: Database, inherited: li
     return Daemon(runtime, application, bot, queue, metronome, runner)
 
 
+@dataclass(frozen=True)
+class Web:
+    """How files are fetched; tests have names and certificates of their own."""
+
+    resolve: Resolve = field(default_factory=SystemResolver)
+    tls: ssl.SSLContext | None = None
+    may_reach: Callable[[Address], bool] = is_public
+
+
+def _files(config: Config, web: Web) -> FileIntake:
+    """Where files are kept, and who looks at them before. Telegram's own server takes no larger ones than its limit."""
+    settings = config.attachments
+    is_telegrams = config.telegram.base_url.rstrip("/") == TELEGRAM
+    most = min(settings.max_bytes, MAX_DOCUMENT) if is_telegrams else settings.max_bytes
+    store = FileStore(config.data_dir / "attachments", max_bytes=most)
+    scanner = None if settings.scan_command is None else Scanner(settings.scan_command)
+    fetcher = Fetcher(store, resolve=web.resolve, tls=web.tls, may_reach=web.may_reach)
+    return FileIntake(store, fetcher, scanner, settings.types)
+
+
 def _runtime(
-    config: Config, clock: Clock, database: Database, link: TelegramLink, sender: TelegramSender, term: int
+    config: Config,
+    clock: Clock,
+    database: Database,
+    link: TelegramLink,
+    sender: TelegramSender,
+    files: FileIntake,
+    term: int,
 ) -> Runtime:
     limits = limits_for(
         overall_per_second=config.telegram.limits.overall_per_second,
         chat_per_second=config.telegram.limits.chat_per_second,
         group_per_minute=config.telegram.limits.group_per_minute,
     )
-    leader, give_up_after = Leader(term, limits), config.delivery.give_up_after
-    dispatcher = Dispatcher(database, clock, sender, leader, give_up_after=give_up_after, on_return=link.note_return)
+    leader = Leader(term, limits)
+    manner = Manner(config.delivery.give_up_after, config.delivery.max_parts)
+    dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
     return Runtime(
         config=config,
         database=database,
@@ -164,6 +208,7 @@ def _runtime(
         sender=sender,
         link=link,
         intake=Intake(database, clock),
+        files=files,
         dispatcher=dispatcher,
         waiters=Waiters(clock),
         progress=Progress(clock.now()),

@@ -28,15 +28,17 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
-from notifybot import chats, messages, outbox
-from notifybot.formatting import MessageView, PostView
-from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, Message, Post, Purpose, Urgency, table_of
+from notifybot import chats, outbox, views
+from notifybot.formatting import PostView
+from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, Message, Post, Urgency, table_of
 from notifybot.pacing import Limits
 from notifybot.prepared import fetch, run, run_many
-from notifybot.rendering import Button, Entity, Part
+from notifybot.splitting import MAX_TEXT_UNITS
 
 LEASE = timedelta(seconds=30)
 """A claim lapses after this: longer than any call to Telegram may take (telegram_http.Timeouts)."""
+LEASE_WITH_FILES = timedelta(minutes=10)
+"""The same for a call that uploads, and may wait for another upload of the same file before."""
 AWAY_AFTER = 3
 """So many failures in a row, of whatever chats, mean that Telegram is away: then nothing is claimed before a probe, a
 call that shows nothing, was answered; and after it one post, until Telegram takes it."""
@@ -87,13 +89,6 @@ NOW, MOST = bindparam("now", type_=CHATS.c.next_at.type), bindparam("most", type
 
 
 _CHAT_COLUMNS = ("id", "kind", "held_until", "claimed_post", "claim_until", "pace", "group_pace", "quiet_pace")
-_SHOWN_COLUMNS = (
-    *(POSTS.c[name] for name in ("id", "chat_id", "urgency", "version", "is_silent", "thread_id", "reply")),
-    POSTS.c.telegram_message_ids,
-    *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
-    *(MESSAGES.c[name] for name in ("id", "state", "is_alert", "title", "content", "source")),
-    *(MESSAGES.c[name] for name in ("created_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at")),
-)
 
 
 def _ready(*conditions: ColumnElement[bool]) -> Subquery:
@@ -123,7 +118,7 @@ def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
         .outerjoin(DELIVERIES, DELIVERIES.c.post_id == POSTS.c.id)
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
-    wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), *_SHOWN_COLUMNS).select_from(joined)
+    wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), *views.COLUMNS).select_from(joined)
     ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(MOST)
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
@@ -250,8 +245,9 @@ class _Claiming:
             detail = "A call was never heard of again."
             outbox.note_uncertain(self.session, row.chats_claimed_post, now=now, detail=detail)
         self.pace = limits.overall.advanced(self.pace, now)
-        self.taken.append(Claim(_post_view(row, now=now), Urgency(row.posts_urgency), self.leader.term))
-        claim = {"chat": row.chats_id, "post": row.posts_id, "term": self.leader.term, "until": now + LEASE}
+        self.taken.append(Claim(views.post(self.session, row, now=now), Urgency(row.posts_urgency), self.leader.term))
+        until = now + (LEASE_WITH_FILES if _may_upload(row) else LEASE)
+        claim = {"chat": row.chats_id, "post": row.posts_id, "term": self.leader.term, "until": until}
         return {**claim, **_paces(row, limits, now)}
 
 
@@ -283,47 +279,10 @@ def _paces(row: Any, limits: Limits, now: datetime) -> Mapping[str, object]:
     }
 
 
+def _may_upload(row: Any) -> bool:
+    """It has files, or its text is so long that it goes as one."""
+    return bool(row.messages_file_count) or len(row.messages_content or "") > MAX_TEXT_UNITS
+
+
 def _is_group(row: Any) -> bool:
     return chats.is_group(row.chats_id, row.chats_kind)
-
-
-def _post_view(row: Any, *, now: datetime) -> PostView:
-    """The post as it should stand now."""
-    return PostView(
-        id=row.posts_id,
-        chat_id=row.posts_chat_id,
-        version=row.posts_version,
-        is_silent=row.posts_is_silent,
-        thread_id=row.posts_thread_id,
-        telegram_message_ids=tuple(row.posts_telegram_message_ids),
-        reply=None if row.posts_reply is None else _reply(row.posts_reply),
-        message=None if row.messages_id is None else _message_view(row, now=now),
-    )
-
-
-def _message_view(row: Any, *, now: datetime) -> MessageView:
-    who = row.messages_acknowledged_by
-    return MessageView(
-        id=row.messages_id,
-        state=row.messages_state,
-        is_alert=row.messages_is_alert,
-        is_escalation=row.deliveries_purpose is Purpose.ESCALATION,
-        title=row.messages_title,
-        content=row.messages_content,
-        source=row.messages_source,
-        created_at=row.messages_created_at,
-        shown_at=row.deliveries_shown_at or now,
-        escalated_at=row.messages_escalated_at,
-        acknowledged_at=row.messages_acknowledged_at,
-        acknowledged_by=None if who is None else messages.name_of(who),
-        closed_at=row.messages_closed_at,
-    )
-
-
-def _reply(stored: Mapping[str, Any]) -> Part:
-    """A ready answer, from the form in which `outbox.queue_reply` keeps it."""
-    return Part(
-        stored["text"],
-        tuple(Entity(**entity) for entity in stored["entities"]),
-        tuple(tuple(Button(**button) for button in row) for row in stored["buttons"]),
-    )

@@ -5,8 +5,10 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from sqlmodel import Session
 
@@ -15,17 +17,44 @@ from notifybot.claims import PROBE_EVERY, Claim, Claims, Leader
 from notifybot.clock import Clock
 from notifybot.database import Changes, Database
 from notifybot.errors import Unavailable
-from notifybot.formatting import next_call
+from notifybot.formatting import NextCall, PostView, is_long_markup, next_call
 from notifybot.in_flight import InFlight
-from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, TryAgain
+from notifybot.outcomes import (
+    BotRefused,
+    ChatMoved,
+    Fetched,
+    FileRefused,
+    GiveUp,
+    Gone,
+    HoldOff,
+    NotFetched,
+    Outcome,
+    Reformat,
+    Shown,
+    TryAgain,
+)
 from notifybot.recording import Attempt, Patience
-from notifybot.rendering import EditText
+from notifybot.rendering import Fetch
 from notifybot.telegram_sender import TelegramSender
 
 TOGETHER = timedelta(milliseconds=5)
 """Where more than one call is allowed in so short a time, they leave together: a timer for each would cost more."""
 RETRY_RECORD = timedelta(seconds=1)
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How long a message is retried, and as how many parts its text may go."""
+
+    give_up_after: timedelta
+    most_parts: int
+
+
+class Fetcher(Protocol):
+    """Brings files into our store (file_intake.py)."""
+
+    async def fetch(self, call: Fetch) -> Fetched | NotFetched: ...
 
 
 async def _nobody_waits() -> None:
@@ -40,9 +69,10 @@ class Dispatcher:
         database: Database,
         clock: Clock,
         sender: TelegramSender,
+        files: Fetcher,
         leader: Leader,
+        manner: Manner,
         *,
-        give_up_after: timedelta,
         on_return: Callable[[], Awaitable[None]] = _nobody_waits,
     ) -> None:
         """`on_return` is told when a probe is answered: Telegram is back, or was never away."""
@@ -50,7 +80,8 @@ class Dispatcher:
         self._clock = clock
         self._sender = sender
         self._leader = leader
-        self._give_up_after = give_up_after
+        self._files = files
+        self._manner = manner
         self._on_return = on_return
         self._work = asyncio.Event()
         self._is_stopping = False
@@ -179,7 +210,7 @@ class Dispatcher:
         assert call is not None
         try:
             attempt, outcome = await self._call(claim)
-            if not isinstance(outcome, TryAgain):
+            if not isinstance(outcome, TryAgain | Fetched | NotFetched):
                 self._in_flight.heard(self._clock.now())
             _log_outcome(claim, outcome)
             await self._record(attempt, outcome)
@@ -189,13 +220,24 @@ class Dispatcher:
     async def _call(self, claim: Claim) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot even be rendered is given up: it would only come back."""
         try:
-            coming = next_call(claim.post)
+            coming = await self._next_call(claim.post)
         except Exception:
             log.exception("a post cannot be rendered", extra={"action": "render_failed", "post": claim.post.id})
-            is_edit = bool(claim.post.telegram_message_ids)
-            return Attempt(claim, is_edit, is_last=True), GiveUp("notifybot could not prepare it", False)
-        attempt = Attempt(claim, isinstance(coming.call, EditText), coming.is_last)
-        return attempt, await self._sender.show(coming.call)
+            return Attempt(claim, None, 0, "", is_last=True), GiveUp("notifybot could not prepare it", False)
+        attempt = Attempt(claim, coming.call, coming.place, coming.digest, coming.is_last)
+        match coming.call:
+            case None:
+                return attempt, Shown(claim.post.chat_id, ())
+            case Fetch():
+                return attempt, await self._files.fetch(coming.call)
+            case _:
+                return attempt, await self._sender.show(coming.call)
+
+    async def _next_call(self, post: PostView) -> NextCall:
+        """Long markup can take a second to read: then on a thread."""
+        render = partial(next_call, post, most_parts=self._manner.most_parts)
+        is_long = post.message is not None and is_long_markup(post.message.content, post.message.look.parse_mode)
+        return await asyncio.to_thread(render) if is_long else render()
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
         """Write the outcome down, however long the disk refuses: forgetting it would send the post again."""
@@ -207,18 +249,22 @@ class Dispatcher:
                 await self._clock.sleep_until(self._clock.now() + RETRY_RECORD)
 
     def _record_now(self, session: Session, attempt: Attempt, outcome: Outcome) -> None:
-        patience = Patience(self._give_up_after, jitter=random.random())
+        patience = Patience(self._manner.give_up_after, jitter=random.random())
         recording.record(session, attempt, outcome, now=self._clock.now(), patience=patience)
 
 
 def _log_outcome(claim: Claim, outcome: Outcome) -> None:
     facts = {"action": "call", "post": claim.post.id, "chat": claim.post.chat_id, "outcome": type(outcome).__name__}
     match outcome:
-        case Shown(message_id=message_id):
-            log.info("called Telegram", extra={**facts, "telegram_message_id": message_id})
+        case Shown(message_ids=message_ids):
+            log.info("called Telegram", extra={**facts, "telegram_message_ids": message_ids})
+        case Fetched(file):
+            log.info("fetched a file", extra={**facts, "file": file.name, "bytes": file.size})
         case HoldOff(wait):
             log.warning("Telegram holds off a chat", extra={**facts, "wait_s": wait.total_seconds()})
         case ChatMoved(to):
             log.info("a chat moved", extra={**facts, "to": to})
-        case TryAgain(reason) | Reformat(reason) | GiveUp(reason) | Gone(_, reason) | BotRefused(reason):
+        case TryAgain(reason) | Reformat(reason) | GiveUp(reason) | BotRefused(reason) | NotFetched(reason):
+            log.warning("a call to Telegram failed", extra={**facts, "reason": reason})
+        case Gone(_, reason) | FileRefused(_, reason):
             log.warning("a call to Telegram failed", extra={**facts, "reason": reason})

@@ -1,16 +1,46 @@
 """Messages and answers to people → texts, entities and buttons; callback data both ways."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from notifybot import markup
 from notifybot.ids import full, is_id, short
+from notifybot.layout import Content, Foot, lay_out
 from notifybot.lifecycle import State
-from notifybot.rendering import Button, Call, EditText, Entity, Part, SendText
-from notifybot.splitting import split, utf16_len
+from notifybot.markup import ParseMode
+from notifybot.rendering import (
+    USUAL,
+    WITH_FILES,
+    Button,
+    Buttons,
+    Call,
+    Delete,
+    Edit,
+    Entity,
+    Fetch,
+    Look,
+    Media,
+    Part,
+    Send,
+)
+from notifybot.splitting import utf16_len
 
 LATE_AFTER = timedelta(minutes=2)
 """A message that stands in a chat later than this after its acceptance says so."""
+STATUS_UNITS = 160
+"""What the status of an alert usually needs in its life."""
+BUTTONS_A_ROW = 2
+LONG = 8192
+"""Characters of markup."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A file that could not be shown: its name or address, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +62,23 @@ class MessageView:
     acknowledged_by: str | None
     """A name for people."""
     closed_at: datetime | None
+    resolved_at: datetime | None = None
+    look: Look = USUAL
+    media: tuple[Media, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    to_fetch: tuple[Fetch, ...] = ()
+    """Files that must come into our store before they can be shown."""
+    repeats: int = 0
+    """How often the same was told again under its dedup_key."""
+    repeated_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ShownPart:
+    """What stands in the chat of one part: its messages there, and the digest of what they show (rendering.Part)."""
+
+    message_ids: tuple[int, ...]
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -43,58 +90,115 @@ class PostView:
     version: int
     is_silent: bool
     thread_id: int | None
-    telegram_message_ids: tuple[int, ...]
+    shown: tuple[ShownPart, ...]
     reply: Part | None
     message: MessageView | None
+    is_plain: bool = False
+    """Telegram did not take its formatting."""
 
 
 @dataclass(frozen=True)
 class NextCall:
-    """One call of a post, and whether the post stands as its version says once the call is accepted."""
+    """One call of a post: None where nothing differs. It concerns the part at `place`, which then has this digest.
 
-    call: Call
+    `is_last`: once the call is accepted the post stands as its version says.
+    """
+
+    call: Call | None
+    place: int
+    digest: str
     is_last: bool
 
 
-def next_call(post: PostView) -> NextCall:
-    """The call that brings a post forward: its next part, or an edit of its last one."""
-    parts = render(post)
-    shown = len(post.telegram_message_ids)
-    if shown < len(parts):
-        call = SendText(post.chat_id, parts[shown], silent=post.is_silent, thread_id=post.thread_id)
-        return NextCall(call, is_last=shown + 1 == len(parts))
-    return NextCall(EditText(post.chat_id, post.telegram_message_ids[-1], parts[-1]), is_last=True)
+def next_call(post: PostView, *, most_parts: int) -> NextCall:
+    """The call that brings a post forward: what differs first between what stands there and what should."""
+    if post.message is not None and post.message.to_fetch:
+        return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
+    parts = render(post, most_parts=most_parts)
+    there = [shown.digest for shown in post.shown]
+    wanted = [part.digest for part in parts]
+    places = [
+        place for place in range(max(len(there), len(wanted))) if there[place : place + 1] != wanted[place : place + 1]
+    ]
+    if not places:
+        return NextCall(None, len(parts), "", is_last=True)
+    place = places[0]
+    digest = wanted[place] if place < len(wanted) else ""
+    return NextCall(_call(post, parts, place), place, digest, is_last=len(places) == 1)
 
 
-def render(post: PostView) -> tuple[Part, ...]:
-    """The parts of a post. The last one carries the status line and the buttons."""
+def _call(post: PostView, parts: tuple[Part, ...], place: int) -> Call:
+    if place >= len(post.shown):
+        return Send(post.chat_id, parts[place], silent=post.is_silent, thread_id=post.thread_id)
+    stands = post.shown[place]
+    if place >= len(parts):
+        return Delete(post.chat_id, stands.message_ids)
+    return Edit(post.chat_id, stands.message_ids[0], parts[place], is_caption=stands.digest.startswith(WITH_FILES))
+
+
+def render(post: PostView, *, most_parts: int) -> tuple[Part, ...]:
+    """The parts of a post. One of them carries the status line and the buttons."""
     if post.reply is not None:
         return (post.reply,)
     assert post.message is not None
-    return _render_message(post, post.message)
+    parts = _render_message(post, post.message, most_parts)
+    return tuple(replace(part, entities=()) for part in parts) if post.is_plain else parts
 
 
-def _render_message(post: PostView, message: MessageView) -> tuple[Part, ...]:
-    status = _status(message)
-    suffix = f"\n\n{status}" if status else ""
-    text, entities = _body(message)
-    parts = split(text, entities, reserve_last=utf16_len(suffix))
-    last = parts[-1]
-    emphasis = (Entity("italic", utf16_len(last.text) + 2, utf16_len(status)),) if status else ()
-    buttons = ((acknowledge_button(post.id, post.version),),) if is_open(message) else ()
-    return (*parts[:-1], Part(last.text + suffix, last.entities + emphasis, buttons))
+def _render_message(post: PostView, message: MessageView, most_parts: int) -> tuple[Part, ...]:
+    foot = Foot(_status(message), _buttons(post, message), room=STATUS_UNITS if message.is_alert else 0)
+    parts = lay_out(_content(message), foot, most_parts=most_parts)
+    return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
 
-def _body(message: MessageView) -> tuple[str, tuple[Entity, ...]]:
-    head = _headline(message)
-    if not head:
-        return message.content, ()
-    return f"{head}\n{message.content}", (Entity("bold", 0, utf16_len(head)),)
+def _content(message: MessageView) -> Content:
+    text, entities = readable(message.content, message.look.parse_mode)
+    if head := _headline(message):
+        shift = utf16_len(head) + 1
+        bold = Entity("bold", 0, utf16_len(head))
+        entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
+        text = f"{head}\n{text}" if text else head
+    lines = "\n".join(f"📎 {missing.name}: {missing.reason}" for missing in message.missing)
+    return Content("\n\n".join(filter(None, (text, lines))), entities, message.media)
+
+
+def readable(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
+    """A text with its markup read; what cannot be read is shown as it was written (see `why_plain`)."""
+    if parse_mode is None:
+        return content, ()
+    try:
+        formatted = markup.parse(content, ParseMode(parse_mode))
+    except markup.Unparseable:
+        return content, ()
+    return (formatted.text, formatted.entities) if formatted.text else (content, ())
+
+
+def is_long_markup(content: str, parse_mode: str | None) -> bool:
+    """Whether reading it may take longer than anybody else should wait for."""
+    return parse_mode is not None and len(content) > LONG
+
+
+def why_plain(content: str, parse_mode: str | None) -> str | None:
+    """Why markup cannot be read; None where it can."""
+    if parse_mode is None:
+        return None
+    try:
+        shows_something = bool(markup.parse(content, ParseMode(parse_mode)).text) or not content
+    except markup.Unparseable as error:
+        return f"{parse_mode}: {error}"
+    return None if shows_something else f"{parse_mode}: nothing of it would be shown."
 
 
 def _headline(message: MessageView) -> str:
     mark = "⏫ Escalated: " if message.is_escalation else ""
     return (mark + (message.title or message.source)) if message.is_alert else (message.title or "")
+
+
+def _buttons(post: PostView, message: MessageView) -> Buttons:
+    """Acknowledge in a row of its own, then the caller's."""
+    own = message.look.buttons
+    rows = tuple(own[start : start + BUTTONS_A_ROW] for start in range(0, len(own), BUTTONS_A_ROW))
+    return ((acknowledge_button(post.id, post.version),), *rows) if is_open(message) else rows
 
 
 def is_open(message: MessageView) -> bool:
@@ -107,7 +211,7 @@ def is_open(message: MessageView) -> bool:
 
 
 def _status(message: MessageView) -> str:
-    lines = [_late(message), _escalated(message), _ending(message)]
+    lines = [_late(message), _repeated(message), _escalated(message), _ending(message)]
     return "\n".join(line for line in lines if line)
 
 
@@ -117,6 +221,12 @@ def _late(message: MessageView) -> str:
     return f"🕓 Late: this is from {clock_time(message.created_at, message.shown_at)}."
 
 
+def _repeated(message: MessageView) -> str:
+    if not message.repeats or message.repeated_at is None:
+        return ""
+    return f"🔁 {message.repeats + 1} times, last at {clock_time(message.repeated_at, message.created_at)}."
+
+
 def _escalated(message: MessageView) -> str:
     if message.escalated_at is None or message.is_escalation:
         return ""
@@ -124,10 +234,15 @@ def _escalated(message: MessageView) -> str:
 
 
 def _ending(message: MessageView) -> str:
-    """Who answered, or that nobody did; empty while the alert is open."""
+    """Who answered and whether it is over, or that nobody answered; empty while the alert is open."""
+    lines = []
     if message.acknowledged_at is not None:
         answered = clock_time(message.acknowledged_at, message.created_at)
-        return f"✅ Acknowledged by {message.acknowledged_by} at {answered}."
+        lines.append(f"✅ Acknowledged by {message.acknowledged_by} at {answered}.")
+    if message.resolved_at is not None:
+        lines.append(f"✔️ Resolved at {clock_time(message.resolved_at, message.created_at)}.")
+    if lines:
+        return "\n".join(lines)
     if message.state is State.CLOSED and message.closed_at is not None:
         return f"⚪ Closed at {clock_time(message.closed_at, message.created_at)}; nobody acknowledged it."
     if message.state is State.CANCELLED:

@@ -12,8 +12,8 @@ from sqlmodel import Session, col
 
 from notifybot import chats, timeline
 from notifybot.database import affected, changes
-from notifybot.errors import NotFound
-from notifybot.lifecycle import Step, after, sources, target
+from notifybot.errors import Conflict, NotFound
+from notifybot.lifecycle import State, Step, after, sources, target
 from notifybot.models import (
     MAY_ESCALATE,
     Delivery,
@@ -122,6 +122,24 @@ def _step(step: Step, names: tuple[str, ...]) -> Update:
     columns = {name: bindparam(f"new_{name}", type_=MESSAGES.c[name].type) for name in names}
     may = or_(*(MESSAGES.c.state == state for state in sources(step)))
     return update(MESSAGES).where(MESSAGES.c.id == bindparam("message"), may).values(state=target(step), **columns)
+
+
+def revise(
+    session: Session, message_id: str, actor: Actor, newest: Mapping[str, str | None], *, now: datetime
+) -> Message:
+    """Give a message a newer `content` or `title` (None: none any more); every post that shows it follows.
+
+    Raises Conflict where it is over.
+    """
+    message = find(session, message_id)
+    if message.state in (State.CLOSED, State.CANCELLED):
+        raise Conflict(f"This message is {message.state}; what it says stays as it is.")
+    if any(getattr(message, name) != value for name, value in newest.items()):
+        affected(session, update(Message).where(col(Message.id) == message_id).values(**newest))
+        timeline.add(session, [message_id], EventKind.EDITED, now=now, actor=actor.name, detail="It has a newer text.")
+        changes(session).messages.add(message_id)
+        refresh_posts(session, [message_id], now=now)
+    return find(session, message_id)
 
 
 def any_open(session: Session, message_ids: Collection[str]) -> bool:

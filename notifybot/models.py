@@ -12,6 +12,7 @@ from sqlalchemy import Enum as EnumType
 from sqlmodel import Field, SQLModel
 
 from notifybot.lifecycle import State
+from notifybot.rendering import MediaKind
 
 
 class Purpose(StrEnum):
@@ -184,6 +185,17 @@ class Message(SQLModel, table=True):
     acknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """`{telegram_id, name, username}` or `{account}`."""
     closed_at: datetime | None = None
+    resolved_at: datetime | None = None
+    """Its source said that the trouble is over."""
+    look: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """How it is to be shown (rendering.Look); null for the usual."""
+    data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """The caller's own, kept as it came."""
+    file_count: int = 0
+    dedup_key: str | None = None
+    repeats: int = 0
+    """How often the same was told again under its dedup_key."""
+    repeated_at: datetime | None = None
 
     __table_args__ = (
         _partial("messages_escalate", MAY_ESCALATE, "escalate_at"),
@@ -217,9 +229,11 @@ class Post(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the bot answers somebody, ready to show; null where the post shows deliveries."""
+    is_plain: bool = False
+    """Telegram did not take its formatting."""
     parts_shown: int = 0
-    telegram_message_ids: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    """One for each part shown so far, in order."""
+    shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """For each part shown so far, in order: `[digest, message_id, …]`; see formatting.ShownPart."""
     uncertain: int = 0
     """How often Telegram may have accepted a send that we could not record."""
 
@@ -250,6 +264,34 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (_partial("deliveries_waiting", "status = 'waiting'", "message_id"),)
 
 
+class Attachment(SQLModel, table=True):
+    """A file of a message. Where its content comes from: `file_id` (Telegram has it), else our store (`sha256`), else
+    `url`, which Telegram fetches, and where it refused (`is_refused`) we do."""
+
+    __tablename__ = "attachments"
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: str = Field(foreign_key="messages.id", index=True)
+    ordinal: int
+    """From 1, in the caller's order."""
+    kind: MediaKind = Field(sa_column=Column(_enum(MediaKind), nullable=False))
+    name: str
+    url: str | None = Field(default=None, sa_type=Text)
+    is_refused: bool = False
+    sha256: str | None = None
+    """Of its content in our store."""
+    size: int | None = Field(default=None, sa_type=BigInteger)
+    media_type: str | None = None
+    file_id: str | None = None
+    problem: str | None = None
+    """Why it is not shown: its line in the text says so."""
+
+    __table_args__ = (
+        _partial("attachments_stored", "sha256 IS NOT NULL", "sha256", "id"),
+        _partial("attachments_known", "file_id IS NOT NULL", "sha256", "kind", "name"),
+    )
+
+
 class TimelineEvent(SQLModel, table=True):
     """One line of a message's history."""
 
@@ -275,6 +317,20 @@ class ClientId(SQLModel, table=True):
     fingerprint: str
     """Of what was asked: the same name with another request is a conflict."""
     expires_at: datetime = Field(index=True)
+
+
+class DedupKey(SQLModel, table=True):
+    """A caller's name for a trouble that lasts: while it is bound, whatever comes under it counts on one message."""
+
+    __tablename__ = "dedup_keys"
+
+    account: str = Field(primary_key=True)
+    recipients: str = Field(primary_key=True)
+    """All of them, as one text."""
+    dedup_key: str = Field(primary_key=True)
+    message_id: str = Field(foreign_key="messages.id", index=True)
+    bound_until: datetime | None = None
+    """Null before an answer."""
 
 
 class Update(SQLModel, table=True):

@@ -90,4 +90,4 @@ def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **o
 
 def due_now(urgency: Urgency, *, now: datetime) -> dict[str, Any]:
     """What new posts of one urgency have in common."""
-    return {"urgency": int(urgency), "not_before": now, "telegram_message_ids": []}
+    return {"urgency": int(urgency), "not_before": now, "shown": []}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from notifybot.rendering import Media, NewFile
+
 
 class Target(StrEnum):
     """What an outcome says no longer exists at Telegram."""
@@ -15,12 +17,14 @@ class Target(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """The call was accepted: it stands in `chat_id` (Telegram's own id, as digits) under `message_id`."""
+    """The call was accepted: it stands in `chat_id` (Telegram's own id, as digits) as these messages."""
 
     chat_id: str
-    message_id: int
+    message_ids: tuple[int, ...]
     chat_kind: str | None = None
     """Telegram's word, where the answer has it: private, group, supergroup, channel."""
+    file_ids: tuple[str, ...] = ()
+    """Under which names Telegram keeps the files that were sent, in their order."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,29 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class FileRefused:
+    """Telegram does not take one of these files as they were sent; in another way it may."""
+
+    media: tuple[Media, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file came into our store from its address."""
+
+    file: NewFile
+
+
+@dataclass(frozen=True)
+class NotFetched:
+    """It did not; `is_temporary`: it may later."""
+
+    reason: str
+    is_temporary: bool
+
+
+@dataclass(frozen=True)
 class GiveUp:
     """Telegram refuses this for good. `is_chat_unreachable`: it would refuse everything else in that chat too."""
 
@@ -75,4 +102,6 @@ class BotRefused:
     reason: str
 
 
-Outcome = Shown | HoldOff | TryAgain | Reformat | Gone | GiveUp | ChatMoved | BotRefused
+Outcome = (
+    Shown | HoldOff | TryAgain | Reformat | Gone | FileRefused | Fetched | NotFetched | GiveUp | ChatMoved | BotRefused
+)

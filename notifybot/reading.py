@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from notifybot import messages, timeline
+from notifybot import attachments, messages, timeline
 from notifybot.ids import first_id
 from notifybot.lifecycle import State
-from notifybot.models import IS_OPEN, Delivery, Message, Post, TimelineEvent
+from notifybot.models import IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Detail:
     message: Message
     copies: tuple[Copy, ...]
     timeline: tuple[TimelineEvent, ...]
+    files: tuple[Attachment, ...]
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ class Backlog:
 
 def detail(session: Session, message_id: str) -> Detail:
     message = messages.find(session, message_id)
-    joined = select(Delivery, Post.telegram_message_ids).join(Post, col(Post.id) == col(Delivery.post_id))
+    joined = select(Delivery, Post.shown).join(Post, col(Post.id) == col(Delivery.post_id))
     rows = session.exec(joined.where(Delivery.message_id == message_id).order_by(col(Delivery.id))).all()
-    copies = tuple(Copy(delivery, tuple(ids)) for delivery, ids in rows)
-    return Detail(message, copies, tuple(timeline.of(session, message_id)))
+    copies = tuple(Copy(delivery, tuple(id for _, *ids in shown for id in ids)) for delivery, shown in rows)
+    files = tuple(attachments.rows(session, message_id)) if message.file_count else ()
+    return Detail(message, copies, tuple(timeline.of(session, message_id)), files)
 
 
 def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:

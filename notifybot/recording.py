@@ -3,6 +3,7 @@
 Statements are built once; see claims.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -10,16 +11,19 @@ from typing import Any, assert_never
 from sqlalchemy import bindparam, case, select, text, true, update
 from sqlmodel import Session, col
 
-from notifybot import chats, messages, outbox, timeline
+from notifybot import attachments, chats, messages, outbox, timeline
 from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER, Claim
 from notifybot.database import affected, changes
 from notifybot.models import IS_IN_TROUBLE, Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
+    Fetched,
+    FileRefused,
     GiveUp,
     Gone,
     HoldOff,
+    NotFetched,
     Outcome,
     Reformat,
     Shown,
@@ -28,6 +32,7 @@ from notifybot.outcomes import (
 )
 from notifybot.pacing import backoff
 from notifybot.prepared import fetch, run
+from notifybot.rendering import Call, Delete, Edit, Fetch, Media, Send
 
 A_MOMENT = timedelta(seconds=3)
 FIRST_PAUSE = timedelta(seconds=2)
@@ -35,16 +40,29 @@ LONGEST_PAUSE = timedelta(minutes=15)
 """Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
 whoever is not banned waits no longer than what has passed already."""
 REFUSED_BOT_WAITS = timedelta(minutes=1)
+MOST_FETCHES = 5
+"""So often a file's address is tried where Telegram could not fetch it; then the text goes without the file."""
 FIRST_PROBE = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One call that was made for a claim. `is_last`: with it the post stands as the claimed version says."""
+    """What was done for a claim: a call, or nothing where nothing differed. It concerns the part at `place`, which has
+    this `digest` from then on. `is_last`: with it the post stands as the claimed version says."""
 
     claim: Claim
-    is_edit: bool
+    call: Call | None
+    place: int
+    digest: str
     is_last: bool
+
+    @property
+    def is_send(self) -> bool:
+        return isinstance(self.call, Send)
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        return self.call.part.media if isinstance(self.call, Send) else ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,8 @@ _CALLED = (
         POSTS.c.errors,
         POSTS.c.tried_for_s,
         POSTS.c.thread_id,
-        POSTS.c.telegram_message_ids,
+        POSTS.c.shown,
+        POSTS.c.is_plain,
         CHATS.c.kind,
         CHATS.c.unreachable,
         *_BOT_COLUMNS,
@@ -78,7 +97,7 @@ _CALLED = (
 )
 _this_post = update(POSTS).where(POSTS.c.id == bindparam("post"))
 _SHOWN = _this_post.values(
-    telegram_message_ids=bindparam("ids"),
+    shown=bindparam("standing"),
     parts_shown=bindparam("parts"),
     shown_version=bindparam("version_shown"),
     urgency=bindparam("level"),
@@ -89,6 +108,10 @@ _SHOWN = _this_post.values(
 _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, tried_for_s=0.0)
 _BACK_OFF = _this_post.values(
     errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
+)
+_AS_PLAIN = _this_post.values(is_plain=True)
+_ANEW = _this_post.values(
+    shown=bindparam("standing"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
 )
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
@@ -107,7 +130,8 @@ _NO_FLOOD = update(BOT).values(floods=0)
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
-    _note_network(session, post or fetch(session, _BOT)[0], outcome, now=now)
+    if attempt.call is not None and not isinstance(attempt.call, Fetch):
+        _note_network(session, post or fetch(session, _BOT)[0], outcome, now=now)
     if post is not None:  # a caller's message may be forgotten while its call hangs
         _apply(session, post, attempt, outcome, now=now, patience=patience)
     chats.release(session, attempt.claim.post.chat_id, now=now)
@@ -124,8 +148,14 @@ def _apply(
         case TryAgain():
             _try_again(session, post, attempt, outcome, now=now, patience=patience)
         case Reformat(reason):
-            # Plain text carries no markup: this can only be our own mistake, and repeating it would not mend it.
-            _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
+            _reformat(session, post, attempt, reason, now=now)
+        case FileRefused(media, reason):
+            _file_refused(session, post, attempt, media, reason, now=now)
+        case Fetched(file):
+            assert isinstance(attempt.call, Fetch)
+            attachments.note_fetched(session, attempt.call.attachment_id, file)
+        case NotFetched():
+            _not_fetched(session, post, attempt, outcome, now=now, patience=patience)
         case Gone(what, reason):
             _gone(session, post, attempt, what, reason, now=now)
         case GiveUp(reason, is_chat_unreachable):
@@ -143,13 +173,12 @@ def _apply(
 def _shown(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
-    ids = list(post.telegram_message_ids)
-    if outcome.message_id not in ids:
-        ids.append(outcome.message_id)
+    stands = _standing(post.shown, attempt, outcome.message_ids)
     is_whole = attempt.is_last or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     level = Urgency.EDIT if is_whole else attempt.claim.urgency
-    run(session, _SHOWN, post=post.id, ids=ids, parts=len(ids), version_shown=version, level=int(level))
+    run(session, _SHOWN, post=post.id, standing=stands, parts=len(stands), version_shown=version, level=int(level))
+    attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
         _stands(session, post, attempt, now=now)
     else:
@@ -158,18 +187,34 @@ def _shown(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
 
 
+def _standing(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
+    """What stands in the chat after an accepted call (models.Post.shown). A press may have told meanwhile where the
+    part stands already (answers.press); if that is another copy of it, the newer one is one too many."""
+    stands = [list(part) for part in shown]
+    here = stands[attempt.place : attempt.place + 1]
+    match attempt.call:
+        case Send():
+            is_known = not here or here[0][1:] == list(message_ids)
+            stands[attempt.place : attempt.place + is_known] = [[attempt.digest, *message_ids]]
+        case Edit() if here:
+            stands[attempt.place] = [attempt.digest, *here[0][1:]]
+        case Delete():
+            del stands[attempt.place : attempt.place + 1]
+    return stands
+
+
 def _stands(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """The whole post stands in its chat for the first time."""
-    run(session, _DELIVERED, post=post.id, made=int(not attempt.is_edit), at=now)
+    run(session, _DELIVERED, post=post.id, made=int(attempt.is_send), at=now)
     message_ids = messages.settle(session, post.id, now=now)
     timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
 
 
 def _stands_anew(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """One part of the post was shown, or the whole in a newer version."""
-    if not attempt.is_edit:
+    if attempt.is_send:
         _count_attempt(session, post.id)
-    if attempt.is_last:
+    if attempt.is_last and attempt.call is not None:
         message_ids = outbox.messages_of(session, post.id)
         timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
 
@@ -210,7 +255,7 @@ def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
 def _try_again(
     session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
 ) -> None:
-    if outcome.uncertain and not attempt.is_edit:
+    if outcome.uncertain and attempt.is_send:
         outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason)
     wait = backoff(post.errors + 1, jitter=patience.jitter)
     tried = post.tried_for_s + wait.total_seconds()
@@ -218,14 +263,44 @@ def _try_again(
         _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
     run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
-    if not attempt.is_edit:
+    if attempt.is_send:
         _count_attempt(session, post.id, outcome.reason)
         changes(session).messages.update(outbox.messages_of(session, post.id))
 
 
+def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """Formatting never costs a message: it goes once more as plain text."""
+    if post.is_plain:
+        _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
+        return
+    run(session, _AS_PLAIN, post=post.id)
+    detail = f"Telegram could not read the formatting, so {post.chat_id} gets plain text: {reason}"
+    timeline.add(session, outbox.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
+
+
+def _file_refused(
+    session: Session, post: Any, attempt: Attempt, media: Sequence[Media], reason: str, *, now: datetime
+) -> None:
+    """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
+    _count_attempt(session, post.id, reason)
+    if not attachments.note_refused(session, media, reason, now=now):
+        _give_up(session, post, attempt, reason, now=now)
+
+
+def _not_fetched(
+    session: Session, post: Any, attempt: Attempt, outcome: NotFetched, *, now: datetime, patience: Patience
+) -> None:
+    assert isinstance(attempt.call, Fetch)
+    if outcome.is_temporary and post.errors < MOST_FETCHES:
+        wait = backoff(post.errors + 1, jitter=patience.jitter)
+        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=now + wait)
+    else:
+        attachments.note_missing(session, attempt.call.attachment_id, outcome.reason, now=now)
+
+
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
-        case Target.MESSAGE if attempt.is_edit:
+        case Target.MESSAGE if isinstance(attempt.call, Edit):
             _deleted_by_hand(session, post, attempt)
         case Target.TOPIC if post.thread_id is not None:
             # The chat without its topic is better than nothing.
@@ -235,18 +310,20 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
 
 
 def _deleted_by_hand(session: Session, post: Any, attempt: Attempt) -> None:
-    """Somebody deleted the post: an alert that is still open is posted anew, anything else is left alone."""
+    """Somebody deleted a part: of an alert that is still open the last is posted anew, or all where it was another;
+    anything else is left alone."""
     if not messages.any_open(session, outbox.messages_of(session, post.id)):
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         return
-    anew = {"telegram_message_ids": [], "parts_shown": 0, "shown_version": 0, "urgency": int(Urgency.ALERT)}
-    affected(session, update(Post).where(col(Post.id) == post.id).values(**anew))
+    is_last = attempt.place == len(post.shown) - 1
+    stands = list(post.shown[:-1]) if is_last else []
+    run(session, _ANEW, post=post.id, standing=stands, parts=len(stands))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
     """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
     message_ids = outbox.messages_of(session, post.id)
-    if attempt.is_edit:
+    if isinstance(attempt.call, Edit):
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)

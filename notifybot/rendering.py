@@ -1,6 +1,10 @@
-"""What a post looks like at Telegram, as values: parts, entities, buttons, and the calls that show them."""
+"""What a post looks like at Telegram, as values: parts, entities, buttons, files, and the calls that show them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,125 @@ class Button:
 Buttons = tuple[tuple[Button, ...], ...]
 
 
+class MediaKind(StrEnum):
+    """How Telegram shows a file."""
+
+    PHOTO = "photo"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True)
+class FileId:
+    """A file that Telegram has, under the name that it gave it."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file that Telegram fetches itself."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file in our store (file_store.py)."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that is made of the message itself."""
+
+    content: bytes
+
+
+Source = FileId | Link | Stored | Written
+
+
+@dataclass(frozen=True)
+class Media:
+    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`."""
+
+    kind: MediaKind
+    name: str
+    source: Source
+    attachment_id: int | None = None
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file that a message brings: by address, or stored already (file_store.py) as `sha256`, of `size` bytes."""
+
+    kind: MediaKind
+    name: str
+    url: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    media_type: str | None = None
+
+
+MAX_ALBUM = 10
+WITH_FILES = "+"
+"""Begins the digest of a part with files: its text is a caption."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """One Telegram message: plain text with its formatting beside it, and rows of buttons below it."""
+    """What one call sends: plain text with its formatting beside it, rows of buttons below it, and up to MAX_ALBUM
+    files, whose caption the text then is. Several files are an album: as many messages at Telegram, and no buttons."""
 
     text: str
     entities: tuple[Entity, ...] = ()
     buttons: Buttons = ()
+    media: tuple[Media, ...] = ()
+    link_preview: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Tells whether what stands in a chat is this part. Of its files only such count as are made of the message:
+        no others change once they are shown."""
+        written = [file.source for file in self.media if isinstance(file.source, Written)]
+        looks = repr((self.text, self.entities, self.buttons, written))
+        return (WITH_FILES if self.media else "") + blake2b(looks.encode(), digest_size=6).hexdigest()
 
 
 @dataclass(frozen=True)
-class SendText:
-    """Send `part` as a new message. `chat_id` holds digits or "@name"; `thread_id` is a forum topic."""
+class Look:
+    """How the caller of a message wants it to be shown."""
+
+    type: str = "text"
+    """text, image or document, as the request said."""
+    parse_mode: str | None = None
+    """One of markup.ParseMode; None is plain text."""
+    priority: str = "normal"
+    silent: bool = False
+    thread_id: int | None = None
+    link_preview: bool = False
+    buttons: tuple[Button, ...] = ()
+
+    def stored(self) -> dict[str, Any] | None:
+        """What differs from the usual, for the database; None where nothing does."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(USUAL, name)} or None
+
+    @staticmethod
+    def of(stored: Mapping[str, Any] | None) -> "Look":
+        """Read what `stored` made."""
+        if stored is None:
+            return USUAL
+        buttons = tuple(Button(**button) for button in stored.get("buttons", ()))
+        return Look(**{**stored, "buttons": buttons})
+
+
+USUAL = Look()
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send `part` as a new message, or as an album. `chat_id` holds digits or "@name"; `thread_id` is a forum topic."""
 
     chat_id: str
     part: Part
@@ -54,12 +165,34 @@ class SendText:
 
 
 @dataclass(frozen=True)
-class EditText:
-    """Make the message `message_id` show `part`; buttons that `part` does not have go away."""
+class Edit:
+    """Make the message `message_id` show the text and the buttons of `part`; buttons that it does not have go away.
+
+    `is_caption`: there are files in the message, whatever became of them since.
+    """
 
     chat_id: str
     message_id: int
     part: Part
+    is_caption: bool = False
 
 
-Call = SendText | EditText
+@dataclass(frozen=True)
+class Delete:
+    """Take messages away that the post does not have any more."""
+
+    chat_id: str
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Bring a file that Telegram would not fetch into our store. `name`: as the caller named it, or empty."""
+
+    attachment_id: int
+    url: str
+    kind: MediaKind
+    name: str
+
+
+Call = Send | Edit | Delete | Fetch

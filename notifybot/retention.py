@@ -9,7 +9,18 @@ from notifybot.database import affected
 from notifybot.ids import first_id
 from notifybot.inbox import MAX_ATTEMPTS
 from notifybot.lifecycle import State
-from notifybot.models import IS_DUE, ClientId, Delivery, JobRun, Message, Post, TimelineEvent, Update
+from notifybot.models import (
+    IS_DUE,
+    Attachment,
+    ClientId,
+    DedupKey,
+    Delivery,
+    JobRun,
+    Message,
+    Post,
+    TimelineEvent,
+    Update,
+)
 
 OVER = (State.CLOSED, State.CANCELLED)
 OVER_FOR_NOTICES = (State.SENT, State.FAILED)
@@ -30,7 +41,7 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
     if not old:
         return 0
     posts = session.exec(select(Delivery.post_id).where(col(Delivery.message_id).in_(old))).all()
-    for table in (Delivery, TimelineEvent, ClientId):
+    for table in (Delivery, TimelineEvent, ClientId, Attachment, DedupKey):
         affected(session, delete(table).where(col(table.message_id).in_(old)))
     affected(session, delete(Post).where(col(Post.id).in_(posts)))
     return affected(session, delete(Message).where(col(Message.id).in_(old)))

@@ -7,6 +7,7 @@ from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database
 from notifybot.dispatcher import Dispatcher
+from notifybot.file_intake import FileIntake
 from notifybot.intake import Intake
 from notifybot.telegram_link import TelegramLink
 from notifybot.telegram_sender import TelegramSender
@@ -37,6 +38,7 @@ class Runtime:
     sender: TelegramSender
     link: TelegramLink
     intake: Intake
+    files: FileIntake
     dispatcher: Dispatcher
     waiters: Waiters
     progress: Progress

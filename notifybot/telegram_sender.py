@@ -1,11 +1,12 @@
 """Shows one post at Telegram and turns every answer into an outcome value."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import assert_never
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
 from telegram import Bot
 from telegram.error import (
@@ -24,6 +25,7 @@ from notifybot.logs import redact
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
+    FileRefused,
     GiveUp,
     Gone,
     HoldOff,
@@ -33,24 +35,20 @@ from notifybot.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering import Button, Buttons, EditText, Entity, Part, SendText
+from notifybot.rendering import Delete, Edit, FileId, Media, Send
 from notifybot.splitting import utf16_prefix
+from notifybot.telegram_calls import Open, request_of
 from notifybot.telegram_http import NeverSent
+from notifybot.uploads import Uploads
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
 PROBE_TIMEOUT = timedelta(seconds=6)  # a slow way may need seconds for TLS; probes do not wait for each other
 
-# Telegram takes a method's name in any case. In this one python-telegram-bot does not know it as a method of its own,
-# and so does not warn that it has one, which would build an object of each answer.
-SEND_MESSAGE, EDIT_MESSAGE_TEXT = "SendMessage", "EditMessageText"
-
+TOO_LARGE = "request entity too large"
+ALBUM_ITEM = re.compile(r"message #(\d+)")
 MAX_PRESS_ANSWER = 200  # UTF-16 units
 UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
-NO_PREVIEW: "JsonObject" = {"is_disabled": True}
-
-Json = str | int | bool | None | Sequence["Json"] | Mapping[str, "Json"]
-JsonObject = Mapping[str, Json]
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +74,9 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
         (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
-        (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid", _gone(Target.FILE)),
+        (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
+        (r"failed to get http url|web page content|webpage_|image_process|photo_(?!\w*forbidden)", _gone(Target.FILE)),
+        (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),
         (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
         (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
         (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
@@ -91,23 +91,41 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
 class TelegramSender:
     """Calls Telegram through one `telegram.Bot`; its methods return outcomes and raise nothing but CancelledError."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, open_file: Open) -> None:
         self._bot = bot
+        self._open_file = open_file
+        self._uploads = Uploads()
 
-    async def show(self, call: SendText | EditText) -> Outcome:
-        """Send or edit one message. An edit that changes nothing is `Shown` too."""
+    async def show(self, call: Send | Edit | Delete) -> Outcome:
+        """Send, edit or delete. An edit that changes nothing is `Shown` too."""
+        if not isinstance(call, Send) or not call.part.media:
+            return await self._show(call, ())
+        async with self._uploads.turn(call.part) as part:
+            outcome = await self._show(replace(call, part=part), part.media)
+            match outcome:
+                case Shown(file_ids=file_ids):
+                    self._uploads.remember(call.part.media, file_ids)
+                case FileRefused(media):
+                    self._uploads.forget(media)
+            return outcome
+
+    async def _show(self, call: Send | Edit | Delete, media: Sequence[Media]) -> Outcome:
         try:
-            answer = await self._make(call)
+            with contextlib.ExitStack() as files:
+                method, parameters = request_of(call, lambda stored: files.enter_context(self._open_file(stored)))
+                # Below `do_api_request`, which warns of names as Telegram writes them and fills in defaults, of which
+                # there are none. No objects are built of the answer: that would cost more than all the rest.
+                given = {name: value for name, value in parameters.items() if value is not None}
+                answer = await self._bot._do_post(method, given)
         except TelegramError as error:
-            if isinstance(call, EditText) and "message is not modified" in error.message.lower():
-                return Shown(call.chat_id, call.message_id)
-            return outcome_of(error)
+            return _refused(call, outcome_of(error), media)
+        except FileNotFoundError:
+            return FileRefused(tuple(media), "it is not in the store any more")
         except Exception:
-            logger.exception(
-                "an answer cannot be used", extra={"action": "telegram.unforeseen", "chat_id": call.chat_id}
-            )
+            facts = {"action": "telegram.unforeseen", "chat_id": call.chat_id}
+            logger.exception("an answer cannot be used", extra=facts)
             return UNREADABLE
-        return _shown(answer)
+        return _shown(call, answer)
 
     async def is_there(self) -> bool:
         """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
@@ -135,23 +153,45 @@ class TelegramSender:
             return UNREADABLE
         return None
 
-    async def _make(self, call: SendText | EditText) -> object:
-        """Telegram's answer as JSON. The library builds no objects of it: that would cost more than all the rest."""
-        match call:
-            case SendText():
-                return await self._bot.do_api_request(SEND_MESSAGE, _sending(call))
-            case EditText():
-                return await self._bot.do_api_request(EDIT_MESSAGE_TEXT, _editing(call))
-            case _:
-                assert_never(call)
 
-
-def _shown(answer: object) -> Outcome:
-    """What the answer to a call means that Telegram accepted: the message as it stands now."""
-    match answer:
+def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
+    """What the answer to a call means that Telegram accepted: the messages as they stand now."""
+    answered: Any = answer
+    match answered:
         case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:
-            return Shown(str(chat_id), message_id, kind)
+            return Shown(str(chat_id), (message_id,), kind, _file_ids([answer]))
+        case [{"chat": {"id": int(chat_id), "type": str(kind)}}, *_] as sent:
+            return Shown(str(chat_id), tuple(each["message_id"] for each in sent), kind, _file_ids(sent))
+        case True if isinstance(call, Delete):
+            return Shown(call.chat_id, ())
     return UNREADABLE
+
+
+def _file_ids(answers: Sequence[Any]) -> tuple[str, ...]:
+    """Under which names Telegram keeps the files of these messages, in order; a photo's largest size stands last."""
+    found = [answer["photo"][-1] if answer.get("photo") else answer.get("document") for answer in answers]
+    return tuple(file["file_id"] for file in found if file)
+
+
+def _refused(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
+    """What a refusal means for this very call: some say that it needed not be made, some that a file is to blame."""
+    match call, outcome:
+        case Edit(), GiveUp(reason) if "message is not modified" in reason:
+            return Shown(call.chat_id, (call.message_id,))
+        case Delete(), GiveUp(is_chat_unreachable=False) | Gone(Target.MESSAGE):
+            return Shown(call.chat_id, ())  # what cannot be deleted stays: it is too old, or gone already
+        case Send(), Gone(Target.FILE, reason):
+            return FileRefused(_to_blame(media, reason), reason)
+        case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason:
+            return FileRefused(_to_blame(media, reason), reason)
+    return outcome
+
+
+def _to_blame(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
+    """The file that Telegram names; all where it names none. A forgotten file_id comes before anything else."""
+    if named := ALBUM_ITEM.search(reason):
+        return tuple(media[int(named[1]) - 1 : int(named[1])]) or tuple(media)
+    return tuple(file for file in media if isinstance(file.source, FileId)) or tuple(media)
 
 
 def outcome_of(error: TelegramError) -> Outcome:
@@ -188,7 +228,7 @@ def _refusal(reason: str) -> Outcome:
 
 def _network_trouble(reason: str) -> Outcome:
     """Judge what python-telegram-bot raises as a plain NetworkError: every other status, and every lost connection."""
-    if "request entity too large" in reason.lower():
+    if TOO_LARGE in reason.lower():
         return GiveUp(reason, is_chat_unreachable=False)
     if "too many requests" in reason.lower():
         return HoldOff(WAIT_WITHOUT_A_NUMBER)
@@ -203,56 +243,3 @@ def _wait(retry_after: int | timedelta) -> timedelta:
 def _reason(error: TelegramError) -> str:
     text = redact(error.message).removeprefix("Forbidden: ").removeprefix("Conflict: ")
     return (text[:1].lower() + text[1:])[:MAX_REASON]
-
-
-def _sending(call: SendText) -> dict[str, Json]:
-    return {
-        "chat_id": call.chat_id,
-        **_content(call.part),
-        "disable_notification": call.silent,
-        "message_thread_id": call.thread_id,
-    }
-
-
-def _editing(call: EditText) -> dict[str, Json]:
-    return {"chat_id": call.chat_id, "message_id": call.message_id, **_content(call.part)}
-
-
-def _content(part: Part) -> dict[str, Json]:
-    """What is left out, or None, is not sent: then the message has none of it."""
-    return {
-        "text": part.text,
-        "entities": [_entity(entity) for entity in part.entities] or None,
-        "reply_markup": {"inline_keyboard": _keyboard(part.buttons)} if part.buttons else None,
-        "link_preview_options": NO_PREVIEW,
-    }
-
-
-def _entity(entity: Entity) -> JsonObject:
-    needed: JsonObject = {"type": entity.type, "offset": entity.offset, "length": entity.length}
-    return {**needed, **_entity_fields(entity)}
-
-
-def _entity_fields(entity: Entity) -> JsonObject:
-    """Return what is more than place and type; emoji and moments are named by tg:// addresses, but wanted as fields."""
-    named = dict(parse_qsl(urlsplit(entity.url or "").query))
-    match entity.type:
-        case "custom_emoji":
-            return {"custom_emoji_id": named["id"]}
-        case "date_time":
-            return {"unix_time": int(named["unix"]), **_given(date_time_format=named.get("format"))}
-    return _given(url=entity.url, language=entity.language)
-
-
-def _keyboard(buttons: Buttons) -> Json:
-    return [[_button(button) for button in row] for row in buttons]
-
-
-def _button(button: Button) -> JsonObject:
-    copied: Json = None if button.copy is None else {"text": button.copy}
-    given = _given(callback_data=button.callback_data, url=button.url, copy_text=copied, style=button.style)
-    return {"text": button.text, **given}
-
-
-def _given(**values: Json) -> JsonObject:
-    return {name: value for name, value in values.items() if value is not None}

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import IO
 
 import pytest
 from aiohttp import web
@@ -22,7 +23,7 @@ from telegram.error import (
 )
 
 from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, Target, TryAgain
-from notifybot.rendering import Button, EditText, Entity, Part, SendText
+from notifybot.rendering import Button, Edit, Entity, Part, Send, Stored
 from notifybot.sandbox import Sandbox, serving
 from notifybot.telegram_http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
 from notifybot.telegram_sender import MAX_REASON, TelegramSender, outcome_of
@@ -92,7 +93,7 @@ DESCRIPTIONS = {
     "BUTTON_URL_INVALID": REFUSED_HERE,
     "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard": REFUSED_HERE,
     "inline keyboard button URL 'x' is invalid: Wrong HTTP URL": REFUSED_HERE,
-    "PHOTO_INVALID_DIMENSIONS": REFUSED_HERE,
+    "PHOTO_INVALID_DIMENSIONS": (Gone, Target.FILE),
     "something that nobody has seen before": REFUSED_HERE,
 }
 
@@ -176,7 +177,11 @@ class Scene:
     group: str
 
     async def send(self, text: str = "hi", chat_id: str | None = None) -> Outcome:
-        return await self.sender.show(SendText(chat_id or self.anna, Part(text)))
+        return await self.sender.show(Send(chat_id or self.anna, Part(text)))
+
+
+def no_files(stored: Stored) -> IO[bytes]:
+    raise FileNotFoundError(stored.sha256)
 
 
 @pytest.fixture
@@ -187,7 +192,7 @@ async def scene() -> AsyncIterator[Scene]:
     group = sandbox.add_chat("group", "Ops", members=[anna])
     request = AiohttpRequest(timeouts=Timeouts(connect=1, write=0.1, read=0.3))
     async with serving(sandbox) as url:
-        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request))
+        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request), no_files)
         yield Scene(sandbox, sender, str(anna.id), str(group.id))
         await request.shutdown()
 
@@ -205,9 +210,9 @@ async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
             (Button("Copy", copy="web1"),),
         ),
     )
-    outcome = await scene.sender.show(SendText(scene.group, part, silent=True))
+    outcome = await scene.sender.show(Send(scene.group, part, silent=True))
     message = scene.sandbox.messages(int(scene.group))[-1]
-    assert outcome == Shown(scene.group, message.message_id, "group")
+    assert outcome == Shown(scene.group, (message.message_id,), "group")
     assert (message.text, message.is_silent) == (part.text, True)
     assert {(entity["type"], entity["offset"], entity["length"]) for entity in message.entities} >= {
         ("bold", 8, 4),
@@ -227,7 +232,7 @@ async def test_people_emoji_and_moments_are_named_as_telegram_wants_them(scene: 
         Entity("date_time", 14, 4, url="tg://time?unix=1647531900&format="),
     )
 
-    await scene.sender.show(SendText(scene.group, Part("Anna \N{FIRE} 22:45 then", entities)))
+    await scene.sender.show(Send(scene.group, Part("Anna \N{FIRE} 22:45 then", entities)))
 
     mention, *others = scene.sandbox.messages(int(scene.group))[-1].entities
     assert mention["type"] == "text_mention"
@@ -247,14 +252,14 @@ async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:
 async def test_a_name_leads_to_the_chats_own_id(scene: Scene) -> None:
     channel = scene.sandbox.add_chat("channel", "News", username="ops_news")
     outcome = await scene.send(chat_id="@ops_news")
-    assert outcome == Shown(str(channel.id), scene.sandbox.messages(channel)[-1].message_id, "channel")
+    assert outcome == Shown(str(channel.id), (scene.sandbox.messages(channel)[-1].message_id,), "channel")
 
 
 async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Scene) -> None:
     button = ((Button("Acknowledge", callback_data="a1"),),)
-    sent = await scene.sender.show(SendText(scene.anna, Part("firing", buttons=button)))
+    sent = await scene.sender.show(Send(scene.anna, Part("firing", buttons=button)))
     assert isinstance(sent, Shown)
-    assert await scene.sender.show(EditText(scene.anna, sent.message_id, Part("resolved"))) == sent
+    assert await scene.sender.show(Edit(scene.anna, sent.message_ids[0], Part("resolved"))) == sent
     message = scene.sandbox.messages(int(scene.anna))[-1]
     assert (message.text, message.buttons) == ("resolved", [])
 
@@ -262,25 +267,25 @@ async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Sce
 async def test_an_edit_that_changes_nothing_is_shown(scene: Scene) -> None:
     sent = await scene.send("same")
     assert isinstance(sent, Shown)
-    outcome = await scene.sender.show(EditText(scene.anna, sent.message_id, Part("same")))
-    assert outcome == Shown(scene.anna, sent.message_id)
+    outcome = await scene.sender.show(Edit(scene.anna, sent.message_ids[0], Part("same")))
+    assert outcome == Shown(scene.anna, sent.message_ids)
 
 
 async def test_an_edit_of_a_deleted_message_finds_it_gone(scene: Scene) -> None:
     sent = await scene.send()
     assert isinstance(sent, Shown)
-    scene.sandbox.remove(scene.sandbox.message(int(scene.anna), sent.message_id))
-    outcome = await scene.sender.show(EditText(scene.anna, sent.message_id, Part("new")))
+    scene.sandbox.remove(scene.sandbox.message(int(scene.anna), sent.message_ids[0]))
+    outcome = await scene.sender.show(Edit(scene.anna, sent.message_ids[0], Part("new")))
     assert outcome == Gone(Target.MESSAGE, "message to edit not found")
 
 
 async def test_a_topic_that_is_closed_or_missing_is_gone(scene: Scene) -> None:
     forum = scene.sandbox.add_chat("supergroup", "Forum", forum=True)
     topic = scene.sandbox.add_topic(forum, "Disks")
-    assert isinstance(await scene.sender.show(SendText(str(forum.id), Part("hi"), thread_id=topic)), Shown)
+    assert isinstance(await scene.sender.show(Send(str(forum.id), Part("hi"), thread_id=topic)), Shown)
     scene.sandbox.close_topic(forum, topic)
     for thread_id in (topic, topic + 99):
-        outcome = await scene.sender.show(SendText(str(forum.id), Part("hi"), thread_id=thread_id))
+        outcome = await scene.sender.show(Send(str(forum.id), Part("hi"), thread_id=thread_id))
         assert isinstance(outcome, Gone)
         assert outcome.what is Target.TOPIC
 
@@ -364,24 +369,22 @@ async def test_a_telegram_that_is_gone_was_certainly_not_reached(scene: Scene) -
     sandbox = Sandbox()
     request = AiohttpRequest()
     async with serving(sandbox) as url:
-        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request))
-    assert await sender.show(SendText("1", Part("hi"))) == TryAgain("connection refused", uncertain=False)
+        sender = TelegramSender(Bot(sandbox.token, base_url=f"{url}/bot", request=request), no_files)
+    assert await sender.show(Send("1", Part("hi"))) == TryAgain("connection refused", uncertain=False)
     await request.shutdown()
 
 
 async def test_a_wrong_token_is_the_bots_trouble(scene: Scene) -> None:
     request = AiohttpRequest()
     async with serving(scene.sandbox) as url:
-        sender = TelegramSender(Bot(TOKEN, base_url=f"{url}/bot", request=request))
-        assert await sender.show(SendText(scene.anna, Part("hi"))) == BotRefused(
-            "Telegram does not know this bot token"
-        )
+        sender = TelegramSender(Bot(TOKEN, base_url=f"{url}/bot", request=request), no_files)
+        assert await sender.show(Send(scene.anna, Part("hi"))) == BotRefused("Telegram does not know this bot token")
         await request.shutdown()
 
 
 async def test_a_press_is_answered_once_and_at_most_200_units_long(scene: Scene) -> None:
     button = ((Button("Acknowledge", callback_data="a1"),),)
-    await scene.sender.show(SendText(scene.anna, Part("firing", buttons=button)))
+    await scene.sender.show(Send(scene.anna, Part("firing", buttons=button)))
     query_id = scene.sandbox.press(int(scene.anna), scene.sandbox.messages(int(scene.anna))[-1])
     assert await scene.sender.answer_press(query_id, "\N{FIRE}" * 300, show_alert=True) is None
     call = list(scene.sandbox.calls)[-1]
@@ -403,7 +406,7 @@ async def test_a_result_in_no_known_form_is_uncertain(result: object) -> None:
     app.router.add_post("/{anything:.*}", answer_nonsense)
     request = AiohttpRequest()
     async with TestServer(app) as server:
-        sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request))
-        outcome = await sender.show(SendText("1", Part("hi")))
+        sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request), no_files)
+        outcome = await sender.show(Send("1", Part("hi")))
         await request.shutdown()
     assert outcome == TryAgain("an answer that cannot be read", uncertain=True)

@@ -14,6 +14,7 @@ from notifybot import acceptance, cli, escalation, intake, recording
 from notifybot.dispatcher import Dispatcher
 from notifybot.outcomes import Outcome, Shown
 from notifybot.recording import Attempt
+from notifybot.rendering import Edit
 from notifybot.telegram_sender import TelegramSender
 from notifybot.update_queue import DurableQueue
 
@@ -69,11 +70,11 @@ def _after_awaiting(owner: object, name: str, fuse: Fuse) -> None:
 
 
 def _is_shown_send(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
-    return isinstance(outcome, Shown) and not attempt.is_edit
+    return isinstance(outcome, Shown) and attempt.is_send
 
 
 def _is_shown_edit(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
-    return isinstance(outcome, Shown) and attempt.is_edit
+    return isinstance(outcome, Shown) and isinstance(attempt.call, Edit)
 
 
 FUSED: Mapping[Step, Callable[[Fuse], None]] = {

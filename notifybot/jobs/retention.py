@@ -1,14 +1,17 @@
 """What is over and old is deleted, a little at a time."""
 
+import asyncio
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlmodel import Session
 
-from notifybot import retention
+from notifybot import attachments, retention
 from notifybot.runtime import Runtime
 
 A_TRANSACTION = 200
+UNUSED_KEPT = timedelta(hours=1)
+"""Longer than a request takes from storing its file to the commit of its message."""
 
 
 async def tick(runtime: Runtime, now: datetime) -> int:
@@ -19,7 +22,20 @@ async def tick(runtime: Runtime, now: datetime) -> int:
         done := await runtime.database.write(partial(retention.forget_messages, before=before, most=A_TRANSACTION))
     ):
         total += done
-    return total
+    return total + await _forget_files(runtime, now)
+
+
+async def _forget_files(runtime: Runtime, now: datetime) -> int:
+    """Let go of old content, then remove from the disk what no message needs any more."""
+    if (kept := runtime.config.retention.attachments) is not None:
+        forget = partial(attachments.forget_content, before=now - kept, most=A_TRANSACTION)
+        while await runtime.database.write(forget):
+            pass
+    store, before, removed = runtime.files.store, now - UNUSED_KEPT, 0
+    for content in await asyncio.to_thread(lambda: list(store.aged(before))):
+        if not await runtime.database.read(partial(attachments.is_used, sha256=content)):
+            removed += await asyncio.to_thread(store.remove, content, stored_before=before)
+    return removed
 
 
 def next_due(session: Session) -> datetime | None:

@@ -3,12 +3,14 @@
 import functools
 import json
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from aiohttp import web
 
 from notifybot.acceptance import Accepted
-from notifybot.models import Message, Person, TimelineEvent
+from notifybot.models import Attachment, Message, Person, TimelineEvent
 from notifybot.reading import Copy, Detail
+from notifybot.rendering import Button, Look
 
 Document = dict[str, object]
 MOMENTS_KEPT = 64
@@ -43,13 +45,25 @@ def accepted(found: Accepted) -> Document:
 
 
 def message(found: Message) -> Document:
+    look = Look.of(found.look)
     return {
         "id": found.id,
         "status": found.state,
-        "type": "text",
+        "type": look.type,
         "acknowledge": found.is_alert,
         "title": found.title,
-        "content": found.content,
+        "content": found.content if look.type == "text" else None,
+        "caption": None if look.type == "text" else found.content or None,
+        "parse_mode": look.parse_mode,
+        "priority": look.priority,
+        "silent": look.silent,
+        "thread_id": look.thread_id,
+        "link_preview": look.link_preview,
+        "buttons": [button(each) for each in look.buttons],
+        "data": found.data,
+        "dedup_key": found.dedup_key,
+        "repeats": found.repeats,
+        "repeated_at": moment(found.repeated_at),
         "to": found.recipients,
         "source": found.source,
         "account": found.account,
@@ -61,12 +75,21 @@ def message(found: Message) -> Document:
         "acknowledged_at": moment(found.acknowledged_at),
         "acknowledged_by": found.acknowledged_by,
         "closed_at": moment(found.closed_at),
+        "resolved_at": moment(found.resolved_at),
     }
 
 
+def button(found: Button) -> Document:
+    return {"text": found.text, **({"url": found.url} if found.copy is None else {"copy": found.copy})}
+
+
 def detail(found: Detail) -> Document:
+    whole = message(found.message)
+    if whole["type"] != "text":
+        whole["content"] = next((file.url for file in found.files if file.url), None)
     return {
-        **message(found.message),
+        **whole,
+        "attachments": [attachment(file) for file in found.files],
         "deliveries": [delivery(copy) for copy in found.copies],
         "timeline": [event(line) for line in found.timeline],
     }
@@ -84,6 +107,23 @@ def delivery(copy: Copy) -> Document:
         "last_error": found.last_error,
         "shown_at": moment(found.shown_at),
     }
+
+
+def attachment(file: Attachment) -> Document:
+    """`href` is where its content can be had, once it lies in our store."""
+    return {
+        "name": file.name,
+        "kind": file.kind,
+        "size": file.size,
+        "media_type": file.media_type,
+        "url": file.url,
+        "href": None if file.sha256 is None else path_of(file),
+        "problem": file.problem,
+    }
+
+
+def path_of(file: Attachment) -> str:
+    return f"/files/{file.message_id}_{file.ordinal}_{quote(file.name, safe='')}"
 
 
 def event(line: TimelineEvent) -> Document:

@@ -1,36 +1,34 @@
 """Handing over messages, looking at them, and answering them."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator
 
 from notifybot import answers, messages, reading
-from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
-from notifybot.errors import Forbidden, NotFound, TooLarge
+from notifybot.acceptance import Accepted
+from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.lifecycle import State
 from notifybot.models import Message
 from notifybot.reading import Detail, Filter
 from notifybot.routes import documents
-from notifybot.routes.bodies import Fields, check, read_fields, read_query
+from notifybot.routes.bodies import Fields, read_fields, read_query
 from notifybot.routes.callers import Caller, caller_of
+from notifybot.routes.fields import ChangeFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
-from notifybot.routes.values import ChatId, Content, Label, Moment, Name, Span, Title, one_spelling
+from notifybot.routes.sending import read_ingest, read_photo, read_send
+from notifybot.routes.values import Label, Moment
 from notifybot.runtime import Runtime
-from notifybot.splitting import utf16_len
 
-PART_UNITS = 4096
 LONGEST_WAIT_S = 30
 MOST_A_PAGE = 500
-KEY_HEADER = "Idempotency-Key"
 
 
 def _number(least: float, most: float, kind: type[int] | type[float] = float) -> BeforeValidator:
@@ -59,55 +57,6 @@ def _state(value: object) -> State:
         raise ValueError(f"this is one of {', '.join(State)}") from None
 
 
-class _Common(Fields):
-    """What every way of sending takes."""
-
-    title: Title = None
-    source: Label = None
-    client_id: Label = None
-    escalate_after: Span = None
-    close_after: Span = None
-
-
-class IngestFields(_Common):
-    type: Literal["text"] = "text"
-    content: Content
-    channel_id: ChatId | None = None
-    user: Name | None = None
-    acknowledge: bool = True
-
-    @model_validator(mode="after")
-    def _one_recipient(self) -> "IngestFields":
-        if (self.channel_id is None) == (self.user is None):
-            raise ValueError("say for whom it is: exactly one of channel_id and user")
-        return self
-
-    @property
-    def recipient(self) -> Recipient:
-        if self.channel_id is not None:
-            return Recipient(RecipientKind.CHAT, self.channel_id)
-        assert self.user is not None
-        return Recipient(RecipientKind.PERSON, self.user)
-
-    @property
-    def text(self) -> str:
-        return self.content
-
-
-class SendFields(_Common):
-    user: Name
-    text: Content
-    acknowledge: bool = False
-
-    @property
-    def recipient(self) -> Recipient:
-        return Recipient(RecipientKind.PERSON, self.user)
-
-
-class KeyHeader(Fields):
-    key: Label = Field(alias=KEY_HEADER)
-
-
 class WaitQuery(Fields):
     wait: Annotated[float, _number(0, LONGEST_WAIT_S)] = 0.0
 
@@ -124,8 +73,7 @@ class ListQuery(Fields):
 async def ingest(request: web.Request) -> web.Response:
     """Accept a message; with ?wait= answer only once it is known what became of it."""
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
-    caller = await caller_of(request)
-    new = _new_message(request, caller, await read_fields(request, IngestFields))
+    new = await read_ingest(request, await caller_of(request))
     runtime = runtime_of(request)
     found = await runtime.intake.accept(new)
     if wait_s:
@@ -134,64 +82,13 @@ async def ingest(request: web.Request) -> web.Response:
 
 
 async def send(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
-    new = _new_message(request, caller, await read_fields(request, SendFields))
+    new = await read_send(request, await caller_of(request))
     return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
-def _new_message(request: web.Request, caller: Caller, fields: IngestFields | SendFields) -> NewMessage:
-    runtime = runtime_of(request)
-    recipient = fields.recipient
-    _check_length(fields, runtime)
-    _check_allowed(recipient, caller, runtime)
-    alerts = runtime.config.alerts
-    given = fields.model_fields_set
-    escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
-    client_id = _client_id(request, fields)
-    return NewMessage(
-        account=caller.account,
-        source=fields.source or caller.account,
-        recipients=(recipient,),
-        content=fields.text,
-        title=fields.title,
-        is_alert=fields.acknowledge,
-        escalate_after=None if alerts.escalation_channel is None else escalate_after,
-        close_after=fields.close_after if "close_after" in given else alerts.close_after,
-        client_id=client_id,
-        fingerprint="" if client_id is None else _fingerprint(fields),
-    )
-
-
-def _check_length(fields: IngestFields | SendFields, runtime: Runtime) -> None:
-    most = runtime.config.delivery.max_parts * PART_UNITS
-    if utf16_len(fields.text) > most:
-        raise TooLarge(
-            f"The text has more than {most} characters.", hint="Send the beginning, and say where the rest is."
-        )
-
-
-def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> None:
-    allowed = runtime.config.socket.allow
-    if "*" not in allowed and recipient.name not in map(one_spelling, allowed) and not caller.is_admin:
-        raise Forbidden(f"Callers of this socket may not send to {recipient.name}.", hint="socket.allow says to whom.")
-
-
-def _client_id(request: web.Request, fields: _Common) -> str | None:
-    """The caller's own name for this request, from the body or the header; both only if they agree."""
-    if KEY_HEADER not in request.headers:
-        return fields.client_id
-    headers = set(request.headers.getall(KEY_HEADER))
-    if len(headers) > 1:
-        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
-    named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key
-    if fields.client_id not in (None, named):
-        raise InvalidFields([FieldProblem(("client_id",), f"this and the header {KEY_HEADER} differ")])
-    return named
-
-
-def _fingerprint(fields: _Common) -> str:
-    asked = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
-    return hashlib.sha256(asked.encode()).hexdigest()
+async def send_photo(request: web.Request) -> web.Response:
+    new = await read_photo(request, await caller_of(request))
+    return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
 async def _wait(runtime: Runtime, found: Accepted, wait: timedelta) -> web.Response:
@@ -255,9 +152,23 @@ def _answering(verb: Callable[..., Message]) -> Handler:
     return change
 
 
+async def change(request: web.Request) -> web.Response:
+    """Give a message a newer text or title: the posts that show it are edited."""
+    caller = await caller_of(request)
+    fields = await read_fields(request, ChangeFields)
+    runtime = runtime_of(request)
+    message_id = (await _detail(request, caller)).message.id
+    newest = {name: getattr(fields, name) for name in fields.model_fields_set}
+    actor, now = messages.by_account(caller.account), runtime.clock.now()
+    revise = partial(messages.revise, message_id=message_id, actor=actor, newest=newest, now=now)
+    await runtime.database.write(revise)
+    return await show(request)
+
+
 ROUTES = (
     Route("POST", "/api/ingest", ingest, "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS"),
     Route("POST", "/send", send, "Hand over a notice to a person."),
+    Route("POST", "/send_photo", send_photo, "Hand over a picture for a person: its path, or uploaded as photo."),
     Route(
         "GET",
         "/api/messages",
@@ -265,6 +176,7 @@ ROUTES = (
         "List messages, newest first: ?status= &open=true &source= &since= &limit= &cursor=",
     ),
     Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline."),
+    Route("PATCH", "/api/messages/{id}", change, "Give a message a newer content or title; its posts are edited."),
     Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert."),
     Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert."),
     Route("POST", "/api/messages/{id}/cancel", _answering(answers.cancel), "Take a message back before it is shown."),

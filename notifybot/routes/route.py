@@ -8,7 +8,7 @@ from aiohttp import web
 from notifybot.runtime import Runtime
 
 RUNTIME = web.AppKey("runtime", Runtime)
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)

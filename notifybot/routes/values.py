@@ -11,6 +11,7 @@ from notifybot.splitting import VISIBLE
 
 MAX_LABEL = 128
 MAX_TITLE = 256
+MAX_URL = 2048
 LARGEST_ID = 2**53
 _CHANNEL = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 import pytest_asyncio
@@ -17,9 +18,11 @@ from notifybot.acceptance import NewMessage, Recipient, RecipientKind
 from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.database import Changes, Database
-from notifybot.dispatcher import Dispatcher
+from notifybot.dispatcher import Dispatcher, Manner
 from notifybot.models import Chat
+from notifybot.outcomes import Fetched, NotFetched
 from notifybot.pacing import limits_for
+from notifybot.rendering import Fetch, Stored
 from notifybot.sandbox import Sandbox, serving
 from notifybot.telegram_link import LinkedBot
 from notifybot.telegram_sender import TelegramSender
@@ -83,12 +86,22 @@ async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(database: Da
     assert await database.read(lambda session: session.exec(select(Chat.claimed_post)).all()) == [None]
 
 
+def no_files(stored: Stored) -> IO[bytes]:
+    raise FileNotFoundError(stored.sha256)
+
+
+class NoFiles:
+    async def fetch(self, call: Fetch) -> Fetched | NotFetched:
+        return NotFetched(call.url, is_temporary=False)
+
+
 async def started_dispatcher(database: Database, bot: LinkedBot) -> Dispatcher:
     clock = Clock()
     term = await database.write(lambda session: outbox.lead(session, now=clock.now()))
     limits = limits_for(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
     leader = Leader(term, limits)
-    dispatcher = Dispatcher(database, clock, TelegramSender(bot), leader, give_up_after=timedelta(hours=1))
+    manner = Manner(give_up_after=timedelta(hours=1), most_parts=5)
+    dispatcher = Dispatcher(database, clock, TelegramSender(bot, no_files), NoFiles(), leader, manner)
     dispatcher.start()
     return dispatcher
 

@@ -23,11 +23,13 @@ HISTORY = 20_000
 """Messages that are over, each with its chat, post, delivery and line in the timeline."""
 PAST = f"""
     INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY}) n;
-    INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire)
-        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
+                          file_count, repeats)
+        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0
+          FROM generate_series(1, {HISTORY}) n;
     INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
-                       parts_shown, telegram_message_ids, uncertain)
-        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, 1, '[1]', 0
+                       parts_shown, is_plain, shown, uncertain)
+        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, 1, false, '[["", 1]]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;

@@ -5,7 +5,7 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,6 +101,8 @@ class World:
         self.store = template.copy(folder)
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
         self._own_settings: Json = settings
+        self.web = app.Web()
+        """How the daemon of the next start fetches files."""
         self._daemon: app.Daemon | None = None
         self.log: list[str] = []
         self._running = contextlib.AsyncExitStack()
@@ -148,7 +150,9 @@ class World:
 
     async def starts(self, clock: Clock | None = None) -> None:
         """Start the daemon, by default with the story's clock; it accepts requests from now on."""
-        self._daemon = await self._running.enter_async_context(app.daemon(self.config, clock or self.clock, []))
+        self._daemon = await self._running.enter_async_context(
+            app.daemon(self.config, clock or self.clock, [], web=self.web)
+        )
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 
     async def stops(self) -> None:
@@ -207,6 +211,29 @@ class World:
 
     async def notice(self, content: str, *, to: Place | str, **fields: object) -> Sent:
         return await self.alert(content, to=to, acknowledge=False, **fields)
+
+    async def uploads(
+        self, *files: tuple[str, str, bytes], to: Place | str, path: str = "/api/ingest", **fields: str
+    ) -> Sent:
+        """Send files as a form: (field, file name, content) each."""
+        named = {"channel_id": str(_chat(to))} if path == "/api/ingest" else {"user": str(to)}
+        answer = await self.submit(path, files, {**named, **fields})
+        assert answer.status in (200, 202), answer
+        return Sent(self, answer.body["id"], answer.body)
+
+    async def submit(self, path: str, files: Sequence[tuple[str, str, bytes]], fields: Mapping[str, str]) -> Answer:
+        """Post a form, its fields before its files."""
+        form = aiohttp.FormData()
+        for name, value in fields.items():
+            form.add_field(name, value)
+        for name, file_name, content in files:
+            form.add_field(name, content, filename=file_name)
+        async with self.client.post(path, data=form) as response:
+            return Answer(response.status, json.loads(await response.text()))
+
+    async def download(self, path: str) -> tuple[int, bytes]:
+        async with self.client.get(path) as response:
+            return response.status, await response.read()
 
     async def get(self, path: str) -> Json:
         answer = await self.ask("GET", path)

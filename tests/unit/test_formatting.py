@@ -1,27 +1,43 @@
 """What a post says: its head, its text untouched, its status, its button, and what a press on it means."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifybot import formatting
 from notifybot.formatting import (
     MessageAnswer,
     MessageView,
+    Missing,
+    NextCall,
     PostAnswer,
     PostView,
+    ShownPart,
     acknowledge_button,
     clock_time,
-    next_call,
     open_alert_button,
     read_callback_data,
-    render,
 )
 from notifybot.ids import new_id
 from notifybot.lifecycle import State
-from notifybot.rendering import EditText, Part, SendText
+from notifybot.rendering import (
+    Button,
+    Delete,
+    Edit,
+    Entity,
+    Fetch,
+    FileId,
+    Look,
+    Media,
+    MediaKind,
+    Part,
+    Send,
+)
 from notifybot.splitting import utf16_len
 
 NOW = datetime(2026, 3, 1, 14, 2, 30, tzinfo=UTC)
@@ -41,6 +57,7 @@ ALERT = MessageView(
     acknowledged_by=None,
     closed_at=None,
 )
+PHOTO = Media(MediaKind.PHOTO, "disk.png", FileId("x"), 1)
 NOTICE = replace(ALERT, is_alert=False)
 ANSWERED = replace(
     ALERT,
@@ -53,8 +70,34 @@ EXPIRED = replace(ALERT, state=State.CLOSED, closed_at=NOW + timedelta(hours=1))
 ESCALATED = replace(ALERT, state=State.ESCALATED, escalated_at=NOW + timedelta(minutes=15))
 
 
-def post(message: MessageView | None, *, shown: tuple[int, ...] = (), reply: Part | None = None) -> PostView:
+looks = st.builds(
+    Look,
+    type=st.sampled_from(["text", "image", "document"]),
+    parse_mode=st.sampled_from([None, "HTML", "CommonMark"]),
+    priority=st.sampled_from(["low", "normal", "high", "critical"]),
+    silent=st.booleans(),
+    thread_id=st.none() | st.integers(1, 10**6),
+    link_preview=st.booleans(),
+    buttons=st.lists(st.builds(Button, st.text(min_size=1), url=st.none() | st.text()), max_size=4).map(tuple),
+)
+
+
+def post(message: MessageView | None, *, shown: tuple[ShownPart, ...] = (), reply: Part | None = None) -> PostView:
     return PostView(ID, "-1001", 3, False, None, shown, reply, message)
+
+
+def standing(*parts: Part) -> tuple[ShownPart, ...]:
+    """These parts as they stand in a chat, from message 7 on."""
+    numbers = count(7)
+    return tuple(ShownPart(tuple(next(numbers) for _ in range(len(part.media) or 1)), part.digest) for part in parts)
+
+
+def render(view: PostView) -> tuple[Part, ...]:
+    return formatting.render(view, most_parts=5)
+
+
+def next_call(view: PostView) -> NextCall:
+    return formatting.next_call(view, most_parts=5)
 
 
 def text_of(message: MessageView) -> str:
@@ -150,15 +193,84 @@ def test_a_reply_is_shown_as_it_is() -> None:
     assert render(post(None, reply=reply)) == (reply,)
 
 
-def test_parts_go_out_one_by_one_then_the_last_is_edited() -> None:
+def test_parts_go_out_one_by_one_and_then_only_what_changed_is_edited() -> None:
     long = replace(ALERT, content="word " * 1200)
     first, last = render(post(long))
-    assert next_call(post(long)).call == SendText("-1001", first)
-    assert not next_call(post(long)).is_last
-    assert next_call(post(long, shown=(7,))).call == SendText("-1001", last)
-    assert next_call(post(long, shown=(7,))).is_last
-    assert next_call(post(long, shown=(7, 8))).call == EditText("-1001", 8, last)
-    assert next_call(post(long, shown=(7, 8))).is_last
+    assert next_call(post(long)) == NextCall(Send("-1001", first), 0, first.digest, is_last=False)
+    half = post(long, shown=standing(first))
+    assert next_call(half) == NextCall(Send("-1001", last), 1, last.digest, is_last=True)
+    whole = standing(first, last)
+    assert next_call(post(long, shown=whole)) == NextCall(None, 2, "", is_last=True)
+    answered = replace(long, acknowledged_at=NOW, acknowledged_by="Anna")
+    changed = render(post(answered))[-1]
+    assert next_call(post(answered, shown=whole)).call == Edit("-1001", 8, changed)
+
+
+def test_a_text_that_became_shorter_takes_its_last_parts_away() -> None:
+    long, short = replace(NOTICE, content="word " * 2400), replace(NOTICE, content="over")
+    there = standing(*render(post(long)))
+    assert next_call(post(short, shown=there)).call == Edit("-1001", 7, Part("over"))
+    edited = (*standing(Part("over")), *there[1:])
+    assert next_call(post(short, shown=edited)).call == Delete("-1001", (8,))
+    assert not next_call(post(short, shown=edited)).is_last
+    assert next_call(post(short, shown=edited[:2])).is_last
+
+
+def test_the_caption_of_what_was_shown_with_a_file_is_edited_as_one() -> None:
+    (shown,) = standing(Part("disk", media=(PHOTO,)))
+    lost = replace(NOTICE, content="new", missing=(Missing("disk.png", "no longer there"),))
+    call = next_call(post(lost, shown=(shown,))).call
+    assert isinstance(call, Edit)
+    assert call.is_caption
+
+
+def test_a_file_that_must_be_fetched_comes_before_anything_is_shown() -> None:
+    wanted = Fetch(1, "https://example.org/disk.png", MediaKind.PHOTO, "disk.png")
+    coming = next_call(post(replace(NOTICE, to_fetch=(wanted,))))
+    assert (coming.call, coming.is_last) == (wanted, False)
+
+
+def test_markup_is_read_below_a_bold_title() -> None:
+    (part,) = render(post(replace(NOTICE, title="T😀", content="a <i>b</i>", look=Look(parse_mode="HTML"))))
+    assert (part.text, part.entities) == ("T😀\na b", (Entity("bold", 0, 3), Entity("italic", 6, 1)))
+
+
+def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
+    look = Look(parse_mode="HTML")
+    (part,) = render(post(replace(NOTICE, content="a <i>b", look=look)))
+    assert part == Part("a <i>b")
+    assert formatting.why_plain("a <i>b", "HTML")
+    assert formatting.why_plain("a <i>b</i>", "HTML") is None
+
+
+def test_what_telegram_did_not_take_goes_without_any_formatting() -> None:
+    view = replace(post(replace(ALERT, content="disk")), is_plain=True)
+    (part,) = render(view)
+    assert (part.entities, bool(part.buttons)) == ((), True)
+
+
+def test_buttons_of_the_caller_stand_below_acknowledge_and_stay_when_it_goes() -> None:
+    own = (Button("Graph", url="https://example.org/"), Button("Host", copy="db1"), Button("Log", copy="/var/log"))
+    look = Look(buttons=own)
+    (part,) = render(post(replace(ALERT, look=look)))
+    assert [len(row) for row in part.buttons] == [1, 2, 1]
+    (part,) = render(post(replace(ANSWERED, look=look)))
+    assert part.buttons == (own[:2], own[2:])
+
+
+def test_what_was_told_again_is_counted() -> None:
+    told = replace(ALERT, repeats=2, repeated_at=NOW + timedelta(minutes=5))
+    assert text_of(told).endswith("\n\n🔁 3 times, last at 14:07 UTC.")
+
+
+def test_what_is_over_says_so_beside_who_answered() -> None:
+    over = replace(ANSWERED, resolved_at=NOW + timedelta(minutes=9))
+    assert text_of(over).endswith("✅ Acknowledged by Anna (@anna) at 14:05 UTC.\n✔️ Resolved at 14:11 UTC.")
+
+
+@given(looks)
+def test_how_a_message_looks_is_kept_as_it_was_asked(look: Look) -> None:
+    assert Look.of(json.loads(json.dumps(look.stored()))) == look
 
 
 def test_a_time_of_another_day_has_its_date() -> None:

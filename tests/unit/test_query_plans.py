@@ -32,6 +32,7 @@ from notifybot.outcomes import HoldOff, Outcome, Shown, TryAgain
 from notifybot.pacing import Limit, Limits
 from notifybot.reading import Filter
 from notifybot.recording import Attempt, Patience
+from notifybot.rendering import Part, Send
 
 pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite; those of PostgreSQL have a test of their own")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -106,8 +107,11 @@ def claim(session: Session) -> tuple[Claim, ...]:
     return claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8).taken
 
 
+CALL = Send("-1001", Part("disk full"))
+
+
 def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
-    attempt = Attempt(claimed, is_edit=False, is_last=True)
+    attempt = Attempt(claimed, CALL, 0, "d", is_last=True)
     recording.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
 
 
@@ -117,7 +121,7 @@ def fill(session: Session) -> list[str]:
     accepted = accept(session)
     taken = claim(session)
     for index, claimed in enumerate(taken[:-2]):
-        record(session, claimed, Shown(claimed.post.chat_id, 100 + index, "supergroup"))
+        record(session, claimed, Shown(claimed.post.chat_id, (100 + index,), "supergroup"))
     record(session, taken[-2], HoldOff(timedelta(hours=2)))
     record(session, taken[-1], TryAgain("cut", uncertain=True))
     inbox.store(session, 1, "{}", now=NOW)
@@ -190,7 +194,7 @@ async def test_a_question_of_every_moment_is_answered_from_its_partial_index(
 
 def record_shown(session: Session) -> None:
     claimed = claim(session)[0]
-    record(session, claimed, Shown(claimed.post.chat_id, 999, "supergroup"))
+    record(session, claimed, Shown(claimed.post.chat_id, (999,), "supergroup"))
 
 
 def record_trouble(session: Session) -> None:

@@ -26,6 +26,8 @@ def upgrade() -> None:
     _create_posts()
     _create_timeline()
     _create_deliveries()
+    _create_attachments()
+    _create_dedup_keys()
 
 
 def _create_bot() -> None:
@@ -119,6 +121,13 @@ def _create_messages() -> None:
         sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("acknowledged_by", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.Column("resolved_at", UTCDateTime(), nullable=True),
+        sa.Column("look", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("file_count", sa.Integer(), nullable=False),
+        sa.Column("dedup_key", AutoString(), nullable=True),
+        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.Column("repeated_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     _index("messages_by_account", "messages", ["account", "id"])
@@ -182,8 +191,9 @@ def _create_posts() -> None:
         sa.Column("is_silent", sa.Boolean(), nullable=False),
         sa.Column("thread_id", sa.BigInteger(), nullable=True),
         sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("is_plain", sa.Boolean(), nullable=False),
         sa.Column("parts_shown", sa.Integer(), nullable=False),
-        sa.Column("telegram_message_ids", sa.JSON(), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("uncertain", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["chat_id"],
@@ -260,3 +270,40 @@ def _create_deliveries() -> None:
     _index("deliveries_waiting", "deliveries", ["message_id"], "status = 'waiting'")
     _index("ix_deliveries_message_id", "deliveries", ["message_id"])
     _index("ix_deliveries_post_id", "deliveries", ["post_id"])
+
+
+def _create_attachments() -> None:
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("is_refused", sa.Boolean(), nullable=False),
+        sa.Column("sha256", AutoString(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", AutoString(), nullable=True),
+        sa.Column("file_id", AutoString(), nullable=True),
+        sa.Column("problem", AutoString(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("ix_attachments_message_id", "attachments", ["message_id"])
+    _index("attachments_stored", "attachments", ["sha256", "id"], "sha256 IS NOT NULL")
+    _index("attachments_known", "attachments", ["sha256", "kind", "name"], "file_id IS NOT NULL")
+
+
+def _create_dedup_keys() -> None:
+    op.create_table(
+        "dedup_keys",
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("recipients", AutoString(), nullable=False),
+        sa.Column("dedup_key", AutoString(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("bound_until", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
+        sa.PrimaryKeyConstraint("account", "recipients", "dedup_key"),
+    )
+    _index("ix_dedup_keys_message_id", "dedup_keys", ["message_id"])

@@ -1,0 +1,179 @@
+"""What callers may say of a message: the fields of each way of sending, checked."""
+
+import re
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from notifybot.acceptance import Recipient, RecipientKind
+from notifybot.markup import ParseMode
+from notifybot.rendering import Button, Look
+from notifybot.routes.bodies import Fields
+from notifybot.routes.values import MAX_URL, ChatId, Content, Label, Name, Span, Title
+
+MAX_BUTTONS = 4
+MAX_BUTTON_TEXT = 64
+MAX_COPY = 256
+LARGEST_THREAD = 2**31 - 1
+KEY_HEADER = "Idempotency-Key"
+BUTTON_FORM = "a button is {text, url} or {text, copy}"
+_WEB = re.compile(r"(https?|tg)://[^\s\x00-\x20]+", re.IGNORECASE)
+PARSE_MODES = {mode.value.lower(): mode.value for mode in ParseMode}
+
+F = TypeVar("F", bound="SendFields | IngestFields | PhotoFields")
+EXTRAS = frozenset(
+    {"parse_mode", "priority", "silent", "thread_id", "link_preview", "buttons", "data", "dedup_key", "action", "type"}
+)
+"""Fields without which a message is as plain as most are."""
+
+
+def _parse_mode(value: object) -> str | None:
+    """Telegram takes these names in any case; so do we."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or value.lower() not in PARSE_MODES:
+        raise ValueError(f"this is one of {', '.join(PARSE_MODES.values())}, or left out for plain text")
+    return PARSE_MODES[value.lower()]
+
+
+def _thread(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_THREAD:
+        raise ValueError("this is the number of a topic in a group")
+    return value
+
+
+def _button(value: object) -> Button:
+    if not isinstance(value, dict) or set(value) not in ({"text", "url"}, {"text", "copy"}):
+        raise ValueError(BUTTON_FORM)
+    for name, most in (("text", MAX_BUTTON_TEXT), ("url", MAX_URL), ("copy", MAX_COPY)):
+        given = value.get(name, "x")
+        if not isinstance(given, str) or not given.strip() or len(given) > most:
+            raise ValueError(f"{BUTTON_FORM}; {name} has 1 to {most} characters")
+        if any("\ud800" <= character <= "\udfff" or character == "\x00" for character in given):
+            raise ValueError(f"{BUTTON_FORM}; {name} holds a character that cannot be sent")
+    if "url" in value and not _WEB.fullmatch(value["url"]):
+        raise ValueError(f"{BUTTON_FORM}; a url begins with https://, http:// or tg://")
+    return Button(**value)
+
+
+def _buttons(value: object) -> tuple[Button, ...]:
+    if not isinstance(value, list) or len(value) > MAX_BUTTONS:
+        raise ValueError(f"this is a list of at most {MAX_BUTTONS}; {BUTTON_FORM}")
+    return tuple(map(_button, value))
+
+
+class _Common(Fields):
+    """What every way of sending takes."""
+
+    title: Title = None
+    source: Label = None
+    client_id: Label = None
+    escalate_after: Span = None
+    close_after: Span = None
+    parse_mode: Annotated[str | None, BeforeValidator(_parse_mode)] = None
+    priority: Literal["low", "normal", "high", "critical"] = "normal"
+    silent: bool = False
+    thread_id: Annotated[int | None, BeforeValidator(_thread)] = None
+    link_preview: bool = False
+    buttons: Annotated[tuple[Button, ...], BeforeValidator(_buttons)] = ()
+    data: dict[str, object] | None = None
+    dedup_key: Label = None
+    action: Literal["resolve"] | None = None
+
+    @model_validator(mode="after")
+    def _resolves_a_key(self) -> "_Common":
+        if self.action is not None and self.dedup_key is None:
+            raise ValueError("action resolves what was sent under a dedup_key: say which")
+        return self
+
+    text_field: ClassVar[str] = "content"
+    """Which field holds the text, for whom it is missing."""
+
+    def look(self) -> Look:
+        return Look(
+            type=self.kind,
+            parse_mode=self.parse_mode,
+            priority=self.priority,
+            silent=self.silent,
+            thread_id=self.thread_id,
+            link_preview=self.link_preview,
+            buttons=self.buttons,
+        )
+
+    @property
+    def kind(self) -> str:
+        return "text"
+
+
+class IngestFields(_Common):
+    type: Literal["text", "image", "document"] = "text"
+    content: Content | None = None
+    caption: Content | None = None
+    file_name: Label = None
+    channel_id: ChatId | None = None
+    user: Name | None = None
+    acknowledge: bool = True
+
+    @model_validator(mode="after")
+    def _one_recipient(self) -> "IngestFields":
+        if (self.channel_id is None) == (self.user is None):
+            raise ValueError("say for whom it is: exactly one of channel_id and user")
+        return self
+
+    @property
+    def recipient(self) -> Recipient:
+        if self.channel_id is not None:
+            return Recipient(RecipientKind.CHAT, self.channel_id)
+        assert self.user is not None
+        return Recipient(RecipientKind.PERSON, self.user)
+
+    @property
+    def kind(self) -> str:
+        return self.type
+
+
+class SendFields(_Common):
+    text_field = "text"
+    user: Name
+    text: Content | None = None
+    acknowledge: bool = False
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient(RecipientKind.PERSON, self.user)
+
+
+class PhotoFields(_Common):
+    text_field = "photo_path"
+    user: Name
+    photo_path: str | None = None
+    caption: Content | None = None
+    acknowledge: bool = False
+
+    @property
+    def kind(self) -> str:
+        return "image"
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient(RecipientKind.PERSON, self.user)
+
+
+AnyFields = IngestFields | SendFields | PhotoFields
+
+
+class KeyHeader(Fields):
+    key: Label = Field(alias=KEY_HEADER)
+
+
+class ChangeFields(Fields):
+    content: Content | None = None
+    title: Title = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "ChangeFields":
+        if not self.model_fields_set or (self.content is None and "content" in self.model_fields_set):
+            raise ValueError("say what to change: content, title or both")
+        return self

@@ -1,0 +1,61 @@
+"""Handing out stored attachments, to whoever sent them and to admins."""
+
+import re
+from functools import partial
+from urllib.parse import quote
+
+from aiohttp import web
+
+from notifybot import attachments
+from notifybot.errors import NotFound
+from notifybot.ids import is_id
+from notifybot.models import Attachment
+from notifybot.routes.callers import caller_of
+from notifybot.routes.route import Route, runtime_of
+
+_NAME = re.compile(r"([0-9a-fA-F-]{36})_([0-9]{1,4})_(.+)", re.DOTALL)
+READABLE_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+"""What a browser may show by itself. Everything else is only saved: it could be a page with scripts."""
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Stream one attachment."""
+    file = await _find(request)
+    assert file.sha256 is not None
+    pieces = runtime_of(request).files.store.pieces(file.sha256)
+    first = await anext(pieces, b"")  # before the headers go out: it may not be kept any more
+    answer = web.StreamResponse(headers=_headers(file))
+    answer.content_length = file.size
+    await answer.prepare(request)
+    await answer.write(first)
+    async for piece in pieces:
+        await answer.write(piece)
+    await answer.write_eof()
+    return answer
+
+
+async def _find(request: web.Request) -> Attachment:
+    caller = await caller_of(request)
+    unknown = NotFound("There is no such file, or it is not yours.", hint="GET /api/messages/{id} lists the files.")
+    named = _NAME.fullmatch(request.match_info["name"])
+    if named is None or not is_id(named[1].lower()):
+        raise unknown
+    find = partial(attachments.find, message_id=named[1].lower(), ordinal=int(named[2]))
+    found = await runtime_of(request).database.read(find)
+    if found is None or found.file.name != named[3] or (found.account != caller.account and not caller.is_admin):
+        raise unknown
+    return found.file
+
+
+def _headers(file: Attachment) -> dict[str, str]:
+    may_show = file.media_type in READABLE_INLINE
+    disposition = "inline" if may_show else "attachment"
+    return {
+        "Content-Type": file.media_type if may_show and file.media_type else "application/octet-stream",
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=3600",
+    }
+
+
+ROUTES = (Route("GET", "/files/{name}", show, "A stored attachment, for its sender and for admins."),)

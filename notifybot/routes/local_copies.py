@@ -1,0 +1,24 @@
+"""Files that a caller of the unix socket names by their path: copied at once, as far as that caller may read them."""
+
+from aiohttp import web
+
+from notifybot.errors import NotifybotError
+from notifybot.file_intake import FileIntake
+from notifybot.local_files import open_for, reader_at
+from notifybot.rendering import MediaKind, NewFile
+
+
+async def copy_of(intake: FileIntake, path: str, request: web.Request) -> NewFile:
+    """Store the picture at `path`. Raises NotReadable where the caller may not read it, and what FileIntake raises."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        raise NotifybotError("The caller is gone.")
+    opened = await open_for(path, reader_at(connection))
+    try:
+        intake.store.refuse_larger(opened.size)
+        if not opened.size:
+            raise NotifybotError("The file is empty.", hint="Is it still being written?")
+        stored = await intake.store.receive_file(opened.file)
+    finally:
+        opened.file.close()
+    return await intake.admit(stored, opened.name, MediaKind.PHOTO)

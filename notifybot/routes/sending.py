@@ -1,0 +1,154 @@
+"""What a caller asked for → the message that is accepted: text, files, how it looks, its deadlines, for whom."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+
+from notifybot.acceptance import Extras, NewMessage, Recipient
+from notifybot.errors import Forbidden
+from notifybot.formatting import is_long_markup, why_plain
+from notifybot.media_types import safe_name
+from notifybot.rendering import NewFile
+from notifybot.routes.bodies import check, read_fields
+from notifybot.routes.callers import Caller
+from notifybot.routes.fields import EXTRAS, KEY_HEADER, AnyFields, F, IngestFields, KeyHeader, PhotoFields, SendFields
+from notifybot.routes.local_copies import copy_of
+from notifybot.routes.problems import FieldProblem, InvalidFields
+from notifybot.routes.route import runtime_of
+from notifybot.routes.uploads import from_base64, is_form, kind_of_type, read_form
+from notifybot.routes.values import MAX_URL, one_spelling
+from notifybot.runtime import Runtime
+
+SCHEME = 20
+"""Within so many characters an address has its ://, which base64 never has."""
+
+
+async def read_ingest(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /api/ingest`: a text, or files with a caption."""
+    fields, files = await _read(request, IngestFields)
+    if fields.type == "text" and not files:
+        _refuse_if(fields.caption is not None, "caption", "a text has no caption: say it in content")
+        return await _message(request, caller, fields, fields.content, ())
+    _refuse_if(bool(files) and fields.content is not None, "content", "beside uploaded files the text is the caption")
+    if not files and fields.action is None:
+        files = (await _content_file(request, fields),)
+    return await _message(request, caller, fields, fields.caption, files)
+
+
+async def read_send(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /send`."""
+    fields, files = await _read(request, SendFields)
+    return await _message(request, caller, fields, fields.text, files)
+
+
+async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /send_photo`: a picture by its path, or uploaded."""
+    fields, files = await _read(request, PhotoFields)
+    _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "name a path, or upload the file as photo")
+    if fields.photo_path is not None:
+        files = (await copy_of(runtime_of(request).files, fields.photo_path, request),)
+    return await _message(request, caller, fields, fields.caption, files)
+
+
+async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
+    if not is_form(request):
+        return await read_fields(request, model), ()
+    form = await read_form(request, runtime_of(request).files)
+    return check(model, form.fields), form.files
+
+
+async def _content_file(request: web.Request, fields: IngestFields) -> NewFile:
+    """The file that stands in `content`: an address, which Telegram fetches by itself, or base64."""
+    content, kind = fields.content, kind_of_type(fields.type)
+    _refuse_if(content is None, "content", f"this is required: the {fields.type} as an https:// URL, base64, or a file")
+    assert content is not None
+    if "://" not in content[:SCHEME]:
+        return await from_base64(content, name=fields.file_name, kind=kind, intake=runtime_of(request).files)
+    _refuse_if(not is_https(content), "content", "an address begins with https:// and names a host, without a password")
+    name = fields.file_name or unquote(urlsplit(content).path.rpartition("/")[2])
+    return NewFile(kind, safe_name(name) if name else "", url=content)
+
+
+def is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_plain = len(url) <= MAX_URL and url.isprintable() and not any(map(str.isspace, url))
+    return parts.scheme.lower() == "https" and has_host and parts.username is None and is_plain
+
+
+async def _message(
+    request: web.Request, caller: Caller, fields: AnyFields, text: str | None, files: tuple[NewFile, ...]
+) -> NewMessage:
+    runtime = runtime_of(request)
+    _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
+    recipient = fields.recipient
+    _check_allowed(recipient, caller, runtime)
+    alerts = runtime.config.alerts
+    given = fields.model_fields_set
+    escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
+    client_id = _client_id(request, fields)
+    return NewMessage(
+        account=caller.account,
+        source=fields.source or caller.account,
+        recipients=(recipient,),
+        content=text or "",
+        title=fields.title,
+        is_alert=fields.acknowledge,
+        escalate_after=None if alerts.escalation_channel is None else escalate_after,
+        close_after=fields.close_after if "close_after" in given else alerts.close_after,
+        client_id=client_id,
+        fingerprint="" if client_id is None else _fingerprint(fields, files),
+        extras=await _extras(fields, text, files) if given & EXTRAS or files else None,
+    )
+
+
+async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...]) -> Extras:
+    markup = (text or "", fields.parse_mode)
+    reason = await asyncio.to_thread(why_plain, *markup) if is_long_markup(*markup) else why_plain(*markup)
+    return Extras(
+        look=fields.look(),
+        files=files,
+        data=fields.data,
+        dedup_key=fields.dedup_key,
+        is_resolving=fields.action == "resolve",
+        has_text=text is not None,
+        why_plain=reason,
+    )
+
+
+def _refuse_if(is_wrong: bool, field: str, what: str) -> None:
+    if is_wrong:
+        raise InvalidFields([FieldProblem((field,), what)])
+
+
+def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> None:
+    allowed = runtime.config.socket.allow
+    if "*" not in allowed and recipient.name not in map(one_spelling, allowed) and not caller.is_admin:
+        raise Forbidden(f"Callers of this socket may not send to {recipient.name}.", hint="socket.allow says to whom.")
+
+
+def _client_id(request: web.Request, fields: AnyFields) -> str | None:
+    """The caller's own name for this request, from the body or the header; both only if they agree."""
+    if KEY_HEADER not in request.headers:
+        return fields.client_id
+    headers = set(request.headers.getall(KEY_HEADER))
+    if len(headers) > 1:
+        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
+    named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key
+    if fields.client_id not in (None, named):
+        raise InvalidFields([FieldProblem(("client_id",), f"this and the header {KEY_HEADER} differ")])
+    return named
+
+
+def _fingerprint(fields: AnyFields, files: Sequence[NewFile]) -> str:
+    asked = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
+    brought = json.dumps([asdict(file) for file in files]) if files else ""
+    return hashlib.sha256((asked + brought).encode()).hexdigest()

@@ -1,0 +1,61 @@
+"""A file goes to Telegram once: whoever else needs it meanwhile waits, and then sends it by its file_id."""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from notifybot.rendering import FileId, Media, MediaKind, Part, Stored
+
+MOST_REMEMBERED = 1000
+Key = tuple[str, MediaKind, str]
+"""The content, how it is shown, and its name: Telegram keeps all three under one file_id."""
+
+
+class Uploads:
+    """Who uploads what now, and what was uploaded last. The rest stands in the database (attachments.py)."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[Key, asyncio.Lock] = {}
+        self._known: OrderedDict[Key, str] = OrderedDict()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, part: Part) -> AsyncIterator[Part]:
+        """Wait until nobody else uploads one of these files; give the part with what is known of them by then."""
+        async with contextlib.AsyncExitStack() as stack:
+            for key in sorted({key for file in part.media if (key := _key(file))}):
+                await stack.enter_async_context(self._lock(key))
+            yield replace(part, media=tuple(map(self._newest, part.media))) if part.media else part
+
+    @contextlib.asynccontextmanager
+    async def _lock(self, key: Key) -> AsyncIterator[None]:
+        lock = self._under_way.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._under_way.pop(key, None)
+
+    def _newest(self, file: Media) -> Media:
+        key = _key(file)
+        return replace(file, source=FileId(self._known[key])) if key and key in self._known else file
+
+    def remember(self, media: Sequence[Media], file_ids: Sequence[str]) -> None:
+        for file, file_id in zip(media, file_ids, strict=False):
+            if key := _key(file):
+                self._known[key] = file_id
+                self._known.move_to_end(key)
+        while len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def forget(self, media: Sequence[Media]) -> None:
+        """Telegram refused these: what was known of them may be why."""
+        refused = {file.source.id for file in media if isinstance(file.source, FileId)}
+        for key in [key for key, file_id in self._known.items() if file_id in refused]:
+            del self._known[key]
+
+
+def _key(file: Media) -> Key | None:
+    return (file.source.sha256, file.kind, file.name) if isinstance(file.source, Stored) else None

@@ -1,0 +1,75 @@
+"""Rows → what a post shows (formatting.PostView)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from notifybot import attachments, messages
+from notifybot.attachments import NO_FILES
+from notifybot.formatting import MessageView, PostView, ShownPart
+from notifybot.models import Delivery, Message, Post, Purpose, table_of
+from notifybot.rendering import Button, Entity, Look, Part
+
+POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Message)
+_OF_POST = ("id", "chat_id", "urgency", "version", "is_silent", "is_plain", "thread_id", "reply", "shown")
+_OF_MESSAGE = ("id", "state", "is_alert", "title", "content", "source", "look", "file_count", "repeats", "repeated_at")
+_MOMENTS = ("created_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at", "resolved_at")
+COLUMNS = (
+    *(POSTS.c[name] for name in _OF_POST),
+    *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
+    *(MESSAGES.c[name] for name in (*_OF_MESSAGE, *_MOMENTS)),
+)
+"""What `post` reads of a row, each named by its table and its name."""
+
+
+def post(session: Session, row: Any, *, now: datetime) -> PostView:
+    """The post as it should stand now; `row` has COLUMNS."""
+    return PostView(
+        id=row.posts_id,
+        chat_id=row.posts_chat_id,
+        version=row.posts_version,
+        is_silent=row.posts_is_silent,
+        thread_id=row.posts_thread_id,
+        shown=tuple(ShownPart(tuple(ids), digest) for digest, *ids in row.posts_shown),
+        reply=None if row.posts_reply is None else _reply(row.posts_reply),
+        message=None if row.messages_id is None else _message(session, row, now=now),
+        is_plain=row.posts_is_plain,
+    )
+
+
+def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
+    who = row.messages_acknowledged_by
+    files = attachments.of(session, row.messages_id) if row.messages_file_count else NO_FILES
+    return MessageView(
+        id=row.messages_id,
+        state=row.messages_state,
+        is_alert=row.messages_is_alert,
+        is_escalation=row.deliveries_purpose is Purpose.ESCALATION,
+        title=row.messages_title,
+        content=row.messages_content,
+        source=row.messages_source,
+        created_at=row.messages_created_at,
+        shown_at=row.deliveries_shown_at or now,
+        escalated_at=row.messages_escalated_at,
+        acknowledged_at=row.messages_acknowledged_at,
+        acknowledged_by=None if who is None else messages.name_of(who),
+        closed_at=row.messages_closed_at,
+        resolved_at=row.messages_resolved_at,
+        look=Look.of(row.messages_look),
+        media=files.media,
+        missing=files.missing,
+        to_fetch=files.to_fetch,
+        repeats=row.messages_repeats,
+        repeated_at=row.messages_repeated_at,
+    )
+
+
+def _reply(stored: Mapping[str, Any]) -> Part:
+    """A ready answer, from the form in which `outbox.queue_reply` keeps it."""
+    return Part(
+        stored["text"],
+        tuple(Entity(**entity) for entity in stored["entities"]),
+        tuple(tuple(Button(**button) for button in row) for row in stored["buttons"]),
+    )

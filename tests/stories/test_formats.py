@@ -1,0 +1,110 @@
+"""Formatting: read as Telegram reads it, split where it may be, and never the reason that a text is lost."""
+
+import pytest
+
+from tests.stories.places import Place
+from tests.stories.world import World
+
+BOLD = {
+    "HTML": "a <b>bold</b> word",
+    "MarkdownV2": "a *bold* word",
+    "Markdown": "a *bold* word",
+    "CommonMark": "a **bold** word",
+}
+
+
+@pytest.mark.parametrize(("mode", "text"), BOLD.items())
+async def test_each_mode_is_shown_under_a_bold_title(world: World, ops: Place, mode: str, text: str) -> None:
+    await world.notice(text, to=ops, parse_mode=mode, title="Disk")
+
+    post = await ops.receives("a bold word")
+    assert post.text == "Disk\na bold word"
+    assert [(entity["type"], entity["offset"]) for entity in post.message.entities] == [("bold", 0), ("bold", 7)]
+
+
+@pytest.mark.parametrize("text", ["a *bold* <b>word</b>", "1 < 2 && _x_"])
+async def test_a_text_without_a_mode_is_shown_as_it_is(world: World, ops: Place, text: str) -> None:
+    await world.notice(text, to=ops)
+
+    assert (await ops.receives(text)).message.entities == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [("HTML", "1 < 2 & <b>so"), ("MarkdownV2", "a *bold word"), ("MarkdownV2", "3. point."), ("Markdown", "a *bold")],
+)
+async def test_what_cannot_be_read_goes_out_as_plain_text_and_the_timeline_says_so(
+    world: World, ops: Place, mode: str, text: str
+) -> None:
+    alert = await world.alert(text, to=ops, parse_mode=mode)
+
+    post = await ops.receives(text)
+    assert post.text == f"root\n{text}"
+    await alert.becomes("sent")
+    assert mode in (await alert.tells("reformatted"))["detail"]
+
+
+async def test_what_telegram_refuses_goes_out_once_more_as_plain_text(world: World, ops: Place) -> None:
+    world.sandbox.fault(
+        "error", method="sendMessage", times=1, error_code=400, description="Bad Request: can't parse entities: x"
+    )
+    alert = await world.alert("a <b>bold</b> word", to=ops, parse_mode="HTML")
+
+    post = await ops.receives("a bold word")
+    await alert.becomes("sent")
+    assert post.message.entities == []
+    assert post.buttons == ["Acknowledge"]
+    assert "plain text" in (await alert.tells("reformatted"))["detail"]
+
+
+async def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning(world: World, ops: Place) -> None:
+    text = "".join(f"line {number}\n" for number in range(5000))
+    anna = world.member(ops, "Anna")
+    alert = await world.alert(text, to=ops)
+
+    await alert.becomes("sent")
+    beginning, file = [message for message in world.sandbox.messages(ops.id) if message.sender is world.sandbox.bot]
+    assert beginning.text.startswith("root\nline 0\nline 1\n")
+    assert beginning.button_texts == ["Acknowledge"]
+    assert file.media is not None
+    assert world.sandbox.file_bytes(file).decode() == f"root\n{text}"
+    post = await ops.receives("line 0")
+    await post.pressed(by=anna)
+    await post.becomes("Acknowledged by Anna", buttons=[])
+
+
+async def test_buttons_of_the_caller_stand_below_acknowledge(world: World, ops: Place) -> None:
+    buttons = [{"text": "Graph", "url": "https://example.org/"}, {"text": "Host", "copy": "db1"}]
+    await world.alert("disk", to=ops, buttons=buttons)
+
+    post = await ops.receives("disk")
+    assert post.buttons == ["Acknowledge", "Graph", "Host"]
+
+
+@pytest.mark.parametrize(("fields", "is_silent"), [({}, False), ({"silent": True}, True), ({"priority": "low"}, True)])
+async def test_a_message_may_be_silent(world: World, ops: Place, fields: dict[str, object], is_silent: bool) -> None:
+    await world.notice("disk", to=ops, **fields)
+
+    assert (await ops.receives("disk")).message.is_silent == is_silent
+
+
+async def test_a_topic_that_was_deleted_falls_back_to_the_chat(world: World) -> None:
+    forum = world.group("Forum", forum=True)
+    topic = world.sandbox.add_topic(forum.id, "Disks")
+    await world.notice("first", to=forum, thread_id=topic)
+    assert (await forum.receives("first")).message.thread_id == topic
+    world.sandbox.delete_topic(forum.id, topic)
+
+    notice = await world.notice("second", to=forum, thread_id=topic)
+
+    assert (await forum.receives("second")).message.thread_id is None
+    await notice.becomes("sent")
+
+
+async def test_a_message_tells_how_it_looks(world: World, ops: Place) -> None:
+    look = {"parse_mode": "HTML", "priority": "high", "silent": True, "thread_id": None, "link_preview": True}
+    notice = await world.notice("<b>x</b>", to=ops, data={"host": "db1"}, **look)
+
+    message = await notice.now()
+    assert {name: message[name] for name in look} == look
+    assert (message["data"], message["content"]) == ({"host": "db1"}, "<b>x</b>")

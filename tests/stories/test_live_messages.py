@@ -1,0 +1,163 @@
+"""Messages that change: a newer text, the same trouble told again, the end of it."""
+
+import pytest
+
+from tests.stories.places import Place
+from tests.stories.world import World
+
+
+async def test_a_newer_text_is_shown_in_the_same_post(world: World, ops: Place) -> None:
+    notice = await world.notice("backup: 10 %", to=ops)
+    post = await ops.receives("backup: 10 %")
+
+    answer = await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": "backup: 90 %", "title": "Backup"})
+
+    assert (answer.status, answer.body["content"]) == (200, "backup: 90 %")
+    await post.becomes("Backup\nbackup: 90 %")
+    assert len(ops.texts) == 1
+
+
+async def test_of_many_changes_only_the_newest_is_shown(world: World, ops: Place) -> None:
+    notice = await world.notice("0 %", to=ops)
+    post = await ops.receives("0 %")
+    world.sandbox.fault("flood", method="editMessageText", times=1, retry_after=30)
+
+    for percent in range(1, 60):
+        await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": f"{percent} %"})
+    await world.passes(seconds=60)
+
+    await post.becomes("59 %")
+    assert len(post.message.history) < 20
+
+
+async def test_a_text_that_grows_and_shrinks_again_leaves_nothing_behind(world: World, ops: Place) -> None:
+    notice = await world.notice("short", to=ops)
+    await ops.receives("short")
+    path = f"/api/messages/{notice.id}"
+
+    await world.ask("PATCH", path, {"content": "word " * 2000})
+    await world.sees(lambda: len(ops.texts) == 3, "three parts")
+    await world.ask("PATCH", path, {"content": "short again"})
+
+    await world.sees(lambda: ops.texts == ["short again"], "one part")
+
+
+@pytest.mark.parametrize("body", [{}, {"content": None}, {"content": " "}, {"color": "red"}])
+async def test_a_change_that_says_nothing_is_refused(world: World, ops: Place, body: dict[str, object]) -> None:
+    notice = await world.notice("disk", to=ops)
+
+    assert (await world.ask("PATCH", f"/api/messages/{notice.id}", body)).status == 400
+
+
+async def test_what_is_over_keeps_its_text(world: World, ops: Place) -> None:
+    alert = await world.alert("disk", to=ops)
+    await ops.receives("disk")
+    await alert.is_asked("close")
+
+    assert (await world.ask("PATCH", f"/api/messages/{alert.id}", {"content": "new"})).status == 409
+
+
+async def test_the_same_trouble_counts_up_on_the_same_post_with_the_newest_text(world: World, ops: Place) -> None:
+    first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
+    post = await ops.receives("disk 91 %")
+    deadline = (await first.now())["escalate_at"]
+
+    for percent in (93, 95):
+        again = await world.ask(
+            "POST", "/api/ingest", {"content": f"disk {percent} %", "channel_id": ops.id, "dedup_key": "disk"}
+        )
+        assert (again.status, again.body["id"], again.body["duplicate"]) == (200, first.id, True)
+
+    await post.becomes("disk 95 %", "🔁 3 times", buttons=["Acknowledge"])
+    assert len(ops.texts) == 1
+    message = await first.now()
+    assert (message["repeats"], message["escalate_at"]) == (2, deadline)
+
+
+async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None:
+    other = world.group("Other")
+    first = await world.alert("disk", to=ops, dedup_key="disk")
+    second = await world.alert("disk", to=other, dedup_key="disk")
+
+    assert first.id != second.id
+    await ops.receives("disk")
+    await other.receives("disk")
+
+
+async def test_after_an_answer_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
+    post = await ops.receives("disk 91 %")
+    await post.pressed(by=anna)
+    await first.becomes("closed")
+    same = {"content": "disk 99 %", "channel_id": ops.id, "dedup_key": "disk"}
+
+    await world.later(hours=23)
+    assert (await world.ask("POST", "/api/ingest", same)).body["id"] == first.id
+    await post.becomes("disk 91 %", "🔁 2 times", buttons=[])
+    await world.later(hours=2)
+    answer = await world.ask("POST", "/api/ingest", same)
+
+    assert (answer.status, answer.body["id"] != first.id) == (202, True)
+    await ops.receives("disk 99 %")
+
+
+async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) -> None:
+    first = await world.alert("disk", to=ops, dedup_key="disk")
+    await ops.receives("disk")
+    await world.later(minutes=61)
+    await first.becomes("closed")
+
+    second = await world.alert("disk", to=ops, dedup_key="disk")
+
+    assert second.id != first.id
+    await ops.receives("disk")
+
+
+async def test_a_resolve_closes_the_alert_and_frees_its_key(world: World, ops: Place) -> None:
+    first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
+    post = await ops.receives("disk 91 %")
+    over = {"action": "resolve", "dedup_key": "disk", "channel_id": ops.id}
+
+    answer = await world.ask("POST", "/api/ingest", over)
+
+    assert (answer.body["id"], answer.body["status"]) == (first.id, "closed")
+    await post.becomes("disk 91 %", "Resolved at", buttons=[])
+    assert (await first.events())[-3:-1] == ["resolved", "closed"] or "resolved" in await first.events()
+    assert (await world.ask("POST", "/api/ingest", over)).status == 404
+    assert (await world.alert("disk", to=ops, dedup_key="disk")).id != first.id
+
+
+async def test_a_notice_that_is_resolved_says_so(world: World, ops: Place) -> None:
+    notice = await world.notice("deploy runs", to=ops, dedup_key="deploy")
+    post = await ops.receives("deploy runs")
+
+    over = {"content": "deploy done", "action": "resolve", "dedup_key": "deploy", "channel_id": ops.id}
+    answer = await world.ask("POST", "/api/ingest", over)
+
+    assert (answer.body["id"], answer.body["status"]) == (notice.id, "sent")
+    await post.becomes("deploy done", "Resolved at")
+
+
+async def test_a_repeat_under_the_same_client_id_counts_once(world: World, ops: Place) -> None:
+    await world.alert("disk", to=ops, dedup_key="disk")
+    again = {"content": "disk", "channel_id": ops.id, "dedup_key": "disk", "client_id": "second"}
+
+    ids = [(await world.ask("POST", "/api/ingest", again)).body["id"] for _ in range(3)]
+
+    message = await world.get(f"/api/messages/{ids[0]}")
+    assert (len(set(ids)), message["repeats"]) == (1, 1)
+
+
+async def test_a_deleted_last_part_alone_is_posted_anew(world: World, ops: Place) -> None:
+    alert = await world.alert("word " * 1500, to=ops)
+    await alert.becomes("sent")
+    assert len(ops.texts) == 2
+    post = await ops.receives("root")
+    last = await ops.receives("word")
+    last.is_deleted()
+
+    await world.later(minutes=15)
+
+    await world.sees(lambda: len(ops.texts) == 2 and "Escalated at" in ops.texts[1], "the last part again")
+    assert post.message.history == []

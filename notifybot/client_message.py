@@ -114,7 +114,7 @@ def body_of(
 
         with ExitStack() as stack:
             uploads = [opened(file, kind, stack) for kind, file in attached]
-            yield form({**fields, "caption": text}, uploads)
+            yield form({"type": TYPES[attached[0][0]], **fields, "caption": text}, uploads)
     elif text is None:
         raise Refused("Neither a text nor a file is given.", hint="Say something.")
     else:

@@ -25,7 +25,7 @@ def save(client: Client, message: Message, number: int, output: str | None) -> N
         return
     target = _target(attachment, number, output)
     try:
-        with _writing(target) as file:
+        with _writing(target.resolve()) as file:
             client.download(attachment, file)
     except OSError as error:
         raise ClientError(
@@ -51,7 +51,7 @@ def _to_stdout(client: Client, attachment: Attachment) -> None:
 def _target(attachment: Attachment, number: int, output: str | None) -> Path:
     """Where to save. A place that was not named exactly must be free."""
     if output is not None and not Path(output).is_dir():
-        return Path(output).resolve()
+        return Path(output)
     # The name is whatever the sender called it: it may not lead elsewhere, hide, or drive a terminal.
     name = one_line(attachment.name).rpartition("/")[2].lstrip(".") or f"file-{number}"
     target = Path(output or "") / name
@@ -62,7 +62,7 @@ def _target(attachment: Attachment, number: int, output: str | None) -> Path:
 
 @contextmanager
 def _writing(target: Path) -> Iterator["IO[bytes]"]:
-    """A file that gets its name once it is whole. Devices and pipes are written to as they are."""
+    """A file that gets its name once it is whole; `target` is no link. Devices and pipes are written to as they are."""
     if target.exists() and not target.is_file():
         with target.open("wb") as device:
             yield device

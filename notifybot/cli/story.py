@@ -47,15 +47,16 @@ def _moments(message: Message, at: datetime) -> Iterator[Fact]:
     by_whom = f" by {message.acknowledged_by}" if message.acknowledged_by else ""
     times = "once" if message.repeats == 1 else f"{message.repeats} times"
     moments = (
-        ("created", message.created_at, ""),
-        ("told again", message.repeated_at, f", {times} in all"),
-        ("escalates", _if_ahead(message, message.escalate_at, at), ""),
-        ("closes", _if_ahead(message, message.close_at, at), ""),
-        ("acknowledged", message.acknowledged_at, by_whom),
-        ("resolved", message.resolved_at, ""),
-        ("closed", message.closed_at, ""),
+        ("created", "", message.created_at, ""),
+        ("told again", f"{times}, last ", message.repeated_at, ""),
+        ("escalates", "", _if_ahead(message, message.escalate_at, at), ""),
+        ("closes", "", _if_ahead(message, message.close_at, at), ""),
+        ("acknowledged", "", message.acknowledged_at, by_whom),
+        ("resolved", "", message.resolved_at, ""),
+        ("closed", "", message.closed_at, ""),
     )
-    return ((label, moment_in_full(when, at) + more) for label, when, more in moments if when is not None)
+    for label, before, when, after in moments:
+        yield label, f"{before}{moment_in_full(when, at)}{after}" if when else None
 
 
 def _if_ahead(message: Message, deadline: datetime | None, at: datetime) -> datetime | None:

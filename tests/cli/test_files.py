@@ -88,6 +88,7 @@ def test_fields_beside_files_are_text_and_the_rest_of_them_json(daemon: StandIn,
     )
 
     assert daemon.bodies()[0] == {
+        "type": "image",
         "channel_id": TO,
         "title": "db1",
         "parse_mode": "HTML",

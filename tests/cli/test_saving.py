@@ -62,7 +62,7 @@ def test_a_place_that_is_named_is_written_over(daemon: StandIn, capsys: pytest.C
     attach(daemon, "report.pdf")
     (here / "old").write_text("old")
 
-    assert save(capsys, "1", "-o", "old")[0] == 0
+    assert save(capsys, "1", "-o", "old") == (0, "saved: old (128 kB)\n", "")
     assert (here / "old").read_bytes() == CONTENT
     assert names_in(here) == ["old"]
 

@@ -127,7 +127,7 @@ def test_a_message_that_was_not_shown_is_cancelled_and_one_that_was_is_not(
         (("--to", "5", " "), "blank"),
         (("--to", "5", "--alert", "--escalate-after", "soon", "text"), "escalate_after"),
         (("--to", "5", "--title", "x" * 300, "--source", "y" * 300, "text"), "source"),
-        (("--to", "5", "x" * 30_000), "characters"),
+        (("--to", "5", "x" * 1_100_000), "larger than"),
     ],
 )
 def test_what_the_daemon_refuses_is_the_callers_to_change(

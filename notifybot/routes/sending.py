@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from notifybot.acceptance import Extras, NewMessage, Recipient
 from notifybot.errors import Forbidden
 from notifybot.formatting import is_long_markup, why_plain
 from notifybot.media_types import safe_name
-from notifybot.rendering import NewFile
+from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes.bodies import check, read_fields
 from notifybot.routes.callers import Caller
 from notifybot.routes.fields import EXTRAS, KEY_HEADER, AnyFields, F, IngestFields, KeyHeader, PhotoFields, SendFields
@@ -113,8 +113,11 @@ async def _message(
 async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...]) -> Extras:
     markup = (text or "", fields.parse_mode)
     reason = await asyncio.to_thread(why_plain, *markup) if is_long_markup(*markup) else why_plain(*markup)
+    look = fields.look()
+    if files and look.type == "text":  # a form need not say what its files show
+        look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
     return Extras(
-        look=fields.look(),
+        look=look,
         files=files,
         data=fields.data,
         dedup_key=fields.dedup_key,

@@ -92,12 +92,13 @@ async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upl
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
     async with aclosing(_pieces(part)) as pieces:
-        return _Upload(field, _name(part.filename or ""), await intake.store.receive(pieces))
+        return _Upload(field, _name(part), await intake.store.receive(pieces))
 
 
-def _name(given: str) -> str:
-    """Some libraries percent-encode names, which nothing in the form says."""
-    if not _ENCODED.fullmatch(given):
+def _name(part: BodyPartReader) -> str:
+    """Some libraries percent-encode names, which nothing in the form says, unless they say so by `filename*`."""
+    given = part.filename or ""
+    if "filename*" in part.headers.get("Content-Disposition", "") or not _ENCODED.fullmatch(given):
         return given
     try:
         return unquote(given, errors="strict")

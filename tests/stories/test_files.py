@@ -48,6 +48,14 @@ async def test_a_picture_may_stand_in_the_request_itself(world: World, ops: Plac
     assert world.sandbox.file_bytes(post.message) == PICTURE
 
 
+@pytest.mark.parametrize(("field", "kind"), [("photo", "image"), ("file", "document")])
+async def test_a_form_need_not_say_what_its_files_are(world: World, ops: Place, field: str, kind: str) -> None:
+    alert = await world.uploads((field, "graph.png", PICTURE), to=ops)
+
+    message = await alert.becomes("sent")
+    assert (message["type"], message["content"], message["caption"]) == (kind, None, None)
+
+
 async def test_a_document_keeps_its_name(world: World, ops: Place) -> None:
     await world.uploads(("content", "Bericht März.txt", b"all is well"), to=ops, type="document", caption="report")
 

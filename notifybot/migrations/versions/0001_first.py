@@ -28,6 +28,9 @@ def upgrade() -> None:
     _create_deliveries()
     _create_attachments()
     _create_dedup_keys()
+    _create_link_secrets()
+    _create_link_guesses()
+    _create_api_tokens()
 
 
 def _create_bot() -> None:
@@ -51,6 +54,7 @@ def _create_chats() -> None:
         "chats",
         sa.Column("id", AutoString(), nullable=False),
         sa.Column("kind", AutoString(), nullable=True),
+        sa.Column("title", AutoString(), nullable=True),
         sa.Column("moved_to", AutoString(), nullable=True),
         sa.Column("unreachable", AutoString(), nullable=True),
         sa.Column("held_until", UTCDateTime(), nullable=True),
@@ -128,6 +132,8 @@ def _create_messages() -> None:
         sa.Column("dedup_key", AutoString(), nullable=True),
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("repeated_at", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_until", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     _index("messages_by_account", "messages", ["account", "id"])
@@ -165,14 +171,22 @@ def _create_people() -> None:
         sa.Column("chat_id", AutoString(), nullable=False),
         sa.Column("chat_name", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("linked_at", UTCDateTime(), nullable=True),
+        sa.Column("linked_by", AutoString(), nullable=True),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("muted_until", UTCDateTime(), nullable=True),
+        sa.Column("time_zone", AutoString(), nullable=True),
+        sa.Column("summary_time", AutoString(), nullable=True),
+        sa.Column("quiet_from", AutoString(), nullable=True),
+        sa.Column("quiet_until", AutoString(), nullable=True),
         sa.ForeignKeyConstraint(
             ["chat_id"],
             ["chats.id"],
         ),
         sa.PrimaryKeyConstraint("user_id"),
+        sa.UniqueConstraint("account"),
         sa.UniqueConstraint("chat_id"),
     )
-    _index("ix_people_account", "people", ["account"])
 
 
 def _create_posts() -> None:
@@ -307,3 +321,50 @@ def _create_dedup_keys() -> None:
         sa.PrimaryKeyConstraint("account", "recipients", "dedup_key"),
     )
     _index("ix_dedup_keys_message_id", "dedup_keys", ["message_id"])
+
+
+def _create_link_secrets() -> None:
+    op.create_table(
+        "link_secrets",
+        sa.Column("digest", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=True),
+        sa.Column("account", AutoString(), nullable=True),
+        sa.Column("actor", AutoString(), nullable=True),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.Column("used_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    for column in ("account", "chat_id", "expires_at"):
+        _index(f"ix_link_secrets_{column}", "link_secrets", [column])
+
+
+def _create_link_guesses() -> None:
+    op.create_table(
+        "link_guesses",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    for column in ("account", "at"):
+        _index(f"ix_link_guesses_{column}", "link_guesses", [column])
+
+
+def _create_api_tokens() -> None:
+    op.create_table(
+        "api_tokens",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("digest", AutoString(), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("recipients", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("created_by", AutoString(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=True),
+        sa.Column("last_used_at", UTCDateTime(), nullable=True),
+        sa.Column("revoked_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+        sa.UniqueConstraint("name"),
+    )

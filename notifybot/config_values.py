@@ -15,6 +15,7 @@ from uuid import UUID
 
 from notifybot.config_cron import parse_cron
 from notifybot.durations import Tomorrow, parse_snooze, parse_span, parse_time_of_day
+from notifybot.time_zones import find_zone
 
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=Enum)
@@ -233,21 +234,6 @@ def _parse_network(text: str) -> Network:
     raise ValueError("it has bits set past its length", f"Did you mean {wide}?")
 
 
-def _parse_zone(text: str) -> str:
-    # zoneinfo is imported late: most configs name no zone, and UTC needs no data.
-    if text == "UTC":
-        return text
-    from zoneinfo import ZoneInfo, available_timezones
-
-    try:
-        ZoneInfo(text)
-    except (LookupError, ValueError, OSError):
-        near = nearest(text, available_timezones())
-        hint = f"Did you mean {near}?" if near else "Write it like Europe/Berlin."
-        raise ValueError("this time zone is not known here", hint) from None
-    return text
-
-
 def _parse_date(text: str) -> date:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError("a date is written like 2026-01-31")
@@ -273,7 +259,7 @@ SPAN_OR_NEVER: Value[timedelta | None] = Value("a span like 15m, or never", pars
 SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00", parse_snooze, _NUMERIC)
 TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({Kind.TEXT, Kind.DATE}))
-ZONE = Value("a time zone like Europe/Berlin", _parse_zone)
+ZONE = Value("a time zone like Europe/Berlin", find_zone)
 CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
 CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
 ROUTE = Value(

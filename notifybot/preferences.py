@@ -1,0 +1,104 @@
+"""What people choose for themselves: whether they are told, in which zone they live, and when they want quiet."""
+
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from sqlmodel import Session
+
+from notifybot.durations import LONGEST, parse_time_of_day
+from notifybot.errors import NotifybotError
+from notifybot.models import Person
+from notifybot.time_zones import find_zone
+
+LONGEST_MUTE = LONGEST
+
+
+class Changes(TypedDict, total=False):
+    """What is to change, in the words of people and callers; None takes back what was chosen."""
+
+    enabled: bool
+    time_zone: str | None
+    """An IANA name, or a city that has one."""
+    summary_time: str | None
+    """`09:00`, in their zone."""
+    quiet_hours: str | None
+    """`22:00-07:00`, in their zone."""
+    muted_until: datetime | None
+
+
+def change(session: Session, person: Person, changes: Changes, *, now: datetime) -> None:
+    """Change what somebody chose: all of it, or nothing. Raises NotifybotError for what cannot be."""
+    values = _read(changes)
+    if (until := changes.get("muted_until")) is not None:
+        _check_mute(until, now)
+    for column, value in values.items():
+        setattr(person, column, value)
+    session.add(person)
+    session.flush()
+
+
+def _read(changes: Changes) -> dict[str, object]:
+    """By column."""
+    columns: dict[str, object] = {}
+    if "enabled" in changes:
+        columns["is_enabled"] = changes["enabled"]
+    if "muted_until" in changes:
+        columns["muted_until"] = changes["muted_until"]
+    try:
+        if "time_zone" in changes:
+            columns["time_zone"] = read_zone(changes["time_zone"])
+        if "summary_time" in changes:
+            columns["summary_time"] = read_time(changes["summary_time"])
+        if "quiet_hours" in changes:
+            columns["quiet_from"], columns["quiet_until"] = read_quiet_hours(changes["quiet_hours"])
+    except ValueError as error:
+        what = str(error)
+        raise NotifybotError(f"{what[:1].upper()}{what[1:]}{'' if what.endswith('?') else '.'}") from error
+    return columns
+
+
+def _check_mute(until: datetime, now: datetime) -> None:
+    if not now < until <= now + LONGEST_MUTE:
+        raise NotifybotError("Nobody is muted but for a time that ends ahead, within 366 days.")
+
+
+def read_zone(text: str | None) -> str | None:
+    """The name of the zone that is meant; raises ValueError with one clause that names the nearest."""
+    if text is None:
+        return None
+    try:
+        return find_zone(text)
+    except ValueError as error:
+        what, hint = error.args
+        raise ValueError(f"{what}; {hint[:1].lower()}{hint[1:].rstrip('.')}") from None
+
+
+def read_time(text: str | None) -> str | None:
+    """`9:00` as `09:00`; raises ValueError with one clause."""
+    return None if text is None else f"{parse_time_of_day(text):%H:%M}"
+
+
+def read_quiet_hours(text: str | None) -> tuple[str | None, str | None]:
+    """From when until when, each `HH:MM`: of `22:00-07:00`; raises ValueError with one clause."""
+    if text is None:
+        return None, None
+    start, dash, end = text.replace("–", "-").partition("-")
+    try:
+        hours = read_time(start), read_time(end)
+    except ValueError:
+        hours = None, None
+    if not dash or hours[0] is None or hours[0] == hours[1]:
+        raise ValueError("quiet hours are written like 22:00-07:00")
+    return hours
+
+
+def quiet_hours_of(person: Person) -> str | None:
+    """`22:00-07:00`, as `change` takes them; None where there are none."""
+    if person.quiet_from is None or person.quiet_until is None:
+        return None
+    return f"{person.quiet_from}-{person.quiet_until}"
+
+
+def mute_end(span: timedelta, *, now: datetime) -> datetime:
+    """When a mute of so long ends, on a whole second."""
+    return now.replace(microsecond=0) + span

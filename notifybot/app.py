@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web as aiohttp_web
 from telegram.ext import Application, JobQueue
 
-from notifybot import handlers, ingest_server, logs, migrations, outbox, systemd
+from notifybot import handlers, ingest_server, logs, migrations, outbox, secret_key, systemd
 from notifybot.addresses import Address, is_public
 from notifybot.claims import Leader
 from notifybot.clock import Clock
@@ -209,6 +209,7 @@ def _runtime(
         link=link,
         intake=Intake(database, clock),
         files=files,
+        secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,
         waiters=Waiters(clock),
         progress=Progress(clock.now()),

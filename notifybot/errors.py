@@ -41,6 +41,17 @@ class UnsupportedType(NotifybotError):
     title = "Unsupported media type"
 
 
+class TooFast(NotifybotError):
+    """This caller asks too often; nothing was done. `retry_after_s`: when it is worth another try."""
+
+    code = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, hint: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(detail, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class Unavailable(NotifybotError):
     """Nothing was accepted; the caller tries again."""
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, delete, not_, or_, text
 from sqlmodel import Session, col, func, select
 
+from notifybot import linking
 from notifybot.database import affected
 from notifybot.ids import first_id
 from notifybot.inbox import MAX_ATTEMPTS
@@ -48,12 +49,12 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:
-    """Delete answers to people that wait no more, updates that were handled or parked, job runs and client_ids that are
-    past their time."""
+    """Delete answers to people that wait no more, updates that were handled or parked, and job runs, client_ids, codes
+    and tokens that are past their time."""
     long_ago = now - UPDATES_KEPT
     is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago, text(f"NOT ({IS_DUE})"))
     is_done = or_(col(Update.handled_at).is_not(None), col(Update.attempts) >= MAX_ATTEMPTS)
-    return sum(
+    return linking.forget_old(session, now=now) + sum(
         affected(session, statement)
         for statement in (
             delete(Post).where(*is_answered),

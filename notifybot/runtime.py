@@ -9,6 +9,7 @@ from notifybot.database import Database
 from notifybot.dispatcher import Dispatcher
 from notifybot.file_intake import FileIntake
 from notifybot.intake import Intake
+from notifybot.secret_key import SecretKey
 from notifybot.telegram_link import TelegramLink
 from notifybot.telegram_sender import TelegramSender
 from notifybot.waiting import Waiters
@@ -39,6 +40,7 @@ class Runtime:
     link: TelegramLink
     intake: Intake
     files: FileIntake
+    secret_key: SecretKey
     dispatcher: Dispatcher
     waiters: Waiters
     progress: Progress

@@ -1,25 +1,29 @@
-"""/start: the person is subscribed, and told the ids that others need to reach them."""
+"""/start: the person is subscribed, and told the ids and the code that others need to reach them. With the token of a
+deep link behind it, the chat is linked at once."""
 
 from sqlmodel import Session
 from telegram import Update
 
-from notifybot import people
+from notifybot import linking, people
 from notifybot.handlers import texts
 from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
 
 
 async def start(update: Update, context: Context) -> None:
-    """In a private chat: subscribe, and show user_id and chat_id."""
+    """In a private chat: subscribe, then link by the token, or give out a code."""
     user, chat = update.effective_user, update.effective_chat
     assert user is not None
     assert chat is not None
     name = user.username or user.first_name
-    now = runtime_of(context).clock.now()
+    runtime, token = runtime_of(context), " ".join(context.args or ())
+    now, key = runtime.clock.now(), runtime.secret_key
 
     def subscribe(session: Session) -> None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
-        part = texts.welcome(person.user_id, person.chat_id, is_new=is_new)
-        queue_answer(session, update, part, now=now)
+        if token and linking.use_token(session, key, token, person, now=now) is not None:
+            return  # which says so itself, to everybody whom it concerns
+        code = linking.new_code(session, key, person.chat_id, now=now)
+        queue_answer(session, update, texts.welcome(person, code, is_new=is_new, is_void=bool(token)), now=now)
 
     await take(update, context, subscribe)
 

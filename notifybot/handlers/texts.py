@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifybot.formatting import clock_time, open_alert_button
-from notifybot.models import Message
+from notifybot.models import Message, Person
 from notifybot.rendering import Entity, Part
 from notifybot.splitting import utf16_len
 
@@ -21,17 +21,24 @@ UNKNOWN_COMMAND = Part("Use /start to link your account.")
 NOT_A_COMMAND = Part("I understand commands only; /help lists them.")
 
 
-def welcome(user_id: str, chat_id: str, *, is_new: bool) -> Part:
-    greeting = "You are subscribed." if is_new else "You are subscribed already."
+def welcome(person: Person, code: str, *, is_new: bool, is_void: bool) -> Part:
+    """What /start says. `is_void`: it came by a deep link that links nothing any more."""
+    void = ["This link is not valid: it was used, its 10 minutes are over, or it was never one.", ""]
     lines = [
-        greeting,
+        *(void if is_void else []),
+        "You are subscribed." if is_new else "You are subscribed already.",
+        *([] if person.account is None else [f"This chat is linked to the account {person.account}."]),
         "",
-        f"user_id: {user_id}",
-        f"chat_id: {chat_id}",
+        f"user_id: {person.user_id}",
+        f"chat_id: {person.chat_id}",
+        f"code: {code}",
         "",
-        "Give one of them to whoever sends you messages. /help shows what you can do here.",
+        "The code links this chat to your account, once, within 10 minutes: enter it in your dashboard, or run "
+        f"notifybot verify {code} on the server. Without an account, give one of the ids to whoever writes to you.",
+        "",
+        "/help shows what you can do here.",
     ]
-    return _with_code("\n".join(lines), user_id, chat_id)
+    return _with_code("\n".join(lines), person.user_id, person.chat_id, code)
 
 
 def group_id(chat_id: str) -> Part:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from aiohttp import HttpVersion10, web
 from pydantic import ValidationError
 
-from notifybot.errors import NotifybotError, Unavailable
+from notifybot.errors import NotifybotError, TooFast, Unavailable
 
 RETRY_AFTER_S = 1
 MOST_REPEATED = 80
@@ -71,8 +71,16 @@ def response(error: NotifybotError) -> web.Response:
         document["hint"] = error.hint
     if isinstance(error, InvalidFields):
         document["errors"] = [{"loc": list(found.loc), "msg": found.msg} for found in error.problems]
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, Unavailable) else {}
-    return _problem(document, error.code, headers)
+    return _problem(document, error.code, _headers(error))
+
+
+def _headers(error: NotifybotError) -> dict[str, str]:
+    match error:
+        case Unavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case TooFast(retry_after_s=seconds):
+            return {"Retry-After": str(seconds)}
+    return {}
 
 
 def _problem(document: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:

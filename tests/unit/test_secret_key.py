@@ -1,0 +1,55 @@
+"""The daemon's own secret: made once, kept for its user alone, and worth something only while it is whole."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from notifybot import secret_key
+from notifybot.errors import StartRefused
+from notifybot.secret_key import SecretKey
+
+
+def test_the_key_is_made_once_and_is_for_its_user_alone(tmp_path: Path) -> None:
+    first = secret_key.keep(tmp_path / "data")
+    again = secret_key.keep(tmp_path / "data")
+
+    assert first == again
+    assert stat.S_IMODE((tmp_path / "data" / secret_key.FILE).stat().st_mode) == 0o600
+    assert [file.name for file in (tmp_path / "data").iterdir()] == [secret_key.FILE]
+
+
+def test_what_was_left_of_a_start_that_was_cut_off_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "secret.new").write_bytes(b"half")
+
+    assert len(secret_key.keep(tmp_path).key) == secret_key.KEY_BYTES
+
+
+def test_every_installation_has_a_key_of_its_own(tmp_path: Path) -> None:
+    one, other = secret_key.keep(tmp_path / "one"), secret_key.keep(tmp_path / "other")
+
+    assert one.digest("code", "123456") != other.digest("code", "123456")
+
+
+def test_a_code_and_a_token_of_the_same_letters_have_different_hashes() -> None:
+    key = SecretKey(bytes(32))
+
+    assert key.digest("code", "123456") != key.digest("token", "123456")
+
+
+def test_the_key_does_not_show_where_it_is_printed() -> None:
+    assert "SECRET" not in repr(SecretKey(b"SECRET"))
+
+
+def test_a_broken_key_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / secret_key.FILE).write_bytes(b"short")
+
+    with pytest.raises(StartRefused, match="is broken"):
+        secret_key.keep(tmp_path)
+
+
+def test_a_place_where_no_key_can_be_made_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file, not a folder")
+
+    with pytest.raises(StartRefused, match="cannot be read or made"):
+        secret_key.keep(tmp_path / "data")

@@ -41,7 +41,7 @@ class UnsupportedType(NotifybotError):
     title = "Unsupported media type"
 
 
-class TooFast(NotifybotError):
+class TooManyRequests(NotifybotError):
     """This caller asks too often; nothing was done. `retry_after_s`: when it is worth another try."""
 
     code = 429

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from notifybot.database import affected
-from notifybot.errors import TooFast
+from notifybot.errors import TooManyRequests
 from notifybot.models import LinkGuess
 
 
@@ -30,7 +30,7 @@ OF_ONE_ACCOUNT = (Limit(5, timedelta(minutes=10)), Limit(20, DAY))
 OF_ALL = (Limit(20, timedelta(minutes=10)), Limit(100, DAY))
 
 
-def check(session: Session, account: str, *, now: datetime) -> TooFast | None:
+def check(session: Session, account: str, *, now: datetime) -> TooManyRequests | None:
     """Why this account may not guess now, right or wrong; None where it may."""
     own, everybodys = _free_at(session, account, OF_ONE_ACCOUNT), _free_at(session, None, OF_ALL)
     ends = [at for at in (own, everybodys) if at is not None and at > now]
@@ -38,7 +38,7 @@ def check(session: Session, account: str, *, now: datetime) -> TooFast | None:
         return None
     free_at = max(ends)
     whose = f"for {account}" if own == free_at else "by all callers together"
-    return TooFast(
+    return TooManyRequests(
         f"Too many wrong codes were tried {whose}.",
         retry_after_s=math.ceil((free_at - now).total_seconds()),
         hint="A deep link is not limited: GET /api/telegram/link-account, or `notifybot link`.",

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from aiohttp import HttpVersion10, web
 from pydantic import ValidationError
 
-from notifybot.errors import NotifybotError, TooFast, Unavailable
+from notifybot.errors import NotifybotError, TooManyRequests, Unavailable
 
 RETRY_AFTER_S = 1
 MOST_REPEATED = 80
@@ -78,7 +78,7 @@ def _headers(error: NotifybotError) -> dict[str, str]:
     match error:
         case Unavailable():
             return {"Retry-After": str(RETRY_AFTER_S)}
-        case TooFast(retry_after_s=seconds):
+        case TooManyRequests(retry_after_s=seconds):
             return {"Retry-After": str(seconds)}
     return {}
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from notifybot import guessing, linking, people
 from notifybot.database import Database
-from notifybot.errors import NotFound, NotifybotError, TooFast
+from notifybot.errors import NotFound, NotifybotError, TooManyRequests
 from notifybot.linking import Link
 from notifybot.messages import by_account, by_telegram
 from notifybot.models import LinkGuess, LinkSecret, Person, Post
@@ -102,9 +102,9 @@ async def test_after_five_wrong_codes_an_account_waits_even_with_the_right_one(d
     def check(session: Session) -> None:
         code = code_of(session, "7")
         for minute in range(5):
-            assert not isinstance(verify(session, wrong_code(session), at=NOW + minute * MINUTE), TooFast)
+            assert not isinstance(verify(session, wrong_code(session), at=NOW + minute * MINUTE), TooManyRequests)
         refusal = verify(session, code, at=NOW + 5 * MINUTE)
-        assert isinstance(refusal, TooFast)
+        assert isinstance(refusal, TooManyRequests)
         assert refusal.retry_after_s == 5 * 60
         assert isinstance(verify(session, code, "bob", at=NOW + 5 * MINUTE), Link)
 
@@ -116,7 +116,7 @@ async def test_the_account_may_try_again_once_its_first_wrong_code_is_ten_minute
         for minute in range(5):
             verify(session, wrong_code(session), at=NOW + minute * MINUTE)
         code = code_of(session, "7", at=NOW + 9 * MINUTE)
-        assert isinstance(verify(session, code, at=NOW + 10 * MINUTE - timedelta(seconds=1)), TooFast)
+        assert isinstance(verify(session, code, at=NOW + 10 * MINUTE - timedelta(seconds=1)), TooManyRequests)
         assert isinstance(verify(session, code, at=NOW + 10 * MINUTE), Link)
 
     await database.write(check)
@@ -134,9 +134,9 @@ async def test_what_is_refused_as_too_fast_does_not_prolong_the_wait(database: D
 async def test_many_accounts_together_get_twenty_guesses_in_ten_minutes(database: Database) -> None:
     def check(session: Session) -> None:
         answers = [verify(session, wrong_code(session), f"user{n}") for n in range(21)]
-        assert [isinstance(answer, TooFast) for answer in answers] == [False] * 20 + [True]
+        assert [isinstance(answer, TooManyRequests) for answer in answers] == [False] * 20 + [True]
         assert "all callers together" in str(answers[-1])
-        assert isinstance(verify(session, code_of(session, "7"), at=NOW + 9 * MINUTE), TooFast)
+        assert isinstance(verify(session, code_of(session, "7"), at=NOW + 9 * MINUTE), TooManyRequests)
         assert isinstance(verify(session, code_of(session, "7"), at=NOW + 10 * MINUTE), NotifybotError | Link)
 
     await database.write(check)

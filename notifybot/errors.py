@@ -26,6 +26,17 @@ class Conflict(NotifybotError):
     title = "Conflict"
 
 
+class Unauthenticated(NotifybotError):
+    """Nobody knows who is calling. `is_wrong`: what they said of themselves does not hold."""
+
+    code = 401
+    title = "Unauthenticated"
+
+    def __init__(self, detail: str, *, hint: str | None = None, is_wrong: bool = False) -> None:
+        super().__init__(detail, hint=hint)
+        self.is_wrong = is_wrong
+
+
 class Forbidden(NotifybotError):
     code = 403
     title = "Forbidden"

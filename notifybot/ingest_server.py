@@ -2,24 +2,23 @@
 
 import asyncio
 import contextlib
-import grp
 import logging
-import os
 import resource
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
 
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
+from notifybot import listeners
 from notifybot.errors import StartRefused, Unavailable
 from notifybot.routes import problems, table
 from notifybot.routes.bodies import MAX_BODY_BYTES
-from notifybot.routes.callers import peer_uid
+from notifybot.routes.callers import CALLERS, Callers, guarded, peer_uid
+from notifybot.routes.remote_callers import peer_address
 from notifybot.routes.route import RUNTIME
 from notifybot.runtime import Runtime
 
@@ -37,8 +36,8 @@ ANSWER_WITHIN_S = 30.0
 AT_ONCE = 16 * 1024
 """Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
 MOST_CONNECTIONS = 512
-"""Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see `_make_room`."""
-BACKLOG = 1024
+"""On the unix sockets, and as many on TCP. Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see
+`_make_room`."""
 FILES_WANTED = 4096
 log = logging.getLogger(__name__)
 
@@ -110,48 +109,53 @@ class _ShortWay:
 
 
 class _ProblemServer(web.Server):
-    """Keeps at most MOST_CONNECTIONS open, whoever comes."""
+    """Keeps at most MOST_CONNECTIONS open on each kind of listener, whoever comes."""
 
     def __init__(self, made: web.Server, app: web.Application) -> None:
         way = _ShortWay(app, made.request_handler)
         super().__init__(way, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
-        self._callers: dict[RequestHandler, int | None] = {}
-        """The account at the other end of each open connection, the oldest connection first."""
+        self._local: dict[RequestHandler, int | str] = {}
+        """Who is at the other end of each open connection, the oldest connection first: a uid …"""
+        self._remote: dict[RequestHandler, int | str] = {}
+        """… or an address. Whatever comes over TCP takes no place from callers of the socket."""
 
     def __call__(self) -> RequestHandler:
         return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self._callers[handler] = peer_uid(transport)
-        if len(self._callers) > MOST_CONNECTIONS:
+        uid = peer_uid(transport)
+        callers = self._remote if uid is None else self._local
+        callers[handler] = peer_address(transport) if uid is None else uid
+        if len(callers) > MOST_CONNECTIONS:
             # Only once it has begun to listen: the library trips over a connection that ends before that.
-            self._loop.call_soon(self._make_room, handler)
+            self._loop.call_soon(self._make_room, handler, callers)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        self._callers.pop(handler, None)
+        self._local.pop(handler, None)
+        self._remote.pop(handler, None)
         super().connection_lost(handler, exc)
 
-    def _make_room(self, newest: RequestHandler) -> None:
+    def _make_room(self, newest: RequestHandler, callers: dict[RequestHandler, int | str]) -> None:
         """Close one connection of whoever has the most: the one that is idle longest, else the oldest.
 
         So a caller that takes all there are is in its own way alone. Where that is the newest's caller, and all else
         of theirs is at work, the newest is told to come again.
         """
-        if len(self._callers) <= MOST_CONNECTIONS or newest not in self._callers:
+        if len(callers) <= MOST_CONNECTIONS or newest not in callers:
             return  # somebody left meanwhile
-        greediest = Counter(self._callers.values()).most_common(1)[0][0]
-        theirs = [each for each, caller in self._callers.items() if caller == greediest and each is not newest]
+        greediest = Counter(callers.values()).most_common(1)[0][0]
+        theirs = [each for each, caller in callers.items() if caller == greediest and each is not newest]
         idle = [each for each in theirs if each._current_request is None]
-        if not idle and self._callers[newest] == greediest:
+        if not idle and callers[newest] == greediest:
+            del callers[newest]
             self._turn_away(newest)
         else:
             leaving = (idle or theirs)[0]
-            del self._callers[leaving]
+            del callers[leaving]
             self._connections[leaving].abort()
 
     def _turn_away(self, newest: RequestHandler) -> None:
-        del self._callers[newest]
         refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
         self._connections[newest].write(problems.raw(refusal))
         self._connections[newest].close()
@@ -165,17 +169,19 @@ class _ProblemRunner(web.AppRunner):
 def make_app(runtime: Runtime) -> web.Application:
     app = web.Application(middlewares=[problems.as_problems], client_max_size=MAX_BODY_BYTES)
     app[RUNTIME] = runtime
+    app[CALLERS] = Callers.of(runtime.config)
     for route in table():
-        app.router.add_route(route.method, route.path, route.handler)
+        handler = guarded(route)
+        app.router.add_route(route.method, route.path, handler)
         if route.method == "GET":
-            app.router.add_route("HEAD", route.path, route.handler)
+            app.router.add_route("HEAD", route.path, handler)
     return app
 
 
 async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRunner:
-    """Accept requests on the sockets that systemd handed over, else on a unix socket of our own.
+    """Accept requests on the sockets that systemd handed over, else on a unix socket of our own; and on `http.listen`.
 
-    Raises StartRefused where the socket cannot be made.
+    Raises StartRefused where a socket cannot be made, or TLS has no usable certificate.
     """
     _allow_files()
     runner = _ProblemRunner(
@@ -187,10 +193,13 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
         auto_decompress=False,
     )
     await runner.setup()
-    own = [] if inherited else [_unix_socket(runtime)]
-    for listener in inherited or own:
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
-        log.info("listening", extra={"action": "listening", "address": str(listener.getsockname())})
+    try:
+        for listener in listeners.open_all(runtime.config, inherited):
+            await listeners.Site(runner, listener).start()
+            log.info("listening", extra={"action": "listening", "address": str(listener)})
+    except StartRefused:
+        await runner.cleanup()
+        raise
     return runner
 
 
@@ -201,54 +210,6 @@ def _allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _unix_socket(runtime: Runtime) -> socket.socket:
-    """Bind the configured path with its mode and group from the first moment on."""
-    settings = runtime.config.socket
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        settings.path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(settings.path)
-        before = os.umask(0o777 & ~settings.mode)
-        try:
-            listener.bind(str(settings.path))
-        finally:
-            os.umask(before)
-        if settings.group is not None:
-            os.chown(settings.path, -1, _group_id(settings.group))
-        return listener
-    except OSError as error:
-        listener.close()
-        raise StartRefused(
-            f"The socket {settings.path} cannot be made: {error.strerror or error}.",
-            hint="socket.path and socket.group in the config say where it lies and whose it is.",
-        ) from error
-
-
-def _group_id(name: str) -> int:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise OSError(f"there is no group {name!r}") from None
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the socket of a daemon that is gone. One that still answers belongs to a daemon on another database."""
-    if not path.is_socket():
-        if path.exists():
-            raise OSError("something else than a socket lies there")
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-        asker.setblocking(False)
-        try:
-            asker.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except BlockingIOError:
-            pass  # so busy that it has no place for one more
-    raise OSError("another daemon listens there")
 
 
 async def close(runner: web.AppRunner) -> None:

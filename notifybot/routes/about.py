@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from notifybot import __version__, health, reading
+from notifybot.authorisation import Action
 from notifybot.config import Config
 from notifybot.config_model import Mode
 from notifybot.errors import Unavailable
 from notifybot.health import Facts, Status
 from notifybot.reading import Backlog
 from notifybot.routes import documents
+from notifybot.routes.callers import CALLERS, known_caller_of
 from notifybot.routes.route import Route, runtime_of
 from notifybot.runtime import Runtime
 
@@ -22,23 +24,29 @@ DATABASE_WITHIN_S = 5.0
 def with_itself(routes: Sequence[Route]) -> tuple[Route, ...]:
     """All routes and the one that lists them."""
 
-    async def about(_: web.Request) -> web.Response:
+    async def about(request: web.Request) -> web.Response:
         endpoints = {f"{route.method} {route.path}": route.about for route in everything}
         greeting = "notifybot tells the right people in Telegram."
-        return documents.answer({"message": greeting, "version": __version__, "endpoints": endpoints})
+        version = {} if known_caller_of(request) is None else {"version": __version__}
+        return documents.answer({"message": greeting, **version, "endpoints": endpoints})
 
-    everything = (Route("GET", "/", about, "This list."), *routes)
+    everything = (Route("GET", "/", about, "This list.", Action.LOOK), *routes)
     return everything
 
 
 async def show_health(request: web.Request) -> web.Response:
-    found = health.assess(await _facts(runtime_of(request)))
-    document = {**dataclasses.asdict(found), "version": __version__}
+    """How it goes; strangers are told the status alone."""
+    found = health.assess(await _facts(request))
+    document: documents.Document = {"status": found.status}
+    if known_caller_of(request) is not None:
+        document = {**dataclasses.asdict(found), "version": __version__}
     return documents.answer(document, status=503 if found.status is Status.DOWN else 200)
 
 
-async def _facts(runtime: Runtime) -> Facts:
+async def _facts(request: web.Request) -> Facts:
+    runtime = runtime_of(request)
     now = runtime.clock.now()
+    guessing = request.app[CALLERS].remote.guesses.warning(now)
     return Facts(
         now=now,
         is_moving=runtime.progress.is_moving(now),
@@ -46,7 +54,7 @@ async def _facts(runtime: Runtime) -> Facts:
         telegram_reason=runtime.link.reason,
         backlog=await _backlog(runtime),
         job_errors=runtime.progress.job_errors,
-        notes=configuration_notes(runtime.config),
+        notes=(*configuration_notes(runtime.config), *([guessing] if guessing else [])),
     )
 
 
@@ -66,11 +74,9 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
         notes.append("No escalation channel is configured: unanswered alerts escalate to nobody.")
-    if config.http.listen is not None:
-        notes.append("http.listen is set, but this version serves the unix socket alone.")
     if config.telegram.mode is Mode.WEBHOOK:
         notes.append("telegram.mode is webhook, but this version fetches updates by polling.")
     return tuple(notes)
 
 
-HEALTH = Route("GET", "/health", show_health, "How it goes: status, what waits, warnings.")
+HEALTH = Route("GET", "/health", show_health, "How it goes: status, what waits, warnings.", Action.LOOK)

@@ -1,4 +1,4 @@
-"""Who is calling: on the unix socket the kernel says so."""
+"""Who is calling: on the unix socket the kernel says so, on TCP the token that comes with the request."""
 
 import asyncio
 import grp
@@ -12,43 +12,103 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from notifybot.errors import Forbidden
-from notifybot.routes.route import runtime_of
+from notifybot.authorisation import Caller, admit
+from notifybot.config import Config
+from notifybot.routes.remote_callers import RemoteCallers
+from notifybot.routes.route import Handler, Route
+
+__all__ = ["CALLERS", "Caller", "Callers", "caller_of", "guarded", "known_caller_of", "peer_uid"]
 
 _CREDENTIALS = struct.Struct("3i")
 KEPT_S = 60
 """How long what the user database said is believed; it may lie on another machine."""
 
-
-@dataclass(frozen=True)
-class Caller:
-    """`account` is the local user name, or `uid:1234` where there is none."""
-
-    account: str
-    is_admin: bool
-
-
-@dataclass(frozen=True)
-class _User:
-    account: str
-    groups: frozenset[str]
-    known_at: float
-
-
-_users: dict[int, _User] = {}
 _uids: WeakKeyDictionary[asyncio.BaseTransport, int | None] = WeakKeyDictionary()
 """Of open connections: the kernel noted it once for each, and asking for it costs as much as reading a body."""
 
 
-async def caller_of(request: web.Request) -> Caller:
-    """The caller of this request. Raises Forbidden on anything but the unix socket."""
+@dataclass(frozen=True)
+class _Known:
+    caller: Caller
+    until: float
+
+
+class LocalCallers:
+    """Callers of the unix socket, by their uid."""
+
+    def __init__(self, config: Config) -> None:
+        self._admin_groups = config.socket.admin_groups
+        self._accounts = config.accounts
+        self._allowed = allowed_by(config)
+        self._known: dict[int, _Known] = {}
+
+    async def caller(self, uid: int) -> Caller:
+        known = self._known.get(uid)
+        if known is None or time.monotonic() > known.until:
+            caller = await asyncio.to_thread(self._look_up, uid)
+            known = self._known[uid] = _Known(caller, time.monotonic() + KEPT_S)
+        return known.caller
+
+    def _look_up(self, uid: int) -> Caller:
+        name, groups = _user(uid)
+        is_admin = uid in (0, os.getuid()) or not groups.isdisjoint(self._admin_groups)
+        account = self._accounts.get(name, name)
+        return Caller(account, is_admin, allowed=None if is_admin else self._allowed)
+
+
+def allowed_by(config: Config) -> frozenset[str] | None:
+    """To whom callers may send who have no token that says so; None: to anybody."""
+    allowed = config.socket.allow
+    return None if "*" in allowed else frozenset(allowed)
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Both kinds."""
+
+    local: LocalCallers
+    remote: RemoteCallers
+
+    @staticmethod
+    def of(config: Config) -> "Callers":
+        return Callers(LocalCallers(config), RemoteCallers(config, allowed_by(config)))
+
+
+CALLERS = web.AppKey("callers", Callers)
+_CALLER = web.RequestKey("caller", Caller)
+
+
+def guarded(route: Route) -> Handler:
+    """The route's handler, behind the door: it is reached only by those whom the table admits."""
+    action, handler = route.action, route.handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = await _identify(request)
+        admit(caller, action)
+        if caller is not None:
+            request[_CALLER] = caller
+        return await handler(request)
+
+    return handle
+
+
+def caller_of(request: web.Request) -> Caller:
+    """The caller of a request that came through the door. A route for strangers asks `known_caller_of`."""
+    return request[_CALLER]
+
+
+def known_caller_of(request: web.Request) -> Caller | None:
+    """The same; None for somebody who did not say who they are."""
+    return request.get(_CALLER)
+
+
+async def _identify(request: web.Request) -> Caller | None:
+    """The caller of this request; None for one on TCP who shows nothing. Raises Unauthenticated, TooManyRequests."""
+    callers = request.app[CALLERS]
     uid = peer_uid(request.transport)
-    if uid is None:
-        raise Forbidden("This listener knows no callers.", hint="Use the unix socket.")
-    user = await _user(uid)
-    admin_groups = runtime_of(request).config.socket.admin_groups
-    is_admin = uid in (0, os.getuid()) or not user.groups.isdisjoint(admin_groups)
-    return Caller(user.account, is_admin)
+    if uid is not None:
+        return await callers.local.caller(uid)
+    return await callers.remote.caller(request)
 
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:
@@ -68,20 +128,13 @@ def _noted_by_kernel(transport: asyncio.BaseTransport) -> int | None:
     return int(uid)
 
 
-async def _user(uid: int) -> _User:
-    known = _users.get(uid)
-    if known is None or time.monotonic() - known.known_at > KEPT_S:
-        known = _users[uid] = await asyncio.to_thread(_look_up, uid)
-    return known
-
-
-def _look_up(uid: int) -> _User:
+def _user(uid: int) -> tuple[str, frozenset[str]]:
+    """A user's name, and the names of their groups."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return _User(f"uid:{uid}", frozenset(), time.monotonic())
-    groups = frozenset(map(_group_name, os.getgrouplist(entry.pw_name, entry.pw_gid)))
-    return _User(entry.pw_name, groups, time.monotonic())
+        return f"uid:{uid}", frozenset()
+    return entry.pw_name, frozenset(map(_group_name, os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
 def _group_name(gid: int) -> str:

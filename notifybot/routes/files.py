@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from notifybot import attachments
+from notifybot import attachments, authorisation
+from notifybot.authorisation import Action
 from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.models import Attachment
@@ -35,15 +36,18 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def _find(request: web.Request) -> Attachment:
-    caller = await caller_of(request)
     unknown = NotFound("There is no such file, or it is not yours.", hint="GET /api/messages/{id} lists the files.")
     named = _NAME.fullmatch(request.match_info["name"])
     if named is None or not is_id(named[1].lower()):
         raise unknown
     find = partial(attachments.find, message_id=named[1].lower(), ordinal=int(named[2]))
     found = await runtime_of(request).database.read(find)
-    if found is None or found.file.name != named[3] or (found.account != caller.account and not caller.is_admin):
+    if found is None or found.file.name != named[3]:
         raise unknown
+    try:
+        authorisation.reach(caller_of(request), Action.READ, found.account)
+    except NotFound:
+        raise unknown from None
     return found.file
 
 
@@ -58,4 +62,4 @@ def _headers(file: Attachment) -> dict[str, str]:
     }
 
 
-ROUTES = (Route("GET", "/files/{name}", show, "A stored attachment, for its sender and for admins."),)
+ROUTES = (Route("GET", "/files/{name}", show, "A stored attachment, for its sender and for admins.", Action.READ),)

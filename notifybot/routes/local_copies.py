@@ -2,14 +2,17 @@
 
 from aiohttp import web
 
-from notifybot.errors import NotifybotError
+from notifybot.errors import Forbidden, NotifybotError
 from notifybot.file_intake import FileIntake
 from notifybot.local_files import open_for, reader_at
 from notifybot.rendering import MediaKind, NewFile
+from notifybot.routes.callers import caller_of
 
 
 async def copy_of(intake: FileIntake, path: str, request: web.Request) -> NewFile:
     """Store the picture at `path`. Raises NotReadable where the caller may not read it, and what FileIntake raises."""
+    if not caller_of(request).is_local:
+        raise Forbidden("Paths are for callers on this machine's socket.", hint="Upload the file as photo.")
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         raise NotifybotError("The caller is gone.")

@@ -10,8 +10,9 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BeforeValidator
 
-from notifybot import answers, messages, reading
+from notifybot import answers, authorisation, messages, reading
 from notifybot.acceptance import Accepted
+from notifybot.authorisation import Action
 from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.lifecycle import State
@@ -19,7 +20,7 @@ from notifybot.models import Message
 from notifybot.reading import Detail, Filter
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields, read_query
-from notifybot.routes.callers import Caller, caller_of
+from notifybot.routes.callers import caller_of
 from notifybot.routes.fields import ChangeFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
@@ -73,7 +74,7 @@ class ListQuery(Fields):
 async def ingest(request: web.Request) -> web.Response:
     """Accept a message; with ?wait= answer only once it is known what became of it."""
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
-    new = await read_ingest(request, await caller_of(request))
+    new = await read_ingest(request, caller_of(request))
     runtime = runtime_of(request)
     found = await runtime.intake.accept(new)
     if wait_s:
@@ -82,12 +83,12 @@ async def ingest(request: web.Request) -> web.Response:
 
 
 async def send(request: web.Request) -> web.Response:
-    new = await read_send(request, await caller_of(request))
+    new = await read_send(request, caller_of(request))
     return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
 async def send_photo(request: web.Request) -> web.Response:
-    new = await read_photo(request, await caller_of(request))
+    new = await read_photo(request, caller_of(request))
     return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
@@ -110,11 +111,10 @@ async def _wait(runtime: Runtime, found: Accepted, wait: timedelta) -> web.Respo
 
 
 async def list_messages(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this is no next_cursor of an earlier answer")])
-    account = None if caller.is_admin else caller.account
+    account = authorisation.sees_only(caller_of(request))
     wanted = Filter(query.status, query.source, query.since, account, query.cursor, query.open)
     found = await runtime_of(request).database.read(partial(reading.page, wanted=wanted, limit=query.limit + 1))
     page = found[: query.limit]
@@ -123,17 +123,16 @@ async def list_messages(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    caller = await caller_of(request)
-    return documents.answer(documents.detail(await _detail(request, caller)))
+    return documents.answer(documents.detail(await _detail(request, Action.READ)))
 
 
-async def _detail(request: web.Request, caller: Caller) -> Detail:
+async def _detail(request: web.Request, action: Action) -> Detail:
+    """The message that the path names, if its caller may reach it."""
     message_id = request.match_info["id"].lower()
     if not is_id(message_id):
         raise NotFound("A message's id looks like 01890a5d-ac96-774b-bcce-b302099a8057; this one does not.")
     detail = await runtime_of(request).database.read(partial(reading.detail, message_id=message_id))
-    if not caller.is_admin and detail.message.account != caller.account:
-        raise NotFound("There is no message of yours with this id.", hint="Admins see everybody's messages.")
+    authorisation.reach(caller_of(request), action, detail.message.account)
     return detail
 
 
@@ -142,42 +141,65 @@ def _answering(verb: Callable[..., Message]) -> Handler:
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, Fields)
-        caller = await caller_of(request)
         runtime = runtime_of(request)
-        message_id = (await _detail(request, caller)).message.id
-        actor, now = messages.by_account(caller.account), runtime.clock.now()
+        message_id = (await _detail(request, Action.ANSWER)).message.id
+        actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
         await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now))
-        return await show(request)
+        return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
 
     return change
 
 
 async def change(request: web.Request) -> web.Response:
     """Give a message a newer text or title: the posts that show it are edited."""
-    caller = await caller_of(request)
     fields = await read_fields(request, ChangeFields)
     runtime = runtime_of(request)
-    message_id = (await _detail(request, caller)).message.id
+    message_id = (await _detail(request, Action.ANSWER)).message.id
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
-    actor, now = messages.by_account(caller.account), runtime.clock.now()
+    actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
     revise = partial(messages.revise, message_id=message_id, actor=actor, newest=newest, now=now)
     await runtime.database.write(revise)
-    return await show(request)
+    return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
 
 
 ROUTES = (
-    Route("POST", "/api/ingest", ingest, "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS"),
-    Route("POST", "/send", send, "Hand over a notice to a person."),
-    Route("POST", "/send_photo", send_photo, "Hand over a picture for a person: its path, or uploaded as photo."),
+    Route(
+        "POST",
+        "/api/ingest",
+        ingest,
+        "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS",
+        Action.SEND,
+    ),
+    Route("POST", "/send", send, "Hand over a notice to a person.", Action.SEND),
+    Route(
+        "POST",
+        "/send_photo",
+        send_photo,
+        "Hand over a picture for a person: its path, or uploaded as photo.",
+        Action.SEND,
+    ),
     Route(
         "GET",
         "/api/messages",
         list_messages,
         "List messages, newest first: ?status= &open=true &source= &since= &limit= &cursor=",
+        Action.READ,
     ),
-    Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline."),
-    Route("PATCH", "/api/messages/{id}", change, "Give a message a newer content or title; its posts are edited."),
-    Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert."),
-    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert."),
-    Route("POST", "/api/messages/{id}/cancel", _answering(answers.cancel), "Take a message back before it is shown."),
+    Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline.", Action.READ),
+    Route(
+        "PATCH",
+        "/api/messages/{id}",
+        change,
+        "Give a message a newer content or title; its posts are edited.",
+        Action.ANSWER,
+    ),
+    Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert.", Action.ANSWER),
+    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert.", Action.ANSWER),
+    Route(
+        "POST",
+        "/api/messages/{id}/cancel",
+        _answering(answers.cancel),
+        "Take a message back before it is shown.",
+        Action.ANSWER,
+    ),
 )

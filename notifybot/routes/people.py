@@ -5,9 +5,9 @@ from functools import partial
 from aiohttp import web
 
 from notifybot import people
+from notifybot.authorisation import Action
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields
-from notifybot.routes.callers import caller_of
 from notifybot.routes.route import Route, runtime_of
 from notifybot.routes.values import Name, PrivateChatId
 
@@ -19,7 +19,6 @@ class SubscribeFields(Fields):
 
 async def subscribe(request: web.Request) -> web.Response:
     """Make a chat's owner known without /start, for an existing deployment that knows its chats."""
-    await caller_of(request)
     fields = await read_fields(request, SubscribeFields)
     runtime = runtime_of(request)
     subscribe_chat = partial(
@@ -29,12 +28,11 @@ async def subscribe(request: web.Request) -> web.Response:
 
 
 async def list_people(request: web.Request) -> web.Response:
-    await caller_of(request)
     found = await runtime_of(request).database.read(people.everybody)
     return documents.answer([documents.person(each) for each in found])
 
 
 ROUTES = (
-    Route("POST", "/subscribe-user", subscribe, "Subscribe a chat: chat_id, chat_name."),
-    Route("GET", "/subscribed-users", list_people, "Everybody who is subscribed."),
+    Route("POST", "/subscribe-user", subscribe, "Subscribe a chat: chat_id, chat_name.", Action.SUBSCRIBE),
+    Route("GET", "/subscribed-users", list_people, "Everybody who is subscribed.", Action.SEE_PEOPLE),
 )

@@ -10,10 +10,12 @@ from http import HTTPStatus
 from aiohttp import HttpVersion10, web
 from pydantic import ValidationError
 
-from notifybot.errors import NotifybotError, TooManyRequests, Unavailable
+from notifybot.errors import NotifybotError, TooManyRequests, Unauthenticated, Unavailable
 
 RETRY_AFTER_S = 1
 MOST_REPEATED = 80
+CHALLENGE = 'Bearer realm="notifybot"'
+"""RFC 6750, section 3."""
 SPEAK_HTTP = "Speak HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ def _headers(error: NotifybotError) -> dict[str, str]:
             return {"Retry-After": str(RETRY_AFTER_S)}
         case TooManyRequests(retry_after_s=seconds):
             return {"Retry-After": str(seconds)}
+        case Unauthenticated(is_wrong=is_wrong):
+            return {"WWW-Authenticate": CHALLENGE + (', error="invalid_token"' if is_wrong else "")}
     return {}
 
 

@@ -9,20 +9,18 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
-from notifybot.acceptance import Extras, NewMessage, Recipient
-from notifybot.errors import Forbidden
+from notifybot.acceptance import Extras, NewMessage
+from notifybot.authorisation import Caller, send_to
 from notifybot.formatting import is_long_markup, why_plain
 from notifybot.media_types import safe_name
 from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes.bodies import check, read_fields
-from notifybot.routes.callers import Caller
 from notifybot.routes.fields import EXTRAS, KEY_HEADER, AnyFields, F, IngestFields, KeyHeader, PhotoFields, SendFields
 from notifybot.routes.local_copies import copy_of
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import runtime_of
 from notifybot.routes.uploads import from_base64, is_form, kind_of_type, read_form
-from notifybot.routes.values import MAX_URL, one_spelling
-from notifybot.runtime import Runtime
+from notifybot.routes.values import MAX_URL
 
 SCHEME = 20
 """Within so many characters an address has its ://, which base64 never has."""
@@ -90,7 +88,7 @@ async def _message(
     runtime = runtime_of(request)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
     recipient = fields.recipient
-    _check_allowed(recipient, caller, runtime)
+    send_to(caller, recipient.name)
     alerts = runtime.config.alerts
     given = fields.model_fields_set
     escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
@@ -130,12 +128,6 @@ async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...
 def _refuse_if(is_wrong: bool, field: str, what: str) -> None:
     if is_wrong:
         raise InvalidFields([FieldProblem((field,), what)])
-
-
-def _check_allowed(recipient: Recipient, caller: Caller, runtime: Runtime) -> None:
-    allowed = runtime.config.socket.allow
-    if "*" not in allowed and recipient.name not in map(one_spelling, allowed) and not caller.is_admin:
-        raise Forbidden(f"Callers of this socket may not send to {recipient.name}.", hint="socket.allow says to whom.")
 
 
 def _client_id(request: web.Request, fields: AnyFields) -> str | None:

@@ -1,0 +1,116 @@
+"""API tokens, for admins: made, listed, revoked."""
+
+import re
+from functools import partial
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BeforeValidator
+
+from notifybot import messages, tokens
+from notifybot.authorisation import Action, Scope
+from notifybot.config_values import NAME, RECIPIENT
+from notifybot.models import ApiToken
+from notifybot.routes import documents
+from notifybot.routes.bodies import Fields, read_fields
+from notifybot.routes.callers import caller_of
+from notifybot.routes.route import Route, runtime_of
+from notifybot.routes.values import Span
+from notifybot.tokens import NewToken
+
+MOST_RECIPIENTS = 100
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not _TOKEN_NAME.fullmatch(value):
+        raise ValueError("the name of a token has 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+    return value
+
+
+def _account(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("this must be text")
+    return NAME.parse(value)
+
+
+def _scopes(value: object) -> frozenset[Scope]:
+    known = [scope.value for scope in Scope]
+    if not isinstance(value, list) or not value or not all(each in known for each in value):
+        raise ValueError(f"this is a list of {', '.join(known)}, with at least one of them")
+    return frozenset(map(Scope, value))
+
+
+def _recipients(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_RECIPIENTS:
+        raise ValueError(f"this is a list of 1 to {MOST_RECIPIENTS} recipients, or left out")
+    if not all(isinstance(each, str) or (isinstance(each, int) and not isinstance(each, bool)) for each in value):
+        raise ValueError("a recipient is a text, or the number of a chat")
+    return tuple(dict.fromkeys(RECIPIENT.parse(str(each)) for each in value))
+
+
+class TokenFields(Fields):
+    name: Annotated[str, BeforeValidator(_name)]
+    account: Annotated[str | None, BeforeValidator(_account)] = None
+    scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes)] = frozenset({Scope.SEND})
+    to: Annotated[tuple[str, ...] | None, BeforeValidator(_recipients)] = None
+    expires: Span = None
+
+
+async def create(request: web.Request) -> web.Response:
+    """Make a token; its secret stands in this answer and nowhere else."""
+    fields = await read_fields(request, TokenFields)
+    runtime = runtime_of(request)
+    new = NewToken(fields.name, fields.account or fields.name, fields.scopes, fields.to, fields.expires)
+    actor = messages.by_account(caller_of(request).account).name
+    make = partial(tokens.create, new=new, actor=actor, now=runtime.clock.now())
+    token, secret = await runtime.database.write(make)
+    answer = documents.answer(document(token) | {"token": secret})
+    answer.headers.update(NO_STORE)
+    return answer
+
+
+async def list_tokens(request: web.Request) -> web.Response:
+    found = await runtime_of(request).database.read(tokens.everything)
+    return documents.answer({"tokens": [document(each) for each in found]})
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """End a token; whoever bears it is refused from this answer on."""
+    await read_fields(request, Fields)
+    runtime = runtime_of(request)
+    end = partial(tokens.revoke, name=request.match_info["name"], now=runtime.clock.now())
+    return documents.answer(document(await runtime.database.write(end)))
+
+
+def document(token: ApiToken) -> documents.Document:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "account": token.account,
+        "scopes": token.scopes,
+        "to": token.recipients,
+        "created_at": documents.moment(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": documents.moment(token.expires_at),
+        "last_used_at": documents.moment(token.last_used_at),
+        "revoked_at": documents.moment(token.revoked_at),
+    }
+
+
+ROUTES = (
+    Route("GET", "/api/admin/tokens", list_tokens, "All API tokens, without their secrets.", Action.ADMINISTER),
+    Route(
+        "POST",
+        "/api/admin/tokens",
+        create,
+        "Make an API token: name, scopes, to, expires, account. Its secret is shown once.",
+        Action.ADMINISTER,
+    ),
+    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER),
+)

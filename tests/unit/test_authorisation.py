@@ -1,0 +1,95 @@
+"""The table of who may do what, for every caller, every action and every owner."""
+
+import itertools
+
+import pytest
+
+from notifybot.authorisation import TABLE, Action, Caller, admit, reach, sees_only, send_to
+from notifybot.errors import Forbidden, NotFound, NotifybotError, Unauthenticated
+
+OK, WHO, NO, HIDDEN = None, Unauthenticated, Forbidden, NotFound
+CALLERS: dict[str, Caller | None] = {
+    "stranger": None,
+    "send": Caller("anna", is_admin=False, may_read=False, is_local=False),
+    "read": Caller("anna", is_admin=False, may_send=False, is_local=False),
+    "both": Caller("anna", is_admin=False),
+    "bounded": Caller("anna", is_admin=False, allowed=frozenset({"-1001"})),
+    "admin": Caller("root", is_admin=True),
+    "bounded admin": Caller("root", is_admin=True, allowed=frozenset({"-1001"})),
+}
+ADMITTED: dict[Action, tuple[type[NotifybotError] | None, ...]] = {
+    # stranger, send, read, both, bounded, admin, bounded admin
+    Action.LOOK: (OK, OK, OK, OK, OK, OK, OK),
+    Action.SEND: (WHO, OK, NO, OK, OK, OK, OK),
+    Action.READ: (WHO, NO, OK, OK, OK, OK, OK),
+    Action.ANSWER: (WHO, OK, NO, OK, OK, OK, OK),
+    Action.SUBSCRIBE: (WHO, OK, NO, OK, NO, OK, OK),
+    Action.SEE_PEOPLE: (WHO, NO, OK, OK, OK, OK, OK),
+    Action.SEE_ACCOUNT: (WHO, NO, OK, OK, OK, OK, OK),
+    Action.CHANGE_ACCOUNT: (WHO, NO, NO, OK, OK, OK, OK),
+    Action.SEE_WORK: (WHO, NO, OK, OK, OK, OK, OK),
+    Action.ADMINISTER: (WHO, NO, NO, NO, NO, OK, OK),
+}
+ANOTHERS: dict[Action, type[NotifybotError] | None] = {
+    Action.LOOK: OK,
+    Action.SEND: OK,
+    Action.READ: HIDDEN,
+    Action.ANSWER: HIDDEN,
+    Action.SUBSCRIBE: OK,
+    Action.SEE_PEOPLE: OK,
+    Action.SEE_ACCOUNT: NO,
+    Action.CHANGE_ACCOUNT: NO,
+    Action.SEE_WORK: OK,
+    Action.ADMINISTER: OK,
+}
+
+
+def test_the_table_says_something_of_every_action() -> None:
+    assert TABLE.keys() == ADMITTED.keys() == ANOTHERS.keys() == set(Action)
+
+
+@pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, CALLERS)))
+def test_who_is_let_through(action: Action, kind: str) -> None:
+    expected = ADMITTED[action][list(CALLERS).index(kind)]
+    assert said(lambda: admit(CALLERS[kind], action)) is expected
+
+
+@pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, list(CALLERS)[1:])))
+def test_ones_own_is_reached_by_everybody_and_anothers_by_admins(action: Action, kind: str) -> None:
+    caller = CALLERS[kind]
+    assert caller is not None
+    assert said(lambda: reach(caller, action, caller.account)) is OK
+    assert said(lambda: reach(caller, action, "bob")) is (OK if caller.is_admin else ANOTHERS[action])
+
+
+@pytest.mark.parametrize("kind", list(CALLERS)[1:])
+def test_lists_are_confined_to_the_caller_but_for_admins(kind: str) -> None:
+    caller = CALLERS[kind]
+    assert caller is not None
+    assert sees_only(caller) == (None if caller.is_admin else "anna")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "recipient", "expected"),
+    [
+        (None, "-1001", OK),
+        (frozenset({"-1001", "ops"}), "-1001", OK),
+        (frozenset({"-1001", "ops"}), "ops", OK),
+        (frozenset({"-1001", "ops"}), "-1002", NO),
+        (frozenset(), "-1001", NO),
+    ],
+)
+def test_to_whom_a_caller_may_send(
+    allowed: frozenset[str] | None, recipient: str, expected: type[NotifybotError] | None
+) -> None:
+    assert said(lambda: send_to(Caller("anna", is_admin=False, allowed=allowed), recipient)) is expected
+
+
+def said(decide: object) -> type[NotifybotError] | None:
+    """The refusal's class, if there is one."""
+    assert callable(decide)
+    try:
+        decide()
+    except NotifybotError as error:
+        return type(error)
+    return None

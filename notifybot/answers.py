@@ -7,13 +7,15 @@ from datetime import datetime
 from sqlalchemy import exists, text, update
 from sqlmodel import Session, col, select
 
-from notifybot import messages, repeats, timeline
+from notifybot import messages, preferences, repeats, snoozing, timeline
+from notifybot.buttons import MessageAnswer, PostAnswer, PostSnooze, Snooze
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
-from notifybot.formatting import MessageAnswer, PostAnswer, clock_time
+from notifybot.formatting import clock_time
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor, name_of
 from notifybot.models import IS_OPEN, Delivery, EventKind, Message, Post
+from notifybot.snoozing import Sleep
 
 
 def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
@@ -97,30 +99,46 @@ def _was_shown(session: Session, message_id: str) -> bool:
 class Press:
     """A button pressed at Telegram: what it means, where it stands, and who pressed."""
 
-    answer: PostAnswer | MessageAnswer
+    meaning: PostAnswer | PostSnooze | MessageAnswer
     chat_id: str
     telegram_message_id: int
     actor: Actor
 
 
-def press(session: Session, pressed: Press, *, now: datetime) -> str:
+@dataclass(frozen=True)
+class Rules:
+    """What the config says of presses. `only_linked`: those of other people do not count. `snoozes`: for how long
+    alerts may be snoozed. `time_zone`: of people who chose none."""
+
+    only_linked: bool = False
+    snoozes: Collection[Snooze] = ()
+    time_zone: str = "UTC"
+
+
+def press(session: Session, pressed: Press, rules: Rules, *, now: datetime) -> str:
     """Take a press; return the one sentence that the person sees. It counts however late it comes."""
+    meaning, actor = pressed.meaning, pressed.actor
     message_ids = _meant(session, pressed)
     if not message_ids:
         return "This button belongs to a message that notifybot does not know any more."
-    if isinstance(pressed.answer, PostAnswer):
-        _adopt(session, pressed.answer.post_id, pressed.telegram_message_id)
-    answered = [message_id for message_id in message_ids if _acknowledge(session, message_id, pressed.actor, now=now)]
+    if not isinstance(meaning, MessageAnswer):
+        _adopt(session, meaning.post_id, pressed.telegram_message_id)
+    if rules.only_linked and not preferences.is_linked(session, actor):
+        return "This does not count: only people who are linked may answer here. Send me /start in a private chat."
+    if isinstance(meaning, PostSnooze):
+        sleep = Sleep(meaning.snooze, rules.snoozes, rules.time_zone)
+        return snoozing.press(session, message_ids, actor, sleep, now=now)
+    answered = [message_id for message_id in message_ids if _acknowledge(session, message_id, actor, now=now)]
     if answered:
         return "Acknowledged." if len(message_ids) == 1 else f"Acknowledged {len(answered)} alerts."
-    return _already(session, message_ids, pressed.actor, now=now)
+    return _already(session, message_ids, actor, now=now)
 
 
 def _meant(session: Session, pressed: Press) -> list[str]:
     """The messages that the pressed button answers: only such as have a delivery in the chat where it stands."""
     of_chat = select(Delivery.message_id).where(Delivery.chat_id == pressed.chat_id).distinct()
-    match pressed.answer:
-        case PostAnswer(post_id):
+    match pressed.meaning:
+        case PostAnswer(post_id) | PostSnooze(post_id):
             return list(session.exec(of_chat.where(Delivery.post_id == post_id)))
         case MessageAnswer(message_id):
             return list(session.exec(of_chat.where(Delivery.message_id == message_id)))

@@ -199,7 +199,7 @@ def _runtime(
         group_per_minute=config.telegram.limits.group_per_minute,
     )
     leader = Leader(term, limits)
-    manner = Manner(config.delivery.give_up_after, config.delivery.max_parts)
+    manner = Manner(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
     return Runtime(
         config=config,

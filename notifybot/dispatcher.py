@@ -13,6 +13,7 @@ from typing import Protocol
 from sqlmodel import Session
 
 from notifybot import claims, recording
+from notifybot.buttons import Snooze
 from notifybot.claims import PROBE_EVERY, Claim, Claims, Leader
 from notifybot.clock import Clock
 from notifybot.database import Changes, Database
@@ -45,10 +46,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manner:
-    """How long a message is retried, and as how many parts its text may go."""
+    """How long a message is retried, as how many parts its text may go, and for how long an alert may be snoozed."""
 
     give_up_after: timedelta
     most_parts: int
+    snoozes: tuple[Snooze, ...] = ()
 
 
 class Fetcher(Protocol):
@@ -235,7 +237,7 @@ class Dispatcher:
 
     async def _next_call(self, post: PostView) -> NextCall:
         """Long markup can take a second to read: then on a thread."""
-        render = partial(next_call, post, most_parts=self._manner.most_parts)
+        render = partial(next_call, post, most_parts=self._manner.most_parts, snoozes=self._manner.snoozes)
         is_long = post.message is not None and is_long_markup(post.message.content, post.message.look.parse_mode)
         return await asyncio.to_thread(render) if is_long else render()
 

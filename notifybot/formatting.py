@@ -1,11 +1,11 @@
-"""Messages and answers to people → texts, entities and buttons; callback data both ways."""
+"""Messages and answers to people → texts, entities and buttons."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from notifybot import markup
-from notifybot.ids import full, is_id, short
+from notifybot.buttons import Snooze, acknowledge_button, snooze_button
 from notifybot.layout import Content, Foot, lay_out
 from notifybot.lifecycle import State
 from notifybot.markup import ParseMode
@@ -71,6 +71,9 @@ class MessageView:
     repeats: int = 0
     """How often the same was told again under its dedup_key."""
     repeated_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    """A name for people."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,12 @@ class NextCall:
     is_last: bool
 
 
-def next_call(post: PostView, *, most_parts: int) -> NextCall:
-    """The call that brings a post forward: what differs first between what stands there and what should."""
+def next_call(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -> NextCall:
+    """The call that brings a post forward: what differs first between what stands there and what should. An alert has
+    a button for each of `snoozes`."""
     if post.message is not None and post.message.to_fetch:
         return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
-    parts = render(post, most_parts=most_parts)
+    parts = render(post, most_parts=most_parts, snoozes=snoozes)
     there = [shown.digest for shown in post.shown]
     wanted = [part.digest for part in parts]
     places = [
@@ -136,17 +140,19 @@ def _call(post: PostView, parts: tuple[Part, ...], place: int) -> Call:
     return Edit(post.chat_id, stands.message_ids[0], parts[place], is_caption=stands.digest.startswith(WITH_FILES))
 
 
-def render(post: PostView, *, most_parts: int) -> tuple[Part, ...]:
+def render(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """The parts of a post. One of them carries the status line and the buttons."""
     if post.reply is not None:
         return (post.reply,)
     assert post.message is not None
-    parts = _render_message(post, post.message, most_parts)
+    parts = _render_message(post, post.message, most_parts, snoozes)
     return tuple(replace(part, entities=()) for part in parts) if post.is_plain else parts
 
 
-def _render_message(post: PostView, message: MessageView, most_parts: int) -> tuple[Part, ...]:
-    foot = Foot(_status(message), _buttons(post, message), room=STATUS_UNITS if message.is_alert else 0)
+def _render_message(
+    post: PostView, message: MessageView, most_parts: int, snoozes: Sequence[Snooze]
+) -> tuple[Part, ...]:
+    foot = Foot(_status(message), _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
     parts = lay_out(_content(message), foot, most_parts=most_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
@@ -194,11 +200,16 @@ def _headline(message: MessageView) -> str:
     return (mark + (message.title or message.source)) if message.is_alert else (message.title or "")
 
 
-def _buttons(post: PostView, message: MessageView) -> Buttons:
-    """Acknowledge in a row of its own, then the caller's."""
-    own = message.look.buttons
-    rows = tuple(own[start : start + BUTTONS_A_ROW] for start in range(0, len(own), BUTTONS_A_ROW))
-    return ((acknowledge_button(post.id, post.version),), *rows) if is_open(message) else rows
+def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) -> Buttons:
+    """Acknowledge in a row of its own, then for how long one may snooze, then the caller's."""
+    if not is_open(message):
+        return _rows(message.look.buttons)
+    snoozing = [snooze_button(post.id, post.version, snooze) for snooze in snoozes]
+    return ((acknowledge_button(post.id, post.version),), *_rows(snoozing), *_rows(message.look.buttons))
+
+
+def _rows(buttons: Sequence[Button]) -> Buttons:
+    return tuple(tuple(buttons[start : start + BUTTONS_A_ROW]) for start in range(0, len(buttons), BUTTONS_A_ROW))
 
 
 def is_open(message: MessageView) -> bool:
@@ -211,7 +222,7 @@ def is_open(message: MessageView) -> bool:
 
 
 def _status(message: MessageView) -> str:
-    lines = [_late(message), _repeated(message), _escalated(message), _ending(message)]
+    lines = [_late(message), _repeated(message), _escalated(message), _snoozed(message), _ending(message)]
     return "\n".join(line for line in lines if line)
 
 
@@ -231,6 +242,12 @@ def _escalated(message: MessageView) -> str:
     if message.escalated_at is None or message.is_escalation:
         return ""
     return f"⏫ Escalated at {clock_time(message.escalated_at, message.created_at)}."
+
+
+def _snoozed(message: MessageView) -> str:
+    if message.snoozed_until is None or not is_open(message):
+        return ""
+    return f"💤 Snoozed by {message.snoozed_by} until {clock_time(message.snoozed_until, message.created_at)}."
 
 
 def _ending(message: MessageView) -> str:
@@ -255,42 +272,3 @@ def clock_time(moment: datetime, beside: datetime) -> str:
     utc = moment.astimezone(UTC)
     form = "%H:%M UTC" if utc.date() == beside.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
     return utc.strftime(form)
-
-
-# Callback data: at most 64 bytes, and unguessable, so that a button that an older database made hits nothing.
-ANSWER_POST = "ack"
-ANSWER_MESSAGE = "one"
-_VERSION = re.compile(r"[0-9]{1,9}")
-
-
-@dataclass(frozen=True)
-class PostAnswer:
-    """Acknowledge pressed under a post: it means the messages that this version of the post shows."""
-
-    post_id: str
-    version: int
-
-
-@dataclass(frozen=True)
-class MessageAnswer:
-    """Acknowledge pressed in a list of open alerts: it means this one message."""
-
-    message_id: str
-
-
-def acknowledge_button(post_id: str, version: int) -> Button:
-    return Button("Acknowledge", callback_data=f"{ANSWER_POST}:{short(post_id)}:{version}", style="success")
-
-
-def open_alert_button(message_id: str, label: str) -> Button:
-    return Button(label, callback_data=f"{ANSWER_MESSAGE}:{short(message_id)}")
-
-
-def read_callback_data(data: str) -> PostAnswer | MessageAnswer | None:
-    """What a press means; None for data that none of our buttons carries."""
-    match data.split(":"):
-        case ["ack", post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
-            return PostAnswer(full(post), int(version))
-        case ["one", message] if is_id(full(message)):
-            return MessageAnswer(full(message))
-    return None

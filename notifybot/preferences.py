@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from notifybot.durations import LONGEST, parse_time_of_day
 from notifybot.errors import NotifybotError
+from notifybot.messages import Actor
 from notifybot.models import Person
 from notifybot.time_zones import find_zone
 
@@ -24,6 +25,28 @@ class Changes(TypedDict, total=False):
     quiet_hours: str | None
     """`22:00-07:00`, in their zone."""
     muted_until: datetime | None
+
+
+def of_chat(session: Session, chat_id: str) -> Person | None:
+    """The person whose private chat this is; None where nobody pressed /start."""
+    return session.exec(select(Person).where(Person.chat_id == chat_id)).first()
+
+
+def is_linked(session: Session, actor: Actor) -> bool:
+    """Whether whoever acts at Telegram is linked to an account."""
+    person = _person(session, actor)
+    return person is not None and person.account is not None
+
+
+def time_zone_of(session: Session, actor: Actor) -> str | None:
+    """The zone that whoever acts at Telegram chose."""
+    person = _person(session, actor)
+    return None if person is None else person.time_zone
+
+
+def _person(session: Session, actor: Actor) -> Person | None:
+    """At Telegram a private chat has the number of its person."""
+    return of_chat(session, str(actor.facts["telegram_id"])) if "telegram_id" in actor.facts else None
 
 
 def change(session: Session, person: Person, changes: Changes, *, now: datetime) -> None:

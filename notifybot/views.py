@@ -15,11 +15,12 @@ from notifybot.rendering import Button, Entity, Look, Part
 POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Message)
 _OF_POST = ("id", "chat_id", "urgency", "version", "is_silent", "is_plain", "thread_id", "reply", "shown")
 _OF_MESSAGE = ("id", "state", "is_alert", "title", "content", "source", "look", "file_count", "repeats", "repeated_at")
+_OF_SNOOZE = ("snoozed_until", "snoozed_by")
 _MOMENTS = ("created_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at", "resolved_at")
 COLUMNS = (
     *(POSTS.c[name] for name in _OF_POST),
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
-    *(MESSAGES.c[name] for name in (*_OF_MESSAGE, *_MOMENTS)),
+    *(MESSAGES.c[name] for name in (*_OF_MESSAGE, *_MOMENTS, *_OF_SNOOZE)),
 )
 """What `post` reads of a row, each named by its table and its name."""
 
@@ -40,7 +41,7 @@ def post(session: Session, row: Any, *, now: datetime) -> PostView:
 
 
 def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
-    who = row.messages_acknowledged_by
+    who, sleeper = row.messages_acknowledged_by, row.messages_snoozed_by
     files = attachments.of(session, row.messages_id) if row.messages_file_count else NO_FILES
     return MessageView(
         id=row.messages_id,
@@ -63,6 +64,8 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         to_fetch=files.to_fetch,
         repeats=row.messages_repeats,
         repeated_at=row.messages_repeated_at,
+        snoozed_until=row.messages_snoozed_until,
+        snoozed_by=None if sleeper is None else messages.name_of(sleeper),
     )
 
 

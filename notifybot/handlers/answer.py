@@ -2,12 +2,15 @@
 
 from functools import partial
 
-from telegram import CallbackQuery, Update
+from telegram import CallbackQuery, Update, User
 
 from notifybot import answers, messages
-from notifybot.answers import Press
-from notifybot.formatting import read_callback_data
+from notifybot.answers import Press, Rules
+from notifybot.buttons import SettingPress, read_callback_data
+from notifybot.config_model import AcknowledgeBy
 from notifybot.handlers.turn import Context, runtime_of, take
+from notifybot.messages import Actor
+from notifybot.runtime import Runtime
 
 UNKNOWN = "This button is not notifybot's any more."
 
@@ -15,21 +18,33 @@ UNKNOWN = "This button is not notifybot's any more."
 async def press(update: Update, context: Context) -> None:
     query = update.callback_query
     assert query is not None
+    sentence = await _answer(update, context, query)
+    if sentence is not None:
+        await runtime_of(context).sender.answer_press(query.id, sentence)
+
+
+async def _answer(update: Update, context: Context, query: CallbackQuery) -> str | None:
     runtime = runtime_of(context)
     pressed = _read(query)
     if pressed is None:
-        sentence = await take(update, context, lambda _: UNKNOWN)
-    else:
-        sentence = await take(update, context, partial(answers.press, pressed=pressed, now=runtime.clock.now()))
-    if sentence is not None:
-        await runtime.sender.answer_press(query.id, sentence)
+        return await take(update, context, lambda _: UNKNOWN)
+    rules, now = _rules(runtime), runtime.clock.now()
+    return await take(update, context, partial(answers.press, pressed=pressed, rules=rules, now=now))
 
 
 def _read(query: CallbackQuery) -> Press | None:
-    meant = read_callback_data(query.data or "")
-    if meant is None or query.message is None:
+    meaning = read_callback_data(query.data or "")
+    if meaning is None or isinstance(meaning, SettingPress) or query.message is None:
         return None
-    who = query.from_user
-    actor = messages.by_telegram(who.id, who.full_name, who.username)
     # An old message comes as inaccessible; it still says where it stands.
-    return Press(meant, str(query.message.chat.id), query.message.message_id, actor)
+    return Press(meaning, str(query.message.chat.id), query.message.message_id, actor_of(query.from_user))
+
+
+def actor_of(who: User) -> Actor:
+    return messages.by_telegram(who.id, who.full_name, who.username)
+
+
+def _rules(runtime: Runtime) -> Rules:
+    alerts = runtime.config.alerts
+    only_linked = alerts.acknowledge_by is AcknowledgeBy.LINKED
+    return Rules(only_linked, alerts.snooze, runtime.config.summary.time_zone)

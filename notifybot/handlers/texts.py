@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifybot.formatting import clock_time, open_alert_button
+from notifybot.buttons import open_alert_button
+from notifybot.formatting import clock_time
 from notifybot.models import Message, Person
 from notifybot.rendering import Entity, Part
 from notifybot.splitting import utf16_len

@@ -10,6 +10,8 @@ from notifybot.sandbox.wire import JsonObject
 
 Found = TypeVar("Found")
 ACKNOWLEDGE = "Acknowledge"
+OPEN = [ACKNOWLEDGE, "Snooze 1 h", "Until tomorrow 09:00"]
+"""The buttons of an alert that wants an answer."""
 
 
 class Stage(Protocol):

@@ -1,7 +1,7 @@
 """Groups that become supergroups, names, topics, long texts, and posts that somebody deletes."""
 
 from tests.stories.conftest import MakeWorld
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 
@@ -12,7 +12,7 @@ async def test_a_group_that_became_a_supergroup_is_followed(world: World) -> Non
     alert = await world.alert("disk full", to=group)
 
     post = await supergroup.receives("disk full")
-    assert post.buttons == ["Acknowledge"]
+    assert post.buttons == OPEN
     await alert.becomes("sent")
     assert (await alert.delivery(supergroup))["status"] == "shown"
 
@@ -130,7 +130,7 @@ async def test_a_long_text_comes_in_parts_with_the_button_on_the_last(world: Wor
 
     messages = world.sandbox.messages(ops.id)
     assert len(messages) > 1
-    assert [message.button_texts for message in messages] == [[]] * (len(messages) - 1) + [["Acknowledge"]]
+    assert [message.button_texts for message in messages] == [[]] * (len(messages) - 1) + [OPEN]
     assert "\n".join(ops.texts).splitlines()[1:] == lines
     assert (await alert.delivery(ops))["telegram_message_ids"] == [message.id for message in messages]
     last = await ops.receives(lines[-1])
@@ -188,7 +188,7 @@ async def test_a_deleted_post_of_an_open_alert_is_sent_anew(world: World, ops: P
     await world.later(minutes=15)
 
     anew = await ops.receives("disk full")
-    await anew.becomes("Escalated at 09:15 UTC.", buttons=["Acknowledge"])
+    await anew.becomes("Escalated at 09:15 UTC.", buttons=OPEN)
     await anew.pressed(anna)
     await anew.becomes("Acknowledged by Anna", buttons=[])
 

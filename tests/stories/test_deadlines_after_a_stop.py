@@ -1,7 +1,7 @@
 """What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
 
 from notifybot.telegram_link import PAGE
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 
@@ -14,7 +14,7 @@ async def test_an_alert_that_fell_due_during_a_stop_escalates_once(world: World,
     await world.starts()
 
     await world.duty.receives("disk full")
-    await post.becomes("Escalated at 09:20 UTC.", buttons=["Acknowledge"])
+    await post.becomes("Escalated at 09:20 UTC.", buttons=OPEN)
     await world.ticks()
     await world.is_quiet()
     assert len(world.duty.texts) == 1
@@ -147,7 +147,7 @@ async def test_a_late_alert_that_is_still_open_has_its_button(world: World, ops:
     await world.passes(seconds=5)
 
     post = await ops.receives("disk full")
-    await post.becomes("Late: this is from 09:00 UTC.", buttons=["Acknowledge"])
+    await post.becomes("Late: this is from 09:00 UTC.", buttons=OPEN)
 
 
 async def test_a_restart_in_the_middle_keeps_everything(world: World, ops: Place) -> None:

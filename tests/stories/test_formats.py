@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 BOLD = {
@@ -53,7 +53,7 @@ async def test_what_telegram_refuses_goes_out_once_more_as_plain_text(world: Wor
     post = await ops.receives("a bold word")
     await alert.becomes("sent")
     assert post.message.entities == []
-    assert post.buttons == ["Acknowledge"]
+    assert post.buttons == OPEN
     assert "plain text" in (await alert.tells("reformatted"))["detail"]
 
 
@@ -65,7 +65,7 @@ async def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning(wor
     await alert.becomes("sent")
     beginning, file = [message for message in world.sandbox.messages(ops.id) if message.sender is world.sandbox.bot]
     assert beginning.text.startswith("root\nline 0\nline 1\n")
-    assert beginning.button_texts == ["Acknowledge"]
+    assert beginning.button_texts == OPEN
     assert file.media is not None
     assert world.sandbox.file_bytes(file).decode() == f"root\n{text}"
     post = await ops.receives("line 0")
@@ -78,7 +78,7 @@ async def test_buttons_of_the_caller_stand_below_acknowledge(world: World, ops: 
     await world.alert("disk", to=ops, buttons=buttons)
 
     post = await ops.receives("disk")
-    assert post.buttons == ["Acknowledge", "Graph", "Host"]
+    assert post.buttons == [*OPEN, "Graph", "Host"]
 
 
 @pytest.mark.parametrize(("fields", "is_silent"), [({}, False), ({"silent": True}, True), ({"priority": "low"}, True)])

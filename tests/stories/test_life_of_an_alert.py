@@ -3,7 +3,7 @@
 import pytest
 
 from tests.stories.conftest import MakeWorld
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 pytestmark = pytest.mark.both_databases
@@ -15,7 +15,7 @@ async def test_an_alert_arrives_with_its_button(world: World, ops: Place) -> Non
     post = await ops.receives("disk full")
 
     assert post.text.startswith("db1\n")
-    assert post.buttons == ["Acknowledge"]
+    assert post.buttons == OPEN
     assert (await alert.becomes("sent"))["sent_at"] is not None
 
 
@@ -83,8 +83,8 @@ async def test_an_unanswered_alert_goes_to_the_escalation_channel(world: World, 
 
     escalated = await world.duty.receives("disk full")
     assert escalated.text.startswith("⏫ Escalated: db1\n")
-    assert escalated.buttons == ["Acknowledge"]
-    await post.becomes("Escalated at 09:15 UTC.", buttons=["Acknowledge"])
+    assert escalated.buttons == OPEN
+    await post.becomes("Escalated at 09:15 UTC.", buttons=OPEN)
     assert (await alert.delivery(world.duty))["purpose"] == "escalation"
     assert (await alert.now())["status"] == "escalated"
 
@@ -214,7 +214,7 @@ async def test_an_alert_that_never_closes_waits_for_its_answer(world: World, ops
 
     await world.later(days=30)
 
-    await post.becomes("Escalated at", buttons=["Acknowledge"])
+    await post.becomes("Escalated at", buttons=OPEN)
     assert (await alert.now())["status"] == "escalated"
     await post.pressed(anna)
     await post.becomes("Acknowledged by Anna", buttons=[])
@@ -259,7 +259,7 @@ async def test_an_escalation_into_the_chat_that_has_the_alert_posts_it_again(wor
     await world.later(minutes=15)
 
     second = await world.duty.receives("⏫ Escalated")
-    await first.becomes("Escalated at 09:15 UTC.", buttons=["Acknowledge"])
+    await first.becomes("Escalated at 09:15 UTC.", buttons=OPEN)
     await second.pressed(boss)
     for post in (first, second):
         await post.becomes("Acknowledged by Boss", buttons=[])

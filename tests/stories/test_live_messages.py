@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 
@@ -68,7 +68,7 @@ async def test_the_same_trouble_counts_up_on_the_same_post_with_the_newest_text(
         )
         assert (again.status, again.body["id"], again.body["duplicate"]) == (200, first.id, True)
 
-    await post.becomes("disk 95 %", "🔁 3 times", buttons=["Acknowledge"])
+    await post.becomes("disk 95 %", "🔁 3 times", buttons=OPEN)
     assert len(ops.texts) == 1
     message = await first.now()
     assert (message["repeats"], message["escalate_at"]) == (2, deadline)

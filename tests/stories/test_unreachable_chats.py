@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.stories.conftest import MakeWorld
-from tests.stories.places import Person, Place
+from tests.stories.places import OPEN, Person, Place
 from tests.stories.world import World
 
 
@@ -66,7 +66,7 @@ async def test_an_alert_that_cannot_be_shown_escalates_at_once(world: World, mak
     alert = await world.alert("disk full", to=unreachable.place)
 
     escalated = await world.duty.receives("disk full")
-    await escalated.becomes("Escalated", buttons=["Acknowledge"])
+    await escalated.becomes("Escalated", buttons=OPEN)
     await alert.becomes("escalated")
     delivery = await alert.delivery(unreachable.place)
     assert delivery["status"] == "failed"

@@ -14,7 +14,7 @@ from notifybot.models import Person
 from tests.databases import Template
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import PATIENCE_S, World
 
 
@@ -157,7 +157,7 @@ async def test_a_button_from_another_database_says_so(world: World, ops: Place, 
 
     assert answer == "This button belongs to a message that notifybot does not know any more."
     await world.is_quiet()
-    assert post.buttons == ["Acknowledge"]
+    assert post.buttons == OPEN
 
 
 async def test_a_button_of_another_program_says_so(another: MakeWorld) -> None:

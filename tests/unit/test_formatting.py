@@ -11,19 +11,13 @@ from hypothesis import strategies as st
 
 from notifybot import formatting
 from notifybot.formatting import (
-    MessageAnswer,
     MessageView,
     Missing,
     NextCall,
-    PostAnswer,
     PostView,
     ShownPart,
-    acknowledge_button,
     clock_time,
-    open_alert_button,
-    read_callback_data,
 )
-from notifybot.ids import new_id
 from notifybot.lifecycle import State
 from notifybot.rendering import (
     Button,
@@ -276,37 +270,3 @@ def test_how_a_message_looks_is_kept_as_it_was_asked(look: Look) -> None:
 def test_a_time_of_another_day_has_its_date() -> None:
     assert clock_time(NOW, NOW + timedelta(hours=9)) == "14:02 UTC"
     assert clock_time(NOW, NOW + timedelta(hours=10)) == "2026-03-01 14:02 UTC"
-
-
-@given(st.integers(0, 10**6), st.integers(1, 999_999_999))
-def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int) -> None:
-    made = new_id(NOW + timedelta(hours=hours))
-    for button, meant in (
-        (acknowledge_button(made, version), PostAnswer(made, version)),
-        (open_alert_button(made, "label"), MessageAnswer(made)),
-    ):
-        assert button.callback_data is not None
-        assert 1 <= len(button.callback_data.encode()) <= 64
-        assert read_callback_data(button.callback_data) == meant
-
-
-GOOD = "01890a5dac96774bbcceb302099a8057"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        "", ":", "::", "x", "ack", "one", "ack:", "one:", "ack::1", "ack:x:1", f"ack:{GOOD}", f"ack:{GOOD}:",
-        f"ack:{GOOD}:-1", f"ack:{GOOD}:1.0", f"ack:{GOOD}:1:1", f"ack:{GOOD}:٣", f"ack:{GOOD}:1e3", f"ack:{GOOD} :1",
-        f"ack:{GOOD}:{'9' * 10}", f"ack:{'ā' * 32}:1", f"one:{GOOD}:1", f"one:{GOOD}0", f"one:{GOOD[:-1]}",
-        f"ONE:{GOOD}", f"two:{GOOD}", f"one:{'x' * 32}", f"one:{GOOD[:-1]}\x00", f"one:{GOOD.upper()}",
-        f"one:{'-' * 32}", f"one:{GOOD.replace('774b', '474b')}", "\ud800",
-    ],
-)  # fmt: skip
-def test_data_that_no_button_of_ours_carries_means_nothing(data: str) -> None:
-    assert read_callback_data(data) is None
-
-
-@given(st.text(max_size=64))
-def test_any_data_at_all_can_be_read(data: str) -> None:
-    assert read_callback_data(data) is None

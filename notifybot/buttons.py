@@ -1,0 +1,130 @@
+"""Buttons and what a press on them means: callback data both ways.
+
+It is at most 64 bytes and says all by itself, so that a button works after a restart. Posts and messages are named by
+their unguessable ids, so that a button that an older database made hits nothing.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from notifybot.durations import LONGEST, SHORTEST, Tomorrow, format_span
+from notifybot.ids import full, is_id, short
+from notifybot.rendering import Button
+
+Snooze = timedelta | Tomorrow
+
+_VERSION = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[1-9][0-9]{0,8}")
+_TIME = re.compile(r"t([01][0-9]|2[0-3])([0-5][0-9])")
+_TINY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_SETTING = re.compile(r"[a-z]{1,8}(:[A-Za-z0-9_+/:-]{0,32})?")
+
+
+@dataclass(frozen=True)
+class PostAnswer:
+    """Acknowledge pressed under a post: it means the messages that this version of the post shows."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class PostSnooze:
+    """Snooze pressed under a post, for so long: it means the same messages."""
+
+    post_id: str
+    version: int
+    snooze: Snooze
+
+
+@dataclass(frozen=True)
+class MessageAnswer:
+    """Acknowledge pressed in a list of open alerts: it means this one message."""
+
+    message_id: str
+
+
+@dataclass(frozen=True)
+class SettingPress:
+    """A button of somebody's settings, which stand in this post: a word, and what it is about (or nothing)."""
+
+    post_id: str
+    word: str
+    value: str
+
+
+Meaning = PostAnswer | PostSnooze | MessageAnswer | SettingPress
+
+
+def acknowledge_button(post_id: str, version: int) -> Button:
+    return Button("Acknowledge", callback_data=f"ack:{short(post_id)}:{version}", style="success")
+
+
+def snooze_button(post_id: str, version: int, snooze: Snooze) -> Button:
+    return Button(_snooze_label(snooze), callback_data=f"sno:{short(post_id)}:{version}:{_write_snooze(snooze)}")
+
+
+def open_alert_button(message_id: str, label: str) -> Button:
+    return Button(label, callback_data=f"one:{short(message_id)}")
+
+
+def setting_button(post_id: str, label: str, word: str, value: str = "") -> Button:
+    return Button(label, callback_data=f"set:{_tiny(post_id)}:{word}:{value}".rstrip(":"))
+
+
+def read_callback_data(data: str) -> Meaning | None:
+    """What a press means; None for data that none of our buttons carries."""
+    match data.split(":", 3):
+        case ["ack", post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
+            return PostAnswer(full(post), int(version))
+        case ["sno", post, version, value] if is_id(full(post)) and _VERSION.fullmatch(version):
+            snooze = _read_snooze(value)
+            return None if snooze is None else PostSnooze(full(post), int(version), snooze)
+        case ["one", message] if is_id(full(message)):
+            return MessageAnswer(full(message))
+        case ["set", post, *rest] if _SETTING.fullmatch(":".join(rest)):
+            post_id = _untiny(post)
+            return None if post_id is None else SettingPress(post_id, rest[0], rest[1] if len(rest) > 1 else "")
+    return None
+
+
+def _snooze_label(snooze: Snooze) -> str:
+    if isinstance(snooze, Tomorrow):
+        return f"Until tomorrow {snooze.at:%H:%M}"
+    return f"Snooze {_spaced(format_span(snooze))}"
+
+
+def _spaced(span: str) -> str:
+    """`1h30m` as people write it: `1 h 30 m`; a span of minutes alone as `15 min`."""
+    words = re.sub(r"([0-9]+)([a-z])", r"\1 \2 ", span).strip()
+    return f"{words}in" if re.fullmatch(r"[0-9]+ m", words) else words
+
+
+def _write_snooze(snooze: Snooze) -> str:
+    return f"t{snooze.at:%H%M}" if isinstance(snooze, Tomorrow) else str(int(snooze.total_seconds()))
+
+
+def _read_snooze(value: str) -> Snooze | None:
+    if found := _TIME.fullmatch(value):
+        return Tomorrow(time(int(found[1]), int(found[2])))
+    if not _SECONDS.fullmatch(value) or not SHORTEST <= timedelta(seconds=int(value)) <= LONGEST:
+        return None
+    return timedelta(seconds=int(value))
+
+
+def _tiny(uuid: str) -> str:
+    """22 characters, where `short` leaves too little room for the name of a time zone."""
+    return base64.urlsafe_b64encode(bytes.fromhex(short(uuid))).decode().rstrip("=")
+
+
+def _untiny(text: str) -> str | None:
+    if not _TINY_ID.fullmatch(text):
+        return None
+    try:
+        uuid = full(base64.urlsafe_b64decode(f"{text}==").hex())
+    except binascii.Error:
+        return None
+    return uuid if is_id(uuid) and _tiny(uuid) == text else None

@@ -1,0 +1,115 @@
+"""Snoozing an alert: for a while nobody is bothered, then its deadlines run anew."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from notifybot import messages, preferences, timeline
+from notifybot.buttons import Snooze
+from notifybot.database import affected, changes
+from notifybot.durations import LONGEST
+from notifybot.errors import Conflict, NotifybotError
+from notifybot.formatting import clock_time
+from notifybot.lifecycle import State, Step, sources
+from notifybot.messages import Actor, name_of
+from notifybot.models import EventKind, Message
+
+_OPEN = sources(Step.ACKNOWLEDGE)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """What a pressed Snooze asks for. `allowed`: what the config offers; a press that an older one offered, or that
+    was made up, counts no more. `time_zone`: of people who chose none."""
+
+    snooze: Snooze
+    allowed: Collection[Snooze]
+    time_zone: str
+
+
+def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime) -> Message:
+    """Let an alert sleep `until` then; both deadlines move to that moment and their spans after it. Snoozing it again
+    moves it on. One that has escalated stays so.
+
+    Raises Conflict for a notice and for what is answered or over, NotifybotError for a moment that is not ahead.
+    """
+    if not now < until <= now + LONGEST:
+        raise NotifybotError("An alert is snoozed until a moment that lies ahead, within 366 days.")
+    message = messages.find(session, message_id)
+    if not _snooze(session, message, actor, until, now=now):
+        raise Conflict(why_not(message, now=now), hint="GET /api/messages/{id} shows its state and its timeline.")
+    return messages.find(session, message_id)
+
+
+def press(session: Session, message_ids: Collection[str], actor: Actor, sleep: Sleep, *, now: datetime) -> str:
+    """Snooze what a button was pressed under; return the one sentence that the person sees."""
+    if sleep.snooze not in sleep.allowed:
+        return "Alerts are not snoozed for so long here any more."
+    zone = preferences.time_zone_of(session, actor) or sleep.time_zone
+    until = wake_time(sleep.snooze, zone, now=now)
+    found = [messages.find(session, message_id) for message_id in message_ids]
+    snoozed = [message for message in found if _snooze(session, message, actor, until, now=now)]
+    if not snoozed:
+        return why_not(found[0], now=now)
+    what = "Snoozed" if len(found) == 1 else f"Snoozed {len(snoozed)} alerts"
+    return f"{what} until {local_time(until, zone, now=now)}."
+
+
+def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
+    """When what is snoozed now wakes: a span later, or tomorrow in this zone."""
+    if isinstance(snooze, timedelta):
+        return now + snooze
+    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, snooze.at, ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_time(moment: datetime, zone: str, *, now: datetime) -> str:
+    """`10:00 UTC`, or as the clock of that zone shows it, `2026-03-03 09:00 (Europe/Berlin)`."""
+    if zone == "UTC":
+        return clock_time(moment, now)
+    local = moment.astimezone(ZoneInfo(zone))
+    is_today = local.date() == now.astimezone(ZoneInfo(zone)).date()
+    return local.strftime(f"{'' if is_today else '%Y-%m-%d '}%H:%M ({zone})")
+
+
+def _snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
+    """False where its state forbids it."""
+    deadlines = _deadlines(message, until)
+    is_open = (col(Message.is_alert), col(Message.acknowledged_at).is_(None), col(Message.state).in_(_OPEN))
+    facts = {"snoozed_until": until, "snoozed_by": actor.facts, **deadlines}
+    if not affected(session, update(Message).where(col(Message.id) == message.id, *is_open).values(**facts)):
+        return False
+    detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+    timeline.add(session, [message.id], EventKind.SNOOZED, now=now, actor=actor.name, detail=detail)
+    messages.refresh_posts(session, [message.id], now=now)
+    noted = changes(session)
+    noted.messages.add(message.id)
+    for deadline in deadlines.values():
+        noted.note_deadline(deadline)
+    return True
+
+
+def _deadlines(message: Message, until: datetime) -> dict[str, datetime | None]:
+    """Both, as far behind `until` as they lay behind the acceptance, or behind the end of an earlier snooze. Where the
+    escalation was brought forward since, it comes as soon as the alert wakes."""
+    start = message.snoozed_until or message.created_at
+    moved: dict[str, datetime | None] = {}
+    if message.close_at is not None:
+        moved["close_at"] = until + (message.close_at - start)
+    if message.escalate_at is not None and message.state is not State.ESCALATED:
+        moved["escalate_at"] = until + max(message.escalate_at - start, timedelta())
+    return moved
+
+
+def why_not(message: Message, *, now: datetime) -> str:
+    """Why this message cannot be snoozed, in one sentence."""
+    if not message.is_alert:
+        return "This message is a notice; only an alert can be snoozed."
+    if message.acknowledged_by is not None and message.acknowledged_at is not None:
+        when = clock_time(message.acknowledged_at, now)
+        return f"{name_of(message.acknowledged_by)} acknowledged this at {when}; there is nothing to snooze any more."
+    return f"This alert is {message.state} already and cannot be snoozed."

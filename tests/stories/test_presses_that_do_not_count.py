@@ -1,0 +1,141 @@
+"""Presses of people who may not answer, on buttons that were tampered with, or on what their chat never got."""
+
+import pytest
+
+from notifybot.buttons import acknowledge_button, open_alert_button, snooze_button
+from notifybot.durations import parse_snooze
+from notifybot.rendering import Button
+from notifybot.sandbox import people
+from notifybot.sandbox.wire import JsonObject
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import OPEN, Person, Place, Post
+from tests.stories.world import Sent, World
+
+pytestmark = pytest.mark.both_databases
+NOT_LINKED = "This does not count: only people who are linked may answer here. Send me /start in a private chat."
+UNKNOWN = "This button is not notifybot's any more."
+NO_SUCH_MESSAGE = "This button belongs to a message that notifybot does not know any more."
+
+
+def is_linked(world: World, person: Person, account: str) -> None:
+    world.rows("UPDATE people SET account = ? WHERE chat_id = ?", account, str(person.id))
+
+
+async def post_of(world: World, alert: Sent, place: Place) -> str:
+    ((post_id,),) = world.rows(
+        "SELECT post_id FROM deliveries WHERE message_id = ? AND chat_id = ?", alert.id, str(place.id)
+    )
+    return str(post_id)
+
+
+async def pressed_with(post: Post, person: Person, button: Button) -> str:
+    """What somebody is told whose app sends the data of another button than the one it shows."""
+    forged: JsonObject = {"text": button.text, "callback_data": button.callback_data}
+    return await post.answer_to(people.press(post.stage.sandbox.world, person.user, post.message, forged))
+
+
+@pytest.fixture
+async def strict(another: MakeWorld) -> World:
+    world = await another(alerts={"acknowledge_by": "linked"})
+    await world.starts()
+    return world
+
+
+async def test_where_only_linked_people_answer_others_are_told_so_and_do_not_count(strict: World) -> None:
+    ops = strict.group("Ops")
+    stranger, anna = strict.member(ops, "Mallory"), await strict.subscriber("Anna")
+    strict.joins(anna, ops)
+    alert = await strict.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await alert.becomes("sent")
+
+    for presser in (stranger, anna):
+        for button in OPEN:
+            assert await post.pressed(presser, button) == NOT_LINKED
+
+    assert (await alert.now())["status"] == "sent"
+    assert not {"acknowledged", "snoozed"} & set(await alert.events())
+    assert post.buttons == OPEN
+
+
+async def test_where_only_linked_people_answer_a_linked_one_does(strict: World) -> None:
+    ops, anna = strict.group("Ops"), await strict.subscriber("Anna")
+    strict.joins(anna, ops)
+    is_linked(strict, anna, "anna")
+    alert = await strict.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+
+    assert await post.pressed(anna, OPEN[1]) == "Snoozed until 10:00 UTC."
+    assert await post.pressed(anna) == "Acknowledged."
+    await alert.becomes("closed")
+
+
+async def test_who_is_not_linked_does_not_answer_from_the_list_of_open_alerts_either(strict: World) -> None:
+    anna = await strict.subscriber("Anna")
+    alert = await strict.alert("disk full", to=anna)
+    await anna.receives("disk full")
+    await alert.becomes("sent")
+    anna.says("/open")
+
+    assert await anna.receives("Waiting for an answer:").presses("Acknowledge 1") == NOT_LINKED
+    assert (await alert.now())["status"] == "sent"
+
+
+async def test_data_that_was_tampered_with_does_nothing(world: World, ops: Place) -> None:
+    mallory = world.member(ops, "Mallory")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await alert.becomes("sent")
+    own = str(post.message.buttons[0][0]["callback_data"])
+
+    for data in (f"{own}0000000000", own.upper(), own.replace("ack", "sno"), f"{own}:1", own[:-3], "ack:'; DROP"):
+        assert await pressed_with(post, mallory, Button("x", callback_data=data)) == UNKNOWN
+
+    assert (await alert.now())["status"] == "sent"
+
+
+async def test_a_press_on_a_message_that_its_chat_never_got_does_nothing(world: World, ops: Place) -> None:
+    others = world.group("Others")
+    mallory = world.member(others, "Mallory")
+    alert = await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+    await world.alert("another matter", to=others)
+    theirs = await others.receives("another matter")
+    await alert.becomes("sent")
+    post_id = await post_of(world, alert, ops)
+
+    for button in (
+        acknowledge_button(post_id, 1),
+        snooze_button(post_id, 1, parse_snooze("1h")),
+        open_alert_button(alert.id, "x"),
+    ):
+        assert await pressed_with(theirs, mallory, button) == NO_SUCH_MESSAGE
+
+    assert (await alert.now())["status"] == "sent"
+    assert not {"acknowledged", "snoozed"} & set(await alert.events())
+
+
+async def test_nobody_snoozes_for_longer_than_the_config_offers(world: World, ops: Place) -> None:
+    mallory = world.member(ops, "Mallory")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    post_id = await post_of(world, alert, ops)
+
+    for value in ("365d", "1s", "tomorrow 23:59"):
+        said = await pressed_with(post, mallory, snooze_button(post_id, 1, parse_snooze(value)))
+        assert said == "Alerts are not snoozed for so long here any more."
+
+    assert "snoozed" not in await alert.events()
+
+
+async def test_a_notice_cannot_be_snoozed_with_a_button_made_up(world: World, ops: Place) -> None:
+    mallory = world.member(ops, "Mallory")
+    notice = await world.notice("backup done", to=ops)
+    post = await ops.receives("backup done")
+    await notice.becomes("sent")
+    post_id = await post_of(world, notice, ops)
+
+    said = await pressed_with(post, mallory, snooze_button(post_id, 1, parse_snooze("1h")))
+
+    assert said == "This message is a notice; only an alert can be snoozed."
+    assert "snoozed" not in await notice.events()

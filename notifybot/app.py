@@ -24,6 +24,7 @@ from notifybot.claims import Leader
 from notifybot.clock import Clock
 from notifybot.config import Config
 from notifybot.database import Database
+from notifybot.directory import directory_of
 from notifybot.dispatcher import Dispatcher, Manner
 from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused
@@ -207,7 +208,7 @@ def _runtime(
         clock=clock,
         sender=sender,
         link=link,
-        intake=Intake(database, clock),
+        intake=Intake(database, clock, directory_of(config)),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,

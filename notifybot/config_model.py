@@ -198,12 +198,14 @@ class Policy:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Spans count from acceptance; None: it never escalates, it is never closed by time."""
+    """Spans count from acceptance; None: it never escalates, it is never closed by time. `reach_muted`: people who want
+    no notifications get alerts all the same."""
 
     escalate_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(minutes=15))
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
     close_on_acknowledge: bool = key(values.FLAG, True)
     escalation_channel: str | None = key(values.CHAT, None)
+    reach_muted: bool = key(values.FLAG, True)
     acknowledge_by: AcknowledgeBy = key(choice(AcknowledgeBy), AcknowledgeBy.ANYONE)
     snooze: tuple[timedelta | Tomorrow, ...] = key(
         ListOf(values.SNOOZE), (timedelta(hours=1), Tomorrow(time_of_day(9)))

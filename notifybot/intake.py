@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +13,7 @@ from notifybot.acceptance import Accepted, NewMessage
 from notifybot.clock import Clock
 from notifybot.database import Database
 from notifybot.errors import NotifybotError
+from notifybot.recipients import Directory
 
 MOST_A_COMMIT = 500
 Answers = list[Accepted | NotifybotError]
@@ -26,9 +28,10 @@ class _Caller:
 class Intake:
     """Collects messages and accepts them in batches: one work of the writer for all who wait, and no task."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, directory: Directory) -> None:
         self._database = database
         self._clock = clock
+        self._directory = directory
         self._callers: deque[_Caller] = deque()
         self._is_asked = False
         """The writer will take whoever waits, and has not begun to. At most one such work is on its way."""
@@ -51,7 +54,7 @@ class Intake:
         """Run in the writer, which takes the callers only now: so everybody who came during the last commit is in."""
         self._is_asked = False  # first: who comes after this asks again, who came before is taken
         self._take(batch)
-        return acceptance.accept(session, [caller.new for caller in batch], now=self._clock.now())
+        return self._accept_all(session, batch)
 
     def _take(self, batch: list[_Caller]) -> None:
         while self._callers and len(batch) < MOST_A_COMMIT:
@@ -78,7 +81,11 @@ class Intake:
                 self._database.submit(partial(self._accept_alone, caller), partial(_tell_alone, caller))
 
     def _accept_alone(self, caller: _Caller, session: Session) -> Answers:
-        return acceptance.accept(session, [caller.new], now=self._clock.now())
+        return self._accept_all(session, [caller])
+
+    def _accept_all(self, session: Session, batch: Sequence[_Caller]) -> Answers:
+        messages = [caller.new for caller in batch]
+        return acceptance.accept(session, messages, now=self._clock.now(), directory=self._directory)
 
 
 def _tell_alone(caller: _Caller, answers: Answers | Exception) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, case, func, or_, select, text, update
 from sqlmodel import Session, col
 
 from notifybot import chats, timeline
@@ -217,7 +217,9 @@ def _standing_posts(size: int) -> Select[tuple[str, int]]:
 
 @functools.cache
 def _renew_posts(size: int) -> Update:
-    return update(POSTS).where(*_stand(size)).values(version=POSTS.c.version + 1, not_before=_MOMENT)
+    waits = and_(POSTS.c.parts_shown == 0, POSTS.c.errors == 0, POSTS.c.not_before > _MOMENT)  # for quiet hours to end
+    not_before = case((waits, POSTS.c.not_before), else_=_MOMENT)
+    return update(POSTS).where(*_stand(size)).values(version=POSTS.c.version + 1, not_before=not_before)
 
 
 def _stand(size: int) -> tuple[ColumnElement[bool], ...]:

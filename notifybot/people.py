@@ -1,17 +1,20 @@
 """People: who pressed /start, and which chat is theirs."""
 
-import difflib
+import functools
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlalchemy import Column, ColumnElement, Select, String, bindparam, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
 
 from notifybot import chats
 from notifybot.errors import NotifybotError
-from notifybot.models import Person
-
-NAMES_COMPARED = 1000
+from notifybot.models import Person, table_of
+from notifybot.prepared import fetch, padded
 
 
 def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) -> tuple[Person, bool]:
@@ -43,26 +46,67 @@ def everybody(session: Session) -> Sequence[Person]:
     return session.exec(select(Person).order_by(col(Person.created_at), col(Person.user_id))).all()
 
 
-def chats_of(session: Session, names: Collection[str]) -> dict[str, str | NotifybotError]:
-    """The chat of each person, named by account or user_id; for an unknown name the refusal, naming the nearest."""
-    if not names:
-        return {}
-    is_named = or_(col(Person.user_id).in_(names), col(Person.account).in_(names))
-    found: dict[str, str | NotifybotError] = {}
-    for person in session.exec(select(Person).where(is_named)):
-        found[person.user_id] = person.chat_id
-        if person.account is not None:
-            found[person.account] = person.chat_id
-    for name in set(names) - found.keys():
-        found[name] = _unknown(session, name)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person as far as it matters whether and when they are told something; see models.Person."""
+
+    user_id: str
+    account: str | None
+    chat_id: str
+    chat_name: str
+    is_enabled: bool
+    muted_until: datetime | None
+    time_zone: str | None
+    quiet_from: str | None
+    quiet_until: str | None
+
+    @property
+    def label(self) -> str:
+        return self.account or self.chat_name
+
+
+PEOPLE = table_of(Person)
+_READERS = select_columns(*(PEOPLE.c[field.name] for field in fields(Reader)))
+_EVERYBODY = _READERS.order_by(PEOPLE.c.created_at, PEOPLE.c.user_id)
+
+
+def readers(session: Session, names: Collection[str]) -> dict[str, Reader]:
+    """The people whom these names mean, by account or user_id: of each name that somebody has."""
+    found: dict[str, Reader] = {}
+    for piece in padded(sorted(names)):
+        for row in fetch(session, _named(len(piece)), **_numbered(piece)):
+            reader = Reader(*row)
+            found |= {name: reader for name in (reader.user_id, reader.account) if name is not None and name in names}
     return found
 
 
-def _unknown(session: Session, name: str) -> NotifybotError:
-    known = session.exec(select(Person.user_id, Person.account, Person.chat_name).limit(NAMES_COMPARED)).all()
-    by_label = {label: person[0] for person in known for label in person if label}
-    near = difflib.get_close_matches(name, by_label, n=1)
-    hint = "GET /subscribed-users lists everybody who pressed /start, with their user_id."
-    if near:
-        hint = f"Did you mean {near[0]} (user_id {by_label[near[0]]})? {hint}"
-    return NotifybotError(f"There is no user {name!r}.", hint=hint)
+def readers_of_chats(session: Session, chat_ids: Collection[str]) -> dict[str, Reader]:
+    """The people whose private chats these are, by chat."""
+    return {
+        row.chat_id: Reader(*row)
+        for piece in padded(sorted(chat_ids))
+        for row in fetch(session, _with_chats(len(piece)), **_numbered(piece))
+    }
+
+
+def all_readers(session: Session) -> list[Reader]:
+    """Everybody, in the order in which they came."""
+    return [Reader(*row) for row in fetch(session, _EVERYBODY)]
+
+
+def _numbered(values: Sequence[str]) -> dict[str, str]:
+    return {f"value_{number}": value for number, value in enumerate(values)}
+
+
+def _one_of(column: Column[Any], size: int) -> ColumnElement[bool]:
+    return column.in_([bindparam(f"value_{number}", type_=String()) for number in range(size)])
+
+
+@functools.cache
+def _named(size: int) -> Select[Any]:
+    return _READERS.where(or_(_one_of(PEOPLE.c.user_id, size), _one_of(PEOPLE.c.account, size)))
+
+
+@functools.cache
+def _with_chats(size: int) -> Select[Any]:
+    return _READERS.where(_one_of(PEOPLE.c.chat_id, size))

@@ -5,11 +5,11 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from notifybot.acceptance import Recipient, RecipientKind
 from notifybot.markup import ParseMode
+from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
 from notifybot.rendering import Button, Look
 from notifybot.routes.bodies import Fields
-from notifybot.routes.values import MAX_URL, ChatId, Content, Label, Name, Span, Title
+from notifybot.routes.values import MAX_URL, ChatId, Content, Label, Name, Recipients, Span, Title
 
 MAX_BUTTONS = 4
 MAX_BUTTON_TEXT = 64
@@ -67,6 +67,8 @@ def _buttons(value: object) -> tuple[Button, ...]:
 class _Common(Fields):
     """What every way of sending takes."""
 
+    user: Name | None = None
+    to: Recipients = None
     title: Title = None
     source: Label = None
     client_id: Label = None
@@ -88,6 +90,21 @@ class _Common(Fields):
             raise ValueError("action resolves what was sent under a dedup_key: say which")
         return self
 
+    @model_validator(mode="after")
+    def _one_way_to_say_for_whom(self) -> "_Common":
+        *others, last = self.ways
+        if sum(getattr(self, way) is not None for way in self.ways) != 1:
+            raise ValueError(f"say for whom it is: exactly one of {', '.join(others)} and {last}")
+        return self
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        if self.user is not None:
+            return (person(self.user),)
+        return tuple(map(recipient_of, self.to or ()))
+
+    ways: ClassVar[tuple[str, ...]] = ("user", "to")
+    """The fields that say for whom it is."""
     text_field: ClassVar[str] = "content"
     """Which field holds the text, for whom it is missing."""
 
@@ -108,26 +125,19 @@ class _Common(Fields):
 
 
 class IngestFields(_Common):
+    ways = ("channel_id", "user", "to")
     type: Literal["text", "image", "document"] = "text"
     content: Content | None = None
     caption: Content | None = None
     file_name: Label = None
     channel_id: ChatId | None = None
-    user: Name | None = None
     acknowledge: bool = True
 
-    @model_validator(mode="after")
-    def _one_recipient(self) -> "IngestFields":
-        if (self.channel_id is None) == (self.user is None):
-            raise ValueError("say for whom it is: exactly one of channel_id and user")
-        return self
-
     @property
-    def recipient(self) -> Recipient:
+    def recipients(self) -> tuple[Recipient, ...]:
         if self.channel_id is not None:
-            return Recipient(RecipientKind.CHAT, self.channel_id)
-        assert self.user is not None
-        return Recipient(RecipientKind.PERSON, self.user)
+            return (Recipient(RecipientKind.CHAT, self.channel_id),)
+        return super().recipients
 
     @property
     def kind(self) -> str:
@@ -136,18 +146,12 @@ class IngestFields(_Common):
 
 class SendFields(_Common):
     text_field = "text"
-    user: Name
     text: Content | None = None
     acknowledge: bool = False
-
-    @property
-    def recipient(self) -> Recipient:
-        return Recipient(RecipientKind.PERSON, self.user)
 
 
 class PhotoFields(_Common):
     text_field = "photo_path"
-    user: Name
     photo_path: str | None = None
     caption: Content | None = None
     acknowledge: bool = False
@@ -155,10 +159,6 @@ class PhotoFields(_Common):
     @property
     def kind(self) -> str:
         return "image"
-
-    @property
-    def recipient(self) -> Recipient:
-        return Recipient(RecipientKind.PERSON, self.user)
 
 
 AnyFields = IngestFields | SendFields | PhotoFields

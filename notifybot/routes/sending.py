@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import web
 
 from notifybot.acceptance import Extras, NewMessage
-from notifybot.authorisation import Caller, send_to
+from notifybot.authorisation import Caller
 from notifybot.formatting import is_long_markup, why_plain
 from notifybot.media_types import safe_name
 from notifybot.rendering import MediaKind, NewFile
@@ -87,8 +87,6 @@ async def _message(
 ) -> NewMessage:
     runtime = runtime_of(request)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
-    recipient = fields.recipient
-    send_to(caller, recipient.name)
     alerts = runtime.config.alerts
     given = fields.model_fields_set
     escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
@@ -96,7 +94,7 @@ async def _message(
     return NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
-        recipients=(recipient,),
+        recipients=fields.recipients,
         content=text or "",
         title=fields.title,
         is_alert=fields.acknowledge,
@@ -105,6 +103,7 @@ async def _message(
         client_id=client_id,
         fingerprint="" if client_id is None else _fingerprint(fields, files),
         extras=await _extras(fields, text, files) if given & EXTRAS or files else None,
+        allowed=caller.allowed,
     )
 
 

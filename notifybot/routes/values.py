@@ -10,6 +10,7 @@ from notifybot.durations import parse_span
 from notifybot.splitting import VISIBLE
 
 MAX_LABEL = 128
+MAX_RECIPIENTS = 100
 MAX_TITLE = 256
 MAX_URL = 2048
 LARGEST_ID = 2**53
@@ -17,6 +18,7 @@ _CHANNEL = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 _MOMENT = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?")
 _DIGITS = re.compile(r"-?[0-9]{1,16}")
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 def _text(value: object) -> str:
@@ -73,6 +75,25 @@ def _chat_number(value: object) -> str:
     return str(number)
 
 
+def _recipients(value: object) -> tuple[str, ...] | None:
+    """People, chats and names, each once, in the spelling of the config."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_RECIPIENTS:
+        raise ValueError(f'this is a list of 1 to {MAX_RECIPIENTS} recipients, like ["alice", "@status", -1001234]')
+    return tuple(dict.fromkeys(map(_recipient, value)))
+
+
+def _recipient(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a recipient is an account, a user_id, a chat id, @name or a name of the config")
+    if isinstance(value, int) or value.startswith("@") or _NUMBER.fullmatch(value):
+        return _chat(value)
+    if len(name := _text(value)) > MAX_LABEL:
+        raise ValueError(f"a recipient has at most {MAX_LABEL} characters")
+    return name
+
+
 def _span(value: object) -> timedelta | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a span is text like 15m or a whole number of seconds; 0 and never switch it off")
@@ -96,5 +117,6 @@ Label = Annotated[str | None, _limited(MAX_LABEL)]
 Name = Annotated[str, _limited(MAX_LABEL)]
 ChatId = Annotated[str, BeforeValidator(_chat)]
 PrivateChatId = Annotated[str, BeforeValidator(_chat_number)]
+Recipients = Annotated[tuple[str, ...] | None, BeforeValidator(_recipients)]
 Span = Annotated[timedelta | None, BeforeValidator(_span)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]

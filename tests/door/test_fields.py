@@ -60,7 +60,8 @@ async def test_a_label_is_short_text(refusing: Door, name: str, value: object) -
 @pytest.mark.parametrize(("path", "name"), [("/send", "user"), ("/subscribe-user", "chat_name")])
 async def test_a_name_is_short_text(refusing: Door, path: str, name: str, value: object) -> None:
     fields = {"user": "alice", "text": "hi"} if path == "/send" else {"chat_id": 5, "chat_name": "anna"}
-    await refuses(refusing, path, fields | {name: value}, loc=name)
+    is_left_out = path == "/send" and value is None
+    await refuses(refusing, path, fields | {name: value}, loc=None if is_left_out else name)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +86,41 @@ async def test_only_a_known_type_is_taken(refusing: Door, value: object) -> None
 
 
 @pytest.mark.parametrize(
-    "fields", [{"channel_id": 5, "user": "alice"}, {}, {"channel_id": None, "user": None}], ids=repr
+    "fields",
+    [
+        {"channel_id": 5, "user": "alice"},
+        {"channel_id": 5, "to": ["alice"]},
+        {"user": "alice", "to": ["alice"]},
+        {},
+        {"channel_id": None, "user": None, "to": None},
+    ],
+    ids=repr,
 )
-async def test_a_message_is_for_one_recipient(refusing: Door, fields: dict[str, object]) -> None:
+async def test_for_whom_it_is_is_said_in_one_way(refusing: Door, fields: dict[str, object]) -> None:
     found = assert_problem(await refusing.ask("POST", "/api/ingest", {"content": "x"} | fields), 400)
-    assert "exactly one of channel_id and user" in found["detail"]
+    assert "exactly one of channel_id, user and to" in found["detail"]
+
+
+@pytest.mark.parametrize("path", ["/send", "/send_photo"])
+@pytest.mark.parametrize("fields", [{}, {"user": "alice", "to": ["bob"]}], ids=repr)
+async def test_who_sends_to_people_says_for_whom_in_one_way(
+    refusing: Door, path: str, fields: dict[str, object]
+) -> None:
+    text = "text" if path == "/send" else "caption"
+    found = assert_problem(await refusing.ask("POST", path, {text: "x"} | fields), 400)
+    assert "exactly one of user and to" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["alice", 5, {}, True, [], [None], [True], [1.5], [["alice"]], [" "], ["@"], ["@1abcd"], [0], ["0"], ["9" * 17],
+     ["x" * 129], ["a\x00"], ["\ud800"], ["alice", {}], [f"a{number}" for number in range(101)]],
+    ids=lambda value: repr(value)[:40],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/api/ingest", "/send", "/send_photo"])
+async def test_to_is_a_list_of_recipients(refusing: Door, path: str, value: object) -> None:
+    text = {"/api/ingest": "content", "/send": "text", "/send_photo": "caption"}[path]
+    await refuses(refusing, path, {text: "x", "to": value}, loc="to")
 
 
 @pytest.mark.parametrize("name", ["content", "channel_id"])
@@ -97,7 +128,7 @@ async def test_a_required_field_may_not_be_missing(refusing: Door, name: str) ->
     await refuses(refusing, "/api/ingest", without(GOOD, name))
 
 
-@pytest.mark.parametrize(("path", "names"), [("/send", ["user"]), ("/subscribe-user", ["chat_id", "chat_name"])])
+@pytest.mark.parametrize(("path", "names"), [("/subscribe-user", ["chat_id", "chat_name"])])
 async def test_a_missing_body_names_every_field_that_is_required(refusing: Door, path: str, names: list[str]) -> None:
     found = assert_problem(await refusing.ask("POST", path), 400)
     assert [(problem["loc"], problem["msg"]) for problem in found["errors"]] == [

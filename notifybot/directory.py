@@ -1,0 +1,34 @@
+"""What the config says of recipients, as the core takes it."""
+
+from collections.abc import Iterator
+
+from notifybot.config import Config
+from notifybot.recipients import Directory, Recipient, RecipientKind, flattened, recipient_of
+
+
+def directory_of(config: Config) -> Directory:
+    """Names with whom they stand for, accounts with their other names, and who is known without being linked."""
+    return Directory(
+        names=flattened(config.recipients, config.accounts),
+        accounts=config.accounts,
+        known=frozenset(_known(config)),
+        time_zone=config.summary.time_zone,
+        alerts_reach_muted=config.alerts.reach_muted,
+    )
+
+
+def _known(config: Config) -> Iterator[str]:
+    """The accounts that the config speaks of: who is named in it is no slip of the pen."""
+    yield from config.accounts
+    yield from config.accounts.values()
+    named = [*config.recipients.values(), config.admins, config.summary.to]
+    named += [turn for rotation in config.rotations.values() for turn in (rotation.members, rotation.otherwise)]
+    named += [step.to for policy in config.alerts.policies.values() for step in policy.steps]
+    named += [route.to for route in config.inbound.values()]
+    for recipient in (recipient_of(text) for texts in named for text in texts):
+        if _is_account(recipient, config):
+            yield recipient.name
+
+
+def _is_account(recipient: Recipient, config: Config) -> bool:
+    return recipient.kind is RecipientKind.NAME and recipient.name not in {**config.recipients, **config.rotations}

@@ -1,0 +1,59 @@
+"""A message as it comes in, and what its caller is told."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from notifybot.lifecycle import State
+from notifybot.recipients import Recipient
+from notifybot.rendering import USUAL, Look, NewFile
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What most messages do not have. `why_plain`: the markup of its text could not be read."""
+
+    look: Look = USUAL
+    files: tuple[NewFile, ...] = ()
+    data: dict[str, Any] | None = None
+    dedup_key: str | None = None
+    is_resolving: bool = False
+    """The trouble of this dedup_key is over."""
+    has_text: bool = True
+    why_plain: str | None = None
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message as it comes in: checked, with the configured deadlines filled in (None: never)."""
+
+    account: str
+    source: str
+    recipients: tuple[Recipient, ...]
+    content: str
+    title: str | None
+    is_alert: bool
+    escalate_after: timedelta | None
+    close_after: timedelta | None
+    client_id: str | None = None
+    fingerprint: str = ""
+    """Of the whole request; see ClientId."""
+    extras: Extras | None = None
+    allowed: frozenset[str] | None = None
+    """To whom its caller may send, as the config or a token names them; None: to anybody."""
+
+    @property
+    def dedup_key(self) -> str | None:
+        return None if self.extras is None else self.extras.dedup_key
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the caller is told."""
+
+    id: str
+    status: State
+    is_duplicate: bool
+    created_at: datetime
+    escalate_at: datetime | None
+    close_at: datetime | None

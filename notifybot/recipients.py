@@ -1,0 +1,86 @@
+"""Whom a message can be for, and what the config says of them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SUBSCRIBERS = "subscribers"
+_CHAT = re.compile(r"@.*|-?[0-9]+")
+_USER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class RecipientKind(StrEnum):
+    CHAT = "chat"
+    PERSON = "person"
+    NAME = "name"
+    """Of the config, else an account."""
+    SUBSCRIBERS = "subscribers"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a message is for: a chat by id or @name, a person by account or user_id, a name, or everybody."""
+
+    kind: RecipientKind
+    name: str
+
+
+EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
+
+
+def recipient_of(text: str) -> Recipient:
+    """What a text means where any recipient may stand."""
+    if _CHAT.fullmatch(text):
+        return Recipient(RecipientKind.CHAT, text)
+    if text == SUBSCRIBERS:
+        return EVERYBODY
+    return person(text) if _USER_ID.fullmatch(text) else Recipient(RecipientKind.NAME, text)
+
+
+def person(text: str) -> Recipient:
+    """What it means where a person stands."""
+    return Recipient(RecipientKind.PERSON, text.lower() if _USER_ID.fullmatch(text) else text)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What the config says of recipients. `names`: whom each name stands for in the end; `accounts`: their other
+    names; `known`: accounts that it speaks of, linked or not."""
+
+    names: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    time_zone: str = "UTC"
+    """Of people who chose none."""
+    alerts_reach_muted: bool = True
+
+    def members(self, recipient: Recipient) -> tuple[Recipient, ...]:
+        """The people and chats that a recipient stands for."""
+        if recipient.kind is RecipientKind.NAME and recipient.name in self.names:
+            return self.names[recipient.name]
+        return (_single(recipient, self.accounts),)
+
+
+def _single(recipient: Recipient, accounts: Mapping[str, str]) -> Recipient:
+    """What is no name of the config: a name then is an account, or another name of one."""
+    if recipient.kind in (RecipientKind.NAME, RecipientKind.PERSON):
+        return Recipient(RecipientKind.PERSON, accounts.get(recipient.name, recipient.name))
+    return recipient
+
+
+def flattened(names: Mapping[str, tuple[str, ...]], accounts: Mapping[str, str]) -> dict[str, tuple[Recipient, ...]]:
+    """Whom each name stands for in the end, each once, in the order of the config. No name may lead back to itself."""
+    return {name: tuple(dict.fromkeys(_single(end, accounts) for end in _ends(name, names))) for name in names}
+
+
+def _ends(name: str, names: Mapping[str, tuple[str, ...]]) -> Iterator[Recipient]:
+    """Go down through names that hold names, each once, without recursion: a config may nest them deeper than that."""
+    waiting, seen = [name], set()
+    while waiting:
+        current = waiting.pop()
+        if current not in names:
+            yield recipient_of(current)
+        elif current not in seen:
+            seen.add(current)
+            waiting += reversed(names[current])

@@ -1,0 +1,229 @@
+"""Where messages go: their recipients → chats, and who of them is not to be told, or not yet."""
+
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from sqlmodel import Session
+
+from notifybot import chats, people, quiet_hours, unknown_names
+from notifybot.chats import Reached
+from notifybot.errors import Conflict, Forbidden, NotifybotError
+from notifybot.people import Reader
+from notifybot.quiet_hours import QuietHours
+from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, recipient_of
+from notifybot.unknown_names import listed
+
+_LINK = "They press /start with the bot and hand its code to `notifybot verify`, or open what `notifybot link` shows."
+_PRIVATE = re.compile(r"[0-9]+")
+
+
+class Wish(Protocol):
+    """What a message says of its recipients. `allowed`: to whom its caller may send, in the config's words; None is
+    anybody."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def recipients(self) -> tuple[Recipient, ...]: ...
+    @property
+    def is_alert(self) -> bool: ...
+    @property
+    def allowed(self) -> frozenset[str] | None: ...
+
+
+class Destination(NamedTuple):
+    """A chat that a message goes to. `name`: who brought it, in the caller's words; `withheld`: why it is not told
+    there; `not_before`: it waits until then."""
+
+    chat: Reached
+    name: str
+    withheld: str | None = None
+    not_before: datetime | None = None
+
+
+class Way(NamedTuple):
+    """Where a message goes; `absent` are the members of its names who have no chat."""
+
+    destinations: tuple[Destination, ...]
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the database says of the recipients of a batch, at `now`."""
+
+    directory: Directory
+    now: datetime
+    by_name: Mapping[str, Reader]
+    by_chat: Mapping[str, Reader]
+    """Whose private chats were named by their ids, where it matters what they chose."""
+    everybody: Sequence[Reader]
+    chats: Mapping[str, Reached]
+
+
+def look_up(session: Session, wishes: Collection[Wish], directory: Directory, *, now: datetime) -> Found:
+    """Read what `way_of` has to know of all these recipients at once."""
+    named = {member for wish in wishes for member in _mentioned(wish, directory)}
+    by_name = people.readers(session, {each.name for each in named if each.kind is RecipientKind.PERSON})
+    asked = {each.name for each in named if each.kind is RecipientKind.CHAT}
+    by_chat = people.readers_of_chats(session, _private_of(wishes, directory))
+    everybody = people.all_readers(session) if EVERYBODY in named else ()
+    asked |= {reader.chat_id for reader in by_name.values()} | {reader.chat_id for reader in everybody}
+    return Found(directory, now, by_name, by_chat, everybody, chats.current(session, asked))
+
+
+def _mentioned(wish: Wish, directory: Directory) -> Iterator[Recipient]:
+    for recipient in wish.recipients:
+        yield from directory.members(recipient)
+    for text in wish.allowed or ():
+        yield from directory.members(recipient_of(text))
+
+
+def _private_of(wishes: Iterable[Wish], directory: Directory) -> set[str]:
+    """The ids of private chats that messages name, other than such as reach people whatever they chose."""
+    return {
+        member.name
+        for wish in wishes
+        if not (wish.is_alert and directory.alerts_reach_muted)
+        for recipient in wish.recipients
+        for member in directory.members(recipient)
+        if member.kind is RecipientKind.CHAT and _PRIVATE.fullmatch(member.name)
+    }
+
+
+def way_of(session: Session, wish: Wish, found: Found) -> Way:
+    """The chats that a message goes to, each once, brought by the first of its recipients that stands for it.
+
+    A member of a name who has no chat is left out, so that who unlinks costs the others nothing. Raises Forbidden for
+    a recipient that its caller may not send to, NotifybotError for one that nobody knows, Conflict for one that stands
+    for no chat.
+    """
+    check_allowed(wish, found)
+    reached: dict[str, Destination] = {}
+    absent: list[str] = []
+    unreached: list[Recipient] = []
+    for recipient in wish.recipients:
+        destinations, missing = _resolved(recipient, wish, found)
+        for each in destinations:
+            reached.setdefault(each.chat.id, each)
+        if destinations:
+            absent += missing
+        else:
+            unreached.append(recipient)
+    if unreached:
+        raise _why_not(session, unreached, wish, found)
+    return Way(tuple(reached.values()), tuple(dict.fromkeys(absent)))
+
+
+def _resolved(recipient: Recipient, wish: Wish, found: Found) -> tuple[list[Destination], list[str]]:
+    """Where this recipient leads, and who of its members has no chat."""
+    destinations: list[Destination] = []
+    absent: list[str] = []
+    for member in found.directory.members(recipient):
+        match member.kind:
+            case RecipientKind.CHAT:
+                reader = found.by_chat.get(member.name)
+                destinations.append(_destination(found.chats[member.name], reader, recipient, wish, found))
+            case RecipientKind.SUBSCRIBERS:
+                everybody = (reader for reader in found.everybody if wish.is_alert or reader.is_enabled)
+                destinations += (_to(reader, recipient, wish, found) for reader in everybody)
+            case _ if (reader := found.by_name.get(member.name)) is not None:
+                destinations.append(_to(reader, recipient, wish, found))
+            case _:
+                absent.append(member.name)
+    return destinations, absent
+
+
+def _to(reader: Reader, recipient: Recipient, wish: Wish, found: Found) -> Destination:
+    return _destination(found.chats[reader.chat_id], reader, recipient, wish, found)
+
+
+def _destination(chat: Reached, reader: Reader | None, recipient: Recipient, wish: Wish, found: Found) -> Destination:
+    """What a reader chose holds for notices; for alerts only where the config says so, and quiet hours never."""
+    if reader is None or (wish.is_alert and found.directory.alerts_reach_muted):
+        return Destination(chat, recipient.name)
+    withheld = _why_withheld(reader, found.now)
+    is_quiet = withheld is None and not wish.is_alert and reader.quiet_from is not None
+    return Destination(chat, recipient.name, withheld, _end_of_quiet(reader, found) if is_quiet else None)
+
+
+def _why_withheld(reader: Reader, now: datetime) -> str | None:
+    if not reader.is_enabled:
+        return f"{reader.label} has switched notifications off."
+    if reader.muted_until is not None and reader.muted_until > now:
+        return f"{reader.label} has muted notifications until {reader.muted_until:%Y-%m-%d %H:%M} UTC."
+    return None
+
+
+def _end_of_quiet(reader: Reader, found: Found) -> datetime | None:
+    if reader.quiet_from is None or reader.quiet_until is None:
+        return None
+    zone = reader.time_zone or found.directory.time_zone
+    return _end_of(QuietHours.read(reader.quiet_from, reader.quiet_until, zone), found.now)
+
+
+@functools.lru_cache(1024)
+def _end_of(hours: QuietHours, now: datetime) -> datetime | None:
+    """Most of those who are told at once have the same quiet hours."""
+    return quiet_hours.ends_at(hours, now)
+
+
+def check_allowed(wish: Wish, found: Found) -> None:
+    """Raise Forbidden for a recipient that is not named by `allowed`, and leads to chats which that does not stand for.
+
+    Also for one that nobody knows: who may send to few learns nothing of the others.
+    """
+    allowed = wish.allowed
+    if allowed is None:
+        return
+    members = {member for text in allowed for member in found.directory.members(recipient_of(text))}
+    chat_ids = {chat_id for member in members if (chat_id := _chat_of(member, found)) is not None}
+    for recipient in wish.recipients:
+        if recipient.name in allowed:
+            continue
+        for member in found.directory.members(recipient):
+            is_one_of_all = EVERYBODY in members and (member == EVERYBODY or member.name in found.by_name)
+            if not is_one_of_all and _chat_of(member, found) not in chat_ids:
+                raise Forbidden(
+                    f"{wish.account} may not send to {recipient.name}.",
+                    hint="socket.allow says to whom callers of the socket may send, and each token for itself.",
+                )
+
+
+def _chat_of(member: Recipient, found: Found) -> str | None:
+    """The chat of a single recipient, None for one without."""
+    match member.kind:
+        case RecipientKind.CHAT:
+            return found.chats[member.name].id
+        case RecipientKind.PERSON if member.name in found.by_name:
+            return found.chats[found.by_name[member.name].chat_id].id
+        case _:
+            return None
+
+
+def _why_not(session: Session, unreached: Sequence[Recipient], wish: Wish, found: Found) -> NotifybotError:
+    """Why these recipients lead to nobody: what nobody knows is said first."""
+    unknown = [recipient for recipient in unreached if _is_unknown(recipient, wish, found.directory)]
+    if unknown:
+        return unknown_names.refusal(session, unknown, found.directory)
+    recipient = unreached[0]
+    if recipient == EVERYBODY:
+        return Conflict("Nobody is subscribed yet.", hint="Whoever presses /start with the bot is.")
+    names = [member.name for member in found.directory.members(recipient)]
+    if recipient.kind is RecipientKind.NAME and recipient.name in found.directory.names:
+        return Conflict(f"Nobody of {recipient.name} has a chat with the bot yet: {listed(names)}.", hint=_LINK)
+    return Conflict(f"{names[0]} has no chat with the bot yet.", hint=_LINK)
+
+
+def _is_unknown(recipient: Recipient, wish: Wish, directory: Directory) -> bool:
+    if recipient == EVERYBODY or (recipient.kind is RecipientKind.NAME and recipient.name in directory.names):
+        return False
+    return all(name not in directory.known and name != wish.account for name in _names_of(recipient, directory))
+
+
+def _names_of(recipient: Recipient, directory: Directory) -> tuple[str, ...]:
+    return recipient.name, directory.accounts.get(recipient.name, recipient.name)

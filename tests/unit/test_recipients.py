@@ -1,0 +1,110 @@
+"""Names that hold names: whom they stand for in the end, and where they lead back to themselves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifybot.config import ConfigInvalid, load
+from notifybot.directory import directory_of
+from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, flattened, person, recipient_of
+
+USER_ID = "01890a5d-ac96-474b-bcce-b302099a8057"
+LEAVES = ["alice", "bob", "carol@example.org", "-1001", "42", "@status", "subscribers", USER_ID]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("-1001", Recipient(RecipientKind.CHAT, "-1001")),
+        ("@status", Recipient(RecipientKind.CHAT, "@status")),
+        ("subscribers", EVERYBODY),
+        (USER_ID.upper(), Recipient(RecipientKind.PERSON, USER_ID)),
+        ("alice", Recipient(RecipientKind.NAME, "alice")),
+        ("42nd", Recipient(RecipientKind.NAME, "42nd")),
+    ],
+)
+def test_a_text_says_itself_what_it_names(text: str, meant: Recipient) -> None:
+    assert recipient_of(text) == meant
+
+
+def test_where_a_person_stands_a_name_of_the_config_is_none() -> None:
+    directory = Directory(names={"ops": (recipient_of("-1001"),)})
+    assert directory.members(recipient_of("ops")) == (recipient_of("-1001"),)
+    assert directory.members(person("ops")) == (person("ops"),)
+
+
+def test_another_name_of_an_account_means_that_account_within_names_too() -> None:
+    accounts = {"a@example.org": "alice"}
+    directory = Directory(flattened({"ops": ("a@example.org", "alice")}, accounts), accounts)
+    assert directory.members(recipient_of("ops")) == (person("alice"),)
+    assert directory.members(person("a@example.org")) == (person("alice"),)
+
+
+@st.composite
+def nested_names(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    """Names without loops: each holds people, chats and such names as come after it."""
+    names = [f"n{number}" for number in range(draw(st.integers(1, 8)))]
+    return {
+        name: tuple(draw(st.lists(st.sampled_from(LEAVES + names[at + 1 :]), min_size=1, max_size=6)))
+        for at, name in enumerate(names)
+    }
+
+
+def ends(name: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """All that a name leads to, as often as it does, by the plain definition."""
+    return [end for member in names[name] for end in (ends(member, names) if member in names else [member])]
+
+
+@given(nested_names())
+def test_a_name_stands_for_all_that_its_names_stand_for_each_once_in_order(names: dict[str, tuple[str, ...]]) -> None:
+    found = flattened(names, {})
+    directory = Directory(names=found)
+    for name in names:
+        expected = [directory.members(recipient_of(end))[0] for end in dict.fromkeys(ends(name, names))]
+        assert list(found[name]) == expected
+
+
+@given(nested_names(), st.data())
+def test_the_config_is_refused_where_a_name_leads_back_to_itself_and_only_then(
+    tmp_path_factory: pytest.TempPathFactory, names: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("config") / "config.yaml"
+    path.write_text(yaml.safe_dump({"recipients": {name: list(members) for name, members in names.items()}}))
+    assert directory_of(load(path, {})).names.keys() == names.keys()
+
+    lower, upper = sorted(data.draw(st.tuples(st.sampled_from(list(names)), st.sampled_from(list(names)))))
+    looped = {**names, upper: (*names[upper], lower), lower: (*names[lower], upper)}
+    path.write_text(yaml.safe_dump({"recipients": {name: list(members) for name, members in looped.items()}}))
+    with pytest.raises(ConfigInvalid, match="leads back to itself"):
+        load(path, {})
+
+
+def test_a_loop_is_refused_with_its_place_and_its_way(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("recipients:\n  oncall: [alice, backend]\n  backend: [bob, oncall]\n")
+    with pytest.raises(ConfigInvalid) as refused:
+        load(path, {})
+    said = str(refused.value)
+    assert "config.yaml:2:11: recipients.oncall: this name leads back to itself: oncall → backend → oncall." in said
+    assert "config.yaml:3:12: recipients.backend: this name leads back to itself" in said
+
+
+def test_names_may_be_nested_deeper_than_functions_may() -> None:
+    deep = 3000
+    names = {f"n{number}": (f"n{number + 1}",) for number in range(deep)} | {f"n{deep}": ("alice",)}
+    assert set(flattened(names, {}).values()) == {(person("alice"),)}
+
+
+def test_who_stands_in_the_config_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "accounts: {a@example.org: alice}\nadmins: [dora]\n"
+        "recipients: {ops: [bob, nights, '@status', -1001, subscribers], all: [ops]}\n"
+        "rotations: {nights: {members: [erin], start: 2026-01-05}}\n"
+        "alerts: {policies: {night: {steps: [{after: 5m, to: [bob, all]}]}}}\n"
+    )
+    assert directory_of(load(path, {})).known == {"a@example.org", "alice", "bob", "dora", "erin"}

@@ -39,6 +39,7 @@ from notifybot.unix_http import Body, Request, json_body
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import IO, Unpack
 
     from notifybot.client_message import SendOptions
@@ -244,6 +245,15 @@ class Client:
     def acknowledge(self, message_id: str) -> Message:
         """Answer an alert; the second time it returns the first answer. Refused (409) for a notice."""
         return self._change(message_id, "acknowledge")
+
+    def snooze(self, message_id: str, *, span: Span | None = None, until: "datetime | None" = None) -> Message:
+        """Let an alert sleep for a `span` or `until` a moment (aware); its deadlines begin anew then.
+
+        Refused (409) for a notice, and once it is answered or over.
+        """
+        fields = {"for": whole_seconds(span), "until": None if until is None else until.isoformat()}
+        body = _json_body(given(fields))
+        return read_message(self._calls.call(Request("POST", f"{_path_of(message_id)}/snooze", body)))
 
     def close(self, message_id: str) -> Message:
         return self._change(message_id, "close")

@@ -109,6 +109,9 @@ class Message:
     close_at: datetime | None
     repeated_at: datetime | None
     resolved_at: datetime | None
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+    """A name for a person to read, as `acknowledged_by`."""
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     """A name for a person to read; what is behind it stands in `document`."""
@@ -198,6 +201,8 @@ def read_message(document: object) -> Message:
         close_at=fields.moment_or_none("close_at"),
         repeated_at=fields.moment_or_none("repeated_at"),
         resolved_at=fields.moment_or_none("resolved_at"),
+        snoozed_until=fields.moment_or_none("snoozed_until"),
+        snoozed_by=_answerer(fields.document.get("snoozed_by")),
         acknowledged_at=fields.moment_or_none("acknowledged_at"),
         acknowledged_by=_answerer(fields.document.get("acknowledged_by")),
         closed_at=fields.moment_or_none("closed_at"),

@@ -21,6 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
             _edit(client, arguments)
         case "messages ack":
             _change(client, arguments, client.acknowledge)
+        case "messages snooze":
+            _snooze(client, arguments)
         case "messages close":
             _change(client, arguments, client.close)
         case "messages cancel":
@@ -70,6 +72,15 @@ def _edit(client: Client, arguments: argparse.Namespace) -> None:
         say_json(message.document)
     else:
         say(f"edited: {message.id} ({message.status})")
+
+
+def _snooze(client: Client, arguments: argparse.Namespace) -> None:
+    for prefix in arguments.ids:
+        message = client.snooze(client.find(prefix), span=arguments.span, until=arguments.until)
+        if arguments.json:
+            say_json(message.document)
+        elif message.snoozed_until is not None:
+            say(f"snoozed until {moment(message.snoozed_until, now())}: {message.id}")
 
 
 def _change(client: Client, arguments: argparse.Namespace, change: Callable[[str], Message]) -> None:

@@ -249,11 +249,31 @@ def _add_messages(commands: _Commands) -> None:
     _add_edit(messages)
     _add_file(messages)
     _add_json(_add_ids(messages.add("ack", "acknowledge alerts")))
+    _add_snooze(messages)
     _add_json(_add_ids(messages.add("close", "close alerts without acknowledging them")))
     _add_json(_add_ids(messages.add("cancel", "cancel messages that were not shown yet")))
     overview = commands.add("open", "show the alerts that wait for an answer")
     overview.add_argument("--limit", type=values.limit, default=50, metavar="N", help="at most so many (default: 50)")
     _add_json(overview)
+
+
+def _add_snooze(messages: _Commands) -> None:
+    snooze = messages.add(
+        "snooze",
+        "let alerts sleep for a while",
+        description="Let alerts sleep for a while: they do not escalate, and their deadlines begin anew after it.",
+        epilog="Example: notifybot messages snooze 0190c2f3 --until 'tomorrow 09:00'",
+    )
+    _add_ids(snooze)
+    how_long = snooze.add_mutually_exclusive_group(required=True)
+    how_long.add_argument("--for", dest="span", metavar="SPAN", help="for so long: 15m, 1h, 1d")
+    how_long.add_argument(
+        "--until",
+        metavar="WHEN",
+        type=values.moment_ahead,
+        help="`18:30` (the next), `tomorrow 09:00` or `2026-01-31 18:30`, on this machine's clock",
+    )
+    _add_json(snooze)
 
 
 def _add_edit(messages: _Commands) -> None:

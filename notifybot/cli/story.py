@@ -51,6 +51,7 @@ def _moments(message: Message, at: datetime) -> Iterator[Fact]:
         ("told again", f"{times}, last ", message.repeated_at, ""),
         ("escalates", "", _if_ahead(message, message.escalate_at, at), ""),
         ("closes", "", _if_ahead(message, message.close_at, at), ""),
+        ("snoozed", "until ", _if_ahead(message, message.snoozed_until, at), f" by {message.snoozed_by}"),
         ("acknowledged", "", message.acknowledged_at, by_whom),
         ("resolved", "", message.resolved_at, ""),
         ("closed", "", message.closed_at, ""),

@@ -5,6 +5,10 @@ import json
 
 from notifybot.results import Button
 
+TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+if TYPE_CHECKING:
+    from datetime import datetime
+
 MAX_WAIT_S = 30.0
 """The daemon waits no longer for one request."""
 
@@ -57,6 +61,19 @@ def _whole(text: str, *, most: int, least: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(f"`{text}` is no whole number from {least} to {most}")
     return int(text)
+
+
+def moment_ahead(text: str) -> "datetime":
+    from notifybot.cli.moments import FORMS, read_moment
+    from notifybot.cli.output import now
+
+    try:
+        moment = read_moment(text, now())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"`{text}` is no time like {FORMS}") from None
+    if moment <= now():
+        raise argparse.ArgumentTypeError(f"`{text}` is over")
+    return moment
 
 
 def wait(text: str) -> float:

@@ -72,6 +72,8 @@ def message(found: Message) -> Document:
         "close_at": moment(found.close_at),
         "sent_at": moment(found.sent_at),
         "escalated_at": moment(found.escalated_at),
+        "snoozed_until": moment(found.snoozed_until),
+        "snoozed_by": found.snoozed_by,
         "acknowledged_at": moment(found.acknowledged_at),
         "acknowledged_by": found.acknowledged_by,
         "closed_at": moment(found.closed_at),

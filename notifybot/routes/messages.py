@@ -8,9 +8,9 @@ from functools import partial
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, model_validator
 
-from notifybot import answers, authorisation, messages, reading
+from notifybot import answers, authorisation, messages, reading, snoozing
 from notifybot.acceptance import Accepted
 from notifybot.authorisation import Action
 from notifybot.errors import NotFound
@@ -25,7 +25,7 @@ from notifybot.routes.fields import ChangeFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
 from notifybot.routes.sending import read_ingest, read_photo, read_send
-from notifybot.routes.values import Label, Moment
+from notifybot.routes.values import Label, Moment, Span
 from notifybot.runtime import Runtime
 
 LONGEST_WAIT_S = 30
@@ -69,6 +69,17 @@ class ListQuery(Fields):
     since: Moment | None = None
     limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int)] = 50
     cursor: str | None = None
+
+
+class SnoozeFields(Fields):
+    span: Span = Field(default=None, alias="for")
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "SnoozeFields":
+        if (self.span is None) == (self.until is None):
+            raise ValueError("say for how long (for: 1h) or until when (until: 2026-01-31T18:30:00Z), and one alone")
+        return self
 
 
 async def ingest(request: web.Request) -> web.Response:
@@ -150,6 +161,18 @@ def _answering(verb: Callable[..., Message]) -> Handler:
     return change
 
 
+async def snooze(request: web.Request) -> web.Response:
+    """Let an alert sleep for a while."""
+    fields = await read_fields(request, SnoozeFields)
+    runtime = runtime_of(request)
+    message_id = (await _detail(request, Action.ANSWER)).message.id
+    actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
+    until = fields.until or now + (fields.span or timedelta())
+    verb = partial(snoozing.snooze, message_id=message_id, actor=actor, until=until, now=now)
+    await runtime.database.write(verb)
+    return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
+
+
 async def change(request: web.Request) -> web.Response:
     """Give a message a newer text or title: the posts that show it are edited."""
     fields = await read_fields(request, ChangeFields)
@@ -194,6 +217,7 @@ ROUTES = (
         Action.ANSWER,
     ),
     Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert.", Action.ANSWER),
+    Route("POST", "/api/messages/{id}/snooze", snooze, "Let an alert sleep: for a span, or until.", Action.ANSWER),
     Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert.", Action.ANSWER),
     Route(
         "POST",

@@ -170,6 +170,9 @@ class StandIn:
         message = self.messages[request.match_info["id"]]
         if request.match_info["verb"] == "acknowledge" and not message["acknowledge"]:
             return problem(409, "A notice asks for no acknowledgement.")
+        if request.match_info["verb"] == "snooze":
+            until = self.bodies()[-1].get("until", CREATED)
+            return web.json_response(message | {"snoozed_until": until, "snoozed_by": {"account": "alice"}})
         message["status"] = {"acknowledge": "closed", "close": "closed", "cancel": "cancelled"}[
             request.match_info["verb"]
         ]

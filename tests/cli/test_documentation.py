@@ -47,6 +47,7 @@ def test_the_tree_holds_the_commands_that_scripts_rely_on() -> None:
         "messages edit",
         "messages file",
         "messages ack",
+        "messages snooze",
         "messages close",
         "messages cancel",
         "open",

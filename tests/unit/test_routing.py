@@ -97,3 +97,8 @@ def test_one_recipient_that_is_not_allowed_is_one_too_many(found: Found) -> None
     allowed = frozenset({"alice"})
     assert not may_send(found, allowed, person("alice"), person("bob"))
     assert not may_send(found, allowed, person("bob"), person("alice"))
+
+
+def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(found: Found) -> None:
+    assert may_send(found, frozenset({"ops"}), recipient_of("ops"))
+    assert not may_send(found, frozenset({"ops"}), person("ops"))

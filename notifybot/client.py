@@ -20,6 +20,7 @@ from notifybot.client_errors import (
     Unreachable,
 )
 from notifybot.client_message import Attachable, File, Span, addressed, body_of, buttons_of, given, whole_seconds
+from notifybot.client_tokens import Token, read_token, read_tokens
 from notifybot.results import (
     Accepted,
     Attachment,
@@ -59,6 +60,7 @@ __all__ = [
     "NotReady",
     "Refused",
     "Subscriber",
+    "Token",
     "UnknownShape",
     "Unreachable",
     "default_socket_paths",
@@ -269,6 +271,32 @@ class Client:
 
     def subscribed_users(self) -> tuple[Subscriber, ...]:
         return read_subscribers(self._calls.call(Request("GET", "/subscribed-users")))
+
+    def create_token(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] = ("send",),
+        to: Sequence[str] | None = None,
+        account: str | None = None,
+        expires: Span | None = None,
+    ) -> Token:
+        """Make an API token, for admins; a lost answer is not tried again, as its secret is lost with it.
+
+        `scopes`: of send, read, admin. `to`: its only recipients. `account`: as whom it calls, else `name`.
+        """
+        fields = {"name": name, "scopes": list(scopes), "to": None if to is None else list(to), "account": account}
+        body = _json_body(given({**fields, "expires": whole_seconds(expires)}))
+        return read_token(self._calls.attempt(Request("POST", "/api/admin/tokens", body)))
+
+    def tokens(self) -> tuple[Token, ...]:
+        return read_tokens(self._calls.call(Request("GET", "/api/admin/tokens")))
+
+    def revoke_token(self, name: str) -> Token:
+        """End a token at once. Refused (404) where there is none of this name."""
+        from urllib.parse import quote  # the other calls do without it
+
+        return read_token(self._calls.call(Request("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
 
     def health(self) -> Health:
         """How the daemon is, also where it answers 503 because it can accept nothing."""

@@ -54,6 +54,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from notifybot.cli import messages
 
             return messages.run(arguments)
+        case ["token", *_]:
+            from notifybot.cli import tokens
+
+            return tokens.run(arguments)
         case ["health"]:
             from notifybot.cli import health
 

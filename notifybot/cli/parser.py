@@ -47,7 +47,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             raise UsageError("No command is given.", hint="`notifybot --help` lists them.")
         case "messages":
             return parse([*words, "list"])
-        case "db" | "config" as group:
+        case "db" | "config" | "token" as group:
             raise UsageError(f"`{group}` needs another word.", hint=f"`notifybot {group} --help` lists them.")
     return arguments
 
@@ -301,12 +301,35 @@ def _add_file(messages: _Commands) -> None:
 
 def _add_upkeep(commands: _Commands) -> None:
     _add_json(commands.add("health", "ask the daemon how it is"))
+    _add_tokens(commands.group("token", "make, list and revoke the tokens of callers on TCP"))
     database = commands.group("db", "look after the database")
     database.add("upgrade", "bring the database's tables up to date; `run` does so by itself")
     config = commands.group("config", "look after the config file")
     config.add("check", "check the config file, and name everything that is wrong with it")
     init = config.add("init", "write a config file to start from")
     init.add_argument("path", nargs="?", default="config.yaml", metavar="PATH", help="default: ./config.yaml")
+
+
+def _add_tokens(tokens: _Commands) -> None:
+    create = tokens.add("create", "make a token, and print its secret once")
+    create.add_argument("name", metavar="NAME", help="what to call it: its program's name, say")
+    create.add_argument(
+        "--scope",
+        metavar="S",
+        type=values.scopes,
+        default=["send"],
+        help=f"what it may: one or several of {','.join(values.SCOPES)} (default: send)",
+    )
+    create.add_argument(
+        "--to", metavar="R", action="append", default=[], help="a recipient; it may send to no other. May be repeated"
+    )
+    create.add_argument("--account", metavar="A", help="as whom it calls (default: NAME)")
+    create.add_argument("--expires", metavar="SPAN", help="how long it holds: 12h, 90d, or never (default: never)")
+    _add_json(create)
+    _add_json(tokens.add("list", "show all tokens, without their secrets"))
+    revoke = tokens.add("revoke", "end tokens at once")
+    revoke.add_argument("names", nargs="+", metavar="NAME", help="what it is called")
+    _add_json(revoke)
 
 
 def _add_filters(command: Parser) -> None:

@@ -50,8 +50,9 @@ def test_only_looking_is_for_strangers() -> None:
 
 
 def test_every_route_that_changes_something_needs_more_than_reading() -> None:
+    only_looks = {"POST /api/telegram/verify-link"}
     for name, route in ROUTES.items():
-        if route.method != "GET":
+        if route.method != "GET" and name not in only_looks:
             assert TABLE[route.action].needs - {Scope.READ}, name
 
 

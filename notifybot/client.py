@@ -83,7 +83,7 @@ ID_LETTERS = frozenset("0123456789abcdef-")
 def send(
     text: str | None = None,
     *,
-    to: str,
+    to: str | Iterable[str],
     socket_path: str | os.PathLike[str] | None = None,
     **options: "Unpack[SendOptions]",
 ) -> Accepted:
@@ -92,7 +92,11 @@ def send(
 
 
 def resolve(
-    dedup_key: str, *, to: str, text: str | None = None, socket_path: str | os.PathLike[str] | None = None
+    dedup_key: str,
+    *,
+    to: str | Iterable[str],
+    text: str | None = None,
+    socket_path: str | os.PathLike[str] | None = None,
 ) -> Accepted | None:
     """Say that what was told under `dedup_key` is over. See Client.resolve."""
     return Client(socket_path).resolve(dedup_key, to=to, text=text)
@@ -121,7 +125,7 @@ class Client:
         self,
         text: str | None = None,
         *,
-        to: str,
+        to: str | Iterable[str],
         title: str | None = None,
         source: str | None = None,
         photos: Attachable | Iterable[Attachable] = (),
@@ -142,12 +146,13 @@ class Client:
     ) -> Accepted:
         """Hand over one message; once this returns, it is on the daemon's disk.
 
-        `to`: a chat id (`-1001234567890`), `@channel`, or a person's account or user_id. `photos` are shown as
-        pictures, `files` under their names: paths, `File`s, or one https URL; beside them `text` may be missing.
-        `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high, critical. An `alert`
-        asks for an acknowledgement. While a message of the same `dedup_key` is not over, it is repeated instead.
-        `wait_s` (at most 30) waits until it was shown or failed. A cut connection is tried again under the same
-        client_id, made anew for each call unless given, so that the message is never accepted twice.
+        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name of the daemon's config,
+        `subscribers`, or several of these; each chat gets it once. `photos` are shown as pictures, `files` under their
+        names: paths, `File`s, or one https URL; beside them `text` may be missing. `parse_mode`: HTML, MarkdownV2,
+        Markdown, CommonMark. `priority`: low, normal, high, critical. An `alert` asks for an acknowledgement. While a
+        message of the same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits until it was
+        shown or failed. A cut connection is tried again under the same client_id, made anew for each call unless
+        given, so that the message is never accepted twice.
         """
         fields: dict[str, object] = {
             **addressed(to),
@@ -170,7 +175,7 @@ class Client:
             return self._hand_over(body, str(fields["client_id"]), wait_s=wait_s)
 
     def resolve(
-        self, dedup_key: str, *, to: str, text: str | None = None, client_id: str | None = None
+        self, dedup_key: str, *, to: str | Iterable[str], text: str | None = None, client_id: str | None = None
     ) -> Accepted | None:
         """Say that what was told `to` somebody under `dedup_key` is over: its alert is closed, its posts show `text`.
 

@@ -163,7 +163,13 @@ def _add_send(commands: _Commands) -> None:
     send.add_argument(
         "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
     )
-    send.add_argument("--to", metavar="R", help="chat id, @channel, or a person's account or user_id")
+    send.add_argument(
+        "--to",
+        metavar="R",
+        action="append",
+        default=[],
+        help="chat id, @channel, account, user_id, a name of the config, or subscribers; repeatable (default: you)",
+    )
     send.add_argument("--title", metavar="T", help="shown bold above the text")
     send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
     _add_files(send)

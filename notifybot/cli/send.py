@@ -1,21 +1,19 @@
 """`notifybot send`: hands one message to the daemon."""
 
 import argparse
+import os
 
 from notifybot.cli.material import files_of, text_of
 from notifybot.cli.output import moment, now, one_line, say, say_json
 from notifybot.cli.parser import UsageError
 from notifybot.client import Accepted, Client, ClientError
 
-NO_RECIPIENT_HINT = (
-    "--to takes a chat id such as -1001234567890, @channel or a user_id: /start makes the bot show yours."
-)
 OF_RESOLVE = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, then say what became of it. With --wait a message that nobody could be shown is a failure."""
-    to = _recipient(arguments.to)
+    to = _recipients(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
         return _say_resolved(_resolve(client, to, arguments), arguments)
@@ -29,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
+def _send(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted:
     photos, files = files_of(arguments)
     return client.send(
         text_of(arguments.text, is_needed=not photos and not files),
@@ -54,7 +52,7 @@ def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
     )
 
 
-def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted | None:
+def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
     if not arguments.dedup_key:
         raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
     others = [name for name, value in vars(arguments).items() if value and name not in OF_RESOLVE]
@@ -76,10 +74,21 @@ def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> i
     return 0
 
 
-def _recipient(to: str | None) -> str:
-    if not to:
-        raise UsageError("No recipient is given.", hint=NO_RECIPIENT_HINT)
-    return to
+def _recipients(to: list[str]) -> list[str]:
+    """For whom it is; without a word about it, for whoever sends it."""
+    if not all(to):
+        raise UsageError("An empty recipient is given.", hint="A variable may be unset; without --to it goes to you.")
+    return to or [_myself()]
+
+
+def _myself() -> str:
+    """My account, as the daemon names it."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid:{os.getuid()}"
 
 
 def _is_alert(arguments: argparse.Namespace) -> bool:

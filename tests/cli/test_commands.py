@@ -321,6 +321,29 @@ def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.Cap
 # For whom it is
 
 
+@pytest.mark.parametrize("words", [(), ("--wait",)])
+def test_a_notice_that_nobody_wants_is_no_failure(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], daemon: StandIn
+) -> None:
+    withheld = {
+        "recipient": "anna",
+        "chat_id": "7",
+        "purpose": "primary",
+        "status": "withdrawn",
+        "telegram_message_ids": [],
+        "attempts": 0,
+        "last_error": "anna has muted notifications until 2026-03-02 12:00 UTC.",
+        "shown_at": None,
+    }
+    daemon.answers = {"id": message_id(9), "status": "failed", **({"deliveries": [withheld]} if words else {})}
+    daemon.add(a_message(9, status="failed", deliveries=[withheld]))
+
+    code, out, err = run(capsys, "send", "--to", "anna", *words, "backup done")
+
+    assert (code, err) == (0, "")
+    assert out == f"withheld: {message_id(9)}: anna has muted notifications until 2026-03-02 12:00 UTC\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from notifybot import importing
 from notifybot.authorisation import Action
@@ -44,14 +44,14 @@ class PersonFields(Fields):
 
 
 class CodeFields(Fields):
-    code: Annotated[str, BeforeValidator(_code)]
+    code: Annotated[str, BeforeValidator(_code), WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"})]
     chat_id: PrivateChatId
     expires_at: Moment
 
 
 class ImportFields(Fields):
-    people: Annotated[list[PersonFields], BeforeValidator(_few)] = Field(default_factory=list)
-    codes: Annotated[list[CodeFields], BeforeValidator(_few)] = Field(default_factory=list)
+    people: Annotated[list[PersonFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
+    codes: Annotated[list[CodeFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
     dry_run: bool = False
 
 
@@ -91,5 +91,6 @@ ROUTES = (
         take_over,
         "Take over people and codes of another program. dry_run",
         Action.ADMINISTER,
+        body=ImportFields,
     ),
 )

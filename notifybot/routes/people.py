@@ -88,10 +88,19 @@ def _person(found: Standing) -> Document:
 
 
 ROUTES = (
-    Route("POST", "/subscribe-user", subscribe, "Subscribe a chat: chat_id, chat_name.", Action.SUBSCRIBE),
+    Route(
+        "POST",
+        "/subscribe-user",
+        subscribe,
+        "Subscribe a chat: chat_id, chat_name.",
+        Action.SUBSCRIBE,
+        body=SubscribeFields,
+    ),
     Route("GET", "/subscribed-users", list_subscribed, "Everybody who is subscribed.", Action.SEE_PEOPLE),
     Route("GET", "/api/people", list_people, "All that is known of people: admins everybody's.", Action.SEE_ACCOUNT),
     Route("GET", "/api/people/{name}", show, "One person, by account, user_id or chat id.", Action.SEE_ACCOUNT),
-    Route("PATCH", "/api/people/{name}", rename, "Give somebody another chat_name.", Action.ADMINISTER),
-    Route("DELETE", "/api/people/{name}", remove, "Forget somebody, and tell them.", Action.ADMINISTER),
+    Route(
+        "PATCH", "/api/people/{name}", rename, "Give somebody another chat_name.", Action.ADMINISTER, body=RenameFields
+    ),
+    Route("DELETE", "/api/people/{name}", remove, "Forget somebody, and tell them.", Action.ADMINISTER, body=Fields),
 )

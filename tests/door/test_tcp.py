@@ -5,37 +5,18 @@ import contextlib
 import logging
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from notifybot import ingest_server, listeners
 from notifybot.errors import StartRefused
 from notifybot.routes.throttle import BURST, WORTH_A_WARNING
+from tests.door.certificates import certificate
 from tests.door.door import assert_problem, door
 from tests.door.keys import ec_key, private_pem
 from tests.door.remote import MESSAGE, wire
-
-HOUR = timedelta(hours=1)
-
-
-def certificate(folder: Path) -> ssl.SSLContext:
-    """Write a certificate for localhost; returns what trusts it."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now, key = datetime.now(UTC), ec_key()  # noqa: TID251
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - HOUR, now + HOUR)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, SHA256())
-    )
-    (folder / "chain.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(private_pem(key))
-    return ssl.create_default_context(cafile=folder / "chain.pem")
 
 
 def tls(folder: Path) -> str:

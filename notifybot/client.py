@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import IO, Unpack
 
+    from notifybot.client_account import Account
     from notifybot.client_message import SendOptions
+    from notifybot.client_people import People
 
 __all__ = [
     "Accepted",
@@ -302,6 +304,18 @@ class Client:
         from urllib.parse import quote  # the other calls do without it
 
         return read_token(self._calls.call(Request("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
+
+    def account(self, user: str | None = None) -> "Account":
+        """The calls that link an account to a chat; `user` is another's, for admins."""
+        from notifybot.client_account import Account
+
+        return Account(self._calls, user)
+
+    def people(self) -> "People":
+        """The calls of admins about people."""
+        from notifybot.client_people import People
+
+        return People(self._calls)
 
     def health(self) -> Health:
         """How the daemon is, also where it answers 503 because it can accept nothing."""

@@ -45,7 +45,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     match arguments.command:
         case None:
             raise UsageError("No command is given.", hint="`notifybot --help` lists them.")
-        case "messages":
+        case "messages" | "people":
             return parse([*words, "list"])
         case "db" | "config" | "token" as group:
             raise UsageError(f"`{group}` needs another word.", hint=f"`notifybot {group} --help` lists them.")
@@ -55,7 +55,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _name_the_list(words: Sequence[str]) -> list[str]:
     """`messages --json` means `messages list --json`: argparse knows no command that may be left out."""
     at = _place_of_command(words)
-    follows = words[at + 1] if words[at : at + 1] == ["messages"] and at + 1 < len(words) else ""
+    follows = words[at + 1] if at + 1 < len(words) and words[at] in ("messages", "people") else ""
     if follows.startswith("-") and not follows.startswith((*EVERYWHERE, "-h", "--help")):
         return [*words[: at + 1], "list", *words[at + 1 :]]
     return list(words)
@@ -100,7 +100,7 @@ def build(only: str | None = None) -> Parser:
     parser.set_defaults(command=None)
     commands = _Commands(parser, anywhere, words="")
     rooms = {"send": _add_send, "messages": _add_messages, "open": _add_messages}
-    for add in (rooms[only],) if only in rooms else (_add_daemon, _add_send, _add_messages, _add_upkeep):
+    for add in (rooms[only],) if only in rooms else (_add_daemon, _add_send, _add_messages, _add_people, _add_upkeep):
         add(commands)
     return parser
 
@@ -303,6 +303,12 @@ def _add_file(messages: _Commands) -> None:
     file.add_argument(
         "-o", "--output", metavar="PATH", help="where to (default: its own name, here); `-` is standard output"
     )
+
+
+def _add_people(commands: _Commands) -> None:
+    from notifybot.cli.parser_people import add_people
+
+    add_people(commands)
 
 
 def _add_upkeep(commands: _Commands) -> None:

@@ -32,6 +32,7 @@ from notifybot.file_fetching import Fetcher, Resolve, SystemResolver
 from notifybot.file_intake import FileIntake
 from notifybot.file_scanning import Scanner
 from notifybot.file_store import FileStore
+from notifybot.handlers import menus
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
 from notifybot.pacing import limits_for
@@ -230,6 +231,7 @@ async def _work(daemon: Daemon) -> None:
             until = runtime.clock.now() + CATCH_UP_WITHIN
             await runtime.clock.wait(runtime.link.caught_up, until)
             runtime.dispatcher.start()
+            tasks.create_task(menus.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.metronome.start()

@@ -331,7 +331,7 @@ class Delivery(SQLModel, table=True):
     last_error: str | None = None
     shown_at: datetime | None = None
 
-    __table_args__ = (_partial("deliveries_waiting", "status = 'waiting'", "message_id"),)
+    __table_args__ = (_partial("deliveries_waiting", "status = 'waiting'", "message_id", "purpose"),)
 
 
 class Attachment(SQLModel, table=True):

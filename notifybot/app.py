@@ -203,13 +203,15 @@ def _runtime(
     leader = Leader(term, limits)
     manner = Manner(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
+    directory = directory_of(config)
     return Runtime(
         config=config,
+        directory=directory,
         database=database,
         clock=clock,
         sender=sender,
         link=link,
-        intake=Intake(database, clock, directory_of(config)),
+        intake=Intake(database, clock, directory),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,

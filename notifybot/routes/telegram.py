@@ -116,6 +116,7 @@ async def verify(request: web.Request) -> web.Response:
         if isinstance(found.error, TooManyRequests):
             log.warning("too many wrong link codes", extra={"action": "link_guessing", "caller": caller.account})
         raise found.error
+    log.info("linked", extra={"action": "linked", "account": account, "caller": caller.account, "how": "code"})
     return documents.answer({"linked": True, "linked_at": documents.moment(found.person.linked_at)})
 
 
@@ -173,7 +174,8 @@ async def unlink(request: web.Request) -> web.Response:
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
     untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
-    await runtime.database.write(untie)
+    if await runtime.database.write(untie):
+        log.info("unlinked", extra={"action": "unlinked", "account": account, "caller": caller.account})
     return documents.answer({"linked": False})
 
 

@@ -40,6 +40,20 @@ async def test_settings_show_what_was_chosen(another: MakeWorld) -> None:
     assert "Quiet hours: none" in post.text
 
 
+async def test_what_can_be_written_is_copied_by_a_tap(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    post = await settings_of(world, anna)
+
+    spans = [post.text[int(e["offset"]) :][: int(e["length"])] for e in post.message.entities if e["type"] == "code"]  # type: ignore[call-overload]
+    assert spans == [
+        "/settings zone Europe/Berlin",
+        "/settings summary 07:30",
+        "/settings quiet 22:00-07:00",
+        "/settings notices off",
+    ]
+
+
 async def test_a_zone_is_chosen_by_buttons_in_one_post(world: World) -> None:
     anna = await world.subscriber("Anna")
     post = await settings_of(world, anna)

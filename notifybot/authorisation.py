@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+from functools import cached_property
 from types import MappingProxyType
 
 from notifybot.errors import Forbidden, NotFound, Unauthenticated
@@ -33,7 +34,7 @@ class Caller:
     allowed: frozenset[str] | None = None
     is_local: bool = True
 
-    @property
+    @cached_property
     def scopes(self) -> frozenset[Scope]:
         if self.is_admin:
             return frozenset(Scope)

@@ -40,14 +40,17 @@ class LocalCallers:
         self._admin_groups = config.socket.admin_groups
         self._accounts = config.accounts
         self._allowed = allowed_by(config)
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int | None, _Known] = {}
+
+    def known(self, uid: int | None) -> Caller | None:
+        """Who this is, if that was looked up a moment ago: nearly always, and this costs nothing."""
+        known = self._known.get(uid)
+        return None if known is None or time.monotonic() > known.until else known.caller
 
     async def caller(self, uid: int) -> Caller:
-        known = self._known.get(uid)
-        if known is None or time.monotonic() > known.until:
-            caller = await asyncio.to_thread(self._look_up, uid)
-            known = self._known[uid] = _Known(caller, time.monotonic() + KEPT_S)
-        return known.caller
+        caller = await asyncio.to_thread(self._look_up, uid)
+        self._known[uid] = _Known(caller, time.monotonic() + KEPT_S)
+        return caller
 
     def _look_up(self, uid: int) -> Caller:
         name, groups = _user(uid)
@@ -69,6 +72,13 @@ class Callers:
     local: LocalCallers
     remote: RemoteCallers
 
+    async def find(self, request: web.Request, uid: int | None) -> Caller | None:
+        """The caller of this request; None for one on TCP who shows nothing.
+
+        Raises Unauthenticated, TooManyRequests.
+        """
+        return await (self.remote.caller(request) if uid is None else self.local.caller(uid))
+
     @staticmethod
     def of(config: Config) -> "Callers":
         return Callers(LocalCallers(config), RemoteCallers(config, allowed_by(config)))
@@ -83,7 +93,8 @@ def guarded(route: Route) -> Handler:
     action, handler = route.action, route.handler
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = await _identify(request)
+        callers, uid = request.app[CALLERS], peer_uid(request.transport)
+        caller = callers.local.known(uid) or await callers.find(request, uid)
         admit(caller, action)
         if caller is not None:
             request[_CALLER] = caller
@@ -100,15 +111,6 @@ def caller_of(request: web.Request) -> Caller:
 def known_caller_of(request: web.Request) -> Caller | None:
     """The same; None for somebody who did not say who they are."""
     return request.get(_CALLER)
-
-
-async def _identify(request: web.Request) -> Caller | None:
-    """The caller of this request; None for one on TCP who shows nothing. Raises Unauthenticated, TooManyRequests."""
-    callers = request.app[CALLERS]
-    uid = peer_uid(request.transport)
-    if uid is not None:
-        return await callers.local.caller(uid)
-    return await callers.remote.caller(request)
 
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:

@@ -65,7 +65,9 @@ def run(config: Config) -> int:
     # comes back waits up to 5 ms for the other.
     sys.setswitchinterval(SWITCH_EVERY_S)
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
-    for secret in (config.telegram.token, config.telegram.webhook.secret_token, password_in(config.database.url)):
+    jwt_secret = None if config.http.jwt is None else config.http.jwt.secret
+    telegram = config.telegram
+    for secret in (telegram.token, telegram.webhook.secret_token, password_in(config.database.url), jwt_secret):
         if secret is not None:
             logs.register_secret(str(secret))
     asyncio.run(_serve(config))

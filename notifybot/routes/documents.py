@@ -18,7 +18,9 @@ MOMENTS_KEPT = 64
 
 # json.dumps would make an encoder for each answer.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
+SERVER = {"Server": "notifybot"}
+"""The library would tell everybody its version, and Python's."""
+_HEADERS = {"Content-Type": "application/json; charset=utf-8", **SERVER}
 
 
 def answer(document: object, *, status: int = 200) -> web.Response:

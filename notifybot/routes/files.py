@@ -11,6 +11,7 @@ from notifybot.authorisation import Action
 from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.models import Attachment
+from notifybot.routes import documents
 from notifybot.routes.callers import caller_of
 from notifybot.routes.route import Route, runtime_of
 
@@ -55,6 +56,7 @@ def _headers(file: Attachment) -> dict[str, str]:
     may_show = file.media_type in READABLE_INLINE
     disposition = "inline" if may_show else "attachment"
     return {
+        **documents.SERVER,
         "Content-Type": file.media_type if may_show and file.media_type else "application/octet-stream",
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file.name, safe='')}",
         "X-Content-Type-Options": "nosniff",

@@ -89,7 +89,8 @@ def _headers(error: NotifybotError) -> dict[str, str]:
 
 def _problem(document: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return web.Response(body=body, status=status, content_type="application/problem+json", headers=headers)
+    named = {"Server": "notifybot", **headers}  # not the library's version and Python's
+    return web.Response(body=body, status=status, content_type="application/problem+json", headers=named)
 
 
 def from_status(status: int, detail: str, *, hint: str | None = None, allow: str | None = None) -> web.Response:

@@ -77,6 +77,17 @@ async def test_a_port_that_is_taken_refuses_the_start_and_names_the_key(folder: 
         assert "http.listen" in (refused.value.hint or "")
 
 
+async def test_it_listens_on_ipv6(folder: Path) -> None:
+    opened = 'anonymous: [{networks: ["::1"], paths: [/api/ingest], account: legacy}]'
+    async with door(folder, f"http: {{listen: '[::1]:0', {opened}}}") as running:
+        port = next(address[1] for address in running.daemon.runner.addresses if isinstance(address, tuple))
+        reader, writer = await asyncio.open_connection("::1", port)
+        writer.write(b"POST /api/ingest HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")  # it was let in, and says nothing
+        writer.close()
+
+
 async def test_an_inherited_tcp_socket_asks_for_tokens_too(folder: Path) -> None:
     inherited = socket.create_server(("127.0.0.1", 0))
     port = inherited.getsockname()[1]
@@ -94,6 +105,18 @@ async def test_bodies_and_headers_have_the_same_limits(folder: Path) -> None:
         assert_problem(await line.bearing(token, "POST", "/api/ingest", b'{"content": "' + b"x" * 2**21), 413)
         assert_problem(await line.ask("GET", "/health", X_Long="x" * 9000), 400)
         assert_problem(await line.ask("GET", "/health", **{f"X_{number}": "x" for number in range(200)}), 400)
+
+
+async def test_nobody_is_told_which_versions_answer(folder: Path) -> None:
+    async with wire(folder) as line:
+        for method, path in (
+            ("GET", "/health"),
+            ("GET", "/api/messages"),
+            ("GET", "/nothing"),
+            ("PUT", "/"),
+            ("x", "x"),
+        ):
+            assert (await line.ask(method, path)).headers["server"] == "notifybot"
 
 
 async def test_a_stranger_is_refused_before_any_of_the_body_is_read(folder: Path) -> None:

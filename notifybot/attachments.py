@@ -5,9 +5,10 @@ fetches it), from our store. What Telegram refuses falls to the next: a forgotte
 is fetched by us, a picture goes as a document. What cannot be shown at all is a line in the text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import sqlmodel
@@ -60,6 +61,7 @@ class Files:
 
 
 NO_FILES = Files()
+NONE_STANDS: Mapping[int, MediaKind] = MappingProxyType({})
 FORGOTTEN = FileId("-")
 """What stands in a chat keeps its place, though nothing is left that could be sent again."""
 
@@ -83,13 +85,16 @@ def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
     insert_rows(session, Attachment, rows)
 
 
-def of(session: Session, message_id: str) -> Files:
-    """The files of a message, each in the way that comes next."""
+def of(session: Session, message_id: str, standing: Mapping[int, MediaKind] = NONE_STANDS) -> Files:
+    """The files of a message, each in the way that comes next. What is `standing` in the chat stays as it stands there,
+    whatever became of it since in another."""
     media: list[Media] = []
     missing: list[Missing] = []
     to_fetch: list[Fetch] = []
     for row in fetch(session, _OF, message=message_id):
-        if row.problem is not None:
+        if row.id in standing:
+            media.append(Media(standing[row.id], row.name, FORGOTTEN, row.id))
+        elif row.problem is not None:
             missing.append(Missing(row.url or row.name, row.problem))
         elif (source := _source(row)) is None:
             to_fetch.append(Fetch(row.id, row.url, row.kind, row.name))

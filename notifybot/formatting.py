@@ -1,6 +1,7 @@
 """Messages and answers to people → texts, entities and buttons; callback data both ways."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,6 @@ from notifybot.lifecycle import State
 from notifybot.markup import ParseMode
 from notifybot.rendering import (
     USUAL,
-    WITH_FILES,
     Button,
     Buttons,
     Call,
@@ -23,6 +23,8 @@ from notifybot.rendering import (
     Media,
     Part,
     Send,
+    Stands,
+    Substance,
 )
 from notifybot.splitting import utf16_len
 
@@ -114,26 +116,39 @@ def next_call(post: PostView, *, most_parts: int) -> NextCall:
     """The call that brings a post forward: what differs first between what stands there and what should."""
     if post.message is not None and post.message.to_fetch:
         return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
-    parts = render(post, most_parts=most_parts)
+    parts = _placed(render(post, most_parts=most_parts), post.shown)
     there = [shown.digest for shown in post.shown]
-    wanted = [part.digest for part in parts]
-    places = [
-        place for place in range(max(len(there), len(wanted))) if there[place : place + 1] != wanted[place : place + 1]
-    ]
+    wanted = [None if part is None else part.digest for part in parts]
+    places = [place for place, digest in enumerate(wanted) if [digest] != there[place : place + 1]]
     if not places:
         return NextCall(None, len(parts), "", is_last=True)
     place = places[0]
-    digest = wanted[place] if place < len(wanted) else ""
-    return NextCall(_call(post, parts, place), place, digest, is_last=len(places) == 1)
+    return NextCall(_call(post, parts[place], place), place, wanted[place] or "", is_last=len(places) == 1)
 
 
-def _call(post: PostView, parts: tuple[Part, ...], place: int) -> Call:
+def _placed(parts: Iterable[Part], shown: Sequence[ShownPart]) -> tuple[Part | None, ...]:
+    """Each part where one of the same substance stands, for no edit makes a text of a file; None: what stands there
+    goes. What finds no place comes below: nothing can be put between two posts."""
+    left = list(parts)
+    placed = tuple(_taken(left, Stands.of(part.digest).substance) for part in shown)
+    return (*placed, *left)
+
+
+def _taken(left: list[Part], substance: Substance | None) -> Part | None:
+    for place, part in enumerate(left):
+        if substance in (None, part.substance):
+            return left.pop(place)
+    return None
+
+
+def _call(post: PostView, part: Part | None, place: int) -> Call:
     if place >= len(post.shown):
-        return Send(post.chat_id, parts[place], silent=post.is_silent, thread_id=post.thread_id)
+        assert part is not None
+        return Send(post.chat_id, part, silent=post.is_silent, thread_id=post.thread_id)
     stands = post.shown[place]
-    if place >= len(parts):
+    if part is None:
         return Delete(post.chat_id, stands.message_ids)
-    return Edit(post.chat_id, stands.message_ids[0], parts[place], is_caption=stands.digest.startswith(WITH_FILES))
+    return Edit(post.chat_id, stands.message_ids[0], part)
 
 
 def render(post: PostView, *, most_parts: int) -> tuple[Part, ...]:

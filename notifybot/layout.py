@@ -58,7 +58,9 @@ def _albums(media: Sequence[Media], kind: MediaKind) -> tuple[Part, ...]:
 
 
 def _may_be_caption(texts: Sequence[Part], foot: Foot) -> bool:
-    return len(texts) == 1 and not foot.buttons and utf16_len(texts[0].text) + foot.room <= MAX_CAPTION_UNITS
+    """An alert keeps its text, and the button below it, apart from the album: also once the button is gone."""
+    has_buttons = bool(foot.buttons or foot.room)
+    return len(texts) == 1 and not has_buttons and utf16_len(texts[0].text) <= MAX_CAPTION_UNITS
 
 
 def _captioned(content: Content, foot: Foot, most_parts: int) -> tuple[Part, ...]:

@@ -301,7 +301,7 @@ def _not_fetched(
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
-            _deleted_by_hand(session, post, attempt)
+            _deleted_by_hand(session, post, attempt, now=now)
         case Target.TOPIC if post.thread_id is not None:
             # The chat without its topic is better than nothing.
             affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
@@ -309,24 +309,26 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Any, attempt: Attempt) -> None:
-    """Somebody deleted a part: of an alert that is still open the last is posted anew, or all where it was another;
-    anything else is left alone."""
+def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone."""
     if not messages.any_open(session, outbox.messages_of(session, post.id)):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
-    is_last = attempt.place == len(post.shown) - 1
-    stands = list(post.shown[:-1]) if is_last else []
+    stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
     run(session, _ANEW, post=post.id, standing=stands, parts=len(stands))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
+    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there, and
+    what is still missing of a post that was never whole follows."""
     message_ids = outbox.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        if post.shown_version:
+            run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        else:
+            _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)

@@ -19,6 +19,7 @@ from notifybot.rendering import (
     Part,
     Send,
     Stored,
+    Substance,
     Written,
 )
 
@@ -78,9 +79,9 @@ def _album(part: Part, open_file: Open) -> Parameters:
 
 def _editing(call: Edit, open_file: Open) -> tuple[str, Parameters]:
     part = call.part
-    if not part.media and not call.is_caption:
+    if not part.media:
         return "editMessageText", _text(part)
-    if not part.media or not isinstance(part.media[0].source, Written):
+    if part.substance is not Substance.WRITTEN:
         return "editMessageCaption", _caption(part)
     file = part.media[0]
     item = {"type": file.kind.value, "media": "attach://file", **_given(**_words(part, "caption", "caption_entities"))}

@@ -70,6 +70,8 @@ class MessageView:
     missing: tuple[Missing, ...] = ()
     to_fetch: tuple[Fetch, ...] = ()
     """Files that must come into our store before they can be shown."""
+    written: tuple[Button, ...] = ()
+    """The caller's buttons where they stand in the text."""
     repeats: int = 0
     """How often the same was told again under its dedup_key."""
     repeated_at: datetime | None = None
@@ -96,7 +98,7 @@ class PostView:
     reply: Part | None
     message: MessageView | None
     is_plain: bool = False
-    """Telegram did not take its formatting."""
+    """Telegram did not take its formatting, or a button: all that is text now."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,10 @@ def render(post: PostView, *, most_parts: int) -> tuple[Part, ...]:
     if post.reply is not None:
         return (post.reply,)
     assert post.message is not None
-    parts = _render_message(post, post.message, most_parts)
-    return tuple(replace(part, entities=()) for part in parts) if post.is_plain else parts
+    if not post.is_plain:
+        return _render_message(post, post.message, most_parts)
+    plain = replace(post.message, look=replace(post.message.look, buttons=()), written=post.message.look.buttons)
+    return tuple(replace(part, entities=()) for part in _render_message(post, plain, most_parts))
 
 
 def _render_message(post: PostView, message: MessageView, most_parts: int) -> tuple[Part, ...]:
@@ -173,8 +177,9 @@ def _content(message: MessageView) -> Content:
         bold = Entity("bold", 0, utf16_len(head))
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
         text = f"{head}\n{text}" if text else head
-    lines = "\n".join(f"📎 {missing.name}: {missing.reason}" for missing in message.missing)
-    return Content("\n\n".join(filter(None, (text, lines))), entities, message.media)
+    lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
+    lines += [f"{button.text}: {button.url or button.copy}" for button in message.written]
+    return Content("\n\n".join(filter(None, (text, "\n".join(lines)))), entities, message.media)
 
 
 def readable(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:

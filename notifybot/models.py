@@ -232,7 +232,7 @@ class Post(SQLModel, table=True):
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the bot answers somebody, ready to show; null where the post shows deliveries."""
     is_plain: bool = False
-    """Telegram did not take its formatting."""
+    """Telegram did not take its formatting, or a button."""
     parts_shown: int = 0
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     """For each part shown so far, in order: `[digest, message_id, …]`; see formatting.ShownPart."""

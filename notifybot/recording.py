@@ -149,8 +149,8 @@ def _apply(
             _try_again(session, post, attempt, outcome, now=now, patience=patience)
         case Reformat(reason):
             _reformat(session, post, attempt, reason, now=now)
-        case FileRefused(media, reason):
-            _file_refused(session, post, attempt, media, reason, now=now)
+        case FileRefused():
+            _file_refused(session, post, attempt, outcome, now=now)
         case Fetched(file):
             assert isinstance(attempt.call, Fetch)
             attachments.note_fetched(session, attempt.call.attachment_id, file)
@@ -269,22 +269,21 @@ def _try_again(
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Formatting never costs a message: it goes once more as plain text."""
+    """How it looks never costs a message: it goes once more as plain text."""
     if post.is_plain:
         _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
         return
     run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram could not read the formatting, so {post.chat_id} gets plain text: {reason}"
+    detail = f"Telegram does not take how it looks, so {post.chat_id} gets plain text: {reason}"
     timeline.add(session, outbox.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
 
 
-def _file_refused(
-    session: Session, post: Any, attempt: Attempt, media: Sequence[Media], reason: str, *, now: datetime
-) -> None:
+def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
     """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
-    _count_attempt(session, post.id, reason)
-    if not attachments.note_refused(session, media, reason, now=now):
-        _give_up(session, post, attempt, reason, now=now)
+    if attachments.note_refused(session, refused, now=now):
+        _count_attempt(session, post.id, refused.reason)
+    else:
+        _give_up(session, post, attempt, refused.reason, now=now)
 
 
 def _not_fetched(

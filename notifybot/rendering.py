@@ -79,12 +79,14 @@ Source = FileId | Link | Stored | Written
 
 @dataclass(frozen=True)
 class Media:
-    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`."""
+    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`. `size` in bytes,
+    0 where only its address is known."""
 
     kind: MediaKind
     name: str
     source: Source
     attachment_id: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class NewFile:
 
 
 MAX_ALBUM = 10
+MAX_ALBUM_BYTES = 45_000_000
+"""Telegram's server answers 413 to a request of more than about 50 MB, and an album may be uploaded in one."""
 
 
 class Substance(StrEnum):

@@ -31,6 +31,11 @@ Open = Callable[[Stored], IO[bytes]]
 
 NO_PREVIEW: JsonObject = {"is_disabled": True}
 METHODS = {MediaKind.PHOTO: "sendPhoto", MediaKind.DOCUMENT: "sendDocument"}
+AS_IT_IS: Mapping[MediaKind, JsonObject] = {
+    MediaKind.PHOTO: {},
+    MediaKind.DOCUMENT: {"disable_content_type_detection": True},
+}
+"""Else Telegram makes of a document what it looks like: of a .webp a sticker, which has no caption."""
 
 
 def request_of(call: Send | Edit | Delete, open_file: Open) -> tuple[str, Parameters]:
@@ -58,7 +63,11 @@ def _sending(part: Part, open_file: Open) -> tuple[str, Parameters]:
         case ():
             return "sendMessage", _text(part)
         case (file,):
-            return METHODS[file.kind], {**_caption(part), file.kind.value: _file(file, open_file)}
+            return METHODS[file.kind], {
+                **_caption(part),
+                **AS_IT_IS[file.kind],
+                file.kind.value: _file(file, open_file),
+            }
     return "sendMediaGroup", _album(part, open_file)
 
 

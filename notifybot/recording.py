@@ -149,8 +149,8 @@ def _apply(
             _try_again(session, post, attempt, outcome, now=now, patience=patience)
         case Reformat(reason):
             _reformat(session, post, attempt, reason, now=now)
-        case FileRefused(media, reason):
-            _file_refused(session, post, attempt, media, reason, now=now)
+        case FileRefused():
+            _file_refused(session, post, attempt, outcome, now=now)
         case Fetched(file):
             assert isinstance(attempt.call, Fetch)
             attachments.note_fetched(session, attempt.call.attachment_id, file)
@@ -269,22 +269,21 @@ def _try_again(
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Formatting never costs a message: it goes once more as plain text."""
+    """How it looks never costs a message: it goes once more as plain text."""
     if post.is_plain:
         _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
         return
     run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram could not read the formatting, so {post.chat_id} gets plain text: {reason}"
+    detail = f"Telegram does not take how it looks, so {post.chat_id} gets plain text: {reason}"
     timeline.add(session, outbox.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
 
 
-def _file_refused(
-    session: Session, post: Any, attempt: Attempt, media: Sequence[Media], reason: str, *, now: datetime
-) -> None:
+def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
     """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
-    _count_attempt(session, post.id, reason)
-    if not attachments.note_refused(session, media, reason, now=now):
-        _give_up(session, post, attempt, reason, now=now)
+    if attachments.note_refused(session, refused, now=now):
+        _count_attempt(session, post.id, refused.reason)
+    else:
+        _give_up(session, post, attempt, refused.reason, now=now)
 
 
 def _not_fetched(
@@ -301,7 +300,7 @@ def _not_fetched(
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
-            _deleted_by_hand(session, post, attempt)
+            _deleted_by_hand(session, post, attempt, now=now)
         case Target.TOPIC if post.thread_id is not None:
             # The chat without its topic is better than nothing.
             affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
@@ -309,24 +308,26 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Any, attempt: Attempt) -> None:
-    """Somebody deleted a part: of an alert that is still open the last is posted anew, or all where it was another;
-    anything else is left alone."""
+def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone."""
     if not messages.any_open(session, outbox.messages_of(session, post.id)):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
-    is_last = attempt.place == len(post.shown) - 1
-    stands = list(post.shown[:-1]) if is_last else []
+    stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
     run(session, _ANEW, post=post.id, standing=stands, parts=len(stands))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
+    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there, and
+    what is still missing of a post that was never whole follows."""
     message_ids = outbox.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        if post.shown_version:
+            run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        else:
+            _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)

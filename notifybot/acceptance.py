@@ -79,7 +79,7 @@ def _accept_under_key(
     if new.extras.is_resolving:
         message = repeats.resolve(session, bound, messages.by_account(new.account), content=text, now=now)
     else:
-        message = repeats.count(session, bound, title=new.title, content=new.content, now=now)
+        message = repeats.count(session, bound, title=new.title, content=text, now=now)
     _note_client_id(session, new, bound, now=now)
     return _duplicate(message)
 

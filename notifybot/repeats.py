@@ -50,10 +50,11 @@ def bind(session: Session, account: str, recipients: Collection[str], dedup_key:
     insert_rows(session, DedupKey, [{**key, "message_id": message_id}])
 
 
-def count(session: Session, message_id: str, *, title: str | None, content: str, now: datetime) -> Message:
-    """The same once more: counted, and shown with the newest text unless somebody answered."""
+def count(session: Session, message_id: str, *, title: str | None, content: str | None, now: datetime) -> Message:
+    """The same once more: counted, and shown with the newest text (None: none came) unless somebody answered."""
     message = messages.find(session, message_id)
-    newest: dict[str, Any] = {} if message.acknowledged_at is not None else {"title": title, "content": content}
+    is_newer = content is not None and message.acknowledged_at is None
+    newest: dict[str, Any] = {"title": title, "content": content} if is_newer else {}
     counted = {"repeats": col(Message.repeats) + 1, "repeated_at": now, **newest}
     affected(session, update(Message).where(col(Message.id) == message_id).values(**counted))
     changes(session).messages.add(message_id)

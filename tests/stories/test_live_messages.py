@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.sandbox.pictures import png
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
@@ -74,6 +75,15 @@ async def test_the_same_trouble_counts_up_on_the_same_post_with_the_newest_text(
     assert (message["repeats"], message["escalate_at"]) == (2, deadline)
 
 
+async def test_a_repeat_without_a_text_leaves_the_text(world: World, ops: Place) -> None:
+    await world.alert("disk 91 %", to=ops, dedup_key="disk")
+    post = await ops.receives("disk 91 %")
+
+    await world.uploads(("photo", "graph.png", png(40, 30)), to=ops, dedup_key="disk")
+
+    await post.becomes("disk 91 %", "🔁 2 times", buttons=["Acknowledge"])
+
+
 async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None:
     other = world.group("Other")
     first = await world.alert("disk", to=ops, dedup_key="disk")
@@ -112,6 +122,26 @@ async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) ->
 
     assert second.id != first.id
     await ops.receives("disk")
+
+
+async def test_after_a_late_answer_too_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    first = await world.alert("disk 91 %", to=ops, dedup_key="disk", escalate_after="never")
+    post = await ops.receives("disk 91 %")
+    world.sandbox.fault("error", method="editMessageText")
+    await world.later(hours=1)
+    await first.becomes("closed")
+    await post.pressed(anna)
+    world.sandbox.clear_faults()
+    same = {"content": "disk 99 %", "channel_id": ops.id, "dedup_key": "disk"}
+
+    await world.later(hours=23)
+    assert (await world.ask("POST", "/api/ingest", same)).body["id"] == first.id
+    await world.later(hours=2)
+    answer = await world.ask("POST", "/api/ingest", same)
+
+    assert (answer.status, answer.body["id"] != first.id) == (202, True)
+    await ops.receives("disk 99 %")
 
 
 async def test_a_resolve_closes_the_alert_and_frees_its_key(world: World, ops: Place) -> None:

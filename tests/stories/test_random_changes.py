@@ -18,7 +18,15 @@ WORDS = (1, 5, 150, 190, 230, 700, 800, 900, 2000, 4500, 6000)
 """Around a caption, one part, five parts, and what goes as a file."""
 PHOTOS = [("photo", f"{number}.png", png(40 + number, 30)) for number in range(11)]
 DOCUMENTS = [("file", f"{number}.txt", b"document %d" % number) for number in range(3)]
-ATTACHED = ([], PHOTOS[:1], DOCUMENTS[:1], PHOTOS[:3], DOCUMENTS[:2], PHOTOS[:1] + DOCUMENTS[:1], PHOTOS + DOCUMENTS)
+ATTACHED: tuple[list[tuple[str, str, bytes]], ...] = (
+    [],
+    PHOTOS[:1],
+    DOCUMENTS[:1],
+    PHOTOS[:3],
+    DOCUMENTS[:2],
+    PHOTOS[:1] + DOCUMENTS[:1],
+    PHOTOS + DOCUMENTS,
+)
 METHODS = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup", "editMessageText", "editMessageCaption")
 MARKS = ("📎", "🕓", "🔁", "⏫", "✅", "✔️", "⚪")
 

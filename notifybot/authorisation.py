@@ -88,6 +88,7 @@ class Rule:
 TABLE: Mapping[Action, Rule] = MappingProxyType(
     {
         Action.LOOK: Rule(frozenset(), is_for_strangers=True),
+        # To whom: routing.check_allowed, which knows what a name stands for.
         Action.SEND: Rule(frozenset({Scope.SEND})),
         Action.READ: Rule(frozenset({Scope.READ}), Anothers.HIDDEN),
         Action.ANSWER: Rule(frozenset({Scope.SEND}), Anothers.HIDDEN),
@@ -143,14 +144,6 @@ def reach(caller: Caller, action: Action, owner: str) -> None:
 def sees_only(caller: Caller) -> str | None:
     """The account whose messages a list is confined to; None: everybody's."""
     return None if caller.is_admin else caller.account
-
-
-def send_to(caller: Caller, recipient: str) -> None:
-    """Let a caller send to `recipient`, in the spelling of the config. Raises Forbidden."""
-    if caller.allowed is None or recipient in caller.allowed:
-        return
-    who, where = ("Callers of this socket", "socket.allow") if caller.is_local else (caller.account, "Its token")
-    raise Forbidden(f"{who} may not send to {recipient}.", hint=f"{where} says to whom.")
 
 
 def _words(scopes: frozenset[Scope]) -> str:

@@ -183,11 +183,9 @@ def check_allowed(wish: Wish, found: Found) -> None:
     members = {member for text in allowed for member in found.directory.members(recipient_of(text))}
     chat_ids = {chat_id for member in members if (chat_id := _chat_of(member, found)) is not None}
     for recipient in wish.recipients:
-        if recipient.name in allowed:
-            continue
         for member in found.directory.members(recipient):
-            is_one_of_all = EVERYBODY in members and (member == EVERYBODY or member.name in found.by_name)
-            if not is_one_of_all and _chat_of(member, found) not in chat_ids:
+            is_named = member in members or (EVERYBODY in members and member.name in found.by_name)
+            if not is_named and _chat_of(member, found) not in chat_ids:
                 raise Forbidden(
                     f"{wish.account} may not send to {recipient.name}.",
                     hint="socket.allow says to whom callers of the socket may send, and each token for itself.",

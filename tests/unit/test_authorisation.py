@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from notifybot.authorisation import TABLE, Action, Caller, admit, reach, sees_only, send_to
+from notifybot.authorisation import TABLE, Action, Caller, admit, reach, sees_only
 from notifybot.errors import Forbidden, NotFound, NotifybotError, Unauthenticated
 
 OK, WHO, NO, HIDDEN = None, Unauthenticated, Forbidden, NotFound
@@ -67,22 +67,6 @@ def test_lists_are_confined_to_the_caller_but_for_admins(kind: str) -> None:
     caller = CALLERS[kind]
     assert caller is not None
     assert sees_only(caller) == (None if caller.is_admin else "anna")
-
-
-@pytest.mark.parametrize(
-    ("allowed", "recipient", "expected"),
-    [
-        (None, "-1001", OK),
-        (frozenset({"-1001", "ops"}), "-1001", OK),
-        (frozenset({"-1001", "ops"}), "ops", OK),
-        (frozenset({"-1001", "ops"}), "-1002", NO),
-        (frozenset(), "-1001", NO),
-    ],
-)
-def test_to_whom_a_caller_may_send(
-    allowed: frozenset[str] | None, recipient: str, expected: type[NotifybotError] | None
-) -> None:
-    assert said(lambda: send_to(Caller("anna", is_admin=False, allowed=allowed), recipient)) is expected
 
 
 def said(decide: object) -> type[NotifybotError] | None:

@@ -7,7 +7,7 @@ import pytest
 
 from notifybot.sandbox.state import Message
 from tests.sandbox.pictures import png
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
 PICTURE = png(40, 30)
@@ -53,7 +53,7 @@ async def test_a_chat_that_takes_no_pictures_gets_the_text(world: World, ops: Pl
     alert = await world.uploads(DISK, to=ops, caption="disk 91 %")
 
     post = await ops.receives("disk 91 %")
-    await post.becomes("📎 disk.png: Telegram did not take it: ", buttons=["Acknowledge"])
+    await post.becomes("📎 disk.png: Telegram did not take it: ", buttons=OPEN)
     await alert.becomes("sent")
     assert kinds(world, ops) == ["text"]
 
@@ -66,7 +66,7 @@ async def test_an_album_without_rights_leaves_the_text(world: World, ops: Place)
     await alert.becomes("sent")
     (post,) = shown(world, ops)
     assert post.text.count("📎") == 2
-    assert post.button_texts == ["Acknowledge"]
+    assert post.button_texts == OPEN
 
 
 async def test_files_too_large_for_one_request_go_as_several_albums(world: World, ops: Place) -> None:
@@ -103,7 +103,7 @@ async def test_a_file_that_is_gone_everywhere_is_a_line_in_the_text(world: World
     await world.later(minutes=15)
 
     post = await world.duty.receives("Escalated")
-    await post.becomes("disk", buttons=["Acknowledge"])
+    await post.becomes("disk", buttons=OPEN)
     assert [kinds(world, world.duty), "📎 disk.png" in world.duty.texts[0]] == [["text"], True]
     await alert.becomes("escalated")
 
@@ -138,7 +138,7 @@ async def test_a_connection_that_breaks_while_files_go_out_costs_nothing_but_dou
     doubled = 2 if fault == "cut_after" else 1
     assert kinds(world, ops).count("photo") == count * doubled
     assert (await alert.events()).count("uncertain") == 1
-    assert [message.button_texts for message in shown(world, ops)][-1] == ["Acknowledge"]
+    assert [message.button_texts for message in shown(world, ops)][-1] == OPEN
 
 
 async def test_two_chats_that_wait_for_the_same_upload_both_get_it_when_it_fails(world: World) -> None:

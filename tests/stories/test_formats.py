@@ -84,7 +84,7 @@ async def test_a_button_that_telegram_refuses_stands_in_the_text(world: World, o
     await alert.becomes("sent")
     assert (post.text, post.buttons) == (
         "root\ndisk 91 %\n\nGraph: https://example.org/\nHost: db1",
-        ["Acknowledge"],
+        OPEN,
     )
     assert "plain text" in (await alert.tells("reformatted"))["detail"]
 

@@ -81,7 +81,7 @@ async def test_a_repeat_without_a_text_leaves_the_text(world: World, ops: Place)
 
     await world.uploads(("photo", "graph.png", png(40, 30)), to=ops, dedup_key="disk")
 
-    await post.becomes("disk 91 %", "🔁 2 times", buttons=["Acknowledge"])
+    await post.becomes("disk 91 %", "🔁 2 times", buttons=OPEN)
 
 
 async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None:

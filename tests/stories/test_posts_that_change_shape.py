@@ -4,7 +4,7 @@ import pytest
 
 from notifybot.sandbox.state import Message
 from tests.sandbox.pictures import png
-from tests.stories.places import Place
+from tests.stories.places import OPEN, Place
 from tests.stories.world import Sent, World
 
 DOCUMENTS = [("file", f"{number}.txt", b"document %d" % number) for number in range(2)]
@@ -134,7 +134,7 @@ async def test_a_first_part_of_an_open_alert_that_somebody_deleted_comes_anew_al
 
     first, second = shown(world, ops)
     assert f"{first.text}\n{second.text}".startswith("root\nitem 0\n")
-    assert [message.button_texts for message in (first, second)] == [[], ["Acknowledge"]]
+    assert [message.button_texts for message in (first, second)] == [[], OPEN]
 
 
 async def test_what_was_deleted_before_the_rest_was_shown_does_not_hold_up_the_rest(world: World, ops: Place) -> None:
@@ -160,7 +160,7 @@ async def test_a_picture_that_another_chat_does_not_get_stays_where_it_is_shown(
     await world.later(minutes=15)
 
     await world.duty.receives("Escalated")
-    await post.becomes("Escalated at", buttons=["Acknowledge"])
+    await post.becomes("Escalated at", buttons=OPEN)
     await alert.becomes("escalated")
     assert shape(world, ops) == ["photo root\ndis"]
     assert "📎" not in post.text

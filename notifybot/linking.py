@@ -13,7 +13,7 @@ from notifybot import guessing, outbox
 from notifybot.database import affected
 from notifybot.errors import NotFound, NotifybotError, Unavailable
 from notifybot.messages import Actor
-from notifybot.models import LinkSecret, Person
+from notifybot.models import Chat, LinkSecret, Person
 from notifybot.rendering import Part
 from notifybot.secret_key import SecretKey
 
@@ -48,6 +48,13 @@ class Link:
     left: str | None
     former: Person | None
     """Whose chat the account was before, where it was another."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An account was not tied. It is no exception, for the wrong guess that was counted has to stay."""
+
+    error: NotifybotError
 
 
 # Secrets
@@ -115,22 +122,19 @@ def token_used_at(session: Session, key: SecretKey, token: str, account: str, *,
 # Tying
 
 
-def verify(
-    session: Session, key: SecretKey, code: str, account: str, actor: Actor, *, now: datetime
-) -> Link | NotifybotError:
-    """Tie `account` to the chat that was given this code. What is returned instead is the refusal: a wrong guess is
-    counted, so that the transaction must stay."""
-    if (refusal := guessing.check(session, account, now=now)) is not None:
-        return refusal
+def verify(session: Session, key: SecretKey, code: str, account: str, actor: Actor, *, now: datetime) -> Link | Refusal:
+    """Tie `account` to the chat that was given this code; a wrong one is counted."""
+    if (too_many := guessing.check(session, account, now=now)) is not None:
+        return Refusal(too_many)
     digest = key.digest("code", code)
     unused = (col(LinkSecret.digest) == digest, col(LinkSecret.account).is_(None), col(LinkSecret.expires_at) > now)
     if not affected(session, update(LinkSecret).where(*unused).values(account=account, used_at=now)):
         guessing.note(session, account, now=now)
-        return NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT)
+        return Refusal(NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT))
     chat_id = session.exec(select(LinkSecret.chat_id).where(LinkSecret.digest == digest)).one()
     person = session.exec(select(Person).where(Person.chat_id == chat_id)).one_or_none()
     if person is None:  # removed since
-        return NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT)
+        return Refusal(NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT))
     return _tie(session, person, account, actor.name, how="with the code that you got here", now=now)
 
 
@@ -202,6 +206,22 @@ def _untie(session: Session, person: Person) -> None:
 def person_of(session: Session, account: str) -> Person | None:
     """Whoever is linked to this account."""
     return session.exec(select(Person).where(Person.account == account)).one_or_none()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an account is linked. `unreachable`: why nothing can be shown in its chat; None where something can."""
+
+    person: Person
+    unreachable: str | None
+
+
+def standing(session: Session, account: str) -> Standing | None:
+    """None where the account is not linked."""
+    person = person_of(session, account)
+    if person is None:
+        return None
+    return Standing(person, session.exec(select(Chat.unreachable).where(Chat.id == person.chat_id)).one())
 
 
 def forget_old(session: Session, *, now: datetime) -> int:

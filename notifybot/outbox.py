@@ -1,7 +1,7 @@
 """Posts that are to be shown: the term of who shows them, queueing them, and what is not known of them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from notifybot import chats, timeline
+from notifybot.database import affected
 from notifybot.ids import new_id
 from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency, table_of
 from notifybot.prepared import NOTHING, Parameters, fetch, insert_rows, run
@@ -76,11 +77,31 @@ def queue(
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 
-def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime, thread_id: int | None = None) -> None:
-    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one."""
+def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime, thread_id: int | None = None) -> str:
+    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one. Its id."""
     chats.ensure(session, {chat_id})
     post = new_post(new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
     queue(session, [post], Urgency.REPLY, now=now)
+    return str(post["id"])
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a post: `failure` says why it was given up; neither: it is on its way."""
+
+    is_shown: bool
+    failure: str | None
+
+
+def fate(session: Session, post_id: str) -> Fate:
+    post = session.get_one(Post, post_id, populate_existing=True)
+    return Fate(post.shown_version > 0, post.failure)
+
+
+def withdraw(session: Session, post_id: str, *, now: datetime) -> None:
+    """Take a post back that was not shown yet. A call that is under way may still show it."""
+    unshown = (col(Post.id) == post_id, col(Post.shown_version) == 0, col(Post.parts_shown) == 0)
+    affected(session, update(Post).where(*unshown).values(withdrawn_at=now))
 
 
 def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **other: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lets callers wait until a message changes."""
+"""Lets callers wait until a message changes, or until something was done at Telegram."""
 
 import asyncio
 from collections import defaultdict
@@ -6,6 +6,9 @@ from datetime import datetime
 
 from notifybot.clock import Clock
 from notifybot.database import Changes
+
+WORK = ""
+"""No message's id: `watch(WORK)` wakes whenever a post may have been shown."""
 
 
 class Waiters:
@@ -16,7 +19,8 @@ class Waiters:
         self._events: dict[str, list[asyncio.Event]] = defaultdict(list)
 
     def on_commit(self, changes: Changes) -> None:
-        for message_id in changes.messages & self._events.keys():
+        changed = changes.messages | {WORK} if changes.is_work_due else changes.messages
+        for message_id in changed & self._events.keys():
             for event in self._events[message_id]:
                 event.set()
 

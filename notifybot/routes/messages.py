@@ -25,7 +25,7 @@ from notifybot.routes.fields import ChangeFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
 from notifybot.routes.sending import read_ingest, read_photo, read_send
-from notifybot.routes.values import Label, Moment, Span
+from notifybot.routes.values import Label, Moment, Span, truth
 from notifybot.runtime import Runtime
 
 LONGEST_WAIT_S = 30
@@ -45,12 +45,6 @@ def _number(least: float, most: float, kind: type[int] | type[float] = float) ->
     return BeforeValidator(read)
 
 
-def _truth(value: object) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("this must be true or false")
-    return value == "true"
-
-
 def _state(value: object) -> State:
     try:
         return State(str(value))
@@ -64,7 +58,7 @@ class WaitQuery(Fields):
 
 class ListQuery(Fields):
     status: Annotated[State | None, BeforeValidator(_state)] = None
-    open: Annotated[bool, BeforeValidator(_truth)] = False
+    open: Annotated[bool, BeforeValidator(truth)] = False
     source: Label = None
     since: Moment | None = None
     limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int)] = 50

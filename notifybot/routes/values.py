@@ -111,6 +111,13 @@ def _moment(value: object) -> datetime:
         raise ValueError("a time is written like 2026-01-31T18:30:00Z") from None
 
 
+def truth(value: object) -> bool:
+    """In a query, where everything is text."""
+    if value not in ("true", "false"):
+        raise ValueError("this must be true or false")
+    return value == "true"
+
+
 Content = Annotated[str, BeforeValidator(_text)]
 Title = Annotated[str | None, _limited(MAX_TITLE)]
 Label = Annotated[str | None, _limited(MAX_LABEL)]

@@ -17,6 +17,8 @@ FIELDS = {
     "/api/ingest": ("type", "content", "channel_id", "user", *COMMON),
     "/send": ("user", "text", *COMMON),
     "/subscribe-user": ("chat_id", "chat_name"),
+    "/api/telegram/verify-link": ("user", "token"),
+    "/api/telegram/unlink": ("user",),
 }
 TEXTS = st.text(st.characters(codec=None), max_size=40)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS

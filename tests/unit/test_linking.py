@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from notifybot import guessing, linking, people
 from notifybot.database import Database
 from notifybot.errors import NotFound, NotifybotError, TooManyRequests
-from notifybot.linking import Link
+from notifybot.linking import Link, Refusal
 from notifybot.messages import by_account, by_telegram
 from notifybot.models import LinkGuess, LinkSecret, Person, Post
 from notifybot.secret_key import SecretKey
@@ -38,7 +38,8 @@ def wrong_code(session: Session) -> str:
 
 
 def verify(session: Session, code: str, account: str = "alice", *, at: datetime = NOW) -> Link | NotifybotError:
-    return linking.verify(session, KEY, code, account, by_account(account), now=at)
+    found = linking.verify(session, KEY, code, account, by_account(account), now=at)
+    return found.error if isinstance(found, Refusal) else found
 
 
 def told(session: Session, chat_id: str) -> list[str]:

@@ -1,0 +1,279 @@
+"""Linking an account to a Telegram chat, as an existing dashboard or the command line does it."""
+
+import logging
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BeforeValidator
+from sqlmodel import Session
+
+from notifybot import authorisation, linking, outbox, preferences
+from notifybot.authorisation import Action, Caller
+from notifybot.config import Config
+from notifybot.config_model import Mode
+from notifybot.errors import Conflict, NotifybotError, TooManyRequests, Unavailable
+from notifybot.linking import Refusal, Standing
+from notifybot.messages import by_account
+from notifybot.outbox import Fate
+from notifybot.preferences import Changes
+from notifybot.qr_code import lines_of
+from notifybot.rendering import Part
+from notifybot.routes import documents
+from notifybot.routes.bodies import Fields, read_fields, read_query
+from notifybot.routes.callers import caller_of
+from notifybot.routes.documents import Document
+from notifybot.routes.problems import FieldProblem, InvalidFields
+from notifybot.routes.route import Route, runtime_of
+from notifybot.routes.values import Label, Name, truth
+from notifybot.runtime import Runtime
+from notifybot.waiting import WORK
+
+TEST_WITHIN = timedelta(seconds=20)
+LINK_HINT = "`notifybot link`, or GET /api/telegram/link-account, links it."
+log = logging.getLogger(__name__)
+
+
+class UserFields(Fields):
+    """`user`: for whose account; the caller's own where it is left out."""
+
+    user: Name | None = None
+
+
+class LinkQuery(UserFields):
+    qr: Annotated[bool, BeforeValidator(truth)] = False
+
+
+class CodeFields(UserFields):
+    code: Name
+
+
+class TokenFields(UserFields):
+    token: Name
+
+
+class PreferenceFields(UserFields):
+    enabled: bool = True
+    time_zone: Label = None
+    summary_time: Label = None
+    quiet_hours: Label = None
+
+
+async def link_account(request: web.Request) -> web.Response:
+    """Make a deep link, whose secret is told here and nowhere else."""
+    query = read_query(request, LinkQuery)
+    caller, account = _acting(request, query, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    bot = await _name_of_bot(runtime)
+    make = partial(
+        linking.new_token,
+        key=runtime.secret_key,
+        account=account,
+        actor=by_account(caller.account),
+        now=runtime.clock.now(),
+    )
+    made = await runtime.database.write(make)
+    url = f"https://t.me/{bot}?start={made.token}"
+    document: Document = {"url": url, "token": made.token, "expires_at": documents.moment(made.expires_at)}
+    answer = documents.answer({**document, "qr": lines_of(url)} if query.qr else document)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+async def verify_link(request: web.Request) -> web.Response:
+    """Whether a deep link was used."""
+    fields = await read_fields(request, TokenFields)
+    _, account = _acting(request, fields, Action.SEE_ACCOUNT)
+    runtime = runtime_of(request)
+    look = partial(
+        linking.token_used_at,
+        key=runtime.secret_key,
+        token=fields.token,
+        account=account,
+        now=runtime.clock.now(),
+    )
+    linked_at = await runtime.database.read(look)
+    return documents.answer({"linked": linked_at is not None, "linked_at": documents.moment(linked_at)})
+
+
+async def verify(request: web.Request) -> web.Response:
+    """Link by the code that the bot gave out."""
+    fields = await read_fields(request, CodeFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    tie = partial(
+        linking.verify,
+        key=runtime.secret_key,
+        code=re.sub(r"[\s-]", "", fields.code),
+        account=account,
+        actor=by_account(caller.account),
+        now=runtime.clock.now(),
+    )
+    found = await runtime.database.write(tie)
+    if isinstance(found, Refusal):
+        if isinstance(found.error, TooManyRequests):
+            log.warning("too many wrong link codes", extra={"action": "link_guessing", "caller": caller.account})
+        raise found.error
+    return documents.answer({"linked": True, "linked_at": documents.moment(found.person.linked_at)})
+
+
+async def status(request: web.Request) -> web.Response:
+    _, account = _acting(request, read_query(request, UserFields), Action.SEE_ACCOUNT)
+    runtime = runtime_of(request)
+    found = await runtime.database.read(partial(linking.standing, account=account))
+    return documents.answer(_status(found, runtime.config))
+
+
+async def send_test(request: web.Request) -> web.Response:
+    """Show a message in the account's chat, and answer once it stands there."""
+    fields = await read_fields(request, UserFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    check_bot(runtime.config)
+
+    def queue(session: Session) -> str:
+        chat_id = _linked(linking.standing(session, account), account).person.chat_id
+        return outbox.queue_reply(session, chat_id, _test_message(account, caller), now=runtime.clock.now())
+
+    post_id = await runtime.database.write(queue)
+    found = await _fate(runtime, post_id)
+    if found.failure is not None:
+        hint = "Open the chat with the bot, unblock it where need be, and press Start."
+        raise Conflict(f"The test message could not be shown: {found.failure}.", hint=hint)
+    if not found.is_shown:
+        seconds = f"{TEST_WITHIN.total_seconds():g} seconds"
+        hint = "GET /health says how it stands with Telegram."
+        raise Unavailable(f"The test message was not shown within {seconds}; it was taken back.", hint=hint)
+    return documents.answer({"sent": True})
+
+
+async def _fate(runtime: Runtime, post_id: str) -> Fate:
+    """What became of a post, once that is decided; what is not within TEST_WITHIN is taken back."""
+    look, until = partial(outbox.fate, post_id=post_id), runtime.clock.now() + TEST_WITHIN
+    done = runtime.waiters.watch(WORK)
+    try:
+        while True:
+            found = await runtime.database.read(look)
+            if found.is_shown or found.failure is not None:
+                return found
+            if runtime.clock.now() >= until:
+                break
+            await runtime.waiters.next_change(done, until)
+    finally:
+        runtime.waiters.unwatch(WORK, done)
+    await runtime.database.write(partial(outbox.withdraw, post_id=post_id, now=runtime.clock.now()))
+    return await runtime.database.read(look)
+
+
+async def unlink(request: web.Request) -> web.Response:
+    """Take the account from its chat; the second time there is nothing to do."""
+    fields = await read_fields(request, UserFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
+    await runtime.database.write(untie)
+    return documents.answer({"linked": False})
+
+
+async def prefer(request: web.Request) -> web.Response:
+    """Change what the account's person chose; what is left out stays, null takes a choice back."""
+    fields = await read_fields(request, PreferenceFields)
+    _, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    given = fields.model_dump(exclude_unset=True, exclude={"user"})
+    changes = Changes(**given)  # type: ignore[typeddict-item]
+
+    def change(session: Session) -> Standing:
+        found = _linked(linking.standing(session, account), account)
+        preferences.change(session, found.person, changes, now=runtime.clock.now())
+        return found
+
+    found = await runtime.database.write(change)
+    quiet_hours = preferences.quiet_hours_of(found.person)
+    return documents.answer({**_status(found, runtime.config), "quiet_hours": quiet_hours})
+
+
+# What they share
+
+
+def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[Caller, str]:
+    """Who asks, and for which account. Raises Forbidden where that is another's and the caller is no admin."""
+    caller = caller_of(request)
+    named = fields.user
+    if request.method != "GET" and request.query_string:
+        queried = read_query(request, UserFields).user
+        if named not in (None, queried):
+            raise InvalidFields([FieldProblem(("user",), "this and ?user= differ")])
+        named = queried
+    if named is None:
+        return caller, caller.account
+    account = runtime_of(request).config.accounts.get(named, named)
+    authorisation.reach(caller, action, account)
+    return caller, account
+
+
+def check_bot(config: Config) -> None:
+    """Raises NotifybotError where no bot is configured, or Telegram could not prove itself to the webhook."""
+    if config.telegram.token is None:
+        raise NotifybotError(
+            "No bot token is configured, so that nobody can be linked.",
+            hint="Set telegram.token or TELEGRAM_BOT_TOKEN.",
+        )
+    if config.telegram.mode is Mode.WEBHOOK and config.telegram.webhook.secret_token is None:
+        raise NotifybotError(
+            "No webhook secret is configured, so that nobody can be linked.",
+            hint="Set telegram.webhook.secret_token or TELEGRAM_WEBHOOK_SECRET, or telegram.mode to polling.",
+        )
+
+
+async def _name_of_bot(runtime: Runtime) -> str:
+    """Its username, as Telegram said it last."""
+    check_bot(runtime.config)
+    token = runtime.config.telegram.token or ""
+    known = await runtime.database.read(outbox.identity)
+    if known is None or str(known["id"]) != token.partition(":")[0] or not known.get("username"):
+        reason = runtime.link.reason or "Telegram has not been asked yet"
+        raise Unavailable(f"Nobody knows yet what the bot is called: {reason}.", hint="Try again in a moment.")
+    return str(known["username"])
+
+
+def _linked(found: Standing | None, account: str) -> Standing:
+    if found is None:
+        raise NotifybotError(f"The account {account} is not linked to a chat.", hint=LINK_HINT)
+    return found
+
+
+def _test_message(account: str, caller: Caller) -> Part:
+    by = "" if caller.account == account else f" It was asked for by {caller.account}."
+    return Part(f"This is a test: what is sent to {account} arrives here.{by}")
+
+
+def _status(found: Standing | None, config: Config) -> Document:
+    person = None if found is None else found.person
+    zone, time = (None, None) if person is None else (person.time_zone, person.summary_time)
+    summary = config.summary
+    return {
+        "linked": person is not None,
+        "linked_at": None if person is None else documents.moment(person.linked_at),
+        "chat_name": None if person is None else person.chat_name,
+        "enabled": person is not None and person.is_enabled,
+        "time_zone": None if person is None else zone or summary.time_zone,
+        "summary_time": None if person is None else time or f"{summary.time:%H:%M}",
+        "reachable": found is not None and found.unreachable is None,
+    }
+
+
+SEE, CHANGE = Action.SEE_ACCOUNT, Action.CHANGE_ACCOUNT
+_UNLINK = "Take your account from its chat, which stays subscribed."
+ROUTES = (
+    Route("GET", "/api/telegram/link-account", link_account, "Make a deep link for your account. ?qr=true", CHANGE),
+    Route("POST", "/api/telegram/verify-link", verify_link, "Whether the deep link of this token was used.", SEE),
+    Route("POST", "/api/telegram/verify", verify, "Link your account by the code that /start gave out.", CHANGE),
+    Route("GET", "/api/telegram/status", status, "How your account is linked. Admins: ?user=, here and below.", SEE),
+    Route("POST", "/api/telegram/send-test-message", send_test, "Show a test message in your chat.", CHANGE),
+    Route("POST", "/api/telegram/unlink-account", unlink, _UNLINK, CHANGE),
+    Route("POST", "/api/telegram/unlink", unlink, _UNLINK, CHANGE),
+    Route("PATCH", "/api/telegram/preferences", prefer, "enabled, time_zone, summary_time, quiet_hours.", CHANGE),
+)

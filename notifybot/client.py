@@ -20,6 +20,7 @@ from notifybot.client_errors import (
     Unreachable,
 )
 from notifybot.client_message import Attachable, File, Span, addressed, body_of, buttons_of, given, whole_seconds
+from notifybot.client_tokens import Token, read_token, read_tokens
 from notifybot.results import (
     Accepted,
     Attachment,
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import IO, Unpack
 
+    from notifybot.client_account import Account
     from notifybot.client_message import SendOptions
+    from notifybot.client_people import People
 
 __all__ = [
     "Accepted",
@@ -59,6 +62,7 @@ __all__ = [
     "NotReady",
     "Refused",
     "Subscriber",
+    "Token",
     "UnknownShape",
     "Unreachable",
     "default_socket_paths",
@@ -81,7 +85,7 @@ ID_LETTERS = frozenset("0123456789abcdef-")
 def send(
     text: str | None = None,
     *,
-    to: str,
+    to: str | Iterable[str],
     socket_path: str | os.PathLike[str] | None = None,
     **options: "Unpack[SendOptions]",
 ) -> Accepted:
@@ -90,7 +94,11 @@ def send(
 
 
 def resolve(
-    dedup_key: str, *, to: str, text: str | None = None, socket_path: str | os.PathLike[str] | None = None
+    dedup_key: str,
+    *,
+    to: str | Iterable[str],
+    text: str | None = None,
+    socket_path: str | os.PathLike[str] | None = None,
 ) -> Accepted | None:
     """Say that what was told under `dedup_key` is over. See Client.resolve."""
     return Client(socket_path).resolve(dedup_key, to=to, text=text)
@@ -119,7 +127,7 @@ class Client:
         self,
         text: str | None = None,
         *,
-        to: str,
+        to: str | Iterable[str],
         title: str | None = None,
         source: str | None = None,
         photos: Attachable | Iterable[Attachable] = (),
@@ -140,12 +148,13 @@ class Client:
     ) -> Accepted:
         """Hand over one message; once this returns, it is on the daemon's disk.
 
-        `to`: a chat id (`-1001234567890`), `@channel`, or a person's account or user_id. `photos` are shown as
-        pictures, `files` under their names: paths, `File`s, or one https URL; beside them `text` may be missing.
-        `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high, critical. An `alert`
-        asks for an acknowledgement. While a message of the same `dedup_key` is not over, it is repeated instead.
-        `wait_s` (at most 30) waits until it was shown or failed. A cut connection is tried again under the same
-        client_id, made anew for each call unless given, so that the message is never accepted twice.
+        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name of the daemon's config,
+        `subscribers`, or several of these; each chat gets it once. `photos` are shown as pictures, `files` under their
+        names: paths, `File`s, or one https URL; beside them `text` may be missing. `parse_mode`: HTML, MarkdownV2,
+        Markdown, CommonMark. `priority`: low, normal, high, critical. An `alert` asks for an acknowledgement. While a
+        message of the same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits until it was
+        shown or failed. A cut connection is tried again under the same client_id, made anew for each call unless
+        given, so that the message is never accepted twice.
         """
         fields: dict[str, object] = {
             **addressed(to),
@@ -168,7 +177,7 @@ class Client:
             return self._hand_over(body, str(fields["client_id"]), wait_s=wait_s)
 
     def resolve(
-        self, dedup_key: str, *, to: str, text: str | None = None, client_id: str | None = None
+        self, dedup_key: str, *, to: str | Iterable[str], text: str | None = None, client_id: str | None = None
     ) -> Accepted | None:
         """Say that what was told `to` somebody under `dedup_key` is over: its alert is closed, its posts show `text`.
 
@@ -269,6 +278,44 @@ class Client:
 
     def subscribed_users(self) -> tuple[Subscriber, ...]:
         return read_subscribers(self._calls.call(Request("GET", "/subscribed-users")))
+
+    def create_token(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] = ("send",),
+        to: Sequence[str] | None = None,
+        account: str | None = None,
+        expires: Span | None = None,
+    ) -> Token:
+        """Make an API token, for admins; a lost answer is not tried again, as its secret is lost with it.
+
+        `scopes`: of send, read, admin. `to`: its only recipients. `account`: as whom it calls, else `name`.
+        """
+        fields = {"name": name, "scopes": list(scopes), "to": None if to is None else list(to), "account": account}
+        body = _json_body(given({**fields, "expires": whole_seconds(expires)}))
+        return read_token(self._calls.attempt(Request("POST", "/api/admin/tokens", body)))
+
+    def tokens(self) -> tuple[Token, ...]:
+        return read_tokens(self._calls.call(Request("GET", "/api/admin/tokens")))
+
+    def revoke_token(self, name: str) -> Token:
+        """End a token at once. Refused (404) where there is none of this name."""
+        from urllib.parse import quote  # the other calls do without it
+
+        return read_token(self._calls.call(Request("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
+
+    def account(self, user: str | None = None) -> "Account":
+        """The calls that link an account to a chat; `user` is another's, for admins."""
+        from notifybot.client_account import Account
+
+        return Account(self._calls, user)
+
+    def people(self) -> "People":
+        """The calls of admins about people."""
+        from notifybot.client_people import People
+
+        return People(self._calls)
 
     def health(self) -> Health:
         """How the daemon is, also where it answers 503 because it can accept nothing."""

@@ -59,10 +59,21 @@ Attachable = File | str | os.PathLike[str]
 """A file to send; a path or an https URL is enough."""
 
 
-def addressed(to: str) -> dict[str, object]:
-    """The field that takes this recipient: a chat by id or @name, else a person."""
-    is_chat = to.startswith("@") or to.removeprefix("-").isdecimal()
-    return {"channel_id" if is_chat else "user": to}
+def addressed(to: str | Iterable[str]) -> dict[str, object]:
+    """The field that takes this recipient or these: `channel_id` a single chat, `to` anything else.
+
+    Refused where there is none.
+    """
+    recipients = [to] if isinstance(to, str) else list(dict.fromkeys(to))
+    if not recipients or not all(recipients):
+        raise Refused("No recipient is given.", hint="Say for whom it is: a chat, a person, or a name of the config.")
+    if len(recipients) == 1 and _is_chat(recipients[0]):
+        return {"channel_id": recipients[0]}
+    return {"to": recipients}
+
+
+def _is_chat(to: str) -> bool:
+    return to.startswith("@") or (to.isascii() and to.removeprefix("-").isdecimal())
 
 
 def whole_seconds(span: Span | None) -> int | str | None:

@@ -3,16 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from notifybot.config_model import Algorithm, Config, Format, Mode
+from notifybot.config_model import Algorithm, Config, Format, Jwt, Mode
 from notifybot.config_values import nearest
 
 MAX_SOCKET_PATH_BYTES = 107
-MIN_HS256_KEY_BYTES = 32
-"""RFC 7518, section 3.2: a key as long as the hash."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -62,8 +60,27 @@ def _http(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(
             "http.jwt.secret", "HS256 needs the secret that signs the tokens", "Set it, or leave http.jwt out."
         )
-    if jwt.algorithm is Algorithm.HS256 and jwt.secret is not None and len(jwt.secret.encode()) < MIN_HS256_KEY_BYTES:
-        yield Contradiction("http.jwt.secret", f"a secret for HS256 has at least {MIN_HS256_KEY_BYTES} bytes")
+    yield from _weak_key(jwt)
+
+
+def _weak_key(jwt: Jwt) -> Iterator[Contradiction]:
+    """Yield why the key must not be used. A file that cannot be read is complained of elsewhere."""
+    is_shared = jwt.algorithm is Algorithm.HS256
+    material = jwt.secret.encode() if is_shared and jwt.secret else _content(None if is_shared else jwt.public_key)
+    if material is None:
+        return
+    from notifybot.jwt_tokens import WeakKey, read_key  # its cryptography takes as long to load as all else here
+
+    try:
+        read_key(jwt.algorithm.value, material)
+    except WeakKey as error:
+        yield Contradiction("http.jwt.secret" if is_shared else "http.jwt.public_key", str(error))
+
+
+def _content(path: Path | None) -> bytes | None:
+    with suppress(OSError):
+        return None if path is None else path.read_bytes()
+    return None
 
 
 def _files(config: Config) -> Iterator[Contradiction]:

@@ -161,6 +161,8 @@ class Person(SQLModel, table=True):
     """The local or dashboard user whose chat this is, once it is linked."""
     chat_id: str = Field(unique=True, foreign_key="chats.id")
     chat_name: str
+    is_renamed: bool = False
+    """An admin chose the chat_name: /start leaves it."""
     created_at: datetime
     linked_at: datetime | None = None
     linked_by: str | None = None

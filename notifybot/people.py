@@ -21,7 +21,7 @@ def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) 
     """The person of this private chat, made if need be; the second value says whether they are new."""
     known = session.exec(select(Person).where(Person.chat_id == chat_id)).first()
     if known is not None:
-        if known.chat_name != chat_name:
+        if known.chat_name != chat_name and not known.is_renamed:
             known.chat_name = chat_name
             session.add(known)
         return known, False

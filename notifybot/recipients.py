@@ -57,6 +57,8 @@ class Directory:
 
     def members(self, recipient: Recipient) -> tuple[Recipient, ...]:
         """The people and chats that a recipient stands for."""
+        if recipient.kind is RecipientKind.CHAT:
+            return (recipient,)
         if recipient.kind is RecipientKind.NAME and recipient.name in self.names:
             return self.names[recipient.name]
         return (_single(recipient, self.accounts),)

@@ -1,9 +1,8 @@
 """Where messages go: their recipients → chats, and who of them is not to be told, or not yet."""
 
 import functools
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -18,7 +17,6 @@ from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind,
 from notifybot.unknown_names import listed
 
 _LINK = "They press /start with the bot and hand its code to `notifybot verify`, or open what `notifybot link` shows."
-_PRIVATE = re.compile(r"[0-9]+")
 
 
 class Wish(Protocol):
@@ -67,32 +65,45 @@ class Found:
 
 def look_up(session: Session, wishes: Collection[Wish], directory: Directory, *, now: datetime) -> Found:
     """Read what `way_of` has to know of all these recipients at once."""
-    named = {member for wish in wishes for member in _mentioned(wish, directory)}
-    by_name = people.readers(session, {each.name for each in named if each.kind is RecipientKind.PERSON})
-    asked = {each.name for each in named if each.kind is RecipientKind.CHAT}
-    by_chat = people.readers_of_chats(session, _private_of(wishes, directory))
-    everybody = people.all_readers(session) if EVERYBODY in named else ()
-    asked |= {reader.chat_id for reader in by_name.values()} | {reader.chat_id for reader in everybody}
-    return Found(directory, now, by_name, by_chat, everybody, chats.current(session, asked))
+    asked = _Asked(directory)
+    for wish in wishes:
+        asked.note(wish)
+    by_name = people.readers(session, asked.persons) if asked.persons else {}
+    by_chat = people.readers_of_chats(session, asked.private) if asked.private else {}
+    everybody = people.all_readers(session) if asked.is_everybody else ()
+    reached = asked.chats.union((reader.chat_id for reader in by_name.values()), (each.chat_id for each in everybody))
+    return Found(directory, now, by_name, by_chat, everybody, chats.current(session, reached))
 
 
-def _mentioned(wish: Wish, directory: Directory) -> Iterator[Recipient]:
-    for recipient in wish.recipients:
-        yield from directory.members(recipient)
-    for text in wish.allowed or ():
-        yield from directory.members(recipient_of(text))
+@dataclass
+class _Asked:
+    """What the recipients of a batch name. `private`: private chats, where it matters what their people chose."""
 
+    directory: Directory
+    persons: set[str] = field(default_factory=set)
+    chats: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=set)
+    is_everybody: bool = False
 
-def _private_of(wishes: Iterable[Wish], directory: Directory) -> set[str]:
-    """The ids of private chats that messages name, other than such as reach people whatever they chose."""
-    return {
-        member.name
-        for wish in wishes
-        if not (wish.is_alert and directory.alerts_reach_muted)
-        for recipient in wish.recipients
-        for member in directory.members(recipient)
-        if member.kind is RecipientKind.CHAT and _PRIVATE.fullmatch(member.name)
-    }
+    def note(self, wish: Wish) -> None:
+        reaches_all = wish.is_alert and self.directory.alerts_reach_muted
+        for recipient in wish.recipients:
+            for member in self.directory.members(recipient):
+                self._add(member)
+                if not reaches_all and member.kind is RecipientKind.CHAT and member.name.isdecimal():
+                    self.private.add(member.name)
+        for text in wish.allowed or ():
+            for member in self.directory.members(recipient_of(text)):
+                self._add(member)
+
+    def _add(self, member: Recipient) -> None:
+        match member.kind:
+            case RecipientKind.CHAT:
+                self.chats.add(member.name)
+            case RecipientKind.SUBSCRIBERS:
+                self.is_everybody = True
+            case _:
+                self.persons.add(member.name)
 
 
 def way_of(session: Session, wish: Wish, found: Found) -> Way:
@@ -103,6 +114,8 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
     for no chat.
     """
     check_allowed(wish, found)
+    if len(wish.recipients) == 1 and wish.recipients[0].kind is RecipientKind.CHAT:
+        return Way((_to_chat(wish.recipients[0].name, wish.recipients[0], wish, found),))  # as most messages do
     reached: dict[str, Destination] = {}
     absent: list[str] = []
     unreached: list[Recipient] = []
@@ -126,8 +139,7 @@ def _resolved(recipient: Recipient, wish: Wish, found: Found) -> tuple[list[Dest
     for member in found.directory.members(recipient):
         match member.kind:
             case RecipientKind.CHAT:
-                reader = found.by_chat.get(member.name)
-                destinations.append(_destination(found.chats[member.name], reader, recipient, wish, found))
+                destinations.append(_to_chat(member.name, recipient, wish, found))
             case RecipientKind.SUBSCRIBERS:
                 everybody = (reader for reader in found.everybody if wish.is_alert or reader.is_enabled)
                 destinations += (_to(reader, recipient, wish, found) for reader in everybody)
@@ -136,6 +148,10 @@ def _resolved(recipient: Recipient, wish: Wish, found: Found) -> tuple[list[Dest
             case _:
                 absent.append(member.name)
     return destinations, absent
+
+
+def _to_chat(chat_id: str, recipient: Recipient, wish: Wish, found: Found) -> Destination:
+    return _destination(found.chats[chat_id], found.by_chat.get(chat_id), recipient, wish, found)
 
 
 def _to(reader: Reader, recipient: Recipient, wish: Wish, found: Found) -> Destination:

@@ -54,6 +54,22 @@ def _run(arguments: argparse.Namespace) -> int:
             from notifybot.cli import messages
 
             return messages.run(arguments)
+        case ["token", *_]:
+            from notifybot.cli import tokens
+
+            return tokens.run(arguments)
+        case ["link" | "verify" | "unlink" | "status" | "test"]:
+            from notifybot.cli import account
+
+            return account.run(arguments)
+        case ["people", *_]:
+            from notifybot.cli import people
+
+            return people.run(arguments)
+        case ["import"]:
+            from notifybot.cli import importing
+
+            return importing.run(arguments)
         case ["health"]:
             from notifybot.cli import health
 

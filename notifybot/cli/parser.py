@@ -45,9 +45,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     match arguments.command:
         case None:
             raise UsageError("No command is given.", hint="`notifybot --help` lists them.")
-        case "messages":
+        case "messages" | "people":
             return parse([*words, "list"])
-        case "db" | "config" as group:
+        case "db" | "config" | "token" as group:
             raise UsageError(f"`{group}` needs another word.", hint=f"`notifybot {group} --help` lists them.")
     return arguments
 
@@ -55,7 +55,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def _name_the_list(words: Sequence[str]) -> list[str]:
     """`messages --json` means `messages list --json`: argparse knows no command that may be left out."""
     at = _place_of_command(words)
-    follows = words[at + 1] if words[at : at + 1] == ["messages"] and at + 1 < len(words) else ""
+    follows = words[at + 1] if at + 1 < len(words) and words[at] in ("messages", "people") else ""
     if follows.startswith("-") and not follows.startswith((*EVERYWHERE, "-h", "--help")):
         return [*words[: at + 1], "list", *words[at + 1 :]]
     return list(words)
@@ -100,7 +100,7 @@ def build(only: str | None = None) -> Parser:
     parser.set_defaults(command=None)
     commands = _Commands(parser, anywhere, words="")
     rooms = {"send": _add_send, "messages": _add_messages, "open": _add_messages}
-    for add in (rooms[only],) if only in rooms else (_add_daemon, _add_send, _add_messages, _add_upkeep):
+    for add in (rooms[only],) if only in rooms else (_add_daemon, _add_send, _add_messages, _add_people, _add_upkeep):
         add(commands)
     return parser
 
@@ -163,7 +163,13 @@ def _add_send(commands: _Commands) -> None:
     send.add_argument(
         "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
     )
-    send.add_argument("--to", metavar="R", help="chat id, @channel, or a person's account or user_id")
+    send.add_argument(
+        "--to",
+        metavar="R",
+        action="append",
+        default=[],
+        help="chat id, @channel, account, user_id, a name of the config, or subscribers; repeatable (default: you)",
+    )
     send.add_argument("--title", metavar="T", help="shown bold above the text")
     send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
     _add_files(send)
@@ -299,14 +305,43 @@ def _add_file(messages: _Commands) -> None:
     )
 
 
+def _add_people(commands: _Commands) -> None:
+    from notifybot.cli.parser_people import add_people
+
+    add_people(commands)
+
+
 def _add_upkeep(commands: _Commands) -> None:
     _add_json(commands.add("health", "ask the daemon how it is"))
+    _add_tokens(commands.group("token", "make, list and revoke the tokens of callers on TCP"))
     database = commands.group("db", "look after the database")
     database.add("upgrade", "bring the database's tables up to date; `run` does so by itself")
     config = commands.group("config", "look after the config file")
     config.add("check", "check the config file, and name everything that is wrong with it")
     init = config.add("init", "write a config file to start from")
     init.add_argument("path", nargs="?", default="config.yaml", metavar="PATH", help="default: ./config.yaml")
+
+
+def _add_tokens(tokens: _Commands) -> None:
+    create = tokens.add("create", "make a token, and print its secret once")
+    create.add_argument("name", metavar="NAME", help="what to call it: its program's name, say")
+    create.add_argument(
+        "--scope",
+        metavar="S",
+        type=values.scopes,
+        default=["send"],
+        help=f"what it may: one or several of {','.join(values.SCOPES)} (default: send)",
+    )
+    create.add_argument(
+        "--to", metavar="R", action="append", default=[], help="a recipient; it may send to no other. May be repeated"
+    )
+    create.add_argument("--account", metavar="A", help="as whom it calls (default: NAME)")
+    create.add_argument("--expires", metavar="SPAN", help="how long it holds: 12h, 90d, or never (default: never)")
+    _add_json(create)
+    _add_json(tokens.add("list", "show all tokens, without their secrets"))
+    revoke = tokens.add("revoke", "end tokens at once")
+    revoke.add_argument("names", nargs="+", metavar="NAME", help="what it is called")
+    _add_json(revoke)
 
 
 def _add_filters(command: Parser) -> None:

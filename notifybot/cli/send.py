@@ -1,35 +1,46 @@
 """`notifybot send`: hands one message to the daemon."""
 
 import argparse
+import os
+from collections.abc import Sequence
 
 from notifybot.cli.material import files_of, text_of
 from notifybot.cli.output import moment, now, one_line, say, say_json
 from notifybot.cli.parser import UsageError
 from notifybot.client import Accepted, Client, ClientError
+from notifybot.results import Delivery
 
-NO_RECIPIENT_HINT = (
-    "--to takes a chat id such as -1001234567890, @channel or a user_id: /start makes the bot show yours."
-)
 OF_RESOLVE = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send, then say what became of it. With --wait a message that nobody could be shown is a failure."""
-    to = _recipient(arguments.to)
+    """Send, then say what became of it. A message that nobody could be shown is a failure, unless nobody wants it."""
+    to = _recipients(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
         return _say_resolved(_resolve(client, to, arguments), arguments)
     accepted = _send(client, to, arguments)
+    undelivered = _undelivered(client, accepted)
+    is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
         say_json(accepted.document)
+    elif is_withheld:
+        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{_deadlines(accepted)}")
     else:
         say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
-    if accepted.status == "failed":
-        raise _not_shown(accepted)
+    if accepted.status == "failed" and not is_withheld:
+        raise _not_shown(accepted, undelivered)
     return 0
 
 
-def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
+def _undelivered(client: Client, accepted: Accepted) -> tuple[Delivery, ...]:
+    """The deliveries of a message that has failed; a call that did not wait was not told them."""
+    if accepted.status != "failed":
+        return ()
+    return accepted.deliveries or client.message(accepted.id).deliveries
+
+
+def _send(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted:
     photos, files = files_of(arguments)
     return client.send(
         text_of(arguments.text, is_needed=not photos and not files),
@@ -54,7 +65,7 @@ def _send(client: Client, to: str, arguments: argparse.Namespace) -> Accepted:
     )
 
 
-def _resolve(client: Client, to: str, arguments: argparse.Namespace) -> Accepted | None:
+def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
     if not arguments.dedup_key:
         raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
     others = [name for name, value in vars(arguments).items() if value and name not in OF_RESOLVE]
@@ -76,10 +87,21 @@ def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> i
     return 0
 
 
-def _recipient(to: str | None) -> str:
-    if not to:
-        raise UsageError("No recipient is given.", hint=NO_RECIPIENT_HINT)
-    return to
+def _recipients(to: list[str]) -> list[str]:
+    """For whom it is; without a word about it, for whoever sends it."""
+    if not all(to):
+        raise UsageError("An empty recipient is given.", hint="A variable may be unset; without --to it goes to you.")
+    return to or [_myself()]
+
+
+def _myself() -> str:
+    """My account, as the daemon names it."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid:{os.getuid()}"
 
 
 def _is_alert(arguments: argparse.Namespace) -> bool:
@@ -106,9 +128,12 @@ def _deadlines(accepted: Accepted) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _not_shown(accepted: Accepted) -> ClientError:
-    reasons = {each.last_error for each in accepted.deliveries if each.last_error}
+def _not_shown(accepted: Accepted, deliveries: Sequence[Delivery]) -> ClientError:
     return ClientError(
-        f"The message {accepted.id} could not be shown: {'; '.join(sorted(reasons)) or 'the daemon gave it up'}.",
+        f"The message {accepted.id} could not be shown: {_reasons(deliveries) or 'the daemon gave it up'}.",
         hint=f"It is kept: `notifybot messages show {accepted.id}` tells its story.",
     )
+
+
+def _reasons(deliveries: Sequence[Delivery]) -> str:
+    return "; ".join(sorted({each.last_error.removesuffix(".") for each in deliveries if each.last_error}))

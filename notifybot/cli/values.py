@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
     from datetime import datetime
 
+SCOPES = ("send", "read", "admin")
 MAX_WAIT_S = 30.0
 """The daemon waits no longer for one request."""
 
@@ -74,6 +75,13 @@ def moment_ahead(text: str) -> "datetime":
     if moment <= now():
         raise argparse.ArgumentTypeError(f"`{text}` is over")
     return moment
+
+
+def scopes(text: str) -> list[str]:
+    found = text.split(",")
+    if not set(found) <= set(SCOPES):
+        raise argparse.ArgumentTypeError(f"`{text}` is not of {','.join(SCOPES)}")
+    return list(dict.fromkeys(found))
 
 
 def wait(text: str) -> float:

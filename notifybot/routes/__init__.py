@@ -1,10 +1,11 @@
 """One file of routes per concern: parse, one core call, render. `table()` lists them all."""
 
-from notifybot.routes import about, files, messages, people, telegram, tokens
+from notifybot.routes import about, files, importing, messages, openapi, people, telegram, tokens
 from notifybot.routes.route import Route
 
-CONCERNS = (messages, people, telegram, files, tokens)
+CONCERNS = (messages, people, telegram, files, tokens, importing)
 
 
 def table() -> tuple[Route, ...]:
-    return about.with_itself((*(route for concern in CONCERNS for route in concern.ROUTES), about.HEALTH))
+    routes = (*(route for concern in CONCERNS for route in concern.ROUTES), about.HEALTH)
+    return about.with_itself((*routes, openapi.describing(routes)))

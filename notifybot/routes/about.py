@@ -79,4 +79,6 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
     return tuple(notes)
 
 
-HEALTH = Route("GET", "/health", show_health, "How it goes: status, what waits, warnings.", Action.LOOK)
+HEALTH = Route(
+    "GET", "/health", show_health, "How it goes: status, what waits, warnings.", Action.LOOK, statuses=(200, 503)
+)

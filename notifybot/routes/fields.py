@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from notifybot.markup import ParseMode, links
 from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
@@ -69,6 +69,18 @@ def _buttons(value: object) -> tuple[Button, ...]:
     return tuple(map(_button, value))
 
 
+def _texts(**longest: int) -> dict[str, object]:
+    """The schema of an object of exactly these texts."""
+    properties = {name: {"type": "string", "minLength": 1, "maxLength": most} for name, most in longest.items()}
+    return {"type": "object", "properties": properties, "required": list(longest), "additionalProperties": False}
+
+
+_PARSE_MODE = {"anyOf": [{"type": "string", "enum": list(PARSE_MODES.values())}, {"type": "null"}]}
+_THREAD = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": LARGEST_THREAD}, {"type": "null"}]}
+_A_BUTTON = {"anyOf": [_texts(text=MAX_BUTTON_TEXT, url=MAX_URL), _texts(text=MAX_BUTTON_TEXT, copy=MAX_COPY)]}
+_BUTTONS = {"type": "array", "items": _A_BUTTON, "maxItems": MAX_BUTTONS}
+
+
 class _Common(Fields):
     """What every way of sending takes."""
 
@@ -79,12 +91,12 @@ class _Common(Fields):
     client_id: Label = None
     escalate_after: Span = None
     close_after: Span = None
-    parse_mode: Annotated[str | None, BeforeValidator(_parse_mode)] = None
+    parse_mode: Annotated[str | None, BeforeValidator(_parse_mode), WithJsonSchema(_PARSE_MODE)] = None
     priority: Literal["low", "normal", "high", "critical"] = "normal"
     silent: bool = False
-    thread_id: Annotated[int | None, BeforeValidator(_thread)] = None
+    thread_id: Annotated[int | None, BeforeValidator(_thread), WithJsonSchema(_THREAD)] = None
     link_preview: bool = False
-    buttons: Annotated[tuple[Button, ...], BeforeValidator(_buttons)] = ()
+    buttons: Annotated[tuple[Button, ...], BeforeValidator(_buttons), WithJsonSchema(_BUTTONS)] = ()
     data: dict[str, object] | None = None
     dedup_key: Label = None
     action: Literal["resolve"] | None = None

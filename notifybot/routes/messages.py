@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from notifybot import answers, authorisation, messages, reading, snoozing
 from notifybot.acceptance import Accepted
@@ -21,7 +21,7 @@ from notifybot.reading import Detail, Filter
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields, read_query
 from notifybot.routes.callers import caller_of
-from notifybot.routes.fields import ChangeFields
+from notifybot.routes.fields import ChangeFields, IngestFields, PhotoFields, SendFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
 from notifybot.routes.sending import read_ingest, read_photo, read_send
@@ -52,8 +52,12 @@ def _state(value: object) -> State:
         raise ValueError(f"this is one of {', '.join(State)}") from None
 
 
+def _between(least: float, most: float, kind: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, "minimum": least, "maximum": most})
+
+
 class WaitQuery(Fields):
-    wait: Annotated[float, _number(0, LONGEST_WAIT_S)] = 0.0
+    wait: Annotated[float, _number(0, LONGEST_WAIT_S), _between(0, LONGEST_WAIT_S, "number")] = 0.0
 
 
 class ListQuery(Fields):
@@ -61,7 +65,7 @@ class ListQuery(Fields):
     open: Annotated[bool, BeforeValidator(truth)] = False
     source: Label = None
     since: Moment | None = None
-    limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int)] = 50
+    limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int), _between(1, MOST_A_PAGE, "integer")] = 50
     cursor: str | None = None
 
 
@@ -186,14 +190,20 @@ ROUTES = (
         ingest,
         "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS",
         Action.SEND,
+        body=IngestFields,
+        query=WaitQuery,
+        statuses=(200, 202),
+        has_form=True,
     ),
-    Route("POST", "/send", send, "Hand over a notice to a person.", Action.SEND),
+    Route("POST", "/send", send, "Hand over a notice to a person.", Action.SEND, body=SendFields, has_form=True),
     Route(
         "POST",
         "/send_photo",
         send_photo,
         "Hand over a picture for a person: its path, or uploaded as photo.",
         Action.SEND,
+        body=PhotoFields,
+        has_form=True,
     ),
     Route(
         "GET",
@@ -201,6 +211,7 @@ ROUTES = (
         list_messages,
         "List messages, newest first: ?status= &open=true &source= &since= &limit= &cursor=",
         Action.READ,
+        query=ListQuery,
     ),
     Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline.", Action.READ),
     Route(
@@ -209,15 +220,31 @@ ROUTES = (
         change,
         "Give a message a newer content or title; its posts are edited.",
         Action.ANSWER,
+        body=ChangeFields,
     ),
-    Route("POST", "/api/messages/{id}/acknowledge", _answering(answers.acknowledge), "Answer an alert.", Action.ANSWER),
-    Route("POST", "/api/messages/{id}/snooze", snooze, "Let an alert sleep: for a span, or until.", Action.ANSWER),
-    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert.", Action.ANSWER),
+    Route(
+        "POST",
+        "/api/messages/{id}/acknowledge",
+        _answering(answers.acknowledge),
+        "Answer an alert.",
+        Action.ANSWER,
+        body=Fields,
+    ),
+    Route(
+        "POST",
+        "/api/messages/{id}/snooze",
+        snooze,
+        "Let an alert sleep: for a span, or until.",
+        Action.ANSWER,
+        body=SnoozeFields,
+    ),
+    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert.", Action.ANSWER, body=Fields),
     Route(
         "POST",
         "/api/messages/{id}/cancel",
         _answering(answers.cancel),
         "Take a message back before it is shown.",
         Action.ANSWER,
+        body=Fields,
     ),
 )

@@ -2,6 +2,8 @@
 
 import asyncio
 import ipaddress
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -11,6 +13,8 @@ from aiohttp import web
 from notifybot import tokens
 from notifybot.authorisation import Caller
 from notifybot.config import Config
+from notifybot.config_model import Algorithm, Anonymous, Jwt
+from notifybot.config_values import NAME
 from notifybot.errors import Unauthenticated, Unavailable
 from notifybot.models import ApiToken
 from notifybot.routes.route import runtime_of
@@ -18,6 +22,11 @@ from notifybot.routes.throttle import Guesses
 from notifybot.runtime import Runtime
 
 BEARER = "bearer"
+MOST_REASON = 200
+_MADE_BY_OTHERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin", "Sec-Fetch-Site")
+"""What proxies add to requests that they hand on, and browsers to those that pages make."""
+Verify = Callable[[str, datetime], str | None]
+log = logging.getLogger(__name__)
 
 
 class RemoteCallers:
@@ -27,20 +36,43 @@ class RemoteCallers:
         self.guesses = Guesses()
         self._accounts = config.accounts
         self._allowed = allowed
+        self._verify = _verifier(config.http.jwt)
+        self._anonymous = config.http.anonymous
 
     async def caller(self, request: web.Request) -> Caller | None:
         """None: it shows nothing, and no path is open to it. Raises Unauthenticated, TooManyRequests."""
-        credential = _credential(request)
+        credential, address = _credential(request), peer_address(request.transport)
         if credential is None:
-            return None
-        now, address = runtime_of(request).clock.now(), peer_address(request.transport)
+            return self._anonymous_caller(request, address)
+        now = runtime_of(request).clock.now()
         self.guesses.look(address, credential, now)
-        found = await self._token_caller(credential, runtime_of(request), now)
+        found = await self._bearer(credential, runtime_of(request), now)
         if found is None:
             self.guesses.failed(address, now)
             raise wrong()
         self.guesses.held(credential, now)
         return found
+
+    def _anonymous_caller(self, request: web.Request, address: str) -> Caller | None:
+        """Whom the config names for a caller who shows nothing.
+
+        What a proxy hands on comes from the proxy's address, and what a browser sends may be another site's doing:
+        neither is whom the operator meant.
+        """
+        if not self._anonymous or any(name in request.headers for name in _MADE_BY_OTHERS):
+            return None
+        opened = next((each for each in self._anonymous if _opens(each, address, request.path)), None)
+        return None if opened is None else self._plain_caller(opened.account)
+
+    def _plain_caller(self, account: str) -> Caller:
+        return Caller(account, is_admin=False, allowed=self._allowed, is_local=False)
+
+    async def _bearer(self, credential: str, runtime: Runtime, now: datetime) -> Caller | None:
+        if self._verify is None or credential.startswith(tokens.PREFIX):
+            return await self._token_caller(credential, runtime, now)
+        account = self._verify(credential, now)
+        named = account if account is None else self._accounts.get(account, account)
+        return None if named is None or not is_account(named) else self._plain_caller(named)
 
     async def _token_caller(self, secret: str, runtime: Runtime, now: datetime) -> Caller | None:
         token = await runtime.database.read(partial(tokens.find, secret=secret, now=now))
@@ -48,6 +80,49 @@ class RemoteCallers:
             return None
         await _note_use(token, runtime, now)
         return tokens.caller_with(token, allowed=self._allowed)
+
+
+def _verifier(settings: Jwt | None) -> Verify | None:
+    """What tells whose JWT this is; its library is loaded only where JWTs are configured."""
+    if settings is None:
+        return None
+    from notifybot import jwt_tokens
+
+    file = None if settings.algorithm is Algorithm.HS256 else settings.public_key
+    material = (settings.secret or "").encode() if file is None else file.read_bytes()
+    trust = jwt_tokens.Trust(
+        algorithm=settings.algorithm.value,
+        key=jwt_tokens.read_key(settings.algorithm.value, material),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        account_claim=settings.account_claim,
+        leeway=settings.leeway,
+    )
+
+    def verify(token: str, now: datetime) -> str | None:
+        try:
+            return jwt_tokens.account_of(token, trust, now=now)
+        except jwt_tokens.InvalidJwt as error:
+            log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MOST_REASON]})
+            return None
+
+    return verify
+
+
+def is_account(text: str) -> bool:
+    with suppress(ValueError):
+        return NAME.parse(text) == text
+    return False
+
+
+def _opens(opened: Anonymous, address: str, path: str) -> bool:
+    found = _ip_address(address)
+    is_near = found is not None and any(found in network for network in opened.networks)
+    return is_near and any(_covers(pattern, path) for pattern in opened.paths)
+
+
+def _covers(pattern: str, path: str) -> bool:
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
 
 async def _note_use(token: ApiToken, runtime: Runtime, now: datetime) -> None:
@@ -61,7 +136,7 @@ def wrong() -> Unauthenticated:
     """One sentence for all: what exactly is wrong would help those who guess."""
     return Unauthenticated(
         "This token is not valid here: wrong, expired or revoked.",
-        hint="`notifybot token list` shows which ones are; `notifybot token create NAME` makes one.",
+        hint="`notifybot token list` shows which ones are valid. For a JWT the daemon's log says what is wrong.",
         is_wrong=True,
     )
 
@@ -81,8 +156,12 @@ def peer_address(transport: asyncio.BaseTransport | None) -> str:
     """The address at the other end of the connection; an IPv4 address stays one where IPv6 carries it."""
     peer = transport.get_extra_info("peername") if transport is not None else None
     host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
-    with suppress(ValueError):
-        found = ipaddress.ip_address(host.partition("%")[0])
-        mapped = found.ipv4_mapped if found.version == 6 else None
-        return str(mapped or found)
-    return host
+    return str(_ip_address(host) or host)
+
+
+def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found

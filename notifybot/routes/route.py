@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from notifybot.authorisation import Action
 from notifybot.runtime import Runtime
@@ -14,13 +15,21 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Route:
-    """`about` is one sentence for whoever reads `GET /`; `action` says who gets to the handler at all."""
+    """`about` is one sentence for whoever reads `GET /`; `action` says who gets to the handler at all.
+
+    `body` and `query` are the models that the handler checks them with, `statuses` what it answers when all is well.
+    """
 
     method: str
     path: str
     handler: Handler
     about: str
     action: Action = Action.ADMINISTER
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    statuses: tuple[int, ...] = (200,)
+    has_form: bool = False
+    """The body may come as a multipart form, with files."""
 
 
 def runtime_of(request: web.Request) -> Runtime:

@@ -13,10 +13,13 @@ BURST = 10
 """So many wrong ones in a row are looked at as they come."""
 EVERY = timedelta(seconds=5)
 """After that one in so long."""
+LONGEST_WAIT = timedelta(minutes=5)
+"""Whoever shares a guesser's address waits no longer than this."""
 MOST_ADDRESSES = 4096
 MOST_KNOWN = 1024
 KNOWN_FOR = timedelta(minutes=10)
 COUNTED_FOR = timedelta(hours=1)
+MOST_COUNTED = 100_000
 WORTH_A_WARNING = 20
 IPV6_NETWORK = 64
 """Bits: whoever has one IPv6 address has all of these."""
@@ -34,14 +37,15 @@ class Guesses:
         self._settled: OrderedDict[str, datetime] = OrderedDict()
         """By address: when all its wrong credentials will have been waited for."""
         self._known: OrderedDict[bytes, datetime] = OrderedDict()
-        self._wrong: deque[datetime] = deque(maxlen=100_000)
-        self.last_address = ""
+        self._wrong: deque[datetime] = deque(maxlen=MOST_COUNTED)
+        self._last_address = ""
 
     def look(self, address: str, credential: str, now: datetime) -> None:
         """Let a credential be looked at. Raises TooManyRequests."""
         settled = self._settled.get(_network(address))
-        if settled is None or settled - now < BURST * EVERY or self._held_lately(credential, now):
+        if settled is None or settled - now <= (BURST - 1) * EVERY or self._held_lately(credential, now):
             return
+        self._count(address, now)
         wait_s = ceil((settled - now - (BURST - 1) * EVERY).total_seconds())
         raise TooManyRequests(
             "Too many wrong credentials came from this address.",
@@ -60,21 +64,26 @@ class Guesses:
     def failed(self, address: str, now: datetime) -> None:
         """Note that a credential was wrong."""
         network = _network(address)
-        self._settled[network] = max(self._settled.get(network, now), now) + EVERY
+        settled = max(self._settled.get(network, now), now) + EVERY
+        self._settled[network] = min(settled, now + LONGEST_WAIT)
         self._settled.move_to_end(network)
         if len(self._settled) > MOST_ADDRESSES:
             self._settled.popitem(last=False)
-        self._wrong.append(now)
-        self.last_address = address
+        self._count(address, now)
         # One line each, for programs that watch the log for guessers; the slowing keeps them few.
         log.info("wrong credentials", extra={"action": "credentials_refused", "address": address})
+
+    def _count(self, address: str, now: datetime) -> None:
+        self._wrong.append(now)
+        self._last_address = address
 
     def warning(self, now: datetime) -> str | None:
         """What the operator should know of the last hour."""
         count = self._lately(now)
         if count < WORTH_A_WARNING:
             return None
-        return f"{count} wrong credentials came over TCP within an hour, the last ones from {self.last_address}."
+        many = f"At least {count}" if count == MOST_COUNTED else str(count)
+        return f"{many} wrong credentials came over TCP within an hour, the last ones from {self._last_address}."
 
     def _lately(self, now: datetime) -> int:
         while self._wrong and now - self._wrong[0] > COUNTED_FOR:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from notifybot import messages, tokens
 from notifybot.authorisation import Action, Scope
@@ -54,17 +54,25 @@ def _recipients(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(RECIPIENT.parse(str(each)) for each in value))
 
 
-class TokenFields(Fields):
-    name: Annotated[str, BeforeValidator(_name)]
-    account: Annotated[str | None, BeforeValidator(_account)] = None
-    scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes)] = frozenset({Scope.SEND})
-    to: Annotated[tuple[str, ...] | None, BeforeValidator(_recipients)] = None
+_NULL = {"type": "null"}
+_NAME = {"type": "string", "pattern": f"^{_TOKEN_NAME.pattern}$"}
+_ACCOUNT = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, _NULL]}
+_SCOPES = {"type": "array", "items": {"type": "string", "enum": [scope.value for scope in Scope]}, "minItems": 1}
+_ITEM = {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": 128}]}
+_TO = {"anyOf": [{"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MOST_RECIPIENTS}, _NULL]}
+
+
+class ApiTokenFields(Fields):
+    name: Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAME)]
+    account: Annotated[str | None, BeforeValidator(_account), WithJsonSchema(_ACCOUNT)] = None
+    scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes), WithJsonSchema(_SCOPES)] = frozenset({Scope.SEND})
+    to: Annotated[tuple[str, ...] | None, BeforeValidator(_recipients), WithJsonSchema(_TO)] = None
     expires: Span = None
 
 
 async def create(request: web.Request) -> web.Response:
     """Make a token; its secret stands in this answer and nowhere else."""
-    fields = await read_fields(request, TokenFields)
+    fields = await read_fields(request, ApiTokenFields)
     runtime = runtime_of(request)
     new = NewToken(fields.name, fields.account or fields.name, fields.scopes, fields.to, fields.expires)
     actor = messages.by_account(caller_of(request).account).name
@@ -111,6 +119,7 @@ ROUTES = (
         create,
         "Make an API token: name, scopes, to, expires, account. Its secret is shown once.",
         Action.ADMINISTER,
+        body=ApiTokenFields,
     ),
-    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER),
+    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER, body=Fields),
 )

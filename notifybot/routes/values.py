@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
-from notifybot.durations import parse_span
+from notifybot.durations import LONGEST, parse_span
 from notifybot.splitting import VISIBLE
 
 MAX_LABEL = 128
@@ -118,12 +118,37 @@ def truth(value: object) -> bool:
     return value == "true"
 
 
-Content = Annotated[str, BeforeValidator(_text)]
-Title = Annotated[str | None, _limited(MAX_TITLE)]
-Label = Annotated[str | None, _limited(MAX_LABEL)]
-Name = Annotated[str, _limited(MAX_LABEL)]
-ChatId = Annotated[str, BeforeValidator(_chat)]
-PrivateChatId = Annotated[str, BeforeValidator(_chat_number)]
-Recipients = Annotated[tuple[str, ...] | None, BeforeValidator(_recipients)]
-Span = Annotated[timedelta | None, BeforeValidator(_span)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+def _one_of(schema: dict[str, object]) -> WithJsonSchema:
+    """For programs: the same, or null."""
+    return WithJsonSchema({"anyOf": [schema, {"type": "null"}]})
+
+
+_TEXT: dict[str, object] = {"type": "string", "minLength": 1}
+_WHOLE_NUMBER: dict[str, object] = {"type": "integer", "minimum": 1 - LARGEST_ID, "maximum": LARGEST_ID - 1}
+_ID: dict[str, object] = {"type": "string", "pattern": f"^{_DIGITS.pattern}$"}
+_CHAT: dict[str, object] = {
+    "anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": f"^({_DIGITS.pattern}|{_CHANNEL.pattern})$"}]
+}
+_RECIPIENT: dict[str, object] = {"anyOf": [_WHOLE_NUMBER, {**_TEXT, "maxLength": MAX_LABEL}]}
+_SPAN: dict[str, object] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": round(LONGEST.total_seconds())},
+        {"type": "string", "pattern": "^(never|[0-9]{1,12}|([0-9]{1,9}[dhms] ?){1,4})$"},
+    ],
+    "examples": ["15m", "never", 900],
+}
+_RFC_3339: dict[str, object] = {"type": "string", "pattern": f"^{_MOMENT.pattern}$"}
+
+Content = Annotated[str, BeforeValidator(_text), WithJsonSchema(_TEXT)]
+Title = Annotated[str | None, _limited(MAX_TITLE), _one_of({**_TEXT, "maxLength": MAX_TITLE})]
+Label = Annotated[str | None, _limited(MAX_LABEL), _one_of({**_TEXT, "maxLength": MAX_LABEL})]
+Name = Annotated[str, _limited(MAX_LABEL), WithJsonSchema({**_TEXT, "maxLength": MAX_LABEL})]
+ChatId = Annotated[str, BeforeValidator(_chat), WithJsonSchema(_CHAT)]
+PrivateChatId = Annotated[str, BeforeValidator(_chat_number), WithJsonSchema({"anyOf": [_WHOLE_NUMBER, _ID]})]
+Recipients = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(_recipients),
+    _one_of({"type": "array", "items": _RECIPIENT, "minItems": 1, "maxItems": MAX_RECIPIENTS}),
+]
+Span = Annotated[timedelta | None, BeforeValidator(_span), WithJsonSchema(_SPAN)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_RFC_3339)]

@@ -86,20 +86,33 @@ def test_send_says_everything_that_was_given_and_nothing_else(daemon: StandIn) -
 
 
 @pytest.mark.parametrize(
-    ("to", "field"),
+    ("to", "said"),
     [
-        ("42", "channel_id"),
-        ("-1001234567890", "channel_id"),
-        ("@ops", "channel_id"),
-        ("alice", "user"),
-        ("0193f3a4-0001-4000-8000-000000000001", "user"),
-        ("-", "user"),
+        ("42", {"channel_id": "42"}),
+        ("-1001234567890", {"channel_id": "-1001234567890"}),
+        ("@ops", {"channel_id": "@ops"}),
+        ("alice", {"to": ["alice"]}),
+        ("0193f3a4-0001-4000-8000-000000000001", {"to": ["0193f3a4-0001-4000-8000-000000000001"]}),
+        ("-", {"to": ["-"]}),
+        (["42"], {"channel_id": "42"}),
+        (("alice", "@ops", "alice"), {"to": ["alice", "@ops"]}),
     ],
 )
-def test_a_recipient_goes_into_the_field_that_is_for_it(to: str, field: str, daemon: StandIn) -> None:
+def test_a_recipient_goes_into_the_field_that_is_for_it(
+    to: str | list[str], said: dict[str, object], daemon: StandIn
+) -> None:
     send("text", to=to)
 
-    assert daemon.bodies()[0][field] == to
+    (body,) = daemon.bodies()
+    assert {name: value for name, value in body.items() if name in ("channel_id", "user", "to")} == said
+
+
+@pytest.mark.parametrize("to", ["", [], ["alice", ""]])
+def test_for_nobody_is_refused_before_anything_is_sent(to: str | list[str], daemon: StandIn) -> None:
+    with pytest.raises(Refused, match="No recipient"):
+        send("text", to=to)
+
+    assert daemon.bodies() == []
 
 
 @pytest.mark.parametrize(

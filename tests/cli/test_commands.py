@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import pwd
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -316,6 +318,59 @@ def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.Cap
     assert run(capsys, *words, "--json") == (0, "null\n", "")
 
 
+# For whom it is
+
+
+@pytest.mark.parametrize("words", [(), ("--wait",)])
+def test_a_notice_that_nobody_wants_is_no_failure(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], daemon: StandIn
+) -> None:
+    withheld = {
+        "recipient": "anna",
+        "chat_id": "7",
+        "purpose": "primary",
+        "status": "withdrawn",
+        "telegram_message_ids": [],
+        "attempts": 0,
+        "last_error": "anna has muted notifications until 2026-03-02 12:00 UTC.",
+        "shown_at": None,
+    }
+    daemon.answers = {"id": message_id(9), "status": "failed", **({"deliveries": [withheld]} if words else {})}
+    daemon.add(a_message(9, status="failed", deliveries=[withheld]))
+
+    code, out, err = run(capsys, "send", "--to", "anna", *words, "backup done")
+
+    assert (code, err) == (0, "")
+    assert out == f"withheld: {message_id(9)}: anna has muted notifications until 2026-03-02 12:00 UTC\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--to", "@ops"), {"channel_id": "@ops"}),
+        (("--to", "oncall"), {"to": ["oncall"]}),
+        (("--to", "oncall", "--to", TO, "--to=alice", "--to", "oncall"), {"to": ["oncall", TO, "alice"]}),
+        (("--to", TO, "--to", TO), {"channel_id": TO}),
+    ],
+)
+def test_to_may_be_said_several_times(
+    words: tuple[str, ...], said: dict[str, object], capsys: pytest.CaptureFixture[str], daemon: StandIn
+) -> None:
+    code, _, _ = run(capsys, "send", *words, "disk full")
+
+    (body,) = daemon.bodies()
+    assert code == 0
+    assert {name: value for name, value in body.items() if name in ("channel_id", "user", "to")} == said
+
+
+def test_a_message_for_nobody_in_particular_is_for_whoever_sends_it(
+    capsys: pytest.CaptureFixture[str], daemon: StandIn
+) -> None:
+    run(capsys, "send", "built")
+
+    assert daemon.bodies()[0]["to"] == [pwd.getpwuid(os.getuid()).pw_name]
+
+
 # Wrong usage
 
 
@@ -324,8 +379,8 @@ def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.Cap
     [
         ((), "No command is given."),
         (("sned",), "invalid choice: 'sned'"),
-        (("send", "text"), "No recipient is given."),
-        (("send", "--to", "", "text"), "No recipient is given."),
+        (("send", "--to", "", "text"), "An empty recipient is given."),
+        (("send", "--to", TO, "--to", "", "text"), "An empty recipient is given."),
         (("send", "--to", TO, "--escalate-after", "5m", "text"), "Only an alert has deadlines."),
         (("send", "--to", TO, "--wait", "31", "text"), "is no number of seconds"),
         (("send", "--to", TO, "--wait", "nan", "text"), "is no number of seconds"),

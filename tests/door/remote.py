@@ -9,6 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from notifybot.routes.callers import CALLERS
+from notifybot.routes.throttle import Guesses
 from tests.door.door import Answer, Door, Json, Line, door
 
 ANYWHERE = "127.0.0.1:0"
@@ -35,6 +37,10 @@ class Wire(Door):
 
     async def bearing(self, token: str, method: str, target: str, body: object = None, **headers: str) -> Answer:
         return await self.ask(method, target, body, Authorization=f"Bearer {token}", **headers)
+
+    def forget_guesses(self) -> None:
+        """As if no wrong credential had come yet."""
+        self.daemon.runner.app[CALLERS].remote.guesses = Guesses()
 
     async def token(self, name: str = "t", **fields: object) -> str:
         """The secret of a new token."""

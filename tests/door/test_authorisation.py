@@ -23,7 +23,8 @@ def statuses(route: Route, scopes: tuple[str, ...]) -> set[int]:
 
 async def ask(line: Wire, name: str, scopes: tuple[str, ...], tokens: dict[tuple[str, ...], str]) -> None:
     method, path = name.split()
-    target = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057").replace("{name}", "nobody")
+    own = "nobody" if "/tokens/" in path else "-".join(scopes) or "nobody"
+    target = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057").replace("{name}", own)
     headers = {"Authorization": f"Bearer {tokens[scopes]}"} if scopes else {}
     answer = await line.ask(method, target, **headers)
     refusals = statuses(ROUTES[name], scopes)
@@ -50,8 +51,9 @@ def test_only_looking_is_for_strangers() -> None:
 
 
 def test_every_route_that_changes_something_needs_more_than_reading() -> None:
+    only_looks = {"POST /api/telegram/verify-link"}
     for name, route in ROUTES.items():
-        if route.method != "GET":
+        if route.method != "GET" and name not in only_looks:
             assert TABLE[route.action].needs - {Scope.READ}, name
 
 

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COMMON = ("title", "source", "client_id", "acknowledge", "escalate_after", "close_after")
 FIELDS = {
-    "/api/ingest": ("type", "content", "channel_id", "user", *COMMON),
-    "/send": ("user", "text", *COMMON),
+    "/api/ingest": ("type", "content", "channel_id", "user", "to", *COMMON),
+    "/send": ("user", "to", "text", *COMMON),
     "/subscribe-user": ("chat_id", "chat_name"),
     "/api/telegram/verify-link": ("user", "token"),
     "/api/telegram/unlink": ("user",),

@@ -62,3 +62,15 @@ async def test_what_is_wrong_is_named(refusing: Door, method: str, path: str, fi
 
     assert_problem(answer, 400)
     assert answer.json["errors"][0]["loc"] == [loc]
+
+
+@needs_root
+async def test_people_are_looked_after_by_admins_and_see_themselves(folder: Path) -> None:
+    async with door(folder, world(folder)) as opened:
+        user_id = (await opened.ask("POST", "/subscribe-user", {"chat_id": 7, "chat_name": "anna"})).json["user_id"]
+        assert (await call(opened, NOBODY, "GET", "/api/people")).json == {"people": []}
+        assert_problem(await call(opened, NOBODY, "GET", f"/api/people/{user_id}"), 403)
+        assert_problem(await call(opened, NOBODY, "GET", "/api/people/nobody"), 404)
+        assert_problem(await call(opened, NOBODY, "PATCH", f"/api/people/{user_id}", {"chat_name": "x"}), 403)
+        assert_problem(await call(opened, NOBODY, "DELETE", f"/api/people/{user_id}"), 403)
+        assert [each["user_id"] for each in (await opened.ask("GET", "/api/people")).json["people"]] == [user_id]

@@ -20,6 +20,7 @@ from notifybot import (
     inbox,
     messages,
     outbox,
+    people,
     reading,
     recording,
     retention,
@@ -226,6 +227,8 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         partial(inbox.note_failure, update_id=1, error="x"),
         partial(inbox.mark_handled, update_id=1, now=NOW),
         partial(answers.open_alerts, chat_id="-1001", most=10),
+        partial(people.readers, names={"alice", "bob"}),
+        partial(people.readers_of_chats, chat_ids={"7"}),
     ],
 )  # fmt: skip
 async def test_no_verb_reads_a_whole_table(

@@ -1,9 +1,12 @@
-"""To whom a caller may send: the names of a config, and whatever they stand for."""
+"""Where messages go: each chat once, and to whom a caller may send."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import Session
 
 from notifybot import directory
 from notifybot.chats import Reached
@@ -11,7 +14,7 @@ from notifybot.config import load
 from notifybot.errors import Forbidden
 from notifybot.people import Reader
 from notifybot.recipients import Recipient, person, recipient_of
-from notifybot.routing import Found, check_allowed
+from notifybot.routing import Found, check_allowed, way_of
 
 CONFIG = """
 accounts: {alice@example.org: alice, carol: carol}
@@ -102,3 +105,45 @@ def test_one_recipient_that_is_not_allowed_is_one_too_many(found: Found) -> None
 def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(found: Found) -> None:
     assert may_send(found, frozenset({"ops"}), recipient_of("ops"))
     assert not may_send(found, frozenset({"ops"}), person("ops"))
+
+
+REACHED = {
+    "alice": ["7"], "alice@example.org": ["7"], ALICE_ID: ["7"], "7": ["7"], "bob": ["8"], "8": ["8"], "ops": ["-1001"],
+    "backend": ["7", "8", "-1001"], "same": ["8", "7"], "wide": ["7", "8", "-1001", "-1002"], "-1000": ["-1001"],
+    "-1001": ["-1001"], "-1002": ["-1002"], "@status": ["@status"], "subscribers": ["7", "8"],
+}  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=8), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_chat_is_reached_once_and_brought_by_the_first_that_stands_for_it(
+    found: Found, names: list[str], is_alert: bool
+) -> None:
+    wish = Wish(tuple(map(recipient_of, names)), None, is_alert=is_alert)
+    with Session() as session:
+        way = way_of(session, wish, found)
+
+    expected: dict[str, str] = {}
+    for name in names:
+        for chat_id in REACHED[name]:
+            expected.setdefault(chat_id, name)
+    assert {each.chat.id: each.name for each in way.destinations} == expected
+    assert len(way.destinations) == len(expected)
+    assert way.absent == ()
+
+
+@given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=6, unique=True))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_notice_is_withheld_from_who_wants_none_whoever_brought_it(found: Found, names: list[str]) -> None:
+    muted = replace(found.everybody[0], muted_until=found.now.replace(year=2027))
+    by_name = {name: muted if reader.chat_id == "7" else reader for name, reader in found.by_name.items()}
+    here = replace(found, by_name=by_name, by_chat={"7": muted}, everybody=[muted, found.everybody[1]])
+    recipients = tuple(map(recipient_of, names))
+    with Session() as session:
+        notice = way_of(session, Wish(recipients, None), here)
+        alert = way_of(session, Wish(recipients, None, is_alert=True), here)
+
+    assert {each.chat.id for each in notice.destinations if each.withheld} <= {"7"}
+    assert all(each.withheld for each in notice.destinations if each.chat.id == "7")
+    assert not any(each.withheld for each in alert.destinations)
+    assert [each.chat for each in alert.destinations] == [each.chat for each in notice.destinations]

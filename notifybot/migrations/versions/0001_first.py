@@ -170,6 +170,7 @@ def _create_people() -> None:
         sa.Column("account", AutoString(), nullable=True),
         sa.Column("chat_id", AutoString(), nullable=False),
         sa.Column("chat_name", AutoString(), nullable=False),
+        sa.Column("is_renamed", sa.Boolean(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("linked_at", UTCDateTime(), nullable=True),
         sa.Column("linked_by", AutoString(), nullable=True),

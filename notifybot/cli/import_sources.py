@@ -1,0 +1,176 @@
+"""What another program keeps of its people: JSON files, and a table `subscribed_users` in SQLite or PostgreSQL."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from notifybot.cli.parser import UsageError
+
+TABLE = "subscribed_users"
+SQLITE_MAGIC = b"SQLite format 3\x00"
+CODE_VALID_FOR = timedelta(minutes=10)
+ACCOUNTS = ("account", "username", "user", "login")
+EXPIRY, BEGIN = ("expires_at", "expires"), ("created_at", "timestamp", "created")
+Row = Mapping[str, object]
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Found:
+    """People and codes in the shape of POST /api/admin/import."""
+
+    people: tuple[Json, ...]
+    codes: tuple[Json, ...]
+
+
+def read(source: str) -> Found:
+    """Read a JSON file, a SQLite file, or the database behind a postgresql:// URL. Raises UsageError."""
+    if source.startswith(("postgresql://", "postgres://")):
+        return _of_table(_postgresql_rows(source), "The table")
+    path = Path(source.removeprefix("sqlite:///"))
+    try:
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+        return _of_table(_sqlite_rows(path), source) if is_sqlite else _of_json(path.read_bytes(), source)
+    except OSError as error:
+        raise _unusable(source, error.strerror or str(error)) from error
+
+
+def _unusable(source: str, why: str) -> UsageError:
+    return UsageError(f"{source} cannot be imported: {why}.", hint="`notifybot import --help` says what can.")
+
+
+# Tables
+
+
+def _sqlite_rows(path: Path) -> list[Row]:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {TABLE}")]
+    except sqlite3.Error as error:
+        raise _unusable(str(path), str(error)) from error
+
+
+def _postgresql_rows(url: str) -> list[Row]:
+    try:
+        import psycopg
+        from psycopg.rows import dict_row
+    except ImportError as error:
+        hint = "Install notifybot with its extra `postgres`."
+        raise UsageError("PostgreSQL's driver is not installed.", hint=hint) from error
+    try:
+        with psycopg.connect(url, connect_timeout=10, row_factory=dict_row) as connection:
+            connection.read_only = True
+            return list(connection.execute(f"SELECT * FROM {TABLE}"))
+    except psycopg.Error as error:
+        raise _unusable("The database", str(error).splitlines()[0]) from error
+
+
+def _of_table(rows: Iterable[Row], source: str) -> Found:
+    return Found(tuple(_person(row, None, source) for row in rows), ())
+
+
+# JSON
+
+
+def _of_json(content: bytes, source: str) -> Found:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _unusable(source, "it is neither JSON nor a SQLite file") from error
+    people: list[Json] = []
+    codes: list[Json] = []
+    _gather(document, source, people, codes)
+    return Found(tuple(people), tuple(codes))
+
+
+def _gather(document: object, source: str, people: list[Json], codes: list[Json]) -> None:
+    """Take a list of people, or an object of people by account and of codes; both may lie in further objects."""
+    if isinstance(document, list):
+        people += [_person(_row(each, source), None, source) for each in document]
+        return
+    for name, value in _row(document, source).items():
+        if isinstance(value, Mapping) and "chat_id" in value:
+            if _is_code(name, value):
+                codes.append(_code(name, value, source))
+            else:
+                people.append(_person(value, name, source))
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            people.append(_person({"chat_id": value}, name, source))
+        else:
+            _gather(value, source, people, codes)
+
+
+def _row(value: object, source: str) -> Row:
+    if not isinstance(value, Mapping):
+        raise _unusable(source, "an object of people, or a list of them, was expected")
+    return value
+
+
+def _is_code(name: str, value: Row) -> bool:
+    return len(name) == 6 and name.isascii() and name.isdigit() and "linked_at" not in value
+
+
+def _code(name: str, value: Row, source: str) -> Json:
+    expires_at = _first(value, EXPIRY)
+    begin = _first(value, BEGIN)
+    if expires_at is None and begin is None:
+        raise _unusable(source, f"the code of the chat {value['chat_id']} says neither expires_at nor created_at")
+    until = _moment(expires_at, source) if expires_at is not None else _moment(begin, source) + CODE_VALID_FOR
+    return {"code": name, "chat_id": _chat(value, source), "expires_at": until.isoformat()}
+
+
+# Both
+
+
+def _person(row: Row, account: str | None, source: str) -> Json:
+    found: Json = {
+        "chat_id": _chat(row, source),
+        "user_id": _text(_first(row, ("user_id", "id"))),
+        "chat_name": _text(_first(row, ("chat_name", "first_name", "name"))),
+        "account": account or _text(_first(row, ACCOUNTS)),
+    }
+    for name in ("created_at", "linked_at"):
+        value = row.get(name)
+        found[name] = None if value is None else _moment(value, source).isoformat()
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _chat(row: Row, source: str) -> str:
+    value = row.get("chat_id")
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
+        raise _unusable(source, "somebody in it has no chat_id")
+    return str(value).strip()
+
+
+def _first(row: Row, names: Iterable[str]) -> object:
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or not str(value).strip() else str(value).strip()
+
+
+def _moment(value: object, source: str) -> datetime:
+    """A time as ISO 8601 (without an offset it means UTC), as seconds since 1970, or as the driver gave it."""
+    try:
+        moment = _read_moment(value)
+    except (ValueError, OverflowError, OSError) as error:
+        raise _unusable(source, f"{value!r} is no time") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _read_moment(value: object) -> datetime:
+    match value:
+        case datetime():
+            return value
+        case str():
+            return datetime.fromisoformat(value)
+        case int() | float() if not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    raise ValueError

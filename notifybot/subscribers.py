@@ -1,0 +1,57 @@
+"""People as admins look after them: found, renamed, removed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, or_, select
+
+from notifybot import outbox
+from notifybot.database import affected
+from notifybot.errors import NotFound
+from notifybot.linking import Standing
+from notifybot.messages import Actor
+from notifybot.models import Chat, LinkSecret, Person
+from notifybot.rendering import Part
+
+
+def everybody(session: Session, *, account: str | None = None) -> Sequence[Standing]:
+    """All people, in the order in which they came; `account`: only whoever is linked to it."""
+    asked = select(Person, Chat.unreachable).join(Chat).order_by(col(Person.created_at), col(Person.user_id))
+    if account is not None:
+        asked = asked.where(Person.account == account)
+    return [Standing(person, unreachable) for person, unreachable in session.exec(asked)]
+
+
+def find(session: Session, name: str) -> Standing:
+    """The person of this account, user_id, or chat id. Raises NotFound."""
+    is_meant = or_(col(Person.account) == name, col(Person.user_id) == name.lower(), col(Person.chat_id) == name)
+    asked = select(Person, Chat.unreachable).join(Chat).where(is_meant)
+    found = {person.account == name: Standing(person, unreachable) for person, unreachable in session.exec(asked)}
+    if not found:
+        raise NotFound(
+            f"Nobody has the account, user_id or chat id {name!r}.", hint="`notifybot people list` lists everybody."
+        )
+    return found.get(True) or found[False]
+
+
+def rename(session: Session, name: str, chat_name: str) -> Standing:
+    """Give somebody the name by which they are listed, whatever Telegram calls them. Raises NotFound."""
+    found = find(session, name)
+    found.person.chat_name, found.person.is_renamed = chat_name, True
+    session.add(found.person)
+    session.flush()
+    return found
+
+
+def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> Standing:
+    """Forget somebody, their link and their preferences, and tell them. Messages stay. Raises NotFound."""
+    found = find(session, name)
+    person = found.person
+    affected(session, delete(LinkSecret).where(col(LinkSecret.chat_id) == person.chat_id))
+    session.delete(person)
+    session.flush()
+    who = actor.name.removeprefix("account:")
+    text = f"You are not subscribed any more: {who} removed you. /start subscribes you anew."
+    outbox.queue_reply(session, person.chat_id, Part(text), now=now)
+    return found

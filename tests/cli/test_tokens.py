@@ -1,0 +1,67 @@
+"""`notifybot token …` against the real daemon."""
+
+import json
+
+import pytest
+
+from notifybot.cli import main
+from tests.cli.real import RealDaemon
+from tests.cli.test_commands import assert_two_lines
+
+
+@pytest.fixture(autouse=True)
+def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFYBOT_SOCKET", str(running.socket))
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(argv)
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_in_a_pipe_a_new_tokens_secret_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "token", "create", "backup", "--to", "-1001", "--to", "@ops_room", "--expires", "90d")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("nb_") and len(out.split()) == 1
+    made = listed(capsys)["backup"]
+    assert (made["scopes"], made["to"]) == (["send"], ["-1001", "@ops_room"])
+    assert made["expires_at"] is not None
+
+
+def test_scopes_stand_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "token", "create", "dashboard", "--scope", "send,read", "--account", "alice", "--json")
+
+    made = listed(capsys)["dashboard"]
+    assert (made["scopes"], made["account"], made["to"], made["expires_at"]) == (["send", "read"], "alice", None, None)
+
+
+def test_the_list_tells_valid_ones_from_revoked_ones_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = run(capsys, "token", "create", "old")[1].strip()
+    assert run(capsys, "token", "revoke", "old")[:2] == (0, "revoked: old\n")
+    run(capsys, "token", "create", "new")
+
+    shown = run(capsys, "token", "list")[1]
+
+    assert {line.split()[0]: line.split()[1] for line in shown.splitlines()}.items() >= {
+        ("old", "revoked"),
+        ("new", "valid"),
+    }
+    assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("create", "x", "--scope", "root"), ("create", "a b"), ("create", "x", "--expires", "soon"), ("revoke", "nobody")],
+)
+def test_what_cannot_be_is_the_callers_fault_in_two_lines(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    code, out, err = run(capsys, "token", *words)
+
+    assert (code, out) == (2, "")
+    assert_two_lines(err)
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
+    return {each["name"]: each for each in json.loads(run(capsys, "token", "list", "--json")[1])["tokens"]}

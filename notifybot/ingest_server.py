@@ -36,6 +36,9 @@ ANSWER_WITHIN_S = 30.0
 """A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
 AT_ONCE = 16 * 1024
 """Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
+PIECE_BYTES = 32 * 1024
+"""So much of a body is taken from the kernel at once, and twice that waits to be read: 500 uploads at once hold about
+50 MB of what they bring. The library's own measure is eight times that."""
 MOST_CONNECTIONS = 512
 """Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see `_make_room`."""
 BACKLOG = 1024
@@ -123,6 +126,7 @@ class _ProblemServer(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
+        transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
         self._callers[handler] = peer_uid(transport)
         if len(self._callers) > MOST_CONNECTIONS:
             # Only once it has begun to listen: the library trips over a connection that ends before that.
@@ -185,6 +189,7 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
         shutdown_timeout=FINISH_WITHIN_S,
         keepalive_timeout=REQUEST_WITHIN_S,
         auto_decompress=False,
+        read_bufsize=PIECE_BYTES,
     )
     await runner.setup()
     own = [] if inherited else [_unix_socket(runtime)]

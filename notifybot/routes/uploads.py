@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
@@ -19,11 +20,12 @@ from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes import strict_json
 from notifybot.routes.bodies import MAX_BODY_BYTES
 from notifybot.routes.problems import FieldProblem, InvalidFields, TooSlow, shortened
+from notifybot.turns import Turns
 
 FORM = "multipart/form-data"
 MOST_FILES = 20
 MOST_PARTS = 100
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024
 PIECE_WITHIN_S = 30.0
 FORM_WITHIN_S = 600.0
 NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
@@ -91,7 +93,7 @@ async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upl
         raise _problem(field, "files come as photo, file, document or content")
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
-    async with aclosing(_pieces(part)) as pieces:
+    async with aclosing(_pieces(part, intake.turns)) as pieces:
         return _Upload(field, _name(part), await intake.store.receive(pieces))
 
 
@@ -116,14 +118,13 @@ def kind_of_type(given: object) -> MediaKind:
     return MediaKind.PHOTO if given == "image" else MediaKind.DOCUMENT
 
 
-async def _pieces(part: BodyPartReader) -> AsyncGenerator[bytes]:
+async def _pieces(part: BodyPartReader, turns: Turns) -> AsyncGenerator[bytes]:
     _check_plain(part)
     is_empty = True
     while not part.at_eof():
-        async with asyncio.timeout(PIECE_WITHIN_S):
-            piece = await part.read_chunk(PIECE_BYTES)
-        is_empty = is_empty and not piece
-        yield piece
+        async with turns.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
+            is_empty = is_empty and not piece
+            yield piece
     if is_empty:
         raise _problem(part.name or "", "this file is empty")
 

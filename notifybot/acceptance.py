@@ -309,8 +309,7 @@ def _add_extras(rows: _Rows, row: dict[str, Any], extras: Extras) -> _Manner:
     if extras.files:
         rows.files.append((row["id"], extras.files))
     if extras.why_plain is not None:
-        detail = f"Shown as plain text: {extras.why_plain}"
-        rows.reformatted.append({"message_id": row["id"], "detail": detail})
+        rows.reformatted.append({"message_id": row["id"], "detail": timeline.shown_plain(extras.why_plain)})
     urgency = Urgency.ALERT if row["is_alert"] else URGENCY_OF_NOTICES[look.priority]
     return _Manner(urgency, look.silent or look.priority == "low", look.thread_id)
 

@@ -33,3 +33,8 @@ def of(session: Session, message_id: str) -> list[TimelineEvent]:
     """The lines of one message, oldest first."""
     ordered = select(TimelineEvent).where(TimelineEvent.message_id == message_id).order_by(col(TimelineEvent.id))
     return list(session.exec(ordered))
+
+
+def shown_plain(reason: str) -> str:
+    """What the line says of markup that cannot be read."""
+    return f"Shown as plain text: {reason}"

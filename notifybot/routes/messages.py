@@ -17,13 +17,14 @@ from notifybot.ids import is_id
 from notifybot.lifecycle import State
 from notifybot.models import Message
 from notifybot.reading import Detail, Filter
+from notifybot.rendering import Look
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields, read_query
 from notifybot.routes.callers import Caller, caller_of
 from notifybot.routes.fields import ChangeFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
-from notifybot.routes.sending import read_ingest, read_photo, read_send
+from notifybot.routes.sending import plain_reason, read_ingest, read_photo, read_send
 from notifybot.routes.values import Label, Moment
 from notifybot.runtime import Runtime
 
@@ -157,10 +158,11 @@ async def change(request: web.Request) -> web.Response:
     caller = await caller_of(request)
     fields = await read_fields(request, ChangeFields)
     runtime = runtime_of(request)
-    message_id = (await _detail(request, caller)).message.id
+    message = (await _detail(request, caller)).message
+    reason = await plain_reason(fields.content, Look.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor, now = messages.by_account(caller.account), runtime.clock.now()
-    revise = partial(messages.revise, message_id=message_id, actor=actor, newest=newest, now=now)
+    revise = partial(messages.revise, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
     return await show(request)
 

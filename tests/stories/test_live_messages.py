@@ -18,6 +18,16 @@ async def test_a_newer_text_is_shown_in_the_same_post(world: World, ops: Place) 
     assert len(ops.texts) == 1
 
 
+async def test_a_newer_text_that_cannot_be_read_is_shown_as_it_was_written(world: World, ops: Place) -> None:
+    notice = await world.notice("<b>10 %</b>", to=ops, parse_mode="HTML")
+    post = await ops.receives("10 %")
+
+    await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": "<b>90 %"})
+
+    await post.becomes("<b>90 %")
+    assert "The tag <b>" in (await notice.tells("reformatted"))["detail"]
+
+
 async def test_of_many_changes_only_the_newest_is_shown(world: World, ops: Place) -> None:
     notice = await world.notice("0 %", to=ops)
     post = await ops.receives("0 %")

@@ -120,9 +120,9 @@ def kind_of_type(given: object) -> MediaKind:
 
 async def _pieces(part: BodyPartReader, turns: Turns) -> AsyncGenerator[bytes]:
     _check_plain(part)
-    is_empty = True
+    is_empty, upload = True, turns.upload()
     while not part.at_eof():
-        async with turns.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
+        async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
             is_empty = is_empty and not piece
             yield piece
     if is_empty:
@@ -152,9 +152,11 @@ def _note(fields: dict[str, object], name: str, text: bytes) -> None:
         raise _problem(name, "this field stands there twice")
     try:
         value = text.decode()
+        fields[name] = strict_json.parse(value) if name in NO_TEXT else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None
-    fields[name] = strict_json.parse(value) if name in NO_TEXT else value
+    except NotifybotError:
+        raise _problem(name, 'in a form this stands as JSON: true, 5, ["a"] or {"a": 5}') from None
 
 
 def _problem(name: str, what: str) -> InvalidFields:

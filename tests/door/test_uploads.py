@@ -65,6 +65,13 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
 
 
+@pytest.mark.parametrize("name", ["silent", "thread_id", "buttons", "data"])
+async def test_a_field_that_is_no_json_is_refused_by_name(refusing: Door, name: str) -> None:
+    answer = await submit(refusing, part("channel_id", TO), part(name, b"yes"), part("photo", PICTURE, file="a.png"))
+
+    assert assert_problem(answer, 400)["errors"][0]["loc"] == [name]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -7,7 +7,8 @@ from typing import Any
 
 MOST_AT_WORK = 8
 LONG_S = 0.05
-"""Whose piece is longer in coming gives the turn back: a slow line holds up nobody else's."""
+"""Whose piece is longer in coming gives the turn back, and takes none before it is quick: a slow line holds up nobody
+else's."""
 
 
 class Turns:
@@ -17,16 +18,29 @@ class Turns:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MOST_AT_WORK)
 
+    def upload(self) -> "Upload":
+        return Upload(self._free)
+
+
+class Upload:
+    """One file that comes in pieces."""
+
+    def __init__(self, free: asyncio.Semaphore) -> None:
+        self._free = free
+        self._is_slow = False
+
     @contextlib.asynccontextmanager
     async def piece(self, read: Callable[[], Coroutine[Any, Any, bytes]], *, within_s: float) -> AsyncIterator[bytes]:
         """What `read` brings; its turn lasts as long as the block. Raises TimeoutError, and what `read` raises."""
         async with contextlib.AsyncExitStack() as turn:
-            await turn.enter_async_context(self._free)
+            if not self._is_slow:
+                await turn.enter_async_context(self._free)
             reading = asyncio.create_task(read())
             try:
                 async with asyncio.timeout(within_s):
                     done, _ = await asyncio.wait({reading}, timeout=LONG_S)
-                    if not done:
+                    self._is_slow = not done
+                    if self._is_slow:
                         await turn.aclose()
                     piece = await reading
             finally:

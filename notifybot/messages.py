@@ -143,6 +143,7 @@ def revise(
     if any(getattr(message, name) != value for name, value in newest.items()):
         affected(session, update(Message).where(col(Message.id) == message_id).values(**newest))
         timeline.add(session, [message_id], EventKind.EDITED, now=now, actor=actor.name, detail="It has a newer text.")
+        timeline.trim(session, message_id, EventKind.EDITED)
         if why_plain is not None:
             detail = timeline.shown_plain(why_plain)
             timeline.add(session, [message_id], EventKind.REFORMATTED, now=now, detail=detail)

@@ -58,6 +58,7 @@ def count(session: Session, message_id: str, *, title: str | None, content: str 
     counted = {"repeats": col(Message.repeats) + 1, "repeated_at": now, **newest}
     affected(session, update(Message).where(col(Message.id) == message_id).values(**counted))
     changes(session).messages.add(message_id)
+    timeline.trim(session, message_id, EventKind.EDITED)
     messages.refresh_posts(session, [message_id], now=now)
     return messages.find(session, message_id)
 

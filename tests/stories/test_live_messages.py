@@ -60,6 +60,18 @@ async def test_a_change_that_says_nothing_is_refused(world: World, ops: Place, b
     assert (await world.ask("PATCH", f"/api/messages/{notice.id}", body)).status == 400
 
 
+async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Place) -> None:
+    notice = await world.notice("0", to=ops)
+    await ops.receives("0")
+
+    for second in range(1, 130):
+        await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": str(second)})
+
+    events = await notice.events()
+    assert events[:2] == ["accepted", "sent"]
+    assert 100 <= events.count("edited") <= 101
+
+
 async def test_what_is_over_keeps_its_text(world: World, ops: Place) -> None:
     alert = await world.alert("disk", to=ops)
     await ops.receives("disk")

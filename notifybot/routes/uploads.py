@@ -53,7 +53,9 @@ async def read_form(request: web.Request, intake: FileIntake) -> Form:
         async with asyncio.timeout(FORM_WITHIN_S):
             return await _read(await request.multipart(), intake)
     except TimeoutError:
-        raise TooSlow(f"The form did not come within {FORM_WITHIN_S:g} seconds.") from None
+        raise TooSlow(
+            f"The form did not come within {FORM_WITHIN_S:g} seconds, or stood still for {PIECE_WITHIN_S:g}."
+        ) from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError, asyncio.IncompleteReadError):
         raise NotifybotError(
             "The form is not what its headers say, or it broke off.",

@@ -28,6 +28,7 @@ from notifybot.models import (
 )
 from notifybot.prepared import insert_rows
 from notifybot.rendering import USUAL, Look, NewFile
+from notifybot.repeats import Told
 
 CLIENT_IDS_KEPT = timedelta(days=7)
 
@@ -170,13 +171,17 @@ def _accept_under_key(session: Session, new: NewMessage, *, now: datetime) -> Ac
     bound = repeats.bound(session, new.account, names, new.dedup_key, now=now)
     if bound is None:
         return _bind(session, new, names, now=now)
-    text = new.content if new.extras.has_text else None
+    told = _told(new, new.extras)
     if new.extras.is_resolving:
-        message = repeats.resolve(session, bound, messages.by_account(new.account), content=text, now=now)
+        message = repeats.resolve(session, bound, messages.by_account(new.account), last_word=told, now=now)
     else:
-        message = repeats.count(session, bound, title=new.title, content=text, now=now)
+        message = repeats.count(session, bound, told, now=now)
     _note_client_id(session, new, bound, now=now)
     return _duplicate(message)
+
+
+def _told(new: NewMessage, extras: Extras) -> Told | None:
+    return Told(new.title, new.content, extras.look.parse_mode, extras.why_plain) if extras.has_text else None
 
 
 def _bind(session: Session, new: NewMessage, names: Sequence[str], *, now: datetime) -> Accepted | NotifybotError:

@@ -11,10 +11,10 @@ from typing import Any, assert_never
 from sqlalchemy import bindparam, case, select, text, true, update
 from sqlmodel import Session, col
 
-from notifybot import attachments, chats, messages, outbox, timeline
-from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER, Claim
+from notifybot import attachments, chats, messages, outbox, timeline, whole_bot
+from notifybot.claims import Claim
 from notifybot.database import affected, changes
-from notifybot.models import IS_IN_TROUBLE, Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
+from notifybot.models import Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
@@ -34,15 +34,9 @@ from notifybot.pacing import backoff
 from notifybot.prepared import fetch, run
 from notifybot.rendering import Call, Delete, Edit, Fetch, Media, Send
 
-A_MOMENT = timedelta(seconds=3)
-FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=15)
-"""Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
-whoever is not banned waits no longer than what has passed already."""
 REFUSED_BOT_WAITS = timedelta(minutes=1)
 MOST_FETCHES = 5
 """So often a file's address is tried where Telegram could not fetch it; then the text goes without the file."""
-FIRST_PROBE = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True)
@@ -74,8 +68,6 @@ class Patience:
 
 
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
-_BOT_COLUMNS = (BOT.c.held_until, BOT.c.floods, BOT.c.network_errors, BOT.c.probe_at)
-_BOT = select(*_BOT_COLUMNS)
 # The post with what its chat and the bot looked like, for nearly every call changes nothing of them.
 _CALLED = (
     select(
@@ -89,7 +81,7 @@ _CALLED = (
         POSTS.c.is_plain,
         CHATS.c.kind,
         CHATS.c.unreachable,
-        *_BOT_COLUMNS,
+        *whole_bot.COLUMNS,
     )
     .join(CHATS, CHATS.c.id == POSTS.c.chat_id)
     .join(BOT, true())
@@ -124,14 +116,13 @@ _DELIVERED = _deliveries.values(
     shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
 )
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
-_NO_FLOOD = update(BOT).values(floods=0)
 
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
     if attempt.call is not None and not isinstance(attempt.call, Fetch):
-        _note_network(session, post or fetch(session, _BOT)[0], outcome, now=now)
+        whole_bot.note_outcome(session, post, outcome, now=now)
     if post is not None:  # a caller's message may be forgotten while its call hangs
         _apply(session, post, attempt, outcome, now=now, patience=patience)
     chats.release(session, attempt.claim.post.chat_id, now=now)
@@ -165,7 +156,7 @@ def _apply(
         case ChatMoved(to):
             chats.move(session, post.chat_id, to, now=now)
         case BotRefused():
-            _hold_bot(session, REFUSED_BOT_WAITS, now=now)
+            whole_bot.hold(session, REFUSED_BOT_WAITS, now=now)
         case _:
             assert_never(outcome)
 
@@ -224,32 +215,11 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits as long as Telegram says. What several in a row mean for the others, _flood_pause says."""
+    """429: this chat waits as long as Telegram says. What several in a row mean for the others, whole_bot.py says."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
-    floods = fetch(session, _BOT)[0].floods + 1
-    affected(session, update(Bot).values(floods=floods))
-    if pause := _flood_pause(floods, wait):
-        _hold_bot(session, pause, now=now)
+    whole_bot.note_flood(session, wait, now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
-
-
-def _flood_pause(floods: int, wait: timedelta) -> timedelta:
-    """How long the whole bot pauses after so many 429s in a row, the last of which told to `wait`.
-
-    Two chats that are to wait a moment: it was the overall limit. Longer bans may be those chats' own: the call after
-    WHOLE_BOT_AFTER finds out, alone, and each one that is refused doubles the pause, up to what Telegram said.
-    """
-    if wait <= A_MOMENT:
-        return wait if floods > 1 else timedelta()
-    if floods <= WHOLE_BOT_AFTER:
-        return timedelta()
-    return min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER - 1, 10)), LONGEST_PAUSE, wait)
-
-
-def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
-    held_until = fetch(session, _BOT)[0].held_until
-    affected(session, update(Bot).values(held_until=max(held_until or now, now + wait)))
 
 
 def _try_again(
@@ -334,35 +304,3 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     messages.settle(session, post.id, now=now)
-
-
-def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
-    """Telegram answers: one post may try. `was_away`: an earlier probe found nobody, so what backed off since then is
-    due at once; else the failures were those posts' own, and their back-offs stay."""
-    affected(session, update(Bot).where(col(Bot.network_errors) >= AWAY_AFTER).values(probe_at=None))
-    if was_away:
-        _end_backoffs(session, now=now)
-    changes(session).is_work_due = True
-
-
-def _note_network(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
-    """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
-    if isinstance(outcome, TryAgain):
-        errors = bot.network_errors + 1
-        probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)
-        affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
-        return
-    if isinstance(outcome, Shown) and bot.floods:
-        run(session, _NO_FLOOD)
-    if bot.network_errors or bot.probe_at:
-        affected(session, update(Bot).values(network_errors=0, probe_at=None))
-    if bot.network_errors >= AWAY_AFTER:
-        _end_backoffs(session, now=now)
-
-
-def _end_backoffs(session: Session, *, now: datetime) -> None:
-    troubled = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
-    in_trouble = session.execute(troubled).all()
-    affected(session, update(Post).where(text(IS_IN_TROUBLE)).values(not_before=now))
-    for urgency in Urgency:
-        chats.wake(session, {chat_id for chat_id, level in in_trouble if level == urgency}, urgency, now=now)

@@ -15,6 +15,8 @@ from benchmarks.lab.process import ROOT, Home, Life, new_sandbox, start
 
 WITHIN = ClientTimeout(total=300)
 LOOK_EVERY_S = 0.05
+CONNECTIONS = 8
+"""Of ours to the daemon, beside those who upload: it keeps 512 open."""
 SHOWN_WITHIN_S = 300.0
 SETTLED_AFTER_S = 2.0
 SENDING = ("sendDocument", "sendMediaGroup", "sendPhoto", "sendMessage")
@@ -90,7 +92,7 @@ async def apart() -> AsyncIterator[Apart]:
             try:
                 assert await life.ready(), f"the daemon ended at its start\n{home.log_tail()}"
                 await asyncio.sleep(SETTLED_AFTER_S)
-                connector = UnixConnector(str(home.socket), limit=0)
+                connector = UnixConnector(str(home.socket), limit=CONNECTIONS)
                 async with (
                     ClientSession(url, timeout=WITHIN) as telegram,
                     ClientSession("http://notifybot", connector=connector, timeout=WITHIN) as daemon,

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
@@ -19,11 +20,12 @@ from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes import strict_json
 from notifybot.routes.bodies import MAX_BODY_BYTES
 from notifybot.routes.problems import FieldProblem, InvalidFields, TooSlow, shortened
+from notifybot.turns import Turns
 
 FORM = "multipart/form-data"
 MOST_FILES = 20
 MOST_PARTS = 100
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024
 PIECE_WITHIN_S = 30.0
 FORM_WITHIN_S = 600.0
 NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
@@ -51,7 +53,9 @@ async def read_form(request: web.Request, intake: FileIntake) -> Form:
         async with asyncio.timeout(FORM_WITHIN_S):
             return await _read(await request.multipart(), intake)
     except TimeoutError:
-        raise TooSlow(f"The form did not come within {FORM_WITHIN_S:g} seconds.") from None
+        raise TooSlow(
+            f"The form did not come within {FORM_WITHIN_S:g} seconds, or stood still for {PIECE_WITHIN_S:g}."
+        ) from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError, asyncio.IncompleteReadError):
         raise NotifybotError(
             "The form is not what its headers say, or it broke off.",
@@ -91,7 +95,7 @@ async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upl
         raise _problem(field, "files come as photo, file, document or content")
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
-    async with aclosing(_pieces(part)) as pieces:
+    async with aclosing(_pieces(part, intake.turns)) as pieces:
         return _Upload(field, _name(part), await intake.store.receive(pieces))
 
 
@@ -116,14 +120,13 @@ def kind_of_type(given: object) -> MediaKind:
     return MediaKind.PHOTO if given == "image" else MediaKind.DOCUMENT
 
 
-async def _pieces(part: BodyPartReader) -> AsyncGenerator[bytes]:
+async def _pieces(part: BodyPartReader, turns: Turns) -> AsyncGenerator[bytes]:
     _check_plain(part)
-    is_empty = True
+    is_empty, upload = True, turns.upload()
     while not part.at_eof():
-        async with asyncio.timeout(PIECE_WITHIN_S):
-            piece = await part.read_chunk(PIECE_BYTES)
-        is_empty = is_empty and not piece
-        yield piece
+        async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
+            is_empty = is_empty and not piece
+            yield piece
     if is_empty:
         raise _problem(part.name or "", "this file is empty")
 
@@ -151,9 +154,11 @@ def _note(fields: dict[str, object], name: str, text: bytes) -> None:
         raise _problem(name, "this field stands there twice")
     try:
         value = text.decode()
+        fields[name] = strict_json.parse(value) if name in NO_TEXT else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None
-    fields[name] = strict_json.parse(value) if name in NO_TEXT else value
+    except NotifybotError:
+        raise _problem(name, 'in a form this stands as JSON: true, 5, ["a"] or {"a": 5}') from None
 
 
 def _problem(name: str, what: str) -> InvalidFields:

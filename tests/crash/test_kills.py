@@ -25,6 +25,7 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     await lab.live_through(kills)
     await lab.start()
     await lab.callers.stop()
+    wishes = [entry.wish for entry in lab.ledger.entries.values()]
     findings = await lab.settle()
 
     counts = count(findings, lab.deaths)
@@ -35,3 +36,5 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     assert everything.missed == 0
     assert everything.accepted == everything.shown > 0
     assert everything.presses > 0
+    assert any(finding.entry.wish.files for finding in findings)
+    assert lab.files_left_behind() == []

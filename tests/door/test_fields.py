@@ -139,11 +139,16 @@ async def test_a_button_opens_a_link_or_is_copied(refusing: Door, button: object
 @pytest.mark.parametrize(
     "url",
     [
-        "", "example.org", "mailto:anna@example.org", "ftp://example.org/", "javascript:alert(1)", "https://", "http://./",
-        "http://localhost:3000/", "http://grafana:3000/d/1", "https://example.org:99999/", "https://exa mple.org/",
+        "",
+        "example.org",
+        "mailto:a@example.org",
+        "ftp://example.org/",
+        "javascript:alert(1)",
+        "https://",
+        "https://a b.c/",
     ],
-)  # fmt: skip
-async def test_a_link_that_telegram_would_refuse_with_the_whole_message_is_no_button(refusing: Door, url: str) -> None:
+)
+async def test_a_button_opens_what_a_browser_or_telegram_opens(refusing: Door, url: str) -> None:
     await refuses(refusing, "/api/ingest", GOOD | {"buttons": [{"text": "Graph", "url": url}]}, loc="buttons")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import exists, text, update
 from sqlmodel import Session, col, select
 
-from notifybot import messages, preferences, repeats, snoozing, timeline
+from notifybot import messages, outbox, preferences, repeats, snoozing, timeline
 from notifybot.buttons import MessageAnswer, PostAnswer, PostSnooze, Snooze
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
@@ -122,7 +122,7 @@ def press(session: Session, pressed: Press, rules: Rules, *, now: datetime) -> s
     if not message_ids:
         return "This button belongs to a message that notifybot does not know any more."
     if not isinstance(meaning, MessageAnswer):
-        _adopt(session, meaning.post_id, pressed.telegram_message_id)
+        outbox.adopt(session, meaning.post_id, pressed.telegram_message_id)
     if rules.only_linked and not preferences.is_linked(session, actor):
         return "This does not count: only people who are linked may answer here. Send me /start in a private chat."
     if isinstance(meaning, PostSnooze):
@@ -142,13 +142,6 @@ def _meant(session: Session, pressed: Press) -> list[str]:
             return list(session.exec(of_chat.where(Delivery.post_id == post_id)))
         case MessageAnswer(message_id):
             return list(session.exec(of_chat.where(Delivery.message_id == message_id)))
-
-
-def _adopt(session: Session, post_id: str, telegram_message_id: int) -> None:
-    """A press from a post whose sending we could not record proves where it stands: it is edited, not sent again."""
-    unrecorded = (col(Post.id) == post_id, col(Post.parts_shown) == 0)
-    proved = {"shown": [["", telegram_message_id]], "parts_shown": 1, "withdrawn_at": None}
-    affected(session, update(Post).where(*unrecorded).values(**proved))
 
 
 def _already(session: Session, message_ids: Collection[str], actor: Actor, *, now: datetime) -> str:

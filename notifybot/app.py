@@ -32,6 +32,7 @@ from notifybot.file_fetching import Fetcher, Resolve, SystemResolver
 from notifybot.file_intake import FileIntake
 from notifybot.file_scanning import Scanner
 from notifybot.file_store import FileStore
+from notifybot.handlers import menus
 from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
 from notifybot.pacing import limits_for
@@ -202,13 +203,15 @@ def _runtime(
     leader = Leader(term, limits)
     manner = Manner(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
+    directory = directory_of(config)
     return Runtime(
         config=config,
+        directory=directory,
         database=database,
         clock=clock,
         sender=sender,
         link=link,
-        intake=Intake(database, clock, directory_of(config)),
+        intake=Intake(database, clock, directory),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,
@@ -230,6 +233,7 @@ async def _work(daemon: Daemon) -> None:
             until = runtime.clock.now() + CATCH_UP_WITHIN
             await runtime.clock.wait(runtime.link.caught_up, until)
             runtime.dispatcher.start()
+            tasks.create_task(menus.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.metronome.start()

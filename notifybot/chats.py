@@ -51,6 +51,9 @@ _NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.ki
 )
 
 
+_NOTE_TITLE = _THIS_CHAT.where(or_(CHATS.c.title.is_(None), CHATS.c.title != _SAID)).values(title=_SAID)
+
+
 def ensure(session: Session, chat_ids: Collection[str]) -> None:
     """Make a row for each chat that has none."""
     insert_rows(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)], skip_known=True)
@@ -160,6 +163,11 @@ def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
 def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
     """This chat can be reached; Telegram says of what kind it is, where known."""
     run(session, _NOTE_ANSWER, chat=chat_id, said=kind)
+
+
+def note_title(session: Session, chat_id: str, title: str) -> None:
+    """Telegram calls this chat so."""
+    run(session, _NOTE_TITLE, chat=chat_id, said=title)
 
 
 def move(session: Session, old: str, new: str, *, now: datetime) -> None:

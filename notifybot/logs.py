@@ -23,8 +23,9 @@ REDACTED = "<redacted>"
 # \b would miss a token in an address ("/bot123456:…"), where a letter stands right before it.
 BOT_TOKEN = re.compile(r"(?<!\d)\d{3,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
 SHORTEST_SECRET = 6  # characters; a shorter one would black out ordinary words
-# httpx writes every address, which holds the token; the others write what nobody running a server needs.
-NOISY_LIBRARIES = ("httpx", "httpcore", "apscheduler", "alembic", "telegram.ext.Application")
+# httpx writes every address, which holds the token; the bot every text that is sent and received, codes among them; the
+# others write what nobody running a server needs.
+NOISY_LIBRARIES = ("httpx", "httpcore", "apscheduler", "alembic", "telegram.ext.Application", "telegram.ext.ExtBot")
 
 JOURNAL_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 JOURNAL_DEBUG = 7

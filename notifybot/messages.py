@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Session, col
 
 from notifybot import chats, timeline
@@ -27,16 +39,17 @@ from notifybot.models import (
 )
 from notifybot.prepared import fetch, padded, run
 
-
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
 MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Post)
-_OF_POST = DELIVERIES.alias("of_post")
-_IS_PRIMARY = DELIVERIES.c.purpose == Purpose.PRIMARY
-_WAITS = DELIVERIES.c.status == DeliveryStatus.WAITING
-_IS_SHOWN = DELIVERIES.c.status == DeliveryStatus.SHOWN
+_OTHER = DELIVERIES.alias("other")
+
+
+def _any(status: DeliveryStatus, *purposes: Purpose) -> ColumnElement[bool]:
+    """Whether the message has such a delivery: soon found out, however many it has. The status stands in the text, so
+    that SQLite sees that the partial index of those that wait will do."""
+    others = exists().where(_OTHER.c.message_id == DELIVERIES.c.message_id, text(f"other.status = '{status}'"))
+    return others.where(or_(*(_OTHER.c.purpose == purpose for purpose in purposes))) if purposes else others
+
+
 _TALLIES = (
     select(
         MESSAGES.c.id,
@@ -44,14 +57,13 @@ _TALLIES = (
         MESSAGES.c.is_alert,
         MESSAGES.c.close_at,
         MESSAGES.c.sent_at,
-        _count(_WAITS).label("waiting"),
-        _count(_IS_SHOWN).label("shown"),
-        _count(_IS_PRIMARY & _WAITS).label("primary_waiting"),
-        _count(_IS_PRIMARY & _IS_SHOWN).label("primary_shown"),
+        _any(DeliveryStatus.SHOWN).label("is_shown"),
+        _any(DeliveryStatus.SHOWN, Purpose.PRIMARY).label("primary_is_shown"),
+        _any(DeliveryStatus.WAITING, Purpose.PRIMARY).label("primary_waits"),
+        _any(DeliveryStatus.WAITING, Purpose.ESCALATION).label("escalation_waits"),
     )
     .join(DELIVERIES, DELIVERIES.c.message_id == MESSAGES.c.id)
-    .where(MESSAGES.c.id.in_(select(_OF_POST.c.message_id).where(_OF_POST.c.post_id == bindparam("post"))))
-    .group_by(MESSAGES.c.id)
+    .where(DELIVERIES.c.post_id == bindparam("post"))
 )
 _MOMENT = bindparam("moment", type_=POSTS.c.not_before.type)
 _WAITING_HERE = select(DELIVERIES.c.post_id).where(
@@ -169,7 +181,7 @@ def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
     for tally in tallies:
         step = _step_after(tally)
         moved = None if step is None else after(tally.state, step, is_alert=tally.is_alert)
-        may_expire = bool(tally.shown or not tally.waiting)
+        may_expire = bool(tally.is_shown or not (tally.primary_waits or tally.escalation_waits))
         sent_at = now if moved and step is Step.SHOW else tally.sent_at
         run(
             session,
@@ -189,9 +201,9 @@ def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
 
 def _step_after(tally: Any) -> Step | None:
     """What its deliveries say of a message that is on its way."""
-    if tally.primary_waiting:
+    if tally.primary_waits:
         return None
-    return Step.SHOW if tally.primary_shown else Step.FAIL
+    return Step.SHOW if tally.primary_is_shown else Step.FAIL
 
 
 def escalate_now(session: Session, message_ids: Collection[str], *, now: datetime) -> None:

@@ -335,7 +335,7 @@ class Delivery(SQLModel, table=True):
     shown_at: datetime | None = None
 
     __table_args__ = (
-        _partial("deliveries_waiting", "status = 'waiting'", "message_id"),
+        _partial("deliveries_waiting", "status = 'waiting'", "message_id", "purpose"),
         _partial("deliveries_of_names", IS_NAMED, "chat_id"),
     )
 

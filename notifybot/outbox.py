@@ -77,10 +77,19 @@ def queue(
         chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
 
 
-def queue_reply(session: Session, chat_id: str, part: Part, *, now: datetime, thread_id: int | None = None) -> str:
-    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one. Its id."""
+def queue_reply(
+    session: Session,
+    chat_id: str,
+    part: Part,
+    *,
+    now: datetime,
+    thread_id: int | None = None,
+    post_id: str | None = None,
+) -> str:
+    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one. Returns its
+    id; `post_id`: a new one, where the part's buttons have to know it."""
     chats.ensure(session, {chat_id})
-    post = new_post(new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
+    post = new_post(post_id or new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
     queue(session, [post], Urgency.REPLY, now=now)
     return str(post["id"])
 
@@ -102,6 +111,24 @@ def withdraw(session: Session, post_id: str, *, now: datetime) -> None:
     """Take a post back that was not shown yet. A call that is under way may still show it."""
     unshown = (col(Post.id) == post_id, col(Post.shown_version) == 0, col(Post.parts_shown) == 0)
     affected(session, update(Post).where(*unshown).values(withdrawn_at=now))
+
+
+def revise_reply(session: Session, post_id: str, chat_id: str, part: Part, *, now: datetime) -> bool:
+    """Let an answer that stands in this chat say something else; False where there is no such answer any more."""
+    of_chat = (col(Post.id) == post_id, col(Post.chat_id) == chat_id, col(Post.reply).is_not(None))
+    standing = update(Post).where(*of_chat, col(Post.failure).is_(None), col(Post.withdrawn_at).is_(None))
+    newer = {"reply": asdict(part), "version": Post.version + 1, "not_before": now, "urgency": int(Urgency.REPLY)}
+    if not affected(session, standing.values(**newer)):
+        return False
+    chats.wake(session, {chat_id}, Urgency.REPLY, now=now)
+    return True
+
+
+def adopt(session: Session, post_id: str, telegram_message_id: int) -> None:
+    """A press from a post whose sending we could not record proves where it stands: it is edited, not sent again."""
+    unrecorded = (col(Post.id) == post_id, col(Post.parts_shown) == 0)
+    proved = {"shown": [["", telegram_message_id]], "parts_shown": 1, "withdrawn_at": None}
+    affected(session, update(Post).where(*unrecorded).values(**proved))
 
 
 def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **other: Any) -> dict[str, Any]:

@@ -241,3 +241,9 @@ def _is_unknown(recipient: Recipient, wish: Wish, directory: Directory) -> bool:
 
 def _names_of(recipient: Recipient, directory: Directory) -> tuple[str, ...]:
     return recipient.name, directory.accounts.get(recipient.name, recipient.name)
+
+
+def members_without_chat(session: Session, directory: Directory) -> list[str]:
+    """Who stands in a name of the config and cannot be told anything."""
+    members = {member.name for each in directory.names.values() for member in each} & directory.known
+    return sorted(members - people.readers(session, members).keys())

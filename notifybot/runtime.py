@@ -9,6 +9,7 @@ from notifybot.database import Database
 from notifybot.dispatcher import Dispatcher
 from notifybot.file_intake import FileIntake
 from notifybot.intake import Intake
+from notifybot.recipients import Directory
 from notifybot.secret_key import SecretKey
 from notifybot.telegram_link import TelegramLink
 from notifybot.telegram_sender import TelegramSender
@@ -34,6 +35,7 @@ class Progress:
 @dataclass(frozen=True)
 class Runtime:
     config: Config
+    directory: Directory
     database: Database
     clock: Clock
     sender: TelegramSender

@@ -57,3 +57,11 @@ def _cities() -> dict[str, str]:
         if area and not area.startswith("etc"):
             cities.setdefault(city, []).append(zone)
     return {city: zones[0] for city, zones in cities.items() if len(zones) == 1 and city not in _zones()}
+
+
+AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+
+def zones_of(area: str) -> list[str]:
+    """The zones of one of AREAS, by their names."""
+    return sorted(zone for zone in _zones().values() if zone.startswith(f"{area}/"))

@@ -19,10 +19,14 @@ class Waiters:
         self._events: dict[str, list[asyncio.Event]] = defaultdict(list)
 
     def on_commit(self, changes: Changes) -> None:
-        changed = changes.messages | {WORK} if changes.is_work_due else changes.messages
-        for message_id in changed & self._events.keys():
-            for event in self._events[message_id]:
-                event.set()
+        for message_id in changes.messages & self._events.keys():
+            self._wake(message_id)
+        if changes.is_work_due and WORK in self._events:
+            self._wake(WORK)
+
+    def _wake(self, message_id: str) -> None:
+        for event in self._events[message_id]:
+            event.set()
 
     async def next_change(self, changed: asyncio.Event, until: datetime) -> None:
         """Return when `changed` was set, or `until` has come."""

@@ -13,7 +13,7 @@ from telegram.ext import (
     filters,
 )
 
-from notifybot.handlers import answer, chats, commands, start, trouble
+from notifybot.handlers import answer, chats, commands, settings, start, trouble
 
 
 def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
@@ -26,6 +26,11 @@ def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
             CommandHandler("start", start.start_in_group, filters=filters.ChatType.GROUPS),
             CommandHandler("help", commands.help_),
             CommandHandler("open", commands.open_),
+            CommandHandler("status", commands.status, filters=private),
+            CommandHandler("settings", settings.show, filters=private),
+            CommandHandler("mute", settings.mute, filters=private),
+            CommandHandler("unlink", commands.unlink, filters=private),
+            CommandHandler(["status", "settings", "mute", "unlink"], commands.only_in_private),
             MessageHandler(filters.COMMAND & private, commands.unknown),
             MessageHandler(filters.StatusUpdate.MIGRATE, chats.moved),
             ChatMemberHandler(chats.membership, ChatMemberHandler.MY_CHAT_MEMBER),

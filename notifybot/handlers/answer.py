@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from telegram import CallbackQuery, Update, User
+from telegram import CallbackQuery, Update
 
-from notifybot import answers, messages
+from notifybot import answers
 from notifybot.answers import Press, Rules
 from notifybot.buttons import SettingPress, read_callback_data
 from notifybot.config_model import AcknowledgeBy
-from notifybot.handlers.turn import Context, runtime_of, take
-from notifybot.messages import Actor
+from notifybot.handlers import settings
+from notifybot.handlers.turn import Context, actor_of, runtime_of, take
 from notifybot.runtime import Runtime
 
 UNKNOWN = "This button is not notifybot's any more."
@@ -18,7 +18,12 @@ UNKNOWN = "This button is not notifybot's any more."
 async def press(update: Update, context: Context) -> None:
     query = update.callback_query
     assert query is not None
-    sentence = await _answer(update, context, query)
+    meaning = read_callback_data(query.data or "")
+    match meaning:
+        case SettingPress():
+            sentence = await settings.press(update, context, meaning)
+        case _:
+            sentence = await _answer(update, context, query)
     if sentence is not None:
         await runtime_of(context).sender.answer_press(query.id, sentence)
 
@@ -38,10 +43,6 @@ def _read(query: CallbackQuery) -> Press | None:
         return None
     # An old message comes as inaccessible; it still says where it stands.
     return Press(meaning, str(query.message.chat.id), query.message.message_id, actor_of(query.from_user))
-
-
-def actor_of(who: User) -> Actor:
-    return messages.by_telegram(who.id, who.full_name, who.username)
 
 
 def _rules(runtime: Runtime) -> Rules:

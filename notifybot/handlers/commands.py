@@ -1,17 +1,20 @@
-"""/help, /open, and what is no command of ours."""
+"""/help, /status, /open, /unlink, and what is no command of ours."""
 
 from sqlmodel import Session
-from telegram import Update
+from telegram import Chat, Update
 
-from notifybot import answers
-from notifybot.handlers import texts
-from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
+from notifybot import answers, linking, preferences
+from notifybot.handlers import settings, settings_texts, texts
+from notifybot.handlers.turn import Context, actor_of, queue_answer, reply, runtime_of, take
 
 MOST_SHOWN = 10
+MOST_COUNTED = 100
 
 
 async def help_(update: Update, context: Context) -> None:
-    await reply(update, context, texts.HELP)
+    chat = update.effective_chat
+    assert chat is not None
+    await reply(update, context, texts.HELP if chat.type == Chat.PRIVATE else texts.GROUP_HELP)
 
 
 async def open_(update: Update, context: Context) -> None:
@@ -27,12 +30,69 @@ async def open_(update: Update, context: Context) -> None:
     await take(update, context, show)
 
 
+async def status(update: Update, context: Context) -> None:
+    """How this chat is linked, what its owner chose, and how much waits for an answer."""
+    chat, runtime = update.effective_chat, runtime_of(context)
+    assert chat is not None
+    now = runtime.clock.now()
+
+    def show(session: Session) -> None:
+        person = preferences.of_chat(session, str(chat.id))
+        if person is None:
+            queue_answer(session, update, texts.START_FIRST, now=now)
+            return
+        waiting = len(answers.open_alerts(session, str(chat.id), most=MOST_COUNTED))
+        chosen = settings_texts.chosen(settings.sheet_of(runtime, person))
+        queue_answer(session, update, texts.status(person, chosen, waiting, most=MOST_COUNTED), now=now)
+
+    await take(update, context, show)
+
+
+async def unlink(update: Update, context: Context) -> None:
+    """Take the account from this chat; it stays subscribed."""
+    user, chat = update.effective_user, update.effective_chat
+    assert user is not None
+    assert chat is not None
+    now = runtime_of(context).clock.now()
+
+    def undo(session: Session) -> None:
+        account = linking.unlink(session, chat_id=str(chat.id), actor=actor_of(user), now=now)
+        part = texts.NOT_LINKED if account is None else texts.unlinked(account)
+        queue_answer(session, update, part, now=now)
+
+    await take(update, context, undo)
+
+
+async def only_in_private(update: Update, context: Context) -> None:
+    """In a group such a command may be meant for another bot: only who names this one is answered."""
+    message = update.effective_message
+    assert message is not None
+    command = (message.text or "").split(maxsplit=1)[0]
+    if "@" in command:
+        await reply(update, context, texts.IN_PRIVATE)
+    else:
+        await ignore(update, context)
+
+
 async def unknown(update: Update, context: Context) -> None:
     await reply(update, context, texts.UNKNOWN_COMMAND)
 
 
 async def not_a_command(update: Update, context: Context) -> None:
-    await reply(update, context, texts.NOT_A_COMMAND)
+    """What reads like a setting may be meant as one; nothing else is understood."""
+    chat, message, runtime = update.effective_chat, update.effective_message, runtime_of(context)
+    assert chat is not None
+    assert message is not None
+    meant, now = settings.read_as_setting(message.text or ""), runtime.clock.now()
+
+    def answer(session: Session) -> None:
+        person = preferences.of_chat(session, str(chat.id))
+        if meant is None or person is None:
+            queue_answer(session, update, texts.NOT_A_COMMAND, now=now)
+        else:
+            settings.offer(session, settings.sheet_of(runtime, person), meant)
+
+    await take(update, context, answer)
 
 
 async def ignore(update: Update, context: Context) -> None:

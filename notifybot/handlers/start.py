@@ -1,12 +1,17 @@
 """/start: the person is subscribed, and told the ids and the code that others need to reach them. With the token of a
 deep link behind it, the chat is linked at once."""
 
+import logging
+
 from sqlmodel import Session
 from telegram import Update
 
 from notifybot import linking, people
 from notifybot.handlers import texts
 from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
+from notifybot.linking import Link
+
+log = logging.getLogger(__name__)
 
 
 async def start(update: Update, context: Context) -> None:
@@ -18,14 +23,18 @@ async def start(update: Update, context: Context) -> None:
     runtime, token = runtime_of(context), " ".join(context.args or ())
     now, key = runtime.clock.now(), runtime.secret_key
 
-    def subscribe(session: Session) -> None:
+    def subscribe(session: Session) -> Link | None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
-        if token and linking.use_token(session, key, token, person, now=now) is not None:
-            return  # which says so itself, to everybody whom it concerns
+        if token and (link := linking.use_token(session, key, token, person, now=now)) is not None:
+            return link  # which says so itself, to everybody whom it concerns
         code = linking.new_code(session, key, person.chat_id, now=now)
         queue_answer(session, update, texts.welcome(person, code, is_new=is_new, is_void=bool(token)), now=now)
+        return None
 
-    await take(update, context, subscribe)
+    link = await take(update, context, subscribe)
+    if link is not None:
+        account, caller = link.person.account, link.person.linked_by
+        log.info("linked", extra={"action": "linked", "account": account, "caller": caller, "how": "deep link"})
 
 
 async def start_in_group(update: Update, context: Context) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from telegram import Chat
+
 from notifybot.buttons import open_alert_button
 from notifybot.formatting import clock_time
 from notifybot.models import Message, Person
@@ -11,13 +13,31 @@ from notifybot.splitting import utf16_len
 
 MAX_LABEL = 40
 
+ABOUT_ALERTS = (
+    "An alert has an Acknowledge button. Whoever presses it answers for everybody; unanswered, it escalates. Snooze "
+    "puts that off, and everybody sees until when."
+)
 HELP = Part(
     "notifybot tells you here what your servers have to say.\n\n"
-    "/start subscribes you and shows the ids by which you are reached\n"
+    "/start subscribes you and shows the ids and the code by which you are reached\n"
     "/open lists the alerts of this chat that wait for an answer\n"
+    "/status shows how you are linked, and what you chose\n"
+    "/settings changes it: time zone, daily summary, quiet hours, notices on or off\n"
+    "/mute 1h keeps notices away for an hour; /mute off ends that\n"
+    "/unlink takes your account from this chat\n"
     "/help shows this\n\n"
-    "An alert has an Acknowledge button. Whoever presses it answers for everybody; unanswered, it escalates."
+    f"{ABOUT_ALERTS}"
 )
+GROUP_HELP = Part(
+    "notifybot tells you here what your servers have to say.\n\n"
+    "/open lists the alerts of this group that wait for an answer\n"
+    "/start shows the id by which messages come here\n"
+    "/help shows this\n\n"
+    f"{ABOUT_ALERTS} What is about you alone, say in a private chat with me."
+)
+IN_PRIVATE = Part("That is about you alone: say it in a private chat with me.")
+START_FIRST = Part("Send /start first: it subscribes you.")
+NOT_LINKED = Part("This chat is not linked to any account. /start gives you a code to link it with.")
 UNKNOWN_COMMAND = Part("Use /start to link your account.")
 NOT_A_COMMAND = Part("I understand commands only; /help lists them.")
 
@@ -46,16 +66,45 @@ def group_id(chat_id: str) -> Part:
     return _with_code(f"This chat's id is {chat_id}. Messages come here with it as channel_id.", chat_id)
 
 
+def let_in(chat: Chat, *, is_here: bool, may_write: bool) -> Part:
+    """The bot came into a group or channel; `is_here`: this is said there, and not to whoever let it in."""
+    chat_id = str(chat.id)
+    kind = "channel" if chat.type == Chat.CHANNEL else "group"
+    where = f"this {kind}" if is_here else f"the {kind} “{chat.title}”"
+    if may_write:
+        return _with_code(f"Messages can come to {where} now, with its id {chat_id} as channel_id.", chat_id)
+    what = "make me an administrator who may post messages" if kind == "channel" else "let me send messages there"
+    return _with_code(f"I am in {where} with the id {chat_id} now, but I may not write there: {what}.", chat_id)
+
+
+def status(person: Person, chosen: str, waiting: int, *, most: int) -> Part:
+    since = f" since {person.linked_at:%Y-%m-%d}" if person.linked_at else ""
+    is_linked = f"Linked to the account {person.account}{since}"
+    linked = is_linked if person.account else "Not linked to an account; /start gives you a code for that"
+    count = f"{most} or more" if waiting >= most else str(waiting) if waiting else "none"
+    return Part(f"{linked}.\n\n{chosen}\n\nAlerts that wait for an answer here: {count}; /open lists them.")
+
+
+def unlinked(account: str) -> Part:
+    return Part(f"This chat is not linked to the account {account} any more. You stay subscribed; /start begins anew.")
+
+
 def open_alerts(waiting: Sequence[Message], *, most: int, now: datetime) -> Part:
     """A line and a button for each, at most `most`; one more in `waiting` says that there are more."""
     if not waiting:
         return Part("Nothing waits for an answer here.")
     shown = waiting[:most]
-    lines = [f"{n}. {_label(message)} ({clock_time(message.created_at, now)})" for n, message in enumerate(shown, 1)]
+    lines = [f"{n}. {_label(message)} ({_moments(message, now)})" for n, message in enumerate(shown, 1)]
     if len(waiting) > most:
         lines.append("There are more; these are the newest.")
     buttons = tuple((open_alert_button(message.id, f"Acknowledge {n}"),) for n, message in enumerate(shown, 1))
     return Part("Waiting for an answer:\n" + "\n".join(lines), buttons=buttons)
+
+
+def _moments(message: Message, now: datetime) -> str:
+    asleep = message.snoozed_until is not None and message.snoozed_until > now
+    snoozed = f", snoozed until {clock_time(message.snoozed_until, now)}" if asleep and message.snoozed_until else ""
+    return clock_time(message.created_at, now) + snoozed
 
 
 def _label(message: Message) -> str:

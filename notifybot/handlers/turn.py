@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlmodel import Session
-from telegram import Update
+from telegram import Chat, Update, User
 from telegram.ext import ContextTypes
 
-from notifybot import chats, inbox, outbox
+from notifybot import chats, inbox, messages, outbox
+from notifybot.messages import Actor
 from notifybot.rendering import Part
 from notifybot.runtime import Runtime
 
@@ -20,6 +21,10 @@ def runtime_of(context: Context) -> Runtime:
     runtime: Any = context.bot_data["runtime"]
     assert isinstance(runtime, Runtime)
     return runtime
+
+
+def actor_of(who: User) -> Actor:
+    return messages.by_telegram(who.id, who.full_name, who.username)
 
 
 async def take(update: Update, context: Context, work: Callable[[Session], T]) -> T | None:
@@ -36,9 +41,15 @@ async def take(update: Update, context: Context, work: Callable[[Session], T]) -
             return None
         if chat is not None and update.my_chat_member is None:
             chats.note_answer(session, str(chat.id), str(chat.type))
+            note_title(session, chat)
         return work(session)
 
     return await runtime.database.write(do)
+
+
+def note_title(session: Session, chat: Chat) -> None:
+    if chat.effective_name:
+        chats.note_title(session, str(chat.id), chat.effective_name)
 
 
 async def reply(update: Update, context: Context, part: Part) -> None:

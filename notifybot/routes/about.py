@@ -3,10 +3,11 @@
 import asyncio
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
-from notifybot import __version__, health, reading
+from notifybot import __version__, health, reading, routing
 from notifybot.authorisation import Action
 from notifybot.config import Config
 from notifybot.config_model import Mode
@@ -17,6 +18,7 @@ from notifybot.routes import documents
 from notifybot.routes.callers import CALLERS, known_caller_of
 from notifybot.routes.route import Route, runtime_of
 from notifybot.runtime import Runtime
+from notifybot.unknown_names import listed
 
 DATABASE_WITHIN_S = 5.0
 
@@ -54,7 +56,7 @@ async def _facts(request: web.Request) -> Facts:
         telegram_reason=runtime.link.reason,
         backlog=await _backlog(runtime),
         job_errors=runtime.progress.job_errors,
-        notes=(*configuration_notes(runtime.config), *([guessing] if guessing else [])),
+        notes=(*configuration_notes(runtime.config), *await _absent(runtime), *([guessing] if guessing else [])),
     )
 
 
@@ -65,6 +67,17 @@ async def _backlog(runtime: Runtime) -> Backlog | None:
             return await runtime.database.read(reading.backlog)
     except (TimeoutError, Unavailable):
         return None
+
+
+async def _absent(runtime: Runtime) -> list[str]:
+    """Whom messages to a name of the config leave out; nothing where the database does not answer."""
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            find = partial(routing.members_without_chat, directory=runtime.directory)
+            absent = await runtime.database.read(find) if runtime.directory.names else []
+    except (TimeoutError, Unavailable):
+        return []
+    return [f"Names of the config leave out who has no chat with the bot: {listed(absent)}."] if absent else []
 
 
 def configuration_notes(config: Config) -> tuple[str, ...]:

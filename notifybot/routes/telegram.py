@@ -33,6 +33,15 @@ from notifybot.waiting import WORK
 
 TEST_WITHIN = timedelta(seconds=20)
 LINK_HINT = "`notifybot link`, or GET /api/telegram/link-account, links it."
+NOT_LINKED: Document = {
+    "linked": False,
+    "linked_at": None,
+    "chat_name": None,
+    "enabled": False,
+    "time_zone": None,
+    "summary_time": None,
+    "reachable": False,
+}
 log = logging.getLogger(__name__)
 
 
@@ -116,6 +125,7 @@ async def verify(request: web.Request) -> web.Response:
         if isinstance(found.error, TooManyRequests):
             log.warning("too many wrong link codes", extra={"action": "link_guessing", "caller": caller.account})
         raise found.error
+    log.info("linked", extra={"action": "linked", "account": account, "caller": caller.account, "how": "code"})
     return documents.answer({"linked": True, "linked_at": documents.moment(found.person.linked_at)})
 
 
@@ -173,7 +183,8 @@ async def unlink(request: web.Request) -> web.Response:
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
     untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
-    await runtime.database.write(untie)
+    if await runtime.database.write(untie):
+        log.info("unlinked", extra={"action": "unlinked", "account": account, "caller": caller.account})
     return documents.answer({"linked": False})
 
 
@@ -202,7 +213,7 @@ def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[C
     """Who asks, and for which account. Raises Forbidden where that is another's and the caller is no admin."""
     caller = caller_of(request)
     named = fields.user
-    if request.method != "GET" and request.query_string:
+    if request.method not in ("GET", "HEAD") and request.query_string:
         queried = read_query(request, UserFields).user
         if named not in (None, queried):
             raise InvalidFields([FieldProblem(("user",), "this and ?user= differ")])
@@ -251,17 +262,17 @@ def _test_message(account: str, caller: Caller) -> Part:
 
 
 def _status(found: Standing | None, config: Config) -> Document:
-    person = None if found is None else found.person
-    zone, time = (None, None) if person is None else (person.time_zone, person.summary_time)
-    summary = config.summary
+    if found is None:
+        return NOT_LINKED
+    person, summary = found.person, config.summary
     return {
-        "linked": person is not None,
-        "linked_at": None if person is None else documents.moment(person.linked_at),
-        "chat_name": None if person is None else person.chat_name,
-        "enabled": person is not None and person.is_enabled,
-        "time_zone": None if person is None else zone or summary.time_zone,
-        "summary_time": None if person is None else time or f"{summary.time:%H:%M}",
-        "reachable": found is not None and found.unreachable is None,
+        "linked": True,
+        "linked_at": documents.moment(person.linked_at),
+        "chat_name": person.chat_name,
+        "enabled": person.is_enabled,
+        "time_zone": person.time_zone or summary.time_zone,
+        "summary_time": person.summary_time or f"{summary.time:%H:%M}",
+        "reachable": found.unreachable is None,
     }
 
 

@@ -203,6 +203,19 @@ async def test_a_member_without_a_chat_keeps_no_alert_from_the_others(another: M
     assert "Not told, for want of a chat with the bot: bob." in [line["detail"] for line in timeline]
 
 
+async def test_health_warns_of_members_without_a_chat(another: MakeWorld) -> None:
+    world = await another(recipients={"backend": ["alice", "bob"], "oncall": ["backend", "carol", "@status"]})
+    await world.starts()
+    await linked(world, "Alice", "alice")
+
+    warnings = (await world.get("/health"))["warnings"]
+    assert "Names of the config leave out who has no chat with the bot: bob, carol." in warnings
+
+    for account in ("bob", "carol"):
+        await linked(world, account, account)
+    assert not any("leave out" in warning for warning in (await world.get("/health"))["warnings"])
+
+
 async def test_a_name_of_whose_members_nobody_has_a_chat_is_refused(another: MakeWorld) -> None:
     world = await another(recipients={"backend": ["alice", "bob"], "oncall": ["backend"]})
     await world.starts()

@@ -49,3 +49,24 @@ async def test_no_log_line_holds_the_token_whatever_goes_wrong(
     written = file.read_text()
     assert "called Telegram" in written
     assert world.token.partition(":")[2] not in written
+
+
+async def test_no_log_line_holds_a_link_code_or_a_link_token(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    anna = world.person("Anna")
+    with the_log(monkeypatch, file):
+        await world.is_quiet()
+        token = (await world.get("/api/telegram/link-account"))["token"]
+        anna.says(f"/start {token}")
+        await anna.receives("linked to the account")
+        anna.says("/start")
+        code = (await anna.receives("code: ")).text.partition("code: ")[2][:6]
+        await world.ask("POST", "/api/telegram/verify", {"code": code})
+        await world.restarts()
+
+    written = file.read_text()
+    assert written.count('"action": "linked"') == 2
+    assert token not in written
+    assert code not in written

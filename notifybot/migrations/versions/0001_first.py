@@ -283,7 +283,7 @@ def _create_deliveries() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     _index("deliveries_of_names", "deliveries", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
-    _index("deliveries_waiting", "deliveries", ["message_id"], "status = 'waiting'")
+    _index("deliveries_waiting", "deliveries", ["message_id", "purpose"], "status = 'waiting'")
     _index("ix_deliveries_message_id", "deliveries", ["message_id"])
     _index("ix_deliveries_post_id", "deliveries", ["post_id"])
 

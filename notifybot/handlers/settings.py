@@ -1,0 +1,232 @@
+"""/settings, /mute and /status in a private chat: what its owner chose, changed by buttons or by what they write.
+
+A settings post names itself in its buttons, and each button says what it does: nothing is remembered between presses.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from sqlmodel import Session
+from telegram import Update
+
+from notifybot import outbox, preferences
+from notifybot.buttons import SettingPress
+from notifybot.durations import LONGEST, parse_span
+from notifybot.errors import NotifybotError
+from notifybot.handlers import settings_texts, texts
+from notifybot.handlers.settings_texts import Defaults, Sheet
+from notifybot.handlers.turn import Context, queue_answer, runtime_of, take
+from notifybot.ids import new_id
+from notifybot.models import Person
+from notifybot.preferences import Changes
+from notifybot.rendering import Part
+from notifybot.runtime import Runtime
+from notifybot.time_zones import AREAS
+
+NOT_YOURS = "These settings are somebody else's."
+UNKNOWN = "This button is not notifybot's any more."
+SAVED = "Saved."
+TYPED_FORMS = (
+    "Write /settings zone Europe/Berlin, summary 07:30, quiet 22:00-07:00 or notices off; or off to take it back."
+)
+OFF = ("off", "none", "no", "default")
+LONGEST_WORDS = 64
+View = Callable[[Sheet], Part]
+
+MENUS: dict[str, View] = {
+    "home": settings_texts.overview,
+    "areas": settings_texts.areas,
+    "times": settings_texts.times,
+    "nights": settings_texts.nights,
+    "mutes": settings_texts.mutes,
+}
+
+
+async def show(update: Update, context: Context) -> None:
+    """/settings alone shows them; with words behind it, it changes them."""
+    words = " ".join(context.args or ())
+    if not words:
+        await _say(update, context, settings_texts.overview)
+        return
+    await _change(update, context, lambda sheet: _typed(words))
+
+
+async def mute(update: Update, context: Context) -> None:
+    """/mute 1h, /mute off; alone it shows how it stands."""
+    words = " ".join(context.args or ())
+    if not words:
+        await _say(update, context, settings_texts.mutes)
+        return
+    await _change(update, context, lambda sheet: _mute(words, sheet))
+
+
+async def _say(update: Update, context: Context, view: View) -> None:
+    """Show something of the settings in a new post."""
+    runtime, chat = runtime_of(context), update.effective_chat
+    assert chat is not None
+
+    def show(session: Session) -> None:
+        person = preferences.of_chat(session, str(chat.id))
+        if person is None:
+            queue_answer(session, update, texts.START_FIRST, now=runtime.clock.now())
+        else:
+            _queue(session, view, sheet_of(runtime, person))
+
+    await take(update, context, show)
+
+
+async def _change(update: Update, context: Context, read: Callable[[Sheet], Changes]) -> None:
+    """Change what somebody wrote, and show what holds now; or say what is wrong with it."""
+    runtime, chat = runtime_of(context), update.effective_chat
+    assert chat is not None
+
+    def change(session: Session) -> None:
+        person = preferences.of_chat(session, str(chat.id))
+        if person is None:
+            queue_answer(session, update, texts.START_FIRST, now=runtime.clock.now())
+            return
+        sheet = sheet_of(runtime, person)
+        try:
+            preferences.change(session, person, read(sheet), now=sheet.now)
+        except NotifybotError as error:
+            queue_answer(session, update, Part(f"{error.detail} {error.hint or ''}".strip()), now=sheet.now)
+        else:
+            _queue(session, partial(settings_texts.overview, note=SAVED), sheet)
+
+    await take(update, context, change)
+
+
+def _queue(session: Session, view: View, sheet: Sheet) -> None:
+    outbox.queue_reply(session, sheet.person.chat_id, view(sheet), now=sheet.now, post_id=sheet.post_id)
+
+
+def sheet_of(runtime: Runtime, person: Person, post_id: str | None = None) -> Sheet:
+    """A sheet for a post that stands there, or for a new one."""
+    now, summary = runtime.clock.now(), runtime.config.summary
+    defaults = Defaults(summary.time_zone, f"{summary.time:%H:%M}", runtime.config.alerts.reach_muted)
+    return Sheet(person, post_id or new_id(now), defaults, now)
+
+
+async def press(update: Update, context: Context, pressed: SettingPress) -> str | None:
+    """A button of somebody's settings: do what it says, and let its post show what follows."""
+    query, runtime = update.callback_query, runtime_of(context)
+    assert query is not None
+    message = query.message
+    # In a private chat nobody else can press; a button that came elsewhere is not one that we made.
+    if message is None or message.chat.id != query.from_user.id:
+        return await take(update, context, lambda _: NOT_YOURS)
+
+    def work(session: Session) -> str:
+        person = preferences.of_chat(session, str(message.chat.id))
+        if person is None:
+            return texts.START_FIRST.text
+        outbox.adopt(session, pressed.post_id, message.message_id)
+        return _do(session, pressed, sheet_of(runtime, person, pressed.post_id))
+
+    return await take(update, context, work)
+
+
+def _do(session: Session, pressed: SettingPress, sheet: Sheet) -> str:
+    view = _menu(pressed)
+    if view is not None:
+        _show_in_its_post(session, view, sheet)
+        return ""
+    changes = _meant(pressed, sheet)
+    if changes is None:
+        return UNKNOWN
+    try:
+        preferences.change(session, sheet.person, changes, now=sheet.now)
+    except NotifybotError as error:
+        return error.detail
+    _show_in_its_post(session, settings_texts.overview, sheet)
+    return SAVED
+
+
+def _show_in_its_post(session: Session, view: View, sheet: Sheet) -> None:
+    """Where the post is forgotten, because it is old, a new one shows it."""
+    if not outbox.revise_reply(session, sheet.post_id, sheet.person.chat_id, view(sheet), now=sheet.now):
+        _queue(session, view, Sheet(sheet.person, new_id(sheet.now), sheet.defaults, sheet.now))
+
+
+def _menu(pressed: SettingPress) -> View | None:
+    if pressed.word == "area":
+        area, _, page = pressed.value.partition(":")
+        is_ours = area in AREAS and page.isascii() and page.isdigit() and len(page) < 3
+        return partial(settings_texts.zones, area=area, page=int(page)) if is_ours else None
+    return MENUS.get(pressed.word)
+
+
+def _meant(pressed: SettingPress, sheet: Sheet) -> Changes | None:
+    """What a button changes; None for what none of ours says."""
+    value = pressed.value or None
+    match pressed.word, value:
+        case "on", "0" | "1":
+            return Changes(enabled=value == "1")
+        case "zone", _:
+            return Changes(time_zone=value)
+        case "time", _:
+            return Changes(summary_time=value)
+        case "quiet", _:
+            return Changes(quiet_hours=value)
+        case "mute", None:
+            return Changes(muted_until=None)
+        case "mute", str() if value.isascii() and value.isdigit() and 0 < int(value) <= LONGEST.total_seconds():
+            return Changes(muted_until=preferences.mute_end(timedelta(seconds=int(value)), now=sheet.now))
+    return None
+
+
+def _typed(words: str) -> Changes:
+    """`zone Europe/Berlin`, `summary 07:30`, `quiet off`, … Raises NotifybotError."""
+    what, _, value = words[:LONGEST_WORDS].partition(" ")
+    chosen = None if value.strip().lower() in OFF else value.strip()
+    match what.lower():
+        case "zone":
+            return Changes(time_zone=chosen)
+        case "summary":
+            return Changes(summary_time=chosen)
+        case "quiet":
+            return Changes(quiet_hours=chosen)
+        case "notices" if value.strip().lower() in ("on", "off"):
+            return Changes(enabled=value.strip().lower() == "on")
+    raise NotifybotError("This is no setting.", hint=TYPED_FORMS)
+
+
+def _mute(words: str, sheet: Sheet) -> Changes:
+    """Raises NotifybotError."""
+    if words.lower() in OFF:
+        return Changes(muted_until=None)
+    try:
+        span = parse_span(words[:LONGEST_WORDS])
+    except ValueError as error:
+        raise NotifybotError(f"This cannot be read: {error}.", hint="Write /mute 1h, or /mute off.") from error
+    return Changes(muted_until=None if span is None else preferences.mute_end(span, now=sheet.now))
+
+
+def read_as_setting(text: str) -> tuple[str, str, str] | None:
+    """What plain text may mean: a label, and the word and value of the button that does it."""
+    words = text.strip()
+    if len(words) > LONGEST_WORDS:
+        return None
+    for label, word, read in (
+        ("Daily summary at {}", "time", preferences.read_time),
+        ("Quiet hours {}", "quiet", _hours),
+        ("Time zone {}", "zone", preferences.read_zone),
+    ):
+        try:
+            value = read(words)
+        except ValueError:
+            continue
+        if value is not None:
+            return label.format(value), word, value
+    return None
+
+
+def offer(session: Session, sheet: Sheet, meant: tuple[str, str, str]) -> None:
+    """Ask whether plain text was meant as a setting."""
+    label, word, value = meant
+    _queue(session, partial(settings_texts.offer, label=label, word=word, value=value), sheet)
+
+
+def _hours(words: str) -> str:
+    return "-".join(each for each in preferences.read_quiet_hours(words) if each is not None)

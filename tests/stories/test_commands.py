@@ -1,0 +1,256 @@
+"""What the bot understands, where, and what it leaves to others."""
+
+import json
+
+import pytest
+
+from notifybot.sandbox.state import member_json
+from notifybot.sandbox.wire import JsonObject
+from tests.stories.places import Person, Place
+from tests.stories.world import World
+
+BOT = "@notifybot_sandbox_bot"
+
+
+def is_linked(world: World, person: Person, account: str) -> None:
+    world.rows(
+        "UPDATE people SET account = ?, linked_at = '2026-02-01 08:00:00+00:00' WHERE chat_id = ?",
+        account,
+        str(person.id),
+    )
+
+
+@pytest.mark.both_databases
+async def test_status_tells_how_one_is_linked_what_one_chose_and_what_waits(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    is_linked(world, anna, "anna")
+    await world.alert("disk full", to=anna)
+    await anna.receives("disk full")
+
+    anna.says("/status")
+
+    text = (await anna.receives("Linked to the account anna since 2026-02-01.")).text
+    for line in ("Notices and summaries: on", "Time zone: UTC", "Alerts that wait for an answer here: 1; /open lists"):
+        assert line in text
+
+
+async def test_status_of_somebody_who_is_not_linked_says_where_to_begin(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    anna.says("/status")
+
+    text = (await anna.receives("Not linked to an account; /start gives you a code")).text
+    assert "wait for an answer here: none" in text
+
+
+@pytest.mark.both_databases
+async def test_unlink_takes_the_account_and_leaves_the_subscription(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    is_linked(world, anna, "anna")
+
+    anna.says("/unlink")
+
+    await anna.receives("This chat is not linked to the account anna any more.")
+    assert world.rows("SELECT account FROM people") == [(None,)]
+    anna.says("/unlink")
+    await anna.receives("This chat is not linked to any account.")
+    await world.notice("still here", to=anna)
+    await anna.receives("still here")
+
+
+async def test_open_says_what_is_snoozed(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    await world.alert("disk full", to=anna)
+    await anna.receives("disk full").presses("Snooze 1 h")
+
+    anna.says("/open")
+
+    assert "(09:00 UTC, snoozed until 10:00 UTC)" in (await anna.receives("Waiting for an answer:")).text
+
+
+# Groups
+
+
+@pytest.mark.parametrize("command", ["/status", "/settings", "/mute 1h", "/unlink", "/help@otherbot", "/open@otherbot"])
+async def test_in_a_group_what_may_be_meant_for_another_bot_is_left_to_it(
+    world: World, ops: Place, command: str
+) -> None:
+    anna = world.member(ops, "Anna")
+
+    anna.says(command, to=ops)
+    anna.says(f"/help{BOT}", to=ops)
+
+    await ops.receives("/open lists the alerts of this group")
+    assert len(ops.texts) == 1
+
+
+@pytest.mark.parametrize("command", [f"/status{BOT}", f"/settings{BOT}", f"/mute{BOT} 1h", f"/unlink{BOT}"])
+async def test_what_is_about_one_person_is_not_done_in_a_group(world: World, ops: Place, command: str) -> None:
+    anna = await world.subscriber("Anna")
+    world.joins(anna, ops)
+    is_linked(world, anna, "anna")
+
+    anna.says(command, to=ops)
+
+    await ops.receives("That is about you alone: say it in a private chat with me.")
+    assert world.rows("SELECT account, muted_until FROM people") == [("anna", None)]
+
+
+async def test_a_command_in_a_topic_is_answered_there(world: World) -> None:
+    forum = world.group("Forum", forum=True)
+    anna = world.member(forum, "Anna")
+    topic = world.sandbox.add_topic(forum.id, "Alerts")
+
+    anna.says(f"/status{BOT}", to=forum, thread_id=topic)
+
+    await forum.receives("That is about you alone")
+    assert [sent["message_thread_id"] for sent in forum.sends()] == [str(topic)]
+
+
+# The menu of commands
+
+
+def menus(world: World) -> dict[str, list[str]]:
+    """The commands that Telegram's apps offer, by scope."""
+    found = {}
+    for scope, commands in world.sandbox.world.commands.items():
+        found[json.loads(scope)[0]["type"]] = [str(command["command"]) for command in commands]  # type: ignore[index]
+    return found
+
+
+async def test_the_menu_of_commands_is_told_to_telegram_by_kind_of_chat(world: World) -> None:
+    found = await world.sees(lambda: menus(world) if len(menus(world)) == 2 else None, "both menus")
+
+    assert found["all_private_chats"] == ["open", "status", "settings", "mute", "start", "unlink", "help"]
+    assert found["all_group_chats"] == ["open", "start", "help"]
+
+
+async def test_what_the_menu_offers_is_understood(world: World) -> None:
+    found = await world.sees(lambda: menus(world) if len(menus(world)) == 2 else None, "both menus")
+    anna = await world.subscriber("Anna")
+
+    for command in found["all_private_chats"]:
+        anna.says(f"/{command}")
+
+    await anna.receives("/settings changes it")
+    assert not [text for text in anna.texts if text == "Use /start to link your account."]
+
+
+async def test_a_menu_that_telegram_refuses_costs_nothing_else(world: World, ops: Place) -> None:
+    await world.stops()
+    world.sandbox.world.commands.clear()
+    world.sandbox.fault("error", method="setMyCommands")
+    await world.starts()
+
+    await world.logs("Telegram did not take the list of commands")
+    await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+
+    world.sandbox.clear_faults()
+    await world.passes(minutes=11)
+    await world.sees(lambda: len(menus(world)) == 2, "both menus")
+
+
+# Coming into chats and leaving them
+
+
+def title_of(world: World, place: Place) -> tuple[object, ...]:
+    rows = world.rows("SELECT title, unreachable FROM chats WHERE id = ?", str(place.id))
+    return rows[0] if rows else ()
+
+
+@pytest.mark.both_databases
+async def test_who_lets_the_bot_into_a_group_is_told_its_id_in_private(world: World) -> None:
+    anna = await world.subscriber("Anna")
+
+    ops = world.group("Ops", members=[anna.user])
+
+    told = await anna.receives("Messages can come to the group “Ops” now, with its id")
+    assert str(ops.id) in told.text
+    assert ops.texts == []
+    assert title_of(world, ops) == ("Ops", None)
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
+async def test_where_whoever_let_the_bot_in_has_no_chat_with_it_the_line_stands_there(world: World, kind: str) -> None:
+    anna = world.person("Anna")
+
+    place = world.group("Ops", kind, members=[anna.user])
+
+    what = "channel" if kind == "channel" else "group"
+    await place.receives(f"Messages can come to this {what} now, with its id {place.id} as channel_id.")
+
+
+async def test_who_adds_the_bot_to_a_channel_without_the_right_to_post_is_told_what_it_needs(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    duty = world.group("Night duty", "channel")
+    may_not = member_json(world.sandbox.bot, "administrator") | {"can_post_messages": False}
+
+    deliver(world, duty, anna, old=member_json(world.sandbox.bot, "left"), new=may_not)
+
+    told = await anna.receives("I am in the channel “Night duty” with the id")
+    assert str(duty.id) in told.text
+    assert "may not write there: make me an administrator who may post messages." in told.text
+    deliver(world, duty, anna, old=may_not, new=member_json(world.sandbox.bot, "administrator"))
+    await anna.receives("Messages can come to the channel “Night duty” now")
+    assert duty.texts == []
+
+
+async def test_another_right_that_changes_is_no_news(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    duty = world.group("Night duty", "channel")
+    before = member_json(world.sandbox.bot, "administrator")
+
+    deliver(world, duty, anna, old=before, new=before | {"can_edit_messages": False})
+    anna.says("/help")
+
+    await anna.receives("/settings changes it")
+    assert not [text for text in anna.texts if "Night duty" in text]
+
+
+@pytest.mark.both_databases
+async def test_a_chat_that_the_bot_left_is_marked_and_taken_up_again(world: World) -> None:
+    anna = world.person("Anna")
+    ops = world.group("Ops", members=[anna.user])
+    await ops.receives("Messages can come")
+
+    world.sandbox.kick(ops.id)
+    await world.sees(lambda: title_of(world, ops)[1] == "the bot was blocked or removed", "the chat is marked")
+    world.sandbox.rejoin(ops.id)
+
+    await ops.receives("Messages can come to this group now")
+    assert title_of(world, ops) == ("Ops", None)
+
+
+async def test_who_blocks_the_bot_and_lets_it_back_is_told_nothing(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    world.sandbox.block(anna.user)
+    await world.sees(lambda: title_of(world, anna)[1] is not None, "the chat is marked")
+
+    world.sandbox.block(anna.user, False)
+    await world.sees(lambda: title_of(world, anna)[1] is None, "the chat is reachable")
+    anna.says("/help")
+
+    await anna.receives("/settings changes it")
+    assert len(anna.texts) == 2
+
+
+@pytest.mark.both_databases
+async def test_a_chat_is_known_by_its_newest_name(world: World) -> None:
+    anna = world.person("Anna")
+    ops = world.group("Ops", members=[anna.user])
+    await ops.receives("Messages can come")
+    world.sandbox.chat(ops.id).title = "Operations"
+
+    anna.says(f"/open{BOT}", to=ops)
+
+    await ops.receives("Nothing waits for an answer here.")
+    assert title_of(world, ops)[0] == "Operations"
+
+
+def deliver(world: World, place: Place, by: Person, *, old: JsonObject, new: JsonObject) -> None:
+    """Tell the bot how its rights in a chat changed."""
+    chat: JsonObject = {"id": place.id, "type": "channel", "title": place.name}
+    who: JsonObject = {"id": by.id, "is_bot": False, "first_name": by.name}
+    change: JsonObject = {"chat": chat, "from": who, "date": int(world.clock.seconds())}
+    world.sandbox.world.deliver("my_chat_member", change | {"old_chat_member": old, "new_chat_member": new})

@@ -90,6 +90,8 @@ class _Common(Fields):
 
     text_field: ClassVar[str] = "content"
     """Which field holds the text, for whom it is missing."""
+    file_fields: ClassVar[tuple[str, ...]] = ("photo", "file", "document")
+    """What files in a form are called."""
 
     def look(self) -> Look:
         return Look(
@@ -108,6 +110,7 @@ class _Common(Fields):
 
 
 class IngestFields(_Common):
+    file_fields = (*_Common.file_fields, "content")
     type: Literal["text", "image", "document"] = "text"
     content: Content | None = None
     caption: Content | None = None
@@ -147,6 +150,7 @@ class SendFields(_Common):
 
 class PhotoFields(_Common):
     text_field = "photo_path"
+    file_fields = ("photo",)
     user: Name
     photo_path: str | None = None
     caption: Content | None = None

@@ -226,7 +226,7 @@ def _try_again(
     session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
 ) -> None:
     if outcome.uncertain and attempt.is_send:
-        outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason)
+        outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason, is_send=True)
     wait = backoff(post.errors + 1, jitter=patience.jitter)
     tried = post.tried_for_s + wait.total_seconds()
     if tried > patience.give_up_after.total_seconds():

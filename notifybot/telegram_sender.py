@@ -35,11 +35,11 @@ from notifybot.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering import Delete, Edit, FileId, Media, Send, Stored
+from notifybot.rendering import Delete, Edit, FileId, Media, Part, Send, Stored
 from notifybot.splitting import utf16_prefix
 from notifybot.telegram_calls import Open, request_of
 from notifybot.telegram_http import NeverSent
-from notifybot.uploads import Uploads
+from notifybot.uploads import Busy, Uploads
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
@@ -110,14 +110,20 @@ class TelegramSender:
         """Send, edit or delete. An edit that changes nothing is `Shown` too."""
         if not isinstance(call, Send) or not call.part.media:
             return await self._show(call, ())
-        async with self._uploads.turn(call.part) as part:
-            outcome = await self._show(replace(call, part=part), part.media)
-            match outcome:
-                case Shown(file_ids=file_ids):
-                    self._uploads.remember(call.part.media, file_ids)
-                case FileRefused(media):
-                    self._uploads.forget(media)
-            return outcome
+        try:
+            async with self._uploads.turn(call.part) as part:
+                return self._learned(call.part, await self._show(replace(call, part=part), part.media))
+        except Busy:
+            return TryAgain("another upload of the same file takes its time", uncertain=False)
+
+    def _learned(self, part: Part, outcome: Outcome) -> Outcome:
+        """Remember what it says of the files of a part."""
+        match outcome:
+            case Shown(file_ids=file_ids):
+                self._uploads.remember(part.media, file_ids)
+            case FileRefused(media):
+                self._uploads.forget(media)
+        return outcome
 
     async def _show(self, call: Send | Edit | Delete, media: Sequence[Media]) -> Outcome:
         try:

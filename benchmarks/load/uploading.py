@@ -1,6 +1,6 @@
 """Uploads to one daemon, all at once, in a process of their own: forms over a unix socket, ids and times out.
 
-    python -m benchmarks.load.uploading '{"socket": "…", "chat_ids": […], "size": 1000000}'
+python -m benchmarks.load.uploading '{"socket": "…", "chat_ids": […], "size": 1000000}'
 """
 
 import asyncio

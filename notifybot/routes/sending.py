@@ -56,7 +56,7 @@ async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
 async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
     if not is_form(request):
         return await read_fields(request, model), ()
-    form = await read_form(request, runtime_of(request).files)
+    form = await read_form(request, runtime_of(request).files, model.file_fields)
     return check(model, form.fields), form.files
 
 

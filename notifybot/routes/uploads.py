@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -47,11 +47,12 @@ def is_form(request: web.Request) -> bool:
     return request.headers.get("Content-Type", "").lower().startswith(FORM)
 
 
-async def read_form(request: web.Request, intake: FileIntake) -> Form:
-    """Read a multipart form. Raises what is wrong with it, TooSlow, and what FileIntake raises."""
+async def read_form(request: web.Request, intake: FileIntake, file_fields: Sequence[str]) -> Form:
+    """Read a multipart form whose files stand in `file_fields`. Raises what is wrong with it, TooSlow, and what
+    FileIntake raises."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await _read(await request.multipart(), intake)
+            return await _read(await request.multipart(), intake, file_fields)
     except TimeoutError:
         raise TooSlow(
             f"The form did not come within {FORM_WITHIN_S:g} seconds, or stood still for {PIECE_WITHIN_S:g}."
@@ -70,7 +71,7 @@ class _Upload:
     stored: StoredFile
 
 
-async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
+async def _read(reader: MultipartReader, intake: FileIntake, file_fields: Sequence[str]) -> Form:
     fields: dict[str, object] = {}
     uploads: list[_Upload] = []
     room = MAX_BODY_BYTES
@@ -81,6 +82,8 @@ async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
         if not isinstance(part, BodyPartReader) or not part.name:
             raise _problem("", "each part of the form has a name")
         if part.filename is not None:
+            if part.name not in file_fields:
+                raise _problem(part.name, f"files come as {' or '.join(file_fields)} here")
             uploads.append(await _upload(part, len(uploads), intake))
         else:
             text = await _text(part, room)
@@ -91,8 +94,6 @@ async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
 
 async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upload:
     field = part.name or ""
-    if field not in KIND_OF_FIELD and field != "content":
-        raise _problem(field, "files come as photo, file, document or content")
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
     async with aclosing(_pieces(part, intake.turns)) as pieces:

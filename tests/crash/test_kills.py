@@ -25,7 +25,6 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     await lab.live_through(kills)
     await lab.start()
     await lab.callers.stop()
-    wishes = [entry.wish for entry in lab.ledger.entries.values()]
     findings = await lab.settle()
 
     counts = count(findings, lab.deaths)

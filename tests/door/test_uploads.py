@@ -92,6 +92,16 @@ async def test_what_is_no_form_is_refused(refusing: Door, body: bytes, kind: str
     assert_problem(await refusing.ask("POST", "/api/ingest", body or b" ", Content_Type=kind), 400)
 
 
+@pytest.mark.parametrize(
+    ("path", "field"), [("/send", "content"), ("/send_photo", "document"), ("/send_photo", "content")]
+)
+async def test_a_file_comes_in_the_field_that_is_meant_for_it(refusing: Door, path: str, field: str) -> None:
+    found = assert_problem(
+        await submit(refusing, part("user", b"x"), part(field, PICTURE, file="a.png"), path=path), 400
+    )
+    assert found["errors"][0]["loc"] == [field]
+
+
 async def test_a_form_that_stops_half_way_leaves_nothing(refusing: Door, stored: Path) -> None:
     before = files_in(stored)
     start = part("channel_id", TO) + part("photo", bytes(300_000), file="a.png")[:200_000]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from notifybot import uploads
 from notifybot.sandbox.state import Message
 from tests.sandbox.pictures import png
 from tests.stories.places import OPEN, Place
@@ -152,6 +153,22 @@ async def test_two_chats_that_wait_for_the_same_upload_both_get_it_when_it_fails
     for alert, place in zip(alerts, places, strict=True):
         await alert.becomes("sent")
         assert kinds(world, place) == ["photo"]
+
+
+async def test_who_waits_too_long_for_the_upload_of_another_comes_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "WAITS_WITHIN_S", 0.1)
+    first, second = world.group("First"), world.group("Second")
+    world.sandbox.fault("slow", method="sendPhoto", times=1, seconds=1)
+
+    alerts = [await world.uploads(DISK, to=place, caption="disk") for place in (first, second)]
+    await alerts[0].becomes("sent")
+    await world.passes(seconds=10)
+
+    await alerts[1].becomes("sent")
+    assert (kinds(world, first), kinds(world, second)) == (["photo"], ["photo"])
+    assert "uncertain" not in await alerts[1].events()
 
 
 async def test_a_document_stays_what_it_is(world: World, ops: Place) -> None:

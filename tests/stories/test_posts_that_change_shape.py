@@ -164,3 +164,15 @@ async def test_a_picture_that_another_chat_does_not_get_stays_where_it_is_shown(
     await alert.becomes("escalated")
     assert shape(world, ops) == ["photo root\ndis"]
     assert "📎" not in post.text
+
+
+async def test_a_part_that_came_later_and_may_stand_twice_is_told_of(world: World, ops: Place) -> None:
+    notice = await world.notice("short", to=ops)
+    await notice.becomes("sent")
+    world.sandbox.fault("cut_after", method="sendMessage", times=1)
+
+    await changed(world, notice, content=TWO_PARTS)
+    await world.passes(seconds=10)
+
+    assert len(shown(world, ops)) == 3
+    assert (await notice.events()).count("uncertain") == 1

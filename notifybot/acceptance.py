@@ -17,6 +17,7 @@ from notifybot.models import ClientId, Message
 from notifybot.new_messages import Accepted, Extras, NewMessage
 from notifybot.prepared import insert_rows
 from notifybot.recipients import Directory, Recipient, RecipientKind
+from notifybot.repeats import Told
 from notifybot.routing import Found
 
 __all__ = ["CLIENT_IDS_KEPT", "Accepted", "Extras", "NewMessage", "Recipient", "RecipientKind", "accept"]
@@ -75,11 +76,11 @@ def _accept_under_key(
     bound = repeats.bound(session, new.account, names, new.dedup_key, now=now)
     if bound is None:
         return _bind(session, new, names, directory, now=now)
-    text = new.content if new.extras.has_text else None
+    told = _told(new, new.extras)
     if new.extras.is_resolving:
-        message = repeats.resolve(session, bound, messages.by_account(new.account), content=text, now=now)
+        message = repeats.resolve(session, bound, messages.by_account(new.account), last_word=told, now=now)
     else:
-        message = repeats.count(session, bound, title=new.title, content=new.content, now=now)
+        message = repeats.count(session, bound, told, now=now)
     _note_client_id(session, new, bound, now=now)
     return _duplicate(message)
 
@@ -93,6 +94,10 @@ def _refusal(session: Session, new: NewMessage, directory: Directory, *, now: da
     except Forbidden as refusal:
         return refusal
     return None
+
+
+def _told(new: NewMessage, extras: Extras) -> Told | None:
+    return Told(new.title, new.content, extras.look.parse_mode, extras.why_plain) if extras.has_text else None
 
 
 def _bind(

@@ -165,6 +165,7 @@ def _answer_late(session: Session, message_id: str, actor: Actor, *, now: dateti
     timeline.add(
         session, [message_id], EventKind.ACKNOWLEDGED, now=now, actor=actor.name, detail="After it was closed."
     )
+    repeats.keep_after_answer(session, message_id, now=now)
     changes(session).messages.add(message_id)
     messages.refresh_posts(session, [message_id], now=now)
 

@@ -5,9 +5,10 @@ fetches it), from our store. What Telegram refuses falls to the next: a forgotte
 is fetched by us, a picture goes as a document. What cannot be shown at all is a line in the text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import sqlmodel
@@ -19,6 +20,7 @@ from notifybot.database import affected
 from notifybot.formatting import Missing
 from notifybot.ids import first_id
 from notifybot.models import Attachment, Delivery, EventKind, Message, table_of
+from notifybot.outcomes import FileRefused
 from notifybot.prepared import fetch, insert_rows, run
 from notifybot.rendering import Fetch, FileId, Link, Media, MediaKind, NewFile, Source, Stored, Written
 
@@ -60,8 +62,10 @@ class Files:
 
 
 NO_FILES = Files()
+NONE_STANDS: Mapping[int, MediaKind] = MappingProxyType({})
 FORGOTTEN = FileId("-")
 """What stands in a chat keeps its place, though nothing is left that could be sent again."""
+NO_LONGER_KEPT = "It is no longer kept."
 
 
 def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
@@ -83,18 +87,23 @@ def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
     insert_rows(session, Attachment, rows)
 
 
-def of(session: Session, message_id: str) -> Files:
-    """The files of a message, each in the way that comes next."""
+def of(session: Session, message_id: str, standing: Mapping[int, MediaKind] = NONE_STANDS) -> Files:
+    """The files of a message, each in the way that comes next. What is `standing` in the chat stays as it stands there,
+    whatever became of it since in another."""
     media: list[Media] = []
     missing: list[Missing] = []
     to_fetch: list[Fetch] = []
     for row in fetch(session, _OF, message=message_id):
-        if row.problem is not None:
+        if row.id in standing:
+            media.append(Media(standing[row.id], row.name, FORGOTTEN, row.id, row.size or 0))
+        elif row.problem is not None:
             missing.append(Missing(row.url or row.name, row.problem))
         elif (source := _source(row)) is None:
             to_fetch.append(Fetch(row.id, row.url, row.kind, row.name))
+        elif source is FORGOTTEN:
+            missing.append(Missing(row.name, NO_LONGER_KEPT))
         else:
-            media.append(Media(row.kind, row.name, source, row.id))
+            media.append(Media(row.kind, row.name, source, row.id, row.size or 0))
     return Files(tuple(media), tuple(missing), tuple(to_fetch))
 
 
@@ -156,32 +165,32 @@ def note_uploaded(session: Session, media: Sequence[Media], file_ids: Sequence[s
             run(session, _UPLOADED, attachment=file.attachment_id, new_file_id=file_id)
 
 
-def note_refused(session: Session, media: Sequence[Media], reason: str, *, now: datetime) -> bool:
+def note_refused(session: Session, refused: FileRefused, *, now: datetime) -> bool:
     """Telegram does not take one of these as it was sent: say what comes next of each, in the timeline too. False where
     nothing is left to change."""
-    changed = [_degrade(session, file, reason, now=now) for file in media]
-    return any(changed)
+    rows = [(file, file.attachment_id) for file in refused.media if file.attachment_id is not None]
+    for file, attachment in rows:
+        if refused.is_final:
+            note_missing(session, attachment, f"Telegram did not take it: {refused.reason}", now=now)
+        else:
+            _degrade(session, file, attachment, refused.reason, now=now)
+    return bool(rows)
 
 
-def _degrade(session: Session, file: Media, reason: str, *, now: datetime) -> bool:
-    if file.attachment_id is None:
-        return False
+def _degrade(session: Session, file: Media, attachment: int, reason: str, *, now: datetime) -> None:
     match file.source:
-        case FileId(file_id):
-            return run(session, _FORGET_FILE_ID, gone=file_id) > 0
+        case FileId(file_id):  # many chats may learn of it at once
+            run(session, _FORGET_FILE_ID, gone=file_id)
         case Link():
-            run(session, _REFUSED_LINK, attachment=file.attachment_id)
-            _tell(session, file.attachment_id, f"Telegram could not fetch {file.name}: {reason}", now=now)
+            run(session, _REFUSED_LINK, attachment=attachment)
+            _tell(session, attachment, f"Telegram could not fetch {file.name}: {reason}", now=now)
         case Stored() if file.kind is MediaKind.PHOTO:
-            run(session, _AS_DOCUMENT, attachment=file.attachment_id)
-            _tell(session, file.attachment_id, f"{file.name} goes as a document: {reason}", now=now)
-        case Stored():
-            note_missing(session, file.attachment_id, f"Telegram did not take it: {reason}", now=now)
-        case Written():
-            return False
+            run(session, _AS_DOCUMENT, attachment=attachment)
+            _tell(session, attachment, f"{file.name} goes as a document: {reason}", now=now)
+        case Stored() | Written():
+            note_missing(session, attachment, f"Telegram did not take it: {reason}", now=now)
         case _:
             assert_never(file.source)
-    return True
 
 
 def note_fetched(session: Session, attachment_id: int, file: NewFile) -> None:

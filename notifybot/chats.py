@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 
 from notifybot.database import affected, changes
-from notifybot.models import IS_DUE, Chat, Delivery, Post, Urgency, table_of
+from notifybot.models import IS_DUE, IS_NAMED, Chat, Delivery, Post, Urgency, table_of
 from notifybot.prepared import fetch, insert_rows, padded, run
 
 MOVES_FOLLOWED = 5
@@ -187,6 +187,7 @@ def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
     """Telegram told the id of @name: all its posts, shown ones too, stand under that id from now on."""
     ensure(session, {chat_id})
     affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
-    affected(session, update(Delivery).where(col(Delivery.chat_id) == name).values(chat_id=chat_id))
-    affected(session, update(Post).where(col(Post.chat_id) == name).values(chat_id=chat_id))
+    for table in (Delivery, Post):
+        named = (text(IS_NAMED), col(table.chat_id) == name)
+        affected(session, update(table).where(*named).values(chat_id=chat_id))
     reschedule(session, chat_id, now=now)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sqlmodel import Session
 
-from notifybot import claims, recording
+from notifybot import claims, recording, whole_bot
 from notifybot.buttons import Snooze
 from notifybot.claims import PROBE_EVERY, Claim, Claims, Leader
 from notifybot.clock import Clock
@@ -204,7 +204,7 @@ class Dispatcher:
         self._in_flight.heard(now := self._clock.now())
         was_away, self._missed_probes = self._missed_probes > 0, 0
         with contextlib.suppress(Unavailable):  # the next probe tells it again
-            await self._database.write(partial(recording.note_probe_answered, was_away=was_away, now=now))
+            await self._database.write(partial(whole_bot.note_probe_answered, was_away=was_away, now=now))
         await self._on_return()
 
     async def _show(self, claim: Claim) -> None:

@@ -1,6 +1,6 @@
 """How files come in: uploaded, copied from a path, fetched from an address. All are looked at in the same way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from notifybot.errors import NotifybotError
 from notifybot.file_fetching import Fetcher, FetchFailed
@@ -9,6 +9,7 @@ from notifybot.file_store import FileStore, StoredFile
 from notifybot.media_types import is_image, safe_name
 from notifybot.outcomes import Fetched, NotFetched
 from notifybot.rendering import Fetch, MediaKind, NewFile
+from notifybot.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class FileIntake:
     fetcher: Fetcher
     scanner: Scanner | None
     types: tuple[str, ...] | None
+    turns: Turns = field(default_factory=Turns)
 
     async def fetch(self, call: Fetch) -> Fetched | NotFetched:
         """Fetch what Telegram would not."""

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,7 +106,7 @@ class FileStore:
         """Store the rest of an open file, which is not closed; as `receive` does."""
         return await self.receive(self._pieces_of(file))
 
-    async def pieces(self, sha256: str) -> AsyncIterator[bytes]:
+    async def pieces(self, sha256: str) -> AsyncGenerator[bytes]:
         """Read a file piece by piece. Raises NotFound."""
         file = await self._on_thread(self.open, sha256)
         try:

@@ -1,6 +1,6 @@
 """Messages and answers to people → texts, entities and buttons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,6 @@ from notifybot.lifecycle import State
 from notifybot.markup import ParseMode
 from notifybot.rendering import (
     USUAL,
-    WITH_FILES,
     Button,
     Buttons,
     Call,
@@ -23,6 +22,8 @@ from notifybot.rendering import (
     Media,
     Part,
     Send,
+    Stands,
+    Substance,
 )
 from notifybot.splitting import utf16_len
 
@@ -68,6 +69,8 @@ class MessageView:
     missing: tuple[Missing, ...] = ()
     to_fetch: tuple[Fetch, ...] = ()
     """Files that must come into our store before they can be shown."""
+    written: tuple[Button, ...] = ()
+    """The caller's buttons where they stand in the text."""
     repeats: int = 0
     """How often the same was told again under its dedup_key."""
     repeated_at: datetime | None = None
@@ -97,7 +100,7 @@ class PostView:
     reply: Part | None
     message: MessageView | None
     is_plain: bool = False
-    """Telegram did not take its formatting."""
+    """Telegram did not take its formatting, or a button: all that is text now."""
 
 
 @dataclass(frozen=True)
@@ -118,26 +121,39 @@ def next_call(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()
     a button for each of `snoozes`."""
     if post.message is not None and post.message.to_fetch:
         return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
-    parts = render(post, most_parts=most_parts, snoozes=snoozes)
+    parts = _placed(render(post, most_parts=most_parts, snoozes=snoozes), post.shown)
     there = [shown.digest for shown in post.shown]
-    wanted = [part.digest for part in parts]
-    places = [
-        place for place in range(max(len(there), len(wanted))) if there[place : place + 1] != wanted[place : place + 1]
-    ]
+    wanted = [None if part is None else part.digest for part in parts]
+    places = [place for place, digest in enumerate(wanted) if [digest] != there[place : place + 1]]
     if not places:
         return NextCall(None, len(parts), "", is_last=True)
     place = places[0]
-    digest = wanted[place] if place < len(wanted) else ""
-    return NextCall(_call(post, parts, place), place, digest, is_last=len(places) == 1)
+    return NextCall(_call(post, parts[place], place), place, wanted[place] or "", is_last=len(places) == 1)
 
 
-def _call(post: PostView, parts: tuple[Part, ...], place: int) -> Call:
+def _placed(parts: Iterable[Part], shown: Sequence[ShownPart]) -> tuple[Part | None, ...]:
+    """Each part where one of the same substance stands, for no edit makes a text of a file; None: what stands there
+    goes. What finds no place comes below: nothing can be put between two posts."""
+    left = list(parts)
+    placed = tuple(_taken(left, Stands.of(part.digest).substance) for part in shown)
+    return (*placed, *left)
+
+
+def _taken(left: list[Part], substance: Substance | None) -> Part | None:
+    for place, part in enumerate(left):
+        if substance in (None, part.substance):
+            return left.pop(place)
+    return None
+
+
+def _call(post: PostView, part: Part | None, place: int) -> Call:
     if place >= len(post.shown):
-        return Send(post.chat_id, parts[place], silent=post.is_silent, thread_id=post.thread_id)
+        assert part is not None
+        return Send(post.chat_id, part, silent=post.is_silent, thread_id=post.thread_id)
     stands = post.shown[place]
-    if place >= len(parts):
+    if part is None:
         return Delete(post.chat_id, stands.message_ids)
-    return Edit(post.chat_id, stands.message_ids[0], parts[place], is_caption=stands.digest.startswith(WITH_FILES))
+    return Edit(post.chat_id, stands.message_ids[0], part)
 
 
 def render(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
@@ -145,8 +161,10 @@ def render(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -
     if post.reply is not None:
         return (post.reply,)
     assert post.message is not None
-    parts = _render_message(post, post.message, most_parts, snoozes)
-    return tuple(replace(part, entities=()) for part in parts) if post.is_plain else parts
+    if not post.is_plain:
+        return _render_message(post, post.message, most_parts, snoozes)
+    plain = replace(post.message, look=replace(post.message.look, buttons=()), written=post.message.look.buttons)
+    return tuple(replace(part, entities=()) for part in _render_message(post, plain, most_parts, snoozes))
 
 
 def _render_message(
@@ -164,8 +182,9 @@ def _content(message: MessageView) -> Content:
         bold = Entity("bold", 0, utf16_len(head))
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
         text = f"{head}\n{text}" if text else head
-    lines = "\n".join(f"📎 {missing.name}: {missing.reason}" for missing in message.missing)
-    return Content("\n\n".join(filter(None, (text, lines))), entities, message.media)
+    lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
+    lines += [f"{button.text}: {button.url or button.copy}" for button in message.written]
+    return Content("\n\n".join(filter(None, (text, "\n".join(lines)))), entities, message.media)
 
 
 def readable(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:

@@ -35,6 +35,9 @@ ANSWER_WITHIN_S = 30.0
 """A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
 AT_ONCE = 16 * 1024
 """Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
+PIECE_BYTES = 32 * 1024
+"""So much of a body is taken from the kernel at once, and twice that waits to be read: 500 uploads at once hold about
+50 MB of what they bring. The library's own measure is eight times that."""
 MOST_CONNECTIONS = 512
 """On the unix sockets, and as many on TCP. Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see
 `_make_room`."""
@@ -124,6 +127,7 @@ class _ProblemServer(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
+        transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
         uid = peer_uid(transport)
         callers = self._remote if uid is None else self._local
         callers[handler] = peer_address(transport) if uid is None else uid
@@ -191,6 +195,7 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
         shutdown_timeout=FINISH_WITHIN_S,
         keepalive_timeout=REQUEST_WITHIN_S,
         auto_decompress=False,
+        read_bufsize=PIECE_BYTES,
     )
     await runner.setup()
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from notifybot.rendering import MAX_ALBUM, Buttons, Entity, Media, MediaKind, Part, Written
+from notifybot.rendering import MAX_ALBUM, MAX_ALBUM_BYTES, Buttons, Entity, Media, MediaKind, Part, Written
 from notifybot.splitting import MAX_CAPTION_UNITS, MAX_ENTITIES, MAX_TEXT_UNITS, beginning, split, utf16_len
 
 GAP = "\n\n"
@@ -53,12 +53,25 @@ def lay_out(content: Content, foot: Foot, *, most_parts: int) -> tuple[Part, ...
 
 
 def _albums(media: Sequence[Media], kind: MediaKind) -> tuple[Part, ...]:
-    files = tuple(each for each in media if each.kind is kind)
-    return tuple(Part("", media=files[start : start + MAX_ALBUM]) for start in range(0, len(files), MAX_ALBUM))
+    albums: list[tuple[Media, ...]] = []
+    for file in media:
+        if file.kind is not kind:
+            continue
+        if albums and _has_room(albums[-1], file):
+            albums[-1] += (file,)
+        else:
+            albums.append((file,))
+    return tuple(Part("", media=album) for album in albums)
+
+
+def _has_room(album: Sequence[Media], file: Media) -> bool:
+    return len(album) < MAX_ALBUM and sum(each.size for each in album) + file.size <= MAX_ALBUM_BYTES
 
 
 def _may_be_caption(texts: Sequence[Part], foot: Foot) -> bool:
-    return len(texts) == 1 and not foot.buttons and utf16_len(texts[0].text) + foot.room <= MAX_CAPTION_UNITS
+    """An alert keeps its text, and the button below it, apart from the album: also once the button is gone."""
+    has_buttons = bool(foot.buttons or foot.room)
+    return len(texts) == 1 and not has_buttons and utf16_len(texts[0].text) <= MAX_CAPTION_UNITS
 
 
 def _captioned(content: Content, foot: Foot, most_parts: int) -> tuple[Part, ...]:

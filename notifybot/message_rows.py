@@ -120,7 +120,7 @@ class Rows:
         if extras.files:
             self.files.append((message_id, extras.files))
         if extras.why_plain is not None:
-            self._remark(message_id, EventKind.REFORMATTED, f"Shown as plain text: {extras.why_plain}")
+            self._remark(message_id, EventKind.REFORMATTED, timeline.shown_plain(extras.why_plain))
         look = extras.look
         urgency = Urgency.ALERT if is_alert else URGENCY_OF_NOTICES[look.priority]
         return _Manner(urgency, look.silent or look.priority == "low", look.thread_id)

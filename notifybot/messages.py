@@ -137,11 +137,17 @@ def _step(step: Step, names: tuple[str, ...]) -> Update:
 
 
 def revise(
-    session: Session, message_id: str, actor: Actor, newest: Mapping[str, str | None], *, now: datetime
+    session: Session,
+    message_id: str,
+    actor: Actor,
+    newest: Mapping[str, str | None],
+    *,
+    now: datetime,
+    why_plain: str | None = None,
 ) -> Message:
     """Give a message a newer `content` or `title` (None: none any more); every post that shows it follows.
 
-    Raises Conflict where it is over.
+    `why_plain`: its markup could not be read. Raises Conflict where it is over.
     """
     message = find(session, message_id)
     if message.state in (State.CLOSED, State.CANCELLED):
@@ -149,6 +155,10 @@ def revise(
     if any(getattr(message, name) != value for name, value in newest.items()):
         affected(session, update(Message).where(col(Message.id) == message_id).values(**newest))
         timeline.add(session, [message_id], EventKind.EDITED, now=now, actor=actor.name, detail="It has a newer text.")
+        timeline.trim(session, message_id, EventKind.EDITED)
+        if why_plain is not None:
+            detail = timeline.shown_plain(why_plain)
+            timeline.add(session, [message_id], EventKind.REFORMATTED, now=now, detail=detail)
         changes(session).messages.add(message_id)
         refresh_posts(session, [message_id], now=now)
     return find(session, message_id)

@@ -91,6 +91,8 @@ MAY_EXPIRE = "close_at IS NOT NULL AND may_expire AND state NOT IN ('scheduled',
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
 IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
 HAS_WORK = "next_at IS NOT NULL"
+IS_NAMED = "substr(chat_id, 1, 1) = '@'"
+"""Its chat is known by @name only, so far."""
 
 
 class Bot(SQLModel, table=True):
@@ -283,7 +285,7 @@ class Post(SQLModel, table=True):
     __tablename__ = "posts"
 
     id: str = Field(primary_key=True)
-    chat_id: str = Field(foreign_key="chats.id", index=True)
+    chat_id: str = Field(foreign_key="chats.id")
     urgency: int
     version: int = 1
     """Counts what should stand there."""
@@ -300,7 +302,7 @@ class Post(SQLModel, table=True):
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the bot answers somebody, ready to show; null where the post shows deliveries."""
     is_plain: bool = False
-    """Telegram did not take its formatting."""
+    """Telegram did not take its formatting, or a button."""
     parts_shown: int = 0
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     """For each part shown so far, in order: `[digest, message_id, …]`; see formatting.ShownPart."""
@@ -308,6 +310,7 @@ class Post(SQLModel, table=True):
     """How often Telegram may have accepted a send that we could not record."""
 
     __table_args__ = (
+        _partial("posts_of_names", IS_NAMED, "chat_id"),
         _partial("posts_of_replies", "reply IS NOT NULL", "not_before"),
         _partial("posts_uncertain", "uncertain > 0", "uncertain"),
         _partial("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
@@ -331,7 +334,10 @@ class Delivery(SQLModel, table=True):
     last_error: str | None = None
     shown_at: datetime | None = None
 
-    __table_args__ = (_partial("deliveries_waiting", "status = 'waiting'", "message_id", "purpose"),)
+    __table_args__ = (
+        _partial("deliveries_waiting", "status = 'waiting'", "message_id", "purpose"),
+        _partial("deliveries_of_names", IS_NAMED, "chat_id"),
+    )
 
 
 class Attachment(SQLModel, table=True):

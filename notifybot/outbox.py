@@ -18,11 +18,8 @@ from notifybot.rendering import Part
 CHATS, DELIVERIES, POSTS = table_of(Chat), table_of(Delivery), table_of(Post)
 _CLAIMED = select(CHATS.c.id, CHATS.c.claimed_post).where(CHATS.c.claimed_post.is_not(None))
 _MESSAGES_OF = select(DELIVERIES.c.message_id).distinct().where(DELIVERIES.c.post_id == bindparam("post"))
-_COUNT_UNCERTAIN = (
-    update(POSTS)
-    .where(POSTS.c.id == bindparam("post"), POSTS.c.shown_version == 0)
-    .values(uncertain=POSTS.c.uncertain + 1)
-)
+_COUNT_UNCERTAIN = update(POSTS).where(POSTS.c.id == bindparam("post")).values(uncertain=POSTS.c.uncertain + 1)
+_COUNT_IF_NEW = _COUNT_UNCERTAIN.where(POSTS.c.shown_version == 0)
 
 
 def lead(session: Session, *, now: datetime) -> int:
@@ -56,10 +53,10 @@ def remember_identity(session: Session, identity: dict[str, Any]) -> None:
     session.get_one(Bot, 1).identity = identity
 
 
-def note_uncertain(session: Session, post_id: str, *, now: datetime, detail: str) -> None:
+def note_uncertain(session: Session, post_id: str, *, now: datetime, detail: str, is_send: bool = False) -> None:
     """Count that a send may stand at Telegram without our record. An edit does not count: repeating it shows nothing
-    twice."""
-    if run(session, _COUNT_UNCERTAIN, post=post_id):
+    twice; where nobody knows what it was, it counts only if the post was never whole."""
+    if run(session, _COUNT_UNCERTAIN if is_send else _COUNT_IF_NEW, post=post_id):
         timeline.add(session, messages_of(session, post_id), EventKind.UNCERTAIN, now=now, detail=detail)
 
 

@@ -44,7 +44,7 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Reformat:
-    """Telegram cannot parse the markup: the same text goes out once more as plain text."""
+    """Telegram cannot parse the markup, or refuses a button: the same goes out once more as plain text."""
 
     reason: str
 
@@ -59,10 +59,11 @@ class Gone:
 
 @dataclass(frozen=True)
 class FileRefused:
-    """Telegram does not take one of these files as they were sent; in another way it may."""
+    """Telegram does not take one of these files as they were sent; in another way it may, unless that `is_final`."""
 
     media: tuple[Media, ...]
     reason: str
+    is_final: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any, assert_never
 from sqlalchemy import bindparam, case, select, text, true, update
 from sqlmodel import Session, col
 
-from notifybot import attachments, chats, messages, outbox, timeline
-from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER, Claim
+from notifybot import attachments, chats, messages, outbox, timeline, whole_bot
+from notifybot.claims import Claim
 from notifybot.database import affected, changes
-from notifybot.models import IS_IN_TROUBLE, Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
+from notifybot.models import Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,
@@ -34,15 +34,9 @@ from notifybot.pacing import backoff
 from notifybot.prepared import fetch, run
 from notifybot.rendering import Call, Delete, Edit, Fetch, Media, Send
 
-A_MOMENT = timedelta(seconds=3)
-FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=15)
-"""Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
-whoever is not banned waits no longer than what has passed already."""
 REFUSED_BOT_WAITS = timedelta(minutes=1)
 MOST_FETCHES = 5
 """So often a file's address is tried where Telegram could not fetch it; then the text goes without the file."""
-FIRST_PROBE = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True)
@@ -74,8 +68,6 @@ class Patience:
 
 
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
-_BOT_COLUMNS = (BOT.c.held_until, BOT.c.floods, BOT.c.network_errors, BOT.c.probe_at)
-_BOT = select(*_BOT_COLUMNS)
 # The post with what its chat and the bot looked like, for nearly every call changes nothing of them.
 _CALLED = (
     select(
@@ -89,7 +81,7 @@ _CALLED = (
         POSTS.c.is_plain,
         CHATS.c.kind,
         CHATS.c.unreachable,
-        *_BOT_COLUMNS,
+        *whole_bot.COLUMNS,
     )
     .join(CHATS, CHATS.c.id == POSTS.c.chat_id)
     .join(BOT, true())
@@ -124,14 +116,13 @@ _DELIVERED = _deliveries.values(
     shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
 )
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
-_NO_FLOOD = update(BOT).values(floods=0)
 
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: Patience) -> None:
     """Write down what came back for one claimed call, end the claim, and say what is due next."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
     if attempt.call is not None and not isinstance(attempt.call, Fetch):
-        _note_network(session, post or fetch(session, _BOT)[0], outcome, now=now)
+        whole_bot.note_outcome(session, post, outcome, now=now)
     if post is not None:  # a caller's message may be forgotten while its call hangs
         _apply(session, post, attempt, outcome, now=now, patience=patience)
     chats.release(session, attempt.claim.post.chat_id, now=now)
@@ -149,8 +140,8 @@ def _apply(
             _try_again(session, post, attempt, outcome, now=now, patience=patience)
         case Reformat(reason):
             _reformat(session, post, attempt, reason, now=now)
-        case FileRefused(media, reason):
-            _file_refused(session, post, attempt, media, reason, now=now)
+        case FileRefused():
+            _file_refused(session, post, attempt, outcome, now=now)
         case Fetched(file):
             assert isinstance(attempt.call, Fetch)
             attachments.note_fetched(session, attempt.call.attachment_id, file)
@@ -165,7 +156,7 @@ def _apply(
         case ChatMoved(to):
             chats.move(session, post.chat_id, to, now=now)
         case BotRefused():
-            _hold_bot(session, REFUSED_BOT_WAITS, now=now)
+            whole_bot.hold(session, REFUSED_BOT_WAITS, now=now)
         case _:
             assert_never(outcome)
 
@@ -224,39 +215,18 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits as long as Telegram says. What several in a row mean for the others, _flood_pause says."""
+    """429: this chat waits as long as Telegram says. What several in a row mean for the others, whole_bot.py says."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
-    floods = fetch(session, _BOT)[0].floods + 1
-    affected(session, update(Bot).values(floods=floods))
-    if pause := _flood_pause(floods, wait):
-        _hold_bot(session, pause, now=now)
+    whole_bot.note_flood(session, wait, now=now)
     messages.escalate_what_is_held(session, post.chat_id, until, now=now)
-
-
-def _flood_pause(floods: int, wait: timedelta) -> timedelta:
-    """How long the whole bot pauses after so many 429s in a row, the last of which told to `wait`.
-
-    Two chats that are to wait a moment: it was the overall limit. Longer bans may be those chats' own: the call after
-    WHOLE_BOT_AFTER finds out, alone, and each one that is refused doubles the pause, up to what Telegram said.
-    """
-    if wait <= A_MOMENT:
-        return wait if floods > 1 else timedelta()
-    if floods <= WHOLE_BOT_AFTER:
-        return timedelta()
-    return min(FIRST_PAUSE * (1 << min(floods - WHOLE_BOT_AFTER - 1, 10)), LONGEST_PAUSE, wait)
-
-
-def _hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
-    held_until = fetch(session, _BOT)[0].held_until
-    affected(session, update(Bot).values(held_until=max(held_until or now, now + wait)))
 
 
 def _try_again(
     session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: Patience
 ) -> None:
     if outcome.uncertain and attempt.is_send:
-        outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason)
+        outbox.note_uncertain(session, post.id, now=now, detail=outcome.reason, is_send=True)
     wait = backoff(post.errors + 1, jitter=patience.jitter)
     tried = post.tried_for_s + wait.total_seconds()
     if tried > patience.give_up_after.total_seconds():
@@ -269,22 +239,21 @@ def _try_again(
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Formatting never costs a message: it goes once more as plain text."""
+    """How it looks never costs a message: it goes once more as plain text."""
     if post.is_plain:
         _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
         return
     run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram could not read the formatting, so {post.chat_id} gets plain text: {reason}"
+    detail = f"Telegram does not take how it looks, so {post.chat_id} gets plain text: {reason}"
     timeline.add(session, outbox.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
 
 
-def _file_refused(
-    session: Session, post: Any, attempt: Attempt, media: Sequence[Media], reason: str, *, now: datetime
-) -> None:
+def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
     """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
-    _count_attempt(session, post.id, reason)
-    if not attachments.note_refused(session, media, reason, now=now):
-        _give_up(session, post, attempt, reason, now=now)
+    if attachments.note_refused(session, refused, now=now):
+        _count_attempt(session, post.id, refused.reason)
+    else:
+        _give_up(session, post, attempt, refused.reason, now=now)
 
 
 def _not_fetched(
@@ -301,7 +270,7 @@ def _not_fetched(
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
-            _deleted_by_hand(session, post, attempt)
+            _deleted_by_hand(session, post, attempt, now=now)
         case Target.TOPIC if post.thread_id is not None:
             # The chat without its topic is better than nothing.
             affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
@@ -309,59 +278,29 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Any, attempt: Attempt) -> None:
-    """Somebody deleted a part: of an alert that is still open the last is posted anew, or all where it was another;
-    anything else is left alone."""
+def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone."""
     if not messages.any_open(session, outbox.messages_of(session, post.id)):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
-    is_last = attempt.place == len(post.shown) - 1
-    stands = list(post.shown[:-1]) if is_last else []
+    stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
     run(session, _ANEW, post=post.id, standing=stands, parts=len(stands))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there."""
+    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there, and
+    what is still missing of a post that was never whole follows."""
     message_ids = outbox.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
-        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        if post.shown_version:
+            run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        else:
+            _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     messages.settle(session, post.id, now=now)
-
-
-def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
-    """Telegram answers: one post may try. `was_away`: an earlier probe found nobody, so what backed off since then is
-    due at once; else the failures were those posts' own, and their back-offs stay."""
-    affected(session, update(Bot).where(col(Bot.network_errors) >= AWAY_AFTER).values(probe_at=None))
-    if was_away:
-        _end_backoffs(session, now=now)
-    changes(session).is_work_due = True
-
-
-def _note_network(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
-    """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once."""
-    if isinstance(outcome, TryAgain):
-        errors = bot.network_errors + 1
-        probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)
-        affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
-        return
-    if isinstance(outcome, Shown) and bot.floods:
-        run(session, _NO_FLOOD)
-    if bot.network_errors or bot.probe_at:
-        affected(session, update(Bot).values(network_errors=0, probe_at=None))
-    if bot.network_errors >= AWAY_AFTER:
-        _end_backoffs(session, now=now)
-
-
-def _end_backoffs(session: Session, *, now: datetime) -> None:
-    troubled = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
-    in_trouble = session.execute(troubled).all()
-    affected(session, update(Post).where(text(IS_IN_TROUBLE)).values(not_before=now))
-    for urgency in Urgency:
-        chats.wake(session, {chat_id for chat_id, level in in_trouble if level == urgency}, urgency, now=now)

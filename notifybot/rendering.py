@@ -79,12 +79,14 @@ Source = FileId | Link | Stored | Written
 
 @dataclass(frozen=True)
 class Media:
-    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`."""
+    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`. `size` in bytes,
+    0 where only its address is known."""
 
     kind: MediaKind
     name: str
     source: Source
     attachment_id: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,18 @@ class NewFile:
 
 
 MAX_ALBUM = 10
-WITH_FILES = "+"
-"""Begins the digest of a part with files: its text is a caption."""
+MAX_ALBUM_BYTES = 45_000_000
+"""Telegram's server answers 413 to a request of more than about 50 MB, and an album may be uploaded in one."""
+
+
+class Substance(StrEnum):
+    """What a part is made of beside its words. An edit changes words, and the text in a file, but never this."""
+
+    NOTHING = ""
+    PHOTOS = "photo"
+    DOCUMENTS = "document"
+    WRITTEN = "written"
+    """A text that is a file because it is so long."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +128,39 @@ class Part:
     link_preview: bool = False
 
     @property
+    def substance(self) -> Substance:
+        if not self.media:
+            return Substance.NOTHING
+        file = self.media[0]
+        return Substance.WRITTEN if isinstance(file.source, Written) else Substance(file.kind.value)
+
+    @property
     def digest(self) -> str:
-        """Tells whether what stands in a chat is this part. Of its files only such count as are made of the message:
-        no others change once they are shown."""
+        """Tells whether what stands in a chat is this part, and which files it has: `photo:7,8:5f0c…` (see `Stands`).
+        What is written in a file counts, of the others only who they are: they do not change once they are shown."""
         written = [file.source for file in self.media if isinstance(file.source, Written)]
-        looks = repr((self.text, self.entities, self.buttons, written))
-        return (WITH_FILES if self.media else "") + blake2b(looks.encode(), digest_size=6).hexdigest()
+        looks = blake2b(repr((self.text, self.entities, self.buttons, written)).encode(), digest_size=6).hexdigest()
+        if not self.media:
+            return looks
+        files = ",".join(str(file.attachment_id) for file in self.media if file.attachment_id is not None)
+        return f"{self.substance}:{files}:{looks}"
+
+
+@dataclass(frozen=True)
+class Stands:
+    """What a part's digest says of its files. `substance` is None where nobody knows: somebody pressed a button below
+    it, and that is all that was ever seen of it."""
+
+    substance: Substance | None
+    files: tuple[int, ...] = ()
+    """Their rows."""
+
+    @staticmethod
+    def of(digest: str) -> "Stands":
+        if ":" not in digest:
+            return Stands(Substance.NOTHING if digest else None)
+        substance, files, _ = digest.split(":")
+        return Stands(Substance(substance), tuple(map(int, filter(None, files.split(",")))))
 
 
 @dataclass(frozen=True)
@@ -166,15 +205,12 @@ class Send:
 
 @dataclass(frozen=True)
 class Edit:
-    """Make the message `message_id` show the text and the buttons of `part`; buttons that it does not have go away.
-
-    `is_caption`: there are files in the message, whatever became of them since.
-    """
+    """Make the message `message_id` show the text and the buttons of `part`, which has the same files as the message;
+    buttons that it does not have go away."""
 
     chat_id: str
     message_id: int
     part: Part
-    is_caption: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ count. Deadlines stay what the first made them.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor
 from notifybot.models import DedupKey, EventKind, Message
 from notifybot.prepared import insert_rows
+from notifybot.rendering import Look
 
 KEPT_AFTER_ANSWER = timedelta(hours=24)
 
@@ -50,13 +52,28 @@ def bind(session: Session, account: str, recipients: Collection[str], dedup_key:
     insert_rows(session, DedupKey, [{**key, "message_id": message_id}])
 
 
-def count(session: Session, message_id: str, *, title: str | None, content: str, now: datetime) -> Message:
-    """The same once more: counted, and shown with the newest text unless somebody answered."""
+@dataclass(frozen=True)
+class Told:
+    """What is told again: the newest text, in whatever markup it is written. `why_plain`: that cannot be read."""
+
+    title: str | None
+    content: str
+    parse_mode: str | None = None
+    why_plain: str | None = None
+
+
+def count(session: Session, message_id: str, told: Told | None, *, now: datetime) -> Message:
+    """The same once more: counted, and shown with the newest text (None: none came) unless somebody answered."""
     message = messages.find(session, message_id)
-    newest: dict[str, Any] = {} if message.acknowledged_at is not None else {"title": title, "content": content}
+    newest = (
+        {} if told is None or message.acknowledged_at is not None else {"title": told.title, **_text(message, told)}
+    )
     counted = {"repeats": col(Message.repeats) + 1, "repeated_at": now, **newest}
     affected(session, update(Message).where(col(Message.id) == message_id).values(**counted))
+    if newest and told is not None:
+        _tell_why_plain(session, message_id, told, now=now)
     changes(session).messages.add(message_id)
+    timeline.trim(session, message_id, EventKind.EDITED)
     messages.refresh_posts(session, [message_id], now=now)
     return messages.find(session, message_id)
 
@@ -67,14 +84,31 @@ def keep_after_answer(session: Session, message_id: str, *, now: datetime) -> No
     affected(session, answered.values(bound_until=now + KEPT_AFTER_ANSWER))
 
 
-def resolve(session: Session, message_id: str, actor: Actor, *, now: datetime, content: str | None = None) -> Message:
+def _text(message: Message, told: Told) -> dict[str, Any]:
+    """The columns of a text; its markup is its own, all else looks as before."""
+    look = replace(Look.of(message.look), parse_mode=told.parse_mode)
+    return {"content": told.content, "look": look.stored()}
+
+
+def _tell_why_plain(session: Session, message_id: str, told: Told, *, now: datetime) -> None:
+    if told.why_plain is not None:
+        detail = timeline.shown_plain(told.why_plain)
+        timeline.add(session, [message_id], EventKind.REFORMATTED, now=now, detail=detail)
+
+
+def resolve(
+    session: Session, message_id: str, actor: Actor, *, now: datetime, last_word: Told | None = None
+) -> Message:
     """The trouble is over: the key is free, an open alert is closed, what stands in the chats says so, with the last
-    word as its text if there is one."""
+    word as its text if there is one, under the title that it had unless another comes."""
     message = messages.find(session, message_id)
     resolved = update(Message).where(col(Message.id) == message_id, col(Message.resolved_at).is_(None))
-    if affected(session, resolved.values(resolved_at=now, **({} if content is None else {"content": content}))):
+    newest = {} if last_word is None else {"title": last_word.title or message.title, **_text(message, last_word)}
+    if affected(session, resolved.values(resolved_at=now, **newest)):
         affected(session, delete(DedupKey).where(col(DedupKey.message_id) == message_id))
         timeline.add(session, [message_id], EventKind.RESOLVED, now=now, actor=actor.name)
+        if last_word is not None:
+            _tell_why_plain(session, message_id, last_word, now=now)
         if message.is_alert and messages.move(session, message_id, Step.CLOSE, closed_at=now):
             timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name)
             messages.withdraw_unshown(session, message_id, now=now)

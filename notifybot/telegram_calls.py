@@ -19,6 +19,7 @@ from notifybot.rendering import (
     Part,
     Send,
     Stored,
+    Substance,
     Written,
 )
 
@@ -30,6 +31,11 @@ Open = Callable[[Stored], IO[bytes]]
 
 NO_PREVIEW: JsonObject = {"is_disabled": True}
 METHODS = {MediaKind.PHOTO: "sendPhoto", MediaKind.DOCUMENT: "sendDocument"}
+AS_IT_IS: Mapping[MediaKind, JsonObject] = {
+    MediaKind.PHOTO: {},
+    MediaKind.DOCUMENT: {"disable_content_type_detection": True},
+}
+"""Else Telegram makes of a document what it looks like: of a .webp a sticker, which has no caption."""
 
 
 def request_of(call: Send | Edit | Delete, open_file: Open) -> tuple[str, Parameters]:
@@ -57,7 +63,11 @@ def _sending(part: Part, open_file: Open) -> tuple[str, Parameters]:
         case ():
             return "sendMessage", _text(part)
         case (file,):
-            return METHODS[file.kind], {**_caption(part), file.kind.value: _file(file, open_file)}
+            return METHODS[file.kind], {
+                **_caption(part),
+                **AS_IT_IS[file.kind],
+                file.kind.value: _file(file, open_file),
+            }
     return "sendMediaGroup", _album(part, open_file)
 
 
@@ -78,9 +88,9 @@ def _album(part: Part, open_file: Open) -> Parameters:
 
 def _editing(call: Edit, open_file: Open) -> tuple[str, Parameters]:
     part = call.part
-    if not part.media and not call.is_caption:
+    if not part.media:
         return "editMessageText", _text(part)
-    if not part.media or not isinstance(part.media[0].source, Written):
+    if part.substance is not Substance.WRITTEN:
         return "editMessageCaption", _caption(part)
     file = part.media[0]
     item = {"type": file.kind.value, "media": "attach://file", **_given(**_words(part, "caption", "caption_entities"))}

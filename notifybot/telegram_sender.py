@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import IO, Any
 
 from telegram import Bot
 from telegram.error import (
@@ -35,11 +35,11 @@ from notifybot.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering import Delete, Edit, FileId, Media, Send
+from notifybot.rendering import Delete, Edit, FileId, Media, Part, Send, Stored
 from notifybot.splitting import utf16_prefix
 from notifybot.telegram_calls import Open, request_of
 from notifybot.telegram_http import NeverSent
-from notifybot.uploads import Uploads
+from notifybot.uploads import Busy, Uploads
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
@@ -77,7 +77,9 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
         (r"failed to get http url|web page content|webpage_|image_process|photo_(?!\w*forbidden)", _gone(Target.FILE)),
         (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),
+        (r"media_\w*(empty|invalid)|(document|external_url)_\w*invalid", _gone(Target.FILE)),
         (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
+        (r"keyboard button|button_\w*(invalid|empty|url|text)", Reformat),
         (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
         (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
         (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),
@@ -86,6 +88,14 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"chat_(write_forbidden|send_plain_forbidden|restricted|admin_required)", _unreachable),
     )
 )
+
+
+class _ContentGone(Exception):
+    """Somebody took a file out of our store."""
+
+    def __init__(self, stored: Stored) -> None:
+        super().__init__(stored.sha256)
+        self.stored = stored
 
 
 class TelegramSender:
@@ -100,32 +110,45 @@ class TelegramSender:
         """Send, edit or delete. An edit that changes nothing is `Shown` too."""
         if not isinstance(call, Send) or not call.part.media:
             return await self._show(call, ())
-        async with self._uploads.turn(call.part) as part:
-            outcome = await self._show(replace(call, part=part), part.media)
-            match outcome:
-                case Shown(file_ids=file_ids):
-                    self._uploads.remember(call.part.media, file_ids)
-                case FileRefused(media):
-                    self._uploads.forget(media)
-            return outcome
+        try:
+            async with self._uploads.turn(call.part) as part:
+                return self._learned(call.part, await self._show(replace(call, part=part), part.media))
+        except Busy:
+            return TryAgain("another upload of the same file takes its time", uncertain=False)
+
+    def _learned(self, part: Part, outcome: Outcome) -> Outcome:
+        """Remember what it says of the files of a part."""
+        match outcome:
+            case Shown(file_ids=file_ids):
+                self._uploads.remember(part.media, file_ids)
+            case FileRefused(media):
+                self._uploads.forget(media)
+        return outcome
 
     async def _show(self, call: Send | Edit | Delete, media: Sequence[Media]) -> Outcome:
         try:
             with contextlib.ExitStack() as files:
-                method, parameters = request_of(call, lambda stored: files.enter_context(self._open_file(stored)))
+                method, parameters = request_of(call, lambda stored: files.enter_context(self._opened(stored)))
                 # Below `do_api_request`, which warns of names as Telegram writes them and fills in defaults, of which
                 # there are none. No objects are built of the answer: that would cost more than all the rest.
                 given = {name: value for name, value in parameters.items() if value is not None}
                 answer = await self._bot._do_post(method, given)
         except TelegramError as error:
             return _refused(call, outcome_of(error), media)
-        except FileNotFoundError:
-            return FileRefused(tuple(media), "it is not in the store any more")
+        except _ContentGone as gone:
+            lost = tuple(file for file in media if file.source == gone.stored)
+            return FileRefused(lost, "its content is gone from notifybot's store", is_final=True)
         except Exception:
             facts = {"action": "telegram.unforeseen", "chat_id": call.chat_id}
             logger.exception("an answer cannot be used", extra=facts)
             return UNREADABLE
         return _shown(call, answer)
+
+    def _opened(self, stored: Stored) -> IO[bytes]:
+        try:
+            return self._open_file(stored)
+        except FileNotFoundError:
+            raise _ContentGone(stored) from None
 
     async def is_there(self) -> bool:
         """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
@@ -168,9 +191,10 @@ def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
 
 
 def _file_ids(answers: Sequence[Any]) -> tuple[str, ...]:
-    """Under which names Telegram keeps the files of these messages, in order; a photo's largest size stands last."""
+    """Under which names Telegram keeps the files of these messages, in order, if it says so of all; a photo's largest
+    size stands last."""
     found = [answer["photo"][-1] if answer.get("photo") else answer.get("document") for answer in answers]
-    return tuple(file["file_id"] for file in found if file)
+    return tuple(file["file_id"] for file in found) if all(found) else ()
 
 
 def _refused(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
@@ -182,16 +206,24 @@ def _refused(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media
             return Shown(call.chat_id, ())  # what cannot be deleted stays: it is too old, or gone already
         case Send(), Gone(Target.FILE, reason):
             return FileRefused(_to_blame(media, reason), reason)
-        case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason:
-            return FileRefused(_to_blame(media, reason), reason)
+        case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason.lower():
+            return FileRefused((max(media, key=lambda file: file.size),), reason, is_final=True)
+        case Send(), GiveUp(reason, False) if media:
+            # Chats can forbid files and still take texts, and so may it be with what nobody foresaw.
+            return FileRefused(_named(media, reason), reason, is_final=True)
     return outcome
 
 
 def _to_blame(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
     """The file that Telegram names; all where it names none. A forgotten file_id comes before anything else."""
-    if named := ALBUM_ITEM.search(reason):
-        return tuple(media[int(named[1]) - 1 : int(named[1])]) or tuple(media)
+    if ALBUM_ITEM.search(reason):
+        return _named(media, reason)
     return tuple(file for file in media if isinstance(file.source, FileId)) or tuple(media)
+
+
+def _named(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
+    named = ALBUM_ITEM.search(reason)
+    return tuple(media[int(named[1]) - 1 : int(named[1])] if named else media) or tuple(media)
 
 
 def outcome_of(error: TelegramError) -> Outcome:

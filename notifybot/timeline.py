@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from notifybot.database import affected
 from notifybot.models import EventKind, TimelineEvent
 from notifybot.prepared import insert_rows
 
 NOTIFYBOT = "notifybot"
 """The actor where no person acted."""
+MOST_OF_A_KIND = 100
 
 
 def add(
@@ -29,7 +32,21 @@ def add(
     insert_rows(session, TimelineEvent, rows)
 
 
+def trim(session: Session, message_id: str, event: EventKind) -> None:
+    """Of a live message's many lines of one kind, keep the newest MOST_OF_A_KIND."""
+    of_kind = select(TimelineEvent.id).where(TimelineEvent.message_id == message_id, TimelineEvent.event == event)
+    newest = session.exec(of_kind.order_by(col(TimelineEvent.id).desc()).offset(MOST_OF_A_KIND).limit(1)).first()
+    if newest is not None:
+        of_message = (col(TimelineEvent.message_id) == message_id, col(TimelineEvent.event) == event)
+        affected(session, delete(TimelineEvent).where(*of_message, col(TimelineEvent.id) <= newest))
+
+
 def of(session: Session, message_id: str) -> list[TimelineEvent]:
     """The lines of one message, oldest first."""
     ordered = select(TimelineEvent).where(TimelineEvent.message_id == message_id).order_by(col(TimelineEvent.id))
     return list(session.exec(ordered))
+
+
+def shown_plain(reason: str) -> str:
+    """What the line says of markup that cannot be read."""
+    return f"Shown as plain text: {reason}"

@@ -9,8 +9,14 @@ from dataclasses import replace
 from notifybot.rendering import FileId, Media, MediaKind, Part, Stored
 
 MOST_REMEMBERED = 1000
+WAITS_WITHIN_S = 300.0
+"""Whoever waits for longer comes again: a claim lasts ten minutes, and its own upload needs two and a half of them."""
 Key = tuple[str, MediaKind, str]
 """The content, how it is shown, and its name: Telegram keeps all three under one file_id."""
+
+
+class Busy(Exception):
+    """Others upload the same file for too long already."""
 
 
 class Uploads:
@@ -22,10 +28,15 @@ class Uploads:
 
     @contextlib.asynccontextmanager
     async def turn(self, part: Part) -> AsyncIterator[Part]:
-        """Wait until nobody else uploads one of these files; give the part with what is known of them by then."""
+        """Wait until nobody else uploads one of these files; give the part with what is known of them by then. Raises
+        Busy."""
         async with contextlib.AsyncExitStack() as stack:
-            for key in sorted({key for file in part.media if (key := _key(file))}):
-                await stack.enter_async_context(self._lock(key))
+            try:
+                async with asyncio.timeout(WAITS_WITHIN_S):
+                    for key in sorted({key for file in part.media if (key := _key(file))}):
+                        await stack.enter_async_context(self._lock(key))
+            except TimeoutError:
+                raise Busy from None
             yield replace(part, media=tuple(map(self._newest, part.media))) if part.media else part
 
     @contextlib.asynccontextmanager

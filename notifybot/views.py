@@ -1,6 +1,6 @@
 """Rows → what a post shows (formatting.PostView)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from notifybot import attachments, messages
 from notifybot.attachments import NO_FILES
 from notifybot.formatting import MessageView, PostView, ShownPart
 from notifybot.models import Delivery, Message, Post, Purpose, table_of
-from notifybot.rendering import Button, Entity, Look, Part
+from notifybot.rendering import Button, Entity, Look, MediaKind, Part, Stands
 
 POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Message)
 _OF_POST = ("id", "chat_id", "urgency", "version", "is_silent", "is_plain", "thread_id", "reply", "shown")
@@ -42,7 +42,9 @@ def post(session: Session, row: Any, *, now: datetime) -> PostView:
 
 def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
     who, sleeper = row.messages_acknowledged_by, row.messages_snoozed_by
-    files = attachments.of(session, row.messages_id) if row.messages_file_count else NO_FILES
+    files = (
+        attachments.of(session, row.messages_id, _standing(row.posts_shown)) if row.messages_file_count else NO_FILES
+    )
     return MessageView(
         id=row.messages_id,
         state=row.messages_state,
@@ -67,6 +69,12 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         snoozed_until=row.messages_snoozed_until,
         snoozed_by=None if sleeper is None else messages.name_of(sleeper),
     )
+
+
+def _standing(shown: Sequence[Sequence[Any]]) -> dict[int, MediaKind]:
+    """The files that stand in this chat already, and as what."""
+    parts = [Stands.of(digest) for digest, *_ in shown]
+    return {file: MediaKind(part.substance) for part in parts if part.substance for file in part.files}
 
 
 def _reply(stored: Mapping[str, Any]) -> Part:

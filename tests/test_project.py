@@ -117,7 +117,8 @@ def test_every_link_in_the_documentation_leads_somewhere() -> None:
 
 
 def broken_links(page: Path) -> Iterator[str]:
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(page))):
+    text = without_code(text_of(page))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'<img src="([^"]+)"', text):
         path, _, anchor = target.partition("#")
         found = (page.parent / path).resolve() if path else page
         if re.match(r"[a-z]+:", target):

@@ -1,13 +1,15 @@
 """Programs that hand messages over the socket, and repeat a request until it was accepted."""
 
 import asyncio
+import json
 import random
 import time
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData, UnixConnector
 
-from benchmarks.lab.ledger import Entry, Ledger
+from benchmarks.lab.ledger import Entry, Ledger, Wish
 
 TIMEOUT = ClientTimeout(total=10)
 RETRY_AFTER_S = 0.05
@@ -81,10 +83,22 @@ class Callers:
         elif entry.message_id != message_id:
             entry.other_ids.add(message_id)
 
+    @staticmethod
+    def _request(http: ClientSession, wish: Wish) -> AbstractAsyncContextManager[ClientResponse]:
+        url = "http://notifybot/api/ingest"
+        if not wish.files:
+            return http.post(url, json=wish.body)
+        form = FormData()
+        for name, value in wish.body.items():
+            form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+        for file in wish.files:
+            form.add_field(file.field, file.content, filename=file.name)
+        return http.post(url, data=form)
+
     async def _post(self, http: ClientSession, entry: Entry) -> str | None:
         """One request; the message's id, or None where it is worth trying again."""
         try:
-            async with http.post("http://notifybot/api/ingest", json=entry.wish.body) as response:
+            async with self._request(http, entry.wish) as response:
                 answer = await response.json(content_type=None)
         except (ClientError, OSError, TimeoutError, ValueError):
             return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import random
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
@@ -28,6 +29,7 @@ SETTLED_WITHIN_S = 60.0
 JUDGED_AT_ONCE = 8
 LOOK_AGAIN_S = 0.2
 HELD_UP_S = 10.0
+UPLOADS = ("sendPhoto", "sendDocument", "sendMediaGroup")
 ANSWERED_WITHIN = ClientTimeout(total=30)
 
 
@@ -102,6 +104,11 @@ class Lab:
                 entries = [finding.entry for finding in bad]
                 await asyncio.sleep(LOOK_AGAIN_S)
 
+    def files_left_behind(self) -> list[Path]:
+        """What lies in the store of files and is no whole file under the digest of its content."""
+        store = self.home.folder / "data" / "attachments"
+        return [path for path in store.rglob("*") if path.is_file() and path.name != _sha256(path)]
+
     async def close(self) -> None:
         """End whatever is still at work."""
         self.people.cancel()
@@ -145,14 +152,19 @@ class Lab:
                 await asyncio.sleep(kill.after_s)
                 life.kill()
             case Step.BEFORE_TELEGRAM:
-                await self._hold_a_send_up(nth=kill.nth)
+                await self._hold_up(("sendMessage",), nth=kill.nth)
+                life.kill()
+            case Step.UPLOADING:
+                await self._hold_up(UPLOADS, nth=kill.nth)
                 life.kill()
 
-    async def _hold_a_send_up(self, *, nth: int) -> None:
+    async def _hold_up(self, methods: Sequence[str], *, nth: int) -> None:
         """Return while a send waits at Telegram's door; when its daemon dies there, it was never accepted."""
-        fault = self.sandbox.fault("slow", method="sendMessage", times=1, after=nth - 1, seconds=HELD_UP_S)
+        faults = [
+            self.sandbox.fault("slow", method=method, times=1, after=nth - 1, seconds=HELD_UP_S) for method in methods
+        ]
         try:
-            await self.sandbox.wait_for(lambda: fault.hits, timeout=REACHED_WITHIN_S)
+            await self.sandbox.wait_for(lambda: any(fault.hits for fault in faults), timeout=REACHED_WITHIN_S)
         finally:
             self.sandbox.clear_faults()
 
@@ -175,6 +187,10 @@ async def laboratory(folder: Path, seed: int, *, database_url: str | None = None
             yield lab
         finally:
             await lab.close()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def add_person(sandbox: Sandbox, name: str) -> User:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from benchmarks.lab.steps import CRASH_AT, Step
 from notifybot import acceptance, cli, escalation, intake, recording
 from notifybot.dispatcher import Dispatcher
+from notifybot.file_store import FileStore, Incoming
 from notifybot.outcomes import Outcome, Shown
 from notifybot.recording import Attempt
 from notifybot.rendering import Edit
@@ -56,13 +57,13 @@ def _after(owner: object, name: str, fuse: Fuse) -> None:
     setattr(owner, name, wrapped)
 
 
-def _after_awaiting(owner: object, name: str, fuse: Fuse) -> None:
-    """The same for a coroutine function."""
+def _after_awaiting(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """The same for a coroutine function; `when` gets its arguments."""
     original: Callable[..., Awaitable[object]] = getattr(owner, name)
 
     async def wrapped(*args: object, **options: object) -> object:
         result = await original(*args, **options)
-        if result:
+        if (result or result is None) and when(*args, **options):
             fuse.tick()
         return result
 
@@ -73,15 +74,27 @@ def _is_shown_send(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
     return isinstance(outcome, Shown) and attempt.is_send
 
 
+def _is_shown_upload(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
+    return isinstance(outcome, Shown) and bool(attempt.media)
+
+
+def _is_first_of_more(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
+    return isinstance(outcome, Shown) and attempt.is_send and not attempt.is_last
+
+
 def _is_shown_edit(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
     return isinstance(outcome, Shown) and isinstance(attempt.call, Edit)
 
 
 FUSED: Mapping[Step, Callable[[Fuse], None]] = {
     Step.ACCEPT: lambda fuse: _after(acceptance, "accept", fuse),
+    Step.STORING: lambda fuse: _before(Incoming, "finish", fuse),
+    Step.STORED: lambda fuse: _after_awaiting(FileStore, "receive", fuse),
     Step.COMMIT: lambda fuse: _before(intake, "_answer", fuse),
     Step.CLAIM: lambda fuse: _before(Dispatcher, "_show", fuse),
     Step.AFTER_TELEGRAM: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_send),
+    Step.UPLOADED: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_upload),
+    Step.HALF_SHOWN: lambda fuse: _after_awaiting(Dispatcher, "_record", fuse, when=_is_first_of_more),
     Step.RECORD: lambda fuse: _after(recording, "record", fuse),
     Step.PRESS_STORED: lambda fuse: _after_awaiting(DurableQueue, "_store", fuse),
     Step.PRESS_HANDLED: lambda fuse: _before(TelegramSender, "answer_press", fuse),

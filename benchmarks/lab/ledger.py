@@ -1,10 +1,13 @@
 """What the outside world knows: what was asked, what was accepted, what stood in the chats, and who pressed."""
 
+import hashlib
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from benchmarks.lab.attached import Attached, attached
 
 MARK = re.compile(r"\bm\d{7}\b")
 
@@ -34,6 +37,12 @@ class Wish:
     mark: str
     chat_id: int
     fate: Fate
+    files: tuple[Attached, ...] = ()
+
+    @property
+    def shown_files(self) -> list[bytes]:
+        """Their contents as they stand in a chat: pictures first."""
+        return [file.content for field in ("photo", "document") for file in self.files if file.field == field]
 
     @property
     def is_alert(self) -> bool:
@@ -41,9 +50,9 @@ class Wish:
 
     @property
     def body(self) -> dict[str, str | int | bool]:
-        """The request's JSON."""
+        """The request's JSON, or what a form says beside its files."""
         fields: dict[str, str | int | bool] = {
-            "content": f"disk {self.mark} is full",
+            "caption" if self.files else "content": f"disk {self.mark} is full",
             "channel_id": self.chat_id,
             "source": "lab",
             "client_id": self.mark,
@@ -56,11 +65,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Copy:
-    """One Telegram message that shows a wish; `at` in Unix seconds is when Telegram accepted it."""
+    """One Telegram message that shows a wish, or the first of an album of it; `at` in Unix seconds is when Telegram
+    accepted it. `part` is what it shows: its text, or files and maybe the text too."""
 
     chat_id: int
     message_id: int
     at: float
+    part: str = "text"
+    has_text: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,11 @@ class Entry:
     copies: list[Copy] = field(default_factory=list)
     presses: list[Press] = field(default_factory=list)
 
+    @property
+    def is_shown(self) -> bool:
+        """Its text stood in a chat."""
+        return any(copy.has_text for copy in self.copies)
+
 
 class Ledger:
     """All entries by their mark."""
@@ -92,14 +109,17 @@ class Ledger:
         self._chat_ids = chat_ids
         self._last = 0
         self.entries: dict[str, Entry] = {}
+        self._files: dict[str, tuple[Entry, int]] = {}
 
     def new_wish(self, chat_id: int | None = None) -> Entry:
         """A message of a fate that chance decides, for that chat or for any."""
         self._last += 1
         fate = self._rng.choices(list(SHARES), list(SHARES.values()))[0]
         chosen = self._rng.choice(self._chat_ids) if chat_id is None else chat_id
-        entry = Entry(Wish(f"m{self._last:07}", chosen, fate))
-        self.entries[entry.wish.mark] = entry
+        mark = f"m{self._last:07}"
+        entry = Entry(Wish(mark, chosen, fate, attached(mark, self._rng) if chat_id is None else ()))
+        self.entries[mark] = entry
+        self._files |= {_digest(content): (entry, number) for number, content in enumerate(entry.wish.shown_files)}
         return entry
 
     @property
@@ -109,7 +129,11 @@ class Ledger:
     @property
     def unshown(self) -> int:
         """How many accepted messages stand in no chat yet."""
-        return sum(1 for entry in self.entries.values() if entry.message_id is not None and not entry.copies)
+        return sum(1 for entry in self.entries.values() if entry.message_id is not None and not entry.is_shown)
+
+    def owner_of(self, content: bytes) -> tuple[Entry, int] | None:
+        """Whose file this is, and the how many-th of it."""
+        return self._files.get(_digest(content))
 
     def shown_in(self, text: str) -> Entry | None:
         """The entry that this text shows; None for any other text, and for what was forgotten."""
@@ -120,3 +144,9 @@ class Ledger:
         """Drop what was judged, so that a long run does not grow."""
         for entry in entries:
             del self.entries[entry.wish.mark]
+            for content in entry.wish.shown_files:
+                del self._files[_digest(content)]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

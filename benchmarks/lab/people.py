@@ -24,6 +24,7 @@ class People:
         self._rng = rng
         self._escalation_chat = escalation_chat
         self._members = members
+        self._albums: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -43,13 +44,29 @@ class People:
             await events.changed.wait(None)
 
     def _notice(self, message: Message) -> None:
-        entry = self._ledger.shown_in(message.text)
-        if entry is None:
+        entry, part = self._part_of(message)
+        if entry is None or self._is_known_album(message):
             return
-        copy = Copy(message.chat.id, message.message_id, message.sent_at)
+        has_text = entry.wish.mark in message.text
+        copy = Copy(message.chat.id, message.message_id, message.sent_at, part, has_text)
         entry.copies.append(copy)
-        if self._is_to_be_pressed(entry, copy):
+        if has_text and self._is_to_be_pressed(entry, copy):
             self._press_soon(entry, copy)
+
+    def _part_of(self, message: Message) -> tuple[Entry | None, str]:
+        """Whose message this is, and which of its parts: the text, or its files from the how many-th on."""
+        if message.media is None:
+            return self._ledger.shown_in(message.text), "text"
+        entry, number = self._ledger.owner_of(message.media.content.read()) or (None, 0)
+        return entry, f"files {number}"
+
+    def _is_known_album(self, message: Message) -> bool:
+        """The first message of an album stands for all."""
+        album = message.media_group_id
+        is_known = album in self._albums
+        if album is not None:
+            self._albums.add(album)
+        return is_known
 
     def _is_to_be_pressed(self, entry: Entry, copy: Copy) -> bool:
         match entry.wish.fate:

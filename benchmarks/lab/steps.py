@@ -14,6 +14,10 @@ class Step(StrEnum):
 
     ACCEPT = "accept"
     """The rows are written, the transaction is open."""
+    STORING = "storing"
+    """A file is half in the store."""
+    STORED = "stored"
+    """A file is in the store, its message is nowhere."""
     COMMIT = "commit"
     """The transaction is committed, the caller has no answer yet."""
     CLAIM = "claim"
@@ -22,6 +26,12 @@ class Step(StrEnum):
     """The call is on its way, Telegram has not accepted it."""
     AFTER_TELEGRAM = "after-telegram"
     """Telegram accepted a send, nothing is recorded."""
+    UPLOADING = "uploading"
+    """Files are on their way, Telegram has not accepted them."""
+    UPLOADED = "uploaded"
+    """Telegram accepted files, nothing is recorded."""
+    HALF_SHOWN = "half-shown"
+    """One part of a post is shown and recorded, others are not."""
     RECORD = "record"
     """The outcome is written, the transaction is open."""
     PRESS_STORED = "press-stored"
@@ -39,7 +49,18 @@ class Step(StrEnum):
 
 NAMED = tuple(step for step in Step if step is not Step.RANDOM)
 # How often a step is passed at most before the kill: the rare ones at once.
-MOST_PASSED = {Step.PRESS_STORED: 4, Step.PRESS_HANDLED: 4, Step.EDIT: 4, Step.ESCALATE: 1, Step.CLOSE: 1}
+MOST_PASSED = {
+    Step.STORING: 4,
+    Step.STORED: 4,
+    Step.UPLOADING: 1,
+    Step.UPLOADED: 3,
+    Step.HALF_SHOWN: 2,
+    Step.PRESS_STORED: 4,
+    Step.PRESS_HANDLED: 4,
+    Step.EDIT: 4,
+    Step.ESCALATE: 1,
+    Step.CLOSE: 1,
+}
 OFTEN_PASSED = 8
 LONGEST_LIFE_S = 1.2
 
@@ -59,7 +80,7 @@ class Kill:
     @property
     def ends_itself(self) -> bool:
         """Whether the launcher does it; the others are done from outside."""
-        return self.step not in (Step.RANDOM, Step.BEFORE_TELEGRAM)
+        return self.step not in (Step.RANDOM, Step.BEFORE_TELEGRAM, Step.UPLOADING)
 
 
 def named_kill(step: Step, rng: random.Random) -> Kill:

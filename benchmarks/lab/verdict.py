@@ -94,12 +94,12 @@ def _read(document: Json) -> Account:
 def judge(entry: Entry, account: Account | None, sandbox: Sandbox) -> Finding:
     """Say what is lost, doubled or wrong about one accepted message that should be over."""
     if account is None:
-        return Finding(entry, bool(entry.copies), True, len(entry.presses), (), (), 0, ("the daemon does not know it",))
+        return Finding(entry, entry.is_shown, True, len(entry.presses), (), (), 0, ("the daemon does not know it",))
     is_pressed_in_vain = bool(entry.presses) and account.answered_by is None
     return Finding(
         entry,
-        is_shown=bool(entry.copies),
-        is_lost=not entry.copies,
+        is_shown=entry.is_shown,
+        is_lost=not entry.is_shown,
         presses_lost=len(entry.presses) if is_pressed_in_vain else 0,
         doubles=tuple(_doubles(entry)),
         uncertain=tuple(account.times("uncertain")),
@@ -109,11 +109,11 @@ def judge(entry: Entry, account: Account | None, sandbox: Sandbox) -> Finding:
 
 
 def _doubles(entry: Entry) -> Iterator[float]:
-    """When each copy was sent that was not the last of this message in its chat."""
-    of_chat = Counter(copy.chat_id for copy in entry.copies)
+    """When each part was sent that was not the last of its kind in its chat."""
+    left = Counter((copy.chat_id, copy.part) for copy in entry.copies)
     for copy in entry.copies:
-        of_chat[copy.chat_id] -= 1
-        if of_chat[copy.chat_id]:
+        left[copy.chat_id, copy.part] -= 1
+        if left[copy.chat_id, copy.part]:
             yield copy.at
 
 
@@ -162,12 +162,16 @@ def _wrong_delivery(entry: Entry, account: Account, delivery: Delivery, sandbox:
     if delivery.status != "shown":
         yield f"{delivery.status} {where}"
         return
-    sent = {copy.message_id for copy in entry.copies if copy.chat_id == delivery.chat_id}
-    if not delivery.message_ids or not sent.issuperset(delivery.message_ids):
+    sent = {copy.message_id for copy in entry.copies if copy.chat_id == delivery.chat_id and copy.has_text}
+    said = [message_id for message_id in delivery.message_ids if message_id in sent]
+    if len(said) != 1:
         yield f"shown {where} as {delivery.message_ids}, but there stand {sent}"
         return
+    posts = [sandbox.message(delivery.chat_id, message_id) for message_id in delivery.message_ids]
+    if [post.media.content.read() for post in posts if post.media] != entry.wish.shown_files:
+        yield f"other files {where} than were sent, or in another order"
     if entry.wish.is_alert:
-        yield from _wrong_post(account, sandbox.message(delivery.chat_id, delivery.message_ids[-1]), sandbox)
+        yield from _wrong_post(account, sandbox.message(delivery.chat_id, said[0]), sandbox)
 
 
 def _wrong_post(account: Account, post: Message, sandbox: Sandbox) -> Iterator[str]:

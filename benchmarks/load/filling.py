@@ -31,6 +31,9 @@ def fill(url: str, count: int, chat_ids: Sequence[str], *, escalate_after: timed
             batch = [_alert(chat_id, escalate_after) for chat_id in islice(coming, min(A_COMMIT, count - done))]
             acceptance.accept(session, batch, now=Clock().now())
             session.commit()
+        # What a server does by itself after a minute: without it PostgreSQL takes the tables for small.
+        session.connection().exec_driver_sql("ANALYZE")
+        session.commit()
 
 
 def furnish(url: str, chat_ids: Sequence[str]) -> None:

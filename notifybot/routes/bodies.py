@@ -133,7 +133,9 @@ def _all_that_came(content: StreamReader) -> bytes:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    return TooLarge(
+        f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Files go as a form, as `curl -F` makes it."
+    )
 
 
 def _parse(body: bytes) -> object:

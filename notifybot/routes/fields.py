@@ -119,6 +119,8 @@ class _Common(Fields):
     """The fields that say for whom it is."""
     text_field: ClassVar[str] = "content"
     """Which field holds the text, for whom it is missing."""
+    file_fields: ClassVar[tuple[str, ...]] = ("photo", "file", "document")
+    """What files in a form are called."""
 
     def look(self) -> Look:
         return Look(
@@ -138,6 +140,7 @@ class _Common(Fields):
 
 class IngestFields(_Common):
     ways = ("channel_id", "user", "to")
+    file_fields = (*_Common.file_fields, "content")
     type: Literal["text", "image", "document"] = "text"
     content: Content | None = None
     caption: Content | None = None
@@ -164,6 +167,7 @@ class SendFields(_Common):
 
 class PhotoFields(_Common):
     text_field = "photo_path"
+    file_fields = ("photo",)
     photo_path: str | None = None
     caption: Content | None = None
     acknowledge: bool = False

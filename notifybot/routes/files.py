@@ -1,6 +1,8 @@
 """Handing out stored attachments, to whoever sent them and to admins."""
 
+import asyncio
 import re
+from contextlib import aclosing
 from functools import partial
 from urllib.parse import quote
 
@@ -15,6 +17,8 @@ from notifybot.routes import documents
 from notifybot.routes.callers import caller_of
 from notifybot.routes.route import Route, runtime_of
 
+TAKEN_WITHIN_S = 30.0
+"""Who takes nothing of a file for so long is cut off: until then it stays open for them."""
 _NAME = re.compile(r"([0-9a-fA-F-]{36})_([0-9]{1,4})_(.+)", re.DOTALL)
 READABLE_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 """What a browser may show by itself. Everything else is only saved: it could be a page with scripts."""
@@ -24,16 +28,26 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Stream one attachment."""
     file = await _find(request)
     assert file.sha256 is not None
-    pieces = runtime_of(request).files.store.pieces(file.sha256)
-    first = await anext(pieces, b"")  # before the headers go out: it may not be kept any more
-    answer = web.StreamResponse(headers=_headers(file))
-    answer.content_length = file.size
-    await answer.prepare(request)
-    await answer.write(first)
-    async for piece in pieces:
-        await answer.write(piece)
-    await answer.write_eof()
+    async with aclosing(runtime_of(request).files.store.pieces(file.sha256)) as pieces:
+        first = await anext(pieces, b"")  # before the headers go out: it may not be kept any more
+        answer = web.StreamResponse(headers=_headers(file))
+        answer.content_length = file.size
+        await answer.prepare(request)
+        if request.method == "HEAD":
+            return answer
+        try:
+            await _write(answer, first)
+            async for piece in pieces:
+                await _write(answer, piece)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()  # what came so far would look whole to nobody
     return answer
+
+
+async def _write(answer: web.StreamResponse, piece: bytes) -> None:
+    async with asyncio.timeout(TAKEN_WITHIN_S):
+        await answer.write(piece)
 
 
 async def _find(request: web.Request) -> Attachment:

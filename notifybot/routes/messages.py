@@ -18,13 +18,14 @@ from notifybot.ids import is_id
 from notifybot.lifecycle import State
 from notifybot.models import Message
 from notifybot.reading import Detail, Filter
+from notifybot.rendering import Look
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields, read_query
 from notifybot.routes.callers import caller_of
 from notifybot.routes.fields import ChangeFields, IngestFields, PhotoFields, SendFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
-from notifybot.routes.sending import read_ingest, read_photo, read_send
+from notifybot.routes.sending import plain_reason, read_ingest, read_photo, read_send
 from notifybot.routes.values import Label, Moment, Span, truth
 from notifybot.runtime import Runtime
 
@@ -175,10 +176,11 @@ async def change(request: web.Request) -> web.Response:
     """Give a message a newer text or title: the posts that show it are edited."""
     fields = await read_fields(request, ChangeFields)
     runtime = runtime_of(request)
-    message_id = (await _detail(request, Action.ANSWER)).message.id
+    message = (await _detail(request, Action.ANSWER)).message
+    reason = await plain_reason(fields.content, Look.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
-    revise = partial(messages.revise, message_id=message_id, actor=actor, newest=newest, now=now)
+    revise = partial(messages.revise, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
     return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
 

@@ -56,7 +56,7 @@ async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
 async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
     if not is_form(request):
         return await read_fields(request, model), ()
-    form = await read_form(request, runtime_of(request).files)
+    form = await read_form(request, runtime_of(request).files, model.file_fields)
     return check(model, form.fields), form.files
 
 
@@ -108,8 +108,6 @@ async def _message(
 
 
 async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...]) -> Extras:
-    markup = (text or "", fields.parse_mode)
-    reason = await asyncio.to_thread(why_plain, *markup) if is_long_markup(*markup) else why_plain(*markup)
     look = fields.look()
     if files and look.type == "text":  # a form need not say what its files show
         look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
@@ -120,8 +118,14 @@ async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...
         dedup_key=fields.dedup_key,
         is_resolving=fields.action == "resolve",
         has_text=text is not None,
-        why_plain=reason,
+        why_plain=await plain_reason(text, fields.parse_mode),
     )
+
+
+async def plain_reason(text: str | None, parse_mode: str | None) -> str | None:
+    """`why_plain` of a text, if there is one; long ones are read on a thread."""
+    markup = (text or "", parse_mode)
+    return await asyncio.to_thread(why_plain, *markup) if is_long_markup(*markup) else why_plain(*markup)
 
 
 def _refuse_if(is_wrong: bool, field: str, what: str) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
@@ -19,11 +20,12 @@ from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes import strict_json
 from notifybot.routes.bodies import MAX_BODY_BYTES
 from notifybot.routes.problems import FieldProblem, InvalidFields, TooSlow, shortened
+from notifybot.turns import Turns
 
 FORM = "multipart/form-data"
 MOST_FILES = 20
 MOST_PARTS = 100
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024
 PIECE_WITHIN_S = 30.0
 FORM_WITHIN_S = 600.0
 NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
@@ -45,13 +47,16 @@ def is_form(request: web.Request) -> bool:
     return request.headers.get("Content-Type", "").lower().startswith(FORM)
 
 
-async def read_form(request: web.Request, intake: FileIntake) -> Form:
-    """Read a multipart form. Raises what is wrong with it, TooSlow, and what FileIntake raises."""
+async def read_form(request: web.Request, intake: FileIntake, file_fields: Sequence[str]) -> Form:
+    """Read a multipart form whose files stand in `file_fields`. Raises what is wrong with it, TooSlow, and what
+    FileIntake raises."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await _read(await request.multipart(), intake)
+            return await _read(await request.multipart(), intake, file_fields)
     except TimeoutError:
-        raise TooSlow(f"The form did not come within {FORM_WITHIN_S:g} seconds.") from None
+        raise TooSlow(
+            f"The form did not come within {FORM_WITHIN_S:g} seconds, or stood still for {PIECE_WITHIN_S:g}."
+        ) from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError, asyncio.IncompleteReadError):
         raise NotifybotError(
             "The form is not what its headers say, or it broke off.",
@@ -66,7 +71,7 @@ class _Upload:
     stored: StoredFile
 
 
-async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
+async def _read(reader: MultipartReader, intake: FileIntake, file_fields: Sequence[str]) -> Form:
     fields: dict[str, object] = {}
     uploads: list[_Upload] = []
     room = MAX_BODY_BYTES
@@ -77,6 +82,8 @@ async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
         if not isinstance(part, BodyPartReader) or not part.name:
             raise _problem("", "each part of the form has a name")
         if part.filename is not None:
+            if part.name not in file_fields:
+                raise _problem(part.name, f"files come as {' or '.join(file_fields)} here")
             uploads.append(await _upload(part, len(uploads), intake))
         else:
             text = await _text(part, room)
@@ -87,11 +94,9 @@ async def _read(reader: MultipartReader, intake: FileIntake) -> Form:
 
 async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upload:
     field = part.name or ""
-    if field not in KIND_OF_FIELD and field != "content":
-        raise _problem(field, "files come as photo, file, document or content")
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
-    async with aclosing(_pieces(part)) as pieces:
+    async with aclosing(_pieces(part, intake.turns)) as pieces:
         return _Upload(field, _name(part), await intake.store.receive(pieces))
 
 
@@ -116,14 +121,13 @@ def kind_of_type(given: object) -> MediaKind:
     return MediaKind.PHOTO if given == "image" else MediaKind.DOCUMENT
 
 
-async def _pieces(part: BodyPartReader) -> AsyncGenerator[bytes]:
+async def _pieces(part: BodyPartReader, turns: Turns) -> AsyncGenerator[bytes]:
     _check_plain(part)
-    is_empty = True
+    is_empty, upload = True, turns.upload()
     while not part.at_eof():
-        async with asyncio.timeout(PIECE_WITHIN_S):
-            piece = await part.read_chunk(PIECE_BYTES)
-        is_empty = is_empty and not piece
-        yield piece
+        async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
+            is_empty = is_empty and not piece
+            yield piece
     if is_empty:
         raise _problem(part.name or "", "this file is empty")
 
@@ -151,9 +155,11 @@ def _note(fields: dict[str, object], name: str, text: bytes) -> None:
         raise _problem(name, "this field stands there twice")
     try:
         value = text.decode()
+        fields[name] = strict_json.parse(value) if name in NO_TEXT else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None
-    fields[name] = strict_json.parse(value) if name in NO_TEXT else value
+    except NotifybotError:
+        raise _problem(name, 'in a form this stands as JSON: true, 5, ["a"] or {"a": 5}') from None
 
 
 def _problem(name: str, what: str) -> InvalidFields:

@@ -35,3 +35,5 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     assert everything.missed == 0
     assert everything.accepted == everything.shown > 0
     assert everything.presses > 0
+    assert any(finding.entry.wish.files for finding in findings)
+    assert lab.files_left_behind() == []

@@ -123,6 +123,35 @@ async def test_to_is_a_list_of_recipients(refusing: Door, path: str, value: obje
     await refuses(refusing, path, {text: "x", "to": value}, loc="to")
 
 
+@pytest.mark.parametrize(
+    "button",
+    [
+        None, "x", [], {}, {"text": "Graph"}, {"url": "https://example.org/"}, {"text": " ", "copy": "x"},
+        {"text": "x" * 65, "copy": "x"}, {"text": "Graph", "copy": ""}, {"text": "Graph", "copy": "x" * 257},
+        {"text": "Graph", "copy": "x", "url": "https://example.org/"}, {"text": "Graph", "copy": 5},
+    ],
+    ids=repr,
+)  # fmt: skip
+async def test_a_button_opens_a_link_or_is_copied(refusing: Door, button: object) -> None:
+    await refuses(refusing, "/api/ingest", GOOD | {"buttons": [button]}, loc="buttons")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.org",
+        "mailto:a@example.org",
+        "ftp://example.org/",
+        "javascript:alert(1)",
+        "https://",
+        "https://a b.c/",
+    ],
+)
+async def test_a_button_opens_what_a_browser_or_telegram_opens(refusing: Door, url: str) -> None:
+    await refuses(refusing, "/api/ingest", GOOD | {"buttons": [{"text": "Graph", "url": url}]}, loc="buttons")
+
+
 @pytest.mark.parametrize("name", ["content", "channel_id"])
 async def test_a_required_field_may_not_be_missing(refusing: Door, name: str) -> None:
     await refuses(refusing, "/api/ingest", without(GOOD, name))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from notifybot.routes import files
 from tests.door.door import Answer, Door, assert_problem, door
 from tests.files.pictures import png
 
@@ -65,6 +66,13 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
 
 
+@pytest.mark.parametrize("name", ["silent", "thread_id", "buttons", "data"])
+async def test_a_field_that_is_no_json_is_refused_by_name(refusing: Door, name: str) -> None:
+    answer = await submit(refusing, part("channel_id", TO), part(name, b"yes"), part("photo", PICTURE, file="a.png"))
+
+    assert assert_problem(answer, 400)["errors"][0]["loc"] == [name]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -82,6 +90,16 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
 async def test_what_is_no_form_is_refused(refusing: Door, body: bytes, kind: str) -> None:
     assert_problem(await refusing.ask("POST", "/api/ingest", body or b" ", Content_Type=kind), 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [("/send", "content"), ("/send_photo", "document"), ("/send_photo", "content")]
+)
+async def test_a_file_comes_in_the_field_that_is_meant_for_it(refusing: Door, path: str, field: str) -> None:
+    found = assert_problem(
+        await submit(refusing, part("user", b"x"), part(field, PICTURE, file="a.png"), path=path), 400
+    )
+    assert found["errors"][0]["loc"] == [field]
 
 
 async def test_a_form_that_stops_half_way_leaves_nothing(refusing: Door, stored: Path) -> None:
@@ -157,6 +175,36 @@ async def test_content_that_is_no_picture_is_refused(refusing: Door, content: st
 )  # fmt: skip
 async def test_a_file_that_is_not_there_is_404(refusing: Door, path: str) -> None:
     assert_problem(await refusing.ask("GET", f"/files/{path}"), 404)
+
+
+async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> None:
+    async with door(folder) as opened:
+        answer = await submit(opened, part("channel_id", TO), part("file", bytes(500_000), file="core.bin"))
+        detail = await opened.ask("GET", f"/api/messages/{answer.json['id']}")
+        (file,) = detail.json["attachments"]
+        lines = f"HEAD {file['href']} HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        async with opened.connection() as line:
+            await line.say(lines.encode())
+            head = await line.reader.readuntil(b"\r\n\r\n")
+            following = await line.reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nContent-Length: 500000\r\n" in head
+        assert following.startswith(b"HTTP/1.1 200")
+
+
+async def test_who_takes_nothing_of_a_file_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "TAKEN_WITHIN_S", 0.05)
+    async with door(folder) as opened:
+        answer = await submit(opened, part("channel_id", TO), part("file", bytes(5_000_000), file="core.bin"))
+        detail = await opened.ask("GET", f"/api/messages/{answer.json['id']}")
+        (file,) = detail.json["attachments"]
+        async with opened.connection() as line:
+            await line.say(f"GET {file['href']} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await line.reader.readuntil(b"\r\n\r\n")
+            async with asyncio.timeout(20):
+                while opened.daemon.runner.server and opened.daemon.runner.server.connections:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await line.reader.readexactly(5_000_000)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,31 @@ async def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning(wor
     await post.becomes("Acknowledged by Anna", buttons=[])
 
 
+async def test_a_button_that_telegram_refuses_stands_in_the_text(world: World, ops: Place) -> None:
+    world.sandbox.fault(
+        "error", method="sendMessage", times=1, error_code=400, description="Bad Request: BUTTON_URL_INVALID"
+    )
+    buttons = [{"text": "Graph", "url": "https://example.org/"}, {"text": "Host", "copy": "db1"}]
+    alert = await world.alert("disk 91 %", to=ops, buttons=buttons)
+
+    post = await ops.receives("disk 91 %")
+    await alert.becomes("sent")
+    assert (post.text, post.buttons) == (
+        "root\ndisk 91 %\n\nGraph: https://example.org/\nHost: db1",
+        OPEN,
+    )
+    assert "plain text" in (await alert.tells("reformatted"))["detail"]
+
+
+@pytest.mark.parametrize("url", ["http://grafana:3000/d/1", "http://localhost/", "https://example.org:99999/"])
+async def test_a_button_to_where_telegram_leads_nobody_stands_in_the_text(world: World, ops: Place, url: str) -> None:
+    alert = await world.alert("disk 91 %", to=ops, buttons=[{"text": "Graph", "url": url}])
+
+    post = await ops.receives("disk 91 %")
+    await alert.becomes("sent")
+    assert (post.text, post.buttons) == (f"root\ndisk 91 %\n\nGraph: {url}", ["Acknowledge"])
+
+
 async def test_buttons_of_the_caller_stand_below_acknowledge(world: World, ops: Place) -> None:
     buttons = [{"text": "Graph", "url": "https://example.org/"}, {"text": "Host", "copy": "db1"}]
     await world.alert("disk", to=ops, buttons=buttons)

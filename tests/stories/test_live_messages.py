@@ -2,8 +2,12 @@
 
 import pytest
 
+from tests.sandbox.pictures import png
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
+
+REPEAT = {"dedup_key": "disk"}
+COPY = {"text": "Host", "copy": "db1"}
 
 
 async def test_a_newer_text_is_shown_in_the_same_post(world: World, ops: Place) -> None:
@@ -15,6 +19,16 @@ async def test_a_newer_text_is_shown_in_the_same_post(world: World, ops: Place) 
     assert (answer.status, answer.body["content"]) == (200, "backup: 90 %")
     await post.becomes("Backup\nbackup: 90 %")
     assert len(ops.texts) == 1
+
+
+async def test_a_newer_text_that_cannot_be_read_is_shown_as_it_was_written(world: World, ops: Place) -> None:
+    notice = await world.notice("<b>10 %</b>", to=ops, parse_mode="HTML")
+    post = await ops.receives("10 %")
+
+    await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": "<b>90 %"})
+
+    await post.becomes("<b>90 %")
+    assert "The tag <b>" in (await notice.tells("reformatted"))["detail"]
 
 
 async def test_of_many_changes_only_the_newest_is_shown(world: World, ops: Place) -> None:
@@ -49,6 +63,18 @@ async def test_a_change_that_says_nothing_is_refused(world: World, ops: Place, b
     assert (await world.ask("PATCH", f"/api/messages/{notice.id}", body)).status == 400
 
 
+async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Place) -> None:
+    notice = await world.notice("0", to=ops)
+    await ops.receives("0")
+
+    for second in range(1, 130):
+        await world.ask("PATCH", f"/api/messages/{notice.id}", {"content": str(second)})
+
+    events = await notice.events()
+    assert events[:2] == ["accepted", "sent"]
+    assert 100 <= events.count("edited") <= 101
+
+
 async def test_what_is_over_keeps_its_text(world: World, ops: Place) -> None:
     alert = await world.alert("disk", to=ops)
     await ops.receives("disk")
@@ -72,6 +98,34 @@ async def test_the_same_trouble_counts_up_on_the_same_post_with_the_newest_text(
     assert len(ops.texts) == 1
     message = await first.now()
     assert (message["repeats"], message["escalate_at"]) == (2, deadline)
+
+
+async def test_a_repeat_without_a_text_leaves_the_text(world: World, ops: Place) -> None:
+    await world.alert("disk 91 %", to=ops, dedup_key="disk")
+    post = await ops.receives("disk 91 %")
+
+    await world.uploads(("photo", "graph.png", png(40, 30)), to=ops, dedup_key="disk")
+
+    await post.becomes("disk 91 %", "🔁 2 times", buttons=OPEN)
+
+
+@pytest.mark.both_databases
+async def test_a_repeat_is_read_in_the_markup_that_it_is_written_in(world: World, ops: Place) -> None:
+    alert = await world.alert("a <b>disk</b>", to=ops, dedup_key="disk", parse_mode="HTML", buttons=[COPY])
+    post = await ops.receives("a disk")
+
+    await world.ask(
+        "POST", "/api/ingest", REPEAT | {"channel_id": ops.id, "content": "b *disk*", "parse_mode": "MarkdownV2"}
+    )
+    await post.becomes("b disk", buttons=["Acknowledge", "Host"])
+    assert "bold" in {entity["type"] for entity in post.message.entities[1:]}
+    await world.ask("POST", "/api/ingest", REPEAT | {"channel_id": ops.id, "content": "1 < 2 & <b>so"})
+    await post.becomes("1 < 2 & <b>so", buttons=["Acknowledge", "Host"])
+    over = {"channel_id": ops.id, "content": "<i>over", "parse_mode": "HTML", "action": "resolve"}
+    await world.ask("POST", "/api/ingest", REPEAT | over)
+    await post.becomes("<i>over", "Resolved at", buttons=["Host"])
+    assert "HTML" in (await alert.tells("reformatted"))["detail"]
+    assert (await alert.now())["parse_mode"] == "HTML"
 
 
 async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None:
@@ -112,6 +166,26 @@ async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) ->
 
     assert second.id != first.id
     await ops.receives("disk")
+
+
+async def test_after_a_late_answer_too_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    first = await world.alert("disk 91 %", to=ops, dedup_key="disk", escalate_after="never")
+    post = await ops.receives("disk 91 %")
+    world.sandbox.fault("error", method="editMessageText")
+    await world.later(hours=1)
+    await first.becomes("closed")
+    await post.pressed(anna)
+    world.sandbox.clear_faults()
+    same = {"content": "disk 99 %", "channel_id": ops.id, "dedup_key": "disk"}
+
+    await world.later(hours=23)
+    assert (await world.ask("POST", "/api/ingest", same)).body["id"] == first.id
+    await world.later(hours=2)
+    answer = await world.ask("POST", "/api/ingest", same)
+
+    assert (answer.status, answer.body["id"] != first.id) == (202, True)
+    await ops.receives("disk 99 %")
 
 
 async def test_a_resolve_closes_the_alert_and_frees_its_key(world: World, ops: Place) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import logging
 import secrets
@@ -227,7 +228,7 @@ class World:
         for name, value in fields.items():
             form.add_field(name, value)
         for name, file_name, content in files:
-            form.add_field(name, content, filename=file_name)
+            form.add_field(name, io.BytesIO(content), filename=file_name)
         async with self.client.post(path, data=form) as response:
             return Answer(response.status, json.loads(await response.text()))
 

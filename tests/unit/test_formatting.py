@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from notifybot import formatting
 from notifybot.formatting import (
     MessageView,
-    Missing,
     NextCall,
     PostView,
     ShownPart,
@@ -210,12 +209,38 @@ def test_a_text_that_became_shorter_takes_its_last_parts_away() -> None:
     assert next_call(post(short, shown=edited[:2])).is_last
 
 
-def test_the_caption_of_what_was_shown_with_a_file_is_edited_as_one() -> None:
-    (shown,) = standing(Part("disk", media=(PHOTO,)))
-    lost = replace(NOTICE, content="new", missing=(Missing("disk.png", "no longer there"),))
-    call = next_call(post(lost, shown=(shown,))).call
-    assert isinstance(call, Edit)
-    assert call.is_caption
+def test_a_file_is_never_edited_into_a_text_nor_a_text_into_another_file() -> None:
+    files = tuple(replace(PHOTO, kind=MediaKind.DOCUMENT, attachment_id=number) for number in (1, 2))
+    short, long = replace(NOTICE, content="short", media=files), replace(NOTICE, content="word " * 1200, media=files)
+    text, documents = standing(*render(post(short)))
+
+    first, second, _ = render(post(long))
+    assert next_call(post(long, shown=(text, documents))).call == Edit("-1001", 7, first)
+    (begun,) = standing(first)
+    coming = next_call(post(long, shown=(begun, documents)))
+    assert (coming.call, coming.place, coming.is_last) == (Send("-1001", second), 2, True)
+    last = ShownPart((10,), second.digest)
+    assert next_call(post(long, shown=(begun, documents, last))).call is None
+    assert next_call(post(short, shown=(text, documents, last))).call == Delete("-1001", (10,))
+
+
+def test_the_file_of_a_long_text_goes_when_the_text_is_short_again() -> None:
+    long, short = replace(NOTICE, content="word " * 9000), replace(NOTICE, content="word " * 1200)
+    first, file = standing(*render(post(long)))
+    edited = ShownPart(first.message_ids, render(post(short))[0].digest)
+
+    assert next_call(post(short, shown=(edited, file))).call == Delete("-1001", file.message_ids)
+    newer = replace(long, content="line " * 9000)
+    edited = ShownPart(first.message_ids, render(post(newer))[0].digest)
+    assert next_call(post(newer, shown=(edited, file))).call == Edit("-1001", 8, render(post(newer))[1])
+
+
+def test_what_a_press_told_of_is_edited_whatever_it_is() -> None:
+    part = Part("disk", media=(PHOTO,))
+    adopted = ShownPart((7,), "")
+    assert next_call(post(replace(NOTICE, content="disk", media=(PHOTO,)), shown=(adopted,))).call == Edit(
+        "-1001", 7, part
+    )
 
 
 def test_a_file_that_must_be_fetched_comes_before_anything_is_shown() -> None:

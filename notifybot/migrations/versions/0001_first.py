@@ -216,7 +216,7 @@ def _create_posts() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index("ix_posts_chat_id", "posts", ["chat_id"])
+    _index("posts_of_names", "posts", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
     _index(
         "posts_due",
         "posts",
@@ -282,6 +282,7 @@ def _create_deliveries() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    _index("deliveries_of_names", "deliveries", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
     _index("deliveries_waiting", "deliveries", ["message_id", "purpose"], "status = 'waiting'")
     _index("ix_deliveries_message_id", "deliveries", ["message_id"])
     _index("ix_deliveries_post_id", "deliveries", ["post_id"])

@@ -1,0 +1,199 @@
+"""Takes the pictures of these pages anew: real messages through the real daemon, as the demo's chat page shows them.
+
+`python -m docs.pictures` in a checkout, with the environment of the tests, with Chromium and with a font that has emoji
+(on Debian: apt install chromium fonts-noto-color-emoji). It writes every picture of docs/images but those of the demo.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientTimeout, FormData, JsonPayload, Payload
+from playwright.async_api import Browser, Locator, async_playwright, expect
+
+from notifybot.demo import Demo, running_demo
+from notifybot.markup import ParseMode
+
+HERE = Path(__file__).parent
+IMAGES = HERE / "images"
+CHROMIUM = Path("/usr/bin/chromium")
+WITHIN = ClientTimeout(total=30.0)
+MARGIN = 10
+AS_A_READER_SEES_IT = ".chosen .body { box-shadow: var(--shadow) !important } .ask { display: none !important }"
+CHANNEL = "Operations"
+LOADED = "pictures => Promise.all(pictures.map(picture => picture.decode()))"
+
+PLAIN = """Filesystem  Size  Used  Use%
+/dev/sda1    50G   48G   97%  <- *watch* <this>"""
+UNREADABLE = "*Backup failed* on db1: 97.5 % full"
+DISKS = {
+    "db-1": (61, 66, 72, 77, 83, 90, 96),
+    "db-2": (41, 40, 44, 43, 45, 44, 46),
+    "web-1": (22, 31, 25, 34, 27, 36, 30),
+}
+DAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
+BUTTONS = [
+    {"text": "Runbook", "url": "https://runbooks.example.org/disk"},
+    {"text": "Copy the host", "copy": "db-1.example.org"},
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `POST /api/ingest`; `files` are (field, name, content)."""
+
+    fields: Mapping[str, object]
+    files: Sequence[tuple[str, str, bytes]] = ()
+
+    def body(self, channel_id: int) -> Payload:
+        """As JSON, or with files as a form."""
+        fields = {"channel_id": str(channel_id), **self.fields}
+        if not self.files:
+            return JsonPayload(fields)
+        form = FormData()
+        for name, value in fields.items():
+            form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+        for field, name, content in self.files:
+            form.add_field(field, content, filename=name)
+        return form()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is sent into a channel of its own. It is over once so many messages stand there, the last with `ending`."""
+
+    name: str
+    requests: Sequence[Request]
+    messages: int = 1
+    ending: str = ""
+
+
+def notice(text: str, **fields: object) -> Request:
+    return Request({"content": text, "acknowledge": False, **fields})
+
+
+def scenes_of_formats() -> list[Scene]:
+    """The examples of formatting.md, in the order in which they stand there."""
+    page = (HERE / "formatting.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```\w*\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
+    shown = [
+        Scene(f"format-{mode.value.lower()}", [notice(example, parse_mode=mode.value)])
+        for mode, example in zip(ParseMode, examples, strict=False)
+    ]
+    plain = Scene("format-plain", [notice(PLAIN, title="Disks of db1")])
+    return [plain, *shown, Scene("format-unreadable", [notice(UNREADABLE, parse_mode="MarkdownV2")])]
+
+
+def scenes_of_files(charts: Mapping[str, bytes]) -> list[Scene]:
+    caption = "<b>The disk of db-1 is 96 % full</b>\nAt this pace it is full in <i>40 minutes</i>."
+    alert = {"caption": caption, "parse_mode": "HTML", "source": "monitoring", "buttons": BUTTONS}
+    photos = [("photo", f"{host}.png", chart) for host, chart in charts.items()]
+    report = ("file", "report.csv", b"host,day,used\n" * 900)
+    week = {"caption": "The week on our disks", "title": "Weekly report", "acknowledge": False}
+    return [
+        Scene("photo", [Request(alert, [("photo", "db-1.png", charts["db-1"])])], ending="40 minutes"),
+        Scene("album", [Request(week, [*photos, report])], messages=5),
+    ]
+
+
+def scenes_of_live_messages() -> list[Scene]:
+    def disk(percent: int) -> Request:
+        about = {"title": "Disk full on db-1", "source": "monitoring", "dedup_key": "disk-db-1"}
+        return Request({"content": f"{percent} % of the disk is used", **about})
+
+    told = [disk(percent) for percent in (91, 93, 96)]
+    over = Request({"content": "64 % of the disk is used", "dedup_key": "disk-db-1", "action": "resolve"})
+    return [
+        Scene("repeated", told, ending="🔁 3 times"),
+        Scene("resolved", [*told, over], ending="Resolved at"),
+    ]
+
+
+def chart(host: str, values: Sequence[int]) -> str:
+    """How full a disk was on seven days, as SVG."""
+    points = [(64 + 90 * day, 330 - 2.7 * value) for day, value in enumerate(values)]
+    line = " ".join(f"{x:g},{y:g}" for x, y in points)
+    grid = "".join(
+        f'<path d="M64 {330 - 2.7 * level:g}h540" stroke="#d8dee6"/>'
+        f'<text x="54" y="{336 - 2.7 * level:g}" text-anchor="end">{level} %</text>'
+        for level in (0, 25, 50, 75, 100)
+    )
+    days = "".join(f'<text x="{64 + 90 * day}" y="362" text-anchor="middle">{name}</text>' for day, name in DAYS)
+    color = "#d64545" if values[-1] > 90 else "#2f7de1"
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="390" font-family="sans-serif" font-size="17" '
+        f'fill="#5b6775"><rect width="640" height="390" fill="#fff"/><text x="64" y="34" font-size="21" fill="#1d2630">'
+        f'/var on {host}</text>{grid}{days}<polygon points="64,330 {line} 604,330" fill="{color}" opacity=".14"/>'
+        f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="4"/></svg>'
+    )
+
+
+async def take_all() -> None:
+    async with async_playwright() as playwright, running_demo(port=None) as demo:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        charts = {host: await drawn(browser, chart(host, values)) for host, values in DISKS.items()}
+        for scene in (*scenes_of_formats(), *scenes_of_files(charts), *scenes_of_live_messages()):
+            await play(demo, scene)
+            await take(browser, demo.url, scene.name)
+            print(f"docs/images/{scene.name}.png")
+        await browser.close()
+
+
+async def drawn(browser: Browser, svg: str) -> bytes:
+    page = await browser.new_page()
+    await page.set_content(svg)
+    picture = await page.locator("svg").screenshot()
+    await page.close()
+    return picture
+
+
+async def play(demo: Demo, scene: Scene) -> None:
+    """Send what the scene has, each request once what came before stands in the channel."""
+    channel = demo.sandbox.add_chat("channel", CHANNEL)
+    for request in scene.requests:
+        body = request.body(channel.id)
+        async with demo.backstage.http.post("http://localhost/api/ingest?wait=10", data=body, timeout=WITHIN) as answer:
+            assert answer.ok, await answer.text()
+    await demo.sandbox.wait_for(lambda: is_over(demo, channel.id, scene) or None, timeout=30.0)
+
+
+def is_over(demo: Demo, channel_id: int, scene: Scene) -> bool:
+    found = demo.sandbox.messages(channel_id)
+    return len(found) == scene.messages and scene.ending in found[-1].text
+
+
+async def take(browser: Browser, url: str, name: str) -> None:
+    """Picture all that stands in the newest channel, twice as fine as it is shown."""
+    page = await browser.new_page(
+        viewport={"width": 1400, "height": 2000}, color_scheme="light", device_scale_factor=2, bypass_csp=True
+    )
+    await page.goto(url)
+    await page.add_style_tag(content=AS_A_READER_SEES_IT)
+    await page.locator("#chat-list li").filter(has_text=CHANNEL).first.get_by_role("button").click()
+    await expect(page.locator("#talk-title")).to_have_text(CHANNEL)
+    bubbles = page.locator("#bubbles .msg")
+    await expect(bubbles.first).to_be_visible()
+    await bubbles.locator("img").evaluate_all(LOADED)
+    left, top, right, bottom = await around(bubbles)
+    await page.screenshot(
+        path=IMAGES / f"{name}.png", clip={"x": left, "y": top, "width": right - left, "height": bottom - top}
+    )
+    await page.close()
+
+
+async def around(bubbles: Locator) -> tuple[float, float, float, float]:
+    """Where all bubbles are: left, top, right and bottom, with a margin."""
+    boxes = [box for bubble in await bubbles.all() if (box := await bubble.bounding_box())]
+    return (
+        min(box["x"] for box in boxes) - MARGIN,
+        min(box["y"] for box in boxes) - MARGIN,
+        max(box["x"] + box["width"] for box in boxes) + MARGIN,
+        max(box["y"] + box["height"] for box in boxes) + MARGIN,
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(take_all())

@@ -24,6 +24,8 @@ BODY_WITHIN_S = 30.0
 MOST_UNKNOWN = 10
 """So many unknown fields are named; a body can hold a hundred thousand."""
 FORM = "application/x-www-form-urlencoded"
+BLANK = " \t\r\n"
+"""What JSON takes for white space; Python knows more of it."""
 ENCODINGS = ("utf-8", "utf8", "us-ascii")
 
 M = TypeVar("M", bound="Fields")
@@ -143,4 +145,4 @@ def _parse(body: bytes) -> object:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotifybotError(f"The body is not UTF-8: byte {error.start} does not fit.") from None
-    return strict_json.parse(text) if text.strip() else {}
+    return strict_json.parse(text) if text.strip(BLANK) else {}

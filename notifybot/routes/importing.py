@@ -15,7 +15,7 @@ from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields
 from notifybot.routes.callers import caller_of
 from notifybot.routes.route import Route, runtime_of
-from notifybot.routes.values import Label, Moment, PrivateChatId
+from notifybot.routes.values import Account, Label, Moment, PrivateChatId
 
 MOST = 2000
 """People, and codes, of one request: they share one transaction."""
@@ -38,7 +38,7 @@ class PersonFields(Fields):
     chat_id: PrivateChatId
     user_id: Label = None
     chat_name: Label = None
-    account: Label = None
+    account: Account = None
     created_at: Moment | None = None
     linked_at: Moment | None = None
 

@@ -27,7 +27,7 @@ from notifybot.routes.callers import caller_of
 from notifybot.routes.documents import Document
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Route, runtime_of
-from notifybot.routes.values import Label, Name, truth
+from notifybot.routes.values import Account, Label, Name, truth
 from notifybot.runtime import Runtime
 from notifybot.waiting import WORK
 
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 class UserFields(Fields):
     """`user`: for whose account; the caller's own where it is left out."""
 
-    user: Name | None = None
+    user: Account = None
 
 
 class LinkQuery(UserFields):

@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from notifybot import messages, tokens
 from notifybot.authorisation import Action, Scope
-from notifybot.config_values import NAME, RECIPIENT
+from notifybot.config_values import RECIPIENT
 from notifybot.models import ApiToken
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields
 from notifybot.routes.callers import caller_of
 from notifybot.routes.route import Route, runtime_of
-from notifybot.routes.values import Span
+from notifybot.routes.values import Account, Span
 from notifybot.tokens import NewToken
 
 MOST_RECIPIENTS = 100
@@ -27,14 +27,6 @@ def _name(value: object) -> str:
     if not isinstance(value, str) or not _TOKEN_NAME.fullmatch(value):
         raise ValueError("the name of a token has 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     return value
-
-
-def _account(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ValueError("this must be text")
-    return NAME.parse(value)
 
 
 def _scopes(value: object) -> frozenset[Scope]:
@@ -56,7 +48,6 @@ def _recipients(value: object) -> tuple[str, ...] | None:
 
 _NULL = {"type": "null"}
 _NAME = {"type": "string", "pattern": f"^{_TOKEN_NAME.pattern}$"}
-_ACCOUNT = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 128}, _NULL]}
 _SCOPES = {"type": "array", "items": {"type": "string", "enum": [scope.value for scope in Scope]}, "minItems": 1}
 _ITEM = {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": 128}]}
 _TO = {"anyOf": [{"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MOST_RECIPIENTS}, _NULL]}
@@ -64,7 +55,7 @@ _TO = {"anyOf": [{"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MO
 
 class ApiTokenFields(Fields):
     name: Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAME)]
-    account: Annotated[str | None, BeforeValidator(_account), WithJsonSchema(_ACCOUNT)] = None
+    account: Account = None
     scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes), WithJsonSchema(_SCOPES)] = frozenset({Scope.SEND})
     to: Annotated[tuple[str, ...] | None, BeforeValidator(_recipients), WithJsonSchema(_TO)] = None
     expires: Span = None

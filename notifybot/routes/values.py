@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from notifybot.config_values import NAME
 from notifybot.durations import LONGEST, parse_span
 from notifybot.splitting import VISIBLE
 
@@ -139,6 +140,17 @@ _SPAN: dict[str, object] = {
 }
 _RFC_3339: dict[str, object] = {"type": "string", "pattern": f"^{_MOMENT.pattern}$"}
 
+
+def _account(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("this must be text")
+    return NAME.parse(value)
+
+
+Account = Annotated[str | None, BeforeValidator(_account), _one_of({**_TEXT, "maxLength": MAX_LABEL})]
+"""An account's name as the config has them: nothing that means another recipient."""
 Content = Annotated[str, BeforeValidator(_text), WithJsonSchema(_TEXT)]
 Title = Annotated[str | None, _limited(MAX_TITLE), _one_of({**_TEXT, "maxLength": MAX_TITLE})]
 Label = Annotated[str | None, _limited(MAX_LABEL), _one_of({**_TEXT, "maxLength": MAX_LABEL})]

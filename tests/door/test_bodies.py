@@ -174,6 +174,12 @@ async def test_where_nothing_is_required_an_empty_body_is_fine(refusing: Door, b
     assert_problem(await refusing.ask("POST", path, body, **headers), 404)
 
 
+@pytest.mark.parametrize("body", ["\v", "\f", "\xa0", "\u2028", "\x1c"])
+async def test_what_json_takes_for_no_white_space_is_no_empty_body(refusing: Door, body: str) -> None:
+    path = "/api/messages/01890a5d-ac96-774b-bcce-b302099a8057/close"
+    assert_problem(await refusing.ask("POST", path, body.encode(), Content_Type="application/json"), 400)
+
+
 @pytest.mark.parametrize(
     "kind",
     ["application/json", "application/json; charset=utf-8", 'application/json;charset="UTF-8"', "APPLICATION/JSON",

@@ -11,6 +11,7 @@ from notifybot.config_model import Algorithm, Config, Format, Jwt, Mode
 from notifybot.config_values import nearest
 
 MAX_SOCKET_PATH_BYTES = 107
+MOST_SNOOZES = 8
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,6 +31,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _telegram(config)
     yield from _http(config)
     yield from _files(config)
+    yield from _snoozes(config)
     yield from _names(config)
     yield from _steps(config)
     yield from _inbound(config)
@@ -48,6 +50,14 @@ def _telegram(config: Config) -> Iterator[Contradiction]:
         yield Contradiction(
             "socket.path", f"the path of a socket has at most {MAX_SOCKET_PATH_BYTES} bytes", "Choose a shorter one."
         )
+
+
+def _snoozes(config: Config) -> Iterator[Contradiction]:
+    snoozes = config.alerts.snooze
+    if len(snoozes) > MOST_SNOOZES:
+        yield Contradiction("alerts.snooze", f"at most {MOST_SNOOZES} buttons are of use to anybody", "Leave some out.")
+    if len(set(snoozes)) < len(snoozes):
+        yield Contradiction("alerts.snooze", "the same button stands there twice", "Leave one out.")
 
 
 def _http(config: Config) -> Iterator[Contradiction]:

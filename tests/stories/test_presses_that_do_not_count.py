@@ -1,8 +1,10 @@
 """Presses of people who may not answer, on buttons that were tampered with, or on what their chat never got."""
 
+import random
+
 import pytest
 
-from notifybot.buttons import acknowledge_button, open_alert_button, snooze_button
+from notifybot.buttons import acknowledge_button, open_alert_button, setting_button, snooze_button
 from notifybot.durations import parse_snooze
 from notifybot.rendering import Button
 from notifybot.sandbox import people
@@ -139,3 +141,46 @@ async def test_a_notice_cannot_be_snoozed_with_a_button_made_up(world: World, op
 
     assert said == "This message is a notice; only an alert can be snoozed."
     assert "snoozed" not in await notice.events()
+
+
+def mutated(data: str, chance: random.Random) -> str:
+    """The data with some characters lost, doubled, swapped or replaced."""
+    letters = list(data)
+    for _ in range(chance.randint(1, 3)):
+        place = chance.randrange(len(letters))
+        letters[place] = chance.choice(["", letters[place] * 2, chance.choice(":0123456789abcdefxyz-/"), letters[-1]])
+        letters = letters or [":"]
+    return "".join(letters)[:64] or ":"
+
+
+async def test_whatever_data_comes_each_press_is_answered_and_nothing_happens(world: World, ops: Place) -> None:
+    chance = random.Random(20260302)
+    mallory = world.member(ops, "Mallory")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await alert.becomes("sent")
+    shown = [str(button["callback_data"]) for row in post.message.buttons for button in row]
+    good = [*shown, setting_button(await post_of(world, alert, ops), "x", "zone", "Europe/Berlin").callback_data or ""]
+    harmless = {data.rpartition(":")[0] for data in shown}
+
+    for _ in range(150):
+        data = mutated(chance.choice(good), chance)
+        if not any(data.startswith(beginning) for beginning in harmless):  # another version means the same post
+            assert await pressed_with(post, mallory, Button("x", callback_data=data))
+
+    assert (await alert.now())["status"] == "sent"
+    assert await alert.events() == ["accepted", "sent"]
+    assert world.log == []
+
+
+async def test_of_an_answer_and_a_snooze_at_once_the_first_decides(world: World, ops: Place) -> None:
+    anna, bob = world.member(ops, "Anna"), world.member(ops, "Bob")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+
+    queries = post.press(anna), post.press(bob, OPEN[1])
+    said = [await post.answer_to(query) for query in queries]
+
+    assert said == ["Acknowledged.", "Anna acknowledged this at 09:00 UTC; there is nothing to snooze any more."]
+    await post.becomes("Acknowledged by Anna", buttons=[])
+    assert (await alert.now())["snoozed_until"] is None

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import ClientTimeout, FormData, JsonPayload, Payload
@@ -24,6 +25,13 @@ WITHIN = ClientTimeout(total=30.0)
 MARGIN = 10
 AS_A_READER_SEES_IT = ".chosen .body { box-shadow: var(--shadow) !important } .ask { display: none !important }"
 CHANNEL = "Operations"
+READER = "Clara"
+WORDS_OF_SETTINGS = (
+    ("/start", "You are subscribed."),
+    ("/settings zone Berlin", "Saved."),
+    ("/settings quiet 22:00-07:00", "Saved."),
+    ("/settings", "Your settings"),
+)
 LOADED = "pictures => Promise.all(pictures.map(picture => picture.decode()))"
 
 PLAIN = """Filesystem  Size  Used  Use%
@@ -139,7 +147,25 @@ async def take_all() -> None:
             await play(demo, scene)
             await take(browser, demo.url, scene.name)
             print(f"docs/images/{scene.name}.png")
+        await take_settings(demo, browser)
         await browser.close()
+
+
+async def take_settings(demo: Demo, browser: Browser) -> None:
+    """The example of telegram.md: somebody's settings, and a page of cities."""
+    reader = demo.sandbox.add_user(READER)
+    for words, answer in WORDS_OF_SETTINGS:
+        demo.sandbox.say(reader, words)
+        await demo.sandbox.wait_for(partial(last_begins, demo, reader.id, answer))
+    await take(browser, demo.url, "settings", chat=READER, all_of_it=False)
+    for button, answer in (("Time zone", "Time zone\n\nChoose"), ("Europe", "Time zone\n\nEurope")):
+        demo.sandbox.press(reader, demo.sandbox.messages(reader)[-1], button)
+        await demo.sandbox.wait_for(partial(last_begins, demo, reader.id, answer))
+    await take(browser, demo.url, "settings-zone", chat=READER, all_of_it=False)
+
+
+def last_begins(demo: Demo, chat_id: int, text: str) -> bool:
+    return demo.sandbox.messages(chat_id)[-1].text.startswith(text)
 
 
 async def drawn(browser: Browser, svg: str) -> bytes:
@@ -165,19 +191,19 @@ def is_over(demo: Demo, channel_id: int, scene: Scene) -> bool:
     return len(found) == scene.messages and scene.ending in found[-1].text
 
 
-async def take(browser: Browser, url: str, name: str) -> None:
-    """Picture all that stands in the newest channel, twice as fine as it is shown."""
+async def take(browser: Browser, url: str, name: str, *, chat: str = CHANNEL, all_of_it: bool = True) -> None:
+    """Picture all that stands in the newest chat of this name, or its last message, twice as fine as it is shown."""
     page = await browser.new_page(
         viewport={"width": 1400, "height": 2000}, color_scheme="light", device_scale_factor=2, bypass_csp=True
     )
     await page.goto(url)
     await page.add_style_tag(content=AS_A_READER_SEES_IT)
-    await page.locator("#chat-list li").filter(has_text=CHANNEL).first.get_by_role("button").click()
-    await expect(page.locator("#talk-title")).to_have_text(CHANNEL)
+    await page.locator("#chat-list li").filter(has_text=chat).first.get_by_role("button").click()
+    await expect(page.locator("#talk-title")).to_have_text(chat)
     bubbles = page.locator("#bubbles .msg")
     await expect(bubbles.first).to_be_visible()
     await bubbles.locator("img").evaluate_all(LOADED)
-    left, top, right, bottom = await around(bubbles)
+    left, top, right, bottom = await around(bubbles if all_of_it else bubbles.last)
     await page.screenshot(
         path=IMAGES / f"{name}.png", clip={"x": left, "y": top, "width": right - left, "height": bottom - top}
     )

@@ -52,9 +52,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An account was not tied. It is no exception, for the wrong guess that was counted has to stay."""
+    """An account was not tied. It is no exception, for the wrong guess that was counted has to stay.
+
+    `is_last`: it was the last guess, and nobody is listened to for a while.
+    """
 
     error: NotifybotError
+    is_last: bool = False
 
 
 # Secrets
@@ -130,7 +134,8 @@ def verify(session: Session, key: SecretKey, code: str, account: str, actor: Act
     unused = (col(LinkSecret.digest) == digest, col(LinkSecret.account).is_(None), col(LinkSecret.expires_at) > now)
     if not affected(session, update(LinkSecret).where(*unused).values(account=account, used_at=now)):
         guessing.note(session, account, now=now)
-        return Refusal(NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT))
+        is_last = guessing.check(session, account, now=now) is not None
+        return Refusal(NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT), is_last)
     chat_id = session.exec(select(LinkSecret.chat_id).where(LinkSecret.digest == digest)).one()
     person = session.exec(select(Person).where(Person.chat_id == chat_id)).one_or_none()
     if person is None:  # removed since

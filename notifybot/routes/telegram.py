@@ -14,7 +14,7 @@ from notifybot import authorisation, linking, outbox, preferences
 from notifybot.authorisation import Action, Caller
 from notifybot.config import Config
 from notifybot.config_model import Mode
-from notifybot.errors import Conflict, NotifybotError, TooManyRequests, Unavailable
+from notifybot.errors import Conflict, NotifybotError, Unavailable
 from notifybot.linking import Refusal, Standing
 from notifybot.messages import by_account
 from notifybot.outbox import Fate
@@ -122,8 +122,9 @@ async def verify(request: web.Request) -> web.Response:
     )
     found = await runtime.database.write(tie)
     if isinstance(found, Refusal):
-        if isinstance(found.error, TooManyRequests):
-            log.warning("too many wrong link codes", extra={"action": "link_guessing", "caller": caller.account})
+        if found.is_last:  # not at each refusal after it: a guesser must not fill the log
+            facts = {"action": "link_guessing", "account": account, "caller": caller.account}
+            log.warning("too many wrong link codes", extra=facts)
         raise found.error
     log.info("linked", extra={"action": "linked", "account": account, "caller": caller.account, "how": "code"})
     return documents.answer({"linked": True, "linked_at": documents.moment(found.person.linked_at)})

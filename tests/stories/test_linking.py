@@ -428,7 +428,9 @@ async def test_who_tries_codes_is_stopped_after_five_and_told_for_how_long(world
         assert 590 <= int(refused.headers["Retry-After"]) <= 600
 
     assert (await status(world))["linked"] is False
+    await verify(world, code)
     await world.logs("too many wrong link codes")
+    assert world.log.count("too many wrong link codes") == 1
     assert (await verify(world, code, "bob")).status == 200
 
 

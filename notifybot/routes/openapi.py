@@ -12,11 +12,11 @@ from notifybot.routes import documents
 from notifybot.routes.documents import Document
 from notifybot.routes.fields import KEY_HEADER
 from notifybot.routes.route import Route
+from notifybot.routes.shapes import NAMED, SCHEMAS, answer_of, reference
 
 VERSION = "1"
 """Of the interface."""
 PROBLEM_TYPE = "application/problem+json"
-SCHEMAS = "#/components/schemas/"
 FILES = "/files/{name}"
 REFUSALS = {
     400: "The request is wrong.",
@@ -29,25 +29,6 @@ REFUSALS = {
     415: "The body is of a type that is not taken.",
     429: "This caller is too fast; Retry-After says when to come again.",
     503: "Nothing was accepted; try again after Retry-After.",
-}
-PROBLEM: Document = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "hint": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["loc", "msg"],
-                "properties": {"loc": {"type": "array"}, "msg": {"type": "string"}},
-            },
-        },
-    },
 }
 
 
@@ -81,7 +62,7 @@ def description(routes: Sequence[Route]) -> Document:
         "info": {"title": "notifybot", "version": VERSION, "description": "Tells the right people in Telegram."},
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Problem": PROBLEM},
+            "schemas": {**schemas, **NAMED},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -146,7 +127,7 @@ def _header_parameters(route: Route) -> list[Document]:
 
 def _responses(route: Route) -> Document:
     refusals = {status: about for status, about in REFUSALS.items() if status not in route.statuses}
-    problem = {PROBLEM_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
+    problem = {PROBLEM_TYPE: {"schema": reference("Problem")}}
     well = {str(status): {"description": "Done.", "content": _answer(route)} for status in route.statuses}
     return {**well, **{str(status): {"description": about, "content": problem} for status, about in refusals.items()}}
 
@@ -154,5 +135,4 @@ def _responses(route: Route) -> Document:
 def _answer(route: Route) -> Document:
     if route.path == FILES:
         return {"*/*": {}}
-    kind = "array" if route.path == "/subscribed-users" else "object"
-    return {"application/json": {"schema": {"type": kind}}}
+    return {"application/json": {"schema": answer_of(route.method, route.path)}}

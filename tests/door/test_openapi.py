@@ -154,3 +154,30 @@ async def test_on_tcp_every_answer_is_as_described(line: Wire, label: str, check
 async def tokens(line: Wire) -> list[Any]:
     found: list[Any] = (await line.socket.ask("GET", "/api/admin/tokens")).json["tokens"]
     return found
+
+
+async def test_what_is_there_is_answered_as_described(line: Wire, checks: list[Any]) -> None:
+    """Random requests hardly ever name a message that exists."""
+    sent = (await line.socket.ingest(title="db-1", data={"host": "db-1"})).json
+    await line.token("described", scopes=["admin"])
+    await line.socket.ask("POST", "/subscribe-user", {"chat_id": 77, "chat_name": "anna"})
+    asked = {
+        "GET /api/messages": {},
+        "GET /api/messages/{id}": {"id": sent["id"]},
+        "POST /api/messages/{id}/acknowledge": {"id": sent["id"]},
+        "GET /api/admin/tokens": {},
+        "DELETE /api/admin/tokens/{name}": {"name": "described"},
+        "GET /subscribed-users": {},
+        "GET /api/people": {},
+        "GET /api/people/{name}": {"name": "77"},
+    }
+    async with relay(line.socket) as address:
+        for label, named in asked.items():
+            assert await asyncio.to_thread(is_found, ON_THE_SOCKET[label], named, address, checks), label
+
+
+def is_found(operation: Any, named: dict[str, Any], address: str, checks: list[Any]) -> bool:
+    """Whether it answers 200; raises where that is not as described."""
+    response = operation.Case(path_parameters=named).call(base_url=address, timeout=30)
+    operation.Case(path_parameters=named).validate_response(response, checks=checks)
+    return bool(response.status_code == 200)

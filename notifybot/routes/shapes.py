@@ -1,0 +1,141 @@
+"""What the daemon answers, for programs: the fields that each document always has, and what they hold."""
+
+from notifybot.lifecycle import State
+from notifybot.models import DeliveryStatus, EventKind, Purpose
+from notifybot.routes.documents import Document
+
+SCHEMAS = "#/components/schemas/"
+TEXT: Document = {"type": "string"}
+TEXT_OR_NULL: Document = {"type": ["string", "null"]}
+NUMBER: Document = {"type": "number"}
+WHOLE: Document = {"type": "integer"}
+WHOLE_OR_NULL: Document = {"type": ["integer", "null"]}
+TRUTH: Document = {"type": "boolean"}
+MOMENT: Document = {"type": "string", "format": "date-time"}
+MOMENT_OR_NULL: Document = {"type": ["string", "null"], "format": "date-time"}
+OBJECT_OR_NULL: Document = {"type": ["object", "null"]}
+STATE: Document = {"type": "string", "enum": [state.value for state in State]}
+
+
+def _object(**fields: Document) -> Document:
+    """An object that has all these fields; more may come with newer daemons."""
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def _list(item: Document) -> Document:
+    return {"type": "array", "items": item}
+
+
+def reference(name: str) -> Document:
+    return {"$ref": f"{SCHEMAS}{name}"}
+
+
+PERSON = _object(user_id=TEXT, chat_id=TEXT, chat_name=TEXT, created_at=MOMENT)
+MESSAGE = _object(
+    id=TEXT,
+    status=STATE,
+    type={"type": "string", "enum": ["text", "image", "document"]},
+    acknowledge=TRUTH,
+    title=TEXT_OR_NULL,
+    content=TEXT_OR_NULL,
+    caption=TEXT_OR_NULL,
+    priority=TEXT,
+    data=OBJECT_OR_NULL,
+    dedup_key=TEXT_OR_NULL,
+    repeats=WHOLE,
+    to=_list(TEXT),
+    source=TEXT,
+    account=TEXT,
+    created_at=MOMENT,
+    escalate_at=MOMENT_OR_NULL,
+    close_at=MOMENT_OR_NULL,
+    sent_at=MOMENT_OR_NULL,
+    acknowledged_at=MOMENT_OR_NULL,
+    acknowledged_by=OBJECT_OR_NULL,
+    closed_at=MOMENT_OR_NULL,
+)
+DELIVERY = _object(
+    recipient=TEXT,
+    chat_id=TEXT,
+    purpose={"type": "string", "enum": [purpose.value for purpose in Purpose]},
+    status={"type": "string", "enum": [status.value for status in DeliveryStatus]},
+    telegram_message_ids=_list(WHOLE),
+    attempts=WHOLE,
+    last_error=TEXT_OR_NULL,
+    shown_at=MOMENT_OR_NULL,
+)
+EVENT = _object(
+    at=MOMENT, event={"type": "string", "enum": [kind.value for kind in EventKind]}, actor=TEXT, detail=TEXT_OR_NULL
+)
+DETAIL: Document = {
+    "allOf": [
+        reference("Message"),
+        _object(deliveries=_list(reference("Delivery")), timeline=_list(reference("Event")), attachments=_list({})),
+    ]
+}
+TOKEN = _object(
+    id=TEXT,
+    name=TEXT,
+    account=TEXT,
+    scopes=_list(TEXT),
+    to={"type": ["array", "null"], "items": TEXT},
+    created_at=MOMENT,
+    created_by=TEXT,
+    expires_at=MOMENT_OR_NULL,
+    last_used_at=MOMENT_OR_NULL,
+    revoked_at=MOMENT_OR_NULL,
+)
+PROBLEM: Document = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": TEXT,
+        "title": TEXT,
+        "status": WHOLE,
+        "detail": TEXT,
+        "hint": TEXT,
+        "errors": _list(_object(loc=_list({}), msg=TEXT)),
+    },
+}
+ACCEPTED = _object(
+    id=TEXT,
+    status=STATE,
+    duplicate=TRUTH,
+    created_at=MOMENT,
+    escalate_at=MOMENT_OR_NULL,
+    close_at=MOMENT_OR_NULL,
+)
+NAMED: dict[str, Document] = {
+    "Accepted": ACCEPTED,
+    "Delivery": DELIVERY,
+    "Event": EVENT,
+    "Message": MESSAGE,
+    "MessageDetail": DETAIL,
+    "Person": PERSON,
+    "Problem": PROBLEM,
+    "Token": TOKEN,
+}
+ANYTHING: Document = {"type": "object"}
+ANSWERS: dict[str, Document] = {
+    "POST /api/ingest": reference("Accepted"),
+    "POST /send": reference("Accepted"),
+    "POST /send_photo": reference("Accepted"),
+    "GET /api/messages": _object(messages=_list(reference("Message")), next_cursor=TEXT_OR_NULL),
+    "POST /subscribe-user": reference("Person"),
+    "GET /subscribed-users": _list(reference("Person")),
+    "GET /api/people": _object(people=_list(reference("Person"))),
+    "GET /api/people/{name}": reference("Person"),
+    "PATCH /api/people/{name}": reference("Person"),
+    "DELETE /api/people/{name}": reference("Person"),
+    "GET /api/admin/tokens": _object(tokens=_list(reference("Token"))),
+    "POST /api/admin/tokens": {"allOf": [reference("Token"), _object(token=TEXT)]},
+    "DELETE /api/admin/tokens/{name}": reference("Token"),
+    "GET /health": _object(status={"type": "string", "enum": ["ok", "degraded", "down"]}),
+}
+
+
+def answer_of(method: str, path: str) -> Document:
+    """What a route answers when all is well."""
+    if path.startswith("/api/messages/{id}"):
+        return reference("MessageDetail")
+    return ANSWERS.get(f"{method} {path}", ANYTHING)

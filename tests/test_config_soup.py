@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifybot.config import SHIPPED, ConfigInvalid, load
@@ -60,6 +60,8 @@ TRAPS = (
     ),
 )
 
+patient = settings(deadline=None)
+"""The machine may be busy, and the first config with a key loads what checks keys."""
 leaves = st.sampled_from(TRAPS) | st.text(max_size=10) | st.integers() | st.floats() | st.booleans() | st.none()
 names = st.sampled_from(["alice", "night", "team", "no", "22:30", "a b"])
 
@@ -96,12 +98,14 @@ def look_at(content: bytes) -> None:
             error.detail.encode()
 
 
+@patient
 @given(shaped_like(SectionOf(Config)))
 def test_any_values_in_the_right_shape_are_loaded_or_refused(tree: object) -> None:
     # JSON is YAML in which every text is quoted.
     look_at(json.dumps(tree).encode())
 
 
+@patient
 @given(
     st.lists(st.tuples(plain, st.sampled_from([": ", "", " ", "[", "{", "}", "]", ", ", "\n", "\n  "])), max_size=25)
 )
@@ -109,6 +113,7 @@ def test_any_soup_of_yaml_is_loaded_or_refused(pieces: list[tuple[str, str]]) ->
     look_at("".join(piece + mark for piece, mark in pieces).encode("utf-8", "surrogatepass"))
 
 
+@patient
 @given(st.data())
 def test_the_shipped_file_with_a_piece_replaced_is_loaded_or_refused(data: st.DataObject) -> None:
     content = SHIPPED.read_bytes()
@@ -117,6 +122,7 @@ def test_the_shipped_file_with_a_piece_replaced_is_loaded_or_refused(data: st.Da
     look_at(content[:start] + data.draw(st.binary(max_size=6)) + content[end:])
 
 
+@patient
 @given(st.binary(max_size=100) | st.text().map(str.encode))
 def test_any_bytes_are_loaded_or_refused(content: bytes) -> None:
     look_at(content)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifybot.jwt_tokens import InvalidJwt, Trust, account_of
@@ -22,6 +22,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
+patient = settings(deadline=None)
+"""The machine may be busy."""
 CLAIMS = st.dictionaries(st.sampled_from(["sub", "exp", "nbf", "iat", "iss", "aud", "jti"]), JSON)
 
 
@@ -48,18 +50,21 @@ def test_times_may_be_fractions() -> None:
     assert holds(jwt.encode({"sub": "alice", "exp": AT + 0.5, "iat": AT - 0.5}, SECRET, "HS256"))
 
 
+@patient
 @given(st.integers(0, TOKEN.rindex(".") - 1), st.sampled_from(LETTERS))
 def test_no_letter_of_header_and_claims_can_be_another(place: int, letter: str) -> None:
     changed = TOKEN[:place] + letter + TOKEN[place + 1 :]
     assert holds(changed) is (changed == TOKEN)
 
 
+@patient
 @given(JSON, JSON)
 def test_whatever_is_signed_with_the_right_key_is_judged_and_never_trips(header: object, claims: object) -> None:
     for said in (header, {"alg": "HS256"}):
         holds(forged(said, claims, SECRET.encode()))
 
 
+@patient
 @given(CLAIMS)
 def test_whatever_its_claims_are_it_holds_for_a_named_account_until_an_end(claims: dict[str, object]) -> None:
     token = forged({"alg": "HS256"}, claims, SECRET.encode())
@@ -71,6 +76,7 @@ def test_whatever_its_claims_are_it_holds_for_a_named_account_until_an_end(claim
     assert isinstance(claims["exp"], int | float) and claims["exp"] > AT - 30
 
 
+@patient
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_any_text_is_refused(text: str) -> None:
     assert not holds(text)

@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+import ipaddress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
@@ -10,7 +12,7 @@ from aiohttp import web
 from notifybot import __version__, health, reading, routing
 from notifybot.authorisation import Action
 from notifybot.config import Config
-from notifybot.config_model import Mode
+from notifybot.config_model import Http, Mode
 from notifybot.errors import Unavailable
 from notifybot.health import Facts, Status
 from notifybot.reading import Backlog
@@ -87,9 +89,24 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
         notes.append("No escalation channel is configured: unanswered alerts escalate to nobody.")
+    notes += _about_http(config.http)
     if config.telegram.mode is Mode.WEBHOOK:
         notes.append("telegram.mode is webhook, but this version fetches updates by polling.")
     return tuple(notes)
+
+
+def _about_http(http: Http) -> Iterator[str]:
+    if http.listen is not None and http.tls is None and not _is_near(http.listen.host):
+        yield "http.listen is open to the network without http.tls: tokens cross it in the clear."
+    if any(network.prefixlen == 0 for opened in http.anonymous for network in opened.networks):
+        yield "http.anonymous lets callers in from everywhere, without a token."
+
+
+def _is_near(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 HEALTH = Route(

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sqlmodel import Session
 
 from notifybot import ingest_server, listeners, tokens
+from notifybot.config import load
 from notifybot.errors import StartRefused
+from notifybot.routes.about import configuration_notes
 from notifybot.routes.throttle import BURST, WORTH_A_WARNING
 from tests.door.certificates import certificate
 from tests.door.door import assert_problem, door
@@ -184,3 +186,29 @@ async def test_wrong_tokens_of_every_kind_cost_the_same_look(folder: Path, monke
             said.add((await line.bearing(token, "GET", "/api/messages")).body)
             assert reads == number
         assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("http", "says"),
+    [
+        ("listen: '0.0.0.0:8000'", "without http.tls"),
+        ("listen: '[::]:8000'", "without http.tls"),
+        ("listen: 'notify.example.org:8000'", "without http.tls"),
+        ("listen: '127.0.0.1:8000'", None),
+        ("listen: '[::1]:8000'", None),
+        ("listen: 'localhost:8000'", None),
+        ("anonymous: [{networks: [0.0.0.0/0], paths: [/x], account: a}]", "from everywhere"),
+        ("anonymous: [{networks: [10.0.0.0/8], paths: [/x], account: a}]", None),
+    ],
+)
+def test_health_warns_of_what_is_wide_open(folder: Path, http: str, says: str | None) -> None:
+    (folder / "config.yaml").write_text(f"http: {{{http}}}\n", encoding="utf-8")
+    notes = " ".join(configuration_notes(load(folder / "config.yaml", {})))
+    assert ("http." in notes) is (says is not None)
+    assert (says or "") in notes
+
+
+def test_health_warns_of_nothing_where_there_is_tls(folder: Path) -> None:
+    certificate(folder)
+    (folder / "config.yaml").write_text(f"http: {{listen: '0.0.0.0:8000', {tls(folder)}}}\n", encoding="utf-8")
+    assert "http." not in " ".join(configuration_notes(load(folder / "config.yaml", {})))

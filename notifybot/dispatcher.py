@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -98,6 +98,7 @@ class Dispatcher:
         self._pace: datetime | None = None
         """Of the calls as they leave."""
         self._is_at_gate = False
+        self._one_at_gate = asyncio.Lock()
         self._loop: asyncio.Task[None] | None = None
         self.turned_at = clock.now()
         """When the loop last turned: it stands still if that is long ago while something is due."""
@@ -175,7 +176,12 @@ class Dispatcher:
         return await self._database.write(claim)
 
     async def _gate(self) -> None:
-        """Return when a call may leave. Claims keep the pace too, but reach us as unevenly as commits do."""
+        """Return when a call may leave, one at a time. Claims keep the pace too, but reach us as unevenly as commits
+        do."""
+        async with self._one_at_gate:
+            await self._at_gate()
+
+    async def _at_gate(self) -> None:
         limit = self._leader.limits.overall
         early = max(timedelta(), TOGETHER - limit.interval)
         open_at = limit.open_at(self._pace, now := self._clock.now()) - early
@@ -184,6 +190,18 @@ class Dispatcher:
             await self._clock.sleep_until(open_at)
             self._is_at_gate = False
         self._pace = limit.advanced(self._pace, self._clock.now())
+
+    @contextlib.asynccontextmanager
+    async def _aside(self) -> AsyncIterator[None]:
+        """For a call that waits for the upload of another: it takes no place meanwhile, and leaves at the pace of all
+        then, for hundreds may have waited."""
+        call = asyncio.current_task()
+        assert call is not None
+        self._in_flight.put_aside(call)
+        self._work.set()
+        yield
+        await self._gate()
+        self._in_flight.take_back(call, self._clock.now())
 
     def _begin(self, claim: Claim) -> None:
         self._calls += 1
@@ -233,7 +251,7 @@ class Dispatcher:
             case Fetch():
                 return attempt, await self._files.fetch(coming.call)
             case _:
-                return attempt, await self._sender.show(coming.call)
+                return attempt, await self._sender.show(coming.call, self._aside)
 
     async def _next_call(self, post: PostView) -> NextCall:
         """Long markup can take a second to read: then on a thread."""

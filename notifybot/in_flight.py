@@ -18,19 +18,31 @@ class InFlight:
 
     def __init__(self, now: datetime) -> None:
         self._began: dict[asyncio.Task[None], datetime] = {}
+        self._aside: set[asyncio.Task[None]] = set()
         self._heard_at = now
 
     def __len__(self) -> int:
-        return len(self._began)
+        return len(self._began) + len(self._aside)
 
     def __iter__(self) -> Iterator[asyncio.Task[None]]:
-        return iter(self._began)
+        return iter((*self._began, *self._aside))
 
     def add(self, call: asyncio.Task[None], now: datetime) -> None:
         self._began[call] = now
 
     def discard(self, call: asyncio.Task[None]) -> None:
         self._began.pop(call, None)
+        self._aside.discard(call)
+
+    def put_aside(self, call: asyncio.Task[None]) -> None:
+        """It waits for something else than Telegram's answer: it takes nobody's place until it is taken back."""
+        if self._began.pop(call, None) is not None:
+            self._aside.add(call)
+
+    def take_back(self, call: asyncio.Task[None], now: datetime) -> None:
+        if call in self._aside:
+            self._aside.discard(call)
+            self._began[call] = now
 
     def heard(self, now: datetime) -> None:
         """Telegram answered, whatever it was."""

@@ -39,7 +39,7 @@ from notifybot.rendering import Delete, Edit, FileId, Media, Part, Send, Stored
 from notifybot.splitting import utf16_prefix
 from notifybot.telegram_calls import Open, request_of
 from notifybot.telegram_http import NeverSent
-from notifybot.uploads import Busy, Uploads
+from notifybot.uploads import Busy, Uploads, Waiting
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 WAIT_WITHOUT_A_NUMBER = timedelta(seconds=5)  # for a 429 that does not say how long
@@ -106,12 +106,13 @@ class TelegramSender:
         self._open_file = open_file
         self._uploads = Uploads()
 
-    async def show(self, call: Send | Edit | Delete) -> Outcome:
-        """Send, edit or delete. An edit that changes nothing is `Shown` too."""
+    async def show(self, call: Send | Edit | Delete, waiting: Waiting = contextlib.nullcontext) -> Outcome:
+        """Send, edit or delete. An edit that changes nothing is `Shown` too. Who waits for another's upload of the same
+        file does so in a block of `waiting`."""
         if not isinstance(call, Send) or not call.part.media:
             return await self._show(call, ())
         try:
-            async with self._uploads.turn(call.part) as part:
+            async with self._uploads.turn(call.part, waiting) as part:
                 return self._learned(call.part, await self._show(replace(call, part=part), part.media))
         except Busy:
             return TryAgain("another upload of the same file takes its time", uncertain=False)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from notifybot.rendering import FileId, Media, MediaKind, Part, Stored
@@ -13,6 +13,7 @@ WAITS_WITHIN_S = 300.0
 """Whoever waits for longer comes again: a claim lasts ten minutes, and its own upload needs two and a half of them."""
 Key = tuple[str, MediaKind, str]
 """The content, how it is shown, and its name: Telegram keeps all three under one file_id."""
+Waiting = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
 class Busy(Exception):
@@ -27,17 +28,25 @@ class Uploads:
         self._known: OrderedDict[Key, str] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def turn(self, part: Part) -> AsyncIterator[Part]:
+    async def turn(self, part: Part, waiting: Waiting = contextlib.nullcontext) -> AsyncIterator[Part]:
         """Wait until nobody else uploads one of these files; give the part with what is known of them by then. Raises
-        Busy."""
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(WAITS_WITHIN_S):
-                    for key in sorted({key for file in part.media if (key := _key(file))}):
-                        await stack.enter_async_context(self._lock(key))
-            except TimeoutError:
-                raise Busy from None
-            yield replace(part, media=tuple(map(self._newest, part.media))) if part.media else part
+        Busy. A wait lasts as long as the block of `waiting`."""
+        async with contextlib.AsyncExitStack() as uploading:
+            keys = sorted({key for file in part.media if (key := _key(file))} - self._known.keys())
+            is_free = not any(key in self._under_way for key in keys)
+            async with contextlib.nullcontext() if is_free else waiting():
+                await self._begin(keys, uploading)
+            if self._known.keys() >= set(keys):
+                await uploading.aclose()  # there is nothing to upload any more, and nobody needs to wait for us
+            yield replace(part, media=tuple(map(self._newest, part.media)))
+
+    async def _begin(self, keys: Sequence[Key], uploading: contextlib.AsyncExitStack) -> None:
+        try:
+            async with asyncio.timeout(WAITS_WITHIN_S):
+                for key in keys:
+                    await uploading.enter_async_context(self._lock(key))
+        except TimeoutError:
+            raise Busy from None
 
     @contextlib.asynccontextmanager
     async def _lock(self, key: Key) -> AsyncIterator[None]:

@@ -142,7 +142,7 @@ async def test_while_nothing_is_answered_a_probe_goes_out_and_no_message(
 ) -> None:
     proxy.is_silent = True
     await world.notice("early", to=ops)
-    await gets_silence(proxy, b"/SendMessage")
+    await gets_silence(proxy, b"/sendMessage")
     world.moves(seconds=LONGER_THAN_A_CALL_S)
 
     await world.alert("disk full", to=world.group("Later"))
@@ -163,7 +163,7 @@ async def test_updates_are_fetched_anew_as_soon_as_a_probe_is_answered(
     await world.is_quiet()
     proxy.is_silent = True
     await world.notice("early", to=other)
-    await gets_silence(proxy, b"/SendMessage")
+    await gets_silence(proxy, b"/sendMessage")
     query = post.press(anna)
     await gets_silence(proxy, b"callback_query")
     proxy.is_silent = False

@@ -171,6 +171,24 @@ async def test_who_waits_too_long_for_the_upload_of_another_comes_again(
     assert "uncertain" not in await alerts[1].events()
 
 
+async def test_alerts_pass_by_hundreds_of_chats_that_wait_for_one_upload(world: World, ops: Place) -> None:
+    places = [world.group(f"Ops {number}") for number in range(120)]
+    fault = world.sandbox.fault("hang", method="sendPhoto", times=1)
+    notices = [await world.uploads(DISK, to=place, caption="disk", acknowledge="false") for place in places]
+    await world.sees(lambda: fault.hits, "the upload hangs")
+
+    for number in range(5):
+        await world.alert(f"alert {number};", to=ops)
+        await ops.receives(f"alert {number};")
+    assert not any(shown(world, place) for place in places)
+    world.sandbox.clear_faults()
+    await world.passes(seconds=200)
+
+    assert [kinds(world, place) for place in places] == [["photo"]] * 120
+    uncertain = [notice for notice in notices if "uncertain" in await notice.events()]
+    assert uncertain == notices[:1]
+
+
 async def test_a_document_stays_what_it_is(world: World, ops: Place) -> None:
     await world.uploads(("file", "sticker.webp", b"RIFF\x10\x00\x00\x00WEBPVP8 "), to=ops, caption="report")
 

@@ -122,7 +122,7 @@ def press(session: Session, pressed: Press, rules: Rules, *, now: datetime) -> s
     if not message_ids:
         return "This button belongs to a message that notifybot does not know any more."
     if not isinstance(meaning, MessageAnswer):
-        outbox.adopt(session, meaning.post_id, pressed.telegram_message_id)
+        outbox.adopt(session, meaning.post_id, pressed.chat_id, pressed.telegram_message_id)
     if rules.only_linked and not preferences.is_linked(session, actor):
         return "This does not count: only people who are linked may answer here. Send me /start in a private chat."
     if isinstance(meaning, PostSnooze):

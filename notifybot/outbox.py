@@ -121,9 +121,10 @@ def revise_reply(session: Session, post_id: str, chat_id: str, part: Part, *, no
     return True
 
 
-def adopt(session: Session, post_id: str, telegram_message_id: int) -> None:
-    """A press from a post whose sending we could not record proves where it stands: it is edited, not sent again."""
-    unrecorded = (col(Post.id) == post_id, col(Post.parts_shown) == 0)
+def adopt(session: Session, post_id: str, chat_id: str, telegram_message_id: int) -> None:
+    """A press from a post of this chat whose sending we could not record proves where it stands: it is edited, not sent
+    again."""
+    unrecorded = (col(Post.id) == post_id, col(Post.chat_id) == chat_id, col(Post.parts_shown) == 0)
     proved = {"shown": [["", telegram_message_id]], "parts_shown": 1, "withdrawn_at": None}
     affected(session, update(Post).where(*unrecorded).values(**proved))
 

@@ -121,7 +121,7 @@ async def press(update: Update, context: Context, pressed: SettingPress) -> str 
         person = preferences.of_chat(session, str(message.chat.id))
         if person is None:
             return texts.START_FIRST.text
-        outbox.adopt(session, pressed.post_id, message.message_id)
+        outbox.adopt(session, pressed.post_id, person.chat_id, message.message_id)
         return _do(session, pressed, sheet_of(runtime, person, pressed.post_id))
 
     return await take(update, context, work)

@@ -274,8 +274,13 @@ async def post_of_settings(world: World, person: Person) -> str:
 
 
 async def pressed_with(post: Post, person: Person, data: str | None) -> str:
+    return await post.answer_to(press_with(post, person, data))
+
+
+def press_with(post: Post, person: Person, data: str | None) -> str:
+    """Press as a manipulated app does; returns the id of the callback query."""
     forged: JsonObject = {"text": "forged", "callback_data": data}
-    return await post.answer_to(people.press(post.stage.sandbox.world, person.user, post.message, forged))
+    return people.press(post.stage.sandbox.world, person.user, post.message, forged)
 
 
 async def test_nobody_presses_a_button_of_anothers_settings(world: World, ops: Place) -> None:
@@ -296,6 +301,22 @@ async def test_nobody_presses_a_button_of_anothers_settings(world: World, ops: P
     assert not chosen(world, mallory)["is_enabled"]
     await world.is_quiet()
     assert annas.text == text
+
+
+async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(world: World, ops: Place) -> None:
+    mallory = await world.subscriber("Mallory")
+    post = await settings_of(world, mallory)
+    world.sandbox.fault("flood", chat=ops.id, retry_after=5)
+    await world.alert("disk full", to=ops)
+    ((waiting,),) = world.rows("SELECT id FROM posts WHERE chat_id = ?", str(ops.id))
+
+    press_with(post, mallory, setting_button(str(waiting), "x", "areas").callback_data)
+    await mallory.receives("Choose where you live")
+    world.sandbox.clear_faults()
+    await world.passes(seconds=10)
+
+    await ops.receives("disk full")
+    assert len(ops.texts) == 1
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,7 @@ async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(worl
     mallory = await world.subscriber("Mallory")
     post = await settings_of(world, mallory)
     world.sandbox.fault("flood", chat=ops.id, retry_after=5)
-    await world.alert("disk full", to=ops)
+    await world.notice("backup done", to=ops)
     ((waiting,),) = world.rows("SELECT id FROM posts WHERE chat_id = ?", str(ops.id))
 
     press_with(post, mallory, setting_button(str(waiting), "x", "areas").callback_data)
@@ -315,7 +315,7 @@ async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(worl
     world.sandbox.clear_faults()
     await world.passes(seconds=10)
 
-    await ops.receives("disk full")
+    await ops.receives("backup done")
     assert len(ops.texts) == 1
 
 

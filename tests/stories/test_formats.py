@@ -95,7 +95,7 @@ async def test_a_button_to_where_telegram_leads_nobody_stands_in_the_text(world:
 
     post = await ops.receives("disk 91 %")
     await alert.becomes("sent")
-    assert (post.text, post.buttons) == (f"root\ndisk 91 %\n\nGraph: {url}", ["Acknowledge"])
+    assert (post.text, post.buttons) == (f"root\ndisk 91 %\n\nGraph: {url}", OPEN)
 
 
 async def test_buttons_of_the_caller_stand_below_acknowledge(world: World, ops: Place) -> None:

@@ -93,8 +93,18 @@ def split(
     """
     rest = _Limits(limit, max_entities, reserve_last)
     first = rest if first_limit is None else replace(rest, units=first_limit)
+    entities = tuple(entities)
     parts = tuple(_parts(text, entities, first, rest))
+    if parts and not _is_visible(parts[-1]):  # what is then the last one has to leave the room
+        parts = tuple(_parts(_without_invisible_end(text), entities, first, rest)) or parts
     return tuple(part for part in parts if _is_visible(part)) or parts
+
+
+def _without_invisible_end(text: str) -> str:
+    end = len(text)
+    while end and VISIBLE.match(text[end - 1]) is None:
+        end -= 1
+    return text[:end]
 
 
 def beginning(

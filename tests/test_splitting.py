@@ -246,6 +246,7 @@ def formatted(draw: st.DrawFn) -> tuple[str, list[Entity]]:
 
 @given(formatted(), st.integers(12, 40), st.integers(0, 10), st.integers(1, 5))
 @example((FAMILY * 3, [Entity("bold", 0, 24)]), 12, 10, 1)
+@example(("x" + "0" * 11 + "\x1b", []), 12, 1, 1)
 def test_every_text_comes_out_whole_in_parts_that_fit(
     given_text: tuple[str, list[Entity]], limit: int, reserve_last: int, max_entities: int
 ) -> None:

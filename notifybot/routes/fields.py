@@ -22,7 +22,7 @@ PARSE_MODES = {mode.value.lower(): mode.value for mode in ParseMode}
 
 F = TypeVar("F", bound="SendFields | IngestFields | PhotoFields")
 EXTRAS = frozenset(
-    {"parse_mode", "priority", "silent", "thread_id", "link_preview", "buttons", "data", "dedup_key", "action", "type"}
+    {"parse_mode", "priority", "silent", "thread_id", "link_preview", "buttons", "data", "dedup_key", "action"}
 )
 """Fields without which a message is as plain as most are."""
 

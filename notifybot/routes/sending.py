@@ -22,6 +22,7 @@ from notifybot.routes.route import runtime_of
 from notifybot.routes.uploads import from_base64, is_form, kind_of_type, read_form
 from notifybot.routes.values import MAX_URL
 
+TEXT = "text"
 SCHEME = 20
 """Within so many characters an address has its ://, which base64 never has."""
 
@@ -102,7 +103,7 @@ async def _message(
         close_after=fields.close_after if "close_after" in given else alerts.close_after,
         client_id=client_id,
         fingerprint="" if client_id is None else _fingerprint(fields, files),
-        extras=await _extras(fields, text, files) if given & EXTRAS or files else None,
+        extras=await _extras(fields, text, files) if given & EXTRAS or files or fields.kind != TEXT else None,
         allowed=caller.allowed,
     )
 

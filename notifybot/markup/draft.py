@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from notifybot.splitting import VISIBLE
+
 MAX_ADDRESS = 2048
 
 
@@ -47,7 +49,7 @@ class Draft:
 
     @property
     def is_blank(self) -> bool:
-        return not any(piece.strip() for piece in self.pieces)
+        return not any(VISIBLE.search(piece) for piece in self.pieces)
 
     @property
     def place(self) -> "Place":

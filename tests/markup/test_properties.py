@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from notifybot.markup import Formatted, ParseMode, Unparseable, parse
 from notifybot.rendering import Entity
-from notifybot.splitting import split, utf16_len
+from notifybot.splitting import VISIBLE, split, utf16_len
 from tests.markup.test_as_telegram_reads_it import MODES, marked_up, nested
 
 anything = st.text(st.characters(codec="utf-8"), max_size=80)
@@ -87,7 +87,7 @@ def _holds(outer: Entity, one: Entity) -> bool:
 
 
 def visible(text: str) -> str:
-    return "".join(character for character in text if character.isprintable() and not character.isspace())
+    return "".join(VISIBLE.findall(text))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -102,13 +102,16 @@ def test_what_telegrams_styles_become_is_valid(mode: ParseMode, data: st.DataObj
 
 
 @settings(max_examples=300, deadline=None)
+@example(">\x1b")
+@example("> \u200b")
+@example("[a]: \u2800")
 @given(common_mark | anything)
 def test_every_text_is_some_common_mark_and_becomes_valid(source: str) -> None:
     found = parse(source, ParseMode.COMMON_MARK)
 
     assert_valid(found.text, found.entities)
     assert_alone(found.entities)
-    assert bool(visible(found.text)) or not visible(source)
+    assert visible(found.text) or not visible(source)
 
 
 @settings(max_examples=200, deadline=None)

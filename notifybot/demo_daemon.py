@@ -12,6 +12,8 @@ from notifybot.errors import Conflict
 
 STOP_WITHIN_S = 15.0
 LOG_TAIL_LINES = 20
+BACK_AFTER_S = 2.0
+"""As systemd would, where somebody else killed it: a demo is there to be killed from a shell, too."""
 # What the demo's own surroundings would tell the child: a real bot's token, systemd's socket.
 NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
 
@@ -44,7 +46,7 @@ class Folder:
 class DaemonProcess:
     """The daemon as a child in a session of its own, so that Ctrl-C in the terminal reaches only the demo.
 
-    `kills` counts the times that `kill` ended it.
+    `kills` counts the times that it was killed, whoever did it: after a signal of somebody else it is started again.
     """
 
     def __init__(self, folder: Folder, clock: Clock) -> None:
@@ -55,6 +57,7 @@ class DaemonProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._changing = asyncio.Lock()
         self._coming_back: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -79,6 +82,13 @@ class DaemonProcess:
                     start_new_session=True,
                 )
             self.started_at = self._clock.now()
+            self._watching = asyncio.create_task(self._watch(self._process))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Bring it back after a signal that we did not send. What ends by itself says why in its log and stays down."""
+        if await process.wait() < 0:
+            self.kills += 1
+            self._coming_back = asyncio.create_task(self._start_after(BACK_AFTER_S))
 
     async def pull_the_plug(self, *, down_for_s: float) -> None:
         """End it with SIGKILL, and start it again later in the background. Raises Conflict if it does not run."""
@@ -92,9 +102,10 @@ class DaemonProcess:
 
     async def stop(self) -> None:
         """Let it finish what it does, at most STOP_WITHIN_S, and forget a start that is still ahead."""
-        if self._coming_back is not None:
-            self._coming_back.cancel()
-            await asyncio.wait([self._coming_back])
+        for task in (self._watching, self._coming_back):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         async with self._changing:
             if self._process is not None and self.is_alive:
                 await _end(self._process)
@@ -107,6 +118,8 @@ class DaemonProcess:
         async with self._changing:
             if self._process is None or not self.is_alive:
                 raise Conflict("The daemon is down already.", hint="Wait until it is back.")
+            if self._watching is not None:
+                self._watching.cancel()
             self._process.kill()
             await self._process.wait()
             self.kills += 1

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -107,6 +109,28 @@ async def test_a_killed_daemon_comes_back_and_keeps_what_it_accepted() -> None:
                 await asyncio.sleep(0.05)
         assert (daemon.kills, daemon.is_alive) == (1, True)
         assert daemon.pid != first
+
+
+@pytest.mark.crash
+async def test_a_daemon_that_somebody_else_kills_comes_back_too() -> None:
+    async with running_demo(port=0) as demo:
+        daemon, http = demo.backstage.daemon, demo.backstage.http
+        first = daemon.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE_S):
+            while not await _answers(http):  # noqa: ASYNC110 the daemon is another process
+                await asyncio.sleep(0.05)
+        assert (daemon.kills, daemon.is_alive) == (1, True)
+        assert daemon.pid != first
+
+
+async def _answers(http: ClientSession) -> bool:
+    try:
+        async with http.get("http://localhost/health") as response:
+            return response.status == 200
+    except OSError:
+        return False
 
 
 async def _knows(http: ClientSession, message: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from notifybot import tokens
-from tests.door.door import assert_problem
+from tests.door.door import Json, assert_problem
 from tests.door.remote import MESSAGE, wire
 
 
@@ -50,6 +50,20 @@ async def test_what_is_no_valid_token_is_refused(folder: Path, header: str) -> N
             refused = await line.ask("GET", path, Authorization=header)
             assert_problem(refused, 401)
             assert refused.headers["www-authenticate"].startswith("Bearer ")
+
+
+async def test_a_token_for_few_does_not_change_what_its_account_told_others(folder: Path) -> None:
+    async with wire(folder) as line:
+        free, bounded = await line.token("free", account="anna"), await line.token("few", account="anna", to=["-1002"])
+        told = {
+            chat: (await line.bearing(free, "POST", "/api/ingest", MESSAGE | {"channel_id": chat})).json["id"]
+            for chat in (-1001, -1002)
+        }
+        newer: Json = {"content": "something else"}
+        assert_problem(await line.bearing(bounded, "PATCH", f"/api/messages/{told[-1001]}", newer), 403)
+        assert (await line.bearing(bounded, "PATCH", f"/api/messages/{told[-1002]}", newer)).status == 200
+        found = (await line.socket.ask("GET", f"/api/messages/{told[-1001]}")).json
+        assert found["content"] == MESSAGE["content"]
 
 
 async def test_two_tokens_in_one_request_are_refused(folder: Path) -> None:

@@ -12,9 +12,10 @@ from notifybot.buttons import MessageAnswer, PostAnswer, PostSnooze, Snooze
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
 from notifybot.formatting import clock_time
+from notifybot.kinds import EventKind
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor, name_of
-from notifybot.models import IS_OPEN, Delivery, EventKind, Message, Post
+from notifybot.models import IS_OPEN, Delivery, Message, Post
 from notifybot.snoozing import Sleep
 
 

@@ -19,7 +19,8 @@ from notifybot import timeline
 from notifybot.database import affected
 from notifybot.formatting import Missing
 from notifybot.ids import first_id
-from notifybot.models import Attachment, Delivery, EventKind, Message, table_of
+from notifybot.kinds import EventKind
+from notifybot.models import Attachment, Delivery, Message, table_of
 from notifybot.outcomes import FileRefused
 from notifybot.prepared import fetch, insert_rows, run
 from notifybot.rendering import Fetch, FileId, Link, Media, MediaKind, NewFile, Source, Stored, Written

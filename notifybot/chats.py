@@ -23,7 +23,8 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 
 from notifybot.database import affected, changes
-from notifybot.models import IS_DUE, IS_NAMED, Chat, Delivery, Post, Urgency, table_of
+from notifybot.kinds import Urgency
+from notifybot.models import IS_DUE, IS_NAMED, Chat, Delivery, Post, table_of
 from notifybot.prepared import fetch, insert_rows, padded, run
 
 MOVES_FOLLOWED = 5

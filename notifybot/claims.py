@@ -30,7 +30,8 @@ from sqlmodel import Session
 
 from notifybot import chats, outbox, views
 from notifybot.formatting import PostView
-from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, Message, Post, Urgency, table_of
+from notifybot.kinds import Urgency
+from notifybot.models import HAS_WORK, IS_DUE, Bot, Chat, Delivery, Message, Post, table_of
 from notifybot.pacing import Limits
 from notifybot.prepared import fetch, run, run_many
 from notifybot.splitting import MAX_TEXT_UNITS

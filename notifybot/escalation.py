@@ -11,18 +11,9 @@ from sqlmodel import Session
 from notifybot import chats, messages, outbox, timeline
 from notifybot.database import changes
 from notifybot.ids import new_id
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import Step, target
-from notifybot.models import (
-    MAY_ESCALATE,
-    MAY_EXPIRE,
-    Delivery,
-    DeliveryStatus,
-    EventKind,
-    Message,
-    Purpose,
-    Urgency,
-    table_of,
-)
+from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, table_of
 from notifybot.prepared import fetch, insert_rows
 
 MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from notifybot.database import affected
 from notifybot.errors import TooManyRequests
-from notifybot.models import LinkGuess
+from notifybot.identities import LinkGuess
 
 
 @dataclass(frozen=True)

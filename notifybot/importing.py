@@ -9,8 +9,8 @@ from enum import StrEnum
 from sqlmodel import Session, select
 
 from notifybot import chats, linking
+from notifybot.identities import Person
 from notifybot.messages import Actor
-from notifybot.models import Person
 from notifybot.secret_key import SecretKey
 
 

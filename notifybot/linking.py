@@ -12,8 +12,9 @@ from sqlmodel import Session, col, select
 from notifybot import guessing, outbox
 from notifybot.database import affected
 from notifybot.errors import NotFound, NotifybotError, Unavailable
+from notifybot.identities import LinkSecret, Person
 from notifybot.messages import Actor
-from notifybot.models import Chat, LinkSecret, Person
+from notifybot.models import Chat
 from notifybot.rendering import Part
 from notifybot.secret_key import SecretKey
 

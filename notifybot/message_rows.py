@@ -10,18 +10,9 @@ from sqlmodel import Session
 
 from notifybot import attachments, outbox, timeline
 from notifybot.database import changes
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import State
-from notifybot.models import (
-    ClientId,
-    Delivery,
-    DeliveryStatus,
-    EventKind,
-    Message,
-    Post,
-    Purpose,
-    TimelineEvent,
-    Urgency,
-)
+from notifybot.models import ClientId, Delivery, Message, Post, TimelineEvent
 from notifybot.new_messages import Accepted, Extras, NewMessage
 from notifybot.prepared import insert_rows
 from notifybot.rendering import NewFile

@@ -25,18 +25,9 @@ from sqlmodel import Session, col
 from notifybot import chats, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotFound
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import State, Step, after, sources, target
-from notifybot.models import (
-    MAY_ESCALATE,
-    Delivery,
-    DeliveryStatus,
-    EventKind,
-    Message,
-    Post,
-    Purpose,
-    Urgency,
-    table_of,
-)
+from notifybot.models import MAY_ESCALATE, Delivery, Message, Post, table_of
 from notifybot.prepared import fetch, padded, run
 
 MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Post)

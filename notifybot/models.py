@@ -1,65 +1,21 @@
-"""The tables. States are documented where their columns stand; who may change them: lifecycle.py and outbox.py.
+"""The tables of messages and of what is done about them; those of people and callers: identities.py.
+
+States are documented where their columns stand; who may change them: lifecycle.py and outbox.py.
 
 Table models do not validate: what comes from outside is checked before it becomes a row.
 """
 
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Table, Text, text
 from sqlalchemy import Enum as EnumType
 from sqlmodel import Field, SQLModel
 
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose
 from notifybot.lifecycle import State
 from notifybot.rendering import MediaKind
-
-
-class Purpose(StrEnum):
-    """Why a chat gets its copy of a message."""
-
-    PRIMARY = "primary"
-    ESCALATION = "escalation"
-
-
-class DeliveryStatus(StrEnum):
-    WAITING = "waiting"
-    SHOWN = "shown"
-    FAILED = "failed"
-    """A dead letter; `last_error` says why."""
-    WITHDRAWN = "withdrawn"
-    """Answered, closed or cancelled before it was shown."""
-
-
-class Urgency(IntEnum):
-    """Which posts go first; within one urgency the order of acceptance decides."""
-
-    ALERT = 0
-    REPLY = 1
-    NOTICE = 2
-    EDIT = 3
-    BULK = 4
-
-
-class EventKind(StrEnum):
-    """What a timeline can say."""
-
-    ACCEPTED = "accepted"
-    RELEASED = "released"
-    SENT = "sent"
-    EDITED = "edited"
-    ESCALATED = "escalated"
-    SNOOZED = "snoozed"
-    ACKNOWLEDGED = "acknowledged"
-    UNACKNOWLEDGED = "unacknowledged"
-    CLOSED = "closed"
-    RESOLVED = "resolved"
-    FAILED = "failed"
-    RETRIED = "retried"
-    CANCELLED = "cancelled"
-    WITHDRAWN = "withdrawn"
-    UNCERTAIN = "uncertain"
-    REFORMATTED = "reformatted"
 
 
 def _values(kind: type[StrEnum]) -> list[str]:
@@ -149,82 +105,6 @@ class Chat(SQLModel, table=True):
         _partial("chats_held", "held_until IS NOT NULL", "held_until"),
         _partial("chats_claimed", "claimed_post IS NOT NULL", "claim_term"),
     )
-
-
-class Person(SQLModel, table=True):
-    """Somebody who pressed /start, or whom a caller subscribed."""
-
-    __tablename__ = "people"
-
-    user_id: str = Field(primary_key=True)
-    account: str | None = Field(default=None, unique=True)
-    """The local or dashboard user whose chat this is, once it is linked."""
-    chat_id: str = Field(unique=True, foreign_key="chats.id")
-    chat_name: str
-    is_renamed: bool = False
-    """An admin chose the chat_name: /start leaves it."""
-    created_at: datetime
-    linked_at: datetime | None = None
-    linked_by: str | None = None
-    """As in the timeline: `account:alice`, `telegram:42`."""
-    is_enabled: bool = True
-    """Wants notices and summaries."""
-    muted_until: datetime | None = None
-    time_zone: str | None = None
-    """By its IANA name; null is the summary's in the config."""
-    summary_time: str | None = None
-    """`HH:MM` there; null is the config's."""
-    quiet_from: str | None = None
-    quiet_until: str | None = None
-    """`HH:MM` in their zone; both or neither. From the later to the earlier one goes over midnight."""
-
-
-class LinkSecret(SQLModel, table=True):
-    """A code that the bot gave to a chat, or the token of a deep link that a caller asked for. Each ties a chat to an
-    account, once; only its keyed hash is kept."""
-
-    __tablename__ = "link_secrets"
-
-    digest: str = Field(primary_key=True)
-    chat_id: str | None = Field(default=None, index=True)
-    """Of a code: whose it is. Of a token: the chat that used it."""
-    account: str | None = Field(default=None, index=True)
-    """Of a token: for whom. Of a code: who used it."""
-    actor: str | None = None
-    """Who asked for a token."""
-    expires_at: datetime = Field(index=True)
-    used_at: datetime | None = None
-
-
-class LinkGuess(SQLModel, table=True):
-    """A code that was wrong: too many in a short time stop whoever guesses."""
-
-    __tablename__ = "link_guesses"
-
-    id: int | None = Field(default=None, primary_key=True)
-    account: str = Field(index=True)
-    at: datetime = Field(index=True)
-
-
-class ApiToken(SQLModel, table=True):
-    """What a caller on TCP proves who it is with. Only its hash is kept."""
-
-    __tablename__ = "api_tokens"
-
-    id: str = Field(primary_key=True)
-    name: str = Field(unique=True)
-    account: str
-    """As whom it calls."""
-    digest: str = Field(unique=True)
-    scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    """Of send, read, admin."""
-    recipients: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """To whom it may send; null: as `socket.allow` says."""
-    created_at: datetime
-    created_by: str
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-    revoked_at: datetime | None = None
 
 
 class Message(SQLModel, table=True):

@@ -11,7 +11,8 @@ from sqlmodel import Session, col
 from notifybot import chats, timeline
 from notifybot.database import affected
 from notifybot.ids import new_id
-from notifybot.models import Bot, Chat, Delivery, EventKind, Post, Urgency, table_of
+from notifybot.kinds import EventKind, Urgency
+from notifybot.models import Bot, Chat, Delivery, Post, table_of
 from notifybot.prepared import NOTHING, Parameters, fetch, insert_rows, run
 from notifybot.rendering import Part
 

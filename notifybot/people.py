@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from notifybot import chats
 from notifybot.errors import NotifybotError
-from notifybot.models import Person, table_of
+from notifybot.identities import Person
+from notifybot.models import table_of
 from notifybot.prepared import fetch, padded
 
 

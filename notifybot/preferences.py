@@ -7,8 +7,8 @@ from sqlmodel import Session, select
 
 from notifybot.durations import LONGEST, parse_time_of_day
 from notifybot.errors import NotifybotError
+from notifybot.identities import Person
 from notifybot.messages import Actor
-from notifybot.models import Person
 from notifybot.time_zones import find_zone
 
 LONGEST_MUTE = LONGEST

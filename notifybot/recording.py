@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 from notifybot import attachments, chats, messages, outbox, timeline, whole_bot
 from notifybot.claims import Claim
 from notifybot.database import affected, changes
-from notifybot.models import Bot, Chat, Delivery, DeliveryStatus, EventKind, Post, Urgency, table_of
+from notifybot.kinds import DeliveryStatus, EventKind, Urgency
+from notifybot.models import Bot, Chat, Delivery, Post, table_of
 from notifybot.outcomes import (
     BotRefused,
     ChatMoved,

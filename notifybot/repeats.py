@@ -15,9 +15,10 @@ from sqlmodel import Session, col
 
 from notifybot import messages, timeline
 from notifybot.database import affected, changes
+from notifybot.kinds import EventKind
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor
-from notifybot.models import DedupKey, EventKind, Message
+from notifybot.models import DedupKey, Message
 from notifybot.prepared import insert_rows
 from notifybot.rendering import Look
 

@@ -14,9 +14,10 @@ from notifybot.database import affected, changes
 from notifybot.durations import LONGEST
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.formatting import clock_time
+from notifybot.kinds import EventKind
 from notifybot.lifecycle import State, Step, sources
 from notifybot.messages import Actor, name_of
-from notifybot.models import EventKind, Message
+from notifybot.models import Message
 
 _OPEN = sources(Step.ACKNOWLEDGE)
 

@@ -9,9 +9,10 @@ from sqlmodel import Session, col, or_, select
 from notifybot import outbox
 from notifybot.database import affected
 from notifybot.errors import NotFound
+from notifybot.identities import LinkSecret, Person
 from notifybot.linking import Standing
 from notifybot.messages import Actor
-from notifybot.models import Chat, LinkSecret, Person
+from notifybot.models import Chat
 from notifybot.rendering import Part
 
 

@@ -7,7 +7,8 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from notifybot.database import affected
-from notifybot.models import EventKind, TimelineEvent
+from notifybot.kinds import EventKind
+from notifybot.models import TimelineEvent
 from notifybot.prepared import insert_rows
 
 NOTIFYBOT = "notifybot"

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 
 from notifybot.authorisation import Caller, Scope
 from notifybot.errors import Conflict, NotFound, NotifybotError
+from notifybot.identities import ApiToken
 from notifybot.ids import new_id
-from notifybot.models import ApiToken
 
 PREFIX = "nb_"
 """Says at a glance, and to those who search repositories for leaked secrets, what this is."""

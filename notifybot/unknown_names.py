@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from sqlmodel import Session, col, select
 
 from notifybot.errors import NotifybotError
-from notifybot.models import Chat, Person
+from notifybot.identities import Person
+from notifybot.models import Chat
 from notifybot.recipients import Directory, Recipient, RecipientKind
 
 MOST_COMPARED = 1000

@@ -9,7 +9,8 @@ from sqlmodel import Session
 from notifybot import attachments, messages
 from notifybot.attachments import NO_FILES
 from notifybot.formatting import MessageView, PostView, ShownPart
-from notifybot.models import Delivery, Message, Post, Purpose, table_of
+from notifybot.kinds import Purpose
+from notifybot.models import Delivery, Message, Post, table_of
 from notifybot.rendering import Button, Entity, Look, MediaKind, Part, Stands
 
 POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Message)

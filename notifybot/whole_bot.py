@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 from notifybot import chats
 from notifybot.claims import AWAY_AFTER, PROBE_EVERY, WHOLE_BOT_AFTER
 from notifybot.database import affected, changes
-from notifybot.models import IS_IN_TROUBLE, Bot, Post, Urgency, table_of
+from notifybot.kinds import Urgency
+from notifybot.models import IS_IN_TROUBLE, Bot, Post, table_of
 from notifybot.outcomes import Outcome, Shown, TryAgain
 from notifybot.prepared import fetch, run
 

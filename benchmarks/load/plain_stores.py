@@ -15,8 +15,9 @@ from sqlmodel import Session
 
 from notifybot.clock import Clock
 from notifybot.ids import new_id
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose
 from notifybot.lifecycle import State
-from notifybot.models import Delivery, DeliveryStatus, EventKind, Message, Post, Purpose, TimelineEvent
+from notifybot.models import Delivery, Message, Post, TimelineEvent
 
 WRITERS = {"sqlite": 1, "postgresql": 8}
 """Threads that commit, each on a connection of its own: SQLite has one writer, PostgreSQL can sync many at once."""

@@ -17,8 +17,8 @@ from notifybot.errors import NotifybotError
 from notifybot.handlers import settings_texts, texts
 from notifybot.handlers.settings_texts import Defaults, Sheet
 from notifybot.handlers.turn import Context, queue_answer, runtime_of, take
+from notifybot.identities import Person
 from notifybot.ids import new_id
-from notifybot.models import Person
 from notifybot.preferences import Changes
 from notifybot.rendering import Part
 from notifybot.runtime import Runtime

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from notifybot import preferences
 from notifybot.buttons import setting_button
 from notifybot.durations import format_span
-from notifybot.models import Person
+from notifybot.identities import Person
 from notifybot.rendering import Button, Buttons, Entity, Part
 from notifybot.snoozing import local_time
 from notifybot.splitting import utf16_len

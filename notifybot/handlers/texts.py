@@ -7,7 +7,8 @@ from telegram import Chat
 
 from notifybot.buttons import open_alert_button
 from notifybot.formatting import clock_time
-from notifybot.models import Message, Person
+from notifybot.identities import Person
+from notifybot.models import Message
 from notifybot.rendering import Entity, Part
 from notifybot.splitting import utf16_len
 

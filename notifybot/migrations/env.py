@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import notifybot.models  # noqa: F401 - fills SQLModel.metadata
+import notifybot.identities
+import notifybot.models  # noqa: F401 - both fill SQLModel.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

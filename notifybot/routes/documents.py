@@ -8,7 +8,8 @@ from urllib.parse import quote
 from aiohttp import web
 
 from notifybot.acceptance import Accepted
-from notifybot.models import Attachment, Message, Person, TimelineEvent
+from notifybot.identities import Person
+from notifybot.models import Attachment, Message, TimelineEvent
 from notifybot.reading import Copy, Detail
 from notifybot.rendering import Button, Look
 

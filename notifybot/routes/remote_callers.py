@@ -16,7 +16,7 @@ from notifybot.config import Config
 from notifybot.config_model import Algorithm, Anonymous, Jwt
 from notifybot.config_values import NAME
 from notifybot.errors import Unauthenticated, Unavailable
-from notifybot.models import ApiToken
+from notifybot.identities import ApiToken
 from notifybot.routes.route import runtime_of
 from notifybot.routes.throttle import Guesses
 from notifybot.runtime import Runtime

@@ -1,7 +1,7 @@
 """What the daemon answers, for programs: the fields that each document always has, and what they hold."""
 
+from notifybot.kinds import DeliveryStatus, EventKind, Purpose
 from notifybot.lifecycle import State
-from notifybot.models import DeliveryStatus, EventKind, Purpose
 from notifybot.routes.documents import Document
 
 SCHEMAS = "#/components/schemas/"

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from notifybot import messages, tokens
 from notifybot.authorisation import Action, Scope
 from notifybot.config_values import RECIPIENT
-from notifybot.models import ApiToken
+from notifybot.identities import ApiToken
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields
 from notifybot.routes.callers import caller_of

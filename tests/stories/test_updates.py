@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from notifybot import people
 from notifybot.errors import Unavailable
-from notifybot.models import Person
+from notifybot.identities import Person
 from tests.databases import Template
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld

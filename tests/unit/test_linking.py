@@ -9,9 +9,10 @@ from sqlmodel import Session, select
 from notifybot import guessing, linking, people
 from notifybot.database import Database
 from notifybot.errors import NotFound, NotifybotError, TooManyRequests
+from notifybot.identities import LinkGuess, LinkSecret, Person
 from notifybot.linking import Link, Refusal
 from notifybot.messages import by_account, by_telegram
-from notifybot.models import LinkGuess, LinkSecret, Person, Post
+from notifybot.models import Post
 from notifybot.secret_key import SecretKey
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

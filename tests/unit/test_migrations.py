@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+import notifybot.identities  # noqa: F401 - the other half of the tables
 from notifybot import migrations, models
 from notifybot.errors import StartRefused
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from notifybot import people, preferences
 from notifybot.database import Database
 from notifybot.errors import NotifybotError
-from notifybot.models import Person
+from notifybot.identities import Person
 from notifybot.preferences import Changes
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)

@@ -10,7 +10,7 @@ from notifybot import tokens
 from notifybot.authorisation import Scope
 from notifybot.database import Database
 from notifybot.errors import Conflict, NotFound
-from notifybot.models import ApiToken
+from notifybot.identities import ApiToken
 from notifybot.tokens import USES_NOTED_EVERY, NewToken
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

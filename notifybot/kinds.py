@@ -1,0 +1,50 @@
+"""The few words that the tables use for one thing each: why, how urgent, what became of it."""
+
+from enum import IntEnum, StrEnum
+
+
+class Purpose(StrEnum):
+    """Why a chat gets its copy of a message."""
+
+    PRIMARY = "primary"
+    ESCALATION = "escalation"
+
+
+class DeliveryStatus(StrEnum):
+    WAITING = "waiting"
+    SHOWN = "shown"
+    FAILED = "failed"
+    """A dead letter; `last_error` says why."""
+    WITHDRAWN = "withdrawn"
+    """Answered, closed or cancelled before it was shown."""
+
+
+class Urgency(IntEnum):
+    """Which posts go first; within one urgency the order of acceptance decides."""
+
+    ALERT = 0
+    REPLY = 1
+    NOTICE = 2
+    EDIT = 3
+    BULK = 4
+
+
+class EventKind(StrEnum):
+    """What a timeline can say."""
+
+    ACCEPTED = "accepted"
+    RELEASED = "released"
+    SENT = "sent"
+    EDITED = "edited"
+    ESCALATED = "escalated"
+    SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    CLOSED = "closed"
+    RESOLVED = "resolved"
+    FAILED = "failed"
+    RETRIED = "retried"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+    UNCERTAIN = "uncertain"
+    REFORMATTED = "reformatted"

@@ -47,7 +47,7 @@ bench: test-environment ## run every benchmark briefly
 crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost
 	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)
 
-environment: ## only install what make run needs, as for a service; with PINS=postgres also PostgreSQL's driver
+environment: ## only install what make run needs, as for a service; PINS=postgres, charts or all: with these extras
 	@$(PYTHON) requirements/install.py $(PINS) $(RUN)
 
 clean: ## remove environments, caches and builds

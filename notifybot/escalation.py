@@ -33,7 +33,9 @@ def _take(step: Step, due: Select[tuple[str]], moment: str) -> ReturningUpdate[A
     return change.returning(MESSAGES.c.id)
 
 
-_ESCALATE = _take(Step.ESCALATE, _overdue(MESSAGES.c.escalate_at, MAY_ESCALATE), "escalated_at")
+_ESCALATE = _take(Step.ESCALATE, _overdue(MESSAGES.c.escalate_at, MAY_ESCALATE), "escalated_at").values(
+    steps_left=MESSAGES.c.steps_left - 1
+)
 # One more delivery waits then, so time may close only what was shown.
 _ESCALATE_AND_TELL = _ESCALATE.values(may_expire=_WAS_SHOWN)
 _EXPIRE = _take(Step.CLOSE, _overdue(MESSAGES.c.close_at, MAY_EXPIRE), "closed_at")

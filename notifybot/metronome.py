@@ -16,8 +16,8 @@ from notifybot.database import Changes
 from notifybot.errors import Unavailable
 from notifybot.jobs import JOBS, Job
 from notifybot.logs import redact
-from notifybot.models import JobRun
 from notifybot.runtime import Runtime
+from notifybot.timetable import JobRun
 
 AFTER_A_FAILURE = timedelta(seconds=5)
 log = logging.getLogger(__name__)

@@ -1,4 +1,5 @@
-"""The tables of messages and of what is done about them; those of people and callers: identities.py.
+"""The tables of messages and of what is done about them; people and callers: identities.py, what comes at its time:
+timetable.py.
 
 States are documented where their columns stand; who may change them: lifecycle.py and outbox.py.
 
@@ -36,13 +37,15 @@ def _partial(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
-# What the two timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
+# What the timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
 # same text, for SQLite uses a partial index only where it can see that the query implies its condition. They say which
 # states are left out: for those that are meant, SQLite would prefer to look through all messages of each.
 MAY_ESCALATE = (
-    "escalate_at IS NOT NULL AND state NOT IN ('scheduled', 'escalated', 'acknowledged', 'closed', 'cancelled')"
+    "escalate_at IS NOT NULL AND steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
 )
 IS_OPEN = "is_alert AND state NOT IN ('scheduled', 'closed', 'cancelled')"
+MAY_BE_RELEASED = "state = 'scheduled' AND release_at IS NOT NULL"
+MAY_REMIND = "remind_at IS NOT NULL AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 MAY_EXPIRE = "close_at IS NOT NULL AND may_expire AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
 IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
@@ -123,8 +126,27 @@ class Message(SQLModel, table=True):
     account: str
     """The caller's."""
     created_at: datetime
+    send_at: datetime | None = None
+    """When it is to be sent, or was; null: at once. Its deadlines count from here."""
+    release_at: datetime | None = None
+    """While it is scheduled: when it is released. That is `send_at`, or later where a release failed; null: not as long
+    as its schedule is paused."""
+    schedule_id: str | None = Field(default=None, foreign_key="schedules.id")
+    """Of a message that repeats: all its occurrences have the same."""
+    event: str | None = None
+    """The kind of event that it tells of; see routes/events.py."""
+    policy: str | None = None
+    """The name of its policy in the config, when it was accepted."""
+    plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """The steps of its policy (policies.Plan); null: one step, to the escalation channel."""
+    steps_left: int = 1
+    """So many steps of escalation are still ahead."""
     escalate_at: datetime | None = None
+    """When the next step is taken, or when the last one was due."""
     close_at: datetime | None = None
+    remind_every_s: int | None = None
+    remind_at: datetime | None = None
+    """When people are reminded next that it is still open; null: never."""
     may_expire: bool = False
     """Time may close it: it was shown somewhere, or nothing is left that could still be shown."""
     sent_at: datetime | None = None
@@ -152,6 +174,9 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         _partial("messages_escalate", MAY_ESCALATE, "escalate_at"),
         _partial("messages_close", MAY_EXPIRE, "close_at"),
+        _partial("messages_release", MAY_BE_RELEASED, "release_at"),
+        _partial("messages_remind", MAY_REMIND, "remind_at"),
+        _partial("messages_of_schedules", "schedule_id IS NOT NULL", "schedule_id", "id"),
         _partial("messages_open", IS_OPEN, "id"),
         Index("messages_by_state", "state", "id"),
         Index("messages_by_source", "source", "id"),
@@ -178,6 +203,8 @@ class Post(SQLModel, table=True):
     failure: str | None = None
     withdrawn_at: datetime | None = None
     is_silent: bool = False
+    is_reminder: bool = False
+    """It says once more what another post of this chat says already."""
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the bot answers somebody, ready to show; null where the post shows deliveries."""
@@ -303,15 +330,3 @@ class Update(SQLModel, table=True):
     """Of the last attempt; after the third it is parked."""
 
     __table_args__ = (_partial("inbox_waiting", "handled_at IS NULL", "update_id"),)
-
-
-class JobRun(SQLModel, table=True):
-    """One tick of one job."""
-
-    __tablename__ = "job_runs"
-
-    id: int | None = Field(default=None, primary_key=True)
-    job: str = Field(index=True)
-    started_at: datetime
-    duration_s: float
-    error: str | None = None

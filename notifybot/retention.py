@@ -16,12 +16,12 @@ from notifybot.models import (
     ClientId,
     DedupKey,
     Delivery,
-    JobRun,
     Message,
     Post,
     TimelineEvent,
     Update,
 )
+from notifybot.timetable import JobRun
 
 OVER = (State.CLOSED, State.CANCELLED)
 OVER_FOR_NOTICES = (State.SENT, State.FAILED)

@@ -1,6 +1,7 @@
 """Make the environment that `make run` or `make test` works in, or say in two lines what is missing.
 
-Usage: python3 requirements/install.py run|postgres|dev LINK. Standard library only; quiet when nothing is to do.
+Usage: python3 requirements/install.py run|postgres|charts|all|dev LINK. Standard library only; quiet when there is
+nothing to do.
 
 Each set of pins has a folder of its own, LINK.<digest>. Steps: wait for the lock beside LINK; where the folder is not
 complete, make it, install the pinned wheels with their hashes checked, let it see this checkout, and mark it complete

@@ -1,4 +1,4 @@
-"""Pin run.txt, postgres.txt and dev.txt anew from pyproject.toml: wheels with hashes, no index address.
+"""Pin requirements/*.txt anew from pyproject.toml, one for each extra: wheels with hashes, no index address.
 
 Usage: python3 requirements/lock.py [uv options, such as --upgrade-package aiohttp]. Without options everything is
 brought up to date. uv is installed for this one run; it asks the package index that pip is configured for.
@@ -24,7 +24,13 @@ OPTIONS = [
     "--no-header",
     "--quiet",
 ]
-EXTRAS = {"run.txt": [], "postgres.txt": ["--extra=postgres"], "dev.txt": ["--extra=dev", "--extra=postgres"]}
+EXTRAS = {
+    "run.txt": [],
+    "postgres.txt": ["--extra=postgres"],
+    "charts.txt": ["--extra=charts"],
+    "all.txt": ["--extra=charts", "--extra=postgres"],
+    "dev.txt": ["--extra=charts", "--extra=dev", "--extra=postgres"],
+}
 
 
 def main() -> None:

@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.databases import KINDS, Template, new_template
 from tests.postgres.server import MISSING, Server, find_binaries, serving
+
+# The same examples in every run: whoever breaks something sees it, and nobody else. `--hypothesis-profile=search` looks
+# for new ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("search", derandomize=False, max_examples=1000)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -87,7 +87,7 @@ def test_every_file_that_the_package_needs_is_package_data() -> None:
 # Pins
 
 
-@pytest.mark.parametrize("name", ["run.txt", "postgres.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "postgres.txt", "charts.txt", "all.txt", "dev.txt"])
 def test_every_requirement_is_pinned_with_hashes_and_names_no_index(name: str) -> None:
     text = text_of(ROOT / "requirements" / name)
 
@@ -97,7 +97,14 @@ def test_every_requirement_is_pinned_with_hashes_and_names_no_index(name: str) -
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("run.txt", []), ("postgres.txt", ["postgres"]), ("dev.txt", ["dev", "postgres"])]
+    ("name", "extras"),
+    [
+        ("run.txt", []),
+        ("postgres.txt", ["postgres"]),
+        ("charts.txt", ["charts"]),
+        ("all.txt", ["charts", "postgres"]),
+        ("dev.txt", ["charts", "dev", "postgres"]),
+    ],
 )
 def test_the_pins_fulfil_what_the_project_asks_for(name: str, extras: list[str]) -> None:
     pins = {pin["name"]: Version(pin["version"]) for pin in PIN.finditer(text_of(ROOT / "requirements" / name))}

@@ -3,9 +3,6 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import notifybot.identities
-import notifybot.models  # noqa: F401 - both fill SQLModel.metadata
-
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,

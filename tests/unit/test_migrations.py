@@ -15,7 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-import notifybot.identities  # noqa: F401 - the other half of the tables
+import notifybot.identities
+import notifybot.timetable  # noqa: F401
 from notifybot import migrations, models
 from notifybot.errors import StartRefused
 

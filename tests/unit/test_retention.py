@@ -12,8 +12,8 @@ from notifybot import acceptance, inbox, outbox, retention
 from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
 from notifybot.database import Database
 from notifybot.lifecycle import State
-from notifybot.models import JobRun
 from notifybot.rendering import Part
+from notifybot.timetable import JobRun
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

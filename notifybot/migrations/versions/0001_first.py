@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_chats()
     _create_inbox()
     _create_job_runs()
+    _create_schedules()
     _create_messages()
     _create_client_ids()
     _create_people()
@@ -31,6 +32,8 @@ def upgrade() -> None:
     _create_link_secrets()
     _create_link_guesses()
     _create_api_tokens()
+    _create_on_call()
+    _create_summary_plans()
 
 
 def _create_bot() -> None:
@@ -95,10 +98,31 @@ def _create_job_runs() -> None:
         sa.Column("job", AutoString(), nullable=False),
         sa.Column("started_at", UTCDateTime(), nullable=False),
         sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("is_manual", sa.Boolean(), nullable=False),
         sa.Column("error", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index("ix_job_runs_job", "job_runs", ["job"])
+    _index("job_runs_of", "job_runs", ["job", "id"])
+
+
+def _create_schedules() -> None:
+    op.create_table(
+        "schedules",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("repeat", AutoString(), nullable=False),
+        sa.Column("time_zone", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("begins_at", UTCDateTime(), nullable=False),
+        sa.Column("paused_at", UTCDateTime(), nullable=True),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("last_at", UTCDateTime(), nullable=True),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("missed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("ix_schedules_account", "schedules", ["account"])
 
 
 def _create_messages() -> None:
@@ -117,8 +141,17 @@ def _create_messages() -> None:
         sa.Column("source", AutoString(), nullable=False),
         sa.Column("account", AutoString(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("send_at", UTCDateTime(), nullable=True),
+        sa.Column("release_at", UTCDateTime(), nullable=True),
+        sa.Column("schedule_id", AutoString(), nullable=True),
+        sa.Column("event", AutoString(), nullable=True),
+        sa.Column("policy", AutoString(), nullable=True),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("steps_left", sa.Integer(), nullable=False),
         sa.Column("escalate_at", UTCDateTime(), nullable=True),
         sa.Column("close_at", UTCDateTime(), nullable=True),
+        sa.Column("remind_every_s", sa.Integer(), nullable=True),
+        sa.Column("remind_at", UTCDateTime(), nullable=True),
         sa.Column("may_expire", sa.Boolean(), nullable=False),
         sa.Column("sent_at", UTCDateTime(), nullable=True),
         sa.Column("escalated_at", UTCDateTime(), nullable=True),
@@ -134,16 +167,20 @@ def _create_messages() -> None:
         sa.Column("repeated_at", UTCDateTime(), nullable=True),
         sa.Column("snoozed_until", UTCDateTime(), nullable=True),
         sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     _index("messages_by_account", "messages", ["account", "id"])
     _index("messages_by_source", "messages", ["source", "id"])
     _index("messages_by_state", "messages", ["state", "id"])
     unfinished = "state NOT IN ('scheduled', 'closed', 'cancelled')"
-    unanswered = "state NOT IN ('scheduled', 'escalated', 'acknowledged', 'closed', 'cancelled')"
+    unanswered = "steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
     _index("messages_close", "messages", ["close_at"], f"close_at IS NOT NULL AND may_expire AND {unfinished}")
     _index("messages_open", "messages", ["id"], f"is_alert AND {unfinished}")
     _index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
+    _index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
+    _index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")
+    _index("messages_of_schedules", "messages", ["schedule_id", "id"], "schedule_id IS NOT NULL")
 
 
 def _create_client_ids() -> None:
@@ -204,6 +241,7 @@ def _create_posts() -> None:
         sa.Column("failure", AutoString(), nullable=True),
         sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
         sa.Column("is_silent", sa.Boolean(), nullable=False),
+        sa.Column("is_reminder", sa.Boolean(), nullable=False),
         sa.Column("thread_id", sa.BigInteger(), nullable=True),
         sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("is_plain", sa.Boolean(), nullable=False),
@@ -370,3 +408,37 @@ def _create_api_tokens() -> None:
         sa.UniqueConstraint("digest"),
         sa.UniqueConstraint("name"),
     )
+
+
+def _create_on_call() -> None:
+    op.create_table(
+        "on_call_overrides",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("rotation", AutoString(), nullable=False),
+        sa.Column("member", AutoString(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("created_by", AutoString(), nullable=False),
+        sa.Column("cancelled_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("on_call_overrides_of", "on_call_overrides", ["rotation", "ends_at"])
+    op.create_table(
+        "on_call_turns",
+        sa.Column("rotation", AutoString(), nullable=False),
+        sa.Column("members", sa.JSON(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("rotation"),
+    )
+
+
+def _create_summary_plans() -> None:
+    op.create_table(
+        "summary_plans",
+        sa.Column("reader", AutoString(), nullable=False),
+        sa.Column("next_at", UTCDateTime(), nullable=False),
+        sa.Column("last_date", AutoString(), nullable=True),
+        sa.PrimaryKeyConstraint("reader"),
+    )
+    _index("ix_summary_plans_next_at", "summary_plans", ["next_at"])

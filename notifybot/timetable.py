@@ -1,0 +1,91 @@
+"""The tables of what comes at its time: schedules, turns on call, summaries, and the runs of the jobs."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, Column, Index
+from sqlmodel import Field, SQLModel
+
+
+class Schedule(SQLModel, table=True):
+    """Why a message repeats. The next occurrence is always there as a message that is `scheduled`; its release makes
+    the one after it, so that what it says and for whom stands in the messages alone."""
+
+    __tablename__ = "schedules"
+
+    id: str = Field(primary_key=True)
+    account: str = Field(index=True)
+    repeat: str
+    """A cron expression of five fields, or `every 15m`."""
+    time_zone: str
+    """In which a cron expression is meant, by its IANA name."""
+    created_at: datetime
+    begins_at: datetime
+    """The first occurrence; `every 15m` counts from here."""
+    paused_at: datetime | None = None
+    ended_at: datetime | None = None
+    """Cancelled: nothing comes any more."""
+    last_at: datetime | None = None
+    """For when the last occurrence was meant that was released."""
+    runs: int = 0
+    """How many were released."""
+    missed: int = 0
+    """How many were not, because nobody was there at their time."""
+
+
+class OnCallOverride(SQLModel, table=True):
+    """Somebody else is on call for a while; the latest one made counts."""
+
+    __tablename__ = "on_call_overrides"
+
+    id: str = Field(primary_key=True)
+    rotation: str
+    member: str
+    """A recipient, as the config would name them."""
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    created_by: str
+    """As in the timeline: `account:alice`, `telegram:42`."""
+    cancelled_at: datetime | None = None
+
+    __table_args__ = (Index("on_call_overrides_of", "rotation", "ends_at"),)
+
+
+class OnCallTurn(SQLModel, table=True):
+    """Who was told last that their turn has begun."""
+
+    __tablename__ = "on_call_turns"
+
+    rotation: str = Field(primary_key=True)
+    members: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    since: datetime
+
+
+class SummaryPlan(SQLModel, table=True):
+    """When somebody gets their next summary."""
+
+    __tablename__ = "summary_plans"
+
+    reader: str = Field(primary_key=True)
+    """`person:<user_id>`, or `to:<recipient>` for those of the config."""
+    next_at: datetime = Field(index=True)
+    last_date: str | None = None
+    """The last local date that had its summary, `2026-03-29`: each has one at most."""
+
+
+class JobRun(SQLModel, table=True):
+    """One tick of one job."""
+
+    __tablename__ = "job_runs"
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str
+    started_at: datetime
+    duration_s: float
+    done: int = 0
+    """How much it did."""
+    is_manual: bool = False
+    """Somebody asked for it."""
+    error: str | None = None
+
+    __table_args__ = (Index("job_runs_of", "job", "id"),)

@@ -87,10 +87,8 @@ def _accept_under_key(
 
 def _refusal(session: Session, new: NewMessage, directory: Directory, *, now: datetime) -> Forbidden | None:
     """What was sent under the key may have gone to whom this caller, of the same account, may not send."""
-    if new.allowed is None:
-        return None
     try:
-        routing.check_allowed(new, routing.look_up(session, [new], directory, now=now))
+        routing.check_may_tell(session, new, now=now, directory=directory)
     except Forbidden as refusal:
         return refusal
     return None

@@ -33,6 +33,16 @@ class Wish(Protocol):
     def allowed(self) -> frozenset[str] | None: ...
 
 
+@dataclass(frozen=True)
+class Whom:
+    """Recipients alone, as far as it matters who may tell them something."""
+
+    account: str
+    recipients: tuple[Recipient, ...]
+    allowed: frozenset[str] | None
+    is_alert: bool = True
+
+
 class Destination(NamedTuple):
     """A chat that a message goes to. `name`: who brought it, in the caller's words; `withheld`: why it is not told
     there; `not_before`: it waits until then."""
@@ -206,6 +216,12 @@ def check_allowed(wish: Wish, found: Found) -> None:
                     f"{wish.account} may not send to {recipient.name}.",
                     hint="socket.allow says to whom callers of the socket may send, and each token for itself.",
                 )
+
+
+def check_may_tell(session: Session, whom: Wish, *, now: datetime, directory: Directory) -> None:
+    """`check_allowed` for who changes what others were told."""
+    if whom.allowed is not None:
+        check_allowed(whom, look_up(session, [whom], directory, now=now))
 
 
 def _chat_of(member: Recipient, found: Found) -> str | None:

@@ -18,6 +18,7 @@ from notifybot.ids import is_id
 from notifybot.lifecycle import State
 from notifybot.models import Message
 from notifybot.reading import Detail, Filter
+from notifybot.recipients import recipient_of
 from notifybot.rendering import Look
 from notifybot.routes import documents
 from notifybot.routes.bodies import Fields, read_fields, read_query
@@ -27,6 +28,7 @@ from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import Handler, Route, runtime_of
 from notifybot.routes.sending import plain_reason, read_ingest, read_photo, read_send
 from notifybot.routes.values import Label, Moment, Span, truth
+from notifybot.routing import Whom, check_may_tell
 from notifybot.runtime import Runtime
 
 LONGEST_WAIT_S = 30
@@ -175,11 +177,14 @@ async def snooze(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Give a message a newer text or title: the posts that show it are edited."""
     fields = await read_fields(request, ChangeFields)
-    runtime = runtime_of(request)
+    runtime, caller = runtime_of(request), caller_of(request)
     message = (await _detail(request, Action.ANSWER)).message
+    whom = Whom(caller.account, tuple(map(recipient_of, message.recipients)), caller.allowed)
+    now = runtime.clock.now()
+    await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=runtime.directory))
     reason = await plain_reason(fields.content, Look.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
-    actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
+    actor = messages.by_account(caller.account)
     revise = partial(messages.revise, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
     return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))

@@ -38,7 +38,18 @@ URGENCY_OF_NOTICES = {
     "high": Urgency.REPLY,
     "critical": Urgency.ALERT,
 }
-_NO_EXTRAS: Mapping[str, Any] = {"look": None, "data": None, "dedup_key": None, "file_count": 0}
+_NO_EXTRAS: Mapping[str, Any] = {
+    "look": None,
+    "data": None,
+    "dedup_key": None,
+    "file_count": 0,
+    "event": None,
+    "policy": None,
+    "plan": None,
+    "steps_left": 1,
+    "remind_every_s": None,
+    "remind_at": None,
+}
 
 
 @dataclass
@@ -104,7 +115,7 @@ class Rows:
             else:
                 self.unreached.append({**row, **_NO_EXTRAS})
             return ALERT if new.is_alert else NOTICE
-        (self.with_extras if is_told else self.unreached).append({**row, **_extra_columns(new.extras)})
+        (self.with_extras if is_told else self.unreached).append({**row, **_extra_columns(new, new.extras, self.now)})
         return self._add_extras(message_id, new.extras, is_alert=new.is_alert)
 
     def _add_extras(self, message_id: str, extras: Extras, *, is_alert: bool) -> _Manner:
@@ -161,7 +172,8 @@ class Rows:
         insert_rows(session, ClientId, self.client_ids, same={"expires_at": now + CLIENT_IDS_KEPT})
         noted = changes(session)
         kept = chain(self.messages, self.with_extras, self.unreached)
-        for deadline in {row[name] for row in kept for name in ("escalate_at", "close_at")}:
+        deadlines = ("escalate_at", "close_at", "remind_at")
+        for deadline in {row.get(name) for row in kept for name in deadlines}:
             noted.note_deadline(deadline)
 
     def _insert_messages(self, session: Session) -> None:
@@ -190,9 +202,21 @@ def _same(manner: _Manner, due_at: datetime) -> dict[str, Any]:
     return {**outbox.due_now(manner.urgency, now=due_at), **looks}
 
 
-def _extra_columns(extras: Extras) -> dict[str, Any]:
-    named = {"look": extras.look.stored(), "data": extras.data, "dedup_key": extras.dedup_key}
-    return {**named, "file_count": len(extras.files)}
+def _extra_columns(new: NewMessage, extras: Extras, begins_at: datetime) -> dict[str, Any]:
+    """What most messages do not have, in the order of _NO_EXTRAS. Its deadlines count from `begins_at`."""
+    every = extras.remind_every if new.is_alert else None
+    return {
+        "look": extras.look.stored(),
+        "data": extras.data,
+        "dedup_key": extras.dedup_key,
+        "file_count": len(extras.files),
+        "event": extras.event,
+        "policy": extras.policy,
+        "plan": extras.plan,
+        "steps_left": extras.steps,
+        "remind_every_s": None if every is None else int(every.total_seconds()),
+        "remind_at": None if every is None else begins_at + every,
+    }
 
 
 def _deadlines(

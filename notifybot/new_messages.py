@@ -21,6 +21,21 @@ class Extras:
     """The trouble of this dedup_key is over."""
     has_text: bool = True
     why_plain: str | None = None
+    send_at: datetime | None = None
+    """Not before then; with `repeat` the first occurrence is then, or as soon after it as the repeat allows."""
+    repeat: str | None = None
+    """As recurrence.parse reads it."""
+    time_zone: str = "UTC"
+    """In which `repeat` is meant."""
+    event: str | None = None
+    """The kind of event that it tells of."""
+    policy: str | None = None
+    """The name of its policy; what it says stands in `plan`, in the number of its `steps` over all rounds, and in
+    NewMessage.escalate_after, which is when the first of them is due."""
+    plan: dict[str, Any] | None = None
+    steps: int = 1
+    remind_every: timedelta | None = None
+    """People are reminded so often that an alert is still open; None: never."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +72,7 @@ class Accepted:
     created_at: datetime
     escalate_at: datetime | None
     close_at: datetime | None
+    send_at: datetime | None = None
+    schedule_id: str | None = None
+    next_times: tuple[datetime, ...] = ()
+    """Of a message that repeats: its next few occurrences, the first of them `send_at`."""

@@ -4,15 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
+from notifybot.migrations import tables_of_messages
+from notifybot.migrations.tables_of_messages import index
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-
-def _index(name: str, table: str, columns: list[str], condition: str | None = None) -> None:
-    only = None if condition is None else sa.text(condition)
-    op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
 
 
 def upgrade() -> None:
@@ -20,15 +18,15 @@ def upgrade() -> None:
     _create_chats()
     _create_inbox()
     _create_job_runs()
-    _create_schedules()
-    _create_messages()
-    _create_client_ids()
+    tables_of_messages.create_schedules()
+    tables_of_messages.create_messages()
+    tables_of_messages.create_client_ids()
     _create_people()
-    _create_posts()
-    _create_timeline()
-    _create_deliveries()
-    _create_attachments()
-    _create_dedup_keys()
+    tables_of_messages.create_posts()
+    tables_of_messages.create_timeline()
+    tables_of_messages.create_deliveries()
+    tables_of_messages.create_attachments()
+    tables_of_messages.create_dedup_keys()
     _create_link_secrets()
     _create_link_guesses()
     _create_api_tokens()
@@ -71,10 +69,10 @@ def _create_chats() -> None:
         sa.Column("claim_until", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index("chats_claimed", "chats", ["claim_term"], "claimed_post IS NOT NULL")
-    _index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
-    _index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
-    _index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
+    index("chats_claimed", "chats", ["claim_term"], "claimed_post IS NOT NULL")
+    index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
+    index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
+    index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
 
 
 def _create_inbox() -> None:
@@ -88,7 +86,7 @@ def _create_inbox() -> None:
         sa.Column("error", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("update_id"),
     )
-    _index("inbox_waiting", "inbox", ["update_id"], "handled_at IS NULL")
+    index("inbox_waiting", "inbox", ["update_id"], "handled_at IS NULL")
 
 
 def _create_job_runs() -> None:
@@ -103,101 +101,7 @@ def _create_job_runs() -> None:
         sa.Column("error", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index("job_runs_of", "job_runs", ["job", "id"])
-
-
-def _create_schedules() -> None:
-    op.create_table(
-        "schedules",
-        sa.Column("id", AutoString(), nullable=False),
-        sa.Column("account", AutoString(), nullable=False),
-        sa.Column("repeat", AutoString(), nullable=False),
-        sa.Column("time_zone", AutoString(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("begins_at", UTCDateTime(), nullable=False),
-        sa.Column("paused_at", UTCDateTime(), nullable=True),
-        sa.Column("ended_at", UTCDateTime(), nullable=True),
-        sa.Column("last_at", UTCDateTime(), nullable=True),
-        sa.Column("runs", sa.Integer(), nullable=False),
-        sa.Column("missed", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("ix_schedules_account", "schedules", ["account"])
-
-
-def _create_messages() -> None:
-    op.create_table(
-        "messages",
-        sa.Column("id", AutoString(), nullable=False),
-        sa.Column(
-            "state",
-            sa.String(16),
-            nullable=False,
-        ),
-        sa.Column("is_alert", sa.Boolean(), nullable=False),
-        sa.Column("title", AutoString(), nullable=True),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("recipients", sa.JSON(), nullable=False),
-        sa.Column("source", AutoString(), nullable=False),
-        sa.Column("account", AutoString(), nullable=False),
-        sa.Column("created_at", UTCDateTime(), nullable=False),
-        sa.Column("send_at", UTCDateTime(), nullable=True),
-        sa.Column("release_at", UTCDateTime(), nullable=True),
-        sa.Column("schedule_id", AutoString(), nullable=True),
-        sa.Column("event", AutoString(), nullable=True),
-        sa.Column("policy", AutoString(), nullable=True),
-        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("steps_left", sa.Integer(), nullable=False),
-        sa.Column("escalate_at", UTCDateTime(), nullable=True),
-        sa.Column("close_at", UTCDateTime(), nullable=True),
-        sa.Column("remind_every_s", sa.Integer(), nullable=True),
-        sa.Column("remind_at", UTCDateTime(), nullable=True),
-        sa.Column("may_expire", sa.Boolean(), nullable=False),
-        sa.Column("sent_at", UTCDateTime(), nullable=True),
-        sa.Column("escalated_at", UTCDateTime(), nullable=True),
-        sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
-        sa.Column("acknowledged_by", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("closed_at", UTCDateTime(), nullable=True),
-        sa.Column("resolved_at", UTCDateTime(), nullable=True),
-        sa.Column("look", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("data", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("file_count", sa.Integer(), nullable=False),
-        sa.Column("dedup_key", AutoString(), nullable=True),
-        sa.Column("repeats", sa.Integer(), nullable=False),
-        sa.Column("repeated_at", UTCDateTime(), nullable=True),
-        sa.Column("snoozed_until", UTCDateTime(), nullable=True),
-        sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
-        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("messages_by_account", "messages", ["account", "id"])
-    _index("messages_by_source", "messages", ["source", "id"])
-    _index("messages_by_state", "messages", ["state", "id"])
-    unfinished = "state NOT IN ('scheduled', 'closed', 'cancelled')"
-    unanswered = "steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
-    _index("messages_close", "messages", ["close_at"], f"close_at IS NOT NULL AND may_expire AND {unfinished}")
-    _index("messages_open", "messages", ["id"], f"is_alert AND {unfinished}")
-    _index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
-    _index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
-    _index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")
-    _index("messages_of_schedules", "messages", ["schedule_id", "id"], "schedule_id IS NOT NULL")
-
-
-def _create_client_ids() -> None:
-    op.create_table(
-        "client_ids",
-        sa.Column("account", AutoString(), nullable=False),
-        sa.Column("client_id", AutoString(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("fingerprint", AutoString(), nullable=False),
-        sa.Column("expires_at", UTCDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-        ),
-        sa.PrimaryKeyConstraint("account", "client_id"),
-    )
-    _index("ix_client_ids_expires_at", "client_ids", ["expires_at"])
+    index("job_runs_of", "job_runs", ["job", "id"])
 
 
 def _create_people() -> None:
@@ -227,142 +131,6 @@ def _create_people() -> None:
     )
 
 
-def _create_posts() -> None:
-    op.create_table(
-        "posts",
-        sa.Column("id", AutoString(), nullable=False),
-        sa.Column("chat_id", AutoString(), nullable=False),
-        sa.Column("urgency", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("shown_version", sa.Integer(), nullable=False),
-        sa.Column("not_before", UTCDateTime(), nullable=False),
-        sa.Column("errors", sa.Integer(), nullable=False),
-        sa.Column("tried_for_s", sa.Float(), nullable=False),
-        sa.Column("failure", AutoString(), nullable=True),
-        sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
-        sa.Column("is_silent", sa.Boolean(), nullable=False),
-        sa.Column("is_reminder", sa.Boolean(), nullable=False),
-        sa.Column("thread_id", sa.BigInteger(), nullable=True),
-        sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("is_plain", sa.Boolean(), nullable=False),
-        sa.Column("parts_shown", sa.Integer(), nullable=False),
-        sa.Column("shown", sa.JSON(), nullable=False),
-        sa.Column("uncertain", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["chat_id"],
-            ["chats.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("posts_of_names", "posts", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
-    _index(
-        "posts_due",
-        "posts",
-        ["chat_id", "urgency", "not_before", "id"],
-        "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
-    )
-    _index(
-        "posts_in_trouble",
-        "posts",
-        ["chat_id"],
-        "errors > 0 AND withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
-    )
-    _index("posts_of_replies", "posts", ["not_before"], "reply IS NOT NULL")
-    _index("posts_uncertain", "posts", ["uncertain"], "uncertain > 0")
-
-
-def _create_timeline() -> None:
-    op.create_table(
-        "timeline",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("at", UTCDateTime(), nullable=False),
-        sa.Column(
-            "event",
-            sa.String(16),
-            nullable=False,
-        ),
-        sa.Column("actor", AutoString(), nullable=False),
-        sa.Column("detail", AutoString(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("ix_timeline_message_id", "timeline", ["message_id"])
-
-
-def _create_deliveries() -> None:
-    op.create_table(
-        "deliveries",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("post_id", AutoString(), nullable=False),
-        sa.Column("chat_id", AutoString(), nullable=False),
-        sa.Column("recipient", AutoString(), nullable=False),
-        sa.Column("purpose", sa.String(16), nullable=False),
-        sa.Column(
-            "status",
-            sa.String(16),
-            nullable=False,
-        ),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last_error", AutoString(), nullable=True),
-        sa.Column("shown_at", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["message_id"],
-            ["messages.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["post_id"],
-            ["posts.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("deliveries_of_names", "deliveries", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
-    _index("deliveries_waiting", "deliveries", ["message_id", "purpose"], "status = 'waiting'")
-    _index("ix_deliveries_message_id", "deliveries", ["message_id"])
-    _index("ix_deliveries_post_id", "deliveries", ["post_id"])
-
-
-def _create_attachments() -> None:
-    op.create_table(
-        "attachments",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("ordinal", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("name", AutoString(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=True),
-        sa.Column("is_refused", sa.Boolean(), nullable=False),
-        sa.Column("sha256", AutoString(), nullable=True),
-        sa.Column("size", sa.BigInteger(), nullable=True),
-        sa.Column("media_type", AutoString(), nullable=True),
-        sa.Column("file_id", AutoString(), nullable=True),
-        sa.Column("problem", AutoString(), nullable=True),
-        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    _index("ix_attachments_message_id", "attachments", ["message_id"])
-    _index("attachments_stored", "attachments", ["sha256", "id"], "sha256 IS NOT NULL")
-    _index("attachments_known", "attachments", ["sha256", "kind", "name"], "file_id IS NOT NULL")
-
-
-def _create_dedup_keys() -> None:
-    op.create_table(
-        "dedup_keys",
-        sa.Column("account", AutoString(), nullable=False),
-        sa.Column("recipients", AutoString(), nullable=False),
-        sa.Column("dedup_key", AutoString(), nullable=False),
-        sa.Column("message_id", AutoString(), nullable=False),
-        sa.Column("bound_until", UTCDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
-        sa.PrimaryKeyConstraint("account", "recipients", "dedup_key"),
-    )
-    _index("ix_dedup_keys_message_id", "dedup_keys", ["message_id"])
-
-
 def _create_link_secrets() -> None:
     op.create_table(
         "link_secrets",
@@ -375,7 +143,7 @@ def _create_link_secrets() -> None:
         sa.PrimaryKeyConstraint("digest"),
     )
     for column in ("account", "chat_id", "expires_at"):
-        _index(f"ix_link_secrets_{column}", "link_secrets", [column])
+        index(f"ix_link_secrets_{column}", "link_secrets", [column])
 
 
 def _create_link_guesses() -> None:
@@ -387,7 +155,7 @@ def _create_link_guesses() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     for column in ("account", "at"):
-        _index(f"ix_link_guesses_{column}", "link_guesses", [column])
+        index(f"ix_link_guesses_{column}", "link_guesses", [column])
 
 
 def _create_api_tokens() -> None:
@@ -423,7 +191,7 @@ def _create_on_call() -> None:
         sa.Column("cancelled_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    _index("on_call_overrides_of", "on_call_overrides", ["rotation", "ends_at"])
+    index("on_call_overrides_of", "on_call_overrides", ["rotation", "ends_at"])
     op.create_table(
         "on_call_turns",
         sa.Column("rotation", AutoString(), nullable=False),
@@ -441,4 +209,4 @@ def _create_summary_plans() -> None:
         sa.Column("last_date", AutoString(), nullable=True),
         sa.PrimaryKeyConstraint("reader"),
     )
-    _index("ix_summary_plans_next_at", "summary_plans", ["next_at"])
+    index("ix_summary_plans_next_at", "summary_plans", ["next_at"])

@@ -1,0 +1,240 @@
+"""What the first revision makes for messages: their own tables, and those of what is done about them."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
+
+
+def index(name: str, table: str, columns: list[str], condition: str | None = None) -> None:
+    only = None if condition is None else sa.text(condition)
+    op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
+
+
+def create_schedules() -> None:
+    op.create_table(
+        "schedules",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("repeat", AutoString(), nullable=False),
+        sa.Column("time_zone", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("begins_at", UTCDateTime(), nullable=False),
+        sa.Column("paused_at", UTCDateTime(), nullable=True),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("last_at", UTCDateTime(), nullable=True),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("missed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("ix_schedules_account", "schedules", ["account"])
+
+
+def create_messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column(
+            "state",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("is_alert", sa.Boolean(), nullable=False),
+        sa.Column("title", AutoString(), nullable=True),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("recipients", sa.JSON(), nullable=False),
+        sa.Column("source", AutoString(), nullable=False),
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("send_at", UTCDateTime(), nullable=True),
+        sa.Column("release_at", UTCDateTime(), nullable=True),
+        sa.Column("schedule_id", AutoString(), nullable=True),
+        sa.Column("event", AutoString(), nullable=True),
+        sa.Column("policy", AutoString(), nullable=True),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("steps_left", sa.Integer(), nullable=False),
+        sa.Column("escalate_at", UTCDateTime(), nullable=True),
+        sa.Column("close_at", UTCDateTime(), nullable=True),
+        sa.Column("remind_every_s", sa.Integer(), nullable=True),
+        sa.Column("remind_at", UTCDateTime(), nullable=True),
+        sa.Column("may_expire", sa.Boolean(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=True),
+        sa.Column("escalated_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.Column("resolved_at", UTCDateTime(), nullable=True),
+        sa.Column("look", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("data", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("file_count", sa.Integer(), nullable=False),
+        sa.Column("dedup_key", AutoString(), nullable=True),
+        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.Column("repeated_at", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_until", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("messages_by_account", "messages", ["account", "id"])
+    index("messages_by_source", "messages", ["source", "id"])
+    index("messages_by_state", "messages", ["state", "id"])
+    unfinished = "state NOT IN ('scheduled', 'closed', 'cancelled')"
+    unanswered = "steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
+    index("messages_close", "messages", ["close_at"], f"close_at IS NOT NULL AND may_expire AND {unfinished}")
+    index("messages_open", "messages", ["id"], f"is_alert AND {unfinished}")
+    index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
+    index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
+    index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")
+    index("messages_of_schedules", "messages", ["schedule_id", "id"], "schedule_id IS NOT NULL")
+
+
+def create_client_ids() -> None:
+    op.create_table(
+        "client_ids",
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("client_id", AutoString(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("fingerprint", AutoString(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.PrimaryKeyConstraint("account", "client_id"),
+    )
+    index("ix_client_ids_expires_at", "client_ids", ["expires_at"])
+
+
+def create_posts() -> None:
+    op.create_table(
+        "posts",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("shown_version", sa.Integer(), nullable=False),
+        sa.Column("not_before", UTCDateTime(), nullable=False),
+        sa.Column("errors", sa.Integer(), nullable=False),
+        sa.Column("tried_for_s", sa.Float(), nullable=False),
+        sa.Column("failure", AutoString(), nullable=True),
+        sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
+        sa.Column("is_silent", sa.Boolean(), nullable=False),
+        sa.Column("is_reminder", sa.Boolean(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger(), nullable=True),
+        sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("is_plain", sa.Boolean(), nullable=False),
+        sa.Column("parts_shown", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
+        sa.Column("uncertain", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["chat_id"],
+            ["chats.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("posts_of_names", "posts", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
+    index(
+        "posts_due",
+        "posts",
+        ["chat_id", "urgency", "not_before", "id"],
+        "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
+    )
+    index(
+        "posts_in_trouble",
+        "posts",
+        ["chat_id"],
+        "errors > 0 AND withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
+    )
+    index("posts_of_replies", "posts", ["not_before"], "reply IS NOT NULL")
+    index("posts_uncertain", "posts", ["uncertain"], "uncertain > 0")
+
+
+def create_timeline() -> None:
+    op.create_table(
+        "timeline",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column(
+            "event",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("actor", AutoString(), nullable=False),
+        sa.Column("detail", AutoString(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("ix_timeline_message_id", "timeline", ["message_id"])
+
+
+def create_deliveries() -> None:
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("post_id", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("recipient", AutoString(), nullable=False),
+        sa.Column("purpose", sa.String(16), nullable=False),
+        sa.Column(
+            "status",
+            sa.String(16),
+            nullable=False,
+        ),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", AutoString(), nullable=True),
+        sa.Column("shown_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["post_id"],
+            ["posts.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("deliveries_of_names", "deliveries", ["chat_id"], "substr(chat_id, 1, 1) = '@'")
+    index("deliveries_waiting", "deliveries", ["message_id", "purpose"], "status = 'waiting'")
+    index("ix_deliveries_message_id", "deliveries", ["message_id"])
+    index("ix_deliveries_post_id", "deliveries", ["post_id"])
+
+
+def create_attachments() -> None:
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("is_refused", sa.Boolean(), nullable=False),
+        sa.Column("sha256", AutoString(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", AutoString(), nullable=True),
+        sa.Column("file_id", AutoString(), nullable=True),
+        sa.Column("problem", AutoString(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("ix_attachments_message_id", "attachments", ["message_id"])
+    index("attachments_stored", "attachments", ["sha256", "id"], "sha256 IS NOT NULL")
+    index("attachments_known", "attachments", ["sha256", "kind", "name"], "file_id IS NOT NULL")
+
+
+def create_dedup_keys() -> None:
+    op.create_table(
+        "dedup_keys",
+        sa.Column("account", AutoString(), nullable=False),
+        sa.Column("recipients", AutoString(), nullable=False),
+        sa.Column("dedup_key", AutoString(), nullable=False),
+        sa.Column("message_id", AutoString(), nullable=False),
+        sa.Column("bound_until", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"]),
+        sa.PrimaryKeyConstraint("account", "recipients", "dedup_key"),
+    )
+    index("ix_dedup_keys_message_id", "dedup_keys", ["message_id"])

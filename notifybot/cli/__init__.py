@@ -6,6 +6,7 @@ Client commands import the standard library only; a command's module is imported
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from notifybot.cli.output import complain, flush, one_line, write_whatever_the_encoding
 from notifybot.cli.parser import parse
@@ -13,6 +14,19 @@ from notifybot.client_errors import ClientError, Refused
 from notifybot.errors import NotifybotError, StartRefused
 
 DONE, OURS, CALLERS, INTERRUPTED = 0, 1, 2, 130
+ROOMS = {
+    **dict.fromkeys(("run", "demo", "db"), "daemon"),
+    **dict.fromkeys(("link", "verify", "unlink", "status", "test"), "account"),
+    "config": "config",
+    "health": "health",
+    "import": "importing",
+    "messages": "messages",
+    "open": "messages",
+    "people": "people",
+    "send": "send",
+    "token": "tokens",
+}
+"""Which module runs a command, by its first word."""
 NO_HINT = "Nothing was changed."
 
 
@@ -45,43 +59,9 @@ def _command(argv: Sequence[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     words: str = arguments.command
-    match words.split():
-        case ["send"]:
-            from notifybot.cli import send
-
-            return send.run(arguments)
-        case ["messages" | "open", *_]:
-            from notifybot.cli import messages
-
-            return messages.run(arguments)
-        case ["token", *_]:
-            from notifybot.cli import tokens
-
-            return tokens.run(arguments)
-        case ["link" | "verify" | "unlink" | "status" | "test"]:
-            from notifybot.cli import account
-
-            return account.run(arguments)
-        case ["people", *_]:
-            from notifybot.cli import people
-
-            return people.run(arguments)
-        case ["import"]:
-            from notifybot.cli import importing
-
-            return importing.run(arguments)
-        case ["health"]:
-            from notifybot.cli import health
-
-            return health.run(arguments)
-        case ["config", *_]:
-            from notifybot.cli import config
-
-            return config.run(arguments)
-        case _:
-            from notifybot.cli import daemon
-
-            return daemon.run(arguments)
+    room = import_module(f"notifybot.cli.{ROOMS[words.split()[0]]}")
+    code: int = room.run(arguments)
+    return code
 
 
 def _explain(error: NotifybotError) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from notifybot.cli.output import one_line, say
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 from notifybot.config import SHIPPED, find_config, load
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 
 TABLE = "subscribed_users"
 SQLITE_MAGIC = b"SQLite format 3\x00"

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 from notifybot.client import File
 
 STDIN = "-"

@@ -1,9 +1,9 @@
-"""The commands about accounts and people; parser.py has the others."""
+"""The words of the commands about accounts and people."""
 
-from notifybot.cli.parser import Parser, _add_json, _Commands
+from notifybot.cli.tree import Commands, Parser, add_json
 
 
-def add_people(commands: _Commands) -> None:
+def add_people(commands: Commands) -> None:
     link = _add_account(commands.add("link", "link my account to a chat in Telegram: shows a deep link, and a QR code"))
     link.add_argument("--no-wait", action="store_true", help="do not wait, on a terminal, until the link is used")
     verify = _add_account(commands.add("verify", "link my account by the code that the bot gave me"))
@@ -12,18 +12,18 @@ def add_people(commands: _Commands) -> None:
     _add_account(commands.add("status", "show how my account is linked"))
     _add_account(commands.add("test", "show a test message in my chat"))
     people = commands.group("people", "look after the people who can be sent to")
-    _add_json(people.add("list", "show everybody"))
-    _add_json(_add_who(people.add("show", "show all that is known of one person")))
+    add_json(people.add("list", "show everybody"))
+    add_json(_add_who(people.add("show", "show all that is known of one person")))
     rename = _add_who(people.add("rename", "give somebody the name by which they are listed"))
     rename.add_argument("name", metavar="NAME", help="it stays, whatever they are called in Telegram")
-    _add_json(rename)
-    _add_json(_add_who(people.add("remove", "forget somebody, who is told; their messages stay")))
+    add_json(rename)
+    add_json(_add_who(people.add("remove", "forget somebody, who is told; their messages stay")))
     _add_import(commands)
 
 
 def _add_account(command: Parser) -> Parser:
     command.add_argument("--user", metavar="ACCOUNT", help="for admins: another account than mine")
-    _add_json(command)
+    add_json(command)
     return command
 
 
@@ -32,7 +32,7 @@ def _add_who(command: Parser) -> Parser:
     return command
 
 
-def _add_import(commands: _Commands) -> None:
+def _add_import(commands: Commands) -> None:
     taking = commands.add("import", "take over the people of another program")
     taking.add_argument(
         "sources",
@@ -41,4 +41,4 @@ def _add_import(commands: _Commands) -> None:
         help="a JSON file, a SQLite file, or a postgresql:// URL with a table subscribed_users",
     )
     taking.add_argument("--dry-run", action="store_true", help="only say what would become of everybody")
-    _add_json(taking)
+    add_json(taking)

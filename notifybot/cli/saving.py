@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from notifybot.cli.output import one_line, say, size_of
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 from notifybot.client import Attachment, Client, ClientError, Message
 
 TYPE_CHECKING = False  # as in the parser

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from notifybot.cli.material import files_of, text_of
 from notifybot.cli.output import moment, now, one_line, say, say_json
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 from notifybot.client import Accepted, Client, ClientError
 from notifybot.results import Delivery
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli.import_sources import read
-from notifybot.cli.parser import UsageError
+from notifybot.cli.tree import UsageError
 from tests.databases import PostgresStore
 from tests.postgres.server import Server
 

@@ -19,16 +19,10 @@ from notifybot.client_errors import (
     UnknownShape,
     Unreachable,
 )
-from notifybot.client_message import Attachable, File, Span, addressed, body_of, buttons_of, given, whole_seconds
-from notifybot.client_tokens import Token, read_token, read_tokens
-from notifybot.results import (
-    Accepted,
-    Attachment,
-    Button,
-    Health,
-    Message,
-    MessagePage,
-    Subscriber,
+from notifybot.client_ids import Kind
+from notifybot.client_message import body_of
+from notifybot.client_options import File, Span, addressed, fields_of, given, whole_seconds
+from notifybot.client_reading import (
     read_accepted,
     read_health,
     read_message,
@@ -36,6 +30,8 @@ from notifybot.results import (
     read_subscriber,
     read_subscribers,
 )
+from notifybot.client_tokens import Token, read_token, read_tokens
+from notifybot.results import Accepted, Attachment, Button, Health, Message, MessagePage, Subscriber
 from notifybot.unix_http import Body, Request, json_body
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
@@ -44,7 +40,7 @@ if TYPE_CHECKING:
     from typing import IO, Unpack
 
     from notifybot.client_account import Account
-    from notifybot.client_message import SendOptions
+    from notifybot.client_options import SendOptions
     from notifybot.client_people import People
 
 __all__ = [
@@ -76,10 +72,7 @@ PATIENCE_S = 10.0
 NOT_FOUND = 404
 PAGE = 500
 MAX_PAGES = 20
-
-IDS_HINT = "`notifybot messages list` shows the ids."
-ID_LENGTH = 36
-ID_LETTERS = frozenset("0123456789abcdef-")
+MESSAGES = Kind("message", "/api/messages", hint="`notifybot messages list` shows the ids.")
 
 
 def send(
@@ -123,29 +116,7 @@ class Client:
         paths = (os.fspath(named),) if named else default_socket_paths(os.environ)
         self._calls = Calls(paths, timeout_s=timeout_s, patience_s=patience_s)
 
-    def send(
-        self,
-        text: str | None = None,
-        *,
-        to: str | Iterable[str],
-        title: str | None = None,
-        source: str | None = None,
-        photos: Attachable | Iterable[Attachable] = (),
-        files: Attachable | Iterable[Attachable] = (),
-        parse_mode: str | None = None,
-        buttons: Sequence[Button] = (),
-        link_preview: bool = False,
-        priority: str | None = None,
-        silent: bool = False,
-        thread_id: int | None = None,
-        alert: bool = False,
-        escalate_after: Span | None = None,
-        close_after: Span | None = None,
-        dedup_key: str | None = None,
-        data: Mapping[str, object] | None = None,
-        client_id: str | None = None,
-        wait_s: float | None = None,
-    ) -> Accepted:
+    def send(self, text: str | None = None, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
         """Hand over one message; once this returns, it is on the daemon's disk.
 
         `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name of the daemon's config,
@@ -156,25 +127,10 @@ class Client:
         shown or failed. A cut connection is tried again under the same client_id, made anew for each call unless
         given, so that the message is never accepted twice.
         """
-        fields: dict[str, object] = {
-            **addressed(to),
-            "title": title,
-            "source": source,
-            "parse_mode": parse_mode,
-            "buttons": buttons_of(buttons),
-            "link_preview": link_preview or None,
-            "priority": priority,
-            "silent": silent or None,
-            "thread_id": thread_id,
-            "acknowledge": alert,
-            "escalate_after": whole_seconds(escalate_after),
-            "close_after": whole_seconds(close_after),
-            "dedup_key": dedup_key,
-            "data": data,
-            "client_id": client_id or os.urandom(16).hex(),
-        }
+        fields = {**addressed(to), **fields_of(options)}
+        photos, files = options.get("photos", ()), options.get("files", ())
         with body_of(fields, text, photos=photos, files=files) as body:
-            return self._hand_over(body, str(fields["client_id"]), wait_s=wait_s)
+            return self._hand_over(body, str(fields["client_id"]), wait_s=options.get("wait_s"))
 
     def resolve(
         self, dedup_key: str, *, to: str | Iterable[str], text: str | None = None, client_id: str | None = None
@@ -193,7 +149,7 @@ class Client:
             return None
 
     def message(self, message_id: str) -> Message:
-        return read_message(self._calls.call(Request("GET", _path_of(message_id))))
+        return read_message(self._calls.call(Request("GET", MESSAGES.path(message_id))))
 
     def messages(
         self, *, status: str | None = None, source: str | None = None, limit: int = 50, cursor: str | None = None
@@ -212,18 +168,7 @@ class Client:
 
         Raise Refused where there is none, or more than one.
         """
-        wanted = prefix.lower()
-        if not wanted or not set(wanted) <= ID_LETTERS:
-            raise _no_id(prefix)
-        if len(wanted) == ID_LENGTH:
-            return wanted
-        found = []
-        for message in self._walk():
-            if message.id.startswith(wanted):
-                found.append(message.id)
-            elif message.id[: len(wanted)] < wanted:  # ids are ordered by time: older ones cannot match
-                break
-        return _only(found, prefix)
+        return MESSAGES.find(prefix, self._ids())
 
     def edit(self, message_id: str, text: str | None = None, *, title: str | None = None) -> Message:
         """Change what a message says; its posts follow. An empty title takes the title away, None leaves it.
@@ -235,7 +180,7 @@ class Client:
             fields["title"] = title or None
         if not fields:
             raise Refused("Neither a text nor a title is given.", hint="Say what to change.")
-        return read_message(self._calls.call(Request("PATCH", _path_of(message_id), _json_body(fields))))
+        return read_message(self._calls.call(Request("PATCH", MESSAGES.path(message_id), _json_body(fields))))
 
     def download(self, attachment: Attachment, target: "IO[bytes]") -> None:
         """Write one of a message's attachments to `target`, as it comes. Refused where the daemon does not have it.
@@ -262,7 +207,7 @@ class Client:
         """
         fields = {"for": whole_seconds(span), "until": None if until is None else until.isoformat()}
         body = _json_body(given(fields))
-        return read_message(self._calls.call(Request("POST", f"{_path_of(message_id)}/snooze", body)))
+        return read_message(self._calls.call(Request("POST", f"{MESSAGES.path(message_id)}/snooze", body)))
 
     def close(self, message_id: str) -> Message:
         return self._change(message_id, "close")
@@ -335,14 +280,14 @@ class Client:
             raise error.about(client_id) from error
 
     def _change(self, message_id: str, verb: str) -> Message:
-        return read_message(self._calls.call(Request("POST", f"{_path_of(message_id)}/{verb}")))
+        return read_message(self._calls.call(Request("POST", f"{MESSAGES.path(message_id)}/{verb}")))
 
-    def _walk(self) -> Iterator[Message]:
-        """Messages, newest first, page by page, up to MAX_PAGES."""
+    def _ids(self) -> Iterator[str]:
+        """Ids of messages, newest first, page by page, up to MAX_PAGES."""
         cursor = None
         for _ in range(MAX_PAGES):
             page = self.messages(limit=PAGE, cursor=cursor)
-            yield from page.messages
+            yield from (message.id for message in page.messages)
             cursor = page.next_cursor
             if cursor is None:
                 return
@@ -356,23 +301,3 @@ def _query(fields: Mapping[str, str | None]) -> str:
     from urllib.parse import urlencode  # the other calls do without it
 
     return urlencode(given(fields))
-
-
-def _path_of(message_id: str) -> str:
-    """The path of one message. Refused where the id is none, before it gets into a path."""
-    wanted = message_id.lower()
-    if len(wanted) != ID_LENGTH or not set(wanted) <= ID_LETTERS:
-        raise _no_id(message_id)
-    return f"/api/messages/{wanted}"
-
-
-def _no_id(text: str) -> Refused:
-    return Refused(f"`{text}` is no message id.", hint=IDS_HINT)
-
-
-def _only(found: list[str], prefix: str) -> str:
-    if not found:
-        raise Refused(f"No message begins with `{prefix}`.", hint=IDS_HINT)
-    if len(found) > 1:
-        raise Refused(f"`{prefix}` stands for {len(found)} messages.", hint=f"Give more of it: {', '.join(found[:3])}.")
-    return found[0]

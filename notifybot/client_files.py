@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifybot.client_errors import ClientError, Refused
-from notifybot.client_message import File
+from notifybot.client_options import File
 from notifybot.unix_http import CHUNK_BYTES
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms

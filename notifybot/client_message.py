@@ -1,101 +1,18 @@
-"""A message on its way to the daemon: its fields, and the request body that carries them and its files."""
+"""A message on its way to the daemon: the request body that carries its fields and its files."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 
 from notifybot.client_errors import Refused
-from notifybot.results import Button
+from notifybot.client_options import Attachable, File, given
 from notifybot.unix_http import Body, json_body
 
-TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
-if TYPE_CHECKING:
-    from typing import IO, TypedDict
-
-    class SendOptions(TypedDict, total=False):
-        """What Client.send takes beside the text and its recipient."""
-
-        title: str | None
-        source: str | None
-        photos: "Attachable | Iterable[Attachable]"
-        files: "Attachable | Iterable[Attachable]"
-        parse_mode: str | None
-        buttons: Sequence[Button]
-        link_preview: bool
-        priority: str | None
-        silent: bool
-        thread_id: int | None
-        alert: bool
-        escalate_after: "Span | None"
-        close_after: "Span | None"
-        dedup_key: str | None
-        data: Mapping[str, object] | None
-        client_id: str | None
-        wait_s: float | None
-
-
-Span = timedelta | int | str
-"""A timedelta, seconds, or text such as `15m`; 0 and `never` switch the deadline off."""
-
-MOST_BUTTONS = 4
 MOST_FILES = 20
 PHOTO, DOCUMENT = "photo", "file"
 """The two kinds of files, as a form's field is called that carries one."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
-
-
-@dataclass(frozen=True)
-class File:
-    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: what to call it."""
-
-    source: "str | os.PathLike[str] | bytes | IO[bytes]"
-    name: str | None = None
-
-
-Attachable = File | str | os.PathLike[str]
-"""A file to send; a path or an https URL is enough."""
-
-
-def addressed(to: str | Iterable[str]) -> dict[str, object]:
-    """The field that takes this recipient or these: `channel_id` a single chat, `to` anything else.
-
-    Refused where there is none.
-    """
-    recipients = [to] if isinstance(to, str) else list(dict.fromkeys(to))
-    if not recipients or not all(recipients):
-        raise Refused("No recipient is given.", hint="Say for whom it is: a chat, a person, or a name of the config.")
-    if len(recipients) == 1 and _is_chat(recipients[0]):
-        return {"channel_id": recipients[0]}
-    return {"to": recipients}
-
-
-def _is_chat(to: str) -> bool:
-    return to.startswith("@") or (to.isascii() and to.removeprefix("-").isdecimal())
-
-
-def whole_seconds(span: Span | None) -> int | str | None:
-    """A span as the daemon takes it: whole seconds (a part of one counts as one), or text."""
-    if isinstance(span, timedelta):
-        return -(-span // timedelta(seconds=1))
-    return span
-
-
-def buttons_of(buttons: Sequence[Button]) -> list[dict[str, object]] | None:
-    """The buttons as the daemon takes them. Refused where there are too many, or one does nothing or two things."""
-    if len(buttons) > MOST_BUTTONS:
-        raise Refused(f"A message takes {MOST_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
-    for button in buttons:
-        if (button.url is None) == (button.copy is None):
-            raise Refused(f"The button `{button.text}` needs a url or a text to copy.", hint="Give it one of the two.")
-    return [given({"text": each.text, "url": each.url, "copy": each.copy}) for each in buttons] or None
-
-
-def given(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 @contextmanager

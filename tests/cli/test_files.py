@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from notifybot.client import Button, Client, ClientError, File, Refused, resolve, send
 from notifybot.client_files import opened
 from notifybot.client_form import form
-from notifybot.client_message import Attachable
+from notifybot.client_options import Attachable
 from tests.cli.standin import (
     StandIn,
     Uploaded,

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Integer, Select, bindparam, exists, func, select, text, update
+from sqlalchemy import Select, bindparam, exists, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session
 
 from notifybot import chats, messages, outbox, timeline
 from notifybot.database import changes
+from notifybot.due_rows import Due
 from notifybot.ids import new_id
 from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import Step, target
@@ -17,14 +18,10 @@ from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, table_
 from notifybot.prepared import fetch, insert_rows
 
 MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
+ESCALATIONS = Due(MESSAGES, "escalate_at", MAY_ESCALATE)
+CLOSINGS = Due(MESSAGES, "close_at", MAY_EXPIRE)
 _NOW = bindparam("moment", type_=MESSAGES.c.escalate_at.type)
-_MOST = bindparam("most", type_=Integer())
 _WAS_SHOWN = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES.c.status == DeliveryStatus.SHOWN)
-
-
-def _overdue(deadline: Column[datetime], condition: str) -> Select[tuple[str]]:
-    """The messages whose deadline has come, the longest overdue first."""
-    return select(MESSAGES.c.id).where(text(condition), deadline <= _NOW).order_by(deadline).limit(_MOST)
 
 
 def _take(step: Step, due: Select[tuple[str]], moment: str) -> ReturningUpdate[Any]:
@@ -33,16 +30,10 @@ def _take(step: Step, due: Select[tuple[str]], moment: str) -> ReturningUpdate[A
     return change.returning(MESSAGES.c.id)
 
 
-_ESCALATE = _take(Step.ESCALATE, _overdue(MESSAGES.c.escalate_at, MAY_ESCALATE), "escalated_at").values(
-    steps_left=MESSAGES.c.steps_left - 1
-)
+_ESCALATE = _take(Step.ESCALATE, ESCALATIONS.overdue, "escalated_at").values(steps_left=MESSAGES.c.steps_left - 1)
 # One more delivery waits then, so time may close only what was shown.
 _ESCALATE_AND_TELL = _ESCALATE.values(may_expire=_WAS_SHOWN)
-_EXPIRE = _take(Step.CLOSE, _overdue(MESSAGES.c.close_at, MAY_EXPIRE), "closed_at")
-_NEXT_ESCALATION = select(func.min(MESSAGES.c.escalate_at, type_=MESSAGES.c.escalate_at.type).label("at")).where(
-    text(MAY_ESCALATE)
-)
-_NEXT_CLOSE = select(func.min(MESSAGES.c.close_at, type_=MESSAGES.c.close_at.type).label("at")).where(text(MAY_EXPIRE))
+_EXPIRE = _take(Step.CLOSE, CLOSINGS.overdue, "closed_at")
 
 
 def escalate_due(session: Session, channel: str | None, *, now: datetime, most: int) -> int:
@@ -89,13 +80,11 @@ def close_due(session: Session, *, now: datetime, most: int) -> int:
 
 
 def next_escalation(session: Session) -> datetime | None:
-    first: datetime | None = fetch(session, _NEXT_ESCALATION)[0].at
-    return first
+    return ESCALATIONS.next_at(session)
 
 
 def next_close(session: Session) -> datetime | None:
-    first: datetime | None = fetch(session, _NEXT_CLOSE)[0].at
-    return first
+    return CLOSINGS.next_at(session)
 
 
 def overdue_since(session: Session, *, now: datetime) -> Sequence[datetime]:

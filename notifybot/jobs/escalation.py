@@ -4,17 +4,12 @@ from datetime import datetime
 from functools import partial
 
 from notifybot import escalation
+from notifybot.jobs.rows import work_off
 from notifybot.runtime import Runtime
-
-A_TRANSACTION = 100
 
 
 async def tick(runtime: Runtime, now: datetime) -> int:
     """Escalate what is overdue, in transactions short enough to let callers through; return how many."""
     channel = runtime.config.alerts.escalation_channel
-    total = 0
-    while done := await runtime.database.write(
-        partial(escalation.escalate_due, channel=channel, now=now, most=A_TRANSACTION)
-    ):
-        total += done
-    return total
+    work = partial(escalation.escalate_due, channel=channel)
+    return await work_off(runtime, "escalation", escalation.ESCALATIONS, work, now=now)

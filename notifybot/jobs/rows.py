@@ -1,0 +1,95 @@
+"""How a job works off rows: many in a transaction, and one by one where one of them is in the way of the others."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlmodel import Session
+
+from notifybot.due_rows import Due, DueRow
+from notifybot.runtime import Runtime
+
+A_TRANSACTION = 100
+"""Short enough to let callers through."""
+FEWER = 10
+"""After a failure a transaction takes so many times fewer rows, and after each success twice as many."""
+PUT_OFF = timedelta(minutes=10)
+MOST_PUT_OFF = 50
+"""In one tick: where more fail, it is hardly the rows' fault, and the tick fails."""
+log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """Do at most `most` of what is due, the longest overdue first, by `due.overdue`; return how much that was."""
+
+    def __call__(self, session: Session, *, now: datetime, most: int) -> int: ...
+
+
+class LeftAsItWas(Exception):
+    """A row was taken and is as due as before: it would be taken for ever."""
+
+
+class _Spoiled(Exception):
+    """The work failed, and this was its first row; the cause says why."""
+
+    def __init__(self, row: DueRow) -> None:
+        super().__init__(row.key)
+        self.row = row
+
+
+async def work_off(runtime: Runtime, job: str, due: Due, work: Work, *, now: datetime) -> int:
+    """Do all that is due at `now`; return how much that was.
+
+    A row that makes the work fail, or that the work leaves as it was, is put off by PUT_OFF and holds up no other.
+    Raises what any row would meet: a database that keeps nothing, or a fault that MOST_PUT_OFF rows have met.
+    """
+    total, most, left = 0, A_TRANSACTION, MOST_PUT_OFF
+    while True:
+        try:
+            done = await runtime.database.write(_Attempt(due, work, now, most))
+        except _Spoiled as spoiled:
+            if left == 0 or runtime.database.keeps_nothing(spoiled):
+                raise _cause(spoiled) from spoiled
+            if most == 1:
+                await _put_off(runtime, job, due, spoiled, now=now)
+                left -= 1
+            most = max(1, most // FEWER)
+        else:
+            if done is None:
+                return total
+            total, most = total + done, min(2 * most, A_TRANSACTION)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One transaction's worth: how much was done; None where nothing is due any more."""
+
+    due: Due
+    work: Work
+    now: datetime
+    most: int
+
+    def __call__(self, session: Session) -> int | None:
+        first = self.due.first(session, now=self.now)
+        if first is None:
+            return None
+        try:
+            done = self.work(session, now=self.now, most=self.most)
+            session.flush()
+        except Exception as error:
+            raise _Spoiled(first) from error
+        if self.due.first(session, now=self.now) == first:
+            raise _Spoiled(first) from LeftAsItWas(f"{first.key} is as due as before")
+        return done
+
+
+async def _put_off(runtime: Runtime, job: str, due: Due, spoiled: _Spoiled, *, now: datetime) -> None:
+    facts = {"action": "put_off", "job": job, "table": due.table.name, "row": spoiled.row.key}
+    log.error("a row cannot be worked on and was put off", exc_info=_cause(spoiled), extra=facts)
+    await runtime.database.write(lambda session: due.put_off(session, spoiled.row, until=now + PUT_OFF))
+
+
+def _cause(spoiled: _Spoiled) -> BaseException:
+    assert spoiled.__cause__ is not None
+    return spoiled.__cause__

@@ -7,11 +7,10 @@ back, quiet hours begin as it shows their beginning for the first time, and end 
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-A_DAY = timedelta(days=1)
-A_SECOND = timedelta(seconds=1)
+from notifybot.wall_clock import A_DAY, moments
 
 
 @dataclass(frozen=True)
@@ -42,21 +41,4 @@ def _around(hours: QuietHours, now: datetime) -> Iterator[tuple[datetime, dateti
     today = now.astimezone(zone).date()
     nights = timedelta(hours.end < hours.start)
     for day in (today - A_DAY, today):
-        yield _moments(day, hours.start, zone)[0], _moments(day + nights, hours.end, zone)[-1]
-
-
-def _moments(day: date, at: time, zone: ZoneInfo) -> tuple[datetime, ...]:
-    """When a clock shows this: once, or twice where it is put back; where it never does, the moment at which it jumps
-    over it."""
-    shown = datetime.combine(day, at, tzinfo=zone)
-    first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    return (first, second) if first <= second else (_jump(second, first, zone),)
-
-
-def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first second between these two at which the zone has another offset than before."""
-    offset = before.astimezone(zone).utcoffset()
-    while after - before > A_SECOND:
-        middle = before + (after - before) // 2
-        before, after = (middle, after) if middle.astimezone(zone).utcoffset() == offset else (before, middle)
-    return after.replace(microsecond=0)
+        yield moments(day, hours.start, zone)[0], moments(day + nights, hours.end, zone)[-1]

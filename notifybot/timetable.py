@@ -89,3 +89,22 @@ class JobRun(SQLModel, table=True):
     error: str | None = None
 
     __table_args__ = (Index("job_runs_of", "job", "id"),)
+
+
+class JobTrouble(SQLModel, table=True):
+    """What is amiss with a job: its ticks fail, or a row cannot be worked on. Gone once it is over."""
+
+    __tablename__ = "job_troubles"
+
+    job: str = Field(primary_key=True)
+    row_key: str = Field(primary_key=True)
+    """The row that was put off; empty where the tick itself failed."""
+    error: str
+    since: datetime
+    last_at: datetime
+    """When it was met last."""
+    until: datetime
+    """When the row is tried again; or how long ticks must go well before it is over."""
+    times: int = 1
+    told_at: datetime | None = None
+    """When the admins were told."""

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _create_chats()
     _create_inbox()
     _create_job_runs()
+    _create_job_troubles()
     tables_of_messages.create_schedules()
     tables_of_messages.create_messages()
     tables_of_messages.create_client_ids()
@@ -102,6 +103,21 @@ def _create_job_runs() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     index("job_runs_of", "job_runs", ["job", "id"])
+
+
+def _create_job_troubles() -> None:
+    op.create_table(
+        "job_troubles",
+        sa.Column("job", AutoString(), nullable=False),
+        sa.Column("row_key", AutoString(), nullable=False),
+        sa.Column("error", AutoString(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.Column("last_at", UTCDateTime(), nullable=False),
+        sa.Column("until", UTCDateTime(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("told_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("job", "row_key"),
+    )
 
 
 def _create_people() -> None:

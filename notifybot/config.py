@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifybot.config_checks import contradictions
-from notifybot.config_model import AS_ALERTS, Config
+from notifybot.config_model import Config
 from notifybot.config_nodes import ConfigInvalid, read_nodes
 from notifybot.config_places import At, Reading, UnusableError
 from notifybot.config_reader import SectionOf
@@ -73,10 +73,7 @@ def _completed(config: Config, reading: Reading) -> Config:
     """Fill in what depends on other keys and on whom the daemon runs for."""
     data_dir = config.data_dir if config.data_dir != Path() else _default_data_dir(reading)
     socket_path = config.socket.path if config.socket.path != Path() else _default_socket(reading)
-    policies = {
-        name: replace(policy, close_after=config.alerts.close_after) if policy.close_after == AS_ALERTS else policy
-        for name, policy in config.alerts.policies.items()
-    }
+    policies = {name: policy.completed(config.alerts) for name, policy in config.alerts.policies.items()}
     webhook = config.telegram.webhook
     if webhook.path is None and webhook.secret_token is not None:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")

@@ -188,22 +188,30 @@ class Step:
 class Policy:
     """When and to whom an alert escalates; `repeat`: how often all steps are gone through again.
 
-    `close_after` is filled in from `alerts` where it is not given.
+    `close_after` and `remind_every` are those of `alerts` where they are not given.
     """
 
     steps: tuple[Step, ...] = required(ListOf(SectionOf(Step), least=1))
     repeat: int = key(whole(least=0, most=100), 0)
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, AS_ALERTS)
+    remind_every: timedelta | None = key(values.REMINDING, AS_ALERTS)
+
+    def completed(self, alerts: "Alerts") -> "Policy":
+        """The same with what it leaves to `alerts` filled in."""
+        close_after = alerts.close_after if self.close_after == AS_ALERTS else self.close_after
+        remind_every = alerts.remind_every if self.remind_every == AS_ALERTS else self.remind_every
+        return Policy(self.steps, self.repeat, close_after, remind_every)
 
 
 @dataclass(frozen=True)
 class Alerts:
-    """Spans count from acceptance; None: it never escalates, it is never closed by time. `reach_muted`: people who want
-    no notifications get alerts all the same."""
+    """Spans count from acceptance; None: it never escalates, it is never closed by time, nobody is reminded.
+    `reach_muted`: people who want no notifications get alerts all the same."""
 
     escalate_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(minutes=15))
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
     close_on_acknowledge: bool = key(values.FLAG, True)
+    remind_every: timedelta | None = key(values.REMINDING, None)
     escalation_channel: str | None = key(values.CHAT, None)
     reach_muted: bool = key(values.FLAG, True)
     acknowledge_by: AcknowledgeBy = key(choice(AcknowledgeBy), AcknowledgeBy.ANYONE)

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from notifybot.config_cron import parse_cron
-from notifybot.durations import Tomorrow, parse_snooze, parse_span, parse_time_of_day
+from notifybot.durations import Tomorrow, parse_reminding, parse_snooze, parse_span, parse_time_of_day
 from notifybot.time_zones import find_zone
 
 T = TypeVar("T")
@@ -256,6 +256,7 @@ TEXT = Value("a text", _matching(_PRINTABLE, "it must be one line of text"))
 FLAG = Value("true or false", _parse_flag, frozenset({Kind.FLAG}))
 SPAN = Value("a span like 15m", _parse_lasting_span, _NUMERIC)
 SPAN_OR_NEVER: Value[timedelta | None] = Value("a span like 15m, or never", parse_span, _NUMERIC)
+REMINDING: Value[timedelta | None] = Value("a span like 30m, or never", parse_reminding, _NUMERIC)
 SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00", parse_snooze, _NUMERIC)
 TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({Kind.TEXT, Kind.DATE}))

@@ -6,6 +6,8 @@ from datetime import time, timedelta
 
 SHORTEST = timedelta(seconds=1)
 LONGEST = timedelta(days=366)
+LEAST_REMINDING = timedelta(minutes=1)
+"""People are reminded no more often, lest reminders be all that a chat holds."""
 
 _SPAN = re.compile(r"(?:([0-9]{1,9})d)? ?(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -32,6 +34,14 @@ def parse_span(value: str | int) -> timedelta | None:
     if not SHORTEST.total_seconds() <= seconds <= LONGEST.total_seconds():
         raise ValueError("a span is at least 1 second and at most 366 days")
     return timedelta(seconds=seconds)
+
+
+def parse_reminding(value: str | int) -> timedelta | None:
+    """Read how often people are reminded, as `parse_span` does; raise ValueError below LEAST_REMINDING."""
+    span = parse_span(value)
+    if span is not None and span < LEAST_REMINDING:
+        raise ValueError(f"people are reminded at most once in {format_span(LEAST_REMINDING)}")
+    return span
 
 
 def format_span(span: timedelta | None) -> str:

@@ -26,6 +26,7 @@ class Step(StrEnum):
     RETRY = "retry"
     ESCALATE = "escalate"
     ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "unacknowledge"
     CLOSE = "close"
     CANCEL = "cancel"
 
@@ -39,6 +40,7 @@ STEPS: dict[Step, dict[State, State]] = {
         State.INITIATED: State.ESCALATED,
         State.SENT: State.ESCALATED,
         State.FAILED: State.ESCALATED,
+        State.ESCALATED: State.ESCALATED,
     },
     Step.ACKNOWLEDGE: {
         State.INITIATED: State.ACKNOWLEDGED,
@@ -46,6 +48,7 @@ STEPS: dict[Step, dict[State, State]] = {
         State.ESCALATED: State.ACKNOWLEDGED,
         State.FAILED: State.ACKNOWLEDGED,
     },
+    Step.UNACKNOWLEDGE: {State.ACKNOWLEDGED: State.INITIATED},
     Step.CLOSE: {
         State.INITIATED: State.CLOSED,
         State.SENT: State.CLOSED,
@@ -56,7 +59,7 @@ STEPS: dict[Step, dict[State, State]] = {
     Step.CANCEL: {State.SCHEDULED: State.CANCELLED, State.INITIATED: State.CANCELLED},
 }
 
-ALERTS_ONLY = frozenset({Step.ESCALATE, Step.ACKNOWLEDGE, Step.CLOSE})
+ALERTS_ONLY = frozenset({Step.ESCALATE, Step.ACKNOWLEDGE, Step.UNACKNOWLEDGE, Step.CLOSE})
 FINAL = frozenset({State.CLOSED, State.CANCELLED})
 
 

@@ -167,8 +167,13 @@ class Message(SQLModel, table=True):
     """How often the same was told again under its dedup_key."""
     repeated_at: datetime | None = None
     snoozed_until: datetime | None = None
-    """Both deadlines lie their spans behind this; null counts from created_at."""
+    """Its deadlines lie their spans behind this, or behind `unacknowledged_at` if that is later; see
+    snoozing.begins_at."""
     snoozed_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """As `acknowledged_by`."""
+    unacknowledged_at: datetime | None = None
+    """When an acknowledgement was taken back last."""
+    unacknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """As `acknowledged_by`."""
 
     __table_args__ = (

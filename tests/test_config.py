@@ -107,15 +107,17 @@ def test_every_section_is_read(read: Load) -> None:
     assert config.log.file == Path("/var/log/notifybot.log")
 
 
-def test_a_policy_closes_when_alerts_do_unless_it_says_otherwise(read: Load) -> None:
+def test_a_policy_closes_and_reminds_as_alerts_do_unless_it_says_otherwise(read: Load) -> None:
     step = "steps: [{after: 5m, to: [subscribers]}]"
-    policies = f"{{a: {{{step}}}, b: {{{step}, close_after: 8h}}, c: {{{step}, close_after: never, repeat: 2}}}}"
-    config = read(f"alerts: {{close_after: 2h, policies: {policies}}}")
-    steps = (Step(timedelta(minutes=5), ("subscribers",)),)
+    policies = f"{{a: {{{step}}}, b: {{{step}, close_after: 8h}}, c: {{{step}, close_after: never, repeat: 2}}, "
+    policies += f"d: {{{step}, remind_every: never}}}}"
+    config = read(f"alerts: {{close_after: 2h, remind_every: 30m, policies: {policies}}}")
+    steps, often = (Step(timedelta(minutes=5), ("subscribers",)),), timedelta(minutes=30)
     assert config.alerts.policies == {
-        "a": Policy(steps, 0, timedelta(hours=2)),
-        "b": Policy(steps, 0, timedelta(hours=8)),
-        "c": Policy(steps, 2, None),
+        "a": Policy(steps, 0, timedelta(hours=2), often),
+        "b": Policy(steps, 0, timedelta(hours=8), often),
+        "c": Policy(steps, 2, None, often),
+        "d": Policy(steps, 0, timedelta(hours=2), None),
     }
 
 

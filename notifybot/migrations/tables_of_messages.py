@@ -71,6 +71,8 @@ def create_messages() -> None:
         sa.Column("repeated_at", UTCDateTime(), nullable=True),
         sa.Column("snoozed_until", UTCDateTime(), nullable=True),
         sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("unacknowledged_at", UTCDateTime(), nullable=True),
+        sa.Column("unacknowledged_by", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
         sa.PrimaryKeyConstraint("id"),
     )

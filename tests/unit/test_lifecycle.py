@@ -22,12 +22,14 @@ ALLOWED = """
     sent         escalate    escalated     alert
     sent         acknowledge acknowledged  alert
     sent         close       closed        alert
+    escalated    escalate    escalated     alert
     escalated    acknowledge acknowledged  alert
     escalated    close       closed        alert
     failed       retry       initiated
     failed       escalate    escalated     alert
     failed       acknowledge acknowledged  alert
     failed       close       closed        alert
+    acknowledged unacknowledge initiated   alert
     acknowledged close       closed        alert
 """
 LINES = [line.split() for line in ALLOWED.strip().splitlines()]
@@ -38,7 +40,7 @@ PAIRS = list(itertools.product(State, Step))
 
 def test_there_are_these_states_and_steps() -> None:
     states = "scheduled initiated sent escalated acknowledged closed failed cancelled"
-    steps = "release show fail retry escalate acknowledge close cancel"
+    steps = "release show fail retry escalate acknowledge unacknowledge close cancel"
     assert list(State) == states.split()
     assert list(Step) == steps.split()
 

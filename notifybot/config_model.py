@@ -262,6 +262,7 @@ class Summary:
     time_zone: str = key(values.ZONE, "UTC")
     to: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
     when_empty: bool = key(values.FLAG, True)
+    chart: bool = key(values.FLAG, True)
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,8 @@ class Message(SQLModel, table=True):
         _partial("messages_remind", MAY_REMIND, "remind_at"),
         _partial("messages_of_schedules", "schedule_id IS NOT NULL", "schedule_id", "id"),
         _partial("messages_open", IS_OPEN, "id"),
+        _partial("messages_sent_later", "send_at IS NOT NULL", "send_at"),
+        _partial("messages_answered", "acknowledged_at IS NOT NULL", "acknowledged_at"),
         Index("messages_by_state", "state", "id"),
         Index("messages_by_source", "source", "id"),
         Index("messages_by_account", "account", "id"),

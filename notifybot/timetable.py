@@ -2,8 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Column, Index
+from sqlalchemy import JSON, Column, Index, text
 from sqlmodel import Field, SQLModel
+
+IS_PLANNED = "next_at IS NOT NULL"
+"""Of a summary plan."""
+_IS_PLANNED = text(IS_PLANNED)
 
 
 class Schedule(SQLModel, table=True):
@@ -68,9 +72,15 @@ class SummaryPlan(SQLModel, table=True):
 
     reader: str = Field(primary_key=True)
     """`person:<user_id>`, or `to:<recipient>` for those of the config."""
-    next_at: datetime = Field(index=True)
+    daily: str | None = None
+    """For when it is planned (wall_clock.Daily), `09:00 Europe/Berlin`; null: they get none."""
+    next_at: datetime | None = None
     last_date: str | None = None
     """The last local date that had its summary, `2026-03-29`: each has one at most."""
+    told_until: datetime | None = None
+    """The next one tells what happened since then; null: nothing that is older than a day."""
+
+    __table_args__ = (Index("summary_plans_due", "next_at", sqlite_where=_IS_PLANNED, postgresql_where=_IS_PLANNED),)
 
 
 class JobRun(SQLModel, table=True):

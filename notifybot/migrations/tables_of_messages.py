@@ -83,6 +83,8 @@ def create_messages() -> None:
     unanswered = "steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
     index("messages_close", "messages", ["close_at"], f"close_at IS NOT NULL AND may_expire AND {unfinished}")
     index("messages_open", "messages", ["id"], f"is_alert AND {unfinished}")
+    index("messages_sent_later", "messages", ["send_at"], "send_at IS NOT NULL")
+    index("messages_answered", "messages", ["acknowledged_at"], "acknowledged_at IS NOT NULL")
     index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
     index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
     index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")

@@ -221,8 +221,10 @@ def _create_summary_plans() -> None:
     op.create_table(
         "summary_plans",
         sa.Column("reader", AutoString(), nullable=False),
-        sa.Column("next_at", UTCDateTime(), nullable=False),
+        sa.Column("daily", AutoString(), nullable=True),
+        sa.Column("next_at", UTCDateTime(), nullable=True),
         sa.Column("last_date", AutoString(), nullable=True),
+        sa.Column("told_until", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("reader"),
     )
-    index("ix_summary_plans_next_at", "summary_plans", ["next_at"])
+    index("summary_plans_due", "summary_plans", ["next_at"], "next_at IS NOT NULL")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import count
 from zoneinfo import ZoneInfo
 
@@ -10,15 +10,15 @@ A_DAY = timedelta(days=1)
 A_SECOND = timedelta(seconds=1)
 
 
-def moments(day: date, at: time, zone: ZoneInfo) -> tuple[datetime, ...]:
-    """When a clock shows this, in UTC: once, or twice where it is put back; where it never does, the moment at which it
-    jumps over it."""
+def moments(day: date, at: time, zone: tzinfo | None) -> tuple[datetime, ...]:
+    """When a clock of `zone`, or of this machine, shows this, in UTC: once, or twice where it is put back; where it
+    never does, the moment at which it jumps over it."""
     shown = datetime.combine(day, at, tzinfo=zone)
     first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return (first, second) if first <= second else (_jump(second, first, zone),)
 
 
-def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def _jump(before: datetime, after: datetime, zone: tzinfo | None) -> datetime:
     """The first second between these two at which the zone has another offset than before."""
     offset = before.astimezone(zone).utcoffset()
     while after - before > A_SECOND:

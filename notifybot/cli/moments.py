@@ -1,27 +1,95 @@
-"""Moments as people type them, on this machine's clock."""
+"""Moments and repetitions as people type them: `18:30`, `tomorrow 9:00`, `mon 9:00`, `+2h`, `--every '9:00'`."""
 
 import re
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
 
-FORMS = "18:30, tomorrow 09:00 or 2026-01-31 18:30"
-_TIME_ALONE = re.compile(r"(tomorrow +)?([01]?[0-9]|2[0-3]):([0-5][0-9])")
+from notifybot.durations import parse_span
+from notifybot.wall_clock import moments
+
+FORMS = "18:30, tomorrow 9:00, mon 9:00, +2h or 2026-01-31 18:30"
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SHORTEST_DAY = 3
+_SOON = re.compile(r"(?:\+|in )\s*(.+)")
+_TIME_OF_A_DAY = re.compile(r"(?:([a-z]+)\s+)?([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?\s*(am|pm)?")
 
 
-def read_moment(text: str, now: datetime) -> datetime:
-    """The moment that is meant at `now`: `18:30` is the next one, and without an offset it is local time.
+def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """The moment that is meant at `now`; without an offset it is in `zone`, else in this machine's own.
 
-    Raises ValueError.
+    `18:30` and `mon 9:00` are the next ones, `today 9:00` may be over. A time that the clocks skip is when they are put
+    on; of one that comes twice it is the first that lies ahead. Raises ValueError.
     """
-    local = now.astimezone()
-    found = _TIME_ALONE.fullmatch(text.strip())
-    if found is None:
-        return datetime.fromisoformat(text.strip()).astimezone()
-    at = time(int(found[2]), int(found[3]))
-    if found[1]:
-        return _on(local.date() + timedelta(days=1), at)
-    today = _on(local.date(), at)
-    return today if today > local else _on(local.date() + timedelta(days=1), at)
+    words = " ".join(text.split()).lower()
+    if found := _SOON.fullmatch(words):
+        return (now + _span(found[1])).astimezone(zone)
+    if found := _TIME_OF_A_DAY.fullmatch(words):
+        return _next_of(found, now, zone).astimezone(zone)
+    moment = datetime.fromisoformat(text.strip())
+    meant = moment if moment.tzinfo else _ahead(moments(moment.date(), moment.time(), zone), now)
+    return meant.astimezone(zone)
 
 
-def _on(day: date, at: time) -> datetime:
-    return datetime.combine(day, at).astimezone()
+def read_repetition(text: str) -> str:
+    """What the daemon is told: `15m` is `every 15m`, `9:00` and `mon 9:00` are cron expressions; others stay."""
+    words = " ".join(text.split()).lower()
+    found = _TIME_OF_A_DAY.fullmatch(words)
+    days = _days(found[1]) if found else ()
+    if found and days and (at := _time(found)):
+        on = "*" if len(days) == len(DAYS) else str((days[0] + 1) % len(DAYS))
+        return f"{at.minute} {at.hour} * * {on}"
+    try:
+        return f"every {words}" if parse_span(words) else text
+    except ValueError:
+        return text
+
+
+def _span(text: str) -> timedelta:
+    span = parse_span(text)
+    if span is None:
+        raise ValueError("no time")
+    return span
+
+
+def _next_of(found: re.Match[str], now: datetime, zone: tzinfo | None) -> datetime:
+    """The first moment ahead that is written so; one of today, where that is said, also if it is over."""
+    at, day = _time(found), found[1]
+    today = now.astimezone(zone).date()
+    if at is None:
+        raise ValueError("no time of day")
+    if day in ("today", "tomorrow"):
+        return _ahead(moments(today + timedelta(days=day == "tomorrow"), at, zone), now)
+    days = _days(day)
+    if not days:
+        raise ValueError("no day")
+    return next(moment for moment in _on(days, at, zone, since=today) if moment > now)
+
+
+def _ahead(meant: tuple[datetime, ...], now: datetime) -> datetime:
+    """The first of these that lies ahead, or the first of all."""
+    return next((moment for moment in meant if moment > now), meant[0])
+
+
+def _on(days: tuple[int, ...], at: time, zone: tzinfo | None, *, since: date) -> Iterator[datetime]:
+    """This time of day on the days of this week from `since` on, and on the first one after it."""
+    for distance in range(len(DAYS) + 1):
+        day = since + timedelta(days=distance)
+        if day.weekday() in days:
+            yield from moments(day, at, zone)
+
+
+def _days(word: str | None) -> tuple[int, ...]:
+    """The days of the week that a word stands for, Monday is 0; all for none, none for one that is no day."""
+    if word is None or word == "day":
+        return tuple(range(len(DAYS)))
+    return tuple(number for number, day in enumerate(DAYS) if len(word) >= SHORTEST_DAY and day.startswith(word))
+
+
+def _time(found: re.Match[str]) -> time | None:
+    """The time of day, None where a number alone is no time."""
+    hour, minute, half = int(found[2]), found[3], found[4]
+    if half is None:
+        return None if minute is None else time(hour, int(minute))
+    if not 1 <= hour <= 12:
+        return None
+    return time(hour % 12 + (12 if half == "pm" else 0), int(minute or 0))

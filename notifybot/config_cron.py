@@ -29,11 +29,15 @@ def parse_cron(text: str) -> str:
     fields = _WORDS.get(text, text).lower().split()
     if len(fields) != len(_FIELDS):
         raise ValueError("a cron expression has five fields, like 0 9 * * mon-fri, or is @daily or the like")
-    allowed = [_numbers(field, *rule) for field, rule in zip(fields, _FIELDS, strict=True)]
-    days, months = allowed[2], allowed[3]
+    _, _, days, months, _ = cron_numbers(" ".join(fields))
     if fields[4] == "*" and not any(min(days) <= _MONTH_LENGTHS[month - 1] for month in months):
         raise ValueError("this day never comes")
     return " ".join(fields)
+
+
+def cron_numbers(cron: str) -> list[set[int]]:
+    """Return what each of five fields allows: minutes, hours, days, months, weekdays (0 and 7 are Sunday)."""
+    return [_numbers(field, *rule) for field, rule in zip(cron.split(), _FIELDS, strict=True)]
 
 
 def _numbers(field: str, name: str, least: int, most: int, words: dict[str, int]) -> set[int]:

@@ -1,0 +1,233 @@
+"""Who is on call: rotations with their hand-overs and hours, and the overrides that go before them.
+
+Times are those of a clock in the rotation's zone. What falls into an hour that it skips happens as it jumps. Where it
+shows a time twice, hand-overs and the beginnings of hours are meant by the first, the ends of hours by the second.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from notifybot.config_cron import cron_numbers
+from notifybot.wall_clock import A_DAY, moments
+
+A_WEEK = 7
+MOST_DAYS_AHEAD = 41 * 366
+"""29 February on a given day of the week comes again after 40 years at the latest."""
+MOST_MERGED = 64
+"""So many changes that change nobody are looked through for the end of a stint."""
+
+
+class Reason(StrEnum):
+    """Why somebody is on call."""
+
+    TURN = "turn"
+    OVERRIDE = "override"
+    OTHERWISE = "otherwise"
+    """It is outside of the rotation's hours, or it has not begun."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A cron expression: at these `times` of the days that it means."""
+
+    times: tuple[time, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    """From 0, Monday."""
+    meets_both: bool
+    """A day must be one of `days` and of `weekdays`: cron's rule where one of the two begins with a star."""
+
+    @classmethod
+    @functools.lru_cache(256)
+    def read(cls, cron: str) -> "Handover":
+        """Read five fields, as parse_cron returns them."""
+        minutes, hours, days, months, weekdays = cron_numbers(cron)
+        return cls(
+            tuple(time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)),
+            frozenset(days),
+            frozenset(months),
+            frozenset((day - 1) % A_WEEK for day in weekdays),
+            any(cron.split()[place].startswith("*") for place in (2, 4)),
+        )
+
+    def is_on(self, day: date) -> bool:
+        if day.month not in self.months:
+            return False
+        found = day.day in self.days, day.weekday() in self.weekdays
+        return all(found) if self.meets_both else any(found)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A window that begins on these weekdays (from 0, Monday); an `end` at or before `start` lies on the next day."""
+
+    weekdays: frozenset[int]
+    start: time
+    end: time
+
+
+@dataclass(frozen=True)
+class Rota:
+    """The first member from the first hand-over of the day `start` on (its midnight, where it has none), the next one
+    from each hand-over on. Outside of `hours`, and before all that, it is `otherwise`."""
+
+    members: tuple[str, ...]
+    start: date
+    handover: Handover
+    zone: str
+    hours: tuple[Hours, ...] = ()
+    otherwise: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Override:
+    """Somebody is on call instead, from `starts_at` until `ends_at`, whatever the hours; the latest made counts."""
+
+    id: str
+    member: str
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Who is on call, by the names of the config; nobody, where `members` is empty."""
+
+    members: tuple[str, ...]
+    reason: Reason
+    override: Override | None = None
+
+
+@dataclass(frozen=True)
+class Stint:
+    """The same people on call, without a break. `until` None: no end is in sight."""
+
+    duty: Duty
+    starts_at: datetime
+    until: datetime | None
+
+
+def duty(rota: Rota, overrides: Sequence[Override], at: datetime) -> Duty:
+    """Who is on call at this moment."""
+    standing = [each for each in overrides if each.starts_at <= at < each.ends_at]
+    if standing:
+        latest = max(standing, key=lambda each: (each.created_at, each.id))
+        return Duty((latest.member,), Reason.OVERRIDE, latest)
+    return planned(rota, at)
+
+
+def planned(rota: Rota, at: datetime) -> Duty:
+    """Who it would be without overrides."""
+    # Hand-overs, hours and the jumps of clocks all lie on whole minutes, so that one answer serves a minute.
+    return _planned(rota, at.replace(second=0, microsecond=0))
+
+
+@functools.lru_cache(4096)
+def _planned(rota: Rota, at: datetime) -> Duty:
+    turn = _turn(rota, at)
+    if turn is None or not _is_within(rota, at):
+        return Duty(rota.otherwise, Reason.OTHERWISE)
+    return Duty((rota.members[turn % len(rota.members)],), Reason.TURN)
+
+
+def stints(rota: Rota, overrides: Sequence[Override], at: datetime) -> Iterator[Stint]:
+    """Who is on call from this moment on, one stint after the other, for ever or until no end is in sight."""
+    begins: datetime | None = at
+    while begins is not None:
+        now = duty(rota, overrides, begins)
+        ends = _end(rota, overrides, begins, now.members)
+        yield Stint(now, begins, ends)
+        begins = ends
+
+
+def _end(rota: Rota, overrides: Sequence[Override], at: datetime, members: tuple[str, ...]) -> datetime | None:
+    """The first change after which others are on call."""
+    for _ in range(MOST_MERGED):
+        change = next_change(rota, overrides, at)
+        if change is None or duty(rota, overrides, change).members != members:
+            return change
+        at = change
+    return None
+
+
+def next_change(rota: Rota, overrides: Sequence[Override], after: datetime) -> datetime | None:
+    """The first moment after this one at which somebody else may be on call."""
+    bounds = [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
+    bounds += [bound for span in _spans(rota, after, days_ahead=A_WEEK + 1) for bound in span]
+    handover = next_handover(rota, after)
+    return min((bound for bound in [*bounds, handover] if bound is not None and bound > after), default=None)
+
+
+def next_handover(rota: Rota, after: datetime) -> datetime | None:
+    """When the next turn begins, after this moment; None where none ever does."""
+    opening = _opening(rota)
+    if after < opening:
+        return opening
+    return next((at for at in _handovers(rota, _day(rota, after) - A_DAY) if at > after), None)
+
+
+def _handovers(rota: Rota, first: date) -> Iterator[datetime]:
+    """The hand-overs of this day and of those after it, in their order."""
+    for ahead in range(MOST_DAYS_AHEAD):
+        day = first + ahead * A_DAY
+        if rota.handover.is_on(day):
+            yield from _handovers_of(rota, day)
+
+
+def _handovers_of(rota: Rota, day: date) -> list[datetime]:
+    return [moments(day, at, ZoneInfo(rota.zone))[0] for at in rota.handover.times]
+
+
+def _turn(rota: Rota, at: datetime) -> int | None:
+    """How many hand-overs there were since the first member's turn began; None before that."""
+    if at < _opening(rota):
+        return None
+    today = _day(rota, at)
+    recent = max(rota.start, today - A_DAY)
+    past = _days_on(rota.handover, rota.start, recent) * len(rota.handover.times)
+    # Where midnight is shown twice, it may have been tomorrow already.
+    around = (recent + ahead * A_DAY for ahead in range((today - recent).days + 2))
+    past += sum(each <= at for day in around if rota.handover.is_on(day) for each in _handovers_of(rota, day))
+    return past - rota.handover.is_on(rota.start)
+
+
+def _opening(rota: Rota) -> datetime:
+    if rota.handover.is_on(rota.start):
+        return _handovers_of(rota, rota.start)[0]
+    return moments(rota.start, time(), ZoneInfo(rota.zone))[0]
+
+
+def _days_on(handover: Handover, first: date, end: date) -> int:
+    """On how many days from `first` on, before `end`, there are hand-overs."""
+    years = [date(year, 1, 1) for year in range(first.year + 1, end.year + 1)]
+    return sum(_days_within(handover, *bounds) for bounds in pairwise([first, *years, end]))
+
+
+@functools.lru_cache(4096)
+def _days_within(handover: Handover, first: date, end: date) -> int:
+    return sum(handover.is_on(date.fromordinal(day)) for day in range(first.toordinal(), end.toordinal()))
+
+
+def _is_within(rota: Rota, at: datetime) -> bool:
+    return not rota.hours or any(start <= at < end for start, end in _spans(rota, at, days_ahead=1))
+
+
+def _spans(rota: Rota, at: datetime, *, days_ahead: int) -> Iterator[tuple[datetime, datetime]]:
+    """The windows that begin from two days before this moment on, until so many days after it."""
+    zone, today = ZoneInfo(rota.zone), _day(rota, at)
+    for window in rota.hours:
+        nights = timedelta(days=window.end <= window.start)
+        for day in (today + ahead * A_DAY for ahead in range(-2, days_ahead + 1)):
+            if day.weekday() in window.weekdays:
+                yield moments(day, window.start, zone)[0], moments(day + nights, window.end, zone)[-1]
+
+
+def _day(rota: Rota, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(rota.zone)).date()

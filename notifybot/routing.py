@@ -14,6 +14,7 @@ from notifybot.errors import Conflict, Forbidden, NotifybotError
 from notifybot.people import Reader
 from notifybot.quiet_hours import QuietHours
 from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, recipient_of
+from notifybot.timeline import NOTIFYBOT
 from notifybot.unknown_names import listed
 
 _LINK = "They press /start with the bot and hand its code to `notifybot verify`, or open what `notifybot link` shows."
@@ -58,6 +59,11 @@ class Way(NamedTuple):
 
     destinations: tuple[Destination, ...]
     absent: tuple[str, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody is."""
+        return any(each.withheld is None for each in self.destinations)
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,22 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
     check_allowed(wish, found)
     if len(wish.recipients) == 1 and wish.recipients[0].kind is RecipientKind.CHAT:
         return Way((_to_chat(wish.recipients[0].name, wish.recipients[0], wish, found),))  # as most messages do
+    way, unreached = _gathered(wish, found)
+    if unreached:
+        raise _why_not(session, unreached, wish, found)
+    return way
+
+
+def reach(session: Session, names: Collection[str], directory: Directory, *, now: datetime) -> Way:
+    """Where an alert goes that tells these recipients now. Nobody waits for an answer, so nothing is refused: who is
+    not known, or has no chat, is among the absent."""
+    wish = Whom(NOTIFYBOT, tuple(map(recipient_of, names)), allowed=None)
+    way, unreached = _gathered(wish, look_up(session, [wish], directory, now=now))
+    return way._replace(absent=(*way.absent, *(recipient.name for recipient in unreached)))
+
+
+def _gathered(wish: Wish, found: Found) -> tuple[Way, list[Recipient]]:
+    """The chats that the recipients stand for, each once, and those of them who stand for none."""
     reached: dict[str, Destination] = {}
     absent: list[str] = []
     unreached: list[Recipient] = []
@@ -137,9 +159,7 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
             absent += missing
         else:
             unreached.append(recipient)
-    if unreached:
-        raise _why_not(session, unreached, wish, found)
-    return Way(tuple(reached.values()), tuple(dict.fromkeys(absent)))
+    return Way(tuple(reached.values()), tuple(dict.fromkeys(absent))), unreached
 
 
 def _resolved(recipient: Recipient, wish: Wish, found: Found) -> tuple[list[Destination], list[str]]:

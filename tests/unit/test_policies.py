@@ -7,7 +7,7 @@ import pytest
 
 from notifybot.config_model import Alerts, Policy, Step
 from notifybot.errors import NotifybotError
-from notifybot.policies import Insistence, Plan, PlanStep, Taken, insistence
+from notifybot.policies import Insistence, Plan, PlanStep, Taken, insistence, plan_of
 
 NOTHING: Mapping[str, timedelta | None] = {}
 
@@ -16,15 +16,15 @@ def minutes(count: int) -> timedelta:
     return timedelta(minutes=count)
 
 
-def plan(*steps: tuple[int, str], repeat: int = 0) -> Plan:
-    return Plan(tuple(PlanStep(minutes(after), (to,)) for after, to in steps), repeat)
+def plan(*steps: tuple[int, str], count: int) -> Plan:
+    return Plan(tuple(PlanStep(minutes(after), (to,)) for after, to in steps), count)
 
 
 def policy(*steps: tuple[int, str], **more: object) -> Policy:
     return Policy(tuple(Step(minutes(after), (to,)) for after, to in steps), **more)  # type: ignore[arg-type]
 
 
-TWICE = plan((5, "anna"), (20, "boss"), repeat=1)
+TWICE = plan((5, "anna"), (20, "boss"), count=4)
 NIGHT = policy((5, "anna"), (20, "boss"), repeat=1, close_after=minutes(480), remind_every=minutes(30))
 ALERTS = Alerts(escalation_channel="-1001", policies={"night": NIGHT, "day": policy((10, "anna")).completed(Alerts())})
 
@@ -34,26 +34,26 @@ def test_the_rounds_of_a_plan_follow_one_another() -> None:
 
 
 def test_a_plan_of_one_step_that_repeats_tells_the_same_at_even_distances() -> None:
-    every = plan((10, "anna"), repeat=2)
+    every = plan((10, "anna"), count=3)
     assert [every.due_after(step) for step in range(every.count)] == [*map(minutes, (10, 20, 30))]
 
 
 @pytest.mark.parametrize(("close_after", "count"), [(5, 0), (6, 1), (25, 2), (26, 3), (41, 4), (1000, 4)])
 def test_what_is_due_when_the_alert_closes_or_later_is_never_done(close_after: int, count: int) -> None:
-    assert TWICE.until(minutes(close_after)) == count
+    assert plan_of(NIGHT, minutes(close_after)).count == count
 
 
 def test_an_alert_that_never_closes_goes_through_all_steps() -> None:
-    assert TWICE.until(None) == 4
+    assert plan_of(NIGHT, None) == TWICE
 
 
 def test_a_step_says_whom_it_tells_and_how_long_it_is_until_the_next() -> None:
-    assert TWICE.take(1, left=3, overdue=timedelta()) == Taken(2, 1, ("boss",), minutes(5))
+    assert TWICE.take(left=3, overdue=timedelta()) == Taken(2, 1, ("boss",), minutes(5))
 
 
 def test_the_last_step_has_none_behind_it() -> None:
-    assert TWICE.take(3, left=1, overdue=timedelta()) == Taken(4, 1, ("boss",), None)
-    assert TWICE.take(0, left=1, overdue=minutes(99)) == Taken(1, 1, ("anna",), None)
+    assert TWICE.take(left=1, overdue=timedelta()) == Taken(4, 1, ("boss",), None)
+    assert TWICE.take(left=1, overdue=minutes(99)) == Taken(4, 1, ("boss",), None)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_last_step_has_none_behind_it() -> None:
     ],
 )
 def test_overdue_steps_are_taken_together_and_tell_everybody_once(overdue: int, taken: Taken) -> None:
-    assert TWICE.take(0, left=4, overdue=minutes(overdue)) == taken
+    assert TWICE.take(left=4, overdue=minutes(overdue)) == taken
 
 
 def test_a_plan_comes_back_from_the_database_as_it_was() -> None:
@@ -90,7 +90,7 @@ def test_without_an_escalation_channel_only_a_policy_escalates() -> None:
 
 
 def test_a_policy_says_when_an_alert_escalates_closes_and_is_reminded_of() -> None:
-    wanted = Insistence(minutes(5), minutes(480), minutes(30), "night", TWICE, steps=4)
+    wanted = Insistence(minutes(5), minutes(480), minutes(30), "night", TWICE)
     assert insistence(ALERTS, "night", NOTHING) == wanted
 
 
@@ -118,7 +118,7 @@ def test_beside_a_policy_escalating_can_be_switched_off_and_nothing_else() -> No
 
 def test_a_policy_of_the_callers_own_has_no_name() -> None:
     found = insistence(ALERTS, policy((3, "anna")), NOTHING)
-    assert (found.policy, found.plan, found.close_after) == (None, plan((3, "anna")), minutes(60))
+    assert (found.policy, found.plan, found.close_after) == (None, plan((3, "anna"), count=1), minutes(60))
 
 
 def test_an_unknown_policy_is_refused_and_the_nearest_named() -> None:

@@ -46,13 +46,11 @@ class OnCallOverride(SQLModel, table=True):
     member: str
     """A recipient, as the config would name them."""
     starts_at: datetime
-    ends_at: datetime
+    ends_at: datetime = Field(index=True)
     created_at: datetime
     created_by: str
     """As in the timeline: `account:alice`, `telegram:42`."""
     cancelled_at: datetime | None = None
-
-    __table_args__ = (Index("on_call_overrides_of", "rotation", "ends_at"),)
 
 
 class OnCallTurn(SQLModel, table=True):
@@ -62,7 +60,11 @@ class OnCallTurn(SQLModel, table=True):
 
     rotation: str = Field(primary_key=True)
     members: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    """Nobody yet, where it is empty."""
     since: datetime
+    """When they were told."""
+    look_at: datetime | None = Field(default=None, index=True)
+    """When somebody else may be on call; null: never."""
 
 
 class SummaryPlan(SQLModel, table=True):

@@ -207,14 +207,16 @@ def _create_on_call() -> None:
         sa.Column("cancelled_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    index("on_call_overrides_of", "on_call_overrides", ["rotation", "ends_at"])
+    index("ix_on_call_overrides_ends_at", "on_call_overrides", ["ends_at"])
     op.create_table(
         "on_call_turns",
         sa.Column("rotation", AutoString(), nullable=False),
         sa.Column("members", sa.JSON(), nullable=False),
         sa.Column("since", UTCDateTime(), nullable=False),
+        sa.Column("look_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("rotation"),
     )
+    index("ix_on_call_turns_look_at", "on_call_turns", ["look_at"])
 
 
 def _create_summary_plans() -> None:

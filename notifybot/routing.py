@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from sqlmodel import Session
 
-from notifybot import chats, people, quiet_hours, unknown_names
+from notifybot import chats, overrides, people, quiet_hours, unknown_names
 from notifybot.chats import Reached
 from notifybot.errors import Conflict, Forbidden, NotifybotError
 from notifybot.people import Reader
@@ -55,10 +55,12 @@ class Destination(NamedTuple):
 
 
 class Way(NamedTuple):
-    """Where a message goes; `absent` are the members of its names who have no chat."""
+    """Where a message goes; `absent` are the members of its names who have no chat, `vacant` the names for which nobody
+    is on call."""
 
     destinations: tuple[Destination, ...]
     absent: tuple[str, ...] = ()
+    vacant: tuple[str, ...] = ()
 
     @property
     def is_told(self) -> bool:
@@ -81,6 +83,8 @@ class Found:
 
 def look_up(session: Session, wishes: Collection[Wish], directory: Directory, *, now: datetime) -> Found:
     """Read what `way_of` has to know of all these recipients at once."""
+    if directory.turning:
+        directory = overrides.as_of(session, directory, _names_in(wishes), now=now)
     asked = _Asked(directory)
     for wish in wishes:
         asked.note(wish)
@@ -89,6 +93,11 @@ def look_up(session: Session, wishes: Collection[Wish], directory: Directory, *,
     everybody = people.all_readers(session) if asked.is_everybody else ()
     reached = asked.chats.union((reader.chat_id for reader in by_name.values()), (each.chat_id for each in everybody))
     return Found(directory, now, by_name, by_chat, everybody, chats.current(session, reached))
+
+
+def _names_in(wishes: Collection[Wish]) -> set[str]:
+    named = {recipient.name for wish in wishes for recipient in wish.recipients}
+    return named.union(*(wish.allowed for wish in wishes if wish.allowed is not None))
 
 
 @dataclass
@@ -127,7 +136,7 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
 
     A member of a name who has no chat is left out, so that who unlinks costs the others nothing. Raises Forbidden for
     a recipient that its caller may not send to, NotifybotError for one that nobody knows, Conflict for one that stands
-    for no chat.
+    for no chat. A name that turns is never refused: who is on call is not its sender's doing.
     """
     check_allowed(wish, found)
     if len(wish.recipients) == 1 and wish.recipients[0].kind is RecipientKind.CHAT:
@@ -139,27 +148,41 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
 
 
 def reach(session: Session, names: Collection[str], directory: Directory, *, now: datetime) -> Way:
-    """Where an alert goes that tells these recipients now. Nobody waits for an answer, so nothing is refused: who is
-    not known, or has no chat, is among the absent."""
+    """Where an alert goes that tells these recipients now, as `way_left` says."""
     wish = Whom(NOTIFYBOT, tuple(map(recipient_of, names)), allowed=None)
-    way, unreached = _gathered(wish, look_up(session, [wish], directory, now=now))
+    return way_left(wish, look_up(session, [wish], directory, now=now))
+
+
+def way_left(wish: Wish, found: Found) -> Way:
+    """The chats that a message goes to where nobody waits for an answer, so that nothing is refused: who is not known,
+    or has no chat, is among the absent."""
+    way, unreached = _gathered(wish, found)
     return way._replace(absent=(*way.absent, *(recipient.name for recipient in unreached)))
+
+
+def untold(way: Way) -> list[str]:
+    """Who is not told and why, a sentence each."""
+    reasons = [each.withheld.removesuffix(".") for each in way.destinations if each.withheld is not None]
+    absent = [f"Not told, for want of a chat with the bot: {listed(way.absent)}."] if way.absent else []
+    return absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
 
 
 def _gathered(wish: Wish, found: Found) -> tuple[Way, list[Recipient]]:
     """The chats that the recipients stand for, each once, and those of them who stand for none."""
     reached: dict[str, Destination] = {}
     absent: list[str] = []
+    vacant: list[str] = []
     unreached: list[Recipient] = []
     for recipient in wish.recipients:
         destinations, missing = _resolved(recipient, wish, found)
         for each in destinations:
             reached.setdefault(each.chat.id, each)
-        if destinations:
-            absent += missing
-        else:
+        if not destinations and not found.directory.turns(recipient):
             unreached.append(recipient)
-    return Way(tuple(reached.values()), tuple(dict.fromkeys(absent))), unreached
+        elif not destinations and not missing:
+            vacant.append(recipient.name)
+        absent += missing
+    return Way(tuple(reached.values()), tuple(dict.fromkeys(absent)), tuple(vacant)), unreached
 
 
 def _resolved(recipient: Recipient, wish: Wish, found: Found) -> tuple[list[Destination], list[str]]:

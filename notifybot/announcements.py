@@ -11,10 +11,13 @@ from notifybot.new_messages import Accepted, Extras, NewMessage
 from notifybot.recipients import Directory, Recipient
 from notifybot.timeline import NOTIFYBOT
 
+DAILY_SUMMARY, ON_CALL, JOBS = OWN_SOURCES = ("daily-summary", "on-call", "jobs")
+"""Which part of notifybot speaks. Summaries leave out what these say."""
+
 
 @dataclass(frozen=True)
 class Announcement:
-    """A notice to some recipients. `source`: which part of notifybot speaks, such as `daily-summary`."""
+    """A notice to some recipients. `source`: one of OWN_SOURCES."""
 
     recipients: tuple[Recipient, ...]
     source: str

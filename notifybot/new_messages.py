@@ -36,6 +36,8 @@ class Extras:
     steps: int = 1
     remind_every: timedelta | None = None
     """People are reminded so often that an alert is still open; None: never."""
+    is_awaited: bool = False
+    """Its readers chose when they get it: no quiet hours hold it up."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class NewMessage:
     @property
     def dedup_key(self) -> str | None:
         return None if self.extras is None else self.extras.dedup_key
+
+    @property
+    def is_awaited(self) -> bool:
+        return self.extras is not None and self.extras.is_awaited
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _LINK = "They press /start with the bot and hand its code to `notifybot verify`,
 
 class Wish(Protocol):
     """What a message says of its recipients. `allowed`: to whom its caller may send, in the config's words; None is
-    anybody."""
+    anybody. `is_awaited`: they chose this time for it, so that no quiet hours hold it up."""
 
     @property
     def account(self) -> str: ...
@@ -32,6 +32,8 @@ class Wish(Protocol):
     def is_alert(self) -> bool: ...
     @property
     def allowed(self) -> frozenset[str] | None: ...
+    @property
+    def is_awaited(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Whom:
     recipients: tuple[Recipient, ...]
     allowed: frozenset[str] | None
     is_alert: bool = True
+    is_awaited: bool = False
 
 
 class Destination(NamedTuple):
@@ -216,7 +219,8 @@ def _destination(chat: Reached, reader: Reader | None, recipient: Recipient, wis
     if reader is None or (wish.is_alert and found.directory.alerts_reach_muted):
         return Destination(chat, recipient.name)
     withheld = _why_withheld(reader, found.now)
-    is_quiet = withheld is None and not wish.is_alert and reader.quiet_from is not None
+    may_wait = not wish.is_alert and not wish.is_awaited
+    is_quiet = withheld is None and may_wait and reader.quiet_from is not None
     return Destination(chat, recipient.name, withheld, _end_of_quiet(reader, found) if is_quiet else None)
 
 

@@ -3,18 +3,41 @@
 from collections.abc import Iterator
 
 from notifybot.config import Config
-from notifybot.recipients import Directory, Recipient, RecipientKind, flattened, recipient_of
+from notifybot.config_model import Day, Rotation, Window
+from notifybot.recipients import Directory, Recipient, RecipientKind, flattened, names_that_turn, recipient_of
+from notifybot.rotas import Handover, Hours, Rota
 
 
 def directory_of(config: Config) -> Directory:
     """Names with whom they stand for, accounts with their other names, and who is known without being linked."""
+    all_turns = {name: (*rotation.members, *rotation.otherwise) for name, rotation in config.rotations.items()}
+    rotas = {name: rota_of(rotation) for name, rotation in config.rotations.items()}
     return Directory(
-        names=flattened(config.recipients, config.accounts),
+        names=flattened({**config.recipients, **all_turns}, config.accounts),
         accounts=config.accounts,
         known=frozenset(_known(config)),
+        rotas=rotas,
+        nested=config.recipients,
+        turning=names_that_turn({**config.recipients, **all_turns}, rotas),
         time_zone=config.summary.time_zone,
         alerts_reach_muted=config.alerts.reach_muted,
     )
+
+
+def rota_of(rotation: Rotation) -> Rota:
+    return Rota(
+        rotation.members,
+        rotation.start,
+        Handover.read(rotation.handover),
+        rotation.time_zone,
+        tuple(map(_hours, rotation.hours)),
+        rotation.otherwise,
+    )
+
+
+def _hours(window: Window) -> Hours:
+    days = list(Day)
+    return Hours(frozenset(map(days.index, window.days)), window.start, window.end)
 
 
 def _known(config: Config) -> Iterator[str]:

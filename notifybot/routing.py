@@ -182,9 +182,10 @@ def _gathered(wish: Wish, found: Found) -> tuple[Way, list[Recipient]]:
             reached.setdefault(each.chat.id, each)
         if not destinations and not found.directory.turns(recipient):
             unreached.append(recipient)
-        elif not destinations and not missing:
-            vacant.append(recipient.name)
+            continue
         absent += missing
+        if not destinations and not missing:
+            vacant.append(recipient.name)
     return Way(tuple(reached.values()), tuple(dict.fromkeys(absent)), tuple(vacant)), unreached
 
 

@@ -1,6 +1,7 @@
 """Names that hold names: whom they stand for in the end, and where they lead back to themselves."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from notifybot.config import ConfigInvalid, load
 from notifybot.directory import directory_of
 from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, flattened, person, recipient_of
+from notifybot.rotas import Override
 
 USER_ID = "01890a5d-ac96-474b-bcce-b302099a8057"
 LEAVES = ["alice", "bob", "carol@example.org", "-1001", "42", "@status", "subscribers", USER_ID]
@@ -108,3 +110,43 @@ def test_who_stands_in_the_config_is_known(tmp_path: Path) -> None:
         "alerts: {policies: {night: {steps: [{after: 5m, to: [bob, all]}]}}}\n"
     )
     assert directory_of(load(path, {})).known == {"a@example.org", "alice", "bob", "dora", "erin"}
+
+
+TURNING = """
+recipients: {wide: [duty, carol], wider: [wide, "-1001"], steady: [carol]}
+rotations:
+  duty: {members: [alice, team], start: 2026-01-05, otherwise: [bob]}
+  team: {members: [dora, erin], start: 2026-01-05, handover: "@daily"}
+"""
+MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def turning(tmp_path: Path) -> Directory:
+    path = tmp_path / "config.yaml"
+    path.write_text(TURNING)
+    return directory_of(load(path, {}))
+
+
+def who(directory: Directory, name: str) -> list[str]:
+    return [member.name for member in directory.members(recipient_of(name))]
+
+
+def test_a_name_that_holds_a_rotation_turns_with_it(turning: Directory) -> None:
+    assert turning.turning == {"duty", "team", "wide", "wider"}
+    a_week_before, a_day_later = MONDAY - timedelta(days=1), MONDAY + timedelta(days=1)
+    assert who(turning.at(a_week_before, {}), "wider") == ["alice", "carol", "-1001"]
+    assert who(turning.at(MONDAY, {}), "wider") == ["erin", "carol", "-1001"]
+    assert who(turning.at(a_day_later, {}), "wider") == ["dora", "carol", "-1001"]
+    assert who(turning.at(MONDAY, {}), "steady") == ["carol"]
+
+
+def test_an_override_goes_before_the_turn_in_every_name_that_holds_the_rotation(turning: Directory) -> None:
+    instead = Override("o", "wider", MONDAY, MONDAY + timedelta(hours=1), MONDAY)
+    assert who(turning.at(MONDAY, {"team": [instead]}), "team") == ["carol", "-1001"]
+    found = turning.at(MONDAY, {"duty": [Override("o", "zoe", MONDAY, MONDAY + timedelta(hours=1), MONDAY)]})
+    assert (who(found, "wide"), who(found, "team")) == (["zoe", "carol"], ["erin"])
+
+
+def test_who_may_be_on_call_at_some_time_is_known_before_it_is_their_turn(turning: Directory) -> None:
+    assert set(who(turning, "wide")) == {"alice", "dora", "erin", "bob", "carol"}

@@ -29,6 +29,7 @@ class Wish:
     allowed: frozenset[str] | None
     account: str = "dora"
     is_alert: bool = False
+    is_awaited: bool = False
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,8 @@ from notifybot.intake import Intake
 from notifybot.metronome import Metronome, PatientJobQueue
 from notifybot.pacing import limits_for
 from notifybot.process_lock import hold_bot
-from notifybot.runtime import Progress, Runtime
+from notifybot.progress import Progress
+from notifybot.runtime import Runtime
 from notifybot.telegram_link import App, LinkedBot, TelegramLink
 from notifybot.telegram_sender import TelegramSender
 from notifybot.update_queue import DurableQueue
@@ -239,6 +240,7 @@ async def _work(daemon: Daemon) -> None:
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.metronome.start()
+        tasks.create_task(_supervise("metronome", daemon.metronome.watch, runtime.clock), name="metronome")
         if systemd.watchdog_interval() is not None:
             tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock), name="watchdog")
 

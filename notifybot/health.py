@@ -1,7 +1,7 @@
 """How it goes, in one value: what a person or a monitor asks first."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import update
@@ -33,6 +33,10 @@ class Facts:
     backlog: Backlog | None
     """None: the database did not answer."""
     job_errors: dict[str, str] = field(default_factory=dict)
+    put_off: dict[str, str] = field(default_factory=dict)
+    """What each job does with rows that it cannot work on."""
+    hanging: dict[str, timedelta] = field(default_factory=dict)
+    """How long they have been at work, for jobs that should have ended long ago."""
     notes: tuple[str, ...] = ()
     """What is amiss in the configuration."""
 
@@ -59,12 +63,13 @@ def assess(facts: Facts) -> Health:
     is_down = facts.backlog is None or not facts.is_moving
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
-    is_degraded = facts.telegram != TELEGRAM_UP or bool(facts.job_errors)
+    is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing
     return Health(
         status=Status.DOWN if is_down else Status.DEGRADED if is_degraded else Status.OK,
         telegram=facts.telegram,
         database="ok" if facts.backlog else "failed",
-        jobs="stalled" if not facts.is_moving else "failing" if facts.job_errors else "ok",
+        jobs="stalled" if not facts.is_moving else "failing" if is_failing else "ok",
         waiting=backlog.waiting,
         oldest_waiting_s=round(oldest, 1),
         warnings=_warnings(facts),
@@ -80,4 +85,9 @@ def _warnings(facts: Facts) -> tuple[str, ...]:
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
     found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
+    found += [
+        f"The job {name} {words}" for name, words in sorted(facts.put_off.items()) if name not in facts.job_errors
+    ]
+    for name, span in sorted(facts.hanging.items()):
+        found.append(f"The job {name} has been at work for {int(span.total_seconds() // 60)} minutes.")
     return tuple(found)

@@ -1,5 +1,6 @@
 """Beats the jobs: one JobQueue entry a job, re-armed at its earliest deadline."""
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass
@@ -8,18 +9,21 @@ from functools import partial
 from typing import Any
 
 from apscheduler.jobstores.base import JobLookupError  # type: ignore[import-untyped]
-from sqlmodel import Session
 from telegram.ext import Job as QueueEntry
 from telegram.ext import JobQueue
 
 from notifybot.database import Changes
-from notifybot.errors import Unavailable
-from notifybot.jobs import JOBS, Job
-from notifybot.logs import redact
+from notifybot.jobs import JOBS, Job, aftermath
+from notifybot.jobs.reasons import reason_of
 from notifybot.runtime import Runtime
 from notifybot.timetable import JobRun
 
 AFTER_A_FAILURE = timedelta(seconds=5)
+"""Twice as long after the second one in a row, and so on, but never longer than the job waits otherwise."""
+MOST_DOUBLINGS = 10
+LOOK_EVERY_S = 15.0
+LOST_AFTER = timedelta(minutes=1)
+"""A beat that is so late will not come: the JobQueue begins one within milliseconds."""
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +44,8 @@ class _Beat:
     entry: QueueEntry[Any] | None = None
     armed_for: datetime | None = None
     sooner: datetime | None = None
+    failures: int = 0
+    """In a row."""
 
 
 class Metronome:
@@ -50,10 +56,13 @@ class Metronome:
         self._runtime = runtime
         self._beats = [_Beat(job) for job in JOBS]
         self._has_started = False
+        for beat in self._beats:
+            self._note_next(beat, None)
 
     def start(self) -> None:
         """Beat every job now: what fell due while nobody was there is done first."""
         self._has_started = True
+        self._runtime.progress.by_hand = self.by_hand
         for beat in self._beats:
             self._arm(beat, self._runtime.clock.now())
 
@@ -79,53 +88,94 @@ class Metronome:
         beat.armed_for, beat.sooner = at, None
         delay = max(0.0, (at - self._runtime.clock.now()).total_seconds())
         beat.entry = self._queue.run_once(partial(self._beat, beat), when=delay, name=beat.job.name)
+        self._note_next(beat, at)
+
+    def _note_next(self, beat: _Beat, at: datetime | None) -> None:
+        self._runtime.progress.next_runs[beat.job.name] = at
 
     async def _beat(self, beat: _Beat, _: object) -> None:
         beat.entry = None
+        self._note_next(beat, None)
         run = await run_tick(self._runtime, beat.job)
-        self._note(beat.job, run)
-        at = await self._next(beat.job, run)
+        beat.failures = 0 if run.error is None else beat.failures + 1
+        at = await self._next(beat, run)
         self._arm(beat, min(at, beat.sooner or at))
 
-    def _note(self, job: Job, run: JobRun) -> None:
-        progress = self._runtime.progress
-        progress.jobs_ticked_at = self._runtime.clock.now()
-        progress.job_errors.pop(job.name, None)
+    async def _next(self, beat: _Beat, run: JobRun) -> datetime:
+        """When the job looks again: soon after a failure, and less soon after each further one. What was due before
+        the tick and is due after it is no reason to look again at once."""
+        now, job = self._runtime.clock.now(), beat.job
+        latest = now + job.most_apart
         if run.error is not None:
-            progress.job_errors[job.name] = run.error
-
-    async def _next(self, job: Job, run: JobRun) -> datetime:
-        now = self._runtime.clock.now()
-        if run.error is not None:
-            return now + AFTER_A_FAILURE
+            return min(latest, now + AFTER_A_FAILURE * (1 << min(beat.failures - 1, MOST_DOUBLINGS)))
         try:
             due = await self._runtime.database.read(job.next_due)
         except Exception:
             log.exception("a job's next time is unknown", extra={"action": "job_failed", "job": job.name})
             return now + AFTER_A_FAILURE
-        latest = now + job.most_apart
+        if due is not None and due <= run.started_at:
+            return now + AFTER_A_FAILURE
         return latest if due is None else min(due, latest)
 
+    async def by_hand(self, name: str) -> JobRun:
+        """Run one tick because somebody asked for it, after one that is under way; when the job beats next stays.
 
-async def run_tick(runtime: Runtime, job: Job) -> JobRun:
-    """Run one tick and keep it in the history; a failure is logged, kept, and never raised."""
-    run = JobRun(job=job.name, started_at=runtime.clock.now(), duration_s=0)
-    started = time.perf_counter()
-    try:
-        done = await job.tick(runtime, run.started_at)
-    except Exception as error:
-        log.exception("a job failed", extra={"action": "job_failed", "job": job.name})
-        run.error = redact(repr(error))
-    else:
-        if done:
-            log.info("a job did its work", extra={"action": "job", "job": job.name, "done": done})
-    run.duration_s = time.perf_counter() - started
-    try:
-        await runtime.database.write(partial(_keep, run=run))
-    except Unavailable:
-        log.warning("a job's run was not kept", extra={"action": "job_failed", "job": job.name})
+        Raises KeyError for a job that does not exist.
+        """
+        job = next((beat.job for beat in self._beats if beat.job.name == name), None)
+        if job is None:
+            raise KeyError(name)
+        return await run_tick(self._runtime, job, is_manual=True)
+
+    async def watch(self) -> None:
+        """Beat what the JobQueue has lost sight of: it waits for a time of day, so that after the clock was set back
+        by an hour it would rest for an hour."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.look_after()
+
+    def look_after(self) -> None:
+        """Arm anew what is armed for a moment that lies too far ahead, or that has passed."""
+        now = self._runtime.clock.now()
+        for beat in self._beats:
+            if beat.entry is None or beat.armed_for is None:
+                continue
+            if not now - LOST_AFTER <= beat.armed_for <= now + beat.job.most_apart:
+                log.warning("a job had lost its time", extra={"action": "job_rearmed", "job": beat.job.name})
+                self._arm(beat, now)
+
+
+async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> JobRun:
+    """Run one tick, never beside another one of the same job, and keep it in the history; a failure is logged, kept,
+    and never raised."""
+    progress = runtime.progress
+    async with progress.locks[job.name]:
+        run = JobRun(job=job.name, started_at=runtime.clock.now(), duration_s=0, is_manual=is_manual)
+        progress.running[job.name] = run.started_at
+        try:
+            is_broken = await _tick(runtime, job, run)
+        finally:
+            del progress.running[job.name]
+    progress.jobs_ticked_at = runtime.clock.now()
+    progress.job_errors.pop(job.name, None)
+    if run.error is not None:
+        progress.job_errors[job.name] = run.error
+    await aftermath.keep(runtime, run, is_broken=is_broken)
     return run
 
 
-def _keep(session: Session, run: JobRun) -> None:
-    session.add(run)
+async def _tick(runtime: Runtime, job: Job, run: JobRun) -> bool:
+    """Fill in what becomes of a run; whether the tick itself failed, rather than a row that was put off."""
+    started, is_broken = time.perf_counter(), False
+    tick = job.by_hand if run.is_manual and job.by_hand is not None else job.tick
+    try:
+        run.done = await tick(runtime, run.started_at)
+    except Exception as error:
+        log.exception("a job failed", extra={"action": "job_failed", "job": job.name})
+        run.error, is_broken = reason_of(error), True
+    run.duration_s = time.perf_counter() - started
+    put_off = runtime.progress.put_off.pop(job.name, None)
+    run.error = run.error or put_off
+    if run.done:
+        log.info("a job did its work", extra={"action": "job", "job": job.name, "done": run.done})
+    return is_broken

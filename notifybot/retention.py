@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, delete, not_, or_, text
 from sqlmodel import Session, col, func, select
 
-from notifybot import linking
+from notifybot import job_history, linking
 from notifybot.database import affected
 from notifybot.ids import first_id
 from notifybot.inbox import MAX_ATTEMPTS
@@ -28,16 +28,17 @@ OVER_FOR_NOTICES = (State.SENT, State.FAILED)
 """Where an alert still wants an answer."""
 UPDATES_KEPT = timedelta(days=2)
 """Telegram keeps an update for a day: after two it cannot come again."""
-JOB_RUNS_KEPT = timedelta(days=7)
 
 
 def forget_messages(session: Session, *, before: datetime, most: int) -> int:
-    """Delete at most `most` messages accepted before then that are over, with all that belongs to them."""
+    """Delete at most `most` messages accepted, or sent later, before then that are over, with all that belongs to
+    them."""
     is_over = or_(
         col(Message.state).in_(OVER), and_(not_(col(Message.is_alert)), col(Message.state).in_(OVER_FOR_NOTICES))
     )
     # The id holds the time too, and has an index.
-    is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before))
+    was_sent = or_(col(Message.send_at).is_(None), col(Message.send_at) < before)
+    is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before), was_sent)
     old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(most)).all()
     if not old:
         return 0
@@ -54,15 +55,13 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
     long_ago = now - UPDATES_KEPT
     is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago, text(f"NOT ({IS_DUE})"))
     is_done = or_(col(Update.handled_at).is_not(None), col(Update.attempts) >= MAX_ATTEMPTS)
-    return linking.forget_old(session, now=now) + sum(
-        affected(session, statement)
-        for statement in (
-            delete(Post).where(*is_answered),
-            delete(Update).where(col(Update.received_at) < long_ago, is_done),
-            delete(JobRun).where(col(JobRun.started_at) < now - JOB_RUNS_KEPT),
-            delete(ClientId).where(col(ClientId.expires_at) < now),
-        )
+    statements = (
+        delete(Post).where(*is_answered),
+        delete(Update).where(col(Update.received_at) < long_ago, is_done),
+        delete(ClientId).where(col(ClientId.expires_at) < now),
     )
+    gone = sum(affected(session, statement) for statement in statements)
+    return gone + linking.forget_old(session, now=now) + job_history.forget_old(session, now=now)
 
 
 def last_run(session: Session) -> datetime | None:

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from notifybot import job_troubles
 from notifybot.due_rows import Due, DueRow
+from notifybot.jobs.reasons import reason_of
 from notifybot.runtime import Runtime
 
 A_TRANSACTION = 100
@@ -85,9 +87,19 @@ class _Attempt:
 
 
 async def _put_off(runtime: Runtime, job: str, due: Due, spoiled: _Spoiled, *, now: datetime) -> None:
-    facts = {"action": "put_off", "job": job, "table": due.table.name, "row": spoiled.row.key}
-    log.error("a row cannot be worked on and was put off", exc_info=_cause(spoiled), extra=facts)
-    await runtime.database.write(lambda session: due.put_off(session, spoiled.row, until=now + PUT_OFF))
+    row, cause, until = spoiled.row, _cause(spoiled), now + PUT_OFF
+    facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
+    log.error("a row cannot be worked on and was put off", exc_info=cause, extra=facts)
+    reason = reason_of(cause)
+    named = f"{due.table.name} {row.key}"
+
+    def move(session: Session) -> None:
+        if due.put_off(session, row, until=until):
+            job_troubles.note_put_off(session, job, named, reason, now=now, until=until)
+
+    await runtime.database.write(move)
+    runtime.progress.well.discard(job)
+    runtime.progress.put_off[job] = f"cannot work on {named}: {reason}"
 
 
 def _cause(spoiled: _Spoiled) -> BaseException:

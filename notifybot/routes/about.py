@@ -9,7 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from notifybot import __version__, health, reading, routing
+from notifybot import __version__, health, job_troubles, reading, routing
 from notifybot.authorisation import Action
 from notifybot.config import Config
 from notifybot.config_model import Http, Mode
@@ -58,6 +58,8 @@ async def _facts(request: web.Request) -> Facts:
         telegram_reason=runtime.link.reason,
         backlog=await _backlog(runtime),
         job_errors=runtime.progress.job_errors,
+        put_off=await _put_off(runtime),
+        hanging=runtime.progress.hanging(now),
         notes=(*configuration_notes(runtime.config), *await _absent(runtime), *([guessing] if guessing else [])),
     )
 
@@ -69,6 +71,15 @@ async def _backlog(runtime: Runtime) -> Backlog | None:
             return await runtime.database.read(reading.backlog)
     except (TimeoutError, Unavailable):
         return None
+
+
+async def _put_off(runtime: Runtime) -> dict[str, str]:
+    """What the jobs cannot work on, in words; nothing where the database does not answer."""
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            return await runtime.database.read(job_troubles.in_words)
+    except (TimeoutError, Unavailable):
+        return {}
 
 
 async def _absent(runtime: Runtime) -> list[str]:

@@ -85,6 +85,32 @@ TOKEN = _object(
     last_used_at=MOMENT_OR_NULL,
     revoked_at=MOMENT_OR_NULL,
 )
+NUMBER_OR_NULL: Document = {"type": ["number", "null"]}
+JOB_RUN = _object(
+    job=TEXT,
+    started_at=MOMENT,
+    duration_s=NUMBER,
+    done=WHOLE,
+    manual=TRUTH,
+    succeeded=TRUTH,
+    error=TEXT_OR_NULL,
+)
+JOB = _object(
+    name=TEXT,
+    next_run=MOMENT_OR_NULL,
+    running_since=MOMENT_OR_NULL,
+    last_run=MOMENT_OR_NULL,
+    last_duration_s=NUMBER_OR_NULL,
+    last_done=WHOLE_OR_NULL,
+    average=NUMBER_OR_NULL,
+    success_rate=NUMBER_OR_NULL,
+    runs=WHOLE,
+    since=MOMENT_OR_NULL,
+    is_failing=TRUTH,
+    last_error=TEXT_OR_NULL,
+    last_error_at=MOMENT_OR_NULL,
+    put_off=_list(_object(row=TEXT, error=TEXT, since=MOMENT, times=WHOLE, tried_again_at=MOMENT)),
+)
 PROBLEM: Document = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -109,6 +135,8 @@ NAMED: dict[str, Document] = {
     "Accepted": ACCEPTED,
     "Delivery": DELIVERY,
     "Event": EVENT,
+    "Job": JOB,
+    "JobRun": JOB_RUN,
     "Message": MESSAGE,
     "MessageDetail": DETAIL,
     "Person": PERSON,
@@ -130,6 +158,9 @@ ANSWERS: dict[str, Document] = {
     "GET /api/admin/tokens": _object(tokens=_list(reference("Token"))),
     "POST /api/admin/tokens": {"allOf": [reference("Token"), _object(token=TEXT)]},
     "DELETE /api/admin/tokens/{name}": reference("Token"),
+    "GET /api/admin/scheduler/status": _object(jobs=_list(reference("Job"))),
+    "GET /api/admin/scheduler/jobs/{name}/trigger": reference("JobRun"),
+    "POST /api/admin/scheduler/jobs/{name}/trigger": reference("JobRun"),
     "GET /health": _object(status={"type": "string", "enum": ["ok", "degraded", "down"]}),
 }
 

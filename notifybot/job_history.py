@@ -1,0 +1,84 @@
+"""What became of the ticks of each job: how long they took, how many went well, what went wrong last."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete
+from sqlmodel import Session, col, func, select
+
+from notifybot.database import affected
+from notifybot.timetable import JobRun
+
+RUNS_KEPT = 1000
+"""Of each job; a job that beats twice a minute has as many in eight hours."""
+FAILURES_KEPT = 100
+"""Of each job, beside those: what went wrong last is worth more than what went well."""
+KEPT_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a job did in its latest runs, RUNS_KEPT of them at most."""
+
+    last: JobRun | None = None
+    last_failure: JobRun | None = None
+    runs: int = 0
+    since: datetime | None = None
+    """When the first of these runs began."""
+    average_s: float | None = None
+    success_rate: float | None = None
+    """From 0 to 1."""
+
+
+def keep(session: Session, run: JobRun) -> None:
+    """Write a run down; the value stays the caller's."""
+    session.add(JobRun(**run.model_dump(exclude={"id"})))
+
+
+def latest(session: Session, job: str, *, most: int) -> list[JobRun]:
+    """The newest runs of a job, the newest first."""
+    newest = select(JobRun).where(JobRun.job == job).order_by(col(JobRun.id).desc()).limit(most)
+    return list(session.exec(newest))
+
+
+def standing(session: Session, job: str) -> Standing:
+    """How this job did. An unknown one has done nothing yet."""
+    last = latest(session, job, most=1)
+    if not last:
+        return Standing()
+    first_id = _newest_but(session, RUNS_KEPT - 1, col(JobRun.job) == job)
+    counted = (JobRun.job == job, col(JobRun.id) >= (first_id or 0))
+    figures = select(func.count(), func.count(col(JobRun.error)), func.avg(JobRun.duration_s), func.min(JobRun.id))
+    runs, failures, average_s, oldest_id = session.exec(figures.where(*counted)).one()
+    oldest = session.get(JobRun, oldest_id)
+    failed = select(JobRun).where(JobRun.job == job, col(JobRun.error).is_not(None)).order_by(col(JobRun.id).desc())
+    return Standing(
+        last=last[0],
+        last_failure=session.exec(failed.limit(1)).first(),
+        runs=runs,
+        since=None if oldest is None else oldest.started_at,
+        average_s=average_s,
+        success_rate=(runs - failures) / runs,
+    )
+
+
+def forget_old(session: Session, *, now: datetime) -> int:
+    """Delete runs that are older than KEPT_FOR, and those that are too many; return how many."""
+    gone = affected(session, delete(JobRun).where(col(JobRun.started_at) < now - KEPT_FOR))
+    for job in session.exec(select(JobRun.job).distinct()).all():
+        went_well = (col(JobRun.job) == job, col(JobRun.error).is_(None))
+        failed = (col(JobRun.job) == job, col(JobRun.error).is_not(None))
+        gone += _forget_but(session, RUNS_KEPT, *went_well) + _forget_but(session, FAILURES_KEPT, *failed)
+    return gone
+
+
+def _forget_but(session: Session, most: int, *of: ColumnElement[bool]) -> int:
+    newest_to_go = _newest_but(session, most, *of)
+    if newest_to_go is None:
+        return 0
+    return affected(session, delete(JobRun).where(*of, col(JobRun.id) <= newest_to_go))
+
+
+def _newest_but(session: Session, skipped: int, *of: ColumnElement[bool]) -> int | None:
+    """The id of the newest run after so many even newer ones."""
+    return session.exec(select(JobRun.id).where(*of).order_by(col(JobRun.id).desc()).offset(skipped).limit(1)).first()

@@ -1,0 +1,65 @@
+"""What follows a tick: its run is kept, and the admins hear when a job begins to fail, and when it works again."""
+
+import logging
+from datetime import datetime
+from functools import partial
+
+from sqlmodel import Session
+
+from notifybot import job_history, job_troubles
+from notifybot.announcements import Announcement, announce
+from notifybot.errors import NotifybotError, Unavailable
+from notifybot.job_troubles import News
+from notifybot.recipients import recipient_of
+from notifybot.runtime import Runtime
+from notifybot.timetable import JobRun
+
+SOURCE = "jobs"
+log = logging.getLogger(__name__)
+
+
+async def keep(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
+    """Keep a run in the history and tell the admins what they are to know; nothing is raised. `is_broken`: the tick
+    itself failed, rather than a row of it."""
+    works = [partial(_keep, run=run, is_broken=is_broken, runtime=runtime)]
+    works.append(partial(_keep_alone, run=run))  # where telling fails, the history is kept all the same
+    for work in works:
+        try:
+            amiss = await runtime.database.write(work)
+        except Unavailable:
+            log.warning("a job's run was not kept", extra={"action": "job_failed", "job": run.job})
+            return
+        except Exception:
+            log.exception("the admins were not told of a job", extra={"action": "job_failed", "job": run.job})
+        else:
+            (runtime.progress.well.add if amiss == 0 else runtime.progress.well.discard)(run.job)
+            return
+
+
+def _keep(session: Session, run: JobRun, runtime: Runtime, *, is_broken: bool) -> int:
+    """Return how much is amiss with the job."""
+    now = runtime.clock.now()
+    job_history.keep(session, run)
+    if run.error is None and run.job in runtime.progress.well:
+        return 0
+    if is_broken:
+        job_troubles.note_failure(session, run, now=now)
+    news, amiss = job_troubles.settle(session, run, now=now)
+    if news is not None:
+        _tell(session, news, runtime, now=now)
+    return amiss
+
+
+def _keep_alone(session: Session, run: JobRun) -> int:
+    job_history.keep(session, run)
+    return 1
+
+
+def _tell(session: Session, news: News, runtime: Runtime, *, now: datetime) -> None:
+    """Each admin for himself: one who has no chat with the bot yet does not keep it from the others."""
+    for admin in runtime.config.admins:
+        announcement = Announcement((recipient_of(admin),), SOURCE, news.content, news.title)
+        answer = announce(session, announcement, runtime.directory, now=now)
+        if isinstance(answer, NotifybotError):
+            facts = {"action": "admin_not_told", "admin": admin, "reason": answer.detail}
+            log.warning("an admin cannot be told of a job", extra=facts)

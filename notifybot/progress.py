@@ -1,0 +1,46 @@
+"""What the jobs are doing, for /health, for the watchdog, and for whoever beats one by hand."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from notifybot.timetable import JobRun
+
+STANDS_STILL_AFTER = timedelta(minutes=2)
+"""Jobs beat twice a minute: without one for so long, work stands still."""
+TAKES_LONG_AFTER = timedelta(minutes=10)
+"""A tick that takes longer hangs, as far as anybody can tell."""
+ByHand = Callable[[str], Awaitable[JobRun]]
+"""Runs one tick of the job of that name, for somebody who asked for it."""
+
+
+@dataclass
+class Progress:
+    """What the metronome and the ticks write down here, in memory; their history is in the database."""
+
+    started_at: datetime
+    jobs_ticked_at: datetime | None = None
+    job_errors: dict[str, str] = field(default_factory=dict)
+    """Why, for each job whose last tick failed."""
+    put_off: dict[str, str] = field(default_factory=dict)
+    """Of the ticks under way: the row that the job could not work on last, and why."""
+    well: set[str] = field(default_factory=set)
+    """Jobs of which nothing is amiss in the database, so that their next good tick has nothing to settle."""
+    running: dict[str, datetime] = field(default_factory=dict)
+    """Since when, for each job that is at work."""
+    next_runs: dict[str, datetime | None] = field(default_factory=dict)
+    """Every job, and when it beats next: unknown before the jobs start, and while it is at work."""
+    by_hand: ByHand | None = None
+    """None before the jobs start."""
+    locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """A job is at work once at a time, whoever beats it."""
+
+    def is_moving(self, now: datetime) -> bool:
+        return now - (self.jobs_ticked_at or self.started_at) <= STANDS_STILL_AFTER
+
+    def hanging(self, now: datetime) -> dict[str, timedelta]:
+        """How long they have been at work, for jobs that should have ended long ago."""
+        spans = {name: now - since for name, since in self.running.items()}
+        return {name: span for name, span in spans.items() if span > TAKES_LONG_AFTER}

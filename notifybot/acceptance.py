@@ -1,22 +1,22 @@
 """Accepting messages: many at once, in a handful of statements, each refused alone."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlmodel import Session, col, select
 
-from notifybot import messages, repeats, routing
+from notifybot import messages, repeats, routing, schedules
 from notifybot.database import affected
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
 from notifybot.ids import new_ids
 from notifybot.message_rows import CLIENT_IDS_KEPT, Rows
 from notifybot.models import ClientId, Message
-from notifybot.new_messages import Accepted, Extras, NewMessage
+from notifybot.new_messages import Accepted, Extras, NewMessage, timing_of
 from notifybot.prepared import insert_rows
-from notifybot.recipients import Directory, Recipient, RecipientKind
+from notifybot.recipients import Directory, Recipient, RecipientKind, person
 from notifybot.repeats import Told
 from notifybot.routing import Found
 
@@ -70,6 +70,8 @@ def _accept_under_key(
     assert new.dedup_key is not None
     if refusal := _refusal(session, new, directory, now=now):
         return refusal
+    if new.extras.repeat is not None or (new.extras.send_at is not None and new.extras.send_at > now):
+        return NotifybotError("What has a dedup_key is told at once: leave out send_at and repeat, or the dedup_key.")
     if (earlier := _earlier_answers(session, [new], now=now)) and new.client_id is not None:
         return _repeated(new, *earlier[new.account, new.client_id])
     names = [recipient.name for recipient in new.recipients]
@@ -82,7 +84,7 @@ def _accept_under_key(
     else:
         message = repeats.count(session, bound, told, now=now)
     _note_client_id(session, new, bound, now=now)
-    return _duplicate(message)
+    return _duplicate(session, message)
 
 
 def _refusal(session: Session, new: NewMessage, directory: Directory, *, now: datetime) -> Forbidden | None:
@@ -130,7 +132,7 @@ def _earlier_answers(
     is_asked = _is_one_of(keys)
     affected(session, delete(ClientId).where(is_asked, col(ClientId.expires_at) <= now))
     found = session.exec(select(ClientId, Message).join(Message).where(is_asked)).all()
-    return {(seen.account, seen.client_id): (seen.fingerprint, _duplicate(message)) for seen, message in found}
+    return {(seen.account, seen.client_id): (seen.fingerprint, _duplicate(session, message)) for seen, message in found}
 
 
 def _is_one_of(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
@@ -143,9 +145,18 @@ def _is_one_of(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
     )
 
 
-def _duplicate(message: Message) -> Accepted:
+def _duplicate(session: Session, message: Message) -> Accepted:
+    times = () if message.schedule_id is None else schedules.find(session, message.schedule_id).next_times
     return Accepted(
-        message.id, message.state, True, message.created_at, escalate_at=message.escalate_at, close_at=message.close_at
+        message.id,
+        message.state,
+        True,
+        message.created_at,
+        message.escalate_at,
+        message.close_at,
+        send_at=message.send_at,
+        schedule_id=message.schedule_id,
+        next_times=times,
     )
 
 
@@ -154,12 +165,24 @@ def _accept_one(session: Session, new: NewMessage, known: _Known, rows: Rows) ->
         return _repeated(new, *known.answers[new.account, new.client_id])
     try:
         way = routing.way_of(session, new, known.found)
+        timing = timing_of(new, now=rows.now)
     except NotifybotError as refusal:
         return refusal
-    accepted = rows.add(new, way)
+    accepted = rows.add(new, way) if timing is None else rows.schedule(_exactly(new, known.found), timing)
     if new.client_id is not None:
         known.answers[new.account, new.client_id] = (new.fingerprint, accepted)
     return accepted
+
+
+def _exactly(new: NewMessage, found: Found) -> NewMessage:
+    """People who are called as something in the config is are kept by their ids: read again later, their names would
+    mean that."""
+
+    def exact(recipient: Recipient) -> Recipient:
+        is_clear = recipient.kind is not RecipientKind.PERSON or recipient.name not in found.directory.names
+        return recipient if is_clear else person(found.by_name[recipient.name].user_id)
+
+    return replace(new, recipients=tuple(map(exact, new.recipients)))
 
 
 def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | NotifybotError:
@@ -168,4 +191,4 @@ def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | 
             f"The client_id {new.client_id!r} was used for another request; its message is {first.id}.",
             hint="Use a new client_id for each message, and the same one only to repeat the same request.",
         )
-    return Accepted(first.id, first.status, True, first.created_at, first.escalate_at, first.close_at)
+    return replace(first, is_duplicate=True)

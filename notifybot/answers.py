@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import exists, text, update
 from sqlmodel import Session, col, select
 
-from notifybot import messages, outbox, preferences, repeats, snoozing, timeline
+from notifybot import messages, outbox, preferences, repeats, schedules, snoozing, timeline
 from notifybot.buttons import MessageAnswer, PostAnswer, PostSnooze, Snooze
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
@@ -78,7 +78,8 @@ def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> 
 
 def cancel(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
     """Take a message back before it was shown; cancelling again changes nothing. Raises Conflict once it stands in a
-    chat. Where a call is under way it may still appear there, and is then marked as cancelled."""
+    chat. Where a call is under way it may still appear there, and is then marked as cancelled. Of a message that
+    repeats this leaves out one occurrence: the next one waits at once."""
     message = messages.find(session, message_id)
     if message.state is State.CANCELLED:
         return message
@@ -86,6 +87,8 @@ def cancel(session: Session, message_id: str, actor: Actor, *, now: datetime) ->
         hint = "An alert can be closed instead." if message.is_alert else None
         raise Conflict("This message was shown already and cannot be cancelled.", hint=hint)
     timeline.add(session, [message_id], EventKind.CANCELLED, now=now, actor=actor.name)
+    if message.state is State.SCHEDULED and message.schedule_id is not None:
+        schedules.skip(session, message, now=now)
     messages.withdraw_unshown(session, message_id, now=now)
     messages.refresh_posts(session, [message_id], now=now)
     return messages.find(session, message_id)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 import sqlmodel
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, exists, func, not_, or_, select, text, update
 from sqlmodel import Session, col
 
 from notifybot import timeline
@@ -20,6 +20,7 @@ from notifybot.database import affected
 from notifybot.formatting import Missing
 from notifybot.ids import first_id
 from notifybot.kinds import EventKind
+from notifybot.lifecycle import State
 from notifybot.models import Attachment, Delivery, Message, table_of
 from notifybot.outcomes import FileRefused
 from notifybot.prepared import fetch, insert_rows, run
@@ -136,12 +137,16 @@ def is_used(session: Session, sha256: str) -> bool:
 
 
 def forget_content(session: Session, *, before: datetime, most: int) -> int:
-    """Let go of the content of at most `most` files of messages accepted before then that wait no more."""
+    """Let go of the content of at most `most` files of messages accepted, or sent later, before then that wait no
+    more."""
     waits = sqlmodel.select(Delivery.message_id).where(text("status = 'waiting'"))
+    is_of_message = col(Message.id) == Attachment.message_id
+    is_ahead = or_(col(Message.state) == State.SCHEDULED, col(Message.send_at) >= before)
     old = sqlmodel.select(Attachment.id).where(
         text("sha256 IS NOT NULL"),
         col(Attachment.message_id) < first_id(before),
         col(Attachment.message_id).not_in(waits),
+        not_(exists().where(is_of_message, is_ahead)),
     )
     forgotten = session.exec(old.limit(most)).all()
     change = update(Attachment).where(col(Attachment.id).in_(forgotten)).values(sha256=None)

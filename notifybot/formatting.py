@@ -56,6 +56,7 @@ class MessageView:
     content: str
     source: str
     created_at: datetime
+    """When it was accepted, or was meant to be sent."""
     shown_at: datetime
     """When its delivery was shown, or now."""
     escalated_at: datetime | None

@@ -32,9 +32,10 @@ def _enum(kind: type[StrEnum]) -> EnumType:
     return EnumType(kind, native_enum=False, values_callable=_values, length=16, create_constraint=False)
 
 
-def _partial(name: str, condition: str, *columns: str) -> Index:
+def _partial(name: str, condition: str, *columns: str, is_unique: bool = False) -> Index:
     """An index of those rows alone that meet `condition`, on both databases."""
-    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+    only = text(condition)
+    return Index(name, *columns, unique=is_unique, sqlite_where=only, postgresql_where=only)
 
 
 # What the timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
@@ -45,6 +46,8 @@ MAY_ESCALATE = (
 )
 IS_OPEN = "is_alert AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 MAY_BE_RELEASED = "state = 'scheduled' AND release_at IS NOT NULL"
+IS_NEXT = "schedule_id IS NOT NULL AND state = 'scheduled'"
+"""It waits to be the next occurrence of its schedule, which has one at most."""
 MAY_REMIND = "remind_at IS NOT NULL AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 MAY_EXPIRE = "close_at IS NOT NULL AND may_expire AND state NOT IN ('scheduled', 'closed', 'cancelled')"
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
@@ -182,6 +185,7 @@ class Message(SQLModel, table=True):
         _partial("messages_release", MAY_BE_RELEASED, "release_at"),
         _partial("messages_remind", MAY_REMIND, "remind_at"),
         _partial("messages_of_schedules", "schedule_id IS NOT NULL", "schedule_id", "id"),
+        _partial("messages_next", IS_NEXT, "schedule_id", is_unique=True),
         _partial("messages_open", IS_OPEN, "id"),
         _partial("messages_sent_later", "send_at IS NOT NULL", "send_at"),
         _partial("messages_answered", "acknowledged_at IS NOT NULL", "acknowledged_at"),

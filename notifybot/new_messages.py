@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from notifybot import recurrence
+from notifybot.errors import NotifybotError
 from notifybot.lifecycle import State
 from notifybot.recipients import Recipient
 from notifybot.rendering import USUAL, Look, NewFile
+
+LONGEST_AHEAD = timedelta(days=3660)
+"""Ten years: what lies further ahead was not meant."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,16 @@ class NewMessage:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """When a message is due that does not go out at once. `repeat`: as it is stored; None: it comes once."""
+
+    send_at: datetime
+    repeat: str | None = None
+    time_zone: str = "UTC"
+    next_times: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True)
 class Accepted:
     """What the caller is told."""
 
@@ -82,3 +97,29 @@ class Accepted:
     schedule_id: str | None = None
     next_times: tuple[datetime, ...] = ()
     """Of a message that repeats: its next few occurrences, the first of them `send_at`."""
+
+
+def timing_of(new: NewMessage, *, now: datetime) -> Timing | None:
+    """When a message is due; None: at once, also where its time has passed.
+
+    Raises NotifybotError for a repeat that cannot be read or never comes, and for a time that is too far ahead.
+    """
+    if new.extras is None or (new.extras.send_at is None and new.extras.repeat is None):
+        return None
+    send_at, times = new.extras.send_at, _times(new.extras, now)
+    first = times[0] if times else send_at
+    if first is None or first > now + LONGEST_AHEAD:
+        raise NotifybotError("A message is sent within ten years, or not at all.", hint="Look at the year of send_at.")
+    if new.extras.repeat is None:
+        return Timing(first) if first > now else None
+    return Timing(first, str(recurrence.parse(new.extras.repeat)), new.extras.time_zone, times)
+
+
+def _times(extras: Extras, now: datetime) -> tuple[datetime, ...]:
+    if extras.repeat is None:
+        return ()
+    try:
+        repeat = recurrence.parse(extras.repeat)
+    except ValueError as error:
+        raise NotifybotError(f"The repeat {extras.repeat!r} cannot be read: {error}.") from error
+    return recurrence.upcoming(repeat, extras.time_zone, extras.send_at, now=now)

@@ -17,7 +17,7 @@ POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Messa
 _OF_POST = ("id", "chat_id", "urgency", "version", "is_silent", "is_plain", "thread_id", "reply", "shown")
 _OF_MESSAGE = ("id", "state", "is_alert", "title", "content", "source", "look", "file_count", "repeats", "repeated_at")
 _OF_SNOOZE = ("snoozed_until", "snoozed_by")
-_MOMENTS = ("created_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at", "resolved_at")
+_MOMENTS = ("created_at", "send_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at", "resolved_at")
 COLUMNS = (
     *(POSTS.c[name] for name in _OF_POST),
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
@@ -54,7 +54,7 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         title=row.messages_title,
         content=row.messages_content,
         source=row.messages_source,
-        created_at=row.messages_created_at,
+        created_at=row.messages_send_at or row.messages_created_at,
         shown_at=row.deliveries_shown_at or now,
         escalated_at=row.messages_escalated_at,
         acknowledged_at=row.messages_acknowledged_at,

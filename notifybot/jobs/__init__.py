@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from notifybot import escalation as deadlines
-from notifybot.jobs import close, escalation, retention
+from notifybot import releases
+from notifybot.jobs import close, escalation, retention, schedules
 from notifybot.runtime import Runtime
 
 
@@ -26,6 +27,7 @@ class Job:
 
 
 JOBS = (
+    Job("schedules", schedules.tick, releases.DUE.next_at),
     Job("escalation", escalation.tick, deadlines.next_escalation),
     Job("close", close.tick, deadlines.next_close),
     Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),

@@ -5,9 +5,9 @@ from alembic import op
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 
-def index(name: str, table: str, columns: list[str], condition: str | None = None) -> None:
+def index(name: str, table: str, columns: list[str], condition: str | None = None, *, is_unique: bool = False) -> None:
     only = None if condition is None else sa.text(condition)
-    op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
+    op.create_index(name, table, columns, unique=is_unique, sqlite_where=only, postgresql_where=only)
 
 
 def create_schedules() -> None:
@@ -89,6 +89,8 @@ def create_messages() -> None:
     index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
     index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")
     index("messages_of_schedules", "messages", ["schedule_id", "id"], "schedule_id IS NOT NULL")
+    waits = "schedule_id IS NOT NULL AND state = 'scheduled'"
+    index("messages_next", "messages", ["schedule_id"], waits, is_unique=True)
 
 
 def create_client_ids() -> None:

@@ -1,0 +1,64 @@
+"""What waits for its time goes out: one conditional change of its state, with all that follows in the transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from notifybot import messages, routing, schedules
+from notifybot.database import changes
+from notifybot.delivery_rows import DeliveryRows
+from notifybot.due_rows import Due
+from notifybot.ids import new_ids
+from notifybot.kinds import EventKind
+from notifybot.lifecycle import Step, target
+from notifybot.message_rows import is_held
+from notifybot.models import MAY_BE_RELEASED, Message, table_of
+from notifybot.prepared import fetch
+from notifybot.recipients import Directory, recipient_of
+from notifybot.rendering import Look
+from notifybot.routing import Whom
+
+MESSAGES = table_of(Message)
+DUE = Due(MESSAGES, "release_at", MAY_BE_RELEASED)
+_RELEASE = (
+    update(MESSAGES).where(MESSAGES.c.id.in_(DUE.overdue)).values(state=target(Step.RELEASE)).returning(*MESSAGES.c)
+)
+_DEADLINES = ("escalate_at", "close_at", "remind_at")
+
+
+def release_due(session: Session, *, now: datetime, most: int, directory: Directory) -> int:
+    """Release at most `most` messages whose time has come, the longest overdue first; return how many.
+
+    To which chats each goes is found out now. Where nobody is told it fails, and an alert escalates at once. Of what
+    repeats the next occurrence is made.
+    """
+    released = sorted(fetch(session, _RELEASE, moment=now, most=most), key=lambda row: (row.send_at, row.id))
+    _tell(session, released, directory, now=now)
+    schedules.go_on(session, [row for row in released if row.schedule_id is not None], now=now)
+    noted = changes(session)
+    noted.messages.update(row.id for row in released)
+    for deadline in {getattr(row, name) for row in released for name in _DEADLINES}:
+        noted.note_deadline(deadline)
+    return len(released)
+
+
+def _tell(session: Session, released: Sequence[Any], directory: Directory, *, now: datetime) -> None:
+    wishes = [Whom(row.account, tuple(map(recipient_of, row.recipients)), None, row.is_alert) for row in released]
+    found = routing.look_up(session, wishes, directory, now=now)
+    rows = DeliveryRows(now, new_ids(now))
+    untold, unheard = [], []
+    for row, wish in zip(released, wishes, strict=True):
+        way = routing.way_left(wish, found)
+        rows.remark(row.id, EventKind.RELEASED)
+        rows.add(row.id, way, Look.of(row.look), is_alert=row.is_alert)
+        if not way.is_told:
+            untold.append(row.id)
+        if row.escalate_at is not None and all(is_held(each, row.escalate_at) for each in way.destinations):
+            unheard.append(row.id)
+    rows.insert(session)
+    for message_id in untold:
+        messages.move(session, message_id, Step.FAIL, may_expire=True)
+    messages.escalate_now(session, unheard, now=now)

@@ -1,0 +1,260 @@
+"""What repeats: schedules, each with the one message that waits to be its next occurrence.
+
+What it says and for whom stands in that message alone, so that whoever changes it changes all that follow. Whatever
+ends its waiting (a release, or somebody who cancels it alone) makes the next one in the same transaction: so no
+occurrence comes twice, and none is lost.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, literal, text, update
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from notifybot import messages, recurrence, timeline
+from notifybot.database import affected, changes
+from notifybot.errors import Conflict, NotFound
+from notifybot.ids import new_ids
+from notifybot.kinds import EventKind
+from notifybot.lifecycle import State, Step
+from notifybot.messages import Actor
+from notifybot.models import IS_NEXT, Attachment, Message, TimelineEvent, table_of
+from notifybot.prepared import insert_rows
+from notifybot.recurrence import Repeat
+from notifybot.timetable import Schedule
+
+MOST_LISTED = 500
+ATTACHMENTS = table_of(Attachment)
+_COPIED = (
+    *("is_alert", "title", "content", "recipients", "source", "account", "schedule_id", "event", "policy", "plan"),
+    *("steps_left", "remind_every_s", "look", "data", "file_count"),
+)
+"""What the next occurrence has of the one before."""
+_DEADLINES = ("escalate_at", "close_at", "remind_at")
+_OF_FILES = ("ordinal", "kind", "name", "url", "is_refused", "sha256", "size", "media_type", "file_id", "problem")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A schedule with its waiting message (None: it has ended) and its next few times (none while it is paused)."""
+
+    schedule: Schedule
+    waiting: Message | None
+    next_times: tuple[datetime, ...]
+
+
+def find(session: Session, schedule_id: str) -> Listed:
+    found = _by_id(session, {schedule_id})
+    if schedule_id not in found:
+        raise NotFound("There is no schedule with this id.", hint="GET /api/schedules lists the schedules.")
+    return _listed(session, [found[schedule_id]])[0]
+
+
+def page(session: Session, *, account: str | None = None, limit: int = MOST_LISTED) -> list[Listed]:
+    """The schedules that have not ended, newest first: those of one account, or all."""
+    standing = select(Schedule).where(col(Schedule.ended_at).is_(None))
+    if account is not None:
+        standing = standing.where(Schedule.account == account)
+    return _listed(session, session.exec(standing.order_by(col(Schedule.id).desc()).limit(limit)).all())
+
+
+def _by_id(session: Session, ids: Collection[str]) -> dict[str, Schedule]:
+    if not ids:
+        return {}
+    asked = select(Schedule).where(col(Schedule.id).in_(ids))
+    return {schedule.id: schedule for schedule in session.exec(asked.execution_options(populate_existing=True))}
+
+
+def _listed(session: Session, schedules: Sequence[Schedule]) -> list[Listed]:
+    ids = [schedule.id for schedule in schedules]
+    asked = select(Message).where(text(IS_NEXT), col(Message.schedule_id).in_(ids))
+    found = session.exec(asked.execution_options(populate_existing=True)) if ids else ()
+    waiting = {message.schedule_id: message for message in found}
+    return [_with_times(schedule, waiting.get(schedule.id)) for schedule in schedules]
+
+
+def _with_times(schedule: Schedule, waiting: Message | None) -> Listed:
+    if waiting is None or waiting.send_at is None or schedule.paused_at is not None:
+        return Listed(schedule, waiting, ())
+    repeat = recurrence.parse(schedule.repeat)
+    later = recurrence.later(repeat, schedule.time_zone, schedule.begins_at, waiting.send_at)
+    return Listed(schedule, waiting, (waiting.send_at, *later))
+
+
+def pause(session: Session, schedule_id: str, actor: Actor, *, now: datetime) -> Listed:
+    """Let nothing come until it is resumed; what would have come meanwhile is left out. Pausing again changes nothing.
+
+    Raises Conflict where it has ended, as `resume` and `change` do.
+    """
+    schedule, waiting = _standing(session, schedule_id)
+    if schedule.paused_at is None:
+        schedule.paused_at = now
+        _change(session, waiting, actor, "Its schedule is paused.", now=now, release_at=None)
+    return find(session, schedule_id)
+
+
+def resume(session: Session, schedule_id: str, actor: Actor, *, now: datetime) -> Listed:
+    """Let it go on with its next time; resuming what is not paused changes nothing."""
+    schedule, waiting = _standing(session, schedule_id)
+    if schedule.paused_at is None:
+        return find(session, schedule_id)
+    assert waiting.send_at is not None
+    send_at = waiting.send_at if waiting.send_at > now else _next_time(schedule, now)
+    schedule.paused_at = None
+    _move(session, schedule, waiting, send_at, actor, "Its schedule goes on.", now=now)
+    return find(session, schedule_id)
+
+
+def change(
+    session: Session,
+    schedule_id: str,
+    actor: Actor,
+    *,
+    now: datetime,
+    repeat: Repeat | None = None,
+    time_zone: str | None = None,
+) -> Listed:
+    """Let it come at other times from now on. A span counts from now, where the schedule has begun."""
+    schedule, waiting = _standing(session, schedule_id)
+    newer = repeat or recurrence.parse(schedule.repeat)
+    zone = time_zone or schedule.time_zone
+    if (str(newer), zone) == (schedule.repeat, schedule.time_zone):
+        return find(session, schedule_id)
+    if repeat is not None and repeat.every is not None and schedule.begins_at <= now:
+        schedule.begins_at = now.replace(microsecond=0) + repeat.every
+    schedule.repeat, schedule.time_zone = str(newer), zone
+    said = f"It repeats {newer} ({zone}) from now on."
+    _move(session, schedule, waiting, _next_time(schedule, now), actor, said, now=now)
+    return find(session, schedule_id)
+
+
+def cancel(session: Session, schedule_id: str, actor: Actor, *, now: datetime) -> Listed:
+    """End it, with its waiting message; what came before stays as it is. Cancelling again changes nothing."""
+    listed = find(session, schedule_id)
+    if listed.schedule.ended_at is None:
+        _end(session, listed.schedule, listed.waiting, actor, "Its schedule is cancelled.", now=now)
+    return find(session, schedule_id)
+
+
+def _end(
+    session: Session, schedule: Schedule, waiting: Message | None, actor: Actor, why: str, *, now: datetime
+) -> None:
+    schedule.ended_at = now
+    session.flush()
+    if waiting is not None and messages.move(session, waiting.id, Step.CANCEL, closed_at=now):
+        timeline.add(session, [waiting.id], EventKind.CANCELLED, now=now, actor=actor.name, detail=why)
+
+
+def _standing(session: Session, schedule_id: str) -> tuple[Schedule, Message]:
+    listed = find(session, schedule_id)
+    if listed.schedule.ended_at is not None or listed.waiting is None:
+        raise Conflict("This schedule has ended.", hint="Send the message again with its repeat to begin a new one.")
+    return listed.schedule, listed.waiting
+
+
+def _move(
+    session: Session,
+    schedule: Schedule,
+    waiting: Message,
+    send_at: datetime | None,
+    actor: Actor,
+    said: str,
+    *,
+    now: datetime,
+) -> None:
+    """Let the waiting message come then; None: it never comes any more."""
+    if send_at is None:
+        _end(session, schedule, waiting, actor, "It never comes again.", now=now)
+    else:
+        times = _times(waiting, send_at, is_paused=schedule.paused_at is not None)
+        _change(session, waiting, actor, said, now=now, **times)
+
+
+def _change(
+    session: Session, waiting: Message, actor: Actor, said: str, *, now: datetime, **newer: datetime | None
+) -> None:
+    session.flush()
+    is_waiting = (col(Message.id) == waiting.id, text(IS_NEXT))
+    affected(session, update(Message).where(*is_waiting).values(**newer))
+    timeline.add(session, [waiting.id], EventKind.EDITED, now=now, actor=actor.name, detail=said)
+    timeline.trim(session, waiting.id, EventKind.EDITED)
+    noted = changes(session)
+    noted.messages.add(waiting.id)
+    noted.note_deadline(newer["release_at"])
+
+
+def _times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, datetime | None]:
+    """The times of an occurrence, with all deadlines as far behind it as those of the one `before` (a message)."""
+    shift = send_at - before.send_at
+    deadlines = {name: getattr(before, name) for name in _DEADLINES}
+    return {
+        "send_at": send_at,
+        "release_at": None if is_paused else send_at,
+        **{name: None if deadline is None else deadline + shift for name, deadline in deadlines.items()},
+    }
+
+
+def _next_time(schedule: Schedule, after: datetime) -> datetime | None:
+    repeat = recurrence.parse(schedule.repeat)
+    return recurrence.next_after(repeat, schedule.time_zone, schedule.begins_at, after)
+
+
+def go_on(session: Session, released: Sequence[Any], *, now: datetime) -> None:
+    """These waiting messages (rows of the table) were released: make the occurrence that follows upon each. What should
+    have come meanwhile, while nobody was there, is counted as missed."""
+    schedules = _by_id(session, {row.schedule_id for row in released})
+    following = []
+    for row in released:
+        schedule = schedules[row.schedule_id]
+        schedule.runs += 1
+        schedule.last_at = row.send_at
+        schedule.missed += _count_missed(schedule, row.send_at, now)
+        following.append((schedule, row))
+    _follow(session, following, now=now)
+
+
+def skip(session: Session, cancelled: Message, *, now: datetime) -> None:
+    """A waiting message was cancelled alone: the one after it is made at once."""
+    assert cancelled.schedule_id is not None
+    schedule = _by_id(session, {cancelled.schedule_id})[cancelled.schedule_id]
+    if schedule.ended_at is None:
+        _follow(session, [(schedule, cancelled)], now=now)
+
+
+def _count_missed(schedule: Schedule, last: datetime, now: datetime) -> int:
+    if now <= last:
+        return 0
+    repeat = recurrence.parse(schedule.repeat)
+    return recurrence.count(repeat, schedule.time_zone, schedule.begins_at, after=last, until=now)
+
+
+def _follow(session: Session, following: Sequence[tuple[Schedule, Any]], *, now: datetime) -> None:
+    """Make the message that comes after each of these; where none ever does, the schedule ends."""
+    ids, rows, with_files = new_ids(now), [], []
+    for schedule, row in following:
+        send_at = _next_time(schedule, max(row.send_at, now))
+        if send_at is None:
+            schedule.ended_at = now
+            continue
+        times = _times(row, send_at, is_paused=schedule.paused_at is not None)
+        rows.append({"id": next(ids), **{name: getattr(row, name) for name in _COPIED}, **times})
+        if row.file_count:
+            with_files.append((row.id, rows[-1]["id"]))
+        changes(session).note_deadline(times["release_at"])
+    same = {"state": State.SCHEDULED, "created_at": now, "may_expire": False}
+    session.flush()
+    insert_rows(session, Message, rows, same=same)
+    for before, after in with_files:
+        _copy_files(session, before, after)
+    lines = [{"message_id": row["id"], "actor": f"account:{row['account']}"} for row in rows]
+    accepted = {"event": EventKind.ACCEPTED, "at": now, "detail": "The next of its schedule."}
+    insert_rows(session, TimelineEvent, lines, same=accepted)
+
+
+def _copy_files(session: Session, before: str, after: str) -> None:
+    columns = [ATTACHMENTS.c[name] for name in _OF_FILES]
+    old = select_columns(literal(after), *columns).where(ATTACHMENTS.c.message_id == before)
+    session.execute(insert(Attachment).from_select(["message_id", *_OF_FILES], old.order_by(ATTACHMENTS.c.ordinal)))

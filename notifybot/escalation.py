@@ -1,82 +1,166 @@
-"""What falls due of alerts: escalating those that nobody answered, closing those whose time is over."""
+"""What falls due of alerts: telling the next people of those that nobody answered, closing those whose time is over."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, update
+from sqlalchemy import Select, bindparam, exists, text, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session
 
-from notifybot import chats, messages, outbox, timeline
+from notifybot import messages, outbox, routing, timeline
 from notifybot.database import changes
 from notifybot.due_rows import Due
-from notifybot.ids import new_id
+from notifybot.ids import new_ids
 from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import Step, target
-from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, table_of
-from notifybot.prepared import fetch, insert_rows
+from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, TimelineEvent, table_of
+from notifybot.policies import Plan, Taken
+from notifybot.prepared import fetch, insert_rows, run
+from notifybot.recipients import Directory
+from notifybot.routing import Destination, Way
+from notifybot.unknown_names import listed
 
 MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
 ESCALATIONS = Due(MESSAGES, "escalate_at", MAY_ESCALATE)
 CLOSINGS = Due(MESSAGES, "close_at", MAY_EXPIRE)
 _NOW = bindparam("moment", type_=MESSAGES.c.escalate_at.type)
 _WAS_SHOWN = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES.c.status == DeliveryStatus.SHOWN)
-
-
-def _take(step: Step, due: Select[tuple[str]], moment: str) -> ReturningUpdate[Any]:
-    """All of them take this step at once; the conditions of `due` leave out the states that the step cannot leave."""
-    change = update(MESSAGES).where(MESSAGES.c.id.in_(due)).values({"state": target(step), moment: _NOW})
-    return change.returning(MESSAGES.c.id)
-
-
-_ESCALATE = _take(Step.ESCALATE, ESCALATIONS.overdue, "escalated_at").values(steps_left=MESSAGES.c.steps_left - 1)
+_DUE = ESCALATIONS.overdue.with_only_columns(
+    *(MESSAGES.c[name] for name in ("id", "plan", "steps_left", "escalate_at"))
+)
+_ESCALATE = (
+    update(MESSAGES)
+    .where(MESSAGES.c.id == bindparam("message"), text(MAY_ESCALATE))
+    .values(
+        state=target(Step.ESCALATE), escalated_at=_NOW, steps_left=bindparam("left"), escalate_at=bindparam("next_at")
+    )
+)
 # One more delivery waits then, so time may close only what was shown.
 _ESCALATE_AND_TELL = _ESCALATE.values(may_expire=_WAS_SHOWN)
-_EXPIRE = _take(Step.CLOSE, CLOSINGS.overdue, "closed_at")
 
 
-def escalate_due(session: Session, channel: str | None, *, now: datetime, most: int) -> int:
-    """Escalate at most `most` alerts whose `escalate_at` has come, the longest overdue first; return how many.
+def _close_all(due: Select[tuple[str]]) -> ReturningUpdate[Any]:
+    """Close them at once; the conditions of `due` leave out the states that cannot be closed."""
+    close = update(MESSAGES).where(MESSAGES.c.id.in_(due)).values(state=target(Step.CLOSE), closed_at=_NOW)
+    return close.returning(MESSAGES.c.id, MESSAGES.c.acknowledged_at)
 
-    Without a channel (it was taken out of the config since) they are marked escalated all the same, and nobody is told.
+
+_EXPIRE = _close_all(CLOSINGS.overdue)
+
+
+def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, most: int) -> int:
+    """Take the next step of at most `most` alerts whose `escalate_at` has come, the longest overdue first; return of
+    how many. Whom a step tells is found out now.
+
+    `channel` is told where an alert has no policy, and where a step of its policy reaches nobody. Without one the alert
+    counts as escalated all the same, and the step behind one that reaches nobody is taken at once.
     """
-    step = _ESCALATE if channel is None else _ESCALATE_AND_TELL
-    escalated = [row.id for row in fetch(session, step, moment=now, most=most)]
-    messages.refresh_posts(session, escalated, now=now)
-    if channel is not None and escalated:
-        _deliver(session, escalated, channel, now=now)
-    detail = f"To {channel}." if channel else "No escalation channel is configured."
-    timeline.add(session, escalated, EventKind.ESCALATED, now=now, detail=detail)
-    changes(session).messages.update(escalated)
-    return len(escalated)
+    escalating = _Escalating(session, directory, channel, now)
+    due = fetch(session, _DUE, moment=now, most=most)
+    for row in due:
+        escalating.take(row)
+    escalating.insert()
+    return len(due)
 
 
-def _deliver(session: Session, message_ids: Sequence[str], channel: str, *, now: datetime) -> None:
-    """The same messages once more, each as a new post in the escalation channel."""
-    chat = chats.current(session, {channel})[channel]
-    posts = [outbox.new_post(new_id(now), chat.id, Urgency.ALERT, now=now) for _ in message_ids]
-    outbox.queue(session, posts, Urgency.ALERT, now=now)
-    same = {
-        "chat_id": chat.id,
-        "recipient": channel,
-        "purpose": Purpose.ESCALATION,
-        "status": DeliveryStatus.WAITING,
-        "attempts": 0,
-    }
-    pairs = zip(message_ids, posts, strict=True)
-    deliveries = [{"message_id": message_id, "post_id": post["id"], **same} for message_id, post in pairs]
-    insert_rows(session, Delivery, deliveries)
+@dataclass
+class _Escalating:
+    """The steps that one transaction takes. `ways`: where recipients lead that were asked for already."""
+
+    session: Session
+    directory: Directory
+    channel: str | None
+    now: datetime
+    ways: dict[tuple[str, ...], Way] = field(default_factory=dict)
+    posts: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._ids = new_ids(self.now)
+
+    def take(self, row: Any) -> None:
+        """Take the step that is due of one alert, and while that reaches nobody, those behind it in the same round."""
+        plan = None if row.plan is None else Plan.of(row.plan)
+        left, due_at = row.steps_left, row.escalate_at
+        while True:
+            taken = self._step(plan, left, due_at)
+            left -= taken.count
+            is_told = self._tell(row.id, taken, plan)
+            if is_told or plan is None or left == 0 or plan.is_last_of_round(plan.count - left - 1):
+                break
+            due_at = self.now
+        self._move(row.id, left, due_at + (taken.next_after or timedelta()), is_told=is_told)
+
+    def _step(self, plan: Plan | None, left: int, due_at: datetime) -> Taken:
+        if plan is not None:
+            return plan.take(left=left, overdue=self.now - due_at)
+        return Taken(1, 1, () if self.channel is None else (self.channel,), None)
+
+    def _tell(self, message_id: str, taken: Taken, plan: Plan | None) -> bool:
+        """The same message once more, as a new post in each chat of these recipients; False where there is none."""
+        way = self._way(taken.to)
+        said = [_what(taken, plan), *routing.untold(way)]
+        if not way.is_told and plan is not None and self.channel is not None:
+            way = self._way((self.channel,))
+            said.append(f"None of them can be told, so it goes to {self.channel}.")
+        for each in way.destinations:
+            if each.withheld is None:
+                self._deliver(message_id, each)
+        self.lines.append({"message_id": message_id, "detail": " ".join(said)})
+        return way.is_told
+
+    def _way(self, to: tuple[str, ...]) -> Way:
+        if to not in self.ways:
+            self.ways[to] = routing.reach(self.session, to, self.directory, now=self.now)
+        return self.ways[to]
+
+    def _deliver(self, message_id: str, to: Destination) -> None:
+        post = outbox.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now)
+        self.posts.append(post)
+        delivery = {"message_id": message_id, "post_id": post["id"], "chat_id": to.chat.id, "recipient": to.name}
+        self.deliveries.append(delivery)
+
+    def _move(self, message_id: str, left: int, next_at: datetime, *, is_told: bool) -> None:
+        step = _ESCALATE_AND_TELL if is_told else _ESCALATE
+        run(self.session, step, message=message_id, moment=self.now, left=left, next_at=next_at)
+        noted = changes(self.session)
+        noted.messages.add(message_id)
+        noted.note_deadline(next_at if left else None)
+
+    def insert(self) -> None:
+        """Write what follows from the steps, and show everywhere that they were taken."""
+        escalated = list(dict.fromkeys(line["message_id"] for line in self.lines))
+        messages.refresh_posts(self.session, escalated, now=self.now)
+        outbox.queue(self.session, self.posts, Urgency.ALERT, now=self.now)
+        same = {"purpose": Purpose.ESCALATION, "status": DeliveryStatus.WAITING, "attempts": 0}
+        insert_rows(self.session, Delivery, self.deliveries, same=same)
+        event = {"event": EventKind.ESCALATED, "at": self.now, "actor": timeline.NOTIFYBOT}
+        insert_rows(self.session, TimelineEvent, self.lines, same=event)
+
+
+def _what(taken: Taken, plan: Plan | None) -> str:
+    """Which steps, and whom they tell."""
+    if plan is None:
+        return f"To {listed(taken.to)}." if taken.to else "No escalation channel is configured."
+    last = taken.first + taken.count - 1
+    steps = f"Step {last}" if taken.count == 1 else f"Steps {taken.first} to {last}"
+    return f"{steps} of {plan.count}, to {listed(taken.to)}."
 
 
 def close_due(session: Session, *, now: datetime, most: int) -> int:
     """Close at most `most` alerts whose `close_at` has come; return how many. One that was never shown and still can
     be is left until it was shown; what still waits elsewhere is shown as closed."""
-    closed = [row.id for row in fetch(session, _EXPIRE, moment=now, most=most)]
-    messages.refresh_posts(session, closed, now=now)
-    timeline.add(session, closed, EventKind.CLOSED, now=now, detail="Nobody answered in time.")
-    changes(session).messages.update(closed)
-    return len(closed)
+    closed = fetch(session, _EXPIRE, moment=now, most=most)
+    ids = [row.id for row in closed]
+    messages.refresh_posts(session, ids, now=now)
+    unanswered = [row.id for row in closed if row.acknowledged_at is None]
+    timeline.add(session, unanswered, EventKind.CLOSED, now=now, detail="Nobody answered in time.")
+    answered = [row.id for row in closed if row.acknowledged_at is not None]
+    timeline.add(session, answered, EventKind.CLOSED, now=now, detail="Its time is over.")
+    changes(session).messages.update(ids)
+    return len(ids)
 
 
 def next_escalation(session: Session) -> datetime | None:
@@ -85,8 +169,3 @@ def next_escalation(session: Session) -> datetime | None:
 
 def next_close(session: Session) -> datetime | None:
     return CLOSINGS.next_at(session)
-
-
-def overdue_since(session: Session, *, now: datetime) -> Sequence[datetime]:
-    """The deadlines that have passed and were not acted on, for those who watch the jobs."""
-    return [moment for moment in (next_escalation(session), next_close(session)) if moment is not None and moment < now]

@@ -150,6 +150,11 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
     return way
 
 
+def check_reachable(session: Session, whom: Wish, *, now: datetime, directory: Directory) -> None:
+    """Raise what `way_of` raises where these recipients are to be told later."""
+    way_of(session, whom, look_up(session, [whom], directory, now=now))
+
+
 def reach(session: Session, names: Collection[str], directory: Directory, *, now: datetime) -> Way:
     """Where an alert goes that tells these recipients now, as `way_left` says."""
     wish = Whom(NOTIFYBOT, tuple(map(recipient_of, names)), allowed=None)

@@ -9,6 +9,7 @@ from notifybot.markup import ParseMode
 from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
 from notifybot.rendering import Button, Look
 from notifybot.routes.bodies import Fields
+from notifybot.routes.policy_fields import PolicyField
 from notifybot.routes.values import MAX_URL, ChatId, Content, Label, Name, Recipients, Span, Title
 
 MAX_BUTTONS = 4
@@ -86,6 +87,8 @@ class _Common(Fields):
     client_id: Label = None
     escalate_after: Span = None
     close_after: Span = None
+    policy: PolicyField = None
+    remind_every: Span = None
     parse_mode: Annotated[str | None, BeforeValidator(_parse_mode), WithJsonSchema(_PARSE_MODE)] = None
     priority: Literal["low", "normal", "high", "critical"] = "normal"
     silent: bool = False

@@ -5,14 +5,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
 from notifybot.acceptance import Extras, NewMessage
 from notifybot.authorisation import Caller
+from notifybot.config_model import Policy
 from notifybot.formatting import is_long_markup, why_plain
 from notifybot.media_types import safe_name
+from notifybot.policies import Insistence, insistence
+from notifybot.recipients import recipient_of
 from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes.bodies import check, read_fields
 from notifybot.routes.fields import EXTRAS, KEY_HEADER, AnyFields, F, IngestFields, KeyHeader, PhotoFields, SendFields
@@ -21,8 +25,13 @@ from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import runtime_of
 from notifybot.routes.uploads import from_base64, is_form, kind_of_type, read_form
 from notifybot.routes.values import MAX_URL
+from notifybot.routing import Whom, check_reachable
+from notifybot.runtime import Runtime
 
 TEXT = "text"
+SPANS = frozenset({"escalate_after", "close_after", "remind_every"})
+NOTHING = Insistence(None, None)
+"""How a notice insists."""
 SCHEME = 20
 """Within so many characters an address has its ://, which base64 never has."""
 
@@ -88,9 +97,8 @@ async def _message(
 ) -> NewMessage:
     runtime = runtime_of(request)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
-    alerts = runtime.config.alerts
-    given = fields.model_fields_set
-    escalate_after = fields.escalate_after if "escalate_after" in given else alerts.escalate_after
+    insists = await _insistence(runtime, caller, fields)
+    is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
     client_id = _client_id(request, fields)
     return NewMessage(
         account=caller.account,
@@ -99,16 +107,28 @@ async def _message(
         content=text or "",
         title=fields.title,
         is_alert=fields.acknowledge,
-        escalate_after=None if alerts.escalation_channel is None else escalate_after,
-        close_after=fields.close_after if "close_after" in given else alerts.close_after,
+        escalate_after=insists.escalate_after,
+        close_after=insists.close_after,
         client_id=client_id,
         fingerprint="" if client_id is None else _fingerprint(fields, files),
-        extras=await _extras(fields, text, files) if given & EXTRAS or files or fields.kind != TEXT else None,
+        extras=None if is_usual and not files and fields.kind == TEXT else await _extras(fields, text, files, insists),
         allowed=caller.allowed,
     )
 
 
-async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...]) -> Extras:
+async def _insistence(runtime: Runtime, caller: Caller, fields: AnyFields) -> Insistence:
+    """How an alert insists; the steps of a policy that the caller wrote must lead to people whom they may tell."""
+    given = {name: getattr(fields, name) for name in SPANS & fields.model_fields_set}
+    found = insistence(runtime.config.alerts, fields.policy, given)
+    if isinstance(fields.policy, Policy):
+        told = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
+        whom = Whom(caller.account, tuple(map(recipient_of, told)), caller.allowed)
+        now, directory = runtime.clock.now(), runtime.directory
+        await runtime.database.read(partial(check_reachable, whom=whom, now=now, directory=directory))
+    return found if fields.acknowledge else NOTHING
+
+
+async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...], insists: Insistence) -> Extras:
     look = fields.look()
     if files and look.type == "text":  # a form need not say what its files show
         look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
@@ -120,6 +140,10 @@ async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...
         is_resolving=fields.action == "resolve",
         has_text=text is not None,
         why_plain=await plain_reason(text, fields.parse_mode),
+        policy=insists.policy,
+        plan=None if insists.plan is None else insists.plan.stored(),
+        steps=insists.steps,
+        remind_every=insists.remind_every,
     )
 
 

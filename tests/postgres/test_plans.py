@@ -14,7 +14,7 @@ from psycopg.errors import Diagnostic, UndefinedFile
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import escalation, inbox, outbox, reading
+from notifybot import acceptance, escalation, inbox, outbox, reading
 from notifybot.database import Database
 from tests.databases import PostgresStore
 from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
@@ -91,7 +91,7 @@ def explaining(session: Session) -> Iterator[list[str]]:
         (accept, "client_ids_pkey"),
         (escalation.next_escalation, "messages_escalate"),
         (escalation.next_close, "messages_close"),
-        (late(escalation.escalate_due, channel="-1009", most=5), "messages_escalate"),
+        (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
         (reading.backlog, "deliveries_waiting"),
         (reading.backlog, "posts_uncertain"),

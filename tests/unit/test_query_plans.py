@@ -179,7 +179,7 @@ LONG_AGO = NOW - timedelta(days=90)
         (reschedule, "posts_due"),
         (escalation.next_escalation, "messages_escalate"),
         (escalation.next_close, "messages_close"),
-        (late(escalation.escalate_due, channel="-1009", most=5), "messages_escalate"),
+        (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
         (reading.backlog, "deliveries_waiting"),
         (reading.backlog, "posts_uncertain"),

@@ -41,6 +41,7 @@ from notifybot.progress import Progress
 from notifybot.runtime import Runtime
 from notifybot.telegram_link import App, LinkedBot, TelegramLink
 from notifybot.telegram_sender import TelegramSender
+from notifybot.templates import Templates
 from notifybot.update_queue import DurableQueue
 from notifybot.waiting import Waiters
 
@@ -220,6 +221,7 @@ def _runtime(
         dispatcher=dispatcher,
         waiters=Waiters(clock),
         progress=Progress(clock.now()),
+        templates=Templates.read(config.templates),
     )
 
 

@@ -22,7 +22,20 @@ def _check(arguments: argparse.Namespace) -> int:
     say(f"  database  {one_line(_without_password(config.database.url or ''))}")
     say(f"  socket    {one_line(str(config.socket.path))}")
     say(f"  telegram  {'a token is set' if config.telegram.token else 'no token is set: messages wait'}")
+    if config.templates is not None:
+        _check_templates(config.templates)
     return 0
+
+
+def _check_templates(folder: Path) -> None:
+    """Fill in each template with its own sample; TemplatesInvalid goes up with everything that is wrong."""
+    from notifybot.templates import Templates  # its library takes as long to load as all else here
+
+    found = Templates.read(folder)
+    unsampled = found.check()
+    say(f"  templates {len(found.by_name)}: {', '.join(sorted(found.by_name))}")
+    for name in unsampled:
+        say(f"            {name} has no sample, so only its syntax was checked")
 
 
 def _init(path: Path) -> int:

@@ -1,0 +1,112 @@
+"""Templates: named texts that are filled in with a caller's data, ours and the operator's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from notifybot.config_values import nearest
+from notifybot.errors import NotifybotError, StartRefused
+from notifybot.markup import ParseMode
+from notifybot.templates.budget import MOST_CHARACTERS, is_larger
+from notifybot.templates.files import Problem, Template, read_folder
+from notifybot.templates.language import Unrenderable
+
+__all__ = ["CannotRender", "Problem", "Rendered", "Templates", "TemplatesInvalid", "UnknownTemplate"]
+
+SHIPPED = Path(__file__).parent / "shipped"
+MAX_TITLE = 256
+
+
+class TemplatesInvalid(StartRefused):
+    """Everything that is wrong with the operator's templates; `detail` has a line for each."""
+
+    title = "Invalid templates"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__(
+            "\n".join(map(str, self.problems)), hint="Mend this, then look again with: notifybot config check"
+        )
+
+
+class UnknownTemplate(NotifybotError):
+    """No template has this name."""
+
+
+class CannotRender(NotifybotError):
+    """This data does not fit this template."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a template makes of some data. `content` may be empty; None: the template does not say."""
+
+    content: str
+    title: str | None
+    parse_mode: ParseMode | None
+    priority: str | None
+
+
+@dataclass(frozen=True)
+class Templates:
+    """All templates by their names."""
+
+    by_name: Mapping[str, Template]
+
+    @staticmethod
+    def read(folder: Path | None) -> "Templates":
+        """Ours, and those of the operator's folder, which may take our names. Raises TemplatesInvalid."""
+        problems: list[Problem] = []
+        found = {each.name: each for each in read_folder(SHIPPED, problems.append)}
+        if folder is not None:
+            found |= {each.name: each for each in read_folder(folder, problems.append)}
+        if problems:
+            raise TemplatesInvalid(problems)
+        return Templates(MappingProxyType(found))
+
+    def render(self, name: str, data: Mapping[str, object]) -> Rendered:
+        """Fill a template in. Takes time in proportion to data that is large. Raises UnknownTemplate, CannotRender."""
+        template = self._find(name)
+        if is_larger(data, MOST_CHARACTERS):
+            raise CannotRender(f"This is more data than a template takes: {MOST_CHARACTERS:,} characters.")
+        try:
+            return _rendered(template, data)
+        except Unrenderable as error:
+            where = "" if error.line is None else f", line {error.line}"
+            raise CannotRender(
+                f"The template {name}{where}: {error.what}.", hint="Say in data what the template needs."
+            ) from None
+
+    def _find(self, name: str) -> Template:
+        found = self.by_name.get(name)
+        if found is None:
+            near = nearest(name, self.by_name)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(sorted(self.by_name))}."
+            raise UnknownTemplate(f"There is no template {name!r}.", hint=hint)
+        return found
+
+    def check(self) -> tuple[str, ...]:
+        """Fill each in with its own sample; return the names of those that have none. Raises TemplatesInvalid."""
+        problems = [problem for each in self.by_name.values() if (problem := _trouble(each)) is not None]
+        if problems:
+            raise TemplatesInvalid(problems)
+        return tuple(sorted(name for name, each in self.by_name.items() if each.sample is None))
+
+
+def _rendered(template: Template, data: Mapping[str, object]) -> Rendered:
+    title = None if template.title is None else " ".join(template.title.render(data).split())
+    if title is not None and len(title) > MAX_TITLE:
+        title = f"{title[: MAX_TITLE - 1]}…"
+    return Rendered(template.text.render(data), title or None, template.parse_mode, template.priority)
+
+
+def _trouble(template: Template) -> Problem | None:
+    """What goes wrong with its sample; a template that needs no data needs no sample either."""
+    try:
+        made = _rendered(template, template.sample or {})
+    except Unrenderable as error:
+        if template.sample is None and error.is_missing:
+            return None
+        return Problem(template.file, error.line or 1, f"with its sample: {error.what}")
+    return None if made.content else Problem(template.file, 1, "with its sample nothing is written")

@@ -21,7 +21,7 @@ from notifybot.client_errors import (
 )
 from notifybot.client_ids import Kind
 from notifybot.client_message import body_of
-from notifybot.client_options import File, Span, addressed, fields_of, given, whole_seconds
+from notifybot.client_options import File, Span, addressed, fields_of, given, recipients_of, whole_seconds
 from notifybot.client_reading import (
     read_accepted,
     read_health,
@@ -40,8 +40,11 @@ if TYPE_CHECKING:
     from typing import IO, Unpack
 
     from notifybot.client_account import Account
+    from notifybot.client_jobs import Jobs
+    from notifybot.client_on_call import OnCall
     from notifybot.client_options import SendOptions
     from notifybot.client_people import People
+    from notifybot.client_schedules import Schedules
 
 __all__ = [
     "Accepted",
@@ -121,11 +124,13 @@ class Client:
 
         `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name of the daemon's config,
         `subscribers`, or several of these; each chat gets it once. `photos` are shown as pictures, `files` under their
-        names: paths, `File`s, or one https URL; beside them `text` may be missing. `parse_mode`: HTML, MarkdownV2,
-        Markdown, CommonMark. `priority`: low, normal, high, critical. An `alert` asks for an acknowledgement. While a
-        message of the same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits until it was
-        shown or failed. A cut connection is tried again under the same client_id, made anew for each call unless
-        given, so that the message is never accepted twice.
+        names: paths, `File`s, or one https URL; beside them, or with a `template` that is rendered with `data`, `text`
+        may be missing. `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high, critical.
+        An `alert` asks for an acknowledgement; a `policy` of the config says to whom it escalates. `at` (aware) is for
+        later, `every` (a cron expression in `time_zone`, or `every 15m`) for again and again. While a message of the
+        same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits until it was shown or failed.
+        A cut connection is tried again under the same client_id, made anew for each call unless given, so that the
+        message is never accepted twice.
         """
         fields = {**addressed(to), **fields_of(options)}
         photos, files = options.get("photos", ()), options.get("files", ())
@@ -200,6 +205,10 @@ class Client:
         """Answer an alert; the second time it returns the first answer. Refused (409) for a notice."""
         return self._change(message_id, "acknowledge")
 
+    def unacknowledge(self, message_id: str) -> Message:
+        """Take the answer to an alert back; it waits for one again. Refused (409) once it is closed."""
+        return self._change(message_id, "unacknowledge")
+
     def snooze(self, message_id: str, *, span: Span | None = None, until: "datetime | None" = None) -> Message:
         """Let an alert sleep for a `span` or `until` a moment (aware); its deadlines begin anew then.
 
@@ -213,8 +222,12 @@ class Client:
         return self._change(message_id, "close")
 
     def cancel(self, message_id: str) -> Message:
-        """Cancel a message that was not shown yet; Refused (409) once it was."""
+        """Cancel a message that was not shown yet; Refused (409) once it was. Of what repeats, one time is left out."""
         return self._change(message_id, "cancel")
+
+    def retry(self, message_id: str) -> Message:
+        """Try again to show a message where it was given up. Refused (409) where it was not."""
+        return self._change(message_id, "retry")
 
     def subscribe_user(self, chat_id: str, chat_name: str) -> Subscriber:
         """Subscribe a chat by hand. Refused (400) if it is subscribed already, so a lost answer is not tried again."""
@@ -262,6 +275,35 @@ class Client:
 
         return People(self._calls)
 
+    def event(self, name: str, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
+        """Tell of an event in the words of the template of this `name`, rendered with `data`; the summary counts it.
+
+        There are `post_success`, `post_failure`, `automation_executed` and the operator's own. `options` are those of
+        Client.send, but for files and for waiting.
+        """
+        for unusable in options.keys() & {"photos", "files", "wait_s"}:
+            raise TypeError(f"event() got an unexpected keyword argument {unusable!r}")
+        fields = {"event": name, "to": recipients_of(to), **fields_of(options)}
+        return self._hand_over(_json_body(given(fields)), str(fields["client_id"]), path="/api/events")
+
+    def schedules(self) -> "Schedules":
+        """The calls about what repeats."""
+        from notifybot.client_schedules import Schedules
+
+        return Schedules(self._calls)
+
+    def on_call(self) -> "OnCall":
+        """The calls about who is on call."""
+        from notifybot.client_on_call import OnCall
+
+        return OnCall(self._calls)
+
+    def jobs(self) -> "Jobs":
+        """The calls of admins about the daemon's timed jobs."""
+        from notifybot.client_jobs import Jobs
+
+        return Jobs(self._calls)
+
     def health(self) -> Health:
         """How the daemon is, also where it answers 503 because it can accept nothing."""
         try:
@@ -272,8 +314,10 @@ class Client:
                 raise
         return read_health(document)
 
-    def _hand_over(self, body: Body, client_id: str, *, wait_s: float | None = None) -> Accepted:
-        request = Request("POST", "/api/ingest" + ("" if wait_s is None else f"?wait={wait_s:g}"), body)
+    def _hand_over(
+        self, body: Body, client_id: str, *, path: str = "/api/ingest", wait_s: float | None = None
+    ) -> Accepted:
+        request = Request("POST", path + ("" if wait_s is None else f"?wait={wait_s:g}"), body)
         try:
             return read_accepted(self._calls.call(request, extra_s=wait_s or 0, is_patient=True))
         except NoAnswer as error:

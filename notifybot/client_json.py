@@ -67,15 +67,10 @@ class Fields:
 
     def moment_or_none(self, name: str) -> datetime | None:
         value = self.text_or_none(name)
-        if value is None:
-            return None
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise UnknownShape(f"`{name}` is not a time") from error
-        if moment.tzinfo is None:
-            raise UnknownShape(f"`{name}` names no time zone")
-        return moment
+        return None if value is None else _moment(name, value)
+
+    def moments(self, name: str) -> tuple[datetime, ...]:
+        return tuple(_moment(name, text) for text in self.texts(name))
 
     def each(self, name: str) -> "Iterator[Fields]":
         return (Fields(item) for item in self._list(name))
@@ -105,3 +100,13 @@ class Fields:
         if not isinstance(value, list):
             raise UnknownShape(f"`{name}` is not a list")
         return value
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnknownShape(f"`{name}` is not a time") from error
+    if moment.tzinfo is None:
+        raise UnknownShape(f"`{name}` names no time zone")
+    return moment

@@ -43,7 +43,7 @@ def body_of(
         with ExitStack() as stack:
             uploads = [opened(file, kind, stack) for kind, file in attached]
             yield form({"type": TYPES[attached[0][0]], **fields, "caption": text}, uploads)
-    elif text is None:
+    elif text is None and fields.get("template") is None:
         raise Refused("Neither a text nor a file is given.", hint="Say something.")
     else:
         yield json_body(_json({"type": "text", "content": text, **fields}))

@@ -10,6 +10,7 @@ from notifybot.results import Button
 
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import IO, TypedDict
 
     class SendOptions(TypedDict, total=False):
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
         alert: bool
         escalate_after: "Span | None"
         close_after: "Span | None"
+        policy: str | None
+        remind_every: "Span | None"
+        at: datetime | None
+        every: str | None
+        time_zone: str | None
+        template: str | None
         dedup_key: str | None
         data: Mapping[str, object] | None
         client_id: str | None
@@ -38,11 +45,15 @@ Span = timedelta | int | str
 """A timedelta, seconds, or text such as `15m`; 0 and `never` switch the deadline off."""
 
 MOST_BUTTONS = 4
-AS_GIVEN = ("title", "source", "parse_mode", "priority", "thread_id", "dedup_key", "data")
+AS_GIVEN = (
+    *("title", "source", "parse_mode", "priority", "thread_id", "dedup_key", "data"),
+    *("policy", "time_zone", "template"),
+)
 """Options that are fields of the same name."""
-OPTIONS = frozenset(
-    {*AS_GIVEN, "photos", "files", "buttons", "link_preview", "silent", "alert", "escalate_after", "close_after"}
-) | {"client_id", "wait_s"}
+OPTIONS = {
+    *(*AS_GIVEN, "photos", "files", "buttons", "link_preview", "silent", "alert", "client_id", "wait_s"),
+    *("escalate_after", "close_after", "remind_every", "at", "every"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,9 @@ def fields_of(options: "SendOptions") -> dict[str, object]:
         "acknowledge": options.get("alert", False),
         "escalate_after": whole_seconds(options.get("escalate_after")),
         "close_after": whole_seconds(options.get("close_after")),
+        "remind_every": whole_seconds(options.get("remind_every")),
+        "send_at": written(options.get("at")),
+        "repeat": options.get("every"),
         "client_id": options.get("client_id") or os.urandom(16).hex(),
     }
 
@@ -81,12 +95,18 @@ def addressed(to: str | Iterable[str]) -> dict[str, object]:
 
     Refused where there is none.
     """
-    recipients = [to] if isinstance(to, str) else list(dict.fromkeys(to))
-    if not recipients or not all(recipients):
-        raise Refused("No recipient is given.", hint="Say for whom it is: a chat, a person, or a name of the config.")
+    recipients = recipients_of(to)
     if len(recipients) == 1 and _is_chat(recipients[0]):
         return {"channel_id": recipients[0]}
     return {"to": recipients}
+
+
+def recipients_of(to: str | Iterable[str]) -> list[str]:
+    """Each once. Refused where there is none."""
+    recipients = [to] if isinstance(to, str) else list(dict.fromkeys(to))
+    if not recipients or not all(recipients):
+        raise Refused("No recipient is given.", hint="Say for whom it is: a chat, a person, or a name of the config.")
+    return recipients
 
 
 def _is_chat(to: str) -> bool:
@@ -98,6 +118,13 @@ def whole_seconds(span: Span | None) -> int | str | None:
     if isinstance(span, timedelta):
         return -(-span // timedelta(seconds=1))
     return span
+
+
+def written(moment: "datetime | None") -> str | None:
+    """A moment as the daemon takes it. Refused where it names no time zone: it would be another one there."""
+    if moment is not None and moment.utcoffset() is None:
+        raise Refused(f"{moment} names no time zone.", hint="Give an aware datetime: `.astimezone()` makes it local.")
+    return None if moment is None else moment.isoformat()
 
 
 def buttons_of(buttons: Sequence[Button]) -> list[dict[str, object]] | None:

@@ -62,7 +62,8 @@ class Attachment:
 class Accepted:
     """The message is on the daemon's disk. `deliveries` is filled only where the call waited and all were decided.
 
-    `is_duplicate`: the caller's own `client_id` was known already, and this is what the first request got.
+    `is_duplicate`: the caller's own `client_id` was known already, and this is what the first request got. `send_at`: when
+    it is to be sent, where that lies ahead; of one that repeats, `next_times` are its first few.
     """
 
     id: str
@@ -71,6 +72,9 @@ class Accepted:
     created_at: datetime
     escalate_at: datetime | None
     close_at: datetime | None
+    send_at: datetime | None
+    schedule_id: str | None
+    next_times: tuple[datetime, ...]
     deliveries: tuple[Delivery, ...]
     document: JsonObject
 
@@ -80,7 +84,8 @@ class Message:
     """A message as the daemon knows it now; a list leaves `deliveries` and `timeline` empty.
 
     `type`: text, image, document. `content` is the text, or where the file came from; beside files the text is
-    `caption`. `repeats` counts how often it was told again under its `dedup_key`.
+    `caption`. `repeats` counts how often it was told again under its `dedup_key`. `send_at` is when it was to be sent,
+    None for at once; `schedule_id` names what repeats it.
     """
 
     id: str
@@ -102,9 +107,14 @@ class Message:
     repeats: int
     source: str
     recipients: tuple[str, ...]
+    event: str | None
+    policy: str | None
+    schedule_id: str | None
     created_at: datetime
+    send_at: datetime | None
     escalate_at: datetime | None
     close_at: datetime | None
+    remind_at: datetime | None
     repeated_at: datetime | None
     resolved_at: datetime | None
     snoozed_until: datetime | None
@@ -122,6 +132,12 @@ class Message:
     def text(self) -> str:
         """What it says to people, also where that is a caption; empty where files say it all."""
         return self.caption or (self.content if self.type == "text" else None) or ""
+
+    @property
+    def summary(self) -> str:
+        """Its title and text; a message of files alone is its kind."""
+        said = self.text or f"({self.type})"
+        return f"{self.title}: {said}" if self.title else said
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from notifybot.cli.material import text_of
 from notifybot.cli.output import moment, now, one_line, say, say_json, short_ids, span, table, terminal
@@ -27,6 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
             _change(client, arguments, client.close)
         case "messages cancel":
             _change(client, arguments, client.cancel)
+        case "messages unack":
+            _change(client, arguments, client.unacknowledge)
+        case "messages retry":
+            _change(client, arguments, client.retry)
         case "open":
             _open(client, arguments)
     return 0
@@ -75,12 +80,19 @@ def _edit(client: Client, arguments: argparse.Namespace) -> None:
 
 
 def _snooze(client: Client, arguments: argparse.Namespace) -> None:
+    until = None if arguments.until is None else _moment_ahead(arguments.until)
     for prefix in arguments.ids:
-        message = client.snooze(client.find(prefix), span=arguments.span, until=arguments.until)
+        message = client.snooze(client.find(prefix), span=arguments.span, until=until)
         if arguments.json:
             say_json(message.document)
         elif message.snoozed_until is not None:
             say(f"snoozed until {moment(message.snoozed_until, now())}: {message.id}")
+
+
+def _moment_ahead(text: str) -> datetime:
+    from notifybot.cli.timing import moment_ahead
+
+    return moment_ahead(text)
 
 
 def _change(client: Client, arguments: argparse.Namespace, change: Callable[[str], Message]) -> None:
@@ -108,11 +120,11 @@ def _say_table(messages: Sequence[Message], *, none: str) -> None:
         (
             ids[message.id],
             moment(message.created_at, at),
-            span(at - message.created_at),
+            _age(message, at),
             message.status,
             "alert" if message.is_alert else "notice",
             message.source,
-            _summary(message),
+            message.summary,
         )
         for message in messages
     ]
@@ -120,7 +132,8 @@ def _say_table(messages: Sequence[Message], *, none: str) -> None:
         say(line)
 
 
-def _summary(message: Message) -> str:
-    """One line of what it says; a message of files alone is its kind."""
-    said = message.text or f"({message.type})"
-    return f"{message.title}: {said}" if message.title else said
+def _age(message: Message, at: datetime) -> str:
+    """How old it is, or when it goes out."""
+    if message.status == "scheduled" and message.send_at is not None:
+        return f"in {span(message.send_at - at)}"
+    return span(at - message.created_at)

@@ -8,14 +8,15 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 
-from notifybot.client_errors import ClientError
+from notifybot.client_errors import ClientError, Refused
 
 # Control characters drive a terminal, directional marks let text pose as other text, lone surrogates cannot be written.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _COLOURS = {
+    "scheduled": "33",
     "initiated": "33",
     "sent": "36",
     "escalated": "31",
@@ -26,6 +27,7 @@ _COLOURS = {
     "cancelled": "2",
     "withdrawn": "2",
     "waiting": "33",
+    "paused": "2",
     "shown": "32",
     "ok": "32",
 }
@@ -100,6 +102,16 @@ def complain(detail: str, hint: str) -> None:
     """The two lines on standard error that every failure ends with."""
     print(f"error: {one_line(detail)}", file=sys.stderr)
     print(f"hint: {one_line(hint)}", file=sys.stderr)
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> Refused:
+    """The error for a name that nothing has, with the nearest."""
+    import difflib  # hardly ever needed
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"There are {', '.join(names)}." if names else "There are none."
+    return Refused(f"There is no {what} {name}.", hint=f"Did you mean {near[0]}?" if near else hint)
 
 
 def say_json(document: object) -> None:
@@ -221,5 +233,15 @@ def exact(at: datetime) -> str:
 
 def moment_in_full(at: datetime, now: datetime) -> str:
     """A time in the local zone with date, zone and distance: `2026-03-01 10:31:02 CET (3m ago)`."""
-    distance = f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
-    return f"{exact(at)} ({distance})"
+    return f"{exact(at)} ({_distance(at, now)})"
+
+
+def in_full(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """The same with the day of the week, in `zone`, and without seconds where there are none: for times ahead."""
+    local = at.astimezone(zone)
+    seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{local:%a %Y-%m-%d} {seconds} {local:%Z} ({_distance(at, now)})"
+
+
+def _distance(at: datetime, now: datetime) -> str:
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"

@@ -7,7 +7,7 @@ from notifybot import __version__
 from notifybot.cli import values
 from notifybot.cli.tree import EVERYWHERE, Commands, Parser, UsageError, options_of_every_command
 
-WITHOUT_A_WORD = {"messages": "list", "people": "list"}
+WITHOUT_A_WORD = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
 """What these commands do where the word after them is left out."""
 
 
@@ -94,9 +94,10 @@ def _rooms(only: str | None) -> tuple[Callable[[Commands], None], ...]:
     from notifybot.cli.parser_messages import add_messages
     from notifybot.cli.parser_people import add_people
     from notifybot.cli.parser_send import add_send
+    from notifybot.cli.parser_times import add_times
     from notifybot.cli.parser_upkeep import add_daemon, add_upkeep
 
-    return (add_daemon, add_send, add_messages, add_people, add_upkeep)
+    return (add_daemon, add_send, add_messages, add_times, add_people, add_upkeep)
 
 
 def _attach_wait(argv: Sequence[str]) -> list[str]:

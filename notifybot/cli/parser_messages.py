@@ -13,9 +13,11 @@ def add_messages(commands: Commands) -> None:
     _add_edit(messages)
     _add_file(messages)
     add_json(add_ids(messages.add("ack", "acknowledge alerts")))
+    add_json(add_ids(messages.add("unack", "take the answer to alerts back")))
     _add_snooze(messages)
     add_json(add_ids(messages.add("close", "close alerts without acknowledging them")))
     add_json(add_ids(messages.add("cancel", "cancel messages that were not shown yet")))
+    add_json(add_ids(messages.add("retry", "try again to show messages that were given up")))
     overview = commands.add("open", "show the alerts that wait for an answer")
     overview.add_argument("--limit", type=values.limit, default=50, metavar="N", help="at most so many (default: 50)")
     add_json(overview)
@@ -66,7 +68,6 @@ def _add_snooze(messages: Commands) -> None:
     how_long.add_argument(
         "--until",
         metavar="WHEN",
-        type=values.moment_ahead,
-        help="`18:30` (the next), `tomorrow 09:00` or `2026-01-31 18:30`, on this machine's clock",
+        help="18:30, 'tomorrow 9:00', 'mon 9:00' or '2026-01-31 18:30', on this machine's clock",
     )
     add_json(snooze)

@@ -27,8 +27,11 @@ def add_send(commands: Commands) -> None:
     send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
     _add_files(send)
     _add_looks(send)
-    _add_alerting(send)
-    send.add_argument("--data", metavar="JSON", type=values.json_object, help="an object that is kept with the message")
+    add_alerting(send)
+    send.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+    _add_times(send)
+    send.add_argument("--template", metavar="NAME", help="what it says: a template, rendered with the --data")
+    add_data(send, "an object that is kept with the message")
     send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
     send.add_argument(
         "--wait",
@@ -86,11 +89,13 @@ def _add_looks(send: Parser) -> None:
     looks.add_argument("--thread", metavar="N", type=values.thread, help="the topic of a group, by its number")
 
 
-def _add_alerting(send: Parser) -> None:
+def add_alerting(send: Parser) -> None:
     telling = send.add_argument_group("how insistently")
     telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
     telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
     telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    telling.add_argument("--policy", metavar="NAME", help="alerts: by which policy of the config it escalates")
+    telling.add_argument("--remind-every", metavar="SPAN", help="alerts: how often to say that it is still open")
     telling.add_argument(
         "--priority", choices=PRIORITIES, metavar="P", help=f"one of {', '.join(PRIORITIES)} (default: normal)"
     )
@@ -98,4 +103,22 @@ def _add_alerting(send: Parser) -> None:
     telling.add_argument(
         "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
     )
-    telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+
+
+def _add_times(send: Parser) -> None:
+    times = send.add_argument_group("when", "now, unless it is said otherwise")
+    times.add_argument("--at", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', +2h, or '2026-01-31 18:30'")
+    times.add_argument("--every", metavar="HOW", help="again and again: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
+    times.add_argument("--time-zone", metavar="Z", help="in which both are meant (default: this machine's)")
+    times.add_argument("--yes", action="store_true", help="do not ask whether the times of --every are meant")
+
+
+def add_data(command: Parser, about: str) -> None:
+    command.add_argument(
+        "--data",
+        metavar="JSON",
+        type=values.data,
+        action="append",
+        default=[],
+        help=f"{about}; or one KEY=VALUE of it, repeatable",
+    )

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections import ChainMap
 from collections.abc import Sequence
 
 from notifybot.cli.material import files_of, text_of
@@ -10,22 +11,32 @@ from notifybot.cli.tree import UsageError
 from notifybot.client import Accepted, Client, ClientError
 from notifybot.results import Delivery
 
+OF_ALERTS = ("escalate_after", "close_after", "policy", "remind_every")
+TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+if TYPE_CHECKING:
+    from notifybot.client_options import SendOptions
+
 OF_RESOLVE = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, then say what became of it. A message that nobody could be shown is a failure, unless nobody wants it."""
-    to = _recipients(arguments.to)
+    to = recipients(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
         return _say_resolved(_resolve(client, to, arguments), arguments)
-    accepted = _send(client, to, arguments)
+    if arguments.at or arguments.every or arguments.time_zone:
+        from notifybot.cli import sending_later  # most messages go at once
+
+        return sending_later.run(client, to, arguments)
+    options = options_of(arguments)
+    accepted = client.send(text_for(arguments), to=to, **options)
     undelivered = _undelivered(client, accepted)
     is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
         say_json(accepted.document)
     elif is_withheld:
-        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{_deadlines(accepted)}")
+        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
     else:
         say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
     if accepted.status == "failed" and not is_withheld:
@@ -40,29 +51,42 @@ def _undelivered(client: Client, accepted: Accepted) -> tuple[Delivery, ...]:
     return accepted.deliveries or client.message(accepted.id).deliveries
 
 
-def _send(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted:
+def text_for(arguments: argparse.Namespace) -> str | None:
+    """The text; where a file or a template says it all, standard input is left alone."""
+    return text_of(arguments.text, is_needed=not (arguments.photo or arguments.file or arguments.template))
+
+
+def options_of(arguments: argparse.Namespace) -> "SendOptions":
     photos, files = files_of(arguments)
-    return client.send(
-        text_of(arguments.text, is_needed=not photos and not files),
-        to=to,
-        title=arguments.title,
-        source=arguments.source,
-        photos=photos,
-        files=files,
-        parse_mode=arguments.parse_mode,
-        buttons=arguments.buttons,
-        link_preview=arguments.link_preview,
-        priority=arguments.priority,
-        silent=arguments.silent,
-        thread_id=arguments.thread,
-        alert=_is_alert(arguments),
-        escalate_after=arguments.escalate_after,
-        close_after=arguments.close_after,
-        dedup_key=arguments.dedup_key,
-        data=arguments.data,
-        client_id=arguments.client_id,
-        wait_s=arguments.wait,
-    )
+    return {
+        "title": arguments.title,
+        "source": arguments.source,
+        "photos": photos,
+        "files": files,
+        "parse_mode": arguments.parse_mode,
+        "buttons": arguments.buttons,
+        "link_preview": arguments.link_preview,
+        "thread_id": arguments.thread,
+        "template": arguments.template,
+        "wait_s": arguments.wait,
+        **alerting_of(arguments),
+    }
+
+
+def alerting_of(arguments: argparse.Namespace) -> "SendOptions":
+    """What `send` and `event` have in common. Raises UsageError for deadlines of a notice."""
+    return {
+        "alert": _is_alert(arguments),
+        "escalate_after": arguments.escalate_after,
+        "close_after": arguments.close_after,
+        "policy": arguments.policy,
+        "remind_every": arguments.remind_every,
+        "priority": arguments.priority,
+        "silent": arguments.silent,
+        "dedup_key": arguments.dedup_key,
+        "data": dict(ChainMap(*reversed(arguments.data))) or None,
+        "client_id": arguments.client_id,
+    }
 
 
 def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
@@ -87,7 +111,7 @@ def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> i
     return 0
 
 
-def _recipients(to: list[str]) -> list[str]:
+def recipients(to: list[str]) -> list[str]:
     """For whom it is; without a word about it, for whoever sends it."""
     if not all(to):
         raise UsageError("An empty recipient is given.", hint="A variable may be unset; without --to it goes to you.")
@@ -105,10 +129,9 @@ def _myself() -> str:
 
 
 def _is_alert(arguments: argparse.Namespace) -> bool:
-    if not arguments.alert and (arguments.escalate_after or arguments.close_after):
-        raise UsageError(
-            "Only an alert has deadlines.", hint="Add --alert, or leave out --escalate-after and --close-after."
-        )
+    of_alerts = [f"--{name.replace('_', '-')}" for name in OF_ALERTS if getattr(arguments, name)]
+    if of_alerts and not arguments.alert:
+        raise UsageError("Only an alert has deadlines.", hint=f"Add --alert, or leave out {' and '.join(of_alerts)}.")
     return bool(arguments.alert)
 
 
@@ -116,11 +139,11 @@ def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:
     if accepted.is_duplicate and is_named:
         return f"accepted before, not sent again: {accepted.id} ({accepted.status})"
     if accepted.status == "initiated":
-        return f"{'accepted, still on its way' if is_awaited else 'accepted'}: {accepted.id}{_deadlines(accepted)}"
-    return f"{accepted.status}: {accepted.id}{_deadlines(accepted)}"
+        return f"{'accepted, still on its way' if is_awaited else 'accepted'}: {accepted.id}{deadlines(accepted)}"
+    return f"{accepted.status}: {accepted.id}{deadlines(accepted)}"
 
 
-def _deadlines(accepted: Accepted) -> str:
+def deadlines(accepted: Accepted) -> str:
     """When an alert escalates and closes, in local time; nothing for a notice."""
     at = now()
     dates = (("escalates", accepted.escalate_at), ("closes", accepted.close_at))

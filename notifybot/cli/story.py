@@ -27,6 +27,7 @@ def story(message: Message, screen: Terminal, at: datetime) -> Iterator[str]:
 def _contents(message: Message) -> Iterator[Fact]:
     yield "to", ", ".join(message.recipients)
     yield "source", message.source
+    yield "event", message.event
     yield "title", message.title
     yield "format", message.parse_mode
     yield "priority", message.priority if message.priority != "normal" else None
@@ -37,6 +38,8 @@ def _contents(message: Message) -> Iterator[Fact]:
         yield "button", _button(button)
     yield "data", json.dumps(message.data, ensure_ascii=False, default=dict) if message.data else None
     yield "dedup key", message.dedup_key
+    yield "policy", message.policy
+    yield "schedule", message.schedule_id
 
 
 def _button(button: Button) -> str:
@@ -48,8 +51,10 @@ def _moments(message: Message, at: datetime) -> Iterator[Fact]:
     times = "once" if message.repeats == 1 else f"{message.repeats} times"
     moments = (
         ("created", "", message.created_at, ""),
+        ("goes out" if message.status == "scheduled" else "meant for", "", message.send_at, ""),
         ("told again", f"{times}, last ", message.repeated_at, ""),
         ("escalates", "", _if_ahead(message, message.escalate_at, at), ""),
+        ("reminds", "", _if_ahead(message, message.remind_at, at), ""),
         ("closes", "", _if_ahead(message, message.close_at, at), ""),
         ("snoozed", "until ", _if_ahead(message, message.snoozed_until, at), f" by {message.snoozed_by}"),
         ("acknowledged", "", message.acknowledged_at, by_whom),

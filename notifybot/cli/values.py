@@ -2,12 +2,9 @@
 
 import argparse
 import json
+import math
 
 from notifybot.results import Button
-
-TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
-if TYPE_CHECKING:
-    from datetime import datetime
 
 SCOPES = ("send", "read", "admin")
 MAX_WAIT_S = 30.0
@@ -48,6 +45,26 @@ def _two_sides(text: str, form: str) -> tuple[str, str]:
     return left, right
 
 
+def data(text: str) -> dict[str, object]:
+    """An object, written as JSON or as one KEY=VALUE of it; a value that is written as a number is one."""
+    if text.lstrip().startswith("{") or "=" not in text:
+        return json_object(text)
+    key, value = _two_sides(text, "KEY=VALUE")
+    return {key: _number_or_text(value)}
+
+
+def _number_or_text(text: str) -> int | float | str:
+    """`74` and `1.5` are numbers; what a number would not be written back as, such as `1.10` or `007`, stays a text."""
+    for kind in (int, float):
+        try:
+            found = kind(text)
+        except ValueError:
+            continue
+        if str(found) == text and math.isfinite(found):
+            return found
+    return text
+
+
 def json_object(text: str) -> dict[str, object]:
     try:
         document = json.loads(text)
@@ -62,19 +79,6 @@ def _whole(text: str, *, most: int, least: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(f"`{text}` is no whole number from {least} to {most}")
     return int(text)
-
-
-def moment_ahead(text: str) -> "datetime":
-    from notifybot.cli.moments import FORMS, read_moment
-    from notifybot.cli.output import now
-
-    try:
-        moment = read_moment(text, now())
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"`{text}` is no time like {FORMS}") from None
-    if moment <= now():
-        raise argparse.ArgumentTypeError(f"`{text}` is over")
-    return moment
 
 
 def scopes(text: str) -> list[str]:

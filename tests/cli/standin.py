@@ -15,6 +15,13 @@ from aiohttp import web
 Json = dict[str, object]
 Behaviour = Callable[[socket.socket], None]
 CREATED = "2026-03-01T09:31:02Z"
+STATUS_AFTER = {
+    "acknowledge": "closed",
+    "close": "closed",
+    "cancel": "cancelled",
+    "unacknowledge": "escalated",
+    "retry": "initiated",
+}
 
 
 def message_id(number: int) -> str:
@@ -79,6 +86,8 @@ class StandIn:
     """Overrides fields of what /api/ingest answers."""
     refuse: Callable[[], web.Response] | None = None
     page_size: int = 500
+    canned: dict[str, Json] = field(default_factory=dict)
+    """What it answers to everything else, by method and path: `GET /api/schedules`."""
 
     def add(self, *messages: Json) -> None:
         self.messages.update((str(message["id"]), message) for message in messages)
@@ -97,6 +106,7 @@ class StandIn:
         app.router.add_get("/health", self._health)
         app.router.add_post("/subscribe-user", self._subscribe)
         app.router.add_get("/subscribed-users", self._subscribed)
+        app.router.add_route("*", "/{path:.*}", self._canned)
         return app
 
     @web.middleware
@@ -173,12 +183,14 @@ class StandIn:
         if request.match_info["verb"] == "snooze":
             until = self.bodies()[-1].get("until", CREATED)
             return web.json_response(message | {"snoozed_until": until, "snoozed_by": {"account": "alice"}})
-        message["status"] = {"acknowledge": "closed", "close": "closed", "cancel": "cancelled"}[
-            request.match_info["verb"]
-        ]
+        message["status"] = STATUS_AFTER[request.match_info["verb"]]
         if request.match_info["verb"] == "acknowledge":
             message |= {"acknowledged_at": CREATED, "acknowledged_by": {"account": "alice"}}
         return web.json_response(message)
+
+    async def _canned(self, request: web.Request) -> web.Response:
+        answer = self.canned.get(f"{request.method} {request.path}")
+        return problem(404, "There is no such thing.") if answer is None else web.json_response(answer)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response(self.health, status=self.health_status)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from notifybot import __version__
-from tests.cli.standin import StandIn, a_message, message_id, misbehaving
+from tests.cli.standin import StandIn, a_message, accepted, message_id, misbehaving
 
 NOTIFYBOT = (sys.executable, "-m", "notifybot")
 CLIENT_COMMANDS = (
@@ -26,6 +26,13 @@ CLIENT_COMMANDS = (
     ["messages", "file", message_id(1), "1", "-o", "/dev/null"],
     ["send", "--to", "5", "--file", __file__],
     ["open"],
+    ["messages", "unack", message_id(1)],
+    ["messages", "retry", message_id(1)],
+    ["send", "--to", "5", "--every", "mon 9:00", "--at", "+2h", "--time-zone", "Europe/Berlin", "text"],
+    ["event", "post_success", "--to", "5", "--data", "platform=Mastodon"],
+    ["schedules"],
+    ["oncall"],
+    ["jobs"],
     ["health"],
     ["--help"],
 )
@@ -50,6 +57,12 @@ def test_client_commands_load_nothing_but_the_standard_library(argv: list[str], 
     daemon.add(a_message(1, attachments=[{"name": "a.log", "kind": "document", "href": "/files/a.log"}]))
     daemon.files["a.log"] = b"content"
     daemon.health = {"status": "ok", "telegram": "ok", "database": "ok", "jobs": "ok"}
+    daemon.canned = {
+        "GET /api/schedules": {"schedules": []},
+        "GET /api/oncall": {"rotations": []},
+        "GET /api/admin/scheduler/status": {"jobs": []},
+        "POST /api/events": accepted(),
+    }
 
     done = subprocess.run(
         [sys.executable, "-c", REPORT_FOREIGN_MODULES, *argv], capture_output=True, text=True, timeout=60, check=True

@@ -42,7 +42,7 @@ def test_an_alert_is_snoozed_until_a_moment(daemon: StandIn, capsys: pytest.Capt
     [
         ((), "One of the arguments --for --until is required."),
         (("--for", "1h", "--until", "18:30"), "not allowed with argument"),
-        (("--until", "soon"), "`soon` is no time like 18:30, tomorrow 9:00, mon 9:00, +2h or 2026-01-31 18:30"),
+        (("--until", "soon"), "`soon` is no time."),
         (("--until", "2001-01-31 18:30"), "`2001-01-31 18:30` is over"),
     ],
 )

@@ -1,0 +1,131 @@
+"""`notifybot schedules …`: looks at what repeats, and changes it."""
+
+import argparse
+from collections.abc import Iterator
+from datetime import datetime
+
+from notifybot.cli.moments import read_repetition
+from notifybot.cli.output import (
+    harmless,
+    in_full,
+    moment,
+    moment_in_full,
+    now,
+    one_line,
+    say,
+    say_json,
+    short_ids,
+    table,
+    terminal,
+)
+from notifybot.cli.timing import say_times, zone_named
+from notifybot.cli.tree import UsageError
+from notifybot.client import Client
+from notifybot.client_schedules import Schedule, Schedules
+
+LABEL_WIDTH = 14
+
+
+def run(arguments: argparse.Namespace) -> int:
+    schedules = Client(arguments.socket).schedules()
+    match arguments.command:
+        case "schedules list":
+            _list(schedules, arguments)
+        case "schedules show":
+            _show(schedules.one(schedules.find(arguments.id)), arguments)
+        case "schedules change":
+            _change(schedules, arguments)
+        case _:
+            _end_or_begin(schedules, arguments)
+    return 0
+
+
+def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
+    found = schedules.everything()
+    if arguments.json:
+        say_json({"schedules": [each.document for each in found]})
+        return
+    if not found:
+        say("nothing repeats")
+        return
+    at, ids = now(), short_ids([each.id for each in found])
+    rows = [
+        (ids[each.id], each.status, each.repeat, each.time_zone, _next(each, at), str(each.runs), _summary(each))
+        for each in found
+    ]
+    for line in table(("ID", "STATUS", "REPEATS", "ZONE", "NEXT", "SENT", "TEXT"), rows, terminal()):
+        say(line)
+
+
+def _next(schedule: Schedule, at: datetime) -> str:
+    return moment(schedule.next_times[0], at) if schedule.next_times else "-"
+
+
+def _summary(schedule: Schedule) -> str:
+    return "" if schedule.message is None else schedule.message.summary
+
+
+def _show(schedule: Schedule, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(schedule.document)
+        return
+    say(f"{schedule.id}  {terminal().paint(schedule.status)}")
+    for name, value in _facts(schedule, now()):
+        if value:
+            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+    if schedule.message is not None and schedule.message.text:
+        say("")
+        for line in harmless(schedule.message.text).split("\n"):
+            say(f"  {line}".rstrip())
+    if schedule.next_times:
+        say("")
+        say_times(schedule.next_times, zone_named(schedule.time_zone))  # as the clocks of its own zone show them
+
+
+def _facts(schedule: Schedule, at: datetime) -> Iterator[tuple[str, str | None]]:
+    yield "repeats", f"{schedule.repeat} ({schedule.time_zone})"
+    yield "created", f"{moment_in_full(schedule.created_at, at)} by {schedule.account}"
+    yield "paused", None if schedule.paused_at is None else moment_in_full(schedule.paused_at, at)
+    yield "cancelled", None if schedule.ended_at is None else moment_in_full(schedule.ended_at, at)
+    last = "" if schedule.last_at is None else f", last {moment_in_full(schedule.last_at, at)}"
+    yield "sent", f"{_times(schedule.runs)}{last}"
+    yield "missed", _times(schedule.missed) if schedule.missed else None
+    if schedule.message is not None:
+        yield "message", schedule.message.id
+        yield "to", ", ".join(schedule.message.recipients)
+        yield "title", schedule.message.title
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
+
+
+def _end_or_begin(schedules: Schedules, arguments: argparse.Namespace) -> None:
+    """Pause, resume or cancel one after the other, so that a refusal leaves those before it done and said."""
+    verb = arguments.command.rpartition(" ")[2]
+    changes = {"pause": schedules.pause, "resume": schedules.resume, "cancel": schedules.cancel}
+    for prefix in arguments.ids:
+        schedule = changes[verb](schedules.find(prefix))
+        if arguments.json:
+            say_json(schedule.document)
+        else:
+            say(f"{terminal().paint(schedule.status)}: {schedule.id}{_from_then(schedule)}")
+
+
+def _from_then(schedule: Schedule) -> str:
+    if schedule.status != "waiting" or not schedule.next_times:
+        return ""
+    return f", next {in_full(schedule.next_times[0], now(), zone_named(schedule.time_zone))}"
+
+
+def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
+    if arguments.every is None and arguments.time_zone is None:
+        raise UsageError("Neither --every nor --time-zone is given.", hint="Say what to change.")
+    every = None if arguments.every is None else read_repetition(arguments.every)
+    zone = None if arguments.time_zone is None else zone_named(arguments.time_zone).key
+    schedule = schedules.change(schedules.find(arguments.id), every=every, time_zone=zone)
+    if arguments.json:
+        say_json(schedule.document)
+        return
+    say(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
+    say_times(schedule.next_times, zone_named(schedule.time_zone))

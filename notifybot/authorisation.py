@@ -59,6 +59,8 @@ class Action(StrEnum):
     """See how an account is linked."""
     CHANGE_ACCOUNT = "change account"
     """Link it, unlink it, change what its person prefers."""
+    CHANGE_ROTATION = "change rotation"
+    """Say who stands in on call: for whom that is, on_call.Hand says."""
     SEE_WORK = "see work"
     """See jobs, figures and schedules of the daemon itself."""
     ADMINISTER = "administer"
@@ -98,6 +100,8 @@ TABLE: Mapping[Action, Rule] = MappingProxyType(
         Action.SEE_ACCOUNT: Rule(frozenset({Scope.READ}), Anothers.REFUSED),
         # Who links an account to a chat reads from then on what is sent to it.
         Action.CHANGE_ACCOUNT: Rule(frozenset({Scope.SEND, Scope.READ}), Anothers.REFUSED),
+        # Who stands in reads from then on what is sent to the rotation.
+        Action.CHANGE_ROTATION: Rule(frozenset({Scope.SEND, Scope.READ})),
         Action.SEE_WORK: Rule(frozenset({Scope.READ})),
         Action.ADMINISTER: Rule(frozenset({Scope.ADMIN})),
     }

@@ -55,6 +55,8 @@ class DeliveryRows:
         manner = _manner(look, is_alert=is_alert)
         for each in way.destinations:
             self._add_delivery(message_id, each, manner)
+        if way.vacant:
+            self.remark(message_id, EventKind.WITHDRAWN, f"Nobody is on call: {listed(way.vacant)}.")
         if way.absent or any(each.withheld for each in way.destinations):
             self._add_remarks(message_id, way)
         if not way.is_told:

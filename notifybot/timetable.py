@@ -65,6 +65,8 @@ class OnCallTurn(SQLModel, table=True):
     """When they were told."""
     look_at: datetime | None = Field(default=None, index=True)
     """When somebody else may be on call; null: never."""
+    rota: str = ""
+    """A digest of what the config says of the rotation, as of then."""
 
 
 class SummaryPlan(SQLModel, table=True):

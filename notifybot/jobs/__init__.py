@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from notifybot import escalation as deadlines
-from notifybot import releases
-from notifybot.jobs import close, escalation, retention, schedules
+from notifybot import on_call_turns, releases
+from notifybot.jobs import close, escalation, on_call, retention, schedules
 from notifybot.runtime import Runtime
 
 
@@ -30,5 +30,6 @@ JOBS = (
     Job("schedules", schedules.tick, releases.DUE.next_at),
     Job("escalation", escalation.tick, deadlines.next_escalation),
     Job("close", close.tick, deadlines.next_close),
+    Job("on_call", on_call.tick, on_call_turns.DUE.next_at),
     Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),
 )

@@ -2,6 +2,7 @@
 
 from notifybot.kinds import DeliveryStatus, EventKind, Purpose
 from notifybot.lifecycle import State
+from notifybot.rotas import Reason
 from notifybot.routes.documents import Document
 
 SCHEMAS = "#/components/schemas/"
@@ -111,6 +112,32 @@ JOB = _object(
     last_error_at=MOMENT_OR_NULL,
     put_off=_list(_object(row=TEXT, error=TEXT, since=MOMENT, times=WHOLE, tried_again_at=MOMENT)),
 )
+_STINT: dict[str, Document] = {
+    "on_call": _list(TEXT),
+    "names": _list(TEXT),
+    "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
+    "from": MOMENT,
+    "until": MOMENT_OR_NULL,
+}
+OVERRIDE = _object(
+    id=TEXT,
+    rotation=TEXT,
+    member=TEXT,
+    name=TEXT,
+    **{"from": MOMENT},
+    until=MOMENT,
+    created_at=MOMENT,
+    created_by=TEXT,
+    cancelled_at=MOMENT_OR_NULL,
+)
+ROTATION = _object(
+    rotation=TEXT,
+    time_zone=TEXT,
+    **_STINT,
+    handover_at=MOMENT_OR_NULL,
+    next=_list(_object(**_STINT)),
+    overrides=_list(reference("Override")),
+)
 PROBLEM: Document = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -139,8 +166,10 @@ NAMED: dict[str, Document] = {
     "JobRun": JOB_RUN,
     "Message": MESSAGE,
     "MessageDetail": DETAIL,
+    "Override": OVERRIDE,
     "Person": PERSON,
     "Problem": PROBLEM,
+    "Rotation": ROTATION,
     "Token": TOKEN,
 }
 ANYTHING: Document = {"type": "object"}
@@ -161,6 +190,9 @@ ANSWERS: dict[str, Document] = {
     "GET /api/admin/scheduler/status": _object(jobs=_list(reference("Job"))),
     "GET /api/admin/scheduler/jobs/{name}/trigger": reference("JobRun"),
     "POST /api/admin/scheduler/jobs/{name}/trigger": reference("JobRun"),
+    "GET /api/oncall": _object(rotations=_list(reference("Rotation"))),
+    "POST /api/oncall/{rotation}/overrides": reference("Override"),
+    "DELETE /api/oncall/overrides/{id}": reference("Override"),
     "GET /health": _object(status={"type": "string", "enum": ["ok", "degraded", "down"]}),
 }
 

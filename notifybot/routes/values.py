@@ -162,5 +162,6 @@ Recipients = Annotated[
     BeforeValidator(_recipients),
     _one_of({"type": "array", "items": _RECIPIENT, "minItems": 1, "maxItems": MAX_RECIPIENTS}),
 ]
+OneRecipient = Annotated[str, BeforeValidator(_recipient), WithJsonSchema(_RECIPIENT)]
 Span = Annotated[timedelta | None, BeforeValidator(_span), WithJsonSchema(_SPAN)]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_RFC_3339)]

@@ -24,7 +24,11 @@ def statuses(route: Route, scopes: tuple[str, ...]) -> set[int]:
 async def ask(line: Wire, name: str, scopes: tuple[str, ...], tokens: dict[tuple[str, ...], str]) -> None:
     method, path = name.split()
     own = "nobody" if "/tokens/" in path else "-".join(scopes) or "nobody"
-    target = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057").replace("{name}", own)
+    target = (
+        path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
+        .replace("{name}", own)
+        .replace("{rotation}", "duty")
+    )
     headers = {"Authorization": f"Bearer {tokens[scopes]}"} if scopes else {}
     answer = await line.ask(method, target, **headers)
     refusals = statuses(ROUTES[name], scopes)

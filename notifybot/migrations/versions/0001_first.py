@@ -214,6 +214,7 @@ def _create_on_call() -> None:
         sa.Column("members", sa.JSON(), nullable=False),
         sa.Column("since", UTCDateTime(), nullable=False),
         sa.Column("look_at", UTCDateTime(), nullable=True),
+        sa.Column("rota", AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("rotation"),
     )
     index("ix_on_call_turns_look_at", "on_call_turns", ["look_at"])

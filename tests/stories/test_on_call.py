@@ -1,0 +1,273 @@
+"""On call: who gets what is sent to a rotation, who is told that their turn begins, and who stands in."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.stories.clock import BEGINNING
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Person
+from tests.stories.test_recipients import brought_by, linked
+from tests.stories.world import Answer, Json, Sent, World
+
+WEEKLY: Json = {"members": ["alice", "bob"], "start": "2026-03-02"}
+"""Alice's turn began with the story: both on a Monday at 09:00 UTC."""
+
+
+async def team(another: MakeWorld, rotation: Json, **settings: Json) -> tuple[World, Person, Person]:
+    """A world with the rotation `duty`; Alice and Bob, who take turns in it."""
+    world = await another()
+    await world.starts()
+    alice, bob = await linked(world, "Alice", "alice"), await linked(world, "Bob", "bob")
+    world.sets(rotations={"duty": rotation}, **settings)
+    await world.restarts()
+    return world, alice, bob
+
+
+async def alerts(world: World, to: list[object], content: str = "disk full") -> Sent:
+    answer = await world.ask("POST", "/api/ingest", {"content": content, "to": to})
+    assert answer.status == 202, answer
+    return Sent(world, answer.body["id"], answer.body)
+
+
+async def stands_in(world: World, member: str, **fields: object) -> Json:
+    answer: Answer = await world.ask("POST", "/api/oncall/duty/overrides", {"member": member, **fields})
+    assert answer.status == 200, answer
+    return dict(answer.body)
+
+
+def told(person: Person) -> list[str]:
+    """What somebody was told of their turns."""
+    return [text for text in person.texts if text.startswith("On call: ")]
+
+
+@pytest.mark.both_databases
+async def test_an_alert_goes_to_whoever_is_on_call_when_it_is_sent(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+
+    first = await alerts(world, ["duty"], "in the first week")
+    await alice.receives("in the first week")
+    assert brought_by(await first.now()) == {str(alice.id): "duty"}
+    await world.later(days=7)
+    await alerts(world, ["duty"], "in the second week")
+    await bob.receives("in the second week")
+    assert not any("second week" in text for text in alice.texts)
+
+
+async def test_a_rotation_within_names_and_rotations_leads_to_who_is_on_call(another: MakeWorld) -> None:
+    names = {"backend": ["duty", "carol"], "everything": ["backend"]}
+    nights = {"members": ["everything"], "start": "2026-03-02", "hours": [{"start": "18:00", "end": "08:00"}]}
+    world = await another(recipients=names, rotations={"duty": WEEKLY, "nights": nights})
+    await world.starts()
+    people = [await linked(world, name.title(), name) for name in ("alice", "bob", "carol")]
+
+    await world.later(hours=10)
+    await alerts(world, ["nights"], "at night")
+
+    for person in (people[0], people[2]):
+        await person.receives("at night")
+    await world.is_quiet()
+    assert not any("at night" in text for text in people[1].texts)
+
+
+async def test_an_alert_escalates_to_whoever_is_on_call_by_then(another: MakeWorld) -> None:
+    policy = {"steps": [{"after": "8d", "to": ["duty"]}], "close_after": "30d"}
+    world, alice, bob = await team(another, WEEKLY, alerts={"policies": {"slow": policy}})
+
+    ops = world.group("Ops")
+    alert = await world.alert("nobody looks", to=ops, policy="slow")
+    await ops.receives("nobody looks")
+    await world.later(days=8, seconds=1)
+
+    await bob.receives("nobody looks")
+    await alert.becomes("escalated")
+    assert not any("nobody looks" in text for text in alice.texts)
+
+
+async def test_an_alert_that_nobody_is_on_call_for_escalates_at_once(another: MakeWorld) -> None:
+    world, _, _ = await team(another, {**WEEKLY, "hours": [{"start": "18:00", "end": "08:00"}]})
+
+    alert = await alerts(world, ["duty"])
+    await world.ticks("escalation")
+
+    await world.duty.receives("disk full")
+    assert alert.accepted["status"] == "failed"
+    details = [line["detail"] for line in (await alert.now())["timeline"]]
+    assert "Nobody is on call: duty." in details
+
+
+async def test_who_is_on_call_without_a_chat_keeps_no_alert_from_being_taken(another: MakeWorld) -> None:
+    world = await another(rotations={"duty": WEEKLY})
+    await world.starts()
+
+    alert = await alerts(world, ["duty"])
+    await world.ticks("escalation")
+
+    await world.duty.receives("disk full")
+    assert "Not told, for want of a chat with the bot: alice." in [
+        line["detail"] for line in (await alert.now())["timeline"]
+    ]
+    assert any("alice, bob" in warning for warning in (await world.get("/health"))["warnings"])
+
+
+@pytest.mark.both_databases
+async def test_whose_turn_begins_is_told_once_and_until_when(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, {**WEEKLY, "time_zone": "Europe/Berlin"})
+
+    await world.ticks("on_call")
+    await alice.receives("You are on call until 2026-03-09 09:00 (Europe/Berlin).")
+    await world.later(days=7)
+    await bob.receives("You are on call until 2026-03-16 09:00 (Europe/Berlin).")
+    for _ in range(3):
+        await world.later(minutes=1)
+
+    await world.is_quiet()
+    assert (len(told(alice)), len(told(bob))) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "handover"),
+    [
+        ("Europe/Berlin", "2026-03-30T07:00Z"),
+        ("Europe/Berlin", "2026-10-26T08:00Z"),
+        ("America/New_York", "2026-03-09T13:00Z"),
+        ("America/New_York", "2026-11-02T14:00Z"),
+        ("Africa/Cairo", "2026-04-27T06:00Z"),
+        ("Africa/Cairo", "2026-11-02T07:00Z"),
+    ],
+)
+async def test_a_turn_begins_by_the_clock_on_the_wall_after_it_was_changed(
+    another: MakeWorld, zone: str, handover: str
+) -> None:
+    at = datetime.fromisoformat(handover)
+    start = (at - timedelta(days=7)).date().isoformat()
+    world, alice, bob = await team(another, {**WEEKLY, "start": start, "time_zone": zone})
+
+    world.moves(seconds=(at - world.clock.at).total_seconds() - 1)
+    await world.ticks("on_call")
+    await alice.receives("You are on call")
+    assert told(bob) == []
+    await world.later(seconds=1)
+
+    await bob.receives("You are on call")
+
+
+async def test_a_daemon_that_slept_through_turns_tells_only_who_is_on_call_now(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, {**WEEKLY, "handover": "@daily"})
+    await world.ticks("on_call")
+    await alice.receives("You are on call")
+
+    await world.stops()
+    world.moves(days=5)
+    await world.starts()
+    await world.ticks("on_call")
+
+    await bob.receives("You are on call")
+    await world.restarts()
+    await world.ticks("on_call")
+    await world.is_quiet()
+    assert (len(told(alice)), len(told(bob))) == (1, 1)
+
+
+async def test_a_clock_that_goes_back_over_a_hand_over_tells_nobody_again(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    await world.ticks("on_call")
+    await alice.receives("You are on call")
+    await world.later(days=7)
+    await bob.receives("You are on call")
+
+    world.clock.at -= timedelta(hours=1)
+    await world.ticks("on_call")
+    await world.later(minutes=50)
+    await world.later(minutes=20)
+
+    await world.is_quiet()
+    assert (len(told(alice)), len(told(bob))) == (1, 1)
+
+
+async def test_hours_that_begin_and_end_within_a_turn_tell_nobody_anything(another: MakeWorld) -> None:
+    hours = [{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "08:00", "end": "18:00"}]
+    world, alice, bob = await team(another, {**WEEKLY, "hours": hours, "otherwise": ["bob"]})
+
+    for _ in range(5):
+        await world.later(hours=12)
+
+    await world.is_quiet()
+    assert (len(told(alice)), len(told(bob))) == (1, 0)
+
+
+@pytest.mark.both_databases
+async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    await world.ticks("on_call")
+    await alice.receives("You are on call")
+
+    made = await stands_in(world, "bob", **{"for": "2h"})
+    await world.ticks("on_call")
+    await bob.receives("You are on call until 11:00 UTC.")
+    await alice.receives("bob is on call in your place until 11:00 UTC.")
+    await alerts(world, ["duty"], "at noon")
+    await bob.receives("at noon")
+
+    await world.later(hours=2)
+    await alice.receives("You are on call until 2026-03-09 09:00 UTC.")
+    await alerts(world, ["duty"], "after noon")
+    await alice.receives("after noon")
+    assert made["until"] == "2026-03-02T11:00:00Z" or made["until"].startswith("2026-03-02T11:00:0")
+
+
+async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWorld) -> None:
+    world, alice, _ = await team(another, WEEKLY)
+    await world.ticks("on_call")
+    made = await stands_in(world, "bob", until="2026-03-03T09:00:00Z")
+    await world.ticks("on_call")
+    await alice.receives("in your place until 2026-03-03 09:00 UTC.")
+
+    cancelled = await world.ask("DELETE", f"/api/oncall/overrides/{made['id']}")
+    await world.ticks("on_call")
+
+    assert cancelled.body["cancelled_at"] is not None
+    await alice.receives("You are on call until 2026-03-09 09:00 UTC.")
+    await alerts(world, ["duty"])
+    await alice.receives("disk full")
+    again = await world.ask("DELETE", f"/api/oncall/overrides/{made['id']}")
+    assert (again.status, again.body) == (200, cancelled.body)
+
+
+async def test_an_override_ahead_begins_at_its_time(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    await stands_in(world, "bob", **{"from": "2026-03-02T12:00:00Z", "for": "1h"})
+
+    for hour, person in (("first", alice), ("second", bob), ("third", alice)):
+        await alerts(world, ["duty"], f"the {hour}")
+        await person.receives(f"the {hour}")
+        await world.later(hours=3 if hour == "first" else 1)
+
+
+async def test_an_override_outlives_a_restart(another: MakeWorld) -> None:
+    world, _, bob = await team(another, WEEKLY)
+    await stands_in(world, "bob", **{"for": "1d"})
+    await world.restarts()
+
+    await alerts(world, ["duty"])
+    await bob.receives("disk full")
+
+
+async def test_a_rotation_that_the_config_changes_tells_who_is_on_call_by_it(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    await world.ticks("on_call")
+    await alice.receives("You are on call")
+
+    world.sets(rotations={"duty": {"members": ["bob", "alice"]}})
+    await world.restarts()
+    await world.ticks("on_call")
+
+    await bob.receives("You are on call")
+    world.sets(rotations=None)
+    await world.restarts()
+    await world.ticks("on_call")
+    assert world.rows("SELECT rotation FROM on_call_turns") == []
+
+
+def test_the_story_begins_on_a_monday_at_nine() -> None:
+    assert datetime(2026, 3, 2, 9, tzinfo=UTC) == BEGINNING

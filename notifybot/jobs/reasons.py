@@ -1,5 +1,6 @@
 """Why a job failed, in one line for people."""
 
+from notifybot.errors import NotifybotError
 from notifybot.logs import redact
 
 MOST_CHARACTERS = 300
@@ -17,5 +18,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, NotifybotError):
+        return error.detail
     kind, words = type(error).__name__, str(error).strip()
     return f"{kind}: {words.splitlines()[0]}" if words else kind

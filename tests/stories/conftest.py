@@ -32,7 +32,7 @@ async def another(tmp_path_factory: pytest.TempPathFactory, template: Template) 
     """Make a world with settings of its own; its daemon does not run yet."""
     async with AsyncExitStack() as worlds:
 
-        async def make(*, limits: bool = False, duty: str = "channel", **settings: Json | None) -> World:
+        async def make(*, limits: bool = False, duty: str = "channel", **settings: Json | list[str] | None) -> World:
             world = World(tmp_path_factory.mktemp("world"), template, limits=limits, duty=duty, **settings)
             return await worlds.enter_async_context(world)
 

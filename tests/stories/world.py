@@ -90,7 +90,13 @@ class World:
     """`duty` is the kind of the escalation channel; `settings` are merged over the config, a section at a time."""
 
     def __init__(
-        self, folder: Path, template: Template, *, limits: bool = False, duty: str = "channel", **settings: Json | None
+        self,
+        folder: Path,
+        template: Template,
+        *,
+        limits: bool = False,
+        duty: str = "channel",
+        **settings: Json | list[str] | None,
     ) -> None:
         self.folder = folder
         self.bell = Bell()
@@ -143,7 +149,7 @@ class World:
         path.write_text(yaml.safe_dump(sections))
         return config.load(path, {})
 
-    def sets(self, **settings: Json | None) -> None:
+    def sets(self, **settings: Json | list[str] | None) -> None:
         """Change the config of the next start."""
         self._own_settings = _merged(self._own_settings, settings)
 

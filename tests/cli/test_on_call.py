@@ -1,0 +1,142 @@
+"""`notifybot oncall`, and the same from Python."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifybot.client import Client, Refused
+from tests.cli.standin import CREATED, Json, StandIn
+from tests.cli.test_commands import assert_two_lines, run
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MONDAY, NEXT_MONDAY = "2026-03-02T09:00:00Z", "2026-03-09T09:00:00Z"
+OVERRIDE = "0193f3a4-0001-7000-8000-0000000000aa"
+
+
+def a_stint(*names: str, **fields: object) -> Json:
+    members = [name.lower() for name in names]
+    return {"on_call": members, "names": list(names), "reason": "turn", "from": CREATED, "until": MONDAY, **fields}
+
+
+def an_override(**fields: object) -> Json:
+    return {
+        "id": OVERRIDE,
+        "rotation": "ops",
+        "member": "carol",
+        "name": "Carol",
+        "created_by": "account:alice",
+        "from": CREATED,
+        "until": "2026-03-01T14:00:00Z",
+        "created_at": CREATED,
+        "cancelled_at": None,
+        **fields,
+    }
+
+
+def a_rotation(name: str, now: Json, *after: Json, **fields: object) -> Json:
+    facts: Json = {"rotation": name, "time_zone": "Europe/Berlin", "handover_at": MONDAY, "overrides": []}
+    return {**facts, **now, "next": list(after), **fields}
+
+
+@pytest.fixture
+def turning(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A daemon with two rotations: in one Carol stands in, in the other nobody is on call."""
+    monkeypatch.setattr("notifybot.cli.on_call.now", lambda: NOW)
+    monkeypatch.setattr("notifybot.cli.timing.now", lambda: NOW)
+    bob = a_stint("Bob", **{"from": MONDAY, "until": NEXT_MONDAY})
+    carol = a_stint("Carol", reason="override", until="2026-03-01T14:00:00Z")
+    nobody = a_stint(reason="otherwise", until=None)
+    daemon.canned = {
+        "GET /api/oncall": {
+            "rotations": [a_rotation("ops", carol, bob, overrides=[an_override()]), a_rotation("database", nobody)]
+        },
+        "POST /api/oncall/ops/overrides": an_override(),
+        "POST /api/oncall/the night/overrides": an_override(**{"from": MONDAY, "until": NEXT_MONDAY}),
+        f"DELETE /api/oncall/overrides/{OVERRIDE}": an_override(cancelled_at=CREATED),
+    }
+    return daemon
+
+
+@pytest.mark.parametrize("words", [("oncall",), ("oncall", "show")])
+def test_all_rotations_say_who_is_on_call_until_when_and_who_is_next(
+    words: tuple[str, ...], turning: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, *words)
+
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["ROTATION", "ON", "CALL", "UNTIL", "THEN"],
+        ["ops", "Carol", "14:00:00", "Bob"],
+        ["database", "nobody", "-", "-"],
+    ]
+
+
+def test_one_rotation_tells_why_and_who_stands_in(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "oncall", "show", "ops")
+
+    assert code == 0
+    assert out.startswith("ops  Carol\n  why           they stand in\n")
+    assert "  until         2026-03-01 14:00:00 UTC (in 2h)\n" in out
+    assert "2026-03-02 09:00  2026-03-09 09:00  Bob\n" in out
+    assert f"{OVERRIDE[:13]}  09:31:02  14:00:00  account:alice  Carol\n" in out
+
+
+def test_a_rotation_that_there_is_not_is_named_with_the_nearest(
+    turning: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "oncall", "show", "databse")
+
+    assert code == 2
+    assert assert_two_lines(err) == ("There is no rotation databse.", "Did you mean database?")
+
+
+def test_somebody_stands_in_for_a_span(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "oncall", "override", "ops", "carol", "--for", "2h")
+
+    assert (code, turning.bodies()) == (0, [{"member": "carol", "for": "2h"}])
+    assert out == f"Carol is on call in ops until Sun 2026-03-01 14:00 UTC (in 2h): {OVERRIDE}\n"
+
+
+def test_somebody_stands_in_later_until_a_moment(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--from", "mon 9:00", "--until", "2026-03-09 09:00")
+
+    code, out, _ = run(capsys, "oncall", "override", "the night", "carol", *words)
+
+    wanted = {"member": "carol", "from": "2026-03-02T09:00:00+00:00", "until": "2026-03-09T09:00:00+00:00"}
+    assert (code, turning.bodies()) == (0, [wanted])
+    assert "from Mon 2026-03-02 09:00 UTC (in 21h) until Mon 2026-03-09 09:00 UTC (in 7d)" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ((), "One of the arguments --for --until is required."),
+        (("--for", "1h", "--until", "18:30"), "not allowed with argument"),
+        (("--until", "today 9:00"), "`today 9:00` is over."),
+    ],
+)
+def test_an_override_needs_one_end_that_lies_ahead(
+    words: tuple[str, ...], error: str, turning: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "oncall", "override", "ops", "carol", *words)
+
+    assert (code, turning.asked) == (2, [])
+    assert error in assert_two_lines(err)[0]
+
+
+def test_an_override_is_ended_by_the_beginning_of_its_id(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "oncall", "cancel", OVERRIDE[:13])
+
+    assert (code, out) == (0, f"ended: {OVERRIDE} (Carol in ops)\n")
+
+
+def test_a_program_sees_who_is_on_call_and_changes_it(turning: StandIn) -> None:
+    on_call = Client().on_call()
+
+    ops, database = on_call.everybody()
+    made = on_call.override("ops", "carol", span=timedelta(hours=2))
+
+    assert (ops.now.members, ops.after[0].names, database.now.members) == (("carol",), ("Bob",), ())
+    assert (made.member, turning.bodies()) == ("carol", [{"member": "carol", "for": 7200}])
+    with pytest.raises(Refused, match="a span or an end"):
+        on_call.override("ops", "carol")

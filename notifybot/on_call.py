@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -17,7 +17,7 @@ from notifybot.identities import Person
 from notifybot.ids import new_id
 from notifybot.models import Chat
 from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, person, recipient_of
-from notifybot.rotas import Override, Rota, Stint, next_handover, stints
+from notifybot.rotas import Override, Rota, Stint, begun_at, next_handover, stints
 from notifybot.routing import Whom
 from notifybot.timetable import OnCallOverride, OnCallTurn
 
@@ -32,7 +32,8 @@ MOST_OVERRIDES = 100
 
 @dataclass(frozen=True)
 class Standing:
-    """How a rotation stands. `stints`: who is on call now, and after that; `names`: how people see its members."""
+    """How a rotation stands. `stints`: who is on call now, since when, and who is after that; `names`: how people see
+    its members."""
 
     rotation: str
     rota: Rota
@@ -76,10 +77,13 @@ def _standing(
     session: Session, directory: Directory, rotation: str, standing: list[Override], *, now: datetime
 ) -> Standing:
     rota = directory.rotas[rotation]
-    found = tuple(islice(stints(rota, standing, now), MOST_SHOWN))
+    current, *following = islice(stints(rota, standing, now), MOST_SHOWN)
+    begun = replace(current, starts_at=begun_at(rota, overrides.recent(session, rotation, now=now), now))
     rows = [session.get_one(OnCallOverride, each.id) for each in standing]
     members = {*rota.members, *rota.otherwise, *(each.member for each in standing)}
-    return Standing(rotation, rota, found, tuple(rows), next_handover(rota, now), names_of(session, members))
+    return Standing(
+        rotation, rota, (begun, *following), tuple(rows), next_handover(rota, now), names_of(session, members)
+    )
 
 
 def names_of(session: Session, members: Collection[str]) -> dict[str, str]:

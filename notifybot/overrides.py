@@ -1,7 +1,7 @@
 """Overrides of rotations as rows, and whom names stand for by them."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
@@ -12,6 +12,7 @@ from notifybot.recipients import Directory
 from notifybot.rotas import Override
 from notifybot.timetable import OnCallOverride
 
+RECENTLY = timedelta(days=31)
 OVERRIDES = table_of(OnCallOverride)
 _STANDING = (
     select(
@@ -34,6 +35,11 @@ def standing(session: Session, *, now: datetime) -> dict[str, list[Override]]:
     for rotation, *facts in fetch(session, _STANDING, moment=now):
         found.setdefault(rotation, []).append(Override(*facts))
     return found
+
+
+def recent(session: Session, rotation: str, *, now: datetime) -> list[Override]:
+    """Those of a rotation that stand, and those that have ended within RECENTLY."""
+    return [Override(*facts) for name, *facts in fetch(session, _STANDING, moment=now - RECENTLY) if name == rotation]
 
 
 def as_of(session: Session, directory: Directory, names: Collection[str], *, now: datetime) -> Directory:

@@ -16,6 +16,7 @@ from notifybot.config_cron import cron_numbers
 from notifybot.wall_clock import A_DAY, moments
 
 A_WEEK = 7
+AN_INSTANT = timedelta(microseconds=1)
 MOST_DAYS_AHEAD = 41 * 366
 """29 February on a given day of the week comes again after 40 years at the latest."""
 MOST_MERGED = 64
@@ -157,6 +158,44 @@ def _end(rota: Rota, overrides: Sequence[Override], at: datetime, members: tuple
     return None
 
 
+def begun_at(rota: Rota, overrides: Sequence[Override], at: datetime) -> datetime:
+    """Since when those have been on call who are at this moment; as far back as MOST_MERGED changes.
+
+    `overrides` must hold those that have ended as well.
+    """
+    members, begun = duty(rota, overrides, at).members, at
+    for _ in range(MOST_MERGED):
+        change = _last_change(rota, overrides, at)
+        if change is None:
+            return begun
+        begun, at = change, change - AN_INSTANT
+        if duty(rota, overrides, at).members != members:
+            return begun
+    return begun
+
+
+def _last_change(rota: Rota, overrides: Sequence[Override], at: datetime) -> datetime | None:
+    """The last moment, at the latest this one, at which somebody else may have been on call before."""
+    if at < _opening(rota):
+        bounds = []
+    else:
+        spans = _spans(rota, at, days_behind=A_WEEK + 2, days_ahead=1)
+        bounds = [_last_handover(rota, at), *(bound for span in spans for bound in span)]
+    bounds += [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
+    return max((bound for bound in bounds if bound <= at), default=None)
+
+
+def _last_handover(rota: Rota, at: datetime) -> datetime:
+    """When the turn began that it is at this moment."""
+    latest = _day(rota, at) + A_DAY
+    for behind in range((latest - rota.start).days + 1):
+        day = latest - behind * A_DAY
+        past = [each for each in _handovers_of(rota, day) if each <= at] if rota.handover.is_on(day) else []
+        if past:
+            return past[-1]
+    return _opening(rota)
+
+
 def next_change(rota: Rota, overrides: Sequence[Override], after: datetime) -> datetime | None:
     """The first moment after this one at which somebody else may be on call."""
     bounds = [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
@@ -219,12 +258,12 @@ def _is_within(rota: Rota, at: datetime) -> bool:
     return not rota.hours or any(start <= at < end for start, end in _spans(rota, at, days_ahead=1))
 
 
-def _spans(rota: Rota, at: datetime, *, days_ahead: int) -> Iterator[tuple[datetime, datetime]]:
-    """The windows that begin from two days before this moment on, until so many days after it."""
+def _spans(rota: Rota, at: datetime, *, days_behind: int = 2, days_ahead: int) -> Iterator[tuple[datetime, datetime]]:
+    """The windows that begin from so many days before this moment on, until so many days after it."""
     zone, today = ZoneInfo(rota.zone), _day(rota, at)
     for window in rota.hours:
         nights = timedelta(days=window.end <= window.start)
-        for day in (today + ahead * A_DAY for ahead in range(-2, days_ahead + 1)):
+        for day in (today + ahead * A_DAY for ahead in range(-days_behind, days_ahead + 1)):
             if day.weekday() in window.weekdays:
                 yield moments(day, window.start, zone)[0], moments(day + nights, window.end, zone)[-1]
 

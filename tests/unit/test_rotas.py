@@ -232,6 +232,16 @@ def test_who_is_alone_in_a_rotation_has_no_end_in_sight() -> None:
     assert stint.until is None
 
 
+def test_a_stint_began_with_its_turn_its_hours_or_the_end_of_an_override() -> None:
+    weekdays = rota(hours=(Hours(WORKING_DAYS, time(8), time(18)),))
+    assert rotas.begun_at(rota(), (), NOON) == at("2026-01-05 09:00")
+    assert rotas.begun_at(weekdays, (), NOON) == at("2026-01-07 08:00")
+    past = override(1, "dora", at("2026-01-07 09:00"), at("2026-01-07 11:00"))
+    assert rotas.begun_at(weekdays, (past,), NOON) == past.ends_at
+    assert rotas.begun_at(rota("0 9 * * mon", "alice"), (), at("2026-03-04 12:00")) == at("2026-01-05 09:00")
+    assert rotas.begun_at(rota(), (), at("2025-06-01 12:00")) == at("2025-06-01 12:00")
+
+
 FIELDS = [
     ["0", "15,45", "30"],
     ["9", "0,12", "2", "23"],
@@ -295,6 +305,18 @@ def test_nobody_else_is_on_call_before_the_next_change(
     between = moment + part * (change - moment)
     if between < change:
         assert rotas.duty(made, overrides, between) == rotas.duty(made, overrides, moment)
+
+
+@given(tables())
+def test_who_is_on_call_has_been_since_their_stint_began(table: tuple[Rota, list[Override], datetime]) -> None:
+    made, overrides, moment = table
+    first, *others = islice(rotas.stints(made, overrides, moment), 3)
+    for stint in others:
+        middle = (
+            stint.starts_at + (min(stint.until or moment, stint.starts_at + timedelta(days=20)) - stint.starts_at) / 2
+        )
+        assert rotas.begun_at(made, overrides, max(middle, stint.starts_at)) == stint.starts_at
+    assert rotas.begun_at(made, overrides, moment) <= first.starts_at
 
 
 @given(tables())

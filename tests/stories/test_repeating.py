@@ -1,0 +1,267 @@
+"""Messages that repeat: at the right times whatever clocks do, each once, until somebody pauses or cancels them."""
+
+import pytest
+
+from notifybot import recurrence, schedules
+from notifybot.errors import Conflict
+from notifybot.rendering import MediaKind, NewFile
+from notifybot.timetable import Schedule
+from tests.stories.places import Place
+from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
+from tests.stories.world import World
+
+pytestmark = pytest.mark.both_databases
+
+
+async def counted(planned: Planned) -> tuple[int, int]:
+    """How many occurrences were released, and how many were missed."""
+    schedule: Schedule = (await planned.schedule()).schedule
+    return schedule.runs, schedule.missed
+
+
+async def waiting(world: World) -> list[str]:
+    return [str(state) for (state,) in world.rows("SELECT state FROM messages WHERE state = 'scheduled'")]
+
+
+@pytest.mark.parametrize(
+    ("zone", "repeat", "since", "until", "expected"),
+    [
+        ("Europe/Berlin", "30 2 * * *", "2026-03-28T00:00", "2026-03-30T12:00", ["02:30", "03:00", "02:30"]),
+        ("Europe/Berlin", "30 2 * * *", "2026-10-24T00:00", "2026-10-26T12:00", ["02:30", "02:30", "02:30"]),
+        ("America/New_York", "30 2 * * *", "2026-03-07T06:00", "2026-03-09T12:00", ["02:30", "03:00", "02:30"]),
+        ("America/New_York", "30 1 * * *", "2026-10-31T04:00", "2026-11-02T12:00", ["01:30", "01:30", "01:30"]),
+        ("Africa/Cairo", "@daily", "2026-04-22T12:00", "2026-04-25T12:00", ["00:00", "01:00", "00:00"]),
+        ("Africa/Cairo", "30 23 * * *", "2026-10-28T12:00", "2026-10-30T22:00", ["23:30", "23:30", "23:30"]),
+    ],
+)
+async def test_what_comes_once_a_day_does_on_the_days_that_clocks_are_changed(
+    world: World, ops: Place, zone: str, repeat: str, since: str, until: str, expected: list[str]
+) -> None:
+    await arrives(world, since)
+    report = await plan(world, "the daily report", to=ops, repeat=repeat, zone=zone)
+
+    await lives(world, until)
+
+    assert [time.split()[1] for time in seen(world, ops, zone)] == expected
+    assert len({time.split()[0] for time in seen(world, ops, zone)}) == 3
+    assert await counted(report) == (3, 0)
+    assert await waiting(world) == ["scheduled"]
+
+
+async def test_through_an_hour_that_comes_twice_a_quarter_hourly_message_goes_on(world: World, ops: Place) -> None:
+    await arrives(world, "2026-10-24T23:50")
+    await plan(world, "still here", to=ops, repeat="*/30 * * * *", zone="Europe/Berlin")
+
+    await lives(world, "2026-10-25T02:15")
+
+    local = ["10-25 02:00", "10-25 02:30", "10-25 02:00", "10-25 02:30", "10-25 03:00"]
+    assert seen(world, ops, "Europe/Berlin") == local
+
+
+async def test_on_the_leap_day_it_comes_in_leap_years(world: World, ops: Place) -> None:
+    await plan(world, "the extra day", to=ops, repeat="0 12 29 2 *")
+
+    await lives(world, "2032-03-01T00:00")
+
+    assert seen(world, ops) == ["02-29 12:00", "02-29 12:00"]
+
+
+async def test_its_caller_is_told_the_next_five_times(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, repeat="0 9 * * mon", zone="Europe/Berlin")
+
+    times = [f"{moment:%m-%d %H:%M}" for moment in report.answer.next_times]
+    assert times == ["03-09 08:00", "03-16 08:00", "03-23 08:00", "03-30 07:00", "04-06 07:00"]
+    assert report.answer.send_at == report.answer.next_times[0]
+    assert (await report.schedule()).next_times == report.answer.next_times
+
+
+async def test_each_occurrence_is_a_message_of_its_own_with_the_same_spans(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    check = await plan(world, "check the backup", to=ops, repeat="0 10 * * *", is_alert=True)
+
+    await lives(world, "2026-03-02T10:00")
+    await ops.receives("check the backup").presses(by=anna)
+    second = await check.next()
+    await lives(world, "2026-03-03T10:20")
+
+    assert (await check.now())["acknowledged_by"]["name"] == "Anna"
+    message = await second.now()
+    assert message["status"] == "escalated"
+    assert (message["escalate_at"], message["close_at"]) == ("2026-03-03T10:15:00.000Z", "2026-03-03T11:00:00.000Z")
+    assert len(world.duty.texts) == 1
+
+
+async def test_a_daemon_that_slept_through_several_sends_one_that_is_late(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await lives(world, "2026-03-02T10:00")
+    await world.stops()
+    await world.later(days=4, hours=1)
+
+    await world.starts()
+    await world.ticks()
+    await world.is_quiet()
+
+    assert seen(world, ops) == ["03-02 10:00", "03-06 11:00"]
+    assert ops.texts[1].endswith("Late: this is from 2026-03-03 10:00 UTC.")
+    assert await counted(report) == (2, 3)
+    await lives(world, "2026-03-07T10:00")
+    assert seen(world, ops)[2:] == ["03-07 10:00"]
+
+
+async def test_a_clock_that_steps_back_an_hour_brings_nothing_twice(world: World, ops: Place) -> None:
+    report = await plan(world, "still here", to=ops, repeat="every 20m")
+    await lives(world, "2026-03-02T10:00")
+    assert seen(world, ops) == ["03-02 09:20", "03-02 09:40", "03-02 10:00"]
+
+    world.clock.at = utc("2026-03-02T09:00")
+    await lives(world, "2026-03-02T10:40")
+
+    assert seen(world, ops)[3:] == ["03-02 10:20", "03-02 10:40"]
+    assert await counted(report) == (5, 0)
+
+
+async def test_a_zone_that_is_changed_while_it_waits_holds_for_the_next_one(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
+    assert report.answer.send_at == utc("2026-03-02T11:00")
+
+    changed = await report.is_changed(schedules.change, time_zone="America/New_York")
+    await lives(world, "2026-03-03T18:00")
+
+    assert changed.next_times[0] == utc("2026-03-02T17:00")
+    assert seen(world, ops) == ["03-02 17:00", "03-03 17:00"]
+    said = [line["detail"] for line in (await report.now())["timeline"] if line["event"] == "edited"]
+    assert said == ["It repeats 0 12 * * * (America/New_York) from now on."]
+
+
+async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: Place) -> None:
+    report = await plan(world, "still here", to=ops, repeat="every 1h")
+    await lives(world, "2026-03-02T10:10")
+
+    await report.is_changed(schedules.change, repeat=recurrence.parse("every 30m"))
+    await lives(world, "2026-03-02T11:15")
+
+    assert seen(world, ops) == ["03-02 10:00", "03-02 10:40", "03-02 11:10"]
+
+
+async def test_while_it_is_paused_nothing_comes_and_then_it_goes_on(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+
+    paused = await report.is_changed(schedules.pause)
+    await report.is_changed(schedules.pause)
+    await lives(world, "2026-03-04T12:00")
+    assert (paused.next_times, ops.texts) == ((), [])
+
+    resumed = await report.is_changed(schedules.resume)
+    await lives(world, "2026-03-05T12:00")
+
+    assert resumed.next_times[0] == utc("2026-03-05T10:00")
+    assert seen(world, ops) == ["03-05 10:00"]
+    assert await counted(report) == (1, 0)
+
+
+async def test_one_that_is_resumed_before_its_time_comes_as_if_nothing_had_been(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await report.is_asked("cancel")  # today's alone
+
+    await report.is_changed(schedules.pause)
+    await report.is_changed(schedules.resume)
+    await lives(world, "2026-03-03T12:00")
+
+    assert seen(world, ops) == ["03-03 10:00"]
+
+
+async def test_cancelling_the_waiting_message_leaves_out_one(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+
+    cancelled = await report.is_asked("cancel")
+    await lives(world, "2026-03-04T12:00")
+
+    assert cancelled.body["status"] == "cancelled"
+    assert seen(world, ops) == ["03-03 10:00", "03-04 10:00"]
+
+
+async def test_one_left_out_while_it_is_paused_stays_paused(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await report.is_changed(schedules.pause)
+
+    await report.is_asked("cancel")
+    await lives(world, "2026-03-05T12:00")
+
+    assert ops.texts == []
+    assert await waiting(world) == ["scheduled"]
+
+
+async def test_a_cancelled_schedule_brings_nothing_more(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await lives(world, "2026-03-02T12:00")
+    last = await report.next()
+
+    ended = await report.is_changed(schedules.cancel)
+    again = await report.is_changed(schedules.cancel)
+    await lives(world, "2026-03-05T12:00")
+
+    assert (ended.waiting, ended.next_times) == (None, ())
+    assert again.schedule.ended_at == ended.schedule.ended_at
+    assert (await last.now())["status"] == "cancelled"
+    assert len(ops.texts) == 1
+    with pytest.raises(Conflict):
+        await report.is_changed(schedules.resume)
+
+
+async def test_what_is_changed_of_the_waiting_message_holds_for_all_that_follow(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await lives(world, "2026-03-02T12:00")
+
+    following = await report.next()
+    await world.ask("PATCH", f"/api/messages/{following.id}", {"content": "the short report", "title": "Daily"})
+    await lives(world, "2026-03-04T12:00")
+
+    assert ops.texts == ["the daily report", "Daily\nthe short report", "Daily\nthe short report"]
+
+
+async def test_its_files_come_with_each_occurrence(world: World, ops: Place) -> None:
+    stored = await world.uploads(("file", "old.txt", b"all is well"), to=ops)
+    await stored.becomes("sent")
+    ((sha256, size),) = world.rows("SELECT sha256, size FROM attachments")
+    file = NewFile(MediaKind.DOCUMENT, "daily.txt", sha256=sha256, size=size, media_type="text/plain")
+    await plan(world, "the report", to=ops, repeat="0 10 * * *", files=(file,))
+
+    await lives(world, "2026-03-04T12:00")
+
+    names = [message.media.file_name for message in world.sandbox.messages(ops.id) if message.media]
+    assert names == ["old.txt", "daily.txt", "daily.txt", "daily.txt"]
+
+
+async def test_a_restart_between_two_changes_nothing(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    for day in (2, 3, 4):
+        await lives(world, f"2026-03-0{day}T10:00")
+        await world.restarts()
+        await world.ticks()
+        await world.is_quiet()
+
+    assert seen(world, ops) == ["03-02 10:00", "03-03 10:00", "03-04 10:00"]
+    assert await counted(report) == (3, 0)
+
+
+async def test_everything_that_waits_is_listed_with_its_next_times(world: World, ops: Place) -> None:
+    daily = await plan(world, "the daily report", to=ops, repeat="@daily")
+    weekly = await plan(world, "the weekly report", to=ops, repeat="@weekly")
+    gone = await plan(world, "the yearly report", to=ops, repeat="@yearly")
+    await gone.is_changed(schedules.cancel)
+
+    listed = await world.runtime.database.read(schedules.page)
+
+    assert [each.schedule.id for each in listed] == [weekly.schedule_id, daily.schedule_id]
+    assert [len(each.next_times) for each in listed] == [5, 5]
+    contents = [each.waiting.content for each in listed if each.waiting]
+    assert contents == ["the weekly report", "the daily report"]
+
+
+async def test_asking_again_with_the_same_key_tells_of_the_same_schedule(world: World, ops: Place) -> None:
+    first = await plan(world, "the daily report", to=ops, repeat="@daily", client_id="daily")
+    again = await plan(world, "the daily report", to=ops, repeat="@daily", client_id="daily")
+
+    assert again.answer.is_duplicate
+    assert (again.id, again.schedule_id) == (first.id, first.schedule_id)
+    assert again.answer.next_times == first.answer.next_times

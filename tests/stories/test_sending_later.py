@@ -1,0 +1,174 @@
+"""Messages that wait for their time: sent then, to whom it concerns then, once, whatever happened meanwhile."""
+
+from notifybot.jobs import JOBS
+from notifybot.jobs.rows import PUT_OFF
+from notifybot.metronome import run_tick
+from notifybot.new_messages import Extras
+from notifybot.rendering import Look, MediaKind, NewFile
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import OPEN, Place
+from tests.stories.planning import arrives, plan, seen, utc
+from tests.stories.world import World
+
+(SCHEDULES,) = [job for job in JOBS if job.name == "schedules"]
+
+
+NAMES = ["report.txt", "weekly.txt"]
+
+
+async def test_a_message_is_sent_at_its_time_and_not_before(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+
+    await arrives(world, "2026-03-04T06:29")
+    assert ops.texts == []
+    assert (await report.now())["status"] == "scheduled"
+    assert (await report.now())["deliveries"] == []
+
+    await arrives(world, "2026-03-04T06:30")
+    assert ops.texts == ["the weekly report"]
+    assert seen(world, ops) == ["03-04 06:30"]
+    assert (await report.becomes("sent"))["created_at"].startswith("2026-03-02T09:00")
+    assert await report.events() == ["accepted", "released", "sent"]
+
+
+async def test_a_time_that_has_passed_means_now(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-02T08:59")
+
+    await report.becomes("sent")
+    assert ops.texts == ["the weekly report"]
+
+
+async def test_its_deadlines_count_from_its_time(world: World, ops: Place) -> None:
+    alert = await plan(world, "check the backup", to=ops, send_at="2026-03-04T06:30", is_alert=True)
+    assert alert.answer.escalate_at == utc("2026-03-04T06:45")
+
+    await arrives(world, "2026-03-04T06:30")
+    post = await ops.receives("check the backup")
+    await post.becomes(buttons=OPEN)
+    await arrives(world, "2026-03-04T06:44")
+    assert world.duty.texts == []
+    await arrives(world, "2026-03-04T06:45")
+    await world.duty.receives("check the backup")
+    await arrives(world, "2026-03-04T07:30")
+    await post.becomes("Closed at 07:30 UTC; nobody acknowledged it.")
+
+
+async def test_what_fell_due_during_a_stop_is_sent_once_and_says_that_it_is_late(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+    await world.stops()
+    await world.later(days=3)
+
+    await world.starts()
+    await report.becomes("sent")
+    await world.restarts()
+    await world.is_quiet()
+
+    assert ops.texts == ["the weekly report\n\n🕓 Late: this is from 2026-03-04 06:30 UTC."]
+
+
+async def test_an_alert_that_fell_due_during_a_stop_is_shown_and_escalates(world: World, ops: Place) -> None:
+    alert = await plan(world, "check the backup", to=ops, send_at="2026-03-02T10:00", is_alert=True)
+    await world.stops()
+    await world.later(minutes=100)
+
+    await world.starts()
+
+    await ops.receives("check the backup")
+    await world.duty.receives("check the backup")
+    events = await alert.events()
+    assert events.index("released") < events.index("escalated")
+
+
+async def test_it_goes_to_whom_a_name_stands_for_at_its_time(another: MakeWorld) -> None:
+    world = await another()
+    first, second = world.group("First"), world.group("Second")
+    world.sets(recipients={"team": [first.id]})
+    await world.starts()
+    await plan(world, "the weekly report", to="team", send_at="2026-03-04T06:30")
+
+    world.sets(recipients={"team": [second.id]})
+    await world.restarts()
+    await arrives(world, "2026-03-04T06:30")
+
+    await second.receives("the weekly report")
+    assert first.texts == []
+
+
+async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: MakeWorld) -> None:
+    world = await another(recipients={"team": ["@the_team"]})
+    await world.starts()
+    notice = await plan(world, "the weekly report", to="team", send_at="2026-03-04T06:30")
+    alert = await plan(world, "check the backup", to="team", send_at="2026-03-04T06:30", is_alert=True)
+
+    world.sets(recipients={"team": ["carla"]})
+    await world.restarts()
+    await arrives(world, "2026-03-04T06:30")
+
+    assert (await notice.now())["status"] == "failed"
+    said = [line["detail"] for line in (await notice.now())["timeline"]]
+    assert said[2:] == ["Not told, for want of a chat with the bot: team.", "Nobody is left to be told."]
+    await world.duty.receives("check the backup")
+    assert (await alert.becomes("escalated"))["deliveries"][0]["purpose"] == "escalation"
+
+
+async def test_it_can_be_cancelled_while_it_waits(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+
+    assert (await report.is_asked("cancel")).body["status"] == "cancelled"
+    await arrives(world, "2026-03-05T00:00")
+
+    assert ops.texts == []
+
+
+async def test_what_it_says_can_be_changed_while_it_waits(world: World, ops: Place) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+
+    await world.ask("PATCH", f"/api/messages/{report.id}", {"content": "the monthly report"})
+    await arrives(world, "2026-03-04T06:30")
+
+    assert ops.texts == ["the monthly report"]
+
+
+async def test_it_is_as_silent_and_as_urgent_as_it_was_asked_to_be(world: World, ops: Place) -> None:
+    quiet = Extras(look=Look(priority="low"))
+    await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30", extras=quiet)
+
+    await arrives(world, "2026-03-04T06:30")
+
+    assert ops.silent_texts == ["the weekly report"]
+
+
+async def test_its_files_are_kept_however_long_it_waits(another: MakeWorld) -> None:
+    world = await another(retention={"attachments": "1d", "messages": "2d"})
+    ops = world.group("Ops")
+    await world.starts()
+    stored = await world.uploads(("file", "report.txt", b"all is well"), to=ops)
+    await stored.becomes("sent")
+    ((sha256, size),) = world.rows("SELECT sha256, size FROM attachments")
+    file = NewFile(MediaKind.DOCUMENT, "weekly.txt", sha256=sha256, size=size, media_type="text/plain")
+    await plan(world, "the report", to=ops, send_at="2026-03-20T06:30", files=(file,))
+
+    await arrives(world, "2026-03-19T06:30")
+    assert world.rows("SELECT count(*) FROM messages") == [(1,)]
+    await arrives(world, "2026-03-20T06:30")
+    await arrives(world, "2026-03-20T09:30")
+
+    assert [media.file_name for message in world.sandbox.messages(ops.id) if (media := message.media)] == NAMES
+    assert world.rows("SELECT count(*) FROM messages") == [(1,)]
+    await arrives(world, "2026-03-23T06:30")
+    assert world.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+async def test_one_that_cannot_be_released_is_put_off_and_holds_up_no_other(world: World, ops: Place) -> None:
+    spoiled = await plan(world, "the daily report", to=ops, send_at="2026-03-04T06:29")
+    await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+
+    with world.store.refuse("INSERT ON deliveries", only=f"NEW.message_id = '{spoiled.id}'"):
+        world.moves(hours=45, minutes=31)
+        assert (await run_tick(world.runtime, SCHEDULES)).error
+        await ops.receives("the weekly report")
+    await arrives(world, utc("2026-03-04T06:31") + PUT_OFF)
+
+    late = await ops.receives("the daily report")
+    assert late.text.endswith("Late: this is from 06:29 UTC.")
+    assert len(ops.texts) == 2

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from notifybot import guessing, outbox
+from notifybot import guessing, outbox, summary_plans
 from notifybot.database import affected
 from notifybot.errors import NotFound, NotifybotError, Unavailable
 from notifybot.identities import LinkSecret, Person
@@ -168,6 +168,7 @@ def _tie(session: Session, person: Person, account: str, actor: str, *, how: str
     person.account, person.linked_at, person.linked_by = account, now, actor
     session.add(person)
     session.flush()
+    summary_plans.look_again(session, now=now)
     link = Link(person, left, former)
     outbox.queue_reply(session, person.chat_id, _linked(link, actor, how), now=now)
     if former is not None:
@@ -198,6 +199,7 @@ def _unlink(session: Session, person: Person, actor: Actor, *, now: datetime) ->
     if account is None:
         return None
     _untie(session, person)
+    summary_plans.look_again(session, now=now)
     if not actor.name.startswith("telegram:"):
         outbox.queue_reply(session, person.chat_id, _unlinked(account, actor.name), now=now)
     return account

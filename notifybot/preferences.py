@@ -5,6 +5,7 @@ from typing import TypedDict
 
 from sqlmodel import Session, select
 
+from notifybot import summary_plans
 from notifybot.durations import LONGEST, parse_time_of_day
 from notifybot.errors import NotifybotError
 from notifybot.identities import Person
@@ -58,6 +59,7 @@ def change(session: Session, person: Person, changes: Changes, *, now: datetime)
         setattr(person, column, value)
     session.add(person)
     session.flush()
+    summary_plans.look_again(session, now=now)
 
 
 def _read(changes: Changes) -> dict[str, object]:

@@ -9,7 +9,10 @@ from sqlmodel import Session
 from notifybot import escalation as deadlines
 from notifybot import on_call_turns, releases
 from notifybot.jobs import close, escalation, on_call, retention, schedules
+from notifybot.jobs import telegram_daily_summary as daily_summary
 from notifybot.runtime import Runtime
+
+Tick = Callable[[Runtime, datetime], Awaitable[int]]
 
 
 @dataclass(frozen=True)
@@ -17,19 +20,22 @@ class Job:
     """`tick` does what is due and returns how much it did; `next_due` says when there is more.
 
     It beats at least every `most_apart`, and earlier when an alert's new deadline comes before that (`has_deadlines`).
+    `by_hand` is what somebody gets who asks for it now, where that is something else than a tick.
     """
 
     name: str
-    tick: Callable[[Runtime, datetime], Awaitable[int]]
+    tick: Tick
     next_due: Callable[[Session], datetime | None]
     most_apart: timedelta = timedelta(seconds=30)
     has_deadlines: bool = True
+    by_hand: Tick | None = None
 
 
 JOBS = (
     Job("schedules", schedules.tick, releases.DUE.next_at),
     Job("escalation", escalation.tick, deadlines.next_escalation),
     Job("close", close.tick, deadlines.next_close),
+    Job(daily_summary.NAME, daily_summary.tick, daily_summary.next_due, by_hand=daily_summary.by_hand),
     Job("on_call", on_call.tick, on_call_turns.DUE.next_at),
     Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),
 )

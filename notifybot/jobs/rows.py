@@ -32,7 +32,7 @@ class LeftAsItWas(Exception):
     """A row was taken and is as due as before: it would be taken for ever."""
 
 
-class _Spoiled(Exception):
+class Spoiled(Exception):
     """The work failed, and this was its first row; the cause says why."""
 
     def __init__(self, row: DueRow) -> None:
@@ -50,11 +50,11 @@ async def work_off(runtime: Runtime, job: str, due: Due, work: Work, *, now: dat
     while True:
         try:
             done = await runtime.database.write(_Attempt(due, work, now, most))
-        except _Spoiled as spoiled:
+        except Spoiled as spoiled:
             if left == 0 or runtime.database.keeps_nothing(spoiled):
                 raise _cause(spoiled) from spoiled
             if most == 1:
-                await _put_off(runtime, job, due, spoiled, now=now)
+                await put_off(runtime, job, due, spoiled, now=now)
                 left -= 1
             most = max(1, most // FEWER)
         else:
@@ -80,13 +80,14 @@ class _Attempt:
             done = self.work(session, now=self.now, most=self.most)
             session.flush()
         except Exception as error:
-            raise _Spoiled(first) from error
+            raise Spoiled(first) from error
         if self.due.first(session, now=self.now) == first:
-            raise _Spoiled(first) from LeftAsItWas(f"{first.key} is as due as before")
+            raise Spoiled(first) from LeftAsItWas(f"{first.key} is as due as before")
         return done
 
 
-async def _put_off(runtime: Runtime, job: str, due: Due, spoiled: _Spoiled, *, now: datetime) -> None:
+async def put_off(runtime: Runtime, job: str, due: Due, spoiled: Spoiled, *, now: datetime) -> None:
+    """Move the row out of the way of the others, and note it."""
     row, cause, until = spoiled.row, _cause(spoiled), now + PUT_OFF
     facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
     log.error("a row cannot be worked on and was put off", exc_info=cause, extra=facts)
@@ -102,6 +103,6 @@ async def _put_off(runtime: Runtime, job: str, due: Due, spoiled: _Spoiled, *, n
     runtime.progress.put_off[job] = f"cannot work on {named}: {reason}"
 
 
-def _cause(spoiled: _Spoiled) -> BaseException:
+def _cause(spoiled: Spoiled) -> BaseException:
     assert spoiled.__cause__ is not None
     return spoiled.__cause__

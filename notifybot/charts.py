@@ -1,0 +1,125 @@
+"""The picture of a daily summary, drawn with Pillow, which comes with the extra `charts`: without it there is none."""
+
+import importlib.util
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from notifybot.summary_facts import AN_HOUR, Bar, Facts, bars
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+
+WIDTH, HEIGHT = 960, 480
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 84, 52
+INK, FAINT, PAPER = "#24292f", "#d0d7de", "#ffffff"
+ALERTS, NOTICES, BEFORE = "#d1242f", "#4c8eda", "#8c959f"
+SMALL, MIDDLE, LARGE = 16, 18, 24
+LINES = 4
+"""So many lines stand behind the bars, but for the lowest."""
+
+
+def can_draw() -> bool:
+    """Whether Pillow is there."""
+    return importlib.util.find_spec("PIL") is not None
+
+
+def draw(facts: Facts, zone: str) -> bytes:
+    """A PNG of what came in each hour (day, week), beside the period before. Times are those of the zone."""
+    from PIL import Image, ImageDraw
+
+    shown, width = bars(facts)
+    image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    canvas = _Canvas(ImageDraw.Draw(image), _scale(shown), len(shown))
+    _head(canvas, "day" if facts.period.is_a_day else "time", width)
+    _lines(canvas)
+    for place, bar in enumerate(shown):
+        _bar(canvas, place, bar)
+    _hours(canvas, shown, width, ZoneInfo(zone))
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class _Canvas:
+    """Where the bars are drawn. `top`: what the highest line stands for; `size`: how many bars there are."""
+
+    draw: "ImageDraw"
+    top: int
+    size: int
+
+    @property
+    def step(self) -> float:
+        return (WIDTH - LEFT - RIGHT) / self.size
+
+    def x(self, place: float) -> float:
+        return LEFT + place * self.step
+
+    def y(self, count: float) -> float:
+        floor = HEIGHT - BOTTOM
+        return floor - count / self.top * (floor - TOP)
+
+    def write(self, x: float, y: float, text: str, *, size: int, anchor: str, ink: str = INK) -> None:
+        """The anchor is Pillow's: `ls` stands on the left of its baseline, `mt` hangs from its middle."""
+        from PIL import ImageFont
+
+        self.draw.text((x, y), text, fill=ink, font=ImageFont.load_default(size), anchor=anchor)
+
+
+def _scale(shown: Sequence[Bar]) -> int:
+    """What the highest line stands for: of few digits, in LINES whole steps, and not below the highest bar."""
+    most = max((max(bar.alerts + bar.notices, bar.before) for bar in shown), default=0)
+    step = next(step for step in _round_numbers() if LINES * step >= most)
+    return LINES * step
+
+
+def _round_numbers() -> Iterator[int]:
+    """1, 2, 3, 4, 5, 6, 8, 10, 20, …"""
+    power = 1
+    while True:
+        yield from (digit * power for digit in (1, 2, 3, 4, 5, 6, 8))
+        power *= 10
+
+
+def _head(canvas: _Canvas, before: str, width: timedelta) -> None:
+    each = "hour" if width == AN_HOUR else "day" if width == 24 * AN_HOUR else "week"
+    canvas.write(LEFT, 34, f"Messages in each {each}", size=LARGE, anchor="ls")
+    x = float(LEFT)
+    for ink, text in ((ALERTS, "alerts"), (NOTICES, "notices"), (BEFORE, f"the {before} before")):
+        canvas.draw.rectangle((x, 52, x + 12, 64), fill=ink)
+        canvas.write(x + 20, 64, text, size=MIDDLE, anchor="ls")
+        x += 44 + 10 * len(text)
+
+
+def _lines(canvas: _Canvas) -> None:
+    for number in range(LINES + 1):
+        count = canvas.top * number // LINES
+        y = canvas.y(count)
+        canvas.draw.line((LEFT, y, WIDTH - RIGHT, y), fill=INK if number == 0 else FAINT)
+        canvas.write(LEFT - 10, y, f"{count:,}".replace(",", " "), size=SMALL, anchor="rm")
+
+
+def _bar(canvas: _Canvas, place: int, bar: Bar) -> None:
+    """Alerts below, notices on top of them; a stroke where the period before stood."""
+    left, right = canvas.x(place + 0.12), canvas.x(place + 0.88)
+    floor = 0
+    for count, ink in ((bar.alerts, ALERTS), (bar.notices, NOTICES)):
+        if count:
+            canvas.draw.rectangle((left, canvas.y(floor + count), right, canvas.y(floor) - 1), fill=ink)
+        floor += count
+    if bar.before:
+        y = canvas.y(bar.before)
+        canvas.draw.rectangle((canvas.x(place + 0.02), y - 2, canvas.x(place + 0.98), y + 1), fill=BEFORE)
+
+
+def _hours(canvas: _Canvas, shown: Sequence[Bar], width: timedelta, zone: ZoneInfo) -> None:
+    """What the clocks show as each third hour (each day, while they are few) begins."""
+    form, apart = ("%H:%M", 3) if width == AN_HOUR else ("%d.%m.", max(1, len(shown) // 8))
+    for place in range(0, len(shown), apart):
+        x, y = canvas.x(place), canvas.y(0)
+        canvas.draw.line((x, y, x, y + 6), fill=INK)
+        canvas.write(x, y + 12, shown[place].begin.astimezone(zone).strftime(form), size=SMALL, anchor="mt")

@@ -1,0 +1,183 @@
+"""Each reader gets their summary at their time, and a picture with it where Pillow is there to draw it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlmodel import Session
+
+from notifybot import announcements, charts, summaries, summary_plans, summary_texts
+from notifybot.announcements import Announcement
+from notifybot.config import Config
+from notifybot.due_rows import DueRow
+from notifybot.errors import NotifybotError, Unavailable
+from notifybot.jobs.rows import MOST_PUT_OFF, Spoiled, put_off
+from notifybot.new_messages import Extras
+from notifybot.recipients import Directory
+from notifybot.rendering import Look, MediaKind, NewFile
+from notifybot.runtime import Runtime
+from notifybot.summary_facts import Facts, Period
+from notifybot.summary_plans import SUMMARIES, Turn, Usual
+from notifybot.summary_texts import Setting
+from notifybot.wall_clock import Daily
+
+NAME = "telegram_daily_summary"
+A_TRANSACTION = 50
+"""So many readers share the looks at the database, and a commit."""
+log = logging.getLogger(__name__)
+
+next_due = SUMMARIES.next_at
+
+
+async def tick(runtime: Runtime, now: datetime) -> int:
+    """Send what is due, as it was planned, and then plan what has changed; return how many summaries that was."""
+    telling = _Telling(runtime, now)
+    total = 0
+    while turns := await runtime.database.read(partial(summary_plans.due, now=now, most=A_TRANSACTION)):
+        total += await telling.tell(turns)
+    await _arrange(runtime, now)
+    return total
+
+
+async def by_hand(runtime: Runtime, now: datetime) -> int:
+    """Send everybody a summary of the last day, marked so; plans stay as they are."""
+    await _arrange(runtime, now)
+    telling = _Telling(runtime, now)
+    turns = await runtime.database.read(partial(summary_plans.on_request, now=now))
+    batches = [turns[start : start + A_TRANSACTION] for start in range(0, len(turns), A_TRANSACTION)]
+    return sum([await telling.tell_together(batch) for batch in batches])
+
+
+async def _arrange(runtime: Runtime, now: datetime) -> None:
+    find = partial(summary_plans.outdated, usual=_usual(runtime.config), now=now, most=A_TRANSACTION)
+    while wants := await runtime.database.read(find):
+        await runtime.database.write(partial(summary_plans.arrange, wants=wants, now=now))
+
+
+def _usual(config: Config) -> Usual:
+    return Usual(Daily(config.summary.time, config.summary.time_zone), config.summary.to)
+
+
+@dataclass
+class _Telling:
+    """The summaries of one tick. `left`: so many more may be put off; where all fail, it is hardly theirs."""
+
+    runtime: Runtime
+    now: datetime
+    left: int = MOST_PUT_OFF
+
+    async def tell(self, turns: Sequence[Turn]) -> int:
+        """Send these summaries; one that cannot be made is put off and holds up no other."""
+        try:
+            return await self.tell_together(turns)
+        except Exception as error:
+            if isinstance(error, Unavailable) or self.left == 0:
+                raise
+            if len(turns) > 1:
+                return sum([await self.tell([turn]) for turn in turns])
+            self.left -= 1
+            await put_off(self.runtime, NAME, SUMMARIES, _blamed(turns[0], error), now=self.now)
+            return 0
+
+    async def tell_together(self, turns: Sequence[Turn]) -> int:
+        """Send these summaries in one transaction; return how many they were."""
+        written = [each async for each in self._written(turns)]
+        return await self.runtime.database.write(
+            partial(_tell, written=written, now=self.now, directory=self.runtime.directory)
+        )
+
+    async def _written(self, turns: Sequence[Turn]) -> AsyncIterator["_Written"]:
+        """What each of them is told; those of one period are looked up together."""
+        for period, group in _by_period(turns).items():
+            people = [turn.user_id for turn in group if turn.user_id is not None]
+            told = await self._facts(people, period) if people else {}
+            if len(people) < len(group):
+                told |= await self._facts(None, period)
+            for turn in group:
+                yield _Written(turn, await self._announcement(turn, told[turn.user_id or summaries.EVERYTHING]))
+
+    async def _facts(self, people: list[str] | None, period: Period) -> dict[str, Facts]:
+        look = partial(summaries.facts, readers=people, period=period, with_arrivals=self._has_chart)
+        return await self.runtime.database.read(look)
+
+    @property
+    def _has_chart(self) -> bool:
+        return self.runtime.config.summary.chart and charts.can_draw()
+
+    async def _announcement(self, turn: Turn, facts: Facts) -> Announcement | None:
+        """None: nothing is said, because the reader has muted it, or because there is nothing to say."""
+        setting = Setting(turn.daily.zone, turn.account, is_manual=turn.planned_at is None)
+        if turn.is_muted or (facts.is_empty and not self.runtime.config.summary.when_empty):
+            return None
+        if facts.is_empty:
+            return _announcement(turn, summary_texts.nothing(facts, setting))
+        files = await self._pictures(turn, facts)
+        return _announcement(turn, summary_texts.text(facts, setting), summary_texts.title(facts, setting), files)
+
+    async def _pictures(self, turn: Turn, facts: Facts) -> tuple[NewFile, ...]:
+        """The chart, in our store; none where there is no room for it: the text says all of it."""
+        if not self._has_chart:
+            return ()
+        store = self.runtime.files.store
+        try:
+            stored = await store.receive(_pieces(await asyncio.to_thread(charts.draw, facts, turn.daily.zone)))
+        except NotifybotError as error:
+            log.warning("a summary goes without its chart", extra={"action": "summary", "reason": error.detail})
+            return ()
+        name = f"summary-{turn.day.isoformat()}.png"
+        return (NewFile(MediaKind.PHOTO, name, sha256=stored.sha256, size=stored.size, media_type=stored.media_type),)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A summary that is ready to go. None: nothing is said this time."""
+
+    turn: Turn
+    announcement: Announcement | None
+
+
+def _blamed(turn: Turn, error: Exception) -> Spoiled:
+    assert turn.planned_at is not None
+    spoiled = Spoiled(DueRow(turn.reader, turn.planned_at))
+    spoiled.__cause__ = error
+    return spoiled
+
+
+def _by_period(turns: Sequence[Turn]) -> Mapping[Period, list[Turn]]:
+    groups: dict[Period, list[Turn]] = {}
+    for turn in turns:
+        groups.setdefault(turn.period, []).append(turn)
+    return groups
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _announcement(turn: Turn, content: str, title: str | None = None, files: tuple[NewFile, ...] = ()) -> Announcement:
+    """Who chose the time is not kept waiting by quiet hours; those of the config did not."""
+    extras = Extras(look=Look(type="image" if files else "text"), files=files, is_awaited=turn.user_id is not None)
+    return Announcement((turn.recipient,), announcements.DAILY_SUMMARY, content, title, extras)
+
+
+def _tell(session: Session, *, written: Sequence[_Written], directory: Directory, now: datetime) -> int:
+    """Use up the dates and accept the messages, both or neither; a date that was used up meanwhile is left out."""
+    return sum(_tell_one(session, each, directory, now=now) for each in written)
+
+
+def _tell_one(session: Session, written: _Written, directory: Directory, *, now: datetime) -> int:
+    turn, announcement = written.turn, written.announcement
+    if turn.planned_at is not None and not summary_plans.take(session, turn, now=now):
+        return 0
+    if announcement is None:
+        return 0
+    answer = announcements.announce(session, announcement, directory, now=now)
+    if isinstance(answer, NotifybotError):
+        log.warning(
+            "a summary reaches nobody", extra={"action": "summary", "reader": turn.reader, "reason": answer.detail}
+        )
+        return 0
+    return 1

@@ -1,0 +1,259 @@
+"""What a daily summary tells: counted in the database, for many readers at once.
+
+A reader is told of what their account sent and of what was shown in their chat; a chat of the config, of everything. Of
+messages that notifybot itself sends, nobody is told.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    not_,
+    select,
+    text,
+    union,
+    union_all,
+)
+from sqlmodel import Session
+
+from notifybot.announcements import OWN_SOURCES
+from notifybot.formatting import readable
+from notifybot.identities import Person
+from notifybot.ids import first_id
+from notifybot.kinds import DeliveryStatus
+from notifybot.lifecycle import State
+from notifybot.models import IS_OPEN, Delivery, Message, table_of
+from notifybot.rendering import Look
+from notifybot.summary_facts import Arrivals, Facts, OpenAlert, Period, Tally
+from notifybot.timeline import NOTIFYBOT
+
+EVERYTHING = ""
+"""Stands for the reader of what concerns no single person."""
+MOST_OPEN = 5
+"""So many open alerts are named."""
+LONGEST_LINE = 80
+MESSAGES, DELIVERIES, PEOPLE = table_of(Message), table_of(Delivery), table_of(Person)
+A_PREFIX = 8
+"""Digits of an id that say when it was made, in units of PREFIX_MS."""
+PREFIX_MS = 1 << 16
+
+_is_own = and_(MESSAGES.c.account == NOTIFYBOT, MESSAGES.c.source.in_(OWN_SOURCES))
+_came_at = func.coalesce(MESSAGES.c.send_at, MESSAGES.c.created_at, type_=MESSAGES.c.created_at.type)
+Readers = Collection[str] | None
+"""By user_id; None: one for everything."""
+Bases = tuple[ColumnElement[bool], ...]
+"""Conditions of messages, of which each meets one at most."""
+
+
+def _has_delivery(status: DeliveryStatus) -> ColumnElement[bool]:
+    return exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES.c.status == status)
+
+
+_is_sent = _has_delivery(DeliveryStatus.SHOWN)
+_is_failed = and_(not_(_is_sent), (MESSAGES.c.state == State.FAILED) | _has_delivery(DeliveryStatus.FAILED))
+_is_unanswered = and_(
+    MESSAGES.c.is_alert,
+    MESSAGES.c.state == State.CLOSED,
+    MESSAGES.c.acknowledged_at.is_(None),
+    MESSAGES.c.resolved_at.is_(None),
+)
+
+
+def facts(session: Session, readers: Readers, period: Period, *, with_arrivals: bool = False) -> dict[str, Facts]:
+    """What each of these readers is told of a period, by user_id; for everything, by EVERYTHING.
+
+    `with_arrivals`: also when the messages came, which a chart shows.
+    """
+    this = _look(session, readers, period, with_arrivals=with_arrivals)
+    before = _look(session, readers, period.before, with_arrivals=with_arrivals)
+    still_open = _by_reader(session, _open(_scope(_is_open, readers)))
+    found = _Found(period, this, before, still_open)
+    return {reader: found.of(reader) for reader in ([EVERYTHING] if readers is None else readers)}
+
+
+Rows = Mapping[str, Sequence[Any]]
+"""By reader."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What there was in one period."""
+
+    came: Rows
+    answered: Rows
+    arrived: Rows
+
+    def tally(self, reader: str) -> Tally:
+        came = self.came.get(reader, ())
+        return Tally(
+            sent=sum(row.sent for row in came),
+            alerts=sum(row.sent for row in came if row.is_alert),
+            failed=sum(row.failed for row in came),
+            unanswered=sum(row.unanswered for row in came),
+            answered=len(self.answered.get(reader, ())),
+        )
+
+    def arrivals(self, reader: str) -> tuple[Arrivals, ...]:
+        return tuple(Arrivals(_moment(row), row.count, row.is_alert) for row in self.arrived.get(reader, ()))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there was, for all readers that were asked for."""
+
+    period: Period
+    this: _Look
+    before: _Look
+    still_open: Rows
+
+    def of(self, reader: str) -> Facts:
+        came, answered = self.this.came.get(reader, ()), self.this.answered.get(reader, ())
+        still_open = self.still_open.get(reader, ())
+        return Facts(
+            period=self.period,
+            tally=self.this.tally(reader),
+            before=self.before.tally(reader),
+            sources=_counted((row.source, row.count) for row in came),
+            events=_counted((row.event, row.count) for row in came if row.event is not None),
+            answered_by=_counted((_name(row.acknowledged_by), 1) for row in answered),
+            median=median(row.acknowledged_at - row.came_at for row in answered) if answered else None,
+            open=still_open[0].count if still_open else 0,
+            oldest=tuple(OpenAlert(row.came_at, _line(row)) for row in still_open),
+            arrivals=self.this.arrivals(reader),
+            arrivals_before=self.before.arrivals(reader),
+        )
+
+
+def _look(session: Session, readers: Readers, period: Period, *, with_arrivals: bool) -> _Look:
+    came = _scope(_came_in(period), readers)
+    return _Look(
+        came=_by_reader(session, _counts(came)),
+        answered=_by_reader(session, _answers(_scope(_answered_in(period), readers))),
+        arrived=_by_reader(session, _arrivals(came)) if with_arrivals else {},
+    )
+
+
+def _by_reader(session: Session, query: Select[Any]) -> Rows:
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.reader, []).append(row)
+    return found
+
+
+# Which messages
+
+
+def _came_in(period: Period) -> Bases:
+    """What was to be sent in this time: most messages at once, so that their ids tell; others at a time of theirs."""
+    is_wanted = (MESSAGES.c.state != State.CANCELLED, not_(_is_own))
+    at_once = (
+        MESSAGES.c.id >= first_id(period.begin),
+        MESSAGES.c.id < first_id(period.end),
+        MESSAGES.c.send_at.is_(None),
+    )
+    later = (MESSAGES.c.send_at >= period.begin, MESSAGES.c.send_at < period.end, MESSAGES.c.send_at.is_not(None))
+    return (and_(*at_once, *is_wanted), and_(*later, MESSAGES.c.state != State.SCHEDULED, *is_wanted))
+
+
+def _answered_in(period: Period) -> Bases:
+    at = MESSAGES.c.acknowledged_at
+    return (and_(at.is_not(None), at >= period.begin, at < period.end, not_(_is_own)),)
+
+
+_is_open: Bases = (and_(text(IS_OPEN), not_(_is_own)),)
+
+
+def _scope(bases: Bases, readers: Readers) -> Subquery:
+    """Of these messages, each with each reader whom it concerns: as `reader` and `id`, once."""
+    base = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in bases)).subquery("base")
+    if readers is None:
+        return select(literal_column("''").label("reader"), base.c.id).subquery("scope")
+    reader, is_asked = PEOPLE.c.user_id.label("reader"), PEOPLE.c.user_id.in_(readers)
+    sent = select(reader, base.c.id).join(PEOPLE, PEOPLE.c.account == base.c.account).where(is_asked)
+    shown = (
+        select(reader, base.c.id)
+        .join(DELIVERIES, DELIVERIES.c.message_id == base.c.id)
+        .join(PEOPLE, PEOPLE.c.chat_id == DELIVERIES.c.chat_id)
+        .where(DELIVERIES.c.status == DeliveryStatus.SHOWN, is_asked)
+    )
+    return union(sent, shown).subquery("scope")
+
+
+# What of them
+
+
+def _counts(scope: Subquery) -> Select[Any]:
+    kinds = (scope.c.reader, MESSAGES.c.source, MESSAGES.c.event, MESSAGES.c.is_alert)
+    numbers = {"sent": _is_sent, "failed": _is_failed, "unanswered": _is_unanswered}
+    counts = [func.sum(case((is_one, 1), else_=0)).label(name) for name, is_one in numbers.items()]
+    return (
+        select(*kinds, func.count().label("count"), *counts).join_from(MESSAGES, scope, _is_in(scope)).group_by(*kinds)
+    )
+
+
+def _answers(scope: Subquery) -> Select[Any]:
+    columns = (scope.c.reader, MESSAGES.c.acknowledged_by, MESSAGES.c.acknowledged_at, _came_at.label("came_at"))
+    return select(*columns).join_from(MESSAGES, scope, _is_in(scope))
+
+
+def _open(scope: Subquery) -> Select[Any]:
+    """The oldest, each with how many there are in all."""
+    columns = (scope.c.reader, MESSAGES.c.title, MESSAGES.c.content, MESSAGES.c.look, _came_at.label("came_at"))
+    count = func.count().over(partition_by=scope.c.reader)
+    place = func.row_number().over(partition_by=scope.c.reader, order_by=MESSAGES.c.id)
+    ranked = select(*columns, count.label("count"), place.label("place")).join_from(MESSAGES, scope, _is_in(scope))
+    found = ranked.subquery("ranked")
+    return select(found).where(found.c.place <= MOST_OPEN).order_by(found.c.place)
+
+
+def _arrivals(scope: Subquery) -> Select[Any]:
+    """Counted by the time in the beginnings of their ids, in steps of PREFIX_MS, so that many make few rows."""
+    prefix = case((MESSAGES.c.send_at.is_(None), func.substr(MESSAGES.c.id, 1, A_PREFIX)), else_="").label("prefix")
+    each = select(scope.c.reader, MESSAGES.c.send_at, prefix, MESSAGES.c.is_alert)
+    came = each.join_from(MESSAGES, scope, _is_in(scope)).subquery("came")
+    return select(came, func.count().label("count")).group_by(*came.c)
+
+
+def _is_in(scope: Subquery) -> ColumnElement[bool]:
+    return MESSAGES.c.id == scope.c.id
+
+
+# Reading rows
+
+
+def _moment(row: Any) -> datetime:
+    if isinstance(row.send_at, datetime):
+        return row.send_at
+    return datetime.fromtimestamp((int(row.prefix, 16) * PREFIX_MS + PREFIX_MS // 2) / 1000, UTC)
+
+
+def _counted(named: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """The most frequent first, then by name."""
+    counts: Counter[str] = Counter()
+    for name, count in named:
+        counts[name] += count
+    return tuple(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _name(acknowledged_by: Mapping[str, Any] | None) -> str:
+    known = acknowledged_by or {}
+    return str(known.get("name") or known.get("account") or known.get("telegram_id") or NOTIFYBOT)
+
+
+def _line(row: Any) -> str:
+    """One line for an alert, in plain text."""
+    shown = row.title or readable(row.content, Look.of(row.look).parse_mode)[0]
+    line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"

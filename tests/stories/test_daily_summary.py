@@ -1,0 +1,219 @@
+"""The daily summary: who gets one, when, and what it says."""
+
+import asyncio
+import os
+import pwd
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Person, Place
+from tests.stories.world import World
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+"""The account of the stories' callers."""
+SUMMARY = "Daily summary"
+
+
+async def chooses(world: World, person: Person, **columns: object) -> None:
+    """Let this be so from now on."""
+    for column, value in columns.items():
+        world.rows(f"UPDATE people SET {column} = ? WHERE chat_id = ?", value, str(person.id))
+    await world.ticks()
+
+
+async def linked(world: World, name: str = "Anna", account: str = ME, **columns: object) -> Person:
+    person = await world.subscriber(name)
+    await chooses(world, person, account=account, **columns)
+    return person
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+async def until(world: World, moment: str) -> None:
+    """Let it be then, and beat the jobs."""
+    span = utc(moment) - world.clock.at
+    assert span > timedelta(0), span
+    await world.later(seconds=span.total_seconds())
+    await world.is_quiet()
+
+
+def summaries(place: Place) -> list[str]:
+    """The first lines of the summaries that came here."""
+    return [text.splitlines()[0] for text in place.texts if SUMMARY in text]
+
+
+# When
+
+
+@pytest.mark.both_databases
+async def test_it_comes_at_nine_and_the_next_day_again(world: World) -> None:
+    anna = await linked(world)
+    await until(world, "2026-03-03 08:59:59")
+    assert summaries(anna) == []
+
+    await until(world, "2026-03-03 09:00:00")
+    assert len(summaries(anna)) == 1
+    await until(world, "2026-03-03 23:00:00")
+    assert len(summaries(anna)) == 1
+    await until(world, "2026-03-04 09:00:01")
+    assert len(summaries(anna)) == 2
+
+
+async def test_each_person_has_a_time_and_a_zone_of_their_own(world: World) -> None:
+    anna = await linked(world, "Anna", "anna", summary_time="07:30", time_zone="Europe/Berlin")
+    await until(world, "2026-03-02 20:00:00")
+    bob = await linked(world, "Bob", "bob", time_zone="America/New_York")
+
+    await until(world, "2026-03-03 06:30:00")
+    assert (len(summaries(anna)), len(summaries(bob))) == (1, 0)
+    await until(world, "2026-03-03 14:00:00")
+    assert (len(summaries(anna)), len(summaries(bob))) == (1, 1)
+
+
+async def test_the_config_says_when_for_those_who_chose_nothing(another: MakeWorld) -> None:
+    world = await another(summary={"time": "18:15", "time_zone": "Europe/Berlin"})
+    await world.starts()
+    anna = await linked(world)
+    await until(world, "2026-03-02 17:14:59")
+    assert summaries(anna) == []
+    await until(world, "2026-03-02 17:15:00")
+    assert len(summaries(anna)) == 1
+
+
+async def test_a_time_that_is_changed_counts_at_once(world: World) -> None:
+    anna = await linked(world)
+    answer = await world.ask("PATCH", "/api/telegram/preferences", {"summary_time": "12:00"})
+    assert answer.status == 200
+    await until(world, "2026-03-02 12:00:00")
+    assert len(summaries(anna)) == 1
+
+
+async def test_a_change_wakes_the_job_by_itself(world: World) -> None:
+    """Nobody beats it by hand here."""
+    anna = await world.subscriber("Anna")
+    anna.says("/start")
+    code = (await anna.receives("code")).text.split("verify ")[1][:6]
+    assert (await world.ask("POST", "/api/telegram/verify", {"code": code})).status == 200
+    await is_planned(world, "09:00 UTC")
+
+    await world.ask("PATCH", "/api/telegram/preferences", {"time_zone": "Asia/Tokyo"})
+    await is_planned(world, "09:00 Asia/Tokyo")
+
+    await world.ask("POST", "/api/telegram/unlink")
+    await is_planned(world, None)
+
+
+async def is_planned(world: World, daily: str | None) -> None:
+    """Wait until the plan says this, for so long that a beat of every half minute would be too late."""
+    for _ in range(1500):
+        if world.rows("SELECT daily FROM summary_plans") == [(daily,)]:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(world.picture())
+
+
+async def test_a_time_of_today_that_has_passed_is_tomorrows(world: World) -> None:
+    anna = await linked(world)
+    await chooses(world, anna, summary_time="08:00")
+    await until(world, "2026-03-02 23:00:00")
+    assert summaries(anna) == []
+    await until(world, "2026-03-03 08:00:00")
+    assert len(summaries(anna)) == 1
+
+
+CHANGES = [
+    ("Europe/Berlin", "02:30", "2026-03-28 12:00"),
+    ("Europe/Berlin", "02:30", "2026-10-24 12:00"),
+    ("America/New_York", "02:00", "2026-03-07 12:00"),
+    ("America/New_York", "01:59", "2026-10-31 12:00"),
+    ("Africa/Cairo", "00:00", "2026-04-23 12:00"),
+    ("Africa/Cairo", "00:30", "2026-04-23 12:00"),
+    ("Africa/Cairo", "23:15", "2026-10-28 12:00"),
+    ("UTC", "09:00", "2028-02-28 12:00"),
+]
+
+
+@pytest.mark.parametrize(("zone", "time", "begin"), CHANGES)
+async def test_each_date_has_one_where_clocks_are_changed(another: MakeWorld, zone: str, time: str, begin: str) -> None:
+    world = await another(summary={"time": time, "time_zone": zone, "chart": False})
+    world.clock.at = utc(begin)
+    await world.starts()
+    anna = await linked(world)
+
+    dates = []
+    for _ in range(3 * 24 * 4):
+        world.moves(minutes=15)
+        await world.ticks("telegram_daily_summary")
+        dates += world.rows("SELECT last_date FROM summary_plans WHERE last_date IS NOT NULL")
+    await world.is_quiet()
+
+    assert len(summaries(anna)) == 3
+    assert len(set(dates)) == 3
+
+
+async def test_the_clock_that_is_set_back_brings_none_twice(world: World) -> None:
+    anna = await linked(world)
+    await until(world, "2026-03-03 09:00:10")
+    world.clock.at = utc("2026-03-03 08:00:00")
+    await until(world, "2026-03-03 09:30:00")
+    assert len(summaries(anna)) == 1
+    await until(world, "2026-03-04 09:00:00")
+    assert len(summaries(anna)) == 2
+
+
+async def test_a_clock_that_was_far_ahead_keeps_nobody_waiting(world: World) -> None:
+    await linked(world)
+    await until(world, "2027-05-01 12:00:00")
+    world.clock.at = utc("2026-03-03 08:00:00")
+    await world.ticks()
+    assert world.rows("SELECT next_at FROM summary_plans") == [("2026-03-03 09:00:00.000000",)]
+
+
+async def test_who_travels_gets_one_for_each_date(world: World) -> None:
+    anna = await linked(world, time_zone="Asia/Tokyo")
+    await until(world, "2026-03-03 00:00:00")  # 09:00 on the 3rd in Tokyo
+    assert len(summaries(anna)) == 1
+    await chooses(world, anna, time_zone="America/Los_Angeles")  # where it is the 2nd
+    await until(world, "2026-03-03 17:30:00")  # 09:30 on the 3rd
+    assert len(summaries(anna)) == 1
+    await until(world, "2026-03-04 17:00:00")
+    assert len(summaries(anna)) == 2
+    await chooses(world, anna, time_zone="Asia/Tokyo")
+    await until(world, "2026-03-05 00:00:00")
+    assert len(summaries(anna)) == 3
+
+
+async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(world: World) -> None:
+    anna = await linked(world)
+    await until(world, "2026-03-03 09:00:00")
+    await world.notice("backup done", to=world.group("Ops"))
+    await world.stops()
+    world.moves(days=3, hours=5)
+    await world.starts()
+    await world.ticks()
+    post = await anna.receives("Daily summary, Friday 6 March")
+    assert "Since Tuesday 3 March, 09:00 (UTC)" in post.text
+    assert "Sent: 1 (as long before: 0)" in post.text
+    assert len(summaries(anna)) == 2
+    await until(world, "2026-03-07 09:00:00")
+    assert len(summaries(anna)) == 3
+
+
+async def test_what_was_due_before_a_restart_comes_although_the_config_names_another_time(another: MakeWorld) -> None:
+    world = await another(summary={"time": "10:00"})
+    await world.starts()
+    anna = await linked(world)
+    await world.stops()
+    world.moves(hours=2)
+    world.sets(summary={"time": "07:00"})
+    await world.starts()
+    await world.ticks()
+    await anna.receives(SUMMARY)
+    await until(world, "2026-03-02 23:00:00")
+    assert len(summaries(anna)) == 1
+    await until(world, "2026-03-03 07:00:00")
+    assert len(summaries(anna)) == 2

@@ -126,11 +126,11 @@ class Client:
         `subscribers`, or several of these; each chat gets it once. `photos` are shown as pictures, `files` under their
         names: paths, `File`s, or one https URL; beside them, or with a `template` that is rendered with `data`, `text`
         may be missing. `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high, critical.
-        An `alert` asks for an acknowledgement; a `policy` of the config says to whom it escalates. `at` (aware) is for
-        later, `every` (a cron expression in `time_zone`, or `every 15m`) for again and again. While a message of the
-        same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits until it was shown or failed.
-        A cut connection is tried again under the same client_id, made anew for each call unless given, so that the
-        message is never accepted twice.
+        An `alert` asks for an acknowledgement; a `policy`, by its name in the config or as a mapping, says to whom it
+        escalates. `at` (aware) is for later, `every` (a cron expression in `time_zone`, or `every 15m`) for again and
+        again. While a message of the same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits
+        until it was shown or failed. A cut connection is tried again under the same client_id, made anew for each call
+        unless given, so that the message is never accepted twice.
         """
         fields = {**addressed(to), **fields_of(options)}
         photos, files = options.get("photos", ()), options.get("files", ())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         alert: bool
         escalate_after: "Span | None"
         close_after: "Span | None"
-        policy: str | None
+        policy: str | Mapping[str, object] | None
         remind_every: "Span | None"
         at: datetime | None
         every: str | None

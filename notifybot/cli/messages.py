@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from notifybot.cli.material import text_of
-from notifybot.cli.output import moment, now, one_line, say, say_json, short_ids, span, table, terminal
+from notifybot.cli.output import moment, now, one_line, say, say_json, short_ids, span, table, terminal, time_to
 from notifybot.client import Client, Message
 
 
@@ -135,5 +135,5 @@ def _say_table(messages: Sequence[Message], *, none: str) -> None:
 def _age(message: Message, at: datetime) -> str:
     """How old it is, or when it goes out."""
     if message.status == "scheduled" and message.send_at is not None:
-        return f"in {span(message.send_at - at)}"
+        return time_to(message.send_at, at)
     return span(at - message.created_at)

@@ -34,6 +34,7 @@ _COLOURS = {
 GAP = "  "
 MIN_LAST_COLUMN = 12
 MAX_INNER_COLUMN = 24
+ALMOST_A_SECOND = timedelta(microseconds=999_999)
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,8 @@ def cut(text: str, width: int) -> str:
 def short_ids(ids: Sequence[str], *, at_least: int = 13) -> Mapping[str, str]:
     """The shortest beginning of each id that none of the others has; 13 characters tell the millisecond."""
     ordered = sorted(set(ids))
+    if not ordered:
+        return {}
     shared = [_shared(one, other) for one, other in pairwise(ordered)]
     needed = [max(before, after) + 1 for before, after in zip([0, *shared], [*shared, 0], strict=True)]
     return {one: one[: max(at_least, length)].rstrip("-") for one, length in zip(ordered, needed, strict=True)}
@@ -244,4 +247,9 @@ def in_full(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
 
 
 def _distance(at: datetime, now: datetime) -> str:
-    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+    return f"{span(now - at)} ago" if at <= now else time_to(at, now)
+
+
+def time_to(at: datetime, now: datetime) -> str:
+    """How far ahead it is: `in 2h`, also a moment after two hours were said."""
+    return f"in {span(at - now + ALMOST_A_SECOND)}"

@@ -94,7 +94,12 @@ def add_alerting(send: Parser) -> None:
     telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
     telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
     telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
-    telling.add_argument("--policy", metavar="NAME", help="alerts: by which policy of the config it escalates")
+    telling.add_argument(
+        "--policy",
+        metavar="NAME",
+        type=values.policy,
+        help="alerts: by which policy of the config it escalates, or one of its own as JSON",
+    )
     telling.add_argument("--remind-every", metavar="SPAN", help="alerts: how often to say that it is still open")
     telling.add_argument(
         "--priority", choices=PRIORITIES, metavar="P", help=f"one of {', '.join(PRIORITIES)} (default: normal)"

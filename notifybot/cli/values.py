@@ -53,6 +53,11 @@ def data(text: str) -> dict[str, object]:
     return {key: _number_or_text(value)}
 
 
+def policy(text: str) -> str | dict[str, object]:
+    """A name of the config, or a policy of its own as a JSON object."""
+    return json_object(text) if text.lstrip().startswith("{") else text
+
+
 def _number_or_text(text: str) -> int | float | str:
     """`74` and `1.5` are numbers; what a number would not be written back as, such as `1.10` or `007`, stays a text."""
     for kind in (int, float):

@@ -1,12 +1,25 @@
 """Tables, widths and spans, without a daemon."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.cli.output import Terminal, columns, cut, harmless, moment, one_line, short_ids, span, table
+from notifybot.cli.output import (
+    Terminal,
+    columns,
+    cut,
+    harmless,
+    in_full,
+    moment,
+    one_line,
+    short_ids,
+    span,
+    table,
+    time_to,
+)
 
 ANY = Terminal(width=None, has_colour=False)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -85,3 +98,20 @@ def test_a_time_of_today_needs_no_date() -> None:
 
     assert moment(today, NOON) == f"{today.astimezone():%H:%M:%S}"
     assert moment(earlier, NOON) == f"{earlier.astimezone():%Y-%m-%d %H:%M}"
+
+
+def test_of_no_ids_there_are_no_short_ones() -> None:
+    assert short_ids([]) == {}
+
+
+@pytest.mark.parametrize(("ahead_s", "said"), [(7200, "in 2h"), (7199.2, "in 2h"), (7198.9, "in 1h"), (0.3, "in 1s")])
+def test_the_time_to_a_moment_is_that_which_was_said_a_moment_ago(ahead_s: float, said: str) -> None:
+    assert time_to(NOON + timedelta(seconds=ahead_s), NOON) == said
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [(0, "Sun 2026-03-01 14:00 CET (in 1h)"), (7, "Sun 2026-03-01 14:00:07 CET (in 1h)")],
+)
+def test_a_moment_in_full_has_its_day_and_the_zone_that_it_is_said_in(second: int, said: str) -> None:
+    assert in_full(NOON + timedelta(hours=1, seconds=second), NOON, ZoneInfo("Europe/Berlin")) == said

@@ -226,6 +226,14 @@ def test_policy_reminders_template_and_data_are_passed_on(
     assert "content" not in body
 
 
+def test_a_policy_may_be_written_out(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = '{"steps": [{"after": "5m", "to": ["alice"]}]}'
+
+    run(capsys, "send", "--to", TO, "--alert", "--policy", policy, "text")
+
+    assert daemon.bodies()[0]["policy"] == {"steps": [{"after": "5m", "to": ["alice"]}]}
+
+
 def test_the_list_says_when_a_message_goes_out(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

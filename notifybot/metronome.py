@@ -19,7 +19,7 @@ from notifybot.runtime import Runtime
 from notifybot.timetable import JobRun
 
 AFTER_A_FAILURE = timedelta(seconds=5)
-"""Twice as long after the second one in a row, and so on, but never longer than the job waits otherwise."""
+"""Twice as long after the second one in a row, and so on."""
 MOST_DOUBLINGS = 10
 LOOK_EVERY_S = 15.0
 LOST_AFTER = timedelta(minutes=1)
@@ -107,7 +107,7 @@ class Metronome:
         now, job = self._runtime.clock.now(), beat.job
         latest = now + job.most_apart
         if run.error is not None:
-            return min(latest, now + AFTER_A_FAILURE * (1 << min(beat.failures - 1, MOST_DOUBLINGS)))
+            return now + wait_after(beat.failures, job.most_apart)
         try:
             due = await self._runtime.database.read(job.next_due)
         except Exception:
@@ -143,6 +143,11 @@ class Metronome:
             if not now - LOST_AFTER <= beat.armed_for <= now + beat.job.most_apart:
                 log.warning("a job had lost its time", extra={"action": "job_rearmed", "job": beat.job.name})
                 self._arm(beat, now)
+
+
+def wait_after(failures: int, most: timedelta) -> timedelta:
+    """How long a job rests that failed so often in a row: not longer than it does anyway."""
+    return min(most, AFTER_A_FAILURE * (1 << min(failures - 1, MOST_DOUBLINGS)))
 
 
 async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> JobRun:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: ignore[import-untyped]
 
@@ -12,7 +14,10 @@ from notifybot.app import Daemon, daemon
 from notifybot.clock import Clock
 from notifybot.config import load
 from notifybot.database import Changes
-from notifybot.jobs import JOBS
+from notifybot.errors import NotifybotError
+from notifybot.jobs import JOBS, Job
+from notifybot.metronome import run_tick, wait_after
+from notifybot.runtime import Runtime
 
 WITHIN_S = 20.0
 
@@ -62,3 +67,111 @@ async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemo
     running.metronome.on_commit(Changes(deadline=Clock().now()))
     await ticks.come_to(2 * len(JOBS))
     assert refused == []
+
+
+class Workshop:
+    """A job of the tests' own: it is at work until `finish`, and notes who came."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.came = asyncio.Event()
+        self.finish = asyncio.Event()
+
+    async def tick(self, runtime: Runtime, now: datetime) -> int:
+        self.begun += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.came.set()
+        await self.finish.wait()
+        self.at_once -= 1
+        return self.begun
+
+    @property
+    def job(self) -> Job:
+        return Job("workshop", self.tick, lambda _: None)
+
+
+async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -> None:
+    workshop = Workshop()
+    beat = asyncio.create_task(run_tick(running.runtime, workshop.job))
+    await workshop.came.wait()
+    by_hand = asyncio.create_task(run_tick(running.runtime, workshop.job, is_manual=True))
+    assert "workshop" in running.runtime.progress.running
+    workshop.finish.set()
+    first, second = await beat, await by_hand
+    assert [(run.is_manual, run.done) for run in (first, second)] == [(False, 1), (True, 2)]
+    assert workshop.most_at_once == 1
+    assert "workshop" not in running.runtime.progress.running
+
+
+async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
+    async def now_and_for_all(runtime: Runtime, now: datetime) -> int:
+        return 77
+
+    run = await run_tick(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
+    assert (run.done, run.is_manual) == (77, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no such step\nand more"), "ValueError: no such step"),
+        (KeyError("to"), "KeyError: 'to'"),
+        (RuntimeError(), "RuntimeError"),
+        (NotifybotError("Nobody is known."), "Nobody is known."),
+        (ValueError("6000000001:" + "x" * 35), "ValueError: <redacted>"),
+        (ValueError("x" * 1000), "ValueError: " + "x" * 288),
+    ],
+)
+async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon, error: Exception, reason: str) -> None:
+    async def fail(runtime: Runtime, now: datetime) -> int:
+        raise error
+
+    run = await run_tick(running.runtime, replace(Workshop().job, tick=fail))
+    assert run.error == reason
+    assert running.runtime.progress.job_errors["workshop"] == reason
+
+
+async def test_what_has_no_time_yet_has_one_once_the_jobs_began(running: Daemon) -> None:
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    next_runs = running.runtime.progress.next_runs
+    assert list(next_runs) == [job.name for job in JOBS]
+    assert all(at is not None and at > running.runtime.progress.started_at for at in next_runs.values())
+
+
+class SetBack(Clock):
+    """Real time, but an operator may set it."""
+
+    def __init__(self) -> None:
+        self.by = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-2), timedelta(hours=2)])
+async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timedelta) -> None:
+    """By two hours: retention beats every hour."""
+    config, clock, ticks = tmp_path / "config.yaml", SetBack(), Ticks()
+    config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
+    async with daemon(load(config, {}), clock, []) as running:
+        assert running.application.job_queue is not None
+        running.application.job_queue.scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+        await ticks.come_to(len(JOBS))
+        running.metronome.look_after()
+        clock.by = by
+        running.metronome.look_after()
+        await ticks.come_to(2 * len(JOBS))
+
+
+def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:
+    """But as often as it beats anyway."""
+    half_a_minute, hour = timedelta(seconds=30), timedelta(hours=1)
+    waits = [wait_after(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
+    assert waits == [5, 10, 20, 30, 30]
+    assert wait_after(1_000_000, hour) == hour

@@ -18,6 +18,7 @@ from notifybot import (
     claims,
     escalation,
     inbox,
+    job_history,
     messages,
     outbox,
     people,
@@ -34,6 +35,7 @@ from notifybot.pacing import Limit, Limits
 from notifybot.reading import Filter
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import Part, Send
+from notifybot.timetable import JobRun
 
 pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite; those of PostgreSQL have a test of their own")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -210,6 +212,12 @@ def record_flood(session: Session) -> None:
     record(session, claim(session)[0], HoldOff(timedelta(hours=1)))
 
 
+def standing(session: Session) -> None:
+    for job in ("close", "escalation"):
+        job_history.keep(session, JobRun(job=job, started_at=NOW, duration_s=0.1))
+    assert job_history.standing(session, "close").runs == 1
+
+
 def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
     actor = messages.by_account("alice")
     return lambda session, message_id: verb(session, message_id=message_id, actor=actor, now=NOW)
@@ -229,6 +237,7 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         partial(answers.open_alerts, chat_id="-1001", most=10),
         partial(people.readers, names={"alice", "bob"}),
         partial(people.readers_of_chats, chat_ids={"7"}),
+        standing,
     ],
 )  # fmt: skip
 async def test_no_verb_reads_a_whole_table(

@@ -49,6 +49,7 @@ def read_message(document: object) -> Message:
         recipients=_recipients(fields),
         event=fields.text_or_none("event"),
         policy=fields.text_or_none("policy"),
+        steps_left=fields.integer_or_none("steps_left") or 0,
         schedule_id=fields.text_or_none("schedule_id"),
         created_at=fields.moment("created_at"),
         send_at=fields.moment_or_none("send_at"),

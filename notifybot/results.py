@@ -109,6 +109,7 @@ class Message:
     recipients: tuple[str, ...]
     event: str | None
     policy: str | None
+    steps_left: int
     schedule_id: str | None
     created_at: datetime
     send_at: datetime | None

@@ -38,8 +38,14 @@ def _contents(message: Message) -> Iterator[Fact]:
         yield "button", _button(button)
     yield "data", json.dumps(message.data, ensure_ascii=False, default=dict) if message.data else None
     yield "dedup key", message.dedup_key
-    yield "policy", message.policy
+    yield "policy", _policy(message)
     yield "schedule", message.schedule_id
+
+
+def _policy(message: Message) -> str | None:
+    if message.policy is None or message.acknowledged_at is not None or message.closed_at is not None:
+        return message.policy
+    return f"{message.policy} ({'one step' if message.steps_left == 1 else f'{message.steps_left} steps'} left)"
 
 
 def _button(button: Button) -> str:

@@ -245,6 +245,25 @@ def test_the_list_says_when_a_message_goes_out(
     assert "  in 2h  scheduled" in out
 
 
+def test_show_says_when_a_message_goes_out_and_how_it_goes_on(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifybot.cli.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
+    coming = {"status": "scheduled", "send_at": FIRST, "schedule_id": SCHEDULE}
+    daemon.add(a_message(1, **coming, policy="night", steps_left=3, event="post_failure"))
+    daemon.add(a_message(2, status="escalated", policy="night", steps_left=1, remind_at=SECOND))
+
+    _, scheduled, _ = run(capsys, "messages", "show", message_id(1))
+    _, escalated, _ = run(capsys, "messages", "show", message_id(2))
+
+    assert "  goes out      2099-03-28 08:00:00 UTC (in 2h)\n" in scheduled
+    assert f"  schedule      {SCHEDULE}\n" in scheduled
+    assert "  event         post_failure\n" in scheduled
+    assert "  policy        night (3 steps left)\n" in scheduled
+    assert "  policy        night (one step left)\n" in escalated
+    assert "  reminds       2099-03-29 07:00:00 UTC (in 1d)\n" in escalated
+
+
 @pytest.mark.parametrize(
     ("verb", "path", "said"), [("unack", "unacknowledge", "escalated"), ("retry", "retry", "initiated")]
 )

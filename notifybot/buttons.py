@@ -6,6 +6,7 @@ their unguessable ids, so that a button that an older database made hits nothing
 
 import base64
 import binascii
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import time, timedelta
@@ -20,6 +21,8 @@ _VERSION = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[1-9][0-9]{0,8}")
 _TIME = re.compile(r"t([01][0-9]|2[0-3])([0-5][0-9])")
 _TINY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_ON_CALL = re.compile(r"[a-z]{1,8}|[1-9][0-9]{0,8}")
+_ROTATION = re.compile(r"([0-9a-f]{8})?")
 _SETTING = re.compile(r"[a-z]{1,8}(:[A-Za-z0-9_+/:-]{0,32})?")
 
 
@@ -41,6 +44,22 @@ class PostSnooze:
 
 
 @dataclass(frozen=True)
+class PostClose:
+    """Close pressed under a post whose alert somebody acknowledged: it means the same messages."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class PostUnacknowledge:
+    """Take back pressed there: the acknowledgement counts no more."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
 class MessageAnswer:
     """Acknowledge pressed in a list of open alerts: it means this one message."""
 
@@ -56,7 +75,22 @@ class SettingPress:
     value: str
 
 
-Meaning = PostAnswer | PostSnooze | MessageAnswer | SettingPress
+@dataclass(frozen=True)
+class OnCallPress:
+    """A button of /oncall, whose answer stands in this post: a word, or for how many seconds somebody takes over; and
+    the rotation that it is about, by its `rotation_key` (or nothing)."""
+
+    post_id: str
+    word: str
+    rotation: str
+
+
+_ANSWERS: dict[str, type[PostAnswer | PostClose | PostUnacknowledge]] = {
+    "ack": PostAnswer,
+    "clo": PostClose,
+    "una": PostUnacknowledge,
+}
+Meaning = PostAnswer | PostSnooze | PostClose | PostUnacknowledge | MessageAnswer | SettingPress | OnCallPress
 
 
 def acknowledge_button(post_id: str, version: int) -> Button:
@@ -67,6 +101,14 @@ def snooze_button(post_id: str, version: int, snooze: Snooze) -> Button:
     return Button(_snooze_label(snooze), callback_data=f"sno:{short(post_id)}:{version}:{_write_snooze(snooze)}")
 
 
+def close_button(post_id: str, version: int) -> Button:
+    return Button("Close", callback_data=f"clo:{short(post_id)}:{version}", style="success")
+
+
+def unacknowledge_button(post_id: str, version: int) -> Button:
+    return Button("Take back", callback_data=f"una:{short(post_id)}:{version}")
+
+
 def open_alert_button(message_id: str, label: str) -> Button:
     return Button(label, callback_data=f"one:{short(message_id)}")
 
@@ -75,11 +117,21 @@ def setting_button(post_id: str, label: str, word: str, value: str = "") -> Butt
     return Button(label, callback_data=f"set:{_tiny(post_id)}:{word}:{value}".rstrip(":"))
 
 
+def on_call_button(post_id: str, label: str, word: str, rotation: str = "") -> Button:
+    key = rotation_key(rotation) if rotation else ""
+    return Button(label, callback_data=f"onc:{_tiny(post_id)}:{word}:{key}")
+
+
+def rotation_key(rotation: str) -> str:
+    """What stands for a rotation on a button: its name may be longer than that."""
+    return hashlib.sha256(rotation.encode()).hexdigest()[:8]
+
+
 def read_callback_data(data: str) -> Meaning | None:
     """What a press means; None for data that none of our buttons carries."""
     match data.split(":", 3):
-        case ["ack", post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
-            return PostAnswer(full(post), int(version))
+        case ["ack" | "clo" | "una" as verb, post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
+            return _ANSWERS[verb](full(post), int(version))
         case ["sno", post, version, value] if is_id(full(post)) and _VERSION.fullmatch(version):
             snooze = _read_snooze(value)
             return None if snooze is None else PostSnooze(full(post), int(version), snooze)
@@ -88,6 +140,9 @@ def read_callback_data(data: str) -> Meaning | None:
         case ["set", post, *rest] if _SETTING.fullmatch(":".join(rest)):
             post_id = _untiny(post)
             return None if post_id is None else SettingPress(post_id, rest[0], rest[1] if len(rest) > 1 else "")
+        case ["onc", post, word, key] if _ON_CALL.fullmatch(word) and _ROTATION.fullmatch(key):
+            post_id = _untiny(post)
+            return None if post_id is None else OnCallPress(post_id, word, key)
     return None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from notifybot import markup
-from notifybot.buttons import Snooze, acknowledge_button, snooze_button
+from notifybot.buttons import Snooze, acknowledge_button, close_button, snooze_button, unacknowledge_button
 from notifybot.layout import Content, Foot, lay_out
 from notifybot.lifecycle import State
 from notifybot.markup import ParseMode
@@ -78,6 +78,12 @@ class MessageView:
     snoozed_until: datetime | None = None
     snoozed_by: str | None = None
     """A name for people."""
+    unacknowledged_at: datetime | None = None
+    """When an acknowledgement was taken back last."""
+    unacknowledged_by: str | None = None
+    """A name for people."""
+    is_reminder: bool = False
+    """The post says once more what another of this chat says already."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def _content(message: MessageView) -> Content:
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
     lines += [f"{button.text}: {button.url or button.copy}" for button in message.written]
-    return Content("\n\n".join(filter(None, (text, "\n".join(lines)))), entities, message.media)
+    return Content("\n\n".join(filter(None, (text, "\n".join(lines)))), entities, message.media, message.look.text_first)
 
 
 def readable(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
@@ -216,16 +222,30 @@ def why_plain(content: str, parse_mode: str | None) -> str | None:
 
 
 def _headline(message: MessageView) -> str:
-    mark = "⏫ Escalated: " if message.is_escalation else ""
-    return (mark + (message.title or message.source)) if message.is_alert else (message.title or "")
+    if not message.is_alert:
+        return message.title or ""
+    return _mark(message) + (message.title or message.source)
+
+
+def _mark(message: MessageView) -> str:
+    """Why an alert stands here where it is not for the first time."""
+    if message.is_reminder and rests(message):
+        return f"🔔 Acknowledged by {message.acknowledged_by}, still not closed: "
+    if message.is_reminder:
+        return "🔔 Still open: " if is_open(message) else "🔔 Reminder: "
+    return "⏫ Escalated: " if message.is_escalation else ""
 
 
 def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) -> Buttons:
-    """Acknowledge in a row of its own, then for how long one may snooze, then the caller's."""
+    """Acknowledge in a row of its own, then for how long one may snooze; where somebody acknowledged it already, what
+    can be done then; and the caller's."""
+    written = _rows(message.look.buttons)
+    if rests(message):
+        return ((close_button(post.id, post.version), unacknowledge_button(post.id, post.version)), *written)
     if not is_open(message):
-        return _rows(message.look.buttons)
+        return written
     snoozing = [snooze_button(post.id, post.version, snooze) for snooze in snoozes]
-    return ((acknowledge_button(post.id, post.version),), *_rows(snoozing), *_rows(message.look.buttons))
+    return ((acknowledge_button(post.id, post.version),), *_rows(snoozing), *written)
 
 
 def _rows(buttons: Sequence[Button]) -> Buttons:
@@ -241,14 +261,22 @@ def is_open(message: MessageView) -> bool:
     )
 
 
+def rests(message: MessageView) -> bool:
+    """Whether somebody acknowledged it, and it still wants to be closed."""
+    return message.is_alert and message.state is State.ACKNOWLEDGED
+
+
 def _status(message: MessageView) -> str:
-    lines = [_late(message), _repeated(message), _escalated(message), _snoozed(message), _ending(message)]
+    lines = [_late(message), _repeated(message), _escalated(message), _snoozed(message), _reopened(message)]
+    lines.append(_ending(message))
     return "\n".join(line for line in lines if line)
 
 
 def _late(message: MessageView) -> str:
     if message.shown_at - message.created_at < LATE_AFTER:
         return ""
+    if message.is_reminder:
+        return f"🕓 Since {clock_time(message.created_at, message.shown_at)}."
     return f"🕓 Late: this is from {clock_time(message.created_at, message.shown_at)}."
 
 
@@ -259,9 +287,11 @@ def _repeated(message: MessageView) -> str:
 
 
 def _escalated(message: MessageView) -> str:
-    if message.escalated_at is None or message.is_escalation:
+    """Where it was told already, it says when others were told after it."""
+    if message.escalated_at is None or (message.is_escalation and message.escalated_at <= message.shown_at):
         return ""
-    return f"⏫ Escalated at {clock_time(message.escalated_at, message.created_at)}."
+    how = "Escalated further" if message.is_escalation else "Escalated"
+    return f"⏫ {how} at {clock_time(message.escalated_at, message.created_at)}."
 
 
 def _snoozed(message: MessageView) -> str:
@@ -270,18 +300,28 @@ def _snoozed(message: MessageView) -> str:
     return f"💤 Snoozed by {message.snoozed_by} until {clock_time(message.snoozed_until, message.created_at)}."
 
 
+def _reopened(message: MessageView) -> str:
+    if message.unacknowledged_at is None or not is_open(message):
+        return ""
+    when = clock_time(message.unacknowledged_at, message.created_at)
+    return f"↩️ Open again: {message.unacknowledged_by} took the acknowledgement back at {when}."
+
+
 def _ending(message: MessageView) -> str:
     """Who answered and whether it is over, or that nobody answered; empty while the alert is open."""
+    answered = message.acknowledged_at
+    closed_at = None if message.closed_at is None else clock_time(message.closed_at, message.created_at)
     lines = []
-    if message.acknowledged_at is not None:
-        answered = clock_time(message.acknowledged_at, message.created_at)
-        lines.append(f"✅ Acknowledged by {message.acknowledged_by} at {answered}.")
+    if answered is not None:
+        lines.append(f"✅ Acknowledged by {message.acknowledged_by} at {clock_time(answered, message.created_at)}.")
     if message.resolved_at is not None:
         lines.append(f"✔️ Resolved at {clock_time(message.resolved_at, message.created_at)}.")
+    elif answered is not None and message.closed_at is not None and message.closed_at > answered:
+        lines.append(f"⚪ Closed at {closed_at}.")
     if lines:
         return "\n".join(lines)
-    if message.state is State.CLOSED and message.closed_at is not None:
-        return f"⚪ Closed at {clock_time(message.closed_at, message.created_at)}; nobody acknowledged it."
+    if message.state is State.CLOSED and closed_at is not None:
+        return f"⚪ Closed at {closed_at}; nobody acknowledged it."
     if message.state is State.CANCELLED:
         return "⚪ Cancelled."
     return ""

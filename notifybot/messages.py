@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from notifybot import chats, timeline
@@ -202,6 +203,16 @@ def escalate_now(session: Session, message_ids: Collection[str], *, now: datetim
     later = (col(Message.id).in_(message_ids), col(Message.escalate_at) > now, text(MAY_ESCALATE))
     if affected(session, update(Message).where(*later).values(escalate_at=now)):
         changes(session).note_deadline(now)
+
+
+def go_on_escalating(session: Session, post_id: str, *, now: datetime) -> None:
+    """A post of an escalation was given up: where that reached nobody else, the next step is taken at once."""
+    here = aliased(Delivery)
+    is_alive = col(Delivery.status).in_((DeliveryStatus.WAITING, DeliveryStatus.SHOWN))
+    others = exists().where(col(Delivery.message_id) == here.message_id, is_alive)
+    of_post = select(col(here.message_id)).where(col(here.post_id) == post_id, col(here.purpose) == Purpose.ESCALATION)
+    alone = of_post.where(~others.where(col(Delivery.purpose) == Purpose.ESCALATION))
+    escalate_now(session, session.execute(alone).scalars().all(), now=now)
 
 
 def escalate_what_is_held(session: Session, chat_id: str, until: datetime, *, now: datetime) -> None:

@@ -171,7 +171,7 @@ class Message(SQLModel, table=True):
     repeated_at: datetime | None = None
     snoozed_until: datetime | None = None
     """Its deadlines lie their spans behind this, or behind `unacknowledged_at` if that is later; see
-    snoozing.begins_at."""
+    deadlines.py."""
     snoozed_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """As `acknowledged_by`."""
     unacknowledged_at: datetime | None = None

@@ -305,3 +305,4 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     messages.settle(session, post.id, now=now)
+    messages.go_on_escalating(session, post.id, now=now)

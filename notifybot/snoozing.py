@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import update
 from sqlmodel import Session, col
 
-from notifybot import messages, preferences, timeline
+from notifybot import deadlines, messages, preferences, timeline
 from notifybot.buttons import Snooze
 from notifybot.database import affected, changes
 from notifybot.durations import LONGEST
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.formatting import clock_time
 from notifybot.kinds import EventKind
-from notifybot.lifecycle import State, Step, sources
+from notifybot.lifecycle import Step, sources
 from notifybot.messages import Actor, name_of
 from notifybot.models import Message
 
@@ -33,7 +33,7 @@ class Sleep:
 
 
 def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime) -> Message:
-    """Let an alert sleep `until` then; both deadlines move to that moment and their spans after it. Snoozing it again
+    """Let an alert sleep `until` then; its deadlines move to that moment and their spans after it. Snoozing it again
     moves it on. One that has escalated stays so.
 
     Raises Conflict for a notice and for what is answered or over, NotifybotError for a moment that is not ahead.
@@ -79,9 +79,9 @@ def local_time(moment: datetime, zone: str, *, now: datetime) -> str:
 
 def _snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
     """False where its state forbids it."""
-    deadlines = _deadlines(message, until)
+    moved = deadlines.anew(message, until)
     is_open = (col(Message.is_alert), col(Message.acknowledged_at).is_(None), col(Message.state).in_(_OPEN))
-    facts = {"snoozed_until": until, "snoozed_by": actor.facts, **deadlines}
+    facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}
     if not affected(session, update(Message).where(col(Message.id) == message.id, *is_open).values(**facts)):
         return False
     detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
@@ -89,21 +89,9 @@ def _snooze(session: Session, message: Message, actor: Actor, until: datetime, *
     messages.refresh_posts(session, [message.id], now=now)
     noted = changes(session)
     noted.messages.add(message.id)
-    for deadline in deadlines.values():
+    for deadline in moved.values():
         noted.note_deadline(deadline)
     return True
-
-
-def _deadlines(message: Message, until: datetime) -> dict[str, datetime | None]:
-    """Both, as far behind `until` as they lay behind the acceptance, or behind the end of an earlier snooze. Where the
-    escalation was brought forward since, it comes as soon as the alert wakes."""
-    start = message.snoozed_until or message.created_at
-    moved: dict[str, datetime | None] = {}
-    if message.close_at is not None:
-        moved["close_at"] = until + (message.close_at - start)
-    if message.escalate_at is not None and message.state is not State.ESCALATED:
-        moved["escalate_at"] = until + max(message.escalate_at - start, timedelta())
-    return moved
 
 
 def why_not(message: Message, *, now: datetime) -> str:

@@ -14,14 +14,25 @@ from notifybot.models import Delivery, Message, Post, table_of
 from notifybot.rendering import Button, Entity, Look, MediaKind, Part, Stands
 
 POSTS, DELIVERIES, MESSAGES = table_of(Post), table_of(Delivery), table_of(Message)
-_OF_POST = ("id", "chat_id", "urgency", "version", "is_silent", "is_plain", "thread_id", "reply", "shown")
+_OF_POST = (
+    "id",
+    "chat_id",
+    "urgency",
+    "version",
+    "is_silent",
+    "is_plain",
+    "is_reminder",
+    "thread_id",
+    "reply",
+    "shown",
+)
 _OF_MESSAGE = ("id", "state", "is_alert", "title", "content", "source", "look", "file_count", "repeats", "repeated_at")
-_OF_SNOOZE = ("snoozed_until", "snoozed_by")
+_OF_CHANGES_OF_MIND = ("snoozed_until", "snoozed_by", "unacknowledged_at", "unacknowledged_by")
 _MOMENTS = ("created_at", "send_at", "escalated_at", "acknowledged_at", "acknowledged_by", "closed_at", "resolved_at")
 COLUMNS = (
     *(POSTS.c[name] for name in _OF_POST),
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
-    *(MESSAGES.c[name] for name in (*_OF_MESSAGE, *_MOMENTS, *_OF_SNOOZE)),
+    *(MESSAGES.c[name] for name in (*_OF_MESSAGE, *_MOMENTS, *_OF_CHANGES_OF_MIND)),
 )
 """What `post` reads of a row, each named by its table and its name."""
 
@@ -42,7 +53,6 @@ def post(session: Session, row: Any, *, now: datetime) -> PostView:
 
 
 def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
-    who, sleeper = row.messages_acknowledged_by, row.messages_snoozed_by
     files = (
         attachments.of(session, row.messages_id, _standing(row.posts_shown)) if row.messages_file_count else NO_FILES
     )
@@ -58,7 +68,7 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         shown_at=row.deliveries_shown_at or now,
         escalated_at=row.messages_escalated_at,
         acknowledged_at=row.messages_acknowledged_at,
-        acknowledged_by=None if who is None else messages.name_of(who),
+        acknowledged_by=_name(row.messages_acknowledged_by),
         closed_at=row.messages_closed_at,
         resolved_at=row.messages_resolved_at,
         look=Look.of(row.messages_look),
@@ -68,8 +78,15 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         repeats=row.messages_repeats,
         repeated_at=row.messages_repeated_at,
         snoozed_until=row.messages_snoozed_until,
-        snoozed_by=None if sleeper is None else messages.name_of(sleeper),
+        snoozed_by=_name(row.messages_snoozed_by),
+        unacknowledged_at=row.messages_unacknowledged_at,
+        unacknowledged_by=_name(row.messages_unacknowledged_by),
+        is_reminder=row.posts_is_reminder,
     )
+
+
+def _name(who: Mapping[str, Any] | None) -> str | None:
+    return None if who is None else messages.name_of(who)
 
 
 def _standing(shown: Sequence[Sequence[Any]]) -> dict[int, MediaKind]:

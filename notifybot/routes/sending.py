@@ -19,7 +19,18 @@ from notifybot.policies import Insistence, insistence
 from notifybot.recipients import recipient_of
 from notifybot.rendering import MediaKind, NewFile
 from notifybot.routes.bodies import check, read_fields
-from notifybot.routes.fields import EXTRAS, KEY_HEADER, AnyFields, F, IngestFields, KeyHeader, PhotoFields, SendFields
+from notifybot.routes.fields import (
+    EXTRAS,
+    KEY_HEADER,
+    AnyFields,
+    EventFields,
+    F,
+    IngestFields,
+    KeyHeader,
+    PhotoFields,
+    SendFields,
+)
+from notifybot.routes.filling import fill_in
 from notifybot.routes.local_copies import copy_of
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.route import runtime_of
@@ -41,17 +52,17 @@ async def read_ingest(request: web.Request, caller: Caller) -> NewMessage:
     fields, files = await _read(request, IngestFields)
     if fields.type == "text" and not files:
         _refuse_if(fields.caption is not None, "caption", "a text has no caption: say it in content")
-        return await _message(request, caller, fields, fields.content, ())
+        return await message_of(request, caller, fields, fields.content, ())
     _refuse_if(bool(files) and fields.content is not None, "content", "beside uploaded files the text is the caption")
     if not files and fields.action is None:
         files = (await _content_file(request, fields),)
-    return await _message(request, caller, fields, fields.caption, files)
+    return await message_of(request, caller, fields, fields.caption, files)
 
 
 async def read_send(request: web.Request, caller: Caller) -> NewMessage:
     """The message of `POST /send`."""
     fields, files = await _read(request, SendFields)
-    return await _message(request, caller, fields, fields.text, files)
+    return await message_of(request, caller, fields, fields.text, files)
 
 
 async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
@@ -60,7 +71,13 @@ async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
     _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "name a path, or upload the file as photo")
     if fields.photo_path is not None:
         files = (await copy_of(runtime_of(request).files, fields.photo_path, request),)
-    return await _message(request, caller, fields, fields.caption, files)
+    return await message_of(request, caller, fields, fields.caption, files)
+
+
+async def read_event(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /api/events`: its text is made by the template that is called as the event is."""
+    fields, files = await _read(request, EventFields)
+    return await message_of(request, caller, fields, None, files)
 
 
 async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
@@ -92,10 +109,13 @@ def is_https(url: str) -> bool:
     return parts.scheme.lower() == "https" and has_host and parts.username is None and is_plain
 
 
-async def _message(
+async def message_of(
     request: web.Request, caller: Caller, fields: AnyFields, text: str | None, files: tuple[NewFile, ...]
 ) -> NewMessage:
-    runtime = runtime_of(request)
+    """The message that these fields say, with the text where it stands in one of them."""
+    runtime, asked = runtime_of(request), fields
+    if fields.template_name is not None:
+        fields, text = await fill_in(runtime.templates, fields.template_name, fields, text)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
     insists = await _insistence(runtime, caller, fields)
     is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
@@ -110,7 +130,7 @@ async def _message(
         escalate_after=insists.escalate_after,
         close_after=insists.close_after,
         client_id=client_id,
-        fingerprint="" if client_id is None else _fingerprint(fields, files),
+        fingerprint="" if client_id is None else _fingerprint(asked, files),
         extras=None if is_usual and not files and fields.kind == TEXT else await _extras(fields, text, files, insists),
         allowed=caller.allowed,
     )
@@ -124,7 +144,7 @@ async def _insistence(runtime: Runtime, caller: Caller, fields: AnyFields) -> In
         told = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
         whom = Whom(caller.account, tuple(map(recipient_of, told)), caller.allowed)
         now, directory = runtime.clock.now(), runtime.directory
-        await runtime.database.read(partial(check_reachable, whom=whom, now=now, directory=directory))
+        await runtime.database.write(partial(check_reachable, whom=whom, now=now, directory=directory))
     return found if fields.acknowledge else NOTHING
 
 
@@ -140,6 +160,10 @@ async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...
         is_resolving=fields.action == "resolve",
         has_text=text is not None,
         why_plain=await plain_reason(text, fields.parse_mode),
+        send_at=fields.sends_at,
+        repeat=fields.repeat,
+        time_zone=fields.time_zone or "UTC",
+        event=fields.kind_of_event,
         policy=insists.policy,
         plan=None if insists.plan is None else insists.plan.stored(),
         steps=insists.steps,

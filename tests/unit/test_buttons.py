@@ -10,14 +10,18 @@ from hypothesis import strategies as st
 from notifybot.buttons import (
     MessageAnswer,
     PostAnswer,
+    PostClose,
     PostSnooze,
+    PostUnacknowledge,
     SettingPress,
     Snooze,
     acknowledge_button,
+    close_button,
     open_alert_button,
     read_callback_data,
     setting_button,
     snooze_button,
+    unacknowledge_button,
 )
 from notifybot.durations import LONGEST, SHORTEST, Tomorrow
 from notifybot.ids import new_id
@@ -33,6 +37,8 @@ def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int,
     made = new_id(NOW + timedelta(hours=hours))
     for button, meant in (
         (acknowledge_button(made, version), PostAnswer(made, version)),
+        (close_button(made, version), PostClose(made, version)),
+        (unacknowledge_button(made, version), PostUnacknowledge(made, version)),
         (snooze_button(made, version, snooze), PostSnooze(made, version, snooze)),
         (open_alert_button(made, "label"), MessageAnswer(made)),
         (setting_button(made, "label", "zone"), SettingPress(made, "zone", "")),

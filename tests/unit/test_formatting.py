@@ -61,6 +61,9 @@ ANSWERED = replace(
 )
 EXPIRED = replace(ALERT, state=State.CLOSED, closed_at=NOW + timedelta(hours=1))
 ESCALATED = replace(ALERT, state=State.ESCALATED, escalated_at=NOW + timedelta(minutes=15))
+TOLD = replace(ALERT, state=State.ESCALATED, is_escalation=True, escalated_at=NOW, shown_at=NOW)
+"""What stands where it escalated to."""
+RESTING = replace(ANSWERED, state=State.ACKNOWLEDGED, closed_at=None)
 
 
 looks = st.builds(
@@ -109,8 +112,37 @@ def text_of(message: MessageView) -> str:
         (EXPIRED, "backup\ndisk full on db1\n\n⚪ Closed at 15:02 UTC; nobody acknowledged it."),
         (replace(ALERT, state=State.CANCELLED), "backup\ndisk full on db1\n\n⚪ Cancelled."),
         (ESCALATED, "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC."),
-        (replace(ESCALATED, is_escalation=True), "⏫ Escalated: backup\ndisk full on db1"),
-        (replace(ESCALATED, is_escalation=True, title="Disk"), "⏫ Escalated: Disk\ndisk full on db1"),
+        (TOLD, "⏫ Escalated: backup\ndisk full on db1"),
+        (replace(TOLD, title="Disk"), "⏫ Escalated: Disk\ndisk full on db1"),
+        (
+            replace(TOLD, escalated_at=NOW + timedelta(minutes=5)),
+            "⏫ Escalated: backup\ndisk full on db1\n\n⏫ Escalated further at 14:07 UTC.",
+        ),
+        (replace(ALERT, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
+        (replace(TOLD, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
+        (
+            replace(ALERT, is_reminder=True, shown_at=NOW + timedelta(hours=1)),
+            "🔔 Still open: backup\ndisk full on db1\n\n🕓 Since 14:02 UTC.",
+        ),
+        (RESTING, "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
+        (
+            replace(RESTING, is_reminder=True, title="Disk"),
+            "🔔 Acknowledged by Anna (@anna), still not closed: Disk\ndisk full on db1\n\n"
+            "✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
+        ),
+        (
+            replace(ANSWERED, is_reminder=True, closed_at=NOW + timedelta(minutes=9)),
+            "🔔 Reminder: backup\ndisk full on db1\n\n"
+            "✅ Acknowledged by Anna (@anna) at 14:05 UTC.\n⚪ Closed at 14:11 UTC.",
+        ),
+        (
+            replace(ALERT, unacknowledged_at=NOW + timedelta(minutes=9), unacknowledged_by="Anna"),
+            "backup\ndisk full on db1\n\n↩️ Open again: Anna took the acknowledgement back at 14:11 UTC.",
+        ),
+        (
+            replace(ANSWERED, unacknowledged_at=NOW + timedelta(minutes=1), unacknowledged_by="Bob"),
+            "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
+        ),
         (
             replace(ANSWERED, escalated_at=NOW + timedelta(minutes=15)),
             "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC.\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
@@ -139,10 +171,17 @@ def test_a_message_is_marked_late_from_two_minutes_on(late: int, is_marked: bool
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_an_open_alert_has_a_button(state: State) -> None:
+def test_only_an_open_alert_can_be_acknowledged(state: State) -> None:
     is_open = state in ("initiated", "sent", "escalated", "failed")
-    assert bool(render(post(replace(ALERT, state=state)))[0].buttons) == is_open
+    labels = [button.text for row in render(post(replace(ALERT, state=state)))[0].buttons for button in row]
+    assert labels == (["Acknowledge"] if is_open else ["Close", "Take back"] if state == "acknowledged" else [])
     assert not render(post(replace(NOTICE, state=state)))[0].buttons
+
+
+def test_an_acknowledged_alert_keeps_the_buttons_of_its_caller() -> None:
+    own = Button("Graph", url="https://example.org/g")
+    rows = render(post(replace(RESTING, look=Look(buttons=(own,)))))[0].buttons
+    assert [[button.text for button in row] for row in rows] == [["Close", "Take back"], ["Graph"]]
 
 
 def test_an_answered_alert_has_no_button_before_it_is_closed_either() -> None:

@@ -1,0 +1,28 @@
+"""The moments that an alert waits for: from when they count, and what they become where it begins anew."""
+
+from datetime import datetime, timedelta
+
+from notifybot.models import Message
+
+Deadlines = dict[str, datetime | None]
+"""Columns of a message."""
+
+
+def begins_at(message: Message) -> datetime:
+    """From when its deadlines count: when it was sent, woke last, or when its acknowledgement was taken back."""
+    anew = [moment for moment in (message.snoozed_until, message.unacknowledged_at) if moment is not None]
+    return max(anew, default=message.send_at or message.created_at)
+
+
+def anew(message: Message, begins: datetime) -> Deadlines:
+    """Its deadlines where it `begins` anew then: each as far behind that as it lay behind the beginning before. Where
+    its next step was brought forward since, that comes as soon as it begins."""
+    before = begins_at(message)
+    moved: Deadlines = {}
+    if message.close_at is not None:
+        moved["close_at"] = begins + (message.close_at - before)
+    if message.escalate_at is not None and message.steps_left:
+        moved["escalate_at"] = begins + max(message.escalate_at - before, timedelta())
+    if message.remind_every_s is not None:
+        moved["remind_at"] = begins + timedelta(seconds=message.remind_every_s)
+    return moved

@@ -1,0 +1,339 @@
+"""An alert goes from one to the next until somebody answers: whom, when and how often, its policy says."""
+
+import pytest
+
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import OPEN, Person
+from tests.stories.world import Json, Sent, World
+
+pytestmark = pytest.mark.both_databases
+HOUR = OPEN[1]
+
+
+def steps(*each: tuple[str, str | int], **more: object) -> Json:
+    """A policy: after how long, and whom it tells."""
+    return {"steps": [{"after": after, "to": [to]} for after, to in each], **more}
+
+
+async def linked(world: World, name: str) -> Person:
+    """Somebody whose chat is that of the account with their name."""
+    person = await world.subscriber(name)
+    links(world, person)
+    return person
+
+
+def links(world: World, person: Person) -> None:
+    world.rows("UPDATE people SET account = ? WHERE chat_id = ?", person.name.lower(), str(person.id))
+
+
+async def escalations(alert: Sent) -> list[str]:
+    """What its timeline says of each escalation."""
+    return [line["detail"] for line in (await alert.now())["timeline"] if line["event"] == "escalated"]
+
+
+class Night:
+    """A world in which alerts go to anna after 5 minutes and to the boss after 20, unless `policy` says otherwise."""
+
+    def __init__(self, world: World, **policy: object) -> None:
+        self.world = world
+        self.ops, self.boss = world.group("Ops"), world.group("Boss")
+        night = steps(("5m", "anna"), ("20m", self.boss.id), close_after="4h") | policy
+        accounts = {f"{name}@example.org": name for name in ("anna", "ben")}
+        world.sets(accounts=accounts, alerts={"policies": {"night": night}})
+
+    async def begins(self) -> Sent:
+        return await self.world.alert("disk full", to=self.ops, policy="night")
+
+
+async def test_one_step_follows_the_other_until_all_are_taken(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    post = await night.ops.receives("disk full")
+
+    await world.later(minutes=4, seconds=50)
+    assert len(anna.texts) == 1
+    await world.later(seconds=10)
+    first = await anna.receives("disk full")
+    await post.becomes("⏫ Escalated at 09:05 UTC.", buttons=OPEN)
+    assert night.boss.texts == []
+    await world.later(minutes=15)
+    second = await night.boss.receives("disk full")
+
+    assert first.buttons == second.buttons == OPEN
+    await post.becomes("⏫ Escalated at 09:20 UTC.")
+    await first.becomes("⏫ Escalated further at 09:20 UTC.")
+    assert "further" not in second.text
+    await world.later(hours=2)
+    assert await escalations(alert) == ["Step 1 of 2, to anna.", f"Step 2 of 2, to {night.boss.id}."]
+    assert world.duty.texts == []
+    assert (await alert.now())["status"] == "escalated"
+
+
+async def test_an_answer_ends_it_and_every_post_says_who_answered(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    post = await night.ops.receives("disk full")
+    await world.later(minutes=5)
+
+    await anna.receives("disk full").presses()
+
+    await alert.becomes("closed")
+    await post.becomes("Acknowledged by Anna", buttons=[])
+    await world.later(hours=1)
+    assert night.boss.texts == []
+
+
+async def test_a_policy_that_repeats_goes_through_its_steps_again(another: MakeWorld) -> None:
+    night = Night(world := await another(), repeat=1)
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+
+    for minutes, place in ((5, anna), (15, night.boss), (5, anna), (15, night.boss)):
+        await world.later(minutes=minutes)
+        await place.receives("disk full")
+
+    await world.later(hours=1)
+    assert [line[:11] for line in await escalations(alert)] == [f"Step {number} of 4" for number in (1, 2, 3, 4)]
+    assert len(night.boss.texts) == 2
+
+
+async def test_who_is_meant_is_found_out_when_the_step_is_taken(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await world.subscriber("Anna")
+    await night.begins()
+    await night.ops.receives("disk full")
+    await world.later(minutes=4)
+
+    links(world, anna)
+    await world.later(minutes=1)
+
+    await anna.receives("disk full")
+
+
+async def test_a_step_that_reaches_nobody_goes_to_the_escalation_channel(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+
+    await world.later(minutes=5)
+
+    await world.duty.receives("disk full")
+    assert await escalations(alert) == [
+        "Step 1 of 2, to anna. Not told, for want of a chat with the bot: anna. "
+        f"None of them can be told, so it goes to {world.duty.id}."
+    ]
+    await world.later(minutes=15)
+    await night.boss.receives("disk full")
+
+
+async def test_without_an_escalation_channel_the_step_behind_it_is_taken_at_once(another: MakeWorld) -> None:
+    night = Night(world := await another(alerts={"escalation_channel": None}), repeat=1)
+    await world.starts()
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+
+    await world.later(minutes=5)
+
+    await night.boss.receives("disk full")
+    message = await alert.now()
+    assert len(await escalations(alert)) == 2
+    assert message["escalate_at"][:16] == "2026-03-02T09:10", "the next round begins as long after it as ever"
+    await world.later(minutes=5)
+    await night.boss.receives("disk full")
+
+
+async def test_where_a_whole_round_reaches_nobody_the_next_one_still_comes_in_its_time(another: MakeWorld) -> None:
+    night = Night(world := await another(alerts={"escalation_channel": None}), repeat=1)
+    world.sets(alerts={"policies": {"night": steps(("5m", "anna"), ("20m", "ben"), repeat=1, close_after="4h")}})
+    await world.starts()
+    await night.begins()
+    await night.ops.receives("disk full")
+    await world.later(minutes=5)
+
+    anna = await linked(world, "Anna")
+    await world.later(minutes=5)
+
+    await anna.receives("disk full")
+
+
+async def test_steps_that_fell_due_while_nobody_was_there_tell_everybody_once(another: MakeWorld) -> None:
+    night = Night(world := await another(), repeat=2)
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+    await alert.becomes("sent")
+    await world.stops()
+    world.moves(minutes=42)
+
+    await world.starts()
+
+    await anna.receives("disk full")
+    await night.boss.receives("disk full")
+    assert await escalations(alert) == [f"Steps 1 to 4 of 6, to anna, {night.boss.id}."]
+    assert (await alert.now())["escalate_at"][:16] == "2026-03-02T09:45"
+    await world.later(minutes=3)
+    await anna.receives("disk full")
+    assert len(night.boss.texts) == 1
+
+
+async def test_a_restart_between_two_steps_changes_nothing(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    await night.begins()
+    await night.ops.receives("disk full")
+    await world.later(minutes=5)
+    await anna.receives("disk full")
+
+    await world.restarts()
+    await world.later(minutes=15)
+
+    await night.boss.receives("disk full")
+    assert len(anna.texts) == 2
+
+
+async def test_a_policy_taken_out_of_the_config_still_holds_for_the_alerts_that_have_it(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    await night.begins()
+    await night.ops.receives("disk full")
+    await world.stops()
+    world.sets(alerts={"policies": None})
+    await world.starts()
+    anna = await linked(world, "Anna")
+
+    await world.later(minutes=5)
+
+    await anna.receives("disk full")
+
+
+async def test_a_snoozed_alert_takes_its_next_step_as_long_after_it_wakes(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+    await world.later(minutes=5)
+    post = await anna.receives("disk full")
+
+    await post.pressed(anna, HOUR)
+
+    assert (await alert.now())["escalate_at"][:16] == "2026-03-02T10:25"
+    await world.later(minutes=79)
+    assert night.boss.texts == []
+    await world.later(minutes=1)
+    await night.boss.receives("disk full")
+
+
+async def test_an_alert_that_reached_nobody_takes_its_first_step_at_once_and_the_others_follow(
+    another: MakeWorld,
+) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    gone = world.group("Gone")
+    world.sandbox.kick(gone.id)
+
+    alert = await world.alert("disk full", to=gone, policy="night")
+
+    await alert.tells("failed")
+    await world.ticks()
+    await anna.receives("disk full")
+    await world.later(minutes=14, seconds=50)
+    assert night.boss.texts == []
+    await world.later(seconds=10)
+    await night.boss.receives("disk full")
+
+
+async def test_where_those_of_a_step_have_blocked_the_bot_the_next_step_is_taken_at_once(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+    world.sandbox.block(anna.user)
+
+    await world.later(minutes=5)
+    await alert.tells("failed")
+    await world.ticks()
+
+    await night.boss.receives("disk full")
+    assert (await alert.delivery(anna))["status"] == "failed"
+
+
+async def test_what_is_due_when_the_alert_closes_is_not_done(another: MakeWorld) -> None:
+    night = Night(world := await another(), close_after="20m")
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await night.begins()
+    await night.ops.receives("disk full")
+    await world.later(minutes=5)
+    await anna.receives("disk full")
+
+    await world.later(hours=1)
+
+    await alert.becomes("closed")
+    await world.is_quiet()
+    assert night.boss.texts == []
+    assert await escalations(alert) == ["Step 1 of 1, to anna."]
+
+
+async def test_a_message_may_bring_a_policy_of_its_own(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    own = steps(("1m", night.boss.id), ("2m", "anna"), close_after="3m")
+
+    alert = await world.alert("disk full", to=night.ops, policy=own)
+
+    await night.ops.receives("disk full")
+    await world.later(minutes=1)
+    await night.boss.receives("disk full")
+    await world.later(minutes=1)
+    await anna.receives("disk full")
+    await world.later(minutes=1)
+    await alert.becomes("closed")
+
+
+async def test_several_recipients_of_a_step_are_told_together_each_chat_once(another: MakeWorld) -> None:
+    world = await another()
+    ops, boss = world.group("Ops"), world.group("Boss")
+    world.sets(
+        recipients={"team": ["anna", boss.id]},
+        alerts={"policies": {"all": {"steps": [{"after": "5m", "to": ["team", boss.id, "anna"]}]}}},
+    )
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await world.alert("disk full", to=ops, policy="all")
+    await ops.receives("disk full")
+
+    await world.later(minutes=5)
+
+    for place in (anna, boss):
+        await place.receives("disk full")
+        assert (await alert.delivery(place))["recipient"] == "team"
+    assert await escalations(alert) == [f"Step 1 of 1, to team, {boss.id}, anna."]
+
+
+async def test_an_alert_of_another_policy_is_not_held_up(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    await night.begins()
+    usual = await world.alert("fan broken", to=night.ops, escalate_after="5m")
+    for text in ("disk full", "fan broken"):
+        await night.ops.receives(text)
+
+    await world.later(minutes=5)
+
+    await anna.receives("disk full")
+    await world.duty.receives("fan broken")
+    assert await escalations(usual) == [f"To {world.duty.id}."]

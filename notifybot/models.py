@@ -45,7 +45,8 @@ MAY_ESCALATE = (
     "escalate_at IS NOT NULL AND steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
 )
 IS_OPEN = "is_alert AND state NOT IN ('scheduled', 'closed', 'cancelled')"
-MAY_BE_RELEASED = "state = 'scheduled' AND release_at IS NOT NULL"
+_WAITS = "state NOT IN ('initiated', 'sent', 'escalated', 'acknowledged', 'closed', 'failed', 'cancelled')"
+MAY_BE_RELEASED = f"release_at IS NOT NULL AND {_WAITS}"
 IS_NEXT = "schedule_id IS NOT NULL AND state = 'scheduled'"
 """It waits to be the next occurrence of its schedule, which has one at most."""
 MAY_REMIND = "remind_at IS NOT NULL AND state NOT IN ('scheduled', 'closed', 'cancelled')"

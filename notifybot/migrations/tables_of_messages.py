@@ -86,11 +86,12 @@ def create_messages() -> None:
     index("messages_sent_later", "messages", ["send_at"], "send_at IS NOT NULL")
     index("messages_answered", "messages", ["acknowledged_at"], "acknowledged_at IS NOT NULL")
     index("messages_escalate", "messages", ["escalate_at"], f"escalate_at IS NOT NULL AND {unanswered}")
-    index("messages_release", "messages", ["release_at"], "state = 'scheduled' AND release_at IS NOT NULL")
+    waits = "state NOT IN ('initiated', 'sent', 'escalated', 'acknowledged', 'closed', 'failed', 'cancelled')"
+    index("messages_release", "messages", ["release_at"], f"release_at IS NOT NULL AND {waits}")
     index("messages_remind", "messages", ["remind_at"], f"remind_at IS NOT NULL AND {unfinished}")
     index("messages_of_schedules", "messages", ["schedule_id", "id"], "schedule_id IS NOT NULL")
-    waits = "schedule_id IS NOT NULL AND state = 'scheduled'"
-    index("messages_next", "messages", ["schedule_id"], waits, is_unique=True)
+    is_next = "schedule_id IS NOT NULL AND state = 'scheduled'"
+    index("messages_next", "messages", ["schedule_id"], is_next, is_unique=True)
 
 
 def create_client_ids() -> None:

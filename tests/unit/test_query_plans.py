@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,12 +24,15 @@ from notifybot import (
     people,
     reading,
     recording,
+    releases,
     retention,
+    schedules,
 )
 from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
 from notifybot.claims import Claim, Leader
 from notifybot.database import Database
 from notifybot.lifecycle import State
+from notifybot.new_messages import Extras
 from notifybot.outcomes import HoldOff, Outcome, Shown, TryAgain
 from notifybot.pacing import Limit, Limits
 from notifybot.reading import Filter
@@ -42,7 +45,18 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NO_LIMIT = Limit(timedelta(microseconds=1), burst=1000)
 LIMITS = Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
 PATIENCE = Patience(timedelta(days=1), jitter=0.5)
-GROWING = ["messages", "posts", "deliveries", "timeline", "client_ids", "inbox", "chats", "people", "job_runs"]
+GROWING = [
+    "messages",
+    "posts",
+    "deliveries",
+    "timeline",
+    "client_ids",
+    "inbox",
+    "chats",
+    "people",
+    "job_runs",
+    "schedules",
+]
 WHOLE_TABLE = re.compile(rf"^SCAN ({'|'.join(GROWING)})\b(?! USING (COVERING )?INDEX)")
 SUBQUERY = re.compile(rf"^(CO-ROUTINE|MATERIALIZE) ({'|'.join(GROWING)})\b")
 """A subquery may be named like its table; scanning that reads its few rows."""
@@ -55,8 +69,10 @@ class Asked:
     plans: dict[str, list[str]] = field(default_factory=dict)
 
     def whole_tables(self) -> dict[str, list[str]]:
-        # For a new chat SQLite plans to look through its posts, and does so only while one of them lacks its chat.
-        asked = {sql: steps for sql, steps in self.plans.items() if not sql.startswith("INSERT INTO chats")}
+        # For a new chat SQLite plans to look through its posts, and does so only while one of them lacks its chat; for
+        # a new message through the client_ids.
+        new = ("INSERT INTO chats", "INSERT INTO messages")
+        asked = {sql: steps for sql, steps in self.plans.items() if not sql.startswith(new)}
         return {sql: steps for sql, steps in asked.items() if scans(steps)}
 
     def uses(self, index: str) -> bool:
@@ -183,6 +199,8 @@ LONG_AGO = NOW - timedelta(days=90)
         (escalation.next_close, "messages_close"),
         (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
+        (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
+        (releases.DUE.next_at, "messages_release"),
         (reading.backlog, "deliveries_waiting"),
         (reading.backlog, "posts_uncertain"),
         (inbox.waiting, "inbox_waiting"),
@@ -244,6 +262,37 @@ async def test_no_verb_reads_a_whole_table(
     database: Database, filled: list[str], verb: Callable[[Session], object]
 ) -> None:
     assert (await explain(database, verb)).whole_tables() == {}
+
+
+async def planned(database: Database) -> tuple[str, str]:
+    """Twenty schedules; the ids of one, and of its waiting message."""
+    repeating = Extras(repeat="every 15m")
+    batch = [replace(new(number), client_id=None, extras=repeating) for number in range(20)]
+    answer = (await database.write(lambda session: acceptance.accept(session, batch, now=NOW)))[7]
+    assert isinstance(answer, Accepted)
+    return answer.schedule_id or "", answer.id
+
+
+@pytest.mark.parametrize(
+    "verb", [schedules.pause, schedules.cancel, partial(schedules.change, time_zone="Africa/Cairo")]
+)
+async def test_a_change_of_a_schedule_finds_its_waiting_message_by_an_index(
+    database: Database, filled: list[str], verb: Callable[..., object]
+) -> None:
+    schedule_id, _ = await planned(database)
+    change = partial(verb, schedule_id=schedule_id, actor=messages.by_account("alice"), now=NOW)
+    asked = await explain(database, change)
+    assert asked.whole_tables() == {}
+    assert asked.uses("messages_next"), asked.plans
+
+
+async def test_leaving_out_or_releasing_an_occurrence_reads_no_whole_table(
+    database: Database, filled: list[str]
+) -> None:
+    _, waiting = await planned(database)
+    assert (await explain(database, lambda session: answer(answers.cancel)(session, waiting))).whole_tables() == {}
+    release = late(releases.release_due, directory=acceptance.NO_CONFIG, most=5)
+    assert (await explain(database, release)).whole_tables() == {}
 
 
 @pytest.mark.parametrize("verb", [answers.acknowledge, answers.close, answers.cancel])

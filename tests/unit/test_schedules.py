@@ -1,0 +1,233 @@
+"""Whatever repeats in whatever zone, however the clock goes, whenever the daemon is killed: each time comes once."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, make_url
+from sqlmodel import Session, col, select
+
+from notifybot import acceptance, answers, recurrence, releases, schedules
+from notifybot.acceptance import NO_CONFIG, Accepted
+from notifybot.engines import engine_for
+from notifybot.errors import NotifybotError
+from notifybot.lifecycle import State
+from notifybot.messages import by_account
+from notifybot.models import Delivery, Message
+from notifybot.new_messages import LONGEST_AHEAD, Extras, NewMessage
+from notifybot.recipients import recipient_of
+
+ANNA = by_account("anna")
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe"]
+REPEATS = ["every 7m", "every 26h", "*/20 * * * *", "30 2 * * *", "@daily", "0 0,12 * * mon-fri", "15 1 * * *"]
+CHANGES = ["2026-03-07T20:00", "2026-03-28T20:00", "2026-04-23T18:00", "2026-10-24T20:00", "2026-10-29T18:00"]
+"""Some hours before clocks are put forward or back somewhere."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def new(repeat: str | None, zone: str = "UTC", send_at: datetime | None = None) -> NewMessage:
+    extras = Extras(send_at=send_at, repeat=repeat, time_zone=zone)
+    whom = (recipient_of("-1001"),)
+    return NewMessage("anna", "test", whom, "still here", None, False, None, None, extras=extras)
+
+
+@dataclass
+class Life:
+    """A daemon that may stop at any moment, and a clock that may step back."""
+
+    path: Path
+    now: datetime
+    latest: datetime = NEVER
+    """The latest moment at which it looked what is due."""
+    engine: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starts()
+
+    def starts(self) -> None:
+        self.engine = engine_for(make_url(f"sqlite:///{self.path}"), read_only=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def accepts(self, message: NewMessage) -> Accepted | NotifybotError:
+        with self.transaction() as session:
+            (answer,) = acceptance.accept(session, [message], now=self.now)
+        return answer
+
+    def releases(self, most: int = 2) -> None:
+        self.latest = max(self.latest, self.now)
+        while self._release(most):
+            pass
+
+    def _release(self, most: int) -> int:
+        with self.transaction() as session:
+            return releases.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
+
+    def is_killed(self) -> None:
+        """In the middle of a release."""
+        with Session(self.engine) as session:
+            releases.release_due(session, now=self.now, most=10, directory=NO_CONFIG)
+        self.engine.dispose()
+        self.starts()
+
+    def occurrences(self, schedule_id: str) -> list[Message]:
+        """All messages of a schedule, in the order of their times."""
+        with self.transaction() as session:
+            found = select(Message).where(Message.schedule_id == schedule_id)
+            return list(session.exec(found.order_by(col(Message.send_at), col(Message.id))))
+
+    def deliveries(self) -> list[str]:
+        with self.transaction() as session:
+            return list(session.exec(select(Delivery.message_id)))
+
+
+@contextmanager
+def life(migrated: Path, begin: str) -> Iterator[Life]:
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Life(Path(shutil.copy(migrated, folder)), utc(begin))
+        yield daemon
+        daemon.engine.dispose()
+
+
+HAPPENINGS = st.one_of(
+    st.integers(1, 300).map(lambda minutes: timedelta(minutes=minutes)),
+    st.integers(1, 90).map(lambda hours: timedelta(hours=hours)),
+    st.just(timedelta(hours=-1)),
+    st.just("is killed"),
+)
+PLANS = st.lists(st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)), min_size=1, max_size=3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(begin=st.sampled_from(CHANGES), plans=PLANS, happenings=st.lists(HAPPENINGS, min_size=1, max_size=8))
+def test_each_occurrence_is_released_or_counted_as_missed_exactly_once(
+    migrated: Path, begin: str, plans: list[tuple[str, str]], happenings: list[timedelta | str]
+) -> None:
+    with life(migrated, begin) as daemon:
+        accepted = [daemon.accepts(new(repeat, zone)) for repeat, zone in plans]
+        for happening in happenings:
+            if isinstance(happening, str):
+                daemon.is_killed()
+            else:
+                daemon.now += happening
+                daemon.releases()
+        for answer in accepted:
+            check(daemon, answer)
+        assert sorted(daemon.deliveries()) == sorted(set(daemon.deliveries()))
+
+
+def check(daemon: Life, answer: Accepted | NotifybotError) -> None:
+    """What came of a schedule is what should have come, and the next one waits."""
+    assert isinstance(answer, Accepted)
+    assert answer.schedule_id is not None
+    with daemon.transaction() as session:
+        listed = schedules.find(session, answer.schedule_id)
+    schedule, repeat = listed.schedule, recurrence.parse(listed.schedule.repeat)
+    before = schedule.begins_at - timedelta(microseconds=1)
+    times = recurrence.occurrences(repeat, schedule.time_zone, schedule.begins_at, before)
+    due = list(takewhile(lambda at: at <= daemon.latest, times))
+    *released, waiting = daemon.occurrences(answer.schedule_id)
+
+    assert schedule.runs + schedule.missed == len(due)
+    assert schedule.runs == len(released)
+    assert len({message.send_at for message in released}) == len(released)
+    assert {message.send_at for message in released} <= set(due)
+    assert all(message.state is State.INITIATED for message in released)
+    assert (waiting.state, waiting.send_at) == (State.SCHEDULED, listed.next_times[0])
+    assert waiting.send_at == recurrence.next_after(repeat, schedule.time_zone, schedule.begins_at, daemon.latest)
+
+
+DEEDS = st.sampled_from(["pause", "resume", "skip", "every 11m", "0 5 * * *", "Africa/Cairo", "Europe/Berlin"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    begin=st.sampled_from(CHANGES),
+    plan=st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)),
+    happenings=st.lists(st.one_of(HAPPENINGS, DEEDS), min_size=1, max_size=10),
+)
+def test_whatever_people_do_to_it_one_message_waits_and_no_time_comes_twice(
+    migrated: Path, begin: str, plan: tuple[str, str], happenings: list[timedelta | str]
+) -> None:
+    with life(migrated, begin) as daemon:
+        answer = daemon.accepts(new(*plan))
+        assert isinstance(answer, Accepted)
+        for happening in happenings:
+            do(daemon, answer, happening)
+        messages = daemon.occurrences(answer.schedule_id or "")
+
+        assert [message.state for message in messages].count(State.SCHEDULED) == 1
+        released = [message.send_at for message in messages if message.state is State.INITIATED]
+        assert len(set(released)) == len(released)
+        assert sorted(daemon.deliveries()) == sorted(set(daemon.deliveries()))
+
+
+def do(daemon: Life, answer: Accepted, happening: timedelta | str) -> None:
+    match happening:
+        case timedelta():
+            daemon.now += happening
+        case "is killed":
+            daemon.is_killed()
+        case str():
+            with daemon.transaction() as session:
+                decide(session, answer.schedule_id or "", happening, now=daemon.now)
+    daemon.releases()
+
+
+def decide(session: Session, schedule_id: str, happening: str, *, now: datetime) -> None:
+    waiting = schedules.find(session, schedule_id).waiting
+    assert waiting is not None
+    match happening:
+        case "pause":
+            schedules.pause(session, schedule_id, ANNA, now=now)
+        case "resume":
+            schedules.resume(session, schedule_id, ANNA, now=now)
+        case "skip":
+            answers.cancel(session, waiting.id, ANNA, now=now)
+        case zone if zone in ZONES:
+            schedules.change(session, schedule_id, ANNA, now=now, time_zone=zone)
+        case _:
+            schedules.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
+
+
+def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -> None:
+    with life(migrated, CHANGES[0]) as daemon:
+        refused = daemon.accepts(new(None, send_at=daemon.now + LONGEST_AHEAD + timedelta(days=1)))
+        accepted = daemon.accepts(new(None, send_at=daemon.now + LONGEST_AHEAD))
+
+    assert isinstance(refused, NotifybotError)
+    assert isinstance(accepted, Accepted)
+
+
+@pytest.mark.parametrize("repeat", ["whenever", "every 5s", "0 0 31 2 *"])
+def test_what_cannot_be_repeated_is_refused(migrated: Path, repeat: str) -> None:
+    with life(migrated, CHANGES[0]) as daemon:
+        refused = daemon.accepts(new(repeat))
+
+    assert isinstance(refused, NotifybotError)
+    assert repeat in refused.detail
+
+
+def test_what_has_a_dedup_key_is_not_sent_later(migrated: Path) -> None:
+    with life(migrated, CHANGES[0]) as daemon:
+        extras = Extras(dedup_key="disk", repeat="@daily")
+        whom = (recipient_of("-1001"),)
+        refused = daemon.accepts(NewMessage("anna", "t", whom, "x", None, False, None, None, extras=extras))
+
+    assert isinstance(refused, NotifybotError)

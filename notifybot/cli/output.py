@@ -223,10 +223,10 @@ def size_of(size: int | None) -> str:
     return f"{size} B"
 
 
-def moment(at: datetime, now: datetime) -> str:
-    """A time in the local zone: `10:31:02` today, else with its date."""
-    local = at.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+def moment(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """A time in the local zone, or in `zone`: `10:31:02` today, else with its date."""
+    local = at.astimezone(zone)
+    return f"{local:%H:%M:%S}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def exact(at: datetime) -> str:

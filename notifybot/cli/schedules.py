@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from notifybot.cli.moments import read_repetition
 from notifybot.cli.output import (
@@ -58,7 +58,16 @@ def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
 
 
 def _next(schedule: Schedule, at: datetime) -> str:
-    return moment(schedule.next_times[0], at) if schedule.next_times else "-"
+    """On the clocks of its own zone, which stands beside it."""
+    return moment(schedule.next_times[0], at, _zone_of(schedule)) if schedule.next_times else "-"
+
+
+def _zone_of(schedule: Schedule) -> tzinfo | None:
+    """Its own, or this machine's, where that one is not known here."""
+    try:
+        return zone_named(schedule.time_zone)
+    except UsageError:
+        return None
 
 
 def _summary(schedule: Schedule) -> str:
@@ -79,7 +88,7 @@ def _show(schedule: Schedule, arguments: argparse.Namespace) -> None:
             say(f"  {line}".rstrip())
     if schedule.next_times:
         say("")
-        say_times(schedule.next_times, zone_named(schedule.time_zone))  # as the clocks of its own zone show them
+        say_times(schedule.next_times, _zone_of(schedule))  # as the clocks of its own zone show them
 
 
 def _facts(schedule: Schedule, at: datetime) -> Iterator[tuple[str, str | None]]:
@@ -115,7 +124,7 @@ def _end_or_begin(schedules: Schedules, arguments: argparse.Namespace) -> None:
 def _from_then(schedule: Schedule) -> str:
     if schedule.status != "waiting" or not schedule.next_times:
         return ""
-    return f", next {in_full(schedule.next_times[0], now(), zone_named(schedule.time_zone))}"
+    return f", next {in_full(schedule.next_times[0], now(), _zone_of(schedule))}"
 
 
 def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
@@ -128,4 +137,4 @@ def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
         say_json(schedule.document)
         return
     say(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
-    say_times(schedule.next_times, zone_named(schedule.time_zone))
+    say_times(schedule.next_times, _zone_of(schedule))

@@ -293,7 +293,16 @@ def test_the_list_shows_what_repeats_and_when_it_comes_next(
     assert "paused" in paused[1] and "0 9 * * *" in out
     assert waiting[0] == SCHEDULE[:13]
     assert waiting[-1] == "Monday: look at the backups"
-    assert "2099-03-28 08:00" in waiting
+    assert "2099-03-28 09:00" in waiting
+
+
+def test_times_of_a_zone_that_is_not_known_here_are_local(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.canned = {"GET /api/schedules": {"schedules": [a_schedule(time_zone="Moon/Tycho")]}}
+
+    code, out, _ = run(capsys, "schedules")
+
+    assert code == 0
+    assert "Moon/Tycho  2099-03-28 08:00" in out
 
 
 def test_nothing_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from notifybot.rotas import Override
 from notifybot.timetable import OnCallOverride
 
 RECENTLY = timedelta(days=31)
+"""So long overrides are kept that have ended."""
 OVERRIDES = table_of(OnCallOverride)
 _STANDING = (
     select(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, delete, not_, or_, text
 from sqlmodel import Session, col, func, select
 
-from notifybot import job_history, linking
+from notifybot import job_history, linking, overrides
 from notifybot.database import affected
 from notifybot.ids import first_id
 from notifybot.inbox import MAX_ATTEMPTS
@@ -21,7 +21,7 @@ from notifybot.models import (
     TimelineEvent,
     Update,
 )
-from notifybot.timetable import JobRun
+from notifybot.timetable import JobRun, OnCallOverride
 
 OVER = (State.CLOSED, State.CANCELLED)
 OVER_FOR_NOTICES = (State.SENT, State.FAILED)
@@ -50,8 +50,8 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:
-    """Delete answers to people that wait no more, updates that were handled or parked, and job runs, client_ids, codes
-    and tokens that are past their time."""
+    """Delete answers to people that wait no more, updates that were handled or parked, and job runs, overrides,
+    client_ids, codes and tokens that are past their time."""
     long_ago = now - UPDATES_KEPT
     is_answered = (col(Post.reply).is_not(None), col(Post.not_before) < long_ago, text(f"NOT ({IS_DUE})"))
     is_done = or_(col(Update.handled_at).is_not(None), col(Update.attempts) >= MAX_ATTEMPTS)
@@ -59,6 +59,7 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
         delete(Post).where(*is_answered),
         delete(Update).where(col(Update.received_at) < long_ago, is_done),
         delete(ClientId).where(col(ClientId.expires_at) < now),
+        delete(OnCallOverride).where(col(OnCallOverride.ends_at) < now - overrides.RECENTLY),
     )
     gone = sum(affected(session, statement) for statement in statements)
     return gone + linking.forget_old(session, now=now) + job_history.forget_old(session, now=now)

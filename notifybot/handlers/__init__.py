@@ -13,7 +13,7 @@ from telegram.ext import (
     filters,
 )
 
-from notifybot.handlers import answer, chats, commands, settings, start, trouble
+from notifybot.handlers import answer, chats, commands, on_call, settings, start, trouble
 
 
 def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
@@ -26,6 +26,7 @@ def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
             CommandHandler("start", start.start_in_group, filters=filters.ChatType.GROUPS),
             CommandHandler("help", commands.help_),
             CommandHandler("open", commands.open_),
+            CommandHandler("oncall", on_call.show),
             CommandHandler("status", commands.status, filters=private),
             CommandHandler("settings", settings.show, filters=private),
             CommandHandler("mute", settings.mute, filters=private),

@@ -6,9 +6,9 @@ from telegram import CallbackQuery, Update
 
 from notifybot import answers
 from notifybot.answers import Press, Rules
-from notifybot.buttons import SettingPress, read_callback_data
+from notifybot.buttons import OnCallPress, SettingPress, read_callback_data
 from notifybot.config_model import AcknowledgeBy
-from notifybot.handlers import settings
+from notifybot.handlers import on_call, settings
 from notifybot.handlers.turn import Context, actor_of, runtime_of, take
 from notifybot.runtime import Runtime
 
@@ -22,6 +22,8 @@ async def press(update: Update, context: Context) -> None:
     match meaning:
         case SettingPress():
             sentence = await settings.press(update, context, meaning)
+        case OnCallPress():
+            sentence = await on_call.press(update, context, meaning)
         case _:
             sentence = await _answer(update, context, query)
     if sentence is not None:
@@ -39,7 +41,7 @@ async def _answer(update: Update, context: Context, query: CallbackQuery) -> str
 
 def _read(query: CallbackQuery) -> Press | None:
     meaning = read_callback_data(query.data or "")
-    if meaning is None or isinstance(meaning, SettingPress) or query.message is None:
+    if meaning is None or isinstance(meaning, SettingPress | OnCallPress) or query.message is None:
         return None
     # An old message comes as inaccessible; it still says where it stands.
     return Press(meaning, str(query.message.chat.id), query.message.message_id, actor_of(query.from_user))

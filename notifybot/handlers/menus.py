@@ -12,6 +12,7 @@ from notifybot.telegram_link import TelegramLink
 
 PRIVATE = {
     "open": "alerts that wait for an answer",
+    "oncall": "who is on call, and taking over",
     "status": "how you are linked, and what you chose",
     "settings": "time zone, daily summary, quiet hours",
     "mute": "no notices for a while: /mute 1h",
@@ -21,6 +22,7 @@ PRIVATE = {
 }
 GROUPS = {
     "open": "alerts that wait for an answer",
+    "oncall": "who is on call, and taking over",
     "start": "the id of this chat",
     "help": "what I understand",
 }

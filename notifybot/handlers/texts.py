@@ -22,6 +22,7 @@ HELP = Part(
     "notifybot tells you here what your servers have to say.\n\n"
     "/start subscribes you and shows the ids and the code by which you are reached\n"
     "/open lists the alerts of this chat that wait for an answer\n"
+    "/oncall shows who is on call, and lets you take over\n"
     "/status shows how you are linked, and what you chose\n"
     "/settings changes it: time zone, daily summary, quiet hours, notices on or off\n"
     "/mute 1h keeps notices away for an hour; /mute off ends that\n"
@@ -32,6 +33,7 @@ HELP = Part(
 GROUP_HELP = Part(
     "notifybot tells you here what your servers have to say.\n\n"
     "/open lists the alerts of this group that wait for an answer\n"
+    "/oncall shows who is on call, and lets those who take turns take over\n"
     "/start shows the id by which messages come here\n"
     "/help shows this\n\n"
     f"{ABOUT_ALERTS} What is about you alone, say in a private chat with me."

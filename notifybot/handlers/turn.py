@@ -58,9 +58,9 @@ async def reply(update: Update, context: Context, part: Part) -> None:
     await take(update, context, lambda session: queue_answer(session, update, part, now=now))
 
 
-def queue_answer(session: Session, update: Update, part: Part, *, now: datetime) -> None:
-    """Queue an answer where the question was asked: in its chat, and in its topic."""
+def queue_answer(session: Session, update: Update, part: Part, *, now: datetime, post_id: str | None = None) -> None:
+    """Queue an answer where the question was asked: in its chat, and in its topic. `post_id`: as for queue_reply."""
     chat, message = update.effective_chat, update.effective_message
     assert chat is not None
     thread_id = message.message_thread_id if message is not None and message.is_topic_message else None
-    outbox.queue_reply(session, str(chat.id), part, now=now, thread_id=thread_id)
+    outbox.queue_reply(session, str(chat.id), part, now=now, thread_id=thread_id, post_id=post_id)

@@ -121,8 +121,8 @@ def menus(world: World) -> dict[str, list[str]]:
 async def test_the_menu_of_commands_is_told_to_telegram_by_kind_of_chat(world: World) -> None:
     found = await world.sees(lambda: menus(world) if len(menus(world)) == 2 else None, "both menus")
 
-    assert found["all_private_chats"] == ["open", "status", "settings", "mute", "start", "unlink", "help"]
-    assert found["all_group_chats"] == ["open", "start", "help"]
+    assert found["all_private_chats"] == ["open", "oncall", "status", "settings", "mute", "start", "unlink", "help"]
+    assert found["all_group_chats"] == ["open", "oncall", "start", "help"]
 
 
 async def test_what_the_menu_offers_is_understood(world: World) -> None:

@@ -14,7 +14,7 @@ WEEKLY: Json = {"members": ["alice", "bob"], "start": "2026-03-02"}
 """Alice's turn began with the story: both on a Monday at 09:00 UTC."""
 
 
-async def team(another: MakeWorld, rotation: Json, **settings: Json) -> tuple[World, Person, Person]:
+async def team(another: MakeWorld, rotation: Json, **settings: Json | list[str]) -> tuple[World, Person, Person]:
     """A world with the rotation `duty`; Alice and Bob, who take turns in it."""
     world = await another()
     await world.starts()
@@ -271,3 +271,135 @@ async def test_a_rotation_that_the_config_changes_tells_who_is_on_call_by_it(ano
 
 def test_the_story_begins_on_a_monday_at_nine() -> None:
     assert datetime(2026, 3, 2, 9, tzinfo=UTC) == BEGINNING
+
+
+TAKE = ["Take over for 1 h", "8 h", "Until the hand-over"]
+
+
+async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: MakeWorld) -> None:
+    _, alice, _ = await team(another, {**WEEKLY, "time_zone": "Europe/Berlin"})
+
+    alice.says("/oncall")
+
+    post = await alice.receives("Who is on call: duty")
+    assert post.text.splitlines()[2:6] == [
+        "alice until Mon 2026-03-09 09:00",
+        "then bob until Mon 2026-03-16 09:00",
+        "then alice until Mon 2026-03-23 09:00",
+        "then bob until Mon 2026-03-30 09:00",
+    ]
+    assert post.text.endswith("Times are those of Europe/Berlin.")
+    assert post.buttons == TAKE
+
+
+async def test_oncall_without_a_rotation_says_so(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    anna.says("/oncall")
+    await anna.receives("No rotation is configured")
+
+
+@pytest.mark.both_databases
+async def test_somebody_takes_over_in_telegram_and_gives_back(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    bob.says("/oncall")
+    post = await bob.receives("Who is on call: duty")
+
+    assert await post.pressed(bob, TAKE[0]) == "bob is on call for duty until Mon 2026-03-02 10:00 (UTC)."
+    await post.becomes(
+        "bob (stands in) until Mon 2026-03-02 10:00\nthen alice until", buttons=[*TAKE, "End the override"]
+    )
+    await alerts(world, ["duty"], "while bob stands in")
+    await bob.receives("while bob stands in")
+
+    assert await post.pressed(bob, "End the override") == "alice is on call for duty until Mon 2026-03-09 09:00 (UTC)."
+    await post.becomes("alice until Mon 2026-03-09 09:00", buttons=TAKE)
+    await alerts(world, ["duty"], "after that")
+    await alice.receives("after that")
+
+
+async def test_a_turn_is_taken_over_until_the_hand_over(another: MakeWorld) -> None:
+    _, _, bob = await team(another, {**WEEKLY, "handover": "0 21 * * *"})
+    bob.says("/oncall")
+    post = await bob.receives("Who is on call: duty")
+
+    said = await post.pressed(bob, TAKE[2])
+
+    assert said == "bob is on call for duty until Mon 2026-03-02 21:00 (UTC)."
+
+
+async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY, admins=["dora"])
+    ops = world.group("Ops")
+    dora = await linked(world, "Dora", "dora")
+    zoe, stranger = await linked(world, "Zoe", "zoe"), world.person("Stranger")
+    for person in (alice, bob, dora, zoe, stranger):
+        world.joins(person, ops)
+    alice.says("/oncall", to=ops)
+    post = await ops.receives("Who is on call: duty")
+
+    assert "Send /start first" in await post.pressed(stranger, TAKE[0])
+    assert "Only who takes turns in duty, or an admin" in await post.pressed(zoe, TAKE[0])
+    assert (await post.pressed(bob, TAKE[0])).startswith("bob is on call")
+    assert (await post.pressed(dora, TAKE[0])).startswith("dora is on call")
+    await post.becomes("dora (stands in)")
+
+
+async def test_somebody_is_put_in_by_writing_it(another: MakeWorld) -> None:
+    world, alice, _ = await team(another, WEEKLY)
+    carol = await linked(world, "Carol", "carol")
+
+    alice.says("/oncall override duty carol 2h")
+    await alice.receives("carol is on call for duty until Mon 2026-03-02 11:00 (UTC).")
+    await alerts(world, ["duty"])
+    await carol.receives("disk full")
+    alice.says("/oncall cancel duty")
+    await alice.receives("alice is on call for duty until Mon 2026-03-09 09:00 (UTC).")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("override duty carol", "Write /oncall override ROTATION NAME 2h"),
+        ("override duty carol soon", "This cannot be read: a span is written like"),
+        ("override duty carol 0", "An override ends after it begins"),
+        ("override duty carol 366d1h", "at most 366 days"),
+        ("override dutty carol 2h", "There is no rotation 'dutty'. Did you mean duty?"),
+        ("override duty nobody 2h", "There is no recipient 'nobody'."),
+        ("override duty duty 2h", "duty cannot stand in for anybody."),
+        ("override duty subscribers 2h", "subscribers cannot stand in for anybody."),
+        ("cancel duty", "Nobody stands in at the moment."),
+        ("cancel", "Write /oncall override ROTATION NAME 2h"),
+    ],
+)
+async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, words: str, answer: str) -> None:
+    _, alice, _ = await team(another, WEEKLY)
+    alice.says(f"/oncall {words}")
+    await alice.receives(answer)
+
+
+async def test_of_several_rotations_each_has_its_own_page(another: MakeWorld) -> None:
+    night = {"members": ["bob"], "start": "2026-03-02", "hours": [{"start": "18:00", "end": "08:00"}]}
+    world, alice, _ = await team(another, WEEKLY)
+    world.sets(rotations={"night": night})
+    await world.restarts()
+    alice.says("/oncall")
+    post = await alice.receives("Who is on call")
+    assert "duty: alice until Mon 2026-03-09 09:00\nnight: nobody until Mon 2026-03-02 18:00" in post.text
+    assert post.buttons == ["duty", "night"]
+
+    post.press(alice, "night")
+    await post.becomes("Who is on call: night", "then bob until Tue 2026-03-03 08:00", buttons=[*TAKE, "All rotations"])
+    assert "Only who takes turns in night" in await post.pressed(alice, TAKE[0])
+    post.press(alice, "All rotations")
+    await post.becomes("Who is on call", buttons=["duty", "night"])
+
+
+async def test_a_button_of_a_rotation_that_is_gone_says_so(another: MakeWorld) -> None:
+    world, alice, _ = await team(another, WEEKLY)
+    alice.says("/oncall")
+    post = await alice.receives("Who is on call: duty")
+    world.sets(rotations=None)
+    await world.restarts()
+
+    assert await post.pressed(alice, TAKE[0]) == "This rotation is not in the config any more."
+    await post.becomes("No rotation is configured", buttons=[])

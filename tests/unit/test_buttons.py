@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from notifybot.buttons import (
     MessageAnswer,
+    OnCallPress,
     PostAnswer,
     PostClose,
     PostSnooze,
@@ -17,8 +18,10 @@ from notifybot.buttons import (
     Snooze,
     acknowledge_button,
     close_button,
+    on_call_button,
     open_alert_button,
     read_callback_data,
+    rotation_key,
     setting_button,
     snooze_button,
     unacknowledge_button,
@@ -42,6 +45,8 @@ def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int,
         (snooze_button(made, version, snooze), PostSnooze(made, version, snooze)),
         (open_alert_button(made, "label"), MessageAnswer(made)),
         (setting_button(made, "label", "zone"), SettingPress(made, "zone", "")),
+        (on_call_button(made, "label", "home"), OnCallPress(made, "home", "")),
+        (on_call_button(made, "label", "999999999", "duty"), OnCallPress(made, "999999999", rotation_key("duty"))),
         (setting_button(made, "label", "quiet", "22:00-07:00"), SettingPress(made, "quiet", "22:00-07:00")),
     ):
         assert button.callback_data is not None
@@ -94,6 +99,8 @@ def test_the_tiny_id_is_the_good_one() -> None:
         "set", "set:", f"set:{TINY}", f"set:{TINY}:", f"set:{TINY}:ZONE", f"set:{TINY}:zone:{'x' * 40}",
         f"set:{TINY[:-1]}:zone", f"set:{TINY[:-1]}x:zone", f"set:{GOOD}:zone", f"set:{TINY}:zone:ä",
         f"set:{TINY}=:zone", f"set:{'A' * 22}:zone",
+        "onc", f"onc:{TINY}", f"onc:{TINY}:home", f"onc:{TINY}:home:x", f"onc:{TINY}:0:", f"onc:{TINY}:{'9' * 10}:",
+        f"onc:{TINY}:1:{'A' * 8}", f"onc:{GOOD}:home:", f"onc:{TINY}:home::",
     ],
 )  # fmt: skip
 def test_data_that_no_button_of_ours_carries_means_nothing(data: str) -> None:

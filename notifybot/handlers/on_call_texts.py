@@ -1,0 +1,92 @@
+"""What people see of who is on call: all rotations, or one of them, each with its buttons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from notifybot.buttons import on_call_button
+from notifybot.on_call import Standing
+from notifybot.rendering import Button, Buttons, Entity, Part
+from notifybot.rotas import Reason, Stint
+from notifybot.splitting import utf16_len
+
+NO_ROTATION = Part("No rotation is configured: the config has them under rotations.")
+TAKE_OVER = (("Take over for 1 h", "3600"), ("8 h", "28800"), ("Until the hand-over", "turn"))
+MOST_SHOWN = 20
+"""Rotations with a button of their own."""
+MOST_NAMED = 30
+"""Characters of a rotation's name on its button."""
+ZONES_DIFFER = "Times are those of each rotation's zone."
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """How all rotations stand, as of `now`, and in which post that is shown."""
+
+    standings: Sequence[Standing]
+    post_id: str
+    now: datetime
+
+    def button(self, label: str, word: str, rotation: str = "") -> Button:
+        return on_call_button(self.post_id, label, word, rotation)
+
+
+def overview(sheet: Sheet) -> Part:
+    """Where there is one rotation alone, that one."""
+    if not sheet.standings:
+        return NO_ROTATION
+    if len(sheet.standings) == 1:
+        return page(sheet, sheet.standings[0])
+    lines = [f"{each.rotation}: {_who(each, each.now)}{_until(each, each.now)}" for each in sheet.standings]
+    buttons = [sheet.button(_shortened(each.rotation), "see", each.rotation) for each in sheet.standings[:MOST_SHOWN]]
+    rows = tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
+    return _part("Who is on call", "\n".join(lines), _zones(sheet.standings), rows)
+
+
+def page(sheet: Sheet, standing: Standing) -> Part:
+    """One rotation: who is on call, who is after that, who stands in later."""
+    stints = [f"{_who(standing, standing.now)}{_until(standing, standing.now)}"]
+    stints += [f"then {_who(standing, each)}{_until(standing, each)}" for each in standing.stints[1:4]]
+    usage = f"/oncall override {standing.rotation} NAME 2h lets somebody else stand in."
+    text = "\n".join(stints) + f"\n\n{usage}"
+    return _part(f"Who is on call: {standing.rotation}", text, _zones([standing]), _buttons(sheet, standing))
+
+
+def _buttons(sheet: Sheet, standing: Standing) -> Buttons:
+    name = standing.rotation
+    takes = [sheet.button(label, word, name) for label, word in TAKE_OVER if word != "turn" or standing.handover]
+    is_override = standing.now.duty.reason is Reason.OVERRIDE
+    ends = (sheet.button("End the override", "end", name),) if is_override else ()
+    back = (sheet.button("All rotations", "home"),) if len(sheet.standings) > 1 else ()
+    return tuple(row for row in (tuple(takes), ends, back) if row)
+
+
+def sentence(standing: Standing) -> str:
+    """One sentence: who is on call, until when."""
+    who, until = _who(standing, standing.now, is_bare=True), _until(standing, standing.now)
+    return f"{who} is on call for {standing.rotation}{until} ({standing.rota.zone})."
+
+
+def _who(standing: Standing, stint: Stint, *, is_bare: bool = False) -> str:
+    named = standing.named(stint.duty.members)
+    return f"{named} (stands in)" if stint.duty.reason is Reason.OVERRIDE and not is_bare else named
+
+
+def _until(standing: Standing, stint: Stint) -> str:
+    if stint.until is None:
+        return ""
+    return f" until {stint.until.astimezone(ZoneInfo(standing.rota.zone)):%a %Y-%m-%d %H:%M}"
+
+
+def _zones(standings: Sequence[Standing]) -> str:
+    zones = {each.rota.zone for each in standings}
+    return f"Times are those of {zones.pop()}." if len(zones) == 1 else ZONES_DIFFER
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MOST_NAMED else f"{name[: MOST_NAMED - 1]}…"
+
+
+def _part(head: str, text: str, foot: str, buttons: Buttons) -> Part:
+    return Part(f"{head}\n\n{text}\n\n{foot}", (Entity("bold", 0, utf16_len(head)),), buttons)

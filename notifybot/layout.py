@@ -32,6 +32,7 @@ class Content:
     text: str
     entities: tuple[Entity, ...]
     media: tuple[Media, ...]
+    text_first: bool = False
 
 
 def lay_out(content: Content, foot: Foot, *, most_parts: int) -> tuple[Part, ...]:
@@ -40,7 +41,7 @@ def lay_out(content: Content, foot: Foot, *, most_parts: int) -> tuple[Part, ...
     One file carries the text as its caption, and what does not fit there follows. Several photos are albums above the
     text, or below it where they are other files; a text that needs no button may be their caption.
     """
-    if len(content.media) == 1:
+    if len(content.media) == 1 and not content.text_first:
         return _captioned(content, foot, most_parts)
     albums = _albums(content.media, MediaKind.PHOTO)
     documents = _albums(content.media, MediaKind.DOCUMENT)

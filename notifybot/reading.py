@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
@@ -10,7 +10,10 @@ from sqlmodel import Session, col, func, select
 from notifybot import attachments, messages, timeline
 from notifybot.ids import first_id
 from notifybot.lifecycle import State
-from notifybot.models import IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
+from notifybot.models import IS_NEXT, IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
+
+RECENTLY = timedelta(days=1)
+"""What was to be sent longer ago has been, or was given up."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Copy:
 
     delivery: Delivery
     telegram_message_ids: tuple[int, ...]
+    is_reminder: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,12 @@ class Backlog:
 
 def detail(session: Session, message_id: str) -> Detail:
     message = messages.find(session, message_id)
-    joined = select(Delivery, Post.shown).join(Post, col(Post.id) == col(Delivery.post_id))
+    joined = select(Delivery, Post.shown, Post.is_reminder).join(Post, col(Post.id) == col(Delivery.post_id))
     rows = session.exec(joined.where(Delivery.message_id == message_id).order_by(col(Delivery.id))).all()
-    copies = tuple(Copy(delivery, tuple(id for _, *ids in shown for id in ids)) for delivery, shown in rows)
+    copies = tuple(
+        Copy(delivery, tuple(id for _, *ids in shown for id in ids), is_reminder)
+        for delivery, shown, is_reminder in rows
+    )
     files = tuple(attachments.rows(session, message_id)) if message.file_count else ()
     return Detail(message, copies, tuple(timeline.of(session, message_id)), files)
 
@@ -79,6 +86,20 @@ def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
     if wanted.before_id is not None:
         chosen = chosen.where(col(Message.id) < wanted.before_id)
     return session.exec(chosen.order_by(col(Message.id).desc()).limit(limit)).all()
+
+
+def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[Detail]:
+    """What is to be sent later, or was released and does not stand in all chats yet, the next first; those of one
+    account, or all. What a paused schedule holds comes at the time for which it was meant."""
+    coming = select(Message).where(text("send_at IS NOT NULL"), col(Message.send_at) >= now - RECENTLY)
+    coming = coming.where(col(Message.state).in_((State.SCHEDULED, State.INITIATED))).order_by(col(Message.send_at))
+    paused = select(Message).where(text(IS_NEXT), col(Message.release_at).is_(None))
+    found: dict[str, Message] = {}
+    for asked in (coming, paused):
+        own = asked if account is None else asked.where(Message.account == account)
+        found |= {message.id: message for message in session.exec(own.limit(limit))}
+    in_order = sorted(found.values(), key=lambda message: (message.send_at or now, message.id))
+    return [detail(session, message.id) for message in in_order[:limit]]
 
 
 def backlog(session: Session) -> Backlog:

@@ -176,6 +176,8 @@ class Look:
     thread_id: int | None = None
     link_preview: bool = False
     buttons: tuple[Button, ...] = ()
+    text_first: bool = False
+    """A single file stands below the text as well, instead of having it as its caption."""
 
     def stored(self) -> dict[str, Any] | None:
         """What differs from the usual, for the database; None where nothing does."""

@@ -5,6 +5,7 @@ import difflib
 import functools
 from collections.abc import Mapping
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import StreamReader, web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -43,6 +44,23 @@ async def read_fields(request: web.Request, model: type[M]) -> M:
     if not isinstance(document, dict):
         raise InvalidFields([FieldProblem((), "The body must be a JSON object.")])
     return check(model, document)
+
+
+async def read_form_fields(request: web.Request) -> dict[str, str]:
+    """The fields of `application/x-www-form-urlencoded`; each may stand there once."""
+    _check_coding(request)
+    try:
+        pairs = parse_qsl(
+            (await _read_body(request)).decode(),
+            keep_blank_values=True,
+            max_num_fields=MOST_UNKNOWN * 10,
+            errors="strict",
+        )
+    except ValueError:
+        raise NotifybotError("The form cannot be read: it is not UTF-8, or has too many fields.") from None
+    if len(dict(pairs)) < len(pairs):
+        raise NotifybotError("A field stands there twice.")
+    return dict(pairs)
 
 
 def read_query(request: web.Request, model: type[M]) -> M:

@@ -44,7 +44,18 @@ def accepted(found: Accepted) -> Document:
         "created_at": moment(found.created_at),
         "escalate_at": moment(found.escalate_at),
         "close_at": moment(found.close_at),
+        **_coming(found),
     }
+
+
+def _coming(found: Accepted) -> Document:
+    """Of what is sent later: when, and how it goes on."""
+    if found.send_at is None:
+        return {}
+    later: Document = {"send_at": moment(found.send_at)}
+    if found.schedule_id is None:
+        return later
+    return {**later, "schedule_id": found.schedule_id, "next_times": [moment(at) for at in found.next_times]}
 
 
 def message(found: Message) -> Document:
@@ -71,6 +82,12 @@ def message(found: Message) -> Document:
         "source": found.source,
         "account": found.account,
         "created_at": moment(found.created_at),
+        "send_at": moment(found.send_at),
+        "schedule_id": found.schedule_id,
+        "event": found.event,
+        "policy": found.policy,
+        "steps_left": found.steps_left,
+        "remind_at": moment(found.remind_at),
         "escalate_at": moment(found.escalate_at),
         "close_at": moment(found.close_at),
         "sent_at": moment(found.sent_at),
@@ -79,6 +96,8 @@ def message(found: Message) -> Document:
         "snoozed_by": found.snoozed_by,
         "acknowledged_at": moment(found.acknowledged_at),
         "acknowledged_by": found.acknowledged_by,
+        "unacknowledged_at": moment(found.unacknowledged_at),
+        "unacknowledged_by": found.unacknowledged_by,
         "closed_at": moment(found.closed_at),
         "resolved_at": moment(found.resolved_at),
     }
@@ -106,6 +125,7 @@ def delivery(copy: Copy) -> Document:
         "recipient": found.recipient,
         "chat_id": found.chat_id,
         "purpose": found.purpose,
+        "is_reminder": copy.is_reminder,
         "status": found.status,
         "telegram_message_ids": list(copy.telegram_message_ids),
         "attempts": found.attempts,

@@ -1,6 +1,7 @@
 """What callers may say of a message: the fields of each way of sending, checked."""
 
 import re
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -10,6 +11,7 @@ from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
 from notifybot.rendering import Button, Look
 from notifybot.routes.bodies import Fields
 from notifybot.routes.policy_fields import PolicyField
+from notifybot.routes.timing_fields import Repeat, WrittenMoment, Zone, in_utc
 from notifybot.routes.values import MAX_URL, ChatId, Content, Label, Name, Recipients, Span, Title
 
 MAX_BUTTONS = 4
@@ -21,9 +23,10 @@ BUTTON_FORM = "a button is {text, url} or {text, copy}"
 _WEB = re.compile(r"(https?|tg)://[^\s\x00-\x20]+", re.IGNORECASE)
 PARSE_MODES = {mode.value.lower(): mode.value for mode in ParseMode}
 
-F = TypeVar("F", bound="SendFields | IngestFields | PhotoFields")
+F = TypeVar("F", bound="SendFields | IngestFields | PhotoFields | EventFields")
 EXTRAS = frozenset(
     {"parse_mode", "priority", "silent", "thread_id", "link_preview", "buttons", "data", "dedup_key", "action"}
+    | {"send_at", "repeat", "template", "event"}
 )
 """Fields without which a message is as plain as most are."""
 
@@ -96,6 +99,10 @@ class _Common(Fields):
     link_preview: bool = False
     buttons: Annotated[tuple[Button, ...], BeforeValidator(_buttons), WithJsonSchema(_BUTTONS)] = ()
     data: dict[str, object] | None = None
+    template: Label = None
+    send_at: WrittenMoment = None
+    repeat: Repeat = None
+    time_zone: Zone = None
     dedup_key: Label = None
     action: Literal["resolve"] | None = None
 
@@ -117,6 +124,19 @@ class _Common(Fields):
         if self.user is not None:
             return (person(self.user),)
         return tuple(map(recipient_of, self.to or ()))
+
+    @property
+    def sends_at(self) -> datetime | None:
+        return in_utc(self.send_at, self.time_zone)
+
+    @property
+    def template_name(self) -> str | None:
+        """The template that makes the text."""
+        return self.template
+
+    @property
+    def kind_of_event(self) -> str | None:
+        return None
 
     ways: ClassVar[tuple[str, ...]] = ("user", "to")
     """The fields that say for whom it is."""
@@ -180,7 +200,29 @@ class PhotoFields(_Common):
         return "image"
 
 
-AnyFields = IngestFields | SendFields | PhotoFields
+class EventFields(_Common):
+    """Something happened: the template of that name tells of it."""
+
+    text_field = "event"
+    event: Name
+    acknowledge: bool = False
+
+    @model_validator(mode="after")
+    def _is_its_own_template(self) -> "EventFields":
+        if self.template is not None:
+            raise ValueError("event names the template already: leave template out")
+        return self
+
+    @property
+    def template_name(self) -> str:
+        return self.event
+
+    @property
+    def kind_of_event(self) -> str:
+        return self.event
+
+
+AnyFields = IngestFields | SendFields | PhotoFields | EventFields
 
 
 class KeyHeader(Fields):

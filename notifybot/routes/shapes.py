@@ -48,17 +48,26 @@ MESSAGE = _object(
     source=TEXT,
     account=TEXT,
     created_at=MOMENT,
+    send_at=MOMENT_OR_NULL,
+    schedule_id=TEXT_OR_NULL,
+    event=TEXT_OR_NULL,
+    policy=TEXT_OR_NULL,
+    steps_left=WHOLE,
+    remind_at=MOMENT_OR_NULL,
     escalate_at=MOMENT_OR_NULL,
     close_at=MOMENT_OR_NULL,
     sent_at=MOMENT_OR_NULL,
     acknowledged_at=MOMENT_OR_NULL,
     acknowledged_by=OBJECT_OR_NULL,
+    unacknowledged_at=MOMENT_OR_NULL,
+    unacknowledged_by=OBJECT_OR_NULL,
     closed_at=MOMENT_OR_NULL,
 )
 DELIVERY = _object(
     recipient=TEXT,
     chat_id=TEXT,
     purpose={"type": "string", "enum": [purpose.value for purpose in Purpose]},
+    is_reminder=TRUTH,
     status={"type": "string", "enum": [status.value for status in DeliveryStatus]},
     telegram_message_ids=_list(WHOLE),
     attempts=WHOLE,
@@ -158,6 +167,35 @@ ACCEPTED = _object(
     escalate_at=MOMENT_OR_NULL,
     close_at=MOMENT_OR_NULL,
 )
+SCHEDULE = _object(
+    id=TEXT,
+    account=TEXT,
+    repeat=TEXT,
+    time_zone=TEXT,
+    created_at=MOMENT,
+    begins_at=MOMENT,
+    paused_at=MOMENT_OR_NULL,
+    ended_at=MOMENT_OR_NULL,
+    last_at=MOMENT_OR_NULL,
+    runs=WHOLE,
+    missed=WHOLE,
+    next_times=_list(MOMENT),
+    message={"anyOf": [reference("Message"), {"type": "null"}]},
+)
+PENDING = _object(
+    id=TEXT,
+    target_user_id=_list(TEXT),
+    message=TEXT,
+    scheduled_timestamp=TEXT,
+    file_paths={"type": ["array", "null"], "items": TEXT},
+    is_sent=TRUTH,
+    created_at=TEXT,
+    status=STATE,
+    schedule_id=TEXT_OR_NULL,
+    results=_list(
+        _object(target_user_id=TEXT, chat_id=TEXT, status=TEXT, last_error=TEXT_OR_NULL, shown_at=TEXT_OR_NULL)
+    ),
+)
 NAMED: dict[str, Document] = {
     "Accepted": ACCEPTED,
     "Delivery": DELIVERY,
@@ -167,9 +205,11 @@ NAMED: dict[str, Document] = {
     "Message": MESSAGE,
     "MessageDetail": DETAIL,
     "Override": OVERRIDE,
+    "Pending": PENDING,
     "Person": PERSON,
     "Problem": PROBLEM,
     "Rotation": ROTATION,
+    "Schedule": SCHEDULE,
     "Token": TOKEN,
 }
 ANYTHING: Document = {"type": "object"}
@@ -177,6 +217,11 @@ ANSWERS: dict[str, Document] = {
     "POST /api/ingest": reference("Accepted"),
     "POST /send": reference("Accepted"),
     "POST /send_photo": reference("Accepted"),
+    "POST /api/events": reference("Accepted"),
+    "POST /schedule-message": reference("Pending"),
+    "GET /pending-messages": _list(reference("Pending")),
+    "POST /api/schedules/preview": _object(repeat=TEXT, time_zone=TEXT, next_times=_list(MOMENT)),
+    "GET /api/schedules": _object(schedules=_list(reference("Schedule"))),
     "GET /api/messages": _object(messages=_list(reference("Message")), next_cursor=TEXT_OR_NULL),
     "POST /subscribe-user": reference("Person"),
     "GET /subscribed-users": _list(reference("Person")),
@@ -201,4 +246,6 @@ def answer_of(method: str, path: str) -> Document:
     """What a route answers when all is well."""
     if path.startswith("/api/messages/{id}"):
         return reference("MessageDetail")
+    if path.startswith("/api/schedules/{id}"):
+        return reference("Schedule")
     return ANSWERS.get(f"{method} {path}", ANYTHING)

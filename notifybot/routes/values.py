@@ -103,11 +103,19 @@ def _span(value: object) -> timedelta | None:
 
 def _moment(value: object) -> datetime:
     """RFC 3339; without an offset it means UTC."""
+    moment = moment_as_written(value)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def moment_as_written(value: object) -> datetime:
+    """In UTC, or without a zone where it was written so."""
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError("a time is written like 2026-01-31T18:30:00Z")
     try:
         moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        # Also for the one without a zone: at both ends of the calendar no other zone has it.
+        moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("a time is written like 2026-01-31T18:30:00Z") from None
 
@@ -138,7 +146,7 @@ _SPAN: dict[str, object] = {
     ],
     "examples": ["15m", "never", 900],
 }
-_RFC_3339: dict[str, object] = {"type": "string", "pattern": f"^{_MOMENT.pattern}$"}
+RFC_3339: dict[str, object] = {"type": "string", "pattern": f"^{_MOMENT.pattern}$"}
 
 
 def _account(value: object) -> str | None:
@@ -164,4 +172,4 @@ Recipients = Annotated[
 ]
 OneRecipient = Annotated[str, BeforeValidator(_recipient), WithJsonSchema(_RECIPIENT)]
 Span = Annotated[timedelta | None, BeforeValidator(_span), WithJsonSchema(_SPAN)]
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_RFC_3339)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(RFC_3339)]

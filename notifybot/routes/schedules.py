@@ -1,0 +1,259 @@
+"""Messages for later, and those that repeat: handing them over, looking at them, changing their times."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, ClassVar
+
+from aiohttp import web
+from pydantic import BeforeValidator, WithJsonSchema, model_validator
+
+from notifybot import authorisation, messages, reading, recurrence, schedules
+from notifybot.authorisation import Action, Caller
+from notifybot.errors import NotFound
+from notifybot.ids import is_id
+from notifybot.kinds import DeliveryStatus, Purpose
+from notifybot.lifecycle import State
+from notifybot.new_messages import NewMessage
+from notifybot.reading import Detail
+from notifybot.recipients import recipient_of
+from notifybot.rendering import NewFile
+from notifybot.routes import documents
+from notifybot.routes.bodies import FORM, Fields, check, read_fields, read_form_fields
+from notifybot.routes.callers import caller_of
+from notifybot.routes.documents import Document
+from notifybot.routes.fields import SendFields
+from notifybot.routes.problems import FieldProblem, InvalidFields
+from notifybot.routes.route import Handler, Route, runtime_of
+from notifybot.routes.sending import message_of
+from notifybot.routes.timing_fields import Repeat, WrittenMoment, Zone, in_utc
+from notifybot.routes.uploads import is_form, read_form
+from notifybot.routes.values import Content, Label, Moment, Recipients
+from notifybot.routing import Whom, check_may_tell
+from notifybot.schedules import Listed
+
+MOST_PENDING = 500
+
+
+def _parted(value: object) -> object:
+    """`1, 2` as a list."""
+    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
+class LaterFields(Fields):
+    target_user_id: Annotated[Recipients, BeforeValidator(_parted), WithJsonSchema({"type": "string"})] = None
+    message: Content
+    scheduled_timestamp: Moment
+    repeat: Repeat = None
+    time_zone: Zone = None
+    client_id: Label = None
+    file_fields: ClassVar[tuple[str, ...]] = ("files",)
+
+    @model_validator(mode="after")
+    def _says_for_whom(self) -> "LaterFields":
+        if self.target_user_id is None:
+            raise ValueError("target_user_id is required: who gets it, with commas between several")
+        return self
+
+
+class PreviewFields(Fields):
+    repeat: Repeat
+    time_zone: Zone = None
+    begins_at: WrittenMoment = None
+
+
+class RepeatFields(Fields):
+    repeat: Repeat = None
+    time_zone: Zone = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "RepeatFields":
+        if self.repeat is None and self.time_zone is None:
+            raise ValueError("say what to change: repeat, time_zone or both")
+        return self
+
+
+async def schedule_message(request: web.Request) -> web.Response:
+    """Hand over a message for later: its text, and then each of its files as a document."""
+    fields, files = await _read(request)
+    new = await _later(request, caller_of(request), fields, files)
+    runtime = runtime_of(request)
+    found = await runtime.intake.accept(new)
+    detail = await runtime.database.read(partial(reading.detail, message_id=found.id))
+    coming = {"schedule_id": found.schedule_id, "next_times": [_plain(at) for at in found.next_times]}
+    return documents.answer(_pending(detail) | (coming if found.schedule_id is not None else {}))
+
+
+async def _read(request: web.Request) -> tuple[LaterFields, tuple[NewFile, ...]]:
+    if is_form(request):
+        form = await read_form(request, runtime_of(request).files, LaterFields.file_fields)
+        return check(LaterFields, form.fields), form.files
+    if request.content_type == FORM:
+        return check(LaterFields, await read_form_fields(request)), ()
+    return await read_fields(request, LaterFields), ()
+
+
+async def _later(request: web.Request, caller: Caller, fields: LaterFields, files: tuple[NewFile, ...]) -> NewMessage:
+    given = {
+        "to": list(fields.target_user_id or ()),
+        "text": fields.message,
+        "send_at": fields.scheduled_timestamp.isoformat(),
+        "repeat": fields.repeat,
+        "time_zone": fields.time_zone,
+        "client_id": fields.client_id,
+    }
+    usual = check(SendFields, given)
+    new = await message_of(request, caller, usual, usual.text, files)
+    assert new.extras is not None
+    return replace(new, extras=replace(new.extras, look=replace(new.extras.look, text_first=bool(files))))
+
+
+async def pending_messages(request: web.Request) -> web.Response:
+    """What is scheduled and not sent, the next first."""
+    account, runtime = authorisation.sees_only(caller_of(request)), runtime_of(request)
+    asked = partial(reading.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
+    return documents.answer([_pending(detail) for detail in await runtime.database.read(asked)])
+
+
+def _pending(found: Detail) -> Document:
+    """Times are UTC without an offset; `results` says of each chat that was told what became of it."""
+    message, primary = found.message, [copy for copy in found.copies if copy.delivery.purpose is Purpose.PRIMARY]
+    waits = any(copy.delivery.status is DeliveryStatus.WAITING for copy in primary)
+    return {
+        "id": message.id,
+        "target_user_id": message.recipients,
+        "message": message.content,
+        "scheduled_timestamp": _plain(message.send_at or message.created_at),
+        "file_paths": [f"uploads/{file.message_id}_{file.ordinal}_{file.name}" for file in found.files] or None,
+        "is_sent": not waits and message.state not in (State.SCHEDULED, State.INITIATED, State.CANCELLED),
+        "created_at": _plain(message.created_at),
+        "status": message.state,
+        "schedule_id": message.schedule_id,
+        "results": [
+            {
+                "target_user_id": copy.delivery.recipient,
+                "chat_id": copy.delivery.chat_id,
+                "status": copy.delivery.status,
+                "last_error": copy.delivery.last_error,
+                "shown_at": None if copy.delivery.shown_at is None else _plain(copy.delivery.shown_at),
+            }
+            for copy in primary
+        ],
+    }
+
+
+def _plain(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+async def preview(request: web.Request) -> web.Response:
+    """The next times of what would repeat so, before anything is handed over."""
+    fields = await read_fields(request, PreviewFields)
+    if fields.repeat is None:
+        raise InvalidFields([FieldProblem(("repeat",), "this field is required")])
+    zone, now = fields.time_zone or "UTC", runtime_of(request).clock.now()
+    begins_at = in_utc(fields.begins_at, fields.time_zone)
+    times = recurrence.upcoming(recurrence.parse(fields.repeat), zone, begins_at, now=now)
+    said = {"repeat": fields.repeat, "time_zone": zone, "next_times": [documents.moment(at) for at in times]}
+    return documents.answer(said)
+
+
+async def list_schedules(request: web.Request) -> web.Response:
+    account = authorisation.sees_only(caller_of(request))
+    found = await runtime_of(request).database.read(partial(schedules.page, account=account))
+    return documents.answer({"schedules": [_schedule(each) for each in found]})
+
+
+async def show(request: web.Request) -> web.Response:
+    return documents.answer(_schedule(await _find(request, Action.READ)))
+
+
+async def _find(request: web.Request, action: Action) -> Listed:
+    """The schedule that the path names, if its caller may reach it."""
+    unknown = NotFound("There is no schedule of yours with this id.", hint="GET /api/schedules lists the schedules.")
+    schedule_id = request.match_info["id"].lower()
+    if not is_id(schedule_id):
+        raise unknown
+    found = await runtime_of(request).database.read(partial(schedules.find, schedule_id=schedule_id))
+    try:
+        authorisation.reach(caller_of(request), action, found.schedule.account)
+    except NotFound:
+        raise unknown from None
+    return found
+
+
+async def _changed(request: web.Request, verb: Callable[..., Listed], **how: object) -> web.Response:
+    """Change a schedule, for somebody who may also tell its recipients something."""
+    found, runtime, caller = await _find(request, Action.ANSWER), runtime_of(request), caller_of(request)
+    now = runtime.clock.now()
+    if found.waiting is not None:
+        whom = Whom(caller.account, tuple(map(recipient_of, found.waiting.recipients)), caller.allowed)
+        await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=runtime.directory))
+    actor = messages.by_account(caller.account)
+    change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
+    return documents.answer(_schedule(await runtime.database.write(change)))
+
+
+def _changing(verb: Callable[..., Listed]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        await read_fields(request, Fields)
+        return await _changed(request, verb)
+
+    return handle
+
+
+async def change(request: web.Request) -> web.Response:
+    """Let it come at other times from now on."""
+    fields = await read_fields(request, RepeatFields)
+    repeat = None if fields.repeat is None else recurrence.parse(fields.repeat)
+    return await _changed(request, schedules.change, repeat=repeat, time_zone=fields.time_zone)
+
+
+def _schedule(found: Listed) -> Document:
+    """`message` is the one that waits to be the next; null once the schedule has ended."""
+    schedule = found.schedule
+    return {
+        "id": schedule.id,
+        "account": schedule.account,
+        "repeat": schedule.repeat,
+        "time_zone": schedule.time_zone,
+        "created_at": documents.moment(schedule.created_at),
+        "begins_at": documents.moment(schedule.begins_at),
+        "paused_at": documents.moment(schedule.paused_at),
+        "ended_at": documents.moment(schedule.ended_at),
+        "last_at": documents.moment(schedule.last_at),
+        "runs": schedule.runs,
+        "missed": schedule.missed,
+        "next_times": [documents.moment(at) for at in found.next_times],
+        "message": None if found.waiting is None else documents.message(found.waiting),
+    }
+
+
+ONE = "/api/schedules/{id}"
+ROUTES = (
+    Route(
+        "POST",
+        "/schedule-message",
+        schedule_message,
+        "Hand over a message for later, with files: target_user_id, message, scheduled_timestamp.",
+        Action.SEND,
+        body=LaterFields,
+        has_form=True,
+    ),
+    Route("GET", "/pending-messages", pending_messages, "What is scheduled and not sent.", Action.READ),
+    Route(
+        "POST",
+        "/api/schedules/preview",
+        preview,
+        "The next times of what would repeat so.",
+        Action.SEND,
+        body=PreviewFields,
+    ),
+    Route("GET", "/api/schedules", list_schedules, "What repeats, each with its next times.", Action.READ),
+    Route("GET", ONE, show, "One schedule with the message that waits to be its next.", Action.READ),
+    Route("PATCH", ONE, change, "Let it come at other times.", Action.ANSWER, body=RepeatFields),
+    Route("DELETE", ONE, _changing(schedules.cancel), "End it, with its waiting message.", Action.ANSWER, body=Fields),
+    Route("POST", f"{ONE}/pause", _changing(schedules.pause), "Let nothing come.", Action.ANSWER, body=Fields),
+    Route("POST", f"{ONE}/resume", _changing(schedules.resume), "Let it go on.", Action.ANSWER, body=Fields),
+)

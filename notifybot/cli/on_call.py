@@ -18,10 +18,12 @@ from notifybot.cli.output import (
     terminal,
 )
 from notifybot.cli.timing import moment_ahead
+from notifybot.cli.tree import UsageError
 from notifybot.client import Client
 from notifybot.client_on_call import OnCall, Override, Rotation, Stint
 
 LABEL_WIDTH = 14
+HANDOVER = ("hand-over", "handover")
 WHY = {
     "turn": "it is their turn",
     "override": "they stand in",
@@ -121,12 +123,22 @@ def _overrides(rotation: Rotation) -> Iterator[str]:
 
 def _override(on_call: OnCall, arguments: argparse.Namespace) -> None:
     begins = None if arguments.begins is None else moment_ahead(arguments.begins)
-    until = None if arguments.until is None else moment_ahead(arguments.until)
+    until = None if arguments.until is None else _end(on_call, arguments.rotation, arguments.until)
     made = on_call.override(arguments.rotation, arguments.member, span=arguments.span, until=until, begins=begins)
     if arguments.json:
         say_json(made.document)
     else:
         say(f"{_sentence(made, now())}: {made.id}")
+
+
+def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
+    """The moment that is meant; `hand-over` is the next one of the rotation."""
+    if text not in HANDOVER:
+        return moment_ahead(text)
+    handover_at = _named(on_call.everybody(), rotation).handover_at
+    if handover_at is None:
+        raise UsageError(f"{rotation} has no hand-over ahead.", hint="Name a time, or a span with --for.")
+    return handover_at
 
 
 def _sentence(made: Override, at: datetime) -> str:

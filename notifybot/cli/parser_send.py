@@ -13,6 +13,25 @@ def add_send(commands: Commands) -> None:
         description="Send a message. It returns once the daemon has it on disk.",
         epilog="Example: df -h | notifybot send --to -1001234567890 --title 'Disk full' --alert",
     )
+    _add_message(send)
+    _add_files(send)
+    _add_looks(send)
+    add_alerting(send)
+    send.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+    _add_times(send)
+    send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
+    send.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        nargs="?",
+        type=values.wait,
+        const=values.MAX_WAIT_S,
+        help="wait until it is shown, at most 30 s",
+    )
+    add_json(send)
+
+
+def _add_message(send: Parser) -> None:
     send.add_argument(
         "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
     )
@@ -25,23 +44,8 @@ def add_send(commands: Commands) -> None:
     )
     send.add_argument("--title", metavar="T", help="shown bold above the text")
     send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
-    _add_files(send)
-    _add_looks(send)
-    add_alerting(send)
-    send.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
-    _add_times(send)
     send.add_argument("--template", metavar="NAME", help="what it says: a template, rendered with the --data")
     add_data(send, "an object that is kept with the message")
-    send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
-    send.add_argument(
-        "--wait",
-        metavar="SECONDS",
-        nargs="?",
-        type=values.wait,
-        const=values.MAX_WAIT_S,
-        help="wait until it is shown, at most 30 s",
-    )
-    add_json(send)
 
 
 def _add_files(send: Parser) -> None:

@@ -67,7 +67,9 @@ def _add_on_call(on_call: Commands) -> None:
 def _add_end(override: Parser) -> None:
     how_long = override.add_mutually_exclusive_group(required=True)
     how_long.add_argument("--for", dest="span", metavar="SPAN", help="for so long: 2h, 1d")
-    how_long.add_argument("--until", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00' or '2026-01-31 18:30'")
+    how_long.add_argument(
+        "--until", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', or hand-over: the next one"
+    )
 
 
 def _add_jobs(jobs: Commands) -> None:

@@ -11,11 +11,12 @@ from notifybot.cli.tree import UsageError
 from notifybot.client import Accepted, Client, ClientError
 from notifybot.results import Delivery
 
-OF_ALERTS = ("escalate_after", "close_after", "policy", "remind_every")
 TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
 if TYPE_CHECKING:
     from notifybot.client_options import SendOptions
 
+OF_ALERTS = ("escalate_after", "close_after", "policy", "remind_every")
+OF_TIMES = ("at", "every", "time_zone")
 OF_RESOLVE = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
 
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     client = Client(arguments.socket)
     if arguments.resolve:
         return _say_resolved(_resolve(client, to, arguments), arguments)
-    if arguments.at or arguments.every or arguments.time_zone:
+    if any(getattr(arguments, name) is not None for name in OF_TIMES):
         from notifybot.cli import sending_later  # most messages go at once
 
         return sending_later.run(client, to, arguments)

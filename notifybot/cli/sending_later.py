@@ -17,7 +17,7 @@ def run(client: Client, to: list[str], arguments: argparse.Namespace) -> int:
     timing = timing_of(arguments)
     options = options_of(arguments)
     text = text_for(arguments)
-    is_asked = timing.every is not None and not arguments.yes and _can_ask()
+    is_asked = timing.every is not None and not (arguments.yes or arguments.json) and _can_ask()
     if is_asked and not _is_agreed(client, timing):
         raise UsageError("Nothing is sent.", hint="Say --every, --at and --time-zone as you mean them.")
     options |= {"at": timing.at, "every": timing.every, "time_zone": timing.time_zone}

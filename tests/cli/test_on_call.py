@@ -107,6 +107,12 @@ def test_somebody_stands_in_later_until_a_moment(turning: StandIn, capsys: pytes
     assert "from Mon 2026-03-02 09:00 UTC (in 21h) until Mon 2026-03-09 09:00 UTC (in 7d)" in out
 
 
+def test_somebody_stands_in_until_the_next_hand_over(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, _ = run(capsys, "oncall", "override", "ops", "carol", "--until", "hand-over")
+
+    assert (code, turning.bodies()) == (0, [{"member": "carol", "until": "2026-03-02T09:00:00+00:00"}])
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

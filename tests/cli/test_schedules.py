@@ -85,6 +85,7 @@ def test_a_span_counts_from_now(
     ("words", "error"),
     [
         (("--at", "soon"), "`soon` is no time."),
+        (("--at", ""), "`` is no time."),
         (("--at", "2001-01-31 18:30"), "`2001-01-31 18:30` is over."),
         (("--at", "18:30", "--time-zone", "Atlantis"), "`Atlantis`: this time zone is not known here."),
         (("--time-zone", "Europe/Berlin"), "--time-zone goes with --at or --every."),
@@ -182,14 +183,15 @@ def test_on_a_terminal_it_is_asked_first(answer: str, code: int, sent: int, repe
     assert {"repeat": "@daily", "time_zone": "UTC"} in repeating.bodies()
 
 
-def test_on_a_terminal_yes_asks_nothing(repeating: StandIn) -> None:
+@pytest.mark.parametrize(("word", "shown_times"), [("--yes", 1), ("--json", 0)])
+def test_on_a_terminal_nothing_is_asked_where_that_is_said(word: str, shown_times: int, repeating: StandIn) -> None:
     repeating.answers = {"status": "scheduled", "schedule_id": SCHEDULE, "next_times": [FIRST]}
 
-    done, shown = on_a_terminal("", "send", "--to", TO, "--every", "15m", "--yes", "text")
+    done, shown = on_a_terminal("", "send", "--to", TO, "--every", "15m", word, "text")
 
     assert (done, len(repeating.messages)) == (0, 1)
     assert "[y/N]" not in shown
-    assert "  Sat 2099-03-28 08:00 UTC (in " in shown
+    assert shown.count("  Sat 2099-03-28 08:00 UTC (in ") == shown_times
 
 
 def on_a_terminal(answer: str, *argv: str) -> tuple[int, str]:

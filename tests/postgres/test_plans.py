@@ -14,7 +14,7 @@ from psycopg.errors import Diagnostic, UndefinedFile
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import acceptance, escalation, inbox, outbox, reading
+from notifybot import acceptance, escalation, inbox, outbox, reading, releases
 from notifybot.database import Database
 from tests.databases import PostgresStore
 from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
@@ -24,12 +24,17 @@ HISTORY = 20_000
 PAST = f"""
     INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
-                          file_count, repeats)
-        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0
+                          file_count, repeats, steps_left)
+        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0, 1
+          FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
+                          file_count, repeats, steps_left, send_at, release_at)
+        SELECT 's' || n, 'scheduled', false, 'report', '[]', 's', 'a', now(), false, 0, 0, 1,
+               now() + interval '9 years', now() + interval '9 years'
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
-                       parts_shown, is_plain, shown, uncertain)
-        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, 1, false, '[["", 1]]', 0
+                       is_reminder, parts_shown, is_plain, shown, uncertain)
+        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, false, 1, false, '[["", 1]]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;
@@ -93,6 +98,8 @@ def explaining(session: Session) -> Iterator[list[str]]:
         (escalation.next_close, "messages_close"),
         (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
+        (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
+        (releases.DUE.next_at, "messages_release"),
         (reading.backlog, "deliveries_waiting"),
         (reading.backlog, "posts_uncertain"),
         (inbox.waiting, "inbox_waiting"),

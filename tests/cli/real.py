@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,15 +92,21 @@ class RealDaemon:
 
     def awaited(self, event: str, message_id: object) -> Json:
         """The first event of this kind about this message, once it has come."""
+        return self._first(event, lambda found: found.get("message_id") == message_id)
+
+    def awaited_text(self, text: str) -> Json:
+        """The first post that says this, once it has come."""
+        return self._first("message", lambda found: text in str(found.get("text", "")))
+
+    def _first(self, event: str, matches: Callable[[Json], bool]) -> Json:
         url = f"{self.sandbox_url.rstrip('/')}/sandbox/events"
         kind = ""
         with urllib.request.urlopen(url, timeout=30) as lines:
             for line in lines:
                 name, _, value = line.decode().rstrip("\n").partition(": ")
                 kind = value if name == "event" else kind
-                if name == "data" and kind == event and json.loads(value).get("message_id") == message_id:
-                    found: Json = json.loads(value)
-                    return found
+                if name == "data" and kind == event and matches(found := json.loads(value)):
+                    return dict(found)
         raise AssertionError("the sandbox has closed")
 
 

@@ -143,7 +143,7 @@ def due(session: Session, *, now: datetime, most: int) -> list[Turn]:
     return [_turn(row, now) for row in session.execute(found)]
 
 
-def on_request(session: Session, usual: Usual, *, now: datetime) -> list[Turn]:
+def on_request(session: Session, *, now: datetime) -> list[Turn]:
     """A summary of the last day for each reader that has a plan, which stays as it is."""
     found = _plans().where(_is_wanted())
     return [

@@ -74,7 +74,7 @@ class _Telling:
         try:
             return await self.tell_together(turns)
         except Exception as error:
-            if isinstance(error, Unavailable) or self.left == 0:
+            if self.runtime.database.keeps_nothing(error) or self.left == 0:
                 raise
             if len(turns) > 1:
                 return sum([await self.tell([turn]) for turn in turns])
@@ -142,7 +142,7 @@ class _Written:
 def _blamed(turn: Turn, error: Exception) -> Spoiled:
     assert turn.planned_at is not None
     spoiled = Spoiled(DueRow(turn.reader, turn.planned_at))
-    spoiled.__cause__ = error
+    spoiled.__cause__ = error.__cause__ if isinstance(error, Unavailable) else error
     return spoiled
 
 

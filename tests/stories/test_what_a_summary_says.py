@@ -1,0 +1,288 @@
+"""What stands in a daily summary, and in its picture."""
+
+import sys
+from datetime import timedelta
+
+import pytest
+
+from notifybot.jobs import JOBS
+from notifybot.metronome import run_tick
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Place, Post
+from tests.stories.test_daily_summary import ME, SUMMARY, chooses, linked, until, utc
+from tests.stories.world import Json, World
+
+NO_CHART = {"chart": False}
+
+
+@pytest.fixture
+async def plain(another: MakeWorld) -> World:
+    """A world whose summaries bring no pictures; it begins on Monday 2 March at 9."""
+    world = await another(summary=NO_CHART)
+    await world.starts()
+    return world
+
+
+async def summary(world: World, place: Place, day: str = "2026-03-03 09:00:00") -> Post:
+    await until(world, day)
+    return await place.receives(SUMMARY)
+
+
+async def others(world: World, content: str, *, to: Place, **fields: object) -> None:
+    """What another account sent."""
+    sent = await world.notice(content, to=to, **fields)
+    world.rows("UPDATE messages SET account = 'other' WHERE id = ?", sent.id)
+
+
+@pytest.mark.both_databases
+async def test_a_person_is_told_of_what_they_sent_and_were_shown_each_once(another: MakeWorld) -> None:
+    world = await another(summary=NO_CHART)
+    await world.starts()
+    anna, ops = await linked(world), world.group("Ops")
+    await world.notice("to myself", to=anna, source="backup")
+    await world.notice("to ops", to=ops, source="backup")
+    await others(world, "to anna", to=anna, source="web")
+    await others(world, "for ops alone", to=ops, source="web")
+    await world.is_quiet()
+
+    post = await summary(world, anna)
+
+    assert post.text.splitlines() == [
+        "Daily summary, Tuesday 3 March",
+        f"Since Monday 2 March, 09:00 (UTC): what {ME} sent or was shown.",
+        "",
+        "Sent: 3 (the day before: 0)",
+        "By source: backup 2, web 1",
+    ]
+
+
+@pytest.mark.both_databases
+async def test_alerts_are_told_with_who_answered_how_fast_and_what_is_open(another: MakeWorld) -> None:
+    world = await another(summary=NO_CHART, alerts={"close_after": "2d", "escalate_after": "never"})
+    await world.starts()
+    anna, bob = await linked(world), world.person("Bob")
+    ops = world.group("Ops")
+    world.joins(bob, ops)
+    for number, minutes in enumerate((2, 8, 20)):
+        await world.alert(f"disk {number}", to=ops)
+        await ops.receives(f"disk {number}")
+        world.moves(minutes=minutes)
+        await world.is_quiet()
+        post = next(each for each in ops._posts() if f"disk {number}" in each.text)
+        await Post(world, ops, post).pressed(bob)
+    await world.alert("<b>fan</b> slow\nof rack 4", to=ops, parse_mode="HTML", title=None)
+    await world.is_quiet()
+
+    text = (await summary(world, anna)).text
+
+    assert "Sent: 4 (the day before: 0), 4 of them alerts" in text
+    assert "Answered: 3 (0), half of them within 8m, by Bob 3" in text
+    assert "Still open: 1\n• 2 Mar 09:30 fan slow" in text
+
+
+async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) -> None:
+    world = await another(summary=NO_CHART, alerts={"close_after": "1h", "escalate_after": "never"})
+    await world.starts()
+    anna, ops, gone = await linked(world), world.group("Ops"), world.group("Gone")
+    world.sandbox.kick(gone.id)
+    lost = await world.notice("to nobody", to=gone)
+    await lost.becomes("failed")
+    await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+    await world.later(hours=2)
+
+    text = (await summary(world, anna)).text
+
+    assert "Sent: 1 (the day before: 0), 1 of them alerts" in text
+    assert "Failed: 1 (0)" in text
+    assert "Closed without an answer: 1 (0)" in text
+    assert "Still open" not in text
+
+
+async def test_a_day_is_told_beside_the_day_before(plain: World) -> None:
+    anna, ops = await linked(plain), plain.group("Ops")
+    for _ in range(3):
+        await plain.notice("backup done", to=ops)
+    await summary(plain, anna)
+    await plain.notice("backup done", to=ops)
+    await plain.is_quiet()
+
+    assert "Sent: 1 (the day before: 3)" in (await summary(plain, anna, "2026-03-04 09:00:00")).text
+
+
+async def test_what_is_sent_later_counts_on_the_day_on_which_it_was_sent(plain: World) -> None:
+    anna, ops = await linked(plain), plain.group("Ops")
+    await plain.notice("backup done", to=ops, send_at="2026-03-03T12:00:00Z")
+    assert "nothing was sent" in (await summary(plain, anna)).text
+    await until(plain, "2026-03-03 12:00:01")
+    await ops.receives("backup done")
+    assert "Sent: 1 (the day before: 0)" in (await summary(plain, anna, "2026-03-04 09:00:00")).text
+
+
+@pytest.mark.both_databases
+async def test_a_channel_of_the_config_is_told_of_everything_but_summaries(another: MakeWorld) -> None:
+    world = await another(summary={**NO_CHART, "to": []})
+    status, ops = world.group("Status", "channel"), world.group("Ops")
+    world.sets(summary={"to": [str(status.id)]})
+    await world.starts()
+    anna = await linked(world)
+    await world.notice("mine", to=ops, source="backup")
+    await others(world, "another's", to=ops, source="web")
+    await world.is_quiet()
+
+    assert "everything on this server" in (await summary(world, status)).text
+    text = (await summary(world, status, "2026-03-04 09:00:00")).text
+    await anna.receives(SUMMARY)
+    assert text == "Daily summary: since Tuesday 3 March, 09:00 (UTC) nothing was sent, and no alert is open."
+
+
+async def test_a_channel_that_is_taken_out_of_the_config_gets_none(another: MakeWorld) -> None:
+    world = await another()
+    status = world.group("Status", "channel")
+    world.sets(summary={"to": [str(status.id)]})
+    await world.starts()
+    await world.ticks()
+    await summary(world, status)
+    await world.stops()
+    world.sets(summary={"to": []})
+    await world.starts()
+    await world.ticks()
+    await until(world, "2026-03-05 10:00:00")
+    assert len(status.texts) == 1
+
+
+async def test_nothing_to_say_is_one_line_or_nothing(another: MakeWorld) -> None:
+    world = await another(summary={"when_empty": False})
+    await world.starts()
+    anna = await linked(world)
+    await until(world, "2026-03-03 09:00:00")
+    assert not [text for text in anna.texts if SUMMARY in text]
+    await world.notice("hello", to=anna)
+    await world.is_quiet()
+    assert "Sent: 1 (the day before: 0)" in (await summary(world, anna, "2026-03-04 09:00:00")).text
+
+
+@pytest.mark.parametrize("choice", [{"is_enabled": False}, {"account": None}], ids=["switched off", "not linked"])
+async def test_who_wants_none_gets_none(plain: World, choice: Json) -> None:
+    anna = await linked(plain)
+    await chooses(plain, anna, **choice)
+    await until(plain, "2026-03-05 10:00:00")
+    assert not [text for text in anna.texts if SUMMARY in text]
+
+
+async def test_who_has_muted_is_told_of_that_time_too_by_the_next_one(plain: World) -> None:
+    anna, ops = await linked(plain), plain.group("Ops")
+    await plain.notice("backup done", to=ops)
+    await chooses(plain, anna, muted_until="2026-03-03 12:00:00.000000")
+    await until(plain, "2026-03-03 09:00:00")
+    await until(plain, "2026-03-03 13:00:00")
+    assert not [text for text in anna.texts if SUMMARY in text]
+    text = (await summary(plain, anna, "2026-03-04 09:00:00")).text
+    assert "Since Monday 2 March, 09:00 (UTC)" in text
+    assert "Sent: 1 (as long before: 0)" in text
+
+
+async def test_quiet_hours_do_not_hold_up_what_somebody_chose_the_time_of(plain: World) -> None:
+    anna = await linked(plain, quiet_from="08:00", quiet_until="10:00")
+    await summary(plain, anna)
+
+
+async def test_quiet_hours_hold_up_what_the_config_sends_to_somebody(another: MakeWorld) -> None:
+    world = await another(summary={**NO_CHART, "to": ["alice"]})
+    await world.starts()
+    alice = await linked(world, "Alice", "alice", quiet_from="08:00", quiet_until="10:00", summary_time="20:00")
+    await until(world, "2026-03-03 09:00:00")
+    await until(world, "2026-03-03 09:59:00")
+    of_the_config = "Daily summary: since Monday 2 March, 09:00 (UTC)"
+    assert not [text for text in alice.texts if of_the_config in text]
+    await until(world, "2026-03-03 10:00:01")
+    await alice.receives(of_the_config)
+
+
+# The picture
+
+
+async def test_it_comes_with_a_picture_where_there_is_something_to_show(world: World) -> None:
+    pytest.importorskip("PIL")
+    anna, bob = await linked(world), await linked(world, "Bob", "bob")
+    await world.notice("hello", to=anna)
+    await world.is_quiet()
+
+    with_something, with_nothing = await summary(world, anna), await bob.receives(SUMMARY)
+
+    assert with_something.message.media is not None
+    assert with_something.message.media.kind == "photo"
+    largest = with_something.message.media.sizes[-1]
+    assert (largest.width, largest.height) == (960, 480)
+    assert "Sent: 1" in with_something.text
+    assert with_nothing.message.media is None
+
+
+async def test_there_is_no_picture_without_pillow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    anna = await linked(world)
+    await world.notice("hello", to=anna)
+    await world.is_quiet()
+    post = await summary(world, anna)
+    assert post.message.media is None
+    assert "Sent: 1" in post.text
+
+
+async def test_a_full_disk_costs_the_picture_alone(world: World) -> None:
+    pytest.importorskip("PIL")
+    anna = await linked(world)
+    await world.notice("hello", to=anna)
+    await world.is_quiet()
+    world.runtime.files.store.kept_free = 1 << 60
+    post = await summary(world, anna)
+    assert post.message.media is None
+    assert "Sent: 1" in post.text
+
+
+# By hand, and in trouble
+
+
+async def test_by_hand_it_goes_out_at_once_and_uses_up_no_date(plain: World) -> None:
+    anna, ops = await linked(plain), plain.group("Ops")
+    await plain.notice("backup done", to=ops)
+    await plain.is_quiet()
+    await plain.later(hours=20)
+
+    answer = await plain.ask("POST", "/api/admin/scheduler/jobs/telegram_daily_summary/trigger")
+
+    assert answer.status == 200
+    post = await anna.receives("Summary, asked for by hand, Tuesday 3 March")
+    assert "Sent: 1 (the day before: 0)" in post.text
+    assert "Sent: 1 (the day before: 0)" in (await summary(plain, anna)).text
+
+
+@pytest.mark.both_databases
+async def test_one_that_cannot_be_made_is_put_off_and_holds_up_no_other(another: MakeWorld) -> None:
+    world = await another(summary=NO_CHART)
+    await world.starts()
+    anna, bob = await linked(world), await linked(world, "Bob", "bob")
+    (user_id,) = world.rows("SELECT user_id FROM people WHERE chat_id = ?", str(anna.id))[0]
+    world.moves(seconds=(utc("2026-03-03 09:00:00") - world.clock.at).total_seconds())
+
+    with world.store.refuse("INSERT ON messages", only=f"CAST(NEW.recipients AS TEXT) LIKE '%{user_id}%'"):
+        await run_tick(world.runtime, next(job for job in JOBS if job.name == "telegram_daily_summary"))
+    await bob.receives(SUMMARY)
+    assert not [text for text in anna.texts if SUMMARY in text]
+    assert (await world.get("/health"))["status"] == "degraded"
+
+    await world.later(minutes=11)
+    await anna.receives("Daily summary: since Monday 2 March, 09:00 (UTC) nothing was sent")
+
+
+async def test_a_chat_that_is_gone_costs_the_others_nothing(another: MakeWorld) -> None:
+    world = await another(summary={**NO_CHART, "to": ["carol"]}, accounts={"carol": "carol"})
+    await world.starts()
+    anna = await linked(world)
+    await summary(world, anna)
+    await world.logs("a summary reaches nobody")
+    assert timedelta(hours=23) < await next_in(world, "to:carol") <= timedelta(hours=24)
+
+
+async def next_in(world: World, reader: str) -> timedelta:
+    ((next_at,),) = world.rows("SELECT next_at FROM summary_plans WHERE reader = ?", reader)
+    return utc(str(next_at)) - world.clock.at

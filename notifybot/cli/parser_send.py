@@ -16,8 +16,7 @@ def add_send(commands: Commands) -> None:
     _add_message(send)
     _add_files(send)
     _add_looks(send)
-    add_alerting(send)
-    send.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+    add_alerting(send, can_resolve=True)
     _add_times(send)
     send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
     send.add_argument(
@@ -93,8 +92,8 @@ def _add_looks(send: Parser) -> None:
     looks.add_argument("--thread", metavar="N", type=values.thread, help="the topic of a group, by its number")
 
 
-def add_alerting(send: Parser) -> None:
-    telling = send.add_argument_group("how insistently")
+def add_alerting(command: Parser, *, can_resolve: bool) -> None:
+    telling = command.add_argument_group("how insistently")
     telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
     telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
     telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
@@ -112,6 +111,8 @@ def add_alerting(send: Parser) -> None:
     telling.add_argument(
         "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
     )
+    if can_resolve:
+        telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
 
 
 def _add_times(send: Parser) -> None:

@@ -30,7 +30,7 @@ def _add_event(commands: Commands) -> None:
     add_data(event, "what the template is rendered with, an object")
     event.add_argument("--title", metavar="T", help="a title of its own, in place of the template's")
     event.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
-    add_alerting(event)
+    add_alerting(event, can_resolve=False)
     event.add_argument("--client-id", metavar="ID", help="your own name for it: sent again, it is not doubled")
     add_json(event)
 

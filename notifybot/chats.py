@@ -68,15 +68,17 @@ class Reached:
     held_until: datetime | None
 
 
-def current(session: Session, chat_ids: Collection[str]) -> dict[str, Reached]:
-    """The chat that each id stands for now, by the id asked for; unknown ones are made.
+def current(session: Session, chat_ids: Collection[str], known: Collection[str] = ()) -> dict[str, Reached]:
+    """The chat that each id stands for now, by the id asked for, and of those that are `known` to have a row; others
+    are made where they have none.
 
     A group that became a supergroup is followed, and so is an @name whose id is known. The usual chat, which neither
     moved nor is banned, is not even read.
     """
     ensure(session, chat_ids)
-    found = {chat_id: Reached(chat_id, None) for chat_id in chat_ids}
-    for piece in padded(sorted(chat_ids)):
+    everything = {*chat_ids, *known}
+    found = {chat_id: Reached(chat_id, None) for chat_id in everything}
+    for piece in padded(sorted(everything)):
         for row in fetch(session, _unusual(len(piece)), **_numbered(piece)):
             found[row.id] = _followed(session, row)
     return found

@@ -94,8 +94,8 @@ def look_up(session: Session, wishes: Collection[Wish], directory: Directory, *,
     by_name = people.readers(session, asked.persons) if asked.persons else {}
     by_chat = people.readers_of_chats(session, asked.private) if asked.private else {}
     everybody = people.all_readers(session) if asked.is_everybody else ()
-    reached = asked.chats.union((reader.chat_id for reader in by_name.values()), (each.chat_id for each in everybody))
-    return Found(directory, now, by_name, by_chat, everybody, chats.current(session, reached))
+    theirs = {reader.chat_id for reader in (*by_name.values(), *everybody)}
+    return Found(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats, theirs))
 
 
 def _names_in(wishes: Collection[Wish]) -> set[str]:

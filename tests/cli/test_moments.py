@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifybot.cli.moments import read_moment, read_repetition
 from notifybot.recurrence import parse
@@ -96,6 +99,36 @@ def test_changes_of_the_clocks_are_told_right(zone: ZoneInfo, now: str, typed: s
     found = read_moment(typed, datetime.fromisoformat(now), zone)
 
     assert found.astimezone(UTC) == datetime.fromisoformat(meant)
+
+
+CHANGES = [
+    *(("Europe/Berlin", "2026-03-29T01:00Z"), ("Europe/Berlin", "2026-10-25T01:00Z")),
+    *(("America/New_York", "2026-03-08T07:00Z"), ("America/New_York", "2026-11-01T06:00Z")),
+    *(("Africa/Cairo", "2026-04-23T22:00Z"), ("Africa/Cairo", "2026-10-29T21:00Z")),
+    *(("Australia/Lord_Howe", "2026-04-04T15:00Z"), ("Australia/Lord_Howe", "2026-10-03T15:30Z")),
+]
+"""Zones, and when their clocks are put on or back."""
+
+
+@given(
+    st.sampled_from(CHANGES),
+    st.timedeltas(timedelta(hours=-26), timedelta(hours=26)),
+    st.times() | st.times(max_value=clock_time(3, 30)),
+)
+def test_a_time_of_the_day_is_the_first_one_ahead(change: tuple[str, str], distance: timedelta, at: clock_time) -> None:
+    name, changed_at = change
+    now = datetime.fromisoformat(changed_at) + distance
+    zone, typed = ZoneInfo(name), f"{at:%H:%M}"
+
+    found = read_moment(typed, now, zone)
+
+    shown = found.astimezone(zone)
+    is_shown = (shown.hour, shown.minute) == (at.hour, at.minute)
+    is_skipped = (found.astimezone(UTC) - timedelta(seconds=1)).astimezone(zone).time() < at.replace(tzinfo=None)
+    assert now < found.astimezone(UTC) <= now + timedelta(hours=25)
+    assert is_shown or (is_skipped and shown.time() > at)
+    assert read_moment(typed, found.astimezone(UTC) - timedelta(microseconds=1), zone) == found
+    assert read_moment(typed, found.astimezone(UTC), zone).astimezone(UTC) > found.astimezone(UTC)
 
 
 @pytest.mark.parametrize(

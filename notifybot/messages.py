@@ -174,7 +174,7 @@ def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
         step = _step_after(tally)
         moved = None if step is None else after(tally.state, step, is_alert=tally.is_alert)
         may_expire = bool(tally.is_shown or not (tally.primary_waits or tally.escalation_waits))
-        sent_at = now if moved and step is Step.SHOW else tally.sent_at
+        sent_at = tally.sent_at or (now if moved and step is Step.SHOW else None)
         run(
             session,
             _SETTLE,

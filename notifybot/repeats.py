@@ -85,6 +85,12 @@ def keep_after_answer(session: Session, message_id: str, *, now: datetime) -> No
     affected(session, answered.values(bound_until=now + KEPT_AFTER_ANSWER))
 
 
+def keep_open(session: Session, message_id: str) -> None:
+    """The answer was taken back: the key is bound as before it."""
+    taken_back = update(DedupKey).where(col(DedupKey.message_id) == message_id)
+    affected(session, taken_back.values(bound_until=None))
+
+
 def _text(message: Message, told: Told) -> dict[str, Any]:
     """The columns of a text; its markup is its own, all else looks as before."""
     look = replace(Look.of(message.look), parse_mode=told.parse_mode)

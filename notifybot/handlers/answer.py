@@ -50,4 +50,4 @@ def _read(query: CallbackQuery) -> Press | None:
 def _rules(runtime: Runtime) -> Rules:
     alerts = runtime.config.alerts
     only_linked = alerts.acknowledge_by is AcknowledgeBy.LINKED
-    return Rules(only_linked, alerts.snooze, runtime.config.summary.time_zone)
+    return Rules(runtime.directory, only_linked, alerts.close_on_acknowledge, alerts.snooze)

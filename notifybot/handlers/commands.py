@@ -41,7 +41,8 @@ async def status(update: Update, context: Context) -> None:
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=now)
             return
-        waiting = len(answers.open_alerts(session, str(chat.id), most=MOST_COUNTED))
+        found = answers.open_alerts(session, str(chat.id), most=MOST_COUNTED)
+        waiting = sum(alert.acknowledged_at is None for alert in found)
         chosen = settings_texts.chosen(settings.sheet_of(runtime, person))
         queue_answer(session, update, texts.status(person, chosen, waiting, most=MOST_COUNTED), now=now)
 

@@ -8,6 +8,7 @@ from telegram import Chat
 from notifybot.buttons import open_alert_button
 from notifybot.formatting import clock_time
 from notifybot.identities import Person
+from notifybot.messages import name_of
 from notifybot.models import Message
 from notifybot.rendering import Entity, Part
 from notifybot.splitting import utf16_len
@@ -92,22 +93,29 @@ def unlinked(account: str) -> Part:
     return Part(f"This chat is not linked to the account {account} any more. You stay subscribed; /start begins anew.")
 
 
-def open_alerts(waiting: Sequence[Message], *, most: int, now: datetime) -> Part:
-    """A line and a button for each, at most `most`; one more in `waiting` says that there are more."""
-    if not waiting:
+def open_alerts(found: Sequence[Message], *, most: int, now: datetime) -> Part:
+    """A line for each alert that is not closed, at most `most`, and a button for those that nobody acknowledged; one
+    more in `found` says that there are more."""
+    if not found:
         return Part("Nothing waits for an answer here.")
-    shown = waiting[:most]
-    lines = [f"{n}. {_label(message)} ({_moments(message, now)})" for n, message in enumerate(shown, 1)]
-    if len(waiting) > most:
+    shown = list(enumerate(found[:most], 1))
+    lines = [f"{n}. {_label(message)} ({_moments(message, now)})" for n, message in shown]
+    if len(found) > most:
         lines.append("There are more; these are the newest.")
-    buttons = tuple((open_alert_button(message.id, f"Acknowledge {n}"),) for n, message in enumerate(shown, 1))
-    return Part("Waiting for an answer:\n" + "\n".join(lines), buttons=buttons)
+    unanswered = [(n, message) for n, message in shown if message.acknowledged_at is None]
+    head = "Waiting for an answer:" if unanswered else "Acknowledged, and not closed yet:"
+    buttons = tuple((open_alert_button(message.id, f"Acknowledge {n}"),) for n, message in unanswered)
+    return Part("\n".join([head, *lines]), buttons=buttons)
 
 
 def _moments(message: Message, now: datetime) -> str:
-    asleep = message.snoozed_until is not None and message.snoozed_until > now
-    snoozed = f", snoozed until {clock_time(message.snoozed_until, now)}" if asleep and message.snoozed_until else ""
-    return clock_time(message.created_at, now) + snoozed
+    """When it came, and who looks after it or lets it sleep."""
+    came = clock_time(message.created_at, now)
+    if message.acknowledged_by is not None:
+        return f"{came}, acknowledged by {name_of(message.acknowledged_by)}"
+    if message.snoozed_until is not None and message.snoozed_until > now:
+        return f"{came}, snoozed until {clock_time(message.snoozed_until, now)}"
+    return came
 
 
 def _label(message: Message) -> str:

@@ -8,8 +8,9 @@ from sqlmodel import Session
 
 from notifybot import escalation as deadlines
 from notifybot import on_call_turns, releases
-from notifybot.jobs import close, escalation, on_call, retention, schedules
+from notifybot.jobs import close, escalation, on_call, reminders, retention, schedules
 from notifybot.jobs import telegram_daily_summary as daily_summary
+from notifybot.reminders import REMINDERS
 from notifybot.runtime import Runtime
 
 Tick = Callable[[Runtime, datetime], Awaitable[int]]
@@ -35,6 +36,7 @@ JOBS = (
     Job("schedules", schedules.tick, releases.DUE.next_at),
     Job("escalation", escalation.tick, deadlines.next_escalation),
     Job("close", close.tick, deadlines.next_close),
+    Job("reminders", reminders.tick, REMINDERS.next_at),
     Job(daily_summary.NAME, daily_summary.tick, daily_summary.next_due, by_hand=daily_summary.by_hand),
     Job("on_call", on_call.tick, on_call_turns.DUE.next_at),
     Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),

@@ -1,7 +1,7 @@
 """Handing over messages, looking at them, and answering them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from notifybot import answers, authorisation, messages, reading, snoozing
+from notifybot import answers, authorisation, dead_letters, messages, reading, snoozing, unacknowledging
 from notifybot.acceptance import Accepted
 from notifybot.authorisation import Action
 from notifybot.errors import NotFound
@@ -148,15 +148,16 @@ async def _detail(request: web.Request, action: Action) -> Detail:
     return detail
 
 
-def _answering(verb: Callable[..., Message]) -> Handler:
-    """A route that changes one message and answers with it."""
+def _answering(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
+    """A route that changes one message and answers with it. `more`: what else the verb has to know."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, Fields)
         runtime = runtime_of(request)
         message_id = (await _detail(request, Action.ANSWER)).message.id
         actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
-        await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now))
+        known = {} if more is None else more(runtime)
+        await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now, **known))
         return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
 
     return change
@@ -232,8 +233,16 @@ ROUTES = (
     Route(
         "POST",
         "/api/messages/{id}/acknowledge",
-        _answering(answers.acknowledge),
+        _answering(answers.acknowledge, lambda runtime: {"closes": runtime.config.alerts.close_on_acknowledge}),
         "Answer an alert.",
+        Action.ANSWER,
+        body=Fields,
+    ),
+    Route(
+        "POST",
+        "/api/messages/{id}/unacknowledge",
+        _answering(unacknowledging.unacknowledge, lambda runtime: {"directory": runtime.directory}),
+        "Take an acknowledgement back, where that does not close alerts.",
         Action.ANSWER,
         body=Fields,
     ),
@@ -251,6 +260,14 @@ ROUTES = (
         "/api/messages/{id}/cancel",
         _answering(answers.cancel),
         "Take a message back before it is shown.",
+        Action.ANSWER,
+        body=Fields,
+    ),
+    Route(
+        "POST",
+        "/api/messages/{id}/retry",
+        _answering(dead_letters.retry),
+        "Send again what was given up.",
         Action.ANSWER,
         body=Fields,
     ),

@@ -50,8 +50,8 @@ def _note(session: Session, key: tuple[str, str], error: str, *, now: datetime, 
         session.add(known)
 
 
-def settle(session: Session, run: JobRun, *, now: datetime) -> tuple[News | None, int]:
-    """After a tick: strike out what is over. Return what the admins are to be told, and how much is still amiss.
+def settle(session: Session, run: JobRun, *, now: datetime) -> News | None:
+    """After a tick: strike out what is over. Return what the admins are to be told.
 
     Something is over once a tick has gone well that began after `until`: a row that was put off was tried again then.
     """
@@ -62,8 +62,8 @@ def settle(session: Session, run: JobRun, *, now: datetime) -> tuple[News | None
     left = [each for each in found if not _is_over(each, run)]
     if not left:
         was_told = any(each.told_at is not None for each in over)
-        return (_recovered(over) if was_told else None), 0
-    return _untold(session, left, now=now), len(left)
+        return _recovered(over) if was_told else None
+    return _untold(session, left, now=now)
 
 
 def _is_over(trouble: JobTrouble, run: JobRun) -> bool:
@@ -103,8 +103,9 @@ def _begun(troubles: Sequence[JobTrouble]) -> News:
 
 def _put_off_words(rows: Sequence[JobTrouble]) -> str:
     """What a job does with rows that it cannot work on."""
-    which = rows[0].row_key if len(rows) == 1 else f"{len(rows)} rows, {rows[0].row_key} first"
-    return f"cannot work on {which}, and puts that off: {rows[0].error}"
+    if len(rows) == 1:
+        return f"cannot work on a row ({rows[0].row_key}) and puts it off: {rows[0].error}"
+    return f"cannot work on {len(rows)} rows ({rows[0].row_key} first) and puts them off: {rows[0].error}"
 
 
 def _recovered(over: Sequence[JobTrouble]) -> News:

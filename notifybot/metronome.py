@@ -97,7 +97,7 @@ class Metronome:
         beat.entry = None
         self._note_next(beat, None)
         run = await run_tick(self._runtime, beat.job)
-        beat.failures = 0 if run.error is None else beat.failures + 1
+        beat.failures = beat.failures + 1 if beat.job.name in self._runtime.progress.job_errors else 0
         at = await self._next(beat, run)
         self._arm(beat, min(at, beat.sooner or at))
 
@@ -106,7 +106,7 @@ class Metronome:
         the tick and is due after it is no reason to look again at once."""
         now, job = self._runtime.clock.now(), beat.job
         latest = now + job.most_apart
-        if run.error is not None:
+        if beat.failures > 0:
             return now + wait_after(beat.failures, job.most_apart)
         try:
             due = await self._runtime.database.read(job.next_due)
@@ -163,7 +163,7 @@ async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> Jo
             del progress.running[job.name]
     progress.jobs_ticked_at = runtime.clock.now()
     progress.job_errors.pop(job.name, None)
-    if run.error is not None:
+    if is_broken and run.error is not None:
         progress.job_errors[job.name] = run.error
     await aftermath.keep(runtime, run, is_broken=is_broken)
     return run

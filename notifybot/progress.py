@@ -23,11 +23,9 @@ class Progress:
     started_at: datetime
     jobs_ticked_at: datetime | None = None
     job_errors: dict[str, str] = field(default_factory=dict)
-    """Why, for each job whose last tick failed."""
+    """Why, for each job whose last tick failed, rather than a row of it."""
     put_off: dict[str, str] = field(default_factory=dict)
     """Of the ticks under way: the row that the job could not work on last, and why."""
-    well: set[str] = field(default_factory=set)
-    """Jobs of which nothing is amiss in the database, so that their next good tick has nothing to settle."""
     running: dict[str, datetime] = field(default_factory=dict)
     """Since when, for each job that is at work."""
     next_runs: dict[str, datetime | None] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: ignore[import-untyped]
+from sqlalchemy.exc import OperationalError
 
 from notifybot.app import Daemon, daemon
 from notifybot.clock import Clock
@@ -121,6 +122,7 @@ async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
         (KeyError("to"), "KeyError: 'to'"),
         (RuntimeError(), "RuntimeError"),
         (NotifybotError("Nobody is known."), "Nobody is known."),
+        (OperationalError("SELECT secret", {}, Exception("disk full")), "OperationalError: disk full"),
         (ValueError("6000000001:" + "x" * 35), "ValueError: <redacted>"),
         (ValueError("x" * 1000), "ValueError: " + "x" * 288),
     ],

@@ -21,38 +21,27 @@ log = logging.getLogger(__name__)
 async def keep(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
     """Keep a run in the history and tell the admins what they are to know; nothing is raised. `is_broken`: the tick
     itself failed, rather than a row of it."""
-    works = [partial(_keep, run=run, is_broken=is_broken, runtime=runtime)]
-    works.append(partial(_keep_alone, run=run))  # where telling fails, the history is kept all the same
-    for work in works:
+    whole = partial(_keep, run=run, is_broken=is_broken, runtime=runtime)
+    for work in (whole, partial(job_history.keep, run=run)):  # where telling fails, the history is kept all the same
         try:
-            amiss = await runtime.database.write(work)
+            await runtime.database.write(work)
         except Unavailable:
             log.warning("a job's run was not kept", extra={"action": "job_failed", "job": run.job})
             return
         except Exception:
             log.exception("the admins were not told of a job", extra={"action": "job_failed", "job": run.job})
         else:
-            (runtime.progress.well.add if amiss == 0 else runtime.progress.well.discard)(run.job)
             return
 
 
-def _keep(session: Session, run: JobRun, runtime: Runtime, *, is_broken: bool) -> int:
-    """Return how much is amiss with the job."""
+def _keep(session: Session, run: JobRun, runtime: Runtime, *, is_broken: bool) -> None:
     now = runtime.clock.now()
     job_history.keep(session, run)
-    if run.error is None and run.job in runtime.progress.well:
-        return 0
     if is_broken:
         job_troubles.note_failure(session, run, now=now)
-    news, amiss = job_troubles.settle(session, run, now=now)
+    news = job_troubles.settle(session, run, now=now)
     if news is not None:
         _tell(session, news, runtime, now=now)
-    return amiss
-
-
-def _keep_alone(session: Session, run: JobRun) -> int:
-    job_history.keep(session, run)
-    return 1
 
 
 def _tell(session: Session, news: News, runtime: Runtime, *, now: datetime) -> None:

@@ -87,20 +87,20 @@ class _Attempt:
 
 
 async def put_off(runtime: Runtime, job: str, due: Due, spoiled: Spoiled, *, now: datetime) -> None:
-    """Move the row out of the way of the others, and note it."""
+    """Move the row out of the way of the others, and note it; unless somebody else has moved it."""
     row, cause, until = spoiled.row, _cause(spoiled), now + PUT_OFF
-    facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
-    log.error("a row cannot be worked on and was put off", exc_info=cause, extra=facts)
-    reason = reason_of(cause)
-    named = f"{due.table.name} {row.key}"
+    named, reason = f"{due.table.name} {row.key}", reason_of(cause)
 
-    def move(session: Session) -> None:
-        if due.put_off(session, row, until=until):
+    def move(session: Session) -> bool:
+        is_moved = due.put_off(session, row, until=until)
+        if is_moved:
             job_troubles.note_put_off(session, job, named, reason, now=now, until=until)
+        return is_moved
 
-    await runtime.database.write(move)
-    runtime.progress.well.discard(job)
-    runtime.progress.put_off[job] = f"cannot work on {named}: {reason}"
+    if await runtime.database.write(move):
+        facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
+        log.error("a row cannot be worked on and was put off", exc_info=cause, extra=facts)
+        runtime.progress.put_off[job] = f"cannot work on a row ({named}): {reason}"
 
 
 def _cause(spoiled: Spoiled) -> BaseException:

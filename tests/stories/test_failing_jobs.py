@@ -103,7 +103,7 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
         (line,) = [line for line in health["warnings"] if alert.id in line]
-        assert line.startswith("The job close cannot work on messages ")
+        assert line.startswith("The job close cannot work on a row (messages ")
         assert "broken" in line
 
     world.moves(minutes=11)
@@ -206,7 +206,9 @@ async def test_the_admins_hear_of_a_row_that_is_put_off(told: World) -> None:
         for _ in range(3):
             told.moves(minutes=16)
             await beat(told, "escalation")
-        await admins_of(told).receives(f"The job escalation cannot work on messages {alert.id}, and puts that off:")
+        await admins_of(told).receives(
+            f"The job escalation cannot work on a row (messages {alert.id}) and puts it off:"
+        )
         await told.is_quiet()
         assert len(admins_of(told).texts) == 1
 

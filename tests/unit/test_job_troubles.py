@@ -37,7 +37,7 @@ def puts_off(session: Session, at: datetime, row: str, error: str = "KeyError: '
 
 def settled(session: Session, ran: JobRun, at: datetime) -> News | None:
     session.flush()
-    news, _ = job_troubles.settle(session, ran, now=at)
+    news = job_troubles.settle(session, ran, now=at)
     session.flush()
     return news
 
@@ -115,8 +115,8 @@ async def test_further_rows_are_told_of_an_hour_later_together(database: Databas
 
     found = [news.content for news in await database.write(story) if news is not None]
     assert len(found) == 2
-    assert found[0].startswith("The job close cannot work on messages 1, and puts that off: KeyError: 'to'\n")
-    assert found[1].startswith("The job close cannot work on 2 rows, messages 2 first, and puts that off:")
+    assert found[0].startswith("The job close cannot work on a row (messages 1) and puts it off: KeyError: 'to'\n")
+    assert found[1].startswith("The job close cannot work on 2 rows (messages 2 first) and puts them off:")
 
 
 async def test_a_row_is_remembered_until_a_good_tick_after_its_time(database: Database) -> None:
@@ -128,7 +128,7 @@ async def test_a_row_is_remembered_until_a_good_tick_after_its_time(database: Da
         return [early, job_troubles.in_words(session)]
 
     early, late = await database.write(story)
-    assert early == {"close": "cannot work on messages 1, and puts that off: KeyError: 'to'"}
+    assert early == {"close": "cannot work on a row (messages 1) and puts it off: KeyError: 'to'"}
     assert late == {}
 
 

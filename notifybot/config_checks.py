@@ -12,6 +12,7 @@ from notifybot.config_values import nearest
 
 MAX_SOCKET_PATH_BYTES = 107
 MOST_SNOOZES = 8
+POSSIBLE_YEARS = range(1970, 3000)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,6 +34,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _files(config)
     yield from _snoozes(config)
     yield from _names(config)
+    yield from _starts(config)
     yield from _steps(config)
     yield from _inbound(config)
     yield from _scripts(config)
@@ -133,6 +135,14 @@ def _names(config: Config) -> Iterator[Contradiction]:
             yield Contradiction(
                 f"{section}.{name}", f"this name leads back to itself: {' → '.join(loop)}", "Break the loop."
             )
+
+
+def _starts(config: Config) -> Iterator[Contradiction]:
+    """No clock reaches further, and nobody means it."""
+    for name, rotation in config.rotations.items():
+        if rotation.start.year not in POSSIBLE_YEARS:
+            what = f"a rotation begins from {POSSIBLE_YEARS.start} to {POSSIBLE_YEARS[-1]}"
+            yield Contradiction(f"rotations.{name}.start", what, "Write the day on which the first turn begins.")
 
 
 def _members(config: Config) -> dict[str, tuple[str, ...]]:

@@ -190,10 +190,10 @@ def _check_hand(hand: Hand, directory: Directory, rotation: str) -> None:
 
 
 def _check_time(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
-    if ends_at <= starts_at:
-        raise NotifybotError("An override ends after it begins, and ahead of now.")
     if ends_at > now + LONGEST:
         raise NotifybotError("An override ends within 366 days.")
+    if ends_at <= starts_at:
+        raise NotifybotError("An override ends after it begins, and ahead of now.")
 
 
 def _checked_member(session: Session, member: str, hand: Hand, directory: Directory, *, now: datetime) -> str:

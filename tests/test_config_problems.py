@@ -206,6 +206,8 @@ def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
          "1:17: recipients.a: this name leads back to itself: a → b → a. Break the loop."),
         ("rotations: {a: {members: [b], start: 2026-02-30}}",
          "1:38: rotations.a.start: '2026-02-30' is refused: this day does not exist."),
+        ("rotations: {a: {members: [b], start: 9999-12-31}}",
+         "1:38: rotations.a.start: a rotation begins from 1970 to 2999. Write the day on which the first turn begins."),
         ("rotations: {a: {members: [b], start: 2026-01-01, handover: '0 25 * * *'}}",
          "1:60: rotations.a.handover: '0 25 * * *' is refused: the hour '25' is not within 0 and 23, or not in order."),
         ("recipients: {oncall: [anna]}\nalerts: {policies: {p: {steps: [{after: 5m, to: [oncal]}]}}}",

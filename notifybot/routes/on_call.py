@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from notifybot import on_call
 from notifybot.authorisation import Action
+from notifybot.durations import LONGEST
 from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.on_call import Hand, StandIn, Standing
@@ -38,7 +39,8 @@ class StandInFields(Fields):
         if self.until is not None:
             return self.until
         assert self.span is not None
-        return max(now, self.begins or now) + self.span
+        begins = min(self.begins or now, now + LONGEST)  # what begins later is refused, and must not overflow
+        return max(now, begins) + self.span
 
 
 async def show_all(request: web.Request) -> web.Response:

@@ -179,6 +179,7 @@ async def test_what_is_there_is_answered_as_described(line: Wire, checks: list[A
         "DELETE /api/admin/tokens/{name}": {"name": "described"},
         "GET /api/admin/scheduler/status": {},
         "POST /api/admin/scheduler/jobs/{name}/trigger": {"name": "retention"},
+        "GET /api/oncall": {},
         "GET /subscribed-users": {},
         "GET /api/people": {},
         "GET /api/people/{name}": {"name": "77"},

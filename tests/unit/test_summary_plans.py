@@ -1,0 +1,189 @@
+"""Plans of summaries: each local date has one at most, and no moment is told twice, whatever clocks do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
+from sqlmodel import Session, SQLModel
+
+from notifybot import summary_plans
+from notifybot.identities import Person
+from notifybot.models import Chat, table_of
+from notifybot.summary_facts import Period
+from notifybot.summary_plans import FARTHEST, Turn, Usual
+from notifybot.timetable import SummaryPlan
+from notifybot.wall_clock import Daily
+
+NOON = datetime(2026, 3, 27, 12, 0, tzinfo=UTC)
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Kolkata", "Pacific/Kiritimati"]
+USUAL = Usual(Daily(time(9), "UTC"), to=("ops",))
+
+
+@contextmanager
+def database() -> Iterator[Session]:
+    engine = create_engine("sqlite://")
+    SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in (Chat, Person, SummaryPlan)])
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+    engine.dispose()
+
+
+def subscribe(session: Session, name: str, **chosen: Any) -> Person:
+    session.add(Chat(id=name))
+    session.flush()
+    person = Person(user_id=name, account=name, chat_id=name, chat_name=name, created_at=NOON, **chosen)
+    session.add(person)
+    session.flush()
+    return person
+
+
+@dataclass
+class Story:
+    """One reader, and what they were told: of which dates, and of which periods."""
+
+    session: Session
+    usual: Usual
+    reader: str
+    now: datetime
+    days: list[date] = field(default_factory=list)
+    periods: list[Period] = field(default_factory=list)
+
+    def tick(self) -> None:
+        for turn in summary_plans.due(self.session, now=self.now, most=100):
+            self.tell(turn)
+        wants = summary_plans.outdated(self.session, self.usual, now=self.now, most=100)
+        summary_plans.arrange(self.session, wants, now=self.now)
+        assert summary_plans.outdated(self.session, self.usual, now=self.now, most=100) == []
+
+    def tell(self, turn: Turn) -> None:
+        """As the job does, killed once before its commit, and with a tick of another daemon beside it."""
+        with self.session.begin_nested() as broken_off:
+            assert summary_plans.take(self.session, turn, now=self.now)
+            broken_off.rollback()
+        assert summary_plans.take(self.session, turn, now=self.now)
+        assert not summary_plans.take(self.session, turn, now=self.now)
+        if turn.reader == self.reader:
+            self.days.append(turn.day)
+            self.periods.append(turn.period)
+
+    @property
+    def plan(self) -> SummaryPlan:
+        self.session.expire_all()
+        plan = self.session.get(SummaryPlan, self.reader)
+        assert plan is not None
+        return plan
+
+
+TIMES = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 59]))
+DAILIES = st.builds(Daily, TIMES, st.sampled_from(ZONES))
+BEGINNINGS = st.integers(0, 3 * 365 * 24 * 60).map(lambda minutes: NOON + timedelta(minutes=minutes))
+AHEAD = st.integers(1, 4 * 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
+BACK = st.integers(1, 60).map(lambda minutes: -timedelta(minutes=minutes))
+STEPS = st.lists(st.one_of(AHEAD, AHEAD, BACK), min_size=1, max_size=15)
+
+
+@given(DAILIES, BEGINNINGS, STEPS)
+@settings(deadline=None)
+def test_each_date_is_told_once_though_the_daemon_sleeps_and_the_clock_steps_back(
+    daily: Daily, begin: datetime, steps: list[timedelta]
+) -> None:
+    """Of several dates that were slept through, the last; and no moment is told twice or left out."""
+    with database() as session:
+        story = Story(session, Usual(daily, ("ops",)), "to:ops", begin)
+        story.tick()
+        expected: list[date] = []
+        latest = daily.latest(begin)
+        for step in steps:
+            story.now += step
+            story.tick()
+            if daily.latest(story.now) > latest:
+                latest = daily.latest(story.now)
+                expected.append(latest)
+            assert story.now < (story.plan.next_at or story.now) <= story.now + FARTHEST
+
+        assert story.days == expected
+        assert all(earlier.end == later.begin for earlier, later in pairwise(story.periods))
+        assert [period.end for period in story.periods] == [daily.on(day) for day in expected]
+
+
+CHANGES = st.tuples(
+    st.one_of(AHEAD, AHEAD, BACK), st.one_of(st.none(), TIMES), st.one_of(st.none(), st.sampled_from(ZONES))
+)
+
+
+@given(st.lists(CHANGES, min_size=1, max_size=15))
+@settings(deadline=None)
+def test_no_date_is_told_twice_whatever_time_and_zone_somebody_chooses(
+    steps: list[tuple[timedelta, time | None, str | None]],
+) -> None:
+    with database() as session:
+        person = subscribe(session, "anna")
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        for step, at, zone in steps:
+            story.now += step
+            story.tick()
+            person.summary_time = None if at is None else f"{at:%H:%M}"
+            person.time_zone = zone
+            session.add(person)
+            session.flush()
+            story.tick()
+            assert story.now < (story.plan.next_at or story.now) <= story.now + FARTHEST
+
+        assert story.days == sorted(set(story.days))
+        assert all(earlier.end == later.begin for earlier, later in pairwise(story.periods))
+
+
+def test_whoever_comes_is_planned_for_their_next_time_and_whoever_goes_is_not() -> None:
+    with database() as session:
+        person = subscribe(session, "anna", summary_time="18:00", time_zone="Asia/Tokyo")
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        assert (story.plan.daily, story.plan.next_at) == ("18:00 Asia/Tokyo", NOON + timedelta(hours=21))
+        person.account = None
+        session.add(person)
+        session.flush()
+        story.tick()
+        assert (story.plan.daily, story.plan.next_at) == (None, None)
+
+
+def test_a_zone_that_nobody_knows_any_more_is_taken_for_utc() -> None:
+    with database() as session:
+        subscribe(session, "anna", time_zone="Mars/Olympus_Mons")
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        assert story.plan.next_at == NOON + timedelta(hours=21)
+        story.now += timedelta(hours=21)
+        story.tick()
+        assert story.days == [date(2026, 3, 28)]
+
+
+def test_after_a_very_long_sleep_only_the_last_month_is_told() -> None:
+    with database() as session:
+        subscribe(session, "anna")
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        for days in (1, 200):
+            story.now += timedelta(days=days)
+            story.tick()
+        assert story.periods[-1].end - story.periods[-1].begin == timedelta(days=31)
+
+
+def test_on_request_everybody_who_has_a_plan_is_told_of_the_last_day_and_keeps_it() -> None:
+    with database() as session:
+        subscribe(session, "anna")
+        subscribe(session, "bob", is_enabled=False)
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        before = story.plan.next_at
+        turns = summary_plans.on_request(session, now=NOON)
+        assert {turn.reader for turn in turns} == {"person:anna", "to:ops"}
+        assert {turn.period for turn in turns} == {Period(NOON - timedelta(days=1), NOON)}
+        assert {turn.planned_at for turn in turns} == {None}
+        assert story.plan.next_at == before

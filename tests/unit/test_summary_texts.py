@@ -1,0 +1,148 @@
+"""The words of a summary, and the bars of its picture."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifybot import charts
+from notifybot.summary_facts import Arrivals, Facts, OpenAlert, Period, Tally, bars
+from notifybot.summary_texts import Setting, nothing, text, title
+
+BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+DAY = Period(BEGIN, BEGIN + timedelta(days=1))
+BERLIN = Setting("Europe/Berlin", "alice")
+EVERYTHING = Setting("Europe/Berlin", None)
+
+
+def lines(facts: Facts, setting: Setting = BERLIN) -> list[str]:
+    return text(facts, setting).splitlines()[2:]
+
+
+def test_it_names_the_day_and_the_time_in_the_readers_zone() -> None:
+    facts = Facts(DAY, Tally(sent=1))
+    assert title(facts, BERLIN) == "Daily summary, Monday 2 March"
+    assert text(facts, BERLIN).startswith(
+        "Since Sunday 1 March, 09:00 (Europe/Berlin): what alice sent or was shown.\n\n"
+    )
+    assert "everything on this server" in text(facts, EVERYTHING)
+
+
+def test_one_that_was_asked_for_says_so() -> None:
+    by_hand = Setting("UTC", "alice", is_manual=True)
+    assert title(Facts(DAY), by_hand) == "Summary, asked for by hand, Monday 2 March"
+    assert nothing(Facts(DAY), by_hand).startswith("Summary, asked for by hand: since ")
+
+
+def test_nothing_to_say_is_one_line() -> None:
+    said = nothing(Facts(DAY), BERLIN)
+    assert said == "Daily summary: since Sunday 1 March, 09:00 (Europe/Berlin) nothing was sent, and no alert is open."
+
+
+def test_what_there_was_none_of_has_no_line_unless_there_was_some_the_day_before() -> None:
+    assert lines(Facts(DAY, Tally(sent=3))) == ["Sent: 3 (the day before: 0)"]
+    before = Tally(sent=9, failed=2, unanswered=1, answered=4)
+    assert lines(Facts(DAY, Tally(sent=3), before)) == [
+        "Sent: 3 (the day before: 9)",
+        "Failed: 0 (2)",
+        "Answered: 0 (4)",
+        "Closed without an answer: 0 (1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("median", "said"),
+    [
+        (timedelta(0), "1s"),
+        (timedelta(seconds=119), "1m59s"),
+        (timedelta(seconds=250), "4m"),
+        (timedelta(hours=2, minutes=3, seconds=31), "2h4m"),
+    ],
+)
+def test_how_fast_answers_came_is_rounded(median: timedelta, said: str) -> None:
+    facts = Facts(DAY, Tally(sent=1, answered=2), answered_by=(("Anna", 2),), median=median)
+    assert f"Answered: 2 (0), half of them within {said}, by Anna 2" in lines(facts)
+
+
+def test_of_many_open_alerts_the_oldest_are_named_each_with_its_time() -> None:
+    oldest = tuple(OpenAlert(BEGIN + timedelta(hours=hour), f"disk {hour}") for hour in (0, 20))
+    assert lines(Facts(DAY, open=7, oldest=oldest))[1:] == [
+        "Still open: 7",
+        "• 1 Mar 09:00 disk 0",
+        "• 05:00 disk 20",
+        "• and 5 more",
+    ]
+
+
+def test_many_names_are_cut_short_and_the_rest_is_counted() -> None:
+    sources = tuple((f"source {number}", 20 - number) for number in range(12))
+    said = lines(Facts(DAY, sources=sources, events=(("x" * 99, 1),)))
+    assert said[1].startswith("By source: source 0 20, source 1 19, ")
+    assert said[1].endswith("source 7 13, 4 others 42")
+    assert said[2] == f"Events: {'x' * 39}… 1"
+
+
+def test_a_name_of_several_lines_stays_on_its_line() -> None:
+    assert lines(Facts(DAY, sources=(("a\nb", 1),)))[1:] == ["By source: a b 1"]
+
+
+# Bars
+
+
+def arrived(hours: float, count: int = 1, *, is_alert: bool = False) -> Arrivals:
+    return Arrivals(BEGIN + timedelta(hours=hours), count, is_alert)
+
+
+def test_a_day_has_a_bar_for_each_hour() -> None:
+    facts = Facts(
+        DAY,
+        arrivals=(arrived(0.5, 3), arrived(0.9, is_alert=True), arrived(23.9, 2)),
+        arrivals_before=(arrived(-23.5, 5),),
+    )
+    shown, width = bars(facts)
+    assert (len(shown), width) == (24, timedelta(hours=1))
+    assert [(bar.alerts, bar.notices, bar.before) for bar in (shown[0], shown[1], shown[23])] == [
+        (1, 3, 5),
+        (0, 0, 0),
+        (0, 2, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "size", "width"),
+    [(25 / 24, 25, timedelta(hours=1)), (3, 3, timedelta(days=1)), (60, 9, timedelta(weeks=1))],
+)
+def test_a_longer_time_has_broader_bars(days: float, size: int, width: timedelta) -> None:
+    shown, broad = bars(Facts(Period(BEGIN, BEGIN + timedelta(days=days))))
+    assert (len(shown), broad) == (size, width)
+
+
+def test_what_lies_outside_for_want_of_precision_counts_at_the_edge() -> None:
+    shown, _ = bars(Facts(DAY, arrivals=(arrived(-0.01), arrived(24.01))))
+    assert (shown[0].notices, shown[-1].notices) == (1, 1)
+
+
+# The picture
+
+
+def colours(png: bytes) -> set[tuple[int, int, int]]:
+    from PIL import Image
+
+    return {colour for _, colour in Image.open(io.BytesIO(png)).convert("RGB").getcolors(1 << 20)}  # type: ignore[union-attr, misc]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 1_000_000])
+def test_the_picture_shows_alerts_notices_and_the_day_before(count: int) -> None:
+    pytest.importorskip("PIL")
+    arrivals = (arrived(1, count, is_alert=True), arrived(2, count))
+    png = charts.draw(Facts(DAY, arrivals=arrivals, arrivals_before=(arrived(-3, count),)), "Europe/Berlin")
+    assert png.startswith(b"\x89PNG")
+    red, grey = (0xD1, 0x24, 0x2F), (0x8C, 0x95, 0x9F)
+    assert {red, grey} <= colours(png)
+
+
+def test_the_same_facts_make_the_same_picture() -> None:
+    """Telegram has it already then, and it is not uploaded again."""
+    pytest.importorskip("PIL")
+    facts = Facts(DAY, arrivals=(arrived(1, 3),))
+    assert charts.draw(facts, "Africa/Cairo") == charts.draw(facts, "Africa/Cairo")

@@ -59,7 +59,7 @@ def _moments(message: Message, at: datetime) -> Iterator[Fact]:
         ("created", "", message.created_at, ""),
         ("goes out" if message.status == "scheduled" else "meant for", "", message.send_at, ""),
         ("told again", f"{times}, last ", message.repeated_at, ""),
-        ("escalates", "", _if_ahead(message, message.escalate_at, at), ""),
+        ("escalates", "", None if message.acknowledged_at else _if_ahead(message, message.escalate_at, at), ""),
         ("reminds", "", _if_ahead(message, message.remind_at, at), ""),
         ("closes", "", _if_ahead(message, message.close_at, at), ""),
         ("snoozed", "until ", _if_ahead(message, message.snoozed_until, at), f" by {message.snoozed_by}"),
@@ -73,7 +73,7 @@ def _moments(message: Message, at: datetime) -> Iterator[Fact]:
 
 def _if_ahead(message: Message, deadline: datetime | None, at: datetime) -> datetime | None:
     """A deadline that can still come."""
-    is_over = message.status in ("closed", "cancelled") or message.acknowledged_at is not None
+    is_over = message.status in ("closed", "cancelled")
     return None if is_over or deadline is None or deadline <= at else deadline
 
 

@@ -135,6 +135,37 @@ def test_a_template_fills_a_message_with_its_data(daemon: RealDaemon, capsys: py
     assert "Clean-up" in daemon.shown_in_ops()[-1]
 
 
+def test_an_acknowledged_alert_rests_and_its_answer_is_taken_back(
+    daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alert = id_in(does(capsys, f"send --to {daemon.ops} --alert --policy night --wait", "disk full"))
+
+    assert does(capsys, f"messages ack {alert}").startswith(f"acknowledged: {alert} (acknowledged by ")
+    acknowledged = does(capsys, f"messages show {alert}")
+    assert does(capsys, f"messages unack {alert}") == f"sent: {alert}\n"
+
+    story = does(capsys, f"messages show {alert}")
+    assert "  closes        " in acknowledged and "  escalates     " not in acknowledged
+    assert "  closes        " in story and "  escalates     " in story
+    assert "unacknowledged" in story
+    assert "policy        night (2 steps left)" in story
+
+
+def test_a_message_that_was_given_up_is_tried_again(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = "-1009999999999"
+    _, said, _ = run(capsys, "send", "--to", unknown, "--wait", "once more")
+    message_id = id_in(said)
+    group: Json = {"type": "supergroup", "title": "New", "member_ids": [], "id": int(unknown)}
+    daemon.sandbox("POST", "/sandbox/chats", group)
+
+    again = does(capsys, f"messages retry {message_id}")
+
+    assert (said.split(":")[0], again) == ("failed", f"initiated: {message_id}\n")
+    assert daemon.awaited_text("once more")
+    code, _, err = run(capsys, "messages", "retry", message_id)
+    assert (code, len(assert_two_lines(err))) == (2, 2)
+
+
 def test_a_policy_that_there_is_not_is_named_with_the_nearest(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from notifybot import attachments, messages, timeline
+from notifybot import attachments, messages, schedules, timeline
 from notifybot.ids import first_id
 from notifybot.lifecycle import State
-from notifybot.models import IS_NEXT, IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
+from notifybot.models import IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
 
 RECENTLY = timedelta(days=1)
 """What was to be sent longer ago has been, or was given up."""
@@ -91,15 +91,18 @@ def page(session: Session, wanted: Filter, *, limit: int) -> Sequence[Message]:
 def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[Detail]:
     """What is to be sent later, or was released and does not stand in all chats yet, the next first; those of one
     account, or all. What a paused schedule holds comes at the time for which it was meant."""
-    coming = select(Message).where(text("send_at IS NOT NULL"), col(Message.send_at) >= now - RECENTLY)
-    coming = coming.where(col(Message.state).in_((State.SCHEDULED, State.INITIATED))).order_by(col(Message.send_at))
-    paused = select(Message).where(text(IS_NEXT), col(Message.release_at).is_(None))
-    found: dict[str, Message] = {}
-    for asked in (coming, paused):
-        own = asked if account is None else asked.where(Message.account == account)
-        found |= {message.id: message for message in session.exec(own.limit(limit))}
-    in_order = sorted(found.values(), key=lambda message: (message.send_at or now, message.id))
-    return [detail(session, message.id) for message in in_order[:limit]]
+    # As expressions, so that SQLite takes the index of the times, and not that of the states or of the accounts.
+    is_pending = func.lower(Message.state).in_((State.SCHEDULED.value, State.INITIATED.value))
+    coming = select(Message).where(text("send_at IS NOT NULL"), col(Message.send_at) >= now - RECENTLY, is_pending)
+    if account is not None:
+        coming = coming.where(col(Message.account).concat("") == account)
+    found = list(session.exec(coming.order_by(col(Message.send_at)).limit(limit)))
+    listed = schedules.page(session, account=account, limit=limit)
+    found += [each.waiting for each in listed if each.schedule.paused_at is not None and each.waiting is not None]
+    by_time = sorted(
+        {message.id: message for message in found}.values(), key=lambda each: (each.send_at or now, each.id)
+    )
+    return [detail(session, message.id) for message in by_time[:limit]]
 
 
 def backlog(session: Session) -> Backlog:

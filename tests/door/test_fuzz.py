@@ -12,10 +12,16 @@ from tests.door.door import Door, assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-COMMON = ("title", "source", "client_id", "acknowledge", "escalate_after", "close_after")
+COMMON = (
+    *("title", "source", "client_id", "acknowledge", "escalate_after", "close_after"),
+    *("send_at", "repeat", "time_zone", "template", "policy", "remind_every", "data"),
+)
 FIELDS = {
     "/api/ingest": ("type", "content", "channel_id", "user", "to", *COMMON),
     "/send": ("user", "to", "text", *COMMON),
+    "/api/events": ("event", "user", "to", *COMMON),
+    "/schedule-message": ("target_user_id", "message", "scheduled_timestamp", "repeat", "time_zone"),
+    "/api/schedules/preview": ("repeat", "time_zone", "begins_at"),
     "/subscribe-user": ("chat_id", "chat_name"),
     "/api/telegram/verify-link": ("user", "token"),
     "/api/telegram/unlink": ("user",),
@@ -27,7 +33,9 @@ VALUES = st.recursive(
 )
 NOTHING = re.compile(r"(?!)")
 """What is repeated to the caller may look like anything here."""
-LIKELY = st.sampled_from(["text", "x", 5, -1001, "5", "@some_channel", "15m", 0, "never", True, "alice"])
+LIKELY = st.sampled_from(["text", "x", 5, -1001, "5", "@some_channel", "15m", 0, "never", True, "alice"]) | (
+    st.sampled_from(["2031-01-31T18:30:00", "0001-01-01", "@daily", "every 15m", "Europe/Berlin", "post_success"])
+)
 HEADERS = ["Content-Type", "Idempotency-Key", "Expect", "Accept", "Content-Encoding"]
 HEADER_TEXTS = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=150)
 QUERIES = st.text("abcwaitlmsuc=&%0179-+. \u00e9", max_size=30)

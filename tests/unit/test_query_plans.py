@@ -201,6 +201,8 @@ LONG_AGO = NOW - timedelta(days=90)
         (late(escalation.close_due, most=5), "messages_close"),
         (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
         (releases.DUE.next_at, "messages_release"),
+        (late(reading.pending, account=None, limit=5), "messages_sent_later"),
+        (late(reading.pending, account="root", limit=5), "messages_sent_later"),
         (reading.backlog, "deliveries_waiting"),
         (reading.backlog, "posts_uncertain"),
         (inbox.waiting, "inbox_waiting"),

@@ -9,7 +9,6 @@ others), deliveries (without limits). The database is SQLite; its alerts wait be
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -18,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.field.figures import Figure, at_most
-from benchmarks.lab.process import ROOT
 from benchmarks.load.figures import Spread, percentile
 from benchmarks.load.filling import fill
-from benchmarks.size import footprint, queries
+from benchmarks.size import footprint, lateness, queries
 from benchmarks.size.deliveries import MARKS, deliveries
 from benchmarks.size.home import new_home
 
@@ -31,7 +29,6 @@ ROUNDS = 5
 QUERY_ROUNDS = 50
 FEW_MESSAGES = 1000
 ESCALATING = 1000
-LATENESS_WITHIN_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,7 @@ async def _queries(stage: Stage) -> list[Figure]:
 
 async def _lateness(stage: Stage) -> list[Figure]:
     config = new_home(stage.folder / "l", stage.full).config
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "benchmarks.size.lateness", str(config), str(ESCALATING)),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(LATENESS_WITHIN_S):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    late = sorted(json.loads(output))
+    late = await lateness.measured(config, ESCALATING, "escalations")
     return [
         Figure(f"lateness: {len(late)} alerts escalating within 1 s, p50", f"{percentile(late, 0.5):.1f} ms"),
         at_most("lateness: p99", percentile(late, 0.99), 10, " ms", 1),

@@ -1,9 +1,9 @@
-"""Alerts that escalate within one second, in a daemon whose database is full of others that do not.
+"""Messages that fall due within one second, in a daemon whose database is full of others that do not.
 
-    python -m benchmarks.size.lateness CONFIG COUNT
+    python -m benchmarks.size.lateness CONFIG COUNT escalations|releases
 
-Prints, as JSON, for each alert the milliseconds from its `escalate_at` to the end of the commit that escalated it.
-The daemon runs inside this process, so that the end of a commit can be seen.
+Prints, as JSON, for each the milliseconds from its `escalate_at` or `send_at` to the end of the commit that escalated
+or released it. The daemon runs inside this process, so that the end of a commit can be seen.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from sqlmodel import Session, col, func, select
 
-from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
+from benchmarks.lab.process import ROOT
+from notifybot.acceptance import Accepted, Extras, NewMessage, Recipient, RecipientKind
 from notifybot.app import daemon
 from notifybot.clock import Clock
 from notifybot.config import load
@@ -29,15 +30,18 @@ from notifybot.models import Message
 from notifybot.runtime import Runtime
 
 WITHIN = timedelta(seconds=1)
-ESCALATE_AFTER = timedelta(seconds=5)
+DUE_AFTER = timedelta(seconds=5)
 JOBS_START_WITHIN_S = 60.0
-ESCALATED_WITHIN_S = 60.0
+DONE_WITHIN_S = 60.0
+PROCESS_WITHIN_S = 180.0
 LOOK_EVERY_S = 0.1
 CHATS = 100
+STATES = {"escalations": State.ESCALATED, "releases": State.INITIATED}
+"""What becomes of them."""
 
 
 class Watch:
-    """Notes when each alert was changed for the first time after its deadline."""
+    """Notes when each message was changed for the first time after it fell due."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -57,8 +61,8 @@ class Watch:
         return [(self.done[message_id] - at) / timedelta(milliseconds=1) for message_id, at in self.due.items()]
 
 
-async def lateness(config: Path, count: int) -> list[float]:
-    """Milliseconds for each of `count` alerts."""
+async def lateness(config: Path, count: int, kind: str) -> list[float]:
+    """Milliseconds for each of `count` messages; `kind` is one of STATES."""
     clock = Clock()
     async with daemon(load(config, os.environ), clock, []) as running:
         gc.collect()
@@ -67,29 +71,32 @@ async def lateness(config: Path, count: int) -> list[float]:
         await _jobs_have_started(runtime)
         watch = Watch(clock)
         runtime.database.after_commit(watch.on_commit)
-        for accepted in await _hand_over(runtime, count):
-            assert accepted.escalate_at is not None
-            watch.due[accepted.id] = accepted.escalate_at
-        async with asyncio.timeout(ESCALATED_WITHIN_S):
+        for accepted in await _hand_over(runtime, count, kind):
+            due_at = accepted.send_at or accepted.escalate_at
+            assert due_at is not None
+            watch.due[accepted.id] = due_at
+        async with asyncio.timeout(DONE_WITHIN_S):
             await watch.is_over.wait()
-        escalated = await runtime.database.read(partial(_escalated, message_ids=watch.due.keys()))
-        if escalated != count:
-            raise RuntimeError(f"{escalated} of {count} alerts are escalated")
+        done = await runtime.database.read(partial(_are, message_ids=watch.due.keys(), state=STATES[kind]))
+        if done != count:
+            raise RuntimeError(f"{done} of {count} messages are {STATES[kind]}")
         return watch.lateness_ms()
 
 
-async def _hand_over(runtime: Runtime, count: int) -> list[Accepted]:
-    """Accept the alerts, spread evenly over WITHIN."""
+async def _hand_over(runtime: Runtime, count: int, kind: str) -> list[Accepted]:
+    """Accept the messages, spread evenly over WITHIN."""
     start = runtime.clock.now()
 
     async def hand_over(number: int) -> Accepted:
-        await runtime.clock.sleep_until(start + number * WITHIN / count)
-        return await runtime.intake.accept(_alert(str(700_000_000 + number % CHATS)))
+        at = start + number * WITHIN / count
+        await runtime.clock.sleep_until(at)
+        chat_id = str(700_000_000 + number % CHATS)
+        return await runtime.intake.accept(_alert(chat_id, at + DUE_AFTER if kind == "releases" else None))
 
     return await asyncio.gather(*(hand_over(number) for number in range(count)))
 
 
-def _alert(chat_id: str) -> NewMessage:
+def _alert(chat_id: str, send_at: datetime | None) -> NewMessage:
     return NewMessage(
         account="root",
         source="root",
@@ -97,14 +104,33 @@ def _alert(chat_id: str) -> NewMessage:
         content="disk full on db1: 97 % of /var",
         title=None,
         is_alert=True,
-        escalate_after=ESCALATE_AFTER,
+        escalate_after=DUE_AFTER if send_at is None else timedelta(minutes=15),
         close_after=timedelta(hours=1),
+        extras=None if send_at is None else Extras(send_at=send_at),
     )
 
 
-def _escalated(session: Session, message_ids: Collection[str]) -> int:
-    is_one = (col(Message.id).in_(message_ids), col(Message.state) == State.ESCALATED)
+def _are(session: Session, message_ids: Collection[str], state: State) -> int:
+    is_one = (col(Message.id).in_(message_ids), col(Message.state) == state)
     return session.exec(select(func.count()).select_from(Message).where(*is_one)).one()
+
+
+async def measured(config: Path, count: int, kind: str) -> list[float]:
+    """The same in a process of its own, shortest first."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "benchmarks.size.lateness", str(config), str(count), kind),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PROCESS_WITHIN_S):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return sorted(json.loads(output))
 
 
 async def _jobs_have_started(runtime: Runtime) -> None:
@@ -115,4 +141,4 @@ async def _jobs_have_started(runtime: Runtime) -> None:
 
 if __name__ == "__main__":
     logging.disable()
-    print(json.dumps(asyncio.run(lateness(Path(sys.argv[1]), int(sys.argv[2])))))
+    print(json.dumps(asyncio.run(lateness(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))))

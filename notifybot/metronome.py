@@ -13,6 +13,7 @@ from telegram.ext import Job as QueueEntry
 from telegram.ext import JobQueue
 
 from notifybot.database import Changes
+from notifybot.job_troubles import CALM
 from notifybot.jobs import JOBS, Job, aftermath
 from notifybot.jobs.reasons import reason_of
 from notifybot.runtime import Runtime
@@ -24,6 +25,8 @@ MOST_DOUBLINGS = 10
 LOOK_EVERY_S = 15.0
 LOST_AFTER = timedelta(minutes=1)
 """A beat that is so late will not come: the JobQueue begins one within milliseconds."""
+A_MOMENT = timedelta(seconds=1)
+"""The failure is noted a little after the tick has ended."""
 log = logging.getLogger(__name__)
 
 
@@ -105,7 +108,7 @@ class Metronome:
         """When the job looks again: soon after a failure, and less soon after each further one. What was due before
         the tick and is due after it is no reason to look again at once."""
         now, job = self._runtime.clock.now(), beat.job
-        latest = now + job.most_apart
+        latest = self._latest(job, now)
         if beat.failures > 0:
             return now + wait_after(beat.failures, job.most_apart)
         try:
@@ -118,14 +121,23 @@ class Metronome:
         return latest if due is None else min(due, latest)
 
     async def by_hand(self, name: str) -> JobRun:
-        """Run one tick because somebody asked for it, after one that is under way; when the job beats next stays.
+        """Run one tick because somebody asked for it, after one that is under way.
 
         Raises KeyError for a job that does not exist.
         """
-        job = next((beat.job for beat in self._beats if beat.job.name == name), None)
-        if job is None:
-            raise KeyError(name)
-        return await run_tick(self._runtime, job, is_manual=True)
+        beats = {beat.job.name: beat for beat in self._beats}
+        beat = beats[name]
+        run = await run_tick(self._runtime, beat.job, is_manual=True)
+        latest = self._latest(beat.job, self._runtime.clock.now())
+        if beat.armed_for is not None and beat.armed_for > latest:
+            self._arm(beat, latest)
+        return run
+
+    def _latest(self, job: Job, now: datetime) -> datetime:
+        """When the job beats at the latest; after a failure, when that may count as over."""
+        latest = now + job.most_apart
+        calm_at = self._runtime.progress.calm_at.get(job.name)
+        return latest if calm_at is None or calm_at <= now else min(latest, calm_at)
 
     async def watch(self) -> None:
         """Beat what the JobQueue has lost sight of: it waits for a time of day, so that after the clock was set back
@@ -165,6 +177,7 @@ async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> Jo
     progress.job_errors.pop(job.name, None)
     if is_broken and run.error is not None:
         progress.job_errors[job.name] = run.error
+        progress.calm_at[job.name] = progress.jobs_ticked_at + CALM + A_MOMENT
     await aftermath.keep(runtime, run, is_broken=is_broken)
     return run
 

@@ -24,6 +24,8 @@ class Progress:
     jobs_ticked_at: datetime | None = None
     job_errors: dict[str, str] = field(default_factory=dict)
     """Why, for each job whose last tick failed, rather than a row of it."""
+    calm_at: dict[str, datetime] = field(default_factory=dict)
+    """For each job that has failed since the start: when that may count as over."""
     put_off: dict[str, str] = field(default_factory=dict)
     """Of the ticks under way: the row that the job could not work on last, and why."""
     running: dict[str, datetime] = field(default_factory=dict)

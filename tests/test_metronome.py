@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: ignore[import-untyped]
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from notifybot.app import Daemon, daemon
 from notifybot.clock import Clock
 from notifybot.config import load
-from notifybot.database import Changes
+from notifybot.database import Changes, affected
 from notifybot.errors import NotifybotError
+from notifybot.job_troubles import CALM
 from notifybot.jobs import JOBS, Job
-from notifybot.metronome import run_tick, wait_after
+from notifybot.metronome import A_MOMENT, run_tick, wait_after
 from notifybot.runtime import Runtime
 
 WITHIN_S = 20.0
@@ -169,6 +171,22 @@ async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timed
         clock.by = by
         running.metronome.look_after()
         await ticks.come_to(2 * len(JOBS))
+
+
+async def test_a_job_that_failed_beats_again_when_that_may_be_over(running: Daemon) -> None:
+    """Retention, which otherwise beats once an hour: nobody has to wait so long to hear that it works again."""
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    next_runs, database = running.runtime.progress.next_runs, running.runtime.database
+    before = next_runs["retention"]
+    await database.write(lambda session: affected(session, text("DROP TABLE link_secrets")))  # type: ignore[arg-type]
+    assert (await running.metronome.by_hand("retention")).error
+    after, now = next_runs["retention"], running.runtime.clock.now()
+    assert before is not None
+    assert after is not None
+    assert now < after <= now + CALM + A_MOMENT < before
 
 
 def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:

@@ -1,6 +1,6 @@
 """Messages for later, and those that repeat: handing them over, looking at them, changing their times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from notifybot import authorisation, messages, reading, recurrence, schedules
+from notifybot import authorisation, messages, people, reading, recurrence, schedules
 from notifybot.authorisation import Action, Caller
 from notifybot.errors import NotFound
 from notifybot.ids import is_id
@@ -17,7 +17,7 @@ from notifybot.kinds import DeliveryStatus, Purpose
 from notifybot.lifecycle import State
 from notifybot.new_messages import NewMessage
 from notifybot.reading import Detail
-from notifybot.recipients import recipient_of
+from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
 from notifybot.rendering import NewFile
 from notifybot.routes import documents
 from notifybot.routes.bodies import FORM, Fields, check, read_fields, read_form_fields
@@ -106,7 +106,16 @@ async def _later(request: web.Request, caller: Caller, fields: LaterFields, file
     usual = check(SendFields, given)
     new = await message_of(request, caller, usual, usual.text, files)
     assert new.extras is not None
-    return replace(new, extras=replace(new.extras, look=replace(new.extras.look, text_first=bool(files))))
+    extras = replace(new.extras, look=replace(new.extras.look, text_first=bool(files)))
+    return replace(new, recipients=await _known(request, new.recipients), extras=extras)
+
+
+async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    """The same, but that a private chat of which nobody has heard is nobody: so it is refused with the other unknown
+    ids, and not only when its time has come."""
+    ids = [each.name for each in targets if each.kind is RecipientKind.CHAT and each.name.isdigit()]
+    known = await runtime_of(request).database.read(partial(people.readers_of_chats, chat_ids=ids)) if ids else {}
+    return tuple(person(each.name) if each.name in ids and each.name not in known else each for each in targets)
 
 
 async def pending_messages(request: web.Request) -> web.Response:

@@ -176,18 +176,19 @@ _is_open: Bases = (and_(text(IS_OPEN), not_(_is_own)),)
 
 
 def _scope(bases: Bases, readers: Readers) -> Subquery:
-    """Of these messages, each with each reader whom it concerns: as `reader` and `id`, once."""
-    base = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in bases)).subquery("base")
+    """Of these messages, each with each reader whom it concerns: as `reader` and `id`, once.
+
+    The messages are looked for first: from the people SQLite would come to all that their accounts ever sent.
+    """
+    found = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in bases))
+    base = found.cte("base").prefix_with("MATERIALIZED")
     if readers is None:
         return select(literal_column("''").label("reader"), base.c.id).subquery("scope")
     reader, is_asked = PEOPLE.c.user_id.label("reader"), PEOPLE.c.user_id.in_(readers)
     sent = select(reader, base.c.id).join(PEOPLE, PEOPLE.c.account == base.c.account).where(is_asked)
-    shown = (
-        select(reader, base.c.id)
-        .join(DELIVERIES, DELIVERIES.c.message_id == base.c.id)
-        .join(PEOPLE, PEOPLE.c.chat_id == DELIVERIES.c.chat_id)
-        .where(DELIVERIES.c.status == DeliveryStatus.SHOWN, is_asked)
-    )
+    is_shown = (DELIVERIES.c.message_id.in_(select(base.c.id)), DELIVERIES.c.status == DeliveryStatus.SHOWN)
+    here = PEOPLE.c.chat_id == DELIVERIES.c.chat_id
+    shown = select(reader, DELIVERIES.c.message_id).join_from(DELIVERIES, PEOPLE, here).where(*is_shown, is_asked)
     return union(sent, shown).subquery("scope")
 
 

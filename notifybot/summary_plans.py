@@ -154,7 +154,8 @@ def on_request(session: Session, *, now: datetime) -> list[Turn]:
 def _plans() -> Select[Any]:
     """With the people whose they are."""
     columns = (*PLANS.c, PEOPLE.c.user_id, PEOPLE.c.account, PEOPLE.c.muted_until)
-    return select_columns(*columns).select_from(PLANS.outerjoin(PEOPLE, _is_planned_for))
+    whose = PEOPLE.c.user_id == func.substr(PLANS.c.reader, len(OF_PERSON) + 1)
+    return select_columns(*columns).select_from(PLANS.outerjoin(PEOPLE, whose))
 
 
 def _is_wanted() -> ColumnElement[bool]:

@@ -100,7 +100,7 @@ def asking(session: Session) -> Iterator[Asked]:
     finally:
         driver.set_trace_callback(None)
     for sql in statements:
-        if re.match(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b", sql):
+        if re.match(r"\s*(WITH|SELECT|UPDATE|DELETE|INSERT)\b", sql):
             asked.plans[sql] = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
 

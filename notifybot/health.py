@@ -85,9 +85,7 @@ def _warnings(facts: Facts) -> tuple[str, ...]:
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
     found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
-    found += [
-        f"The job {name} {words}" for name, words in sorted(facts.put_off.items()) if name not in facts.job_errors
-    ]
+    found += [f"The job {name} {words}" for name, words in sorted(facts.put_off.items())]
     for name, span in sorted(facts.hanging.items()):
         found.append(f"The job {name} has been at work for {int(span.total_seconds() // 60)} minutes.")
     return tuple(found)

@@ -38,6 +38,22 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
                 "warnings": ("The job a fails: bang", "The job close fails: boom"),
             },
         ),
+        (
+            {"put_off": {"close": "puts off x", "a": "puts off y"}, "job_errors": {"close": "boom"}},
+            {
+                "status": "degraded",
+                "jobs": "failing",
+                "warnings": ("The job close fails: boom", "The job a puts off y", "The job close puts off x"),
+            },
+        ),
+        (
+            {"hanging": {"close": timedelta(minutes=12, seconds=50)}},
+            {
+                "status": "degraded",
+                "jobs": "failing",
+                "warnings": ("The job close has been at work for 12 minutes.",),
+            },
+        ),
         ({"is_moving": False}, {"status": "down", "jobs": "stalled", "warnings": ("No job has run for two minutes.",)}),
         (
             {"backlog": None},

@@ -1,6 +1,7 @@
 """The jobs are beaten in real time: between a beat's time and its tick the JobQueue goes its own way."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -195,3 +196,9 @@ def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:
     waits = [wait_after(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
     assert waits == [5, 10, 20, 30, 30]
     assert wait_after(1_000_000, hour) == hour
+
+
+def test_the_page_says_of_every_job_what_it_does() -> None:
+    page = Path(__file__).parent.parent / "docs" / "jobs.md"
+    named = re.findall(r"(?m)^\| `([a-z_]+)` \|", page.read_text(encoding="utf-8").partition("\n## ")[0])
+    assert named == [job.name for job in JOBS]

@@ -80,6 +80,7 @@ _CALLED = (
         POSTS.c.thread_id,
         POSTS.c.shown,
         POSTS.c.is_plain,
+        POSTS.c.is_reminder,
         CHATS.c.kind,
         CHATS.c.unreachable,
         *whole_bot.COLUMNS,
@@ -280,8 +281,9 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
 
 
 def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone."""
-    if not messages.any_open(session, outbox.messages_of(session, post.id)):
+    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone, and so is a
+    reminder, which another post of the chat makes good for."""
+    if post.is_reminder or not messages.any_open(session, outbox.messages_of(session, post.id)):
         _shown(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     stands = [part for place, part in enumerate(post.shown) if place != attempt.place]

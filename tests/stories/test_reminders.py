@@ -1,0 +1,253 @@
+"""People are reminded of what is not closed: one more post, as often as the config, a policy or a message says."""
+
+import pytest
+
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import OPEN, Place
+from tests.stories.world import Json, Sent, World
+
+pytestmark = pytest.mark.both_databases
+STILL = "🔔 Still open: db1\ndisk full"
+
+
+async def remembered(world: World, to: Place, **fields: object) -> Sent:
+    """An alert of which people are reminded every half hour."""
+    return await world.alert(
+        "disk full",
+        to=to,
+        source="db1",
+        **{"remind_every": "30m", "escalate_after": "never", "close_after": "1d"} | fields,
+    )
+
+
+async def reminders(alert: Sent) -> list[Json]:
+    return [each for each in (await alert.now())["deliveries"] if each["is_reminder"]]
+
+
+async def test_an_alert_that_nobody_answers_is_posted_again_and_again(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops)
+    first = await ops.receives("db1\ndisk full")
+
+    await world.later(minutes=29)
+    assert len(ops.texts) == 1
+    for minutes, moment in ((1, "09:30"), (30, "10:00"), (30, "10:30")):
+        await world.later(minutes=minutes)
+        post = await ops.receives(STILL)
+        assert post.buttons == OPEN
+        assert "🕓 Since 09:00 UTC." in post.text
+        assert (await alert.now())["status"] == "sent", moment
+
+    assert [each["purpose"] for each in await reminders(alert)] == ["primary"] * 3
+    assert first.text == "db1\ndisk full", "the first post says no more than before"
+
+
+async def test_any_of_its_posts_answers_it_and_all_of_them_follow(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await remembered(world, ops)
+    first = await ops.receives("db1\ndisk full")
+    await world.later(minutes=30)
+    second = await ops.receives(STILL)
+
+    await second.pressed(anna)
+
+    await first.becomes("Acknowledged by Anna at 09:30 UTC.", buttons=[])
+    await second.becomes("🔔 Reminder: db1", "Acknowledged by Anna at 09:30 UTC.", buttons=[])
+    await alert.becomes("closed")
+    await world.later(hours=5)
+    await world.is_quiet()
+    assert len(ops.texts) == 2
+
+
+async def test_an_acknowledged_alert_is_reminded_of_until_it_is_closed(another: MakeWorld) -> None:
+    world = await another(alerts={"close_on_acknowledge": False, "remind_every": "30m", "close_after": "1d"})
+    await world.starts()
+    ops = world.group("Ops")
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops, escalate_after="never")
+    post = await ops.receives("disk full")
+    await world.later(minutes=20)
+    await post.pressed(anna)
+
+    await world.later(minutes=29)
+    assert len(ops.texts) == 1, "the half hour begins with the answer"
+    await world.later(minutes=1)
+    reminder = await ops.receives("🔔 Acknowledged by Anna, still not closed: ")
+    assert reminder.buttons == ["Close", "Take back"]
+    await reminder.pressed(anna, "Close")
+
+    await alert.becomes("closed")
+    await reminder.becomes("🔔 Reminder: ", "Closed at 09:50 UTC.", buttons=[])
+    await world.later(hours=2)
+    await world.is_quiet()
+    assert len(ops.texts) == 2
+
+
+async def test_what_was_escalated_is_reminded_of_in_every_chat_that_shows_it(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops, escalate_after="10m")
+    await ops.receives("disk full")
+    await world.later(minutes=10)
+    await world.duty.receives("⏫ Escalated: ")
+
+    await world.later(minutes=20)
+
+    for place in (ops, world.duty):
+        await place.receives(STILL)
+    assert sorted(each["purpose"] for each in await reminders(alert)) == ["escalation", "primary"]
+
+
+async def test_in_a_chat_that_it_escalated_into_again_there_is_one_reminder(another: MakeWorld) -> None:
+    world = await another()
+    await world.starts()
+    await remembered(world, world.duty, escalate_after="10m")
+    await world.duty.receives("disk full")
+    await world.later(minutes=10)
+    await world.duty.receives("⏫ Escalated: ")
+
+    await world.later(minutes=20)
+
+    await world.duty.receives(STILL)
+    await world.is_quiet()
+    assert len(world.duty.texts) == 3
+
+
+async def test_what_was_missed_while_nobody_was_there_is_made_up_for_once(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops)
+    await ops.receives("disk full")
+    await alert.becomes("sent")
+    await world.stops()
+    world.moves(hours=3, minutes=10)
+
+    await world.starts()
+
+    await ops.receives(STILL)
+    assert (await alert.now())["remind_at"][:16] == "2026-03-02T12:30"
+    await world.later(minutes=20)
+    await ops.receives(STILL)
+    assert len(ops.texts) == 3
+
+
+async def test_while_telegram_is_away_reminders_do_not_pile_up(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops)
+    await ops.receives("disk full")
+    await alert.becomes("sent")
+    world.sandbox.fault("away")
+    for _ in range(4):
+        await world.later(minutes=30)
+
+    world.sandbox.clear_faults()
+    await world.passes(minutes=1)
+
+    await ops.receives(STILL)
+    assert len(ops.texts) == 2
+    assert len(await reminders(alert)) == 1
+
+
+async def test_nobody_is_reminded_of_what_was_never_shown(world: World, ops: Place) -> None:
+    world.sandbox.fault("away")
+    alert = await remembered(world, ops)
+
+    await world.later(minutes=70)
+
+    assert await reminders(alert) == []
+    world.sandbox.clear_faults()
+    await world.passes(minutes=1)
+    assert len(ops.texts) == 1
+
+
+async def test_nobody_is_reminded_of_what_is_over_when_the_daemon_comes_back(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops, close_after="1h")
+    await ops.receives("disk full")
+    await alert.becomes("sent")
+    await world.stops()
+    world.moves(hours=2)
+
+    await world.starts()
+    await world.ticks("reminders")
+
+    await alert.becomes("closed")
+    await world.is_quiet()
+    assert len(ops.texts) == 1
+
+
+async def test_a_snoozed_alert_is_not_reminded_of_before_it_wakes(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    await remembered(world, ops)
+    post = await ops.receives("disk full")
+    await post.pressed(anna, OPEN[1])
+
+    await world.later(minutes=89)
+    assert len(ops.texts) == 1
+    await world.later(minutes=1)
+
+    await ops.receives(STILL)
+
+
+async def test_a_deleted_reminder_does_not_come_back(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna")
+    alert = await remembered(world, ops)
+    first = await ops.receives("disk full")
+    await world.later(minutes=30)
+    (await ops.receives(STILL)).is_deleted()
+
+    await first.pressed(anna, OPEN[1])
+
+    await first.becomes("Snoozed by Anna")
+    await world.is_quiet()
+    assert len(ops.texts) == 1
+    assert (await alert.now())["status"] == "sent"
+
+
+async def test_a_reminder_is_as_quiet_and_in_the_same_topic_as_the_alert(another: MakeWorld) -> None:
+    world = await another()
+    await world.starts()
+    ops = world.group("Ops", forum=True)
+    topic = world.sandbox.add_topic(ops.id, "disks")
+    await remembered(world, ops, silent=True, thread_id=topic)
+    await ops.receives("disk full")
+
+    await world.later(minutes=30)
+
+    await ops.receives(STILL)
+    assert len(ops.silent_texts) == 2
+    assert [int(params["message_thread_id"]) for params in ops.sends()] == [topic, topic]
+
+
+async def test_the_config_says_how_often_unless_the_message_does(another: MakeWorld) -> None:
+    world = await another(alerts={"remind_every": "20m"})
+    await world.starts()
+    ops = world.group("Ops")
+    usual = await world.alert("disk full", to=ops)
+    own = await world.alert("fan broken", to=ops, remind_every="5m")
+    never = await world.alert("lamp dark", to=ops, remind_every="never")
+    notice = await world.notice("backup done", to=ops)
+
+    moments = [(await alert.now())["remind_at"] for alert in (usual, own, never, notice)]
+
+    assert [moment and moment[11:16] for moment in moments] == ["09:20", "09:05", None, None]
+
+
+async def test_a_policy_says_how_often(another: MakeWorld) -> None:
+    world = await another()
+    world.sets(
+        alerts={"policies": {"slow": {"steps": [{"after": "2h", "to": [world.duty.id]}], "remind_every": "45m"}}}
+    )
+    await world.starts()
+    ops = world.group("Ops")
+
+    alert = await world.alert("disk full", to=ops, policy="slow")
+
+    assert (await alert.now())["remind_at"][11:16] == "09:45"
+
+
+async def test_reminders_in_private_respect_that_somebody_wants_none_where_alerts_do(another: MakeWorld) -> None:
+    world = await another(alerts={"reach_muted": False})
+    await world.starts()
+    anna = await world.subscriber("Anna")
+    await remembered(world, anna)
+    await anna.receives("disk full")
+    world.rows("UPDATE people SET is_enabled = ? WHERE chat_id = ?", False, str(anna.id))
+
+    await world.later(minutes=30)
+
+    await world.is_quiet()
+    assert len(anna.texts) == 2

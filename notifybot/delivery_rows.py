@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
-from notifybot import outbox, timeline
+from notifybot import outbox, routing, timeline
 from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.models import Delivery, Post, TimelineEvent
 from notifybot.prepared import insert_rows
 from notifybot.rendering import USUAL, Look
 from notifybot.routing import Destination, Way
-from notifybot.unknown_names import listed
 
 URGENCY_OF_NOTICES = {
     "low": Urgency.BULK,
@@ -55,10 +54,8 @@ class DeliveryRows:
         manner = _manner(look, is_alert=is_alert)
         for each in way.destinations:
             self._add_delivery(message_id, each, manner)
-        if way.vacant:
-            self.remark(message_id, EventKind.WITHDRAWN, f"Nobody is on call: {listed(way.vacant)}.")
-        if way.absent or any(each.withheld for each in way.destinations):
-            self._add_remarks(message_id, way)
+        for said in routing.untold(way):
+            self.remark(message_id, EventKind.WITHDRAWN, said)
         if not way.is_told:
             self.remark(message_id, EventKind.FAILED, "Nobody is left to be told.")
 
@@ -74,14 +71,6 @@ class DeliveryRows:
             manner = manner._replace(not_before=destination.not_before)
         self.posts.setdefault(manner, []).append(post)
         self.deliveries.append(delivery)
-
-    def _add_remarks(self, message_id: str, way: Way) -> None:
-        if way.absent:
-            said = f"Not told, for want of a chat with the bot: {listed(way.absent)}."
-            self.remark(message_id, EventKind.WITHDRAWN, said)
-        reasons = [each.withheld.removesuffix(".") for each in way.destinations if each.withheld is not None]
-        if reasons:
-            self.remark(message_id, EventKind.WITHDRAWN, f"Withheld: {listed(reasons, '; ')}.")
 
     def remark(self, message_id: str, event: EventKind, detail: str | None = None) -> None:
         self.remarks.append({"message_id": message_id, "event": event, "detail": detail})

@@ -87,13 +87,15 @@ def _standing(
 
 
 def names_of(session: Session, members: Collection[str]) -> dict[str, str]:
-    """How people see these recipients: a user_id as its person, a chat by its title, all others as they are written."""
+    """How people see these recipients: people by their accounts, or else as they call themselves, chats by their
+    titles, all others as they are written."""
     meant = {member: recipient_of(member) for member in members}
     readers = people.readers(session, {each.name for each in meant.values() if each.kind is RecipientKind.PERSON})
     chat_ids = [each.name for each in meant.values() if each.kind is RecipientKind.CHAT]
     asked = select(Chat.id, Chat.title).where(col(Chat.id).in_(chat_ids), col(Chat.title).is_not(None))
     shown = {chat_id: str(title) for chat_id, title in session.exec(asked)} if chat_ids else {}
-    shown |= {name: reader.label for name, reader in readers.items()}
+    everybody = {**readers, **people.readers_of_chats(session, chat_ids)}
+    shown |= {name: reader.label for name, reader in everybody.items()}
     return {member: shown.get(each.name, member) for member, each in meant.items()}
 
 

@@ -105,14 +105,15 @@ class _Turn:
 def _tell(session: Session, turn: _Turn, directory: Directory, *, now: datetime) -> bool:
     """Tell whoever is on call now and, where another stands in for them, whoever was. False: they have no chat."""
     override = turn.duty.override
-    names = on_call.names_of(session, (*turn.duty.members, *turn.before))
     until = "from now on" if turn.until is None else f"until {local_time(turn.until, turn.rota.zone, now=now)}"
-    why = "" if override is None else f" {_who(session, override.id)} wished so."
-    if not _announce(session, turn, turn.duty.members, f"You are on call {until}.{why} {_HELP}", directory, now=now):
+    by = None if override is None else _who(session, override.id)
+    said = f"You are on call {until}{_chosen(by, turn.duty.members)}. {_HELP}"
+    if not _announce(session, turn, turn.duty.members, said, directory, now=now):
         return False
     if override is not None and planned(turn.rota, now) == Duty(turn.before, Reason.TURN):
-        instead = ", ".join(names[member] for member in turn.duty.members)
-        _announce(session, turn, turn.before, f"{instead} is on call in your place {until}.{why}", directory, now=now)
+        instead = ", ".join(on_call.names_of(session, turn.duty.members).values())
+        said = f"{instead} is on call in your place {until}{_chosen(by, (*turn.before, instead))}."
+        _announce(session, turn, turn.before, said, directory, now=now)
     return True
 
 
@@ -121,6 +122,11 @@ def _announce(
 ) -> bool:
     said = Announcement(tuple(map(recipient_of, members)), ON_CALL, text, title=f"On call: {turn.rotation}")
     return isinstance(announce(session, said, directory, now=now), Accepted)
+
+
+def _chosen(by: str | None, known: Sequence[str]) -> str:
+    """Who chose that, where its reader does not know it anyway."""
+    return "" if by is None or by in known else f", as {by} chose"
 
 
 def _who(session: Session, override_id: str) -> str:

@@ -1,5 +1,6 @@
 """Whom a message can be for, and what the config says of them."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ class Recipient:
 EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
 
 
+@functools.lru_cache(4096)
 def recipient_of(text: str) -> Recipient:
     """What a text means where any recipient may stand."""
     if _CHAT.fullmatch(text):

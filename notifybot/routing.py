@@ -172,7 +172,8 @@ def untold(way: Way) -> list[str]:
     """Who is not told and why, a sentence each."""
     reasons = [each.withheld.removesuffix(".") for each in way.destinations if each.withheld is not None]
     absent = [f"Not told, for want of a chat with the bot: {listed(way.absent)}."] if way.absent else []
-    return absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
+    vacant = [f"Nobody is on call: {listed(way.vacant)}."] if way.vacant else []
+    return vacant + absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
 
 
 def _gathered(wish: Wish, found: Found) -> tuple[Way, list[Recipient]]:

@@ -204,8 +204,9 @@ async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(anot
 
     made = await stands_in(world, "bob", **{"for": "2h"})
     await world.ticks("on_call")
-    await bob.receives("You are on call until 11:00 UTC.")
-    await alice.receives("bob is on call in your place until 11:00 UTC.")
+    by = made["created_by"].removeprefix("account:")
+    await bob.receives(f"You are on call until 11:00 UTC, as {by} chose.")
+    await alice.receives(f"bob is on call in your place until 11:00 UTC, as {by} chose.")
     await alerts(world, ["duty"], "at noon")
     await bob.receives("at noon")
 
@@ -213,7 +214,6 @@ async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(anot
     await alice.receives("You are on call until 2026-03-09 09:00 UTC.")
     await alerts(world, ["duty"], "after noon")
     await alice.receives("after noon")
-    assert made["until"] == "2026-03-02T11:00:00Z" or made["until"].startswith("2026-03-02T11:00:0")
 
 
 async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWorld) -> None:
@@ -221,7 +221,7 @@ async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWo
     await world.ticks("on_call")
     made = await stands_in(world, "bob", until="2026-03-03T09:00:00Z")
     await world.ticks("on_call")
-    await alice.receives("in your place until 2026-03-03 09:00 UTC.")
+    await alice.receives("in your place until 2026-03-03 09:00 UTC, as ")
 
     cancelled = await world.ask("DELETE", f"/api/oncall/overrides/{made['id']}")
     await world.ticks("on_call")
@@ -308,6 +308,9 @@ async def test_somebody_takes_over_in_telegram_and_gives_back(another: MakeWorld
     await post.becomes(
         "bob (stands in) until Mon 2026-03-02 10:00\nthen alice until", buttons=[*TAKE, "End the override"]
     )
+    await world.ticks("on_call")
+    await bob.receives("You are on call until 10:00 UTC. ")
+    await alice.receives("bob is on call in your place until 10:00 UTC.")
     await alerts(world, ["duty"], "while bob stands in")
     await bob.receives("while bob stands in")
 

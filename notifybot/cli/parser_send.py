@@ -17,7 +17,7 @@ def add_send(commands: Commands) -> None:
     _add_files(send)
     _add_looks(send)
     add_alerting(send, can_resolve=True)
-    _add_times(send)
+    add_when(send)
     send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
     send.add_argument(
         "--wait",
@@ -115,8 +115,8 @@ def add_alerting(command: Parser, *, can_resolve: bool) -> None:
         telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
 
 
-def _add_times(send: Parser) -> None:
-    times = send.add_argument_group("when", "now, unless it is said otherwise")
+def add_when(command: Parser) -> None:
+    times = command.add_argument_group("when", "now, unless it is said otherwise")
     times.add_argument("--at", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', +2h, or '2026-01-31 18:30'")
     times.add_argument("--every", metavar="HOW", help="again and again: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
     times.add_argument("--time-zone", metavar="Z", help="in which both are meant (default: this machine's)")

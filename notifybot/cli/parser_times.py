@@ -1,6 +1,6 @@
 """The words of the commands about what happens at its time: schedules, who is on call, jobs, and events."""
 
-from notifybot.cli.parser_send import add_alerting, add_data
+from notifybot.cli.parser_send import add_alerting, add_data, add_when
 from notifybot.cli.tree import Commands, Parser, add_id, add_ids, add_json
 
 
@@ -31,6 +31,7 @@ def _add_event(commands: Commands) -> None:
     event.add_argument("--title", metavar="T", help="a title of its own, in place of the template's")
     event.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
     add_alerting(event, can_resolve=False)
+    add_when(event)
     event.add_argument("--client-id", metavar="ID", help="your own name for it: sent again, it is not doubled")
     add_json(event)
 

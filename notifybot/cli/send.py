@@ -26,12 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
     client = Client(arguments.socket)
     if arguments.resolve:
         return _say_resolved(_resolve(client, to, arguments), arguments)
-    if any(getattr(arguments, name) is not None for name in OF_TIMES):
+    options = options_of(arguments)
+    text = text_for(arguments)
+    if is_for_later(arguments):
         from notifybot.cli import sending_later  # most messages go at once
 
-        return sending_later.run(client, to, arguments)
-    options = options_of(arguments)
-    accepted = client.send(text_for(arguments), to=to, **options)
+        return sending_later.run(client, arguments, lambda times: client.send(text, to=to, **(options | times)))
+    accepted = client.send(text, to=to, **options)
     undelivered = _undelivered(client, accepted)
     is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
@@ -43,6 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     if accepted.status == "failed" and not is_withheld:
         raise _not_shown(accepted, undelivered)
     return 0
+
+
+def is_for_later(arguments: argparse.Namespace) -> bool:
+    return any(getattr(arguments, name) is not None for name in OF_TIMES)
 
 
 def _undelivered(client: Client, accepted: Accepted) -> tuple[Delivery, ...]:

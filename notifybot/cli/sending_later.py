@@ -1,27 +1,30 @@
-"""`notifybot send --at` and `--every`: hands over a message for later, and says back what was understood."""
+"""`--at` and `--every` of `notifybot send` and `event`: hands over for later, and says back what was understood."""
 
 import argparse
 import sys
 
 from notifybot.cli.output import in_full, now, say, say_json, terminal
-from notifybot.cli.send import deadlines, options_of, text_for
+from notifybot.cli.send import deadlines
 from notifybot.cli.timing import Timing, say_times, timing_of
 from notifybot.cli.tree import UsageError
 from notifybot.client import Accepted, Client
 
+TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notifybot.client_options import SendOptions
+
 YES = ("y", "yes")
 
 
-def run(client: Client, to: list[str], arguments: argparse.Namespace) -> int:
-    """Raises UsageError where the times of --every are shown on a terminal, and not agreed to."""
+def run(client: Client, arguments: argparse.Namespace, hand_over: "Callable[[SendOptions], Accepted]") -> int:
+    """Hand it over with its times. Raises UsageError where those of --every are shown, and not agreed to."""
     timing = timing_of(arguments)
-    options = options_of(arguments)
-    text = text_for(arguments)
     is_asked = timing.every is not None and not (arguments.yes or arguments.json) and _can_ask()
     if is_asked and not _is_agreed(client, timing):
         raise UsageError("Nothing is sent.", hint="Say --every, --at and --time-zone as you mean them.")
-    options |= {"at": timing.at, "every": timing.every, "time_zone": timing.time_zone}
-    accepted = client.send(text, to=to, **options)
+    accepted = hand_over({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
     if arguments.json:
         say_json(accepted.document)
         return 0

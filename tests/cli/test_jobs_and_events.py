@@ -152,6 +152,19 @@ def test_an_event_may_be_an_alert(daemon: StandIn, capsys: pytest.CaptureFixture
     assert (body["to"], body["acknowledge"], body["policy"], body["title"]) == ([TO], True, "night", "Posting fails")
 
 
+def test_an_event_may_be_told_later(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifybot.cli.timing.now", lambda: AT_WORK)
+    monkeypatch.setattr("notifybot.cli.sending_later.now", lambda: AT_WORK)
+    daemon.canned = {"POST /api/events": accepted() | {"status": "scheduled", "send_at": "2026-03-01T18:00:00Z"}}
+
+    code, out, _ = run(capsys, "event", "post_success", "--to", TO, "--at", "6pm", "--time-zone", "UTC")
+
+    assert (code, daemon.bodies()[0]["send_at"]) == (0, "2026-03-01T18:00:00+00:00")
+    assert out == f"scheduled: {message_id(1)} for Sun 2026-03-01 18:00 UTC (in 8h)\n"
+
+
 def test_a_program_tells_of_an_event(daemon: StandIn) -> None:
     daemon.canned = {"POST /api/events": accepted()}
 

@@ -5,11 +5,16 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from benchmarks.lab.attached import Attached, attached
+from notifybot.clock import Clock
 
 MARK = re.compile(r"\bm\d{7}\b")
+LATER = 0.2
+"""So many are meant for a moment that lies up to SOON_S ahead."""
+SOON_S = 4.0
 
 
 class Fate(StrEnum):
@@ -38,6 +43,8 @@ class Wish:
     chat_id: int
     fate: Fate
     files: tuple[Attached, ...] = ()
+    send_at: str | None = None
+    """ISO 8601; None: at once."""
 
     @property
     def shown_files(self) -> list[bytes]:
@@ -60,6 +67,8 @@ class Wish:
         }
         if self.is_alert:
             fields["escalate_after"], fields["close_after"] = DEADLINES[self.fate]
+        if self.send_at is not None:
+            fields["send_at"] = self.send_at
         return fields
 
 
@@ -117,7 +126,10 @@ class Ledger:
         fate = self._rng.choices(list(SHARES), list(SHARES.values()))[0]
         chosen = self._rng.choice(self._chat_ids) if chat_id is None else chat_id
         mark = f"m{self._last:07}"
-        entry = Entry(Wish(mark, chosen, fate, attached(mark, self._rng) if chat_id is None else ()))
+        has_extras = chat_id is None
+        files = attached(mark, self._rng) if has_extras else ()
+        is_for_later = has_extras and self._rng.random() < LATER
+        entry = Entry(Wish(mark, chosen, fate, files, _soon(self._rng) if is_for_later else None))
         self.entries[mark] = entry
         self._files |= {_digest(content): (entry, number) for number, content in enumerate(entry.wish.shown_files)}
         return entry
@@ -150,3 +162,8 @@ class Ledger:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _soon(rng: random.Random) -> str:
+    """Some seconds ahead: a daemon that is killed meanwhile may be back by then, or not."""
+    return (Clock().now() + timedelta(seconds=rng.uniform(0, SOON_S))).isoformat()

@@ -148,6 +148,10 @@ def _wrong_timeline(entry: Entry, account: Account) -> Iterator[str]:
     for name, times in expected.items():
         if named[name] != times:
             yield f"{name} {named[name]} times in the timeline instead of {times}"
+    if named["released"] > int(entry.wish.send_at is not None):
+        yield f"released {named['released']} times"
+    if len(account.deliveries) - escalations != 1:
+        yield f"{len(account.deliveries) - escalations} primary deliveries instead of one"
     if escalations != named["escalated"]:
         yield f"escalated {named['escalated']} times, with {escalations} deliveries"
 

@@ -21,7 +21,7 @@ from notifybot.client_errors import (
 )
 from notifybot.client_ids import Kind
 from notifybot.client_message import body_of
-from notifybot.client_options import File, Span, addressed, fields_of, given, recipients_of, whole_seconds
+from notifybot.client_options import File, Span, addressed, fields_of, given, recipients_of, whole_seconds, written
 from notifybot.client_reading import (
     read_accepted,
     read_health,
@@ -214,8 +214,7 @@ class Client:
 
         Refused (409) for a notice, and once it is answered or over.
         """
-        fields = {"for": whole_seconds(span), "until": None if until is None else until.isoformat()}
-        body = _json_body(given(fields))
+        body = _json_body(given({"for": whole_seconds(span), "until": written(until)}))
         return read_message(self._calls.call(Request("POST", f"{MESSAGES.path(message_id)}/snooze", body)))
 
     def close(self, message_id: str) -> Message:

@@ -14,10 +14,11 @@ from notifybot.splitting import utf16_len
 NO_ROTATION = Part("No rotation is configured: the config has them under rotations.")
 TAKE_OVER = (("Take over for 1 h", "3600"), ("8 h", "28800"), ("Until the hand-over", "turn"))
 MOST_SHOWN = 20
-"""Rotations with a button of their own."""
+"""Rotations; so many, with so much of each, fit into one message."""
+MOST_STINTS = 4
 MOST_NAMED = 30
 """Characters of a rotation's name on its button."""
-ZONES_DIFFER = "Times are those of each rotation's zone."
+MOST_OF_MEMBERS = 60
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,22 @@ def overview(sheet: Sheet) -> Part:
         return NO_ROTATION
     if len(sheet.standings) == 1:
         return page(sheet, sheet.standings[0])
-    lines = [f"{each.rotation}: {_who(each, each.now)}{_until(each, each.now)}" for each in sheet.standings]
-    buttons = [sheet.button(_shortened(each.rotation), "see", each.rotation) for each in sheet.standings[:MOST_SHOWN]]
+    shared = len({each.rota.zone for each in sheet.standings}) == 1
+    shown, more = sheet.standings[:MOST_SHOWN], len(sheet.standings) - MOST_SHOWN
+    lines = [_line(each, zone="" if shared else f" ({each.rota.zone})") for each in shown]
+    lines += [f"and {more} more; `notifybot oncall` lists all"] if more > 0 else []
+    buttons = [sheet.button(_shortened(each.rotation, MOST_NAMED), "see", each.rotation) for each in shown]
     rows = tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
-    return _part("Who is on call", "\n".join(lines), _zones(sheet.standings), rows)
+    return _part("Who is on call", "\n".join(lines) + (_times(sheet.standings[0]) if shared else ""), rows)
 
 
 def page(sheet: Sheet, standing: Standing) -> Part:
-    """One rotation: who is on call, who is after that, who stands in later."""
+    """One rotation: who is on call, and who is after that."""
     stints = [f"{_who(standing, standing.now)}{_until(standing, standing.now)}"]
-    stints += [f"then {_who(standing, each)}{_until(standing, each)}" for each in standing.stints[1:4]]
+    stints += [f"then {_who(standing, each)}{_until(standing, each)}" for each in standing.stints[1:MOST_STINTS]]
     usage = f"/oncall override {standing.rotation} NAME 2h lets somebody else stand in."
-    text = "\n".join(stints) + f"\n\n{usage}"
-    return _part(f"Who is on call: {standing.rotation}", text, _zones([standing]), _buttons(sheet, standing))
+    text = "\n".join(stints) + f"\n\n{usage}{_times(standing)}"
+    return _part(f"Who is on call: {standing.rotation}", text, _buttons(sheet, standing))
 
 
 def _buttons(sheet: Sheet, standing: Standing) -> Buttons:
@@ -69,7 +73,7 @@ def sentence(standing: Standing) -> str:
 
 
 def _who(standing: Standing, stint: Stint, *, is_bare: bool = False) -> str:
-    named = standing.named(stint.duty.members)
+    named = _shortened(standing.named(stint.duty.members), MOST_OF_MEMBERS)
     return f"{named} (stands in)" if stint.duty.reason is Reason.OVERRIDE and not is_bare else named
 
 
@@ -79,14 +83,19 @@ def _until(standing: Standing, stint: Stint) -> str:
     return f" until {stint.until.astimezone(ZoneInfo(standing.rota.zone)):%a %Y-%m-%d %H:%M}"
 
 
-def _zones(standings: Sequence[Standing]) -> str:
-    zones = {each.rota.zone for each in standings}
-    return f"Times are those of {zones.pop()}." if len(zones) == 1 else ZONES_DIFFER
+def _line(standing: Standing, *, zone: str) -> str:
+    until = _until(standing, standing.now)
+    name = _shortened(standing.rotation, MOST_OF_MEMBERS)
+    return f"{name}: {_who(standing, standing.now)}{until}{zone if until else ''}"
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= MOST_NAMED else f"{name[: MOST_NAMED - 1]}…"
+def _times(standing: Standing) -> str:
+    return f"\n\nTimes are those of {standing.rota.zone}."
 
 
-def _part(head: str, text: str, foot: str, buttons: Buttons) -> Part:
-    return Part(f"{head}\n\n{text}\n\n{foot}", (Entity("bold", 0, utf16_len(head)),), buttons)
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _part(head: str, text: str, buttons: Buttons) -> Part:
+    return Part(f"{head}\n\n{text}", (Entity("bold", 0, utf16_len(head)),), buttons)

@@ -381,13 +381,17 @@ async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, 
 
 
 async def test_of_several_rotations_each_has_its_own_page(another: MakeWorld) -> None:
-    night = {"members": ["bob"], "start": "2026-03-02", "hours": [{"start": "18:00", "end": "08:00"}]}
+    hours = [{"start": "18:00", "end": "08:00"}]
     world, alice, _ = await team(another, WEEKLY)
+    night = {"members": ["bob"], "start": "2026-03-02", "time_zone": "Europe/Berlin", "hours": hours}
     world.sets(rotations={"night": night})
     await world.restarts()
     alice.says("/oncall")
     post = await alice.receives("Who is on call")
-    assert "duty: alice until Mon 2026-03-09 09:00\nnight: nobody until Mon 2026-03-02 18:00" in post.text
+    assert post.text.splitlines()[2:] == [
+        "duty: alice until Mon 2026-03-09 09:00 (UTC)",
+        "night: nobody until Mon 2026-03-02 18:00 (Europe/Berlin)",
+    ]
     assert post.buttons == ["duty", "night"]
 
     post.press(alice, "night")
@@ -406,3 +410,22 @@ async def test_a_button_of_a_rotation_that_is_gone_says_so(another: MakeWorld) -
 
     assert await post.pressed(alice, TAKE[0]) == "This rotation is not in the config any more."
     await post.becomes("No rotation is configured", buttons=[])
+
+
+async def test_what_is_said_of_many_rotations_with_long_names_fits_into_one_message(another: MakeWorld) -> None:
+    world, alice, _ = await team(another, WEEKLY)
+    member = "m" * 128
+    many = {
+        f"{number}{'r' * 120}": {"members": [member], "start": "2026-03-02", "otherwise": [member], "time_zone": zone}
+        for number in range(30)
+        for zone in ("America/Argentina/ComodRivadavia",)
+    }
+    world.sets(rotations={**many, "duty": {**WEEKLY, "otherwise": [f"{number}{member[3:]}" for number in range(99)]}})
+    await world.restarts()
+
+    alice.says("/oncall")
+
+    post = await alice.receives("Who is on call")
+    assert len(post.text) < 4096
+    assert "and 11 more" in post.text
+    assert len(post.buttons) == 20

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.lab.steps import CRASH_AT, Step
-from notifybot import acceptance, cli, escalation, intake, recording
+from notifybot import acceptance, cli, escalation, intake, recording, releases
 from notifybot.dispatcher import Dispatcher
 from notifybot.file_store import FileStore, Incoming
 from notifybot.outcomes import Outcome, Shown
@@ -100,6 +100,7 @@ FUSED: Mapping[Step, Callable[[Fuse], None]] = {
     Step.PRESS_HANDLED: lambda fuse: _before(TelegramSender, "answer_press", fuse),
     Step.EDIT: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_edit),
     Step.ESCALATE: lambda fuse: _after(escalation, "escalate_due", fuse),
+    Step.RELEASE: lambda fuse: _after(releases, "release_due", fuse),
     Step.CLOSE: lambda fuse: _after(escalation, "close_due", fuse),
 }
 

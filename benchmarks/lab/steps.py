@@ -42,6 +42,8 @@ class Step(StrEnum):
     """Telegram accepted an edit, nothing is recorded."""
     ESCALATE = "escalate"
     """Alerts are escalated, the transaction is open."""
+    RELEASE = "release"
+    """Messages that waited for their time have their posts, the transaction is open."""
     CLOSE = "close"
     """Alerts are closed by time, the transaction is open."""
     RANDOM = "random"
@@ -59,6 +61,7 @@ MOST_PASSED = {
     Step.PRESS_HANDLED: 4,
     Step.EDIT: 4,
     Step.ESCALATE: 1,
+    Step.RELEASE: 2,
     Step.CLOSE: 1,
 }
 OFTEN_PASSED = 8

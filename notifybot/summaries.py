@@ -178,13 +178,14 @@ _is_open: Bases = (and_(text(IS_OPEN), not_(_is_own)),)
 def _scope(bases: Bases, readers: Readers) -> Subquery:
     """Of these messages, each with each reader whom it concerns: as `reader` and `id`, once.
 
-    The messages are looked for first: from the people SQLite would come to all that their accounts ever sent.
+    The messages are looked for first, and then whose they are: from the people SQLite would come to all that their
+    accounts ever sent, or read the messages once for each of them.
     """
     found = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in bases))
     base = found.cte("base").prefix_with("MATERIALIZED")
     if readers is None:
         return select(literal_column("''").label("reader"), base.c.id).subquery("scope")
-    reader, is_asked = PEOPLE.c.user_id.label("reader"), PEOPLE.c.user_id.in_(readers)
+    reader, is_asked = PEOPLE.c.user_id.label("reader"), PEOPLE.c.user_id.concat("").in_(readers)  # past its index
     sent = select(reader, base.c.id).join(PEOPLE, PEOPLE.c.account == base.c.account).where(is_asked)
     is_shown = (DELIVERIES.c.message_id.in_(select(base.c.id)), DELIVERIES.c.status == DeliveryStatus.SHOWN)
     here = PEOPLE.c.chat_id == DELIVERIES.c.chat_id

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,8 +25,10 @@ from notifybot.summary_texts import Setting
 from notifybot.wall_clock import Daily
 
 NAME = "telegram_daily_summary"
+A_LOOK = 500
+"""So many readers share a look at what happened."""
 A_TRANSACTION = 50
-"""So many readers share the looks at the database, and a commit."""
+"""So many share a commit."""
 log = logging.getLogger(__name__)
 
 next_due = SUMMARIES.next_at
@@ -35,11 +37,10 @@ next_due = SUMMARIES.next_at
 async def tick(runtime: Runtime, now: datetime) -> int:
     """Send what is due, as it was planned, and then plan what has changed; return how many summaries that was."""
     telling = _Telling(runtime, now)
-    total = 0
-    while turns := await runtime.database.read(partial(summary_plans.due, now=now, most=A_TRANSACTION)):
-        total += await telling.tell(turns)
+    while turns := await runtime.database.read(partial(summary_plans.due, now=now, most=A_LOOK)):
+        await telling.tell(turns)
     await _arrange(runtime, now)
-    return total
+    return telling.told
 
 
 async def by_hand(runtime: Runtime, now: datetime) -> int:
@@ -47,8 +48,9 @@ async def by_hand(runtime: Runtime, now: datetime) -> int:
     await _arrange(runtime, now)
     telling = _Telling(runtime, now)
     turns = await runtime.database.read(partial(summary_plans.on_request, now=now))
-    batches = [turns[start : start + A_TRANSACTION] for start in range(0, len(turns), A_TRANSACTION)]
-    return sum([await telling.tell_together(batch) for batch in batches])
+    for some in _pieces_of(turns, A_LOOK):
+        await telling.tell_together(some)
+    return telling.told
 
 
 async def _arrange(runtime: Runtime, now: datetime) -> None:
@@ -68,36 +70,39 @@ class _Telling:
     runtime: Runtime
     now: datetime
     left: int = MOST_PUT_OFF
+    told: int = 0
 
-    async def tell(self, turns: Sequence[Turn]) -> int:
-        """Send these summaries; one that cannot be made is put off and holds up no other."""
+    async def tell(self, turns: Sequence[Turn]) -> None:
+        """Send these summaries; one that cannot be made is looked for, put off, and holds up no other."""
         try:
-            return await self.tell_together(turns)
+            await self.tell_together(turns)
         except Exception as error:
             if self.runtime.database.keeps_nothing(error) or self.left == 0:
                 raise
-            if len(turns) > 1:
-                return sum([await self.tell([turn]) for turn in turns])
-            self.left -= 1
-            await put_off(self.runtime, NAME, SUMMARIES, _blamed(turns[0], error), now=self.now)
-            return 0
+            if len(turns) == 1:
+                self.left -= 1
+                await put_off(self.runtime, NAME, SUMMARIES, _blamed(turns[0], error), now=self.now)
+                return
+            for half in _pieces_of(turns, (len(turns) + 1) // 2):
+                await self.tell(half)
 
-    async def tell_together(self, turns: Sequence[Turn]) -> int:
-        """Send these summaries in one transaction; return how many they were."""
-        written = [each async for each in self._written(turns)]
-        return await self.runtime.database.write(
-            partial(_tell, written=written, now=self.now, directory=self.runtime.directory)
-        )
+    async def tell_together(self, turns: Sequence[Turn]) -> None:
+        """Send these summaries, in transactions short enough to let callers through."""
+        facts = {reader: each async for reader, each in self._look_up(turns)}
+        for some in _pieces_of(turns, A_TRANSACTION):
+            written = [_Written(turn, await self._announcement(turn, facts[turn.reader])) for turn in some]
+            work = partial(_tell, written=written, now=self.now, directory=self.runtime.directory)
+            self.told += await self.runtime.database.write(work)
 
-    async def _written(self, turns: Sequence[Turn]) -> AsyncIterator["_Written"]:
-        """What each of them is told; those of one period are looked up together."""
+    async def _look_up(self, turns: Sequence[Turn]) -> AsyncIterator[tuple[str, Facts]]:
+        """What each reader is told; those of one period are looked up together."""
         for period, group in _by_period(turns).items():
             people = [turn.user_id for turn in group if turn.user_id is not None]
-            told = await self._facts(people, period) if people else {}
+            found = await self._facts(people, period) if people else {}
             if len(people) < len(group):
-                told |= await self._facts(None, period)
+                found |= await self._facts(None, period)
             for turn in group:
-                yield _Written(turn, await self._announcement(turn, told[turn.user_id or summaries.EVERYTHING]))
+                yield turn.reader, found[turn.user_id or summaries.EVERYTHING]
 
     async def _facts(self, people: list[str] | None, period: Period) -> dict[str, Facts]:
         look = partial(summaries.facts, readers=people, period=period, with_arrivals=self._has_chart)
@@ -151,6 +156,11 @@ def _by_period(turns: Sequence[Turn]) -> Mapping[Period, list[Turn]]:
     for turn in turns:
         groups.setdefault(turn.period, []).append(turn)
     return groups
+
+
+def _pieces_of(turns: Sequence[Turn], size: int) -> Iterator[Sequence[Turn]]:
+    for start in range(0, len(turns), size):
+        yield turns[start : start + size]
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:

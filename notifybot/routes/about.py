@@ -14,7 +14,9 @@ from notifybot.authorisation import Action
 from notifybot.config import Config
 from notifybot.config_model import Http, Mode
 from notifybot.errors import Unavailable
+from notifybot.escalation_gaps import gaps
 from notifybot.health import Facts, Status
+from notifybot.policies import plan_of
 from notifybot.reading import Backlog
 from notifybot.routes import documents
 from notifybot.routes.callers import CALLERS, known_caller_of
@@ -60,7 +62,12 @@ async def _facts(request: web.Request) -> Facts:
         job_errors=runtime.progress.job_errors,
         put_off=await _put_off(runtime),
         hanging=runtime.progress.hanging(now),
-        notes=(*configuration_notes(runtime.config), *await _absent(runtime), *([guessing] if guessing else [])),
+        notes=(
+            *configuration_notes(runtime.config),
+            *await _absent(runtime),
+            *await _gaps(runtime),
+            *([guessing] if guessing else []),
+        ),
     )
 
 
@@ -93,13 +100,26 @@ async def _absent(runtime: Runtime) -> list[str]:
     return [f"Names of the config leave out who has no chat with the bot: {listed(absent)}."] if absent else []
 
 
+async def _gaps(runtime: Runtime) -> list[str]:
+    """Where alerts would escalate to nobody; nothing where the database does not answer."""
+    alerts = runtime.config.alerts
+    plans = {name: plan_of(policy, None) for name, policy in alerts.policies.items()}
+    find = partial(gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            return await runtime.database.read(find)
+    except (TimeoutError, Unavailable):
+        return []
+
+
 def configuration_notes(config: Config) -> tuple[str, ...]:
     """What the operator left open and may have forgotten."""
     notes = []
     if config.telegram.token is None:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
-        notes.append("No escalation channel is configured: unanswered alerts escalate to nobody.")
+        which = "unanswered alerts without a policy" if config.alerts.policies else "unanswered alerts"
+        notes.append(f"No escalation channel is configured: {which} escalate to nobody.")
     notes += _about_http(config.http)
     if config.telegram.mode is Mode.WEBHOOK:
         notes.append("telegram.mode is webhook, but this version fetches updates by polling.")

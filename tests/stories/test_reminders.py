@@ -209,7 +209,7 @@ async def test_a_reminder_is_as_quiet_and_in_the_same_topic_as_the_alert(another
 
     await ops.receives(STILL)
     assert len(ops.silent_texts) == 2
-    assert [int(params["message_thread_id"]) for params in ops.sends()] == [topic, topic]
+    assert [str(params["message_thread_id"]) for params in ops.sends()] == [str(topic)] * 2
 
 
 async def test_the_config_says_how_often_unless_the_message_does(another: MakeWorld) -> None:

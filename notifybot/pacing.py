@@ -9,6 +9,9 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+EARLY = timedelta(seconds=1)
+"""No call is claimed so long before it may leave."""
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -22,13 +25,20 @@ class Limit:
 
     def open_at(self, pace: datetime | None, now: datetime) -> datetime:
         """When the next call is allowed; `now` or earlier means at once."""
+        pace = self._believed(pace, now)
         if pace is None:
             return now
         return pace - self.interval * (self.burst - 1)
 
     def advanced(self, pace: datetime | None, now: datetime) -> datetime:
         """The pace after one call at `now`."""
+        pace = self._believed(pace, now)
         return (now if pace is None else max(pace, now)) + self.interval
+
+    def _believed(self, pace: datetime | None, now: datetime) -> datetime | None:
+        """None for a pace that lies further ahead than calls can have brought it: the clock was set back since, and
+        nobody may have to wait for the old time to come again."""
+        return None if pace is not None and pace - now > self.interval * (self.burst + 1) + EARLY else pace
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Telegram's limits are kept ahead of time, and the most urgent goes first. Here the sandbox enforces its limits."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 from tests.stories.conftest import MakeWorld
@@ -145,3 +146,15 @@ async def with_limits(another: MakeWorld) -> World:
 def assert_no_limit_was_met(world: World) -> None:
     assert world.refusals("sendMessage") == []
     assert world.sandbox.world.limits.calls_into_ban == 0
+
+
+async def test_after_the_clock_was_set_back_nobody_waits_for_the_old_time_to_come_again(
+    world: World, ops: Place
+) -> None:
+    await world.alert("disk full", to=ops)
+    await ops.receives("disk full")
+    world.clock.at -= timedelta(hours=1)
+
+    await world.alert("disk still full", to=ops)
+
+    await world.in_time(lambda: len(ops.texts) == 2, "the second alert stands in the chat")

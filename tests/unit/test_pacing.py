@@ -124,3 +124,27 @@ def test_a_back_off_lies_between_a_second_and_a_minute_give_or_take_a_quarter(er
 def test_a_back_off_doubles_up_to_a_minute(errors: int, seconds: int) -> None:
     assert backoff(errors, jitter=0.5) == timedelta(seconds=seconds)
     assert backoff(errors, jitter=0) == timedelta(seconds=seconds * 0.75)
+
+
+@pytest.mark.parametrize("limit", usual())
+def test_nobody_waits_for_the_old_time_to_come_again_after_the_clock_was_set_back(limit: Limit) -> None:
+    pace = None
+    for _ in range(int(limit.burst) + 1):
+        pace = limit.advanced(pace, START)
+    earlier = START - timedelta(hours=1)
+    assert limit.open_at(pace, earlier) <= earlier
+    assert limit.advanced(pace, earlier) == earlier + limit.interval
+
+
+@given(GAPS, st.integers(0, 3))
+def test_no_pace_that_calls_have_brought_about_is_taken_for_a_clock_that_was_set_back(
+    gaps: list[int], kind: int
+) -> None:
+    """Whoever claims a call an interval before it may leave is still believed."""
+    limit, pace, now = usual()[kind], None, START
+    for gap in gaps:
+        now += timedelta(microseconds=gap)
+        now = max(now, limit.open_at(pace, now) - limit.interval)
+        advanced = limit.advanced(pace, now)
+        assert pace is None or advanced >= pace + limit.interval
+        pace = advanced

@@ -12,7 +12,15 @@ PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 KEYS = dict(paths_of(Config))
 ROWS = re.findall(r"^\| `([a-z_.*\[\]]+)` \| .+? \| (.+?) \| .+ \|$", PAGE.read_text(), re.MULTILINE)
 DEFAULTS = {key: cell.strip("`") for key, cell in ROWS if cell.startswith("`")}
-EXAMPLES = re.findall(r"^```yaml\n(.+?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def examples(page: str) -> list[str]:
+    """What stands there as YAML."""
+    text = PAGE.with_name(page).read_text(encoding="utf-8")
+    return re.findall(r"^```yaml\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = examples(PAGE.name)
 
 # The smallest section that a key can stand in, for keys below names, lists and what is off by default.
 AROUND = {
@@ -70,3 +78,10 @@ def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None
         read(tmp_path, text)
     for line in caught.value.detail.split("\n"):
         assert re.sub(r"^.*?:\d+:\d+: ", "", line) in PAGE.read_text()
+
+
+@pytest.mark.parametrize("text", examples("on-call.md"))
+def test_the_examples_of_other_pages_are_right_too(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    load(file, {})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from notifybot.config_model import Algorithm, Config, Format, Jwt, Mode
 from notifybot.config_values import nearest
+from notifybot.durations import format_span
 
 MAX_SOCKET_PATH_BYTES = 107
 MOST_SNOOZES = 8
@@ -180,6 +181,13 @@ def _steps(config: Config) -> Iterator[Contradiction]:
             if at and step.after <= policy.steps[at - 1].after:
                 yield Contradiction(
                     f"{place}.after", "a step comes later than the one before it", "Spans count from acceptance."
+                )
+            close_after = policy.completed(config.alerts).close_after
+            if close_after is not None and step.after >= close_after:
+                yield Contradiction(
+                    f"{place}.after",
+                    f"the alert is closed before this step, after {format_span(close_after)}",
+                    f"Give the policy a later close_after, or {format_span(None)}.",
                 )
             yield from _unknown(f"{place}.to", step.to, known)
 

@@ -216,6 +216,8 @@ def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
          "1:50: alerts.policies.p.steps[0].to[0]: nobody is called 'bob'. If it is an account, say so under accounts: {bob: bob}."),
         ("alerts: {policies: {p: {steps: [{after: 5m, to: ['1']}, {after: 5m, to: ['2']}]}}}",
          "1:65: alerts.policies.p.steps[1].after: a step comes later than the one before it. Spans count from acceptance."),
+        ("alerts: {policies: {p: {steps: [{after: 1h, to: ['-1']}]}}}",
+         "1:41: alerts.policies.p.steps[0].after: the alert is closed before this step, after 1h. Give the policy a later close_after, or never."),
         ("inbound: {a: {format: json, to: [bob]}}",
          "1:34: inbound.a.to[0]: nobody is called 'bob'. If it is an account, say so under accounts: {bob: bob}."),
         ("inbound: {a: {format: json, to: ['1'], policy: night}}",

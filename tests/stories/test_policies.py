@@ -270,10 +270,10 @@ async def test_where_those_of_a_step_have_blocked_the_bot_the_next_step_is_taken
 
 
 async def test_what_is_due_when_the_alert_closes_is_not_done(another: MakeWorld) -> None:
-    night = Night(world := await another(), close_after="20m")
+    night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
-    alert = await night.begins()
+    alert = await world.alert("disk full", to=night.ops, policy="night", close_after="20m")
     await night.ops.receives("disk full")
     await world.later(minutes=5)
     await anna.receives("disk full")

@@ -229,7 +229,7 @@ async def test_the_config_says_how_often_unless_the_message_does(another: MakeWo
 async def test_a_policy_says_how_often(another: MakeWorld) -> None:
     world = await another()
     world.sets(
-        alerts={"policies": {"slow": {"steps": [{"after": "2h", "to": [world.duty.id]}], "remind_every": "45m"}}}
+        alerts={"policies": {"slow": {"steps": [{"after": "5m", "to": [world.duty.id]}], "remind_every": "45m"}}}
     )
     await world.starts()
     ops = world.group("Ops")

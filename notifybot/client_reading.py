@@ -1,6 +1,7 @@
 """The daemon's answers about messages, people and itself, read from their JSON. Standard library only."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from notifybot.client_errors import UnknownShape
 from notifybot.client_json import Fields
@@ -27,31 +28,8 @@ def read_accepted(document: object) -> Accepted:
 
 def read_message(document: object) -> Message:
     fields = Fields(document)
-    return Message(
-        id=fields.text("id"),
-        status=fields.text("status"),
-        is_alert=fields.truth("acknowledge"),
-        type=fields.text_or_none("type") or "text",
-        title=fields.text_or_none("title"),
-        content=fields.text_or_none("content"),
-        caption=fields.text_or_none("caption"),
-        parse_mode=fields.text_or_none("parse_mode"),
-        priority=fields.text_or_none("priority") or "normal",
-        is_silent=fields.truth("silent"),
-        has_link_preview=fields.truth("link_preview"),
-        thread_id=fields.integer_or_none("thread_id"),
-        buttons=tuple(_button(each) for each in fields.each("buttons")),
-        attachments=tuple(_attachment(each) for each in fields.each("attachments")),
-        data=fields.object_or_none("data"),
-        dedup_key=fields.text_or_none("dedup_key"),
-        repeats=fields.integer_or_none("repeats") or 0,
-        source=fields.text("source"),
-        recipients=_recipients(fields),
-        event=fields.text_or_none("event"),
-        policy=fields.text_or_none("policy"),
-        steps_left=fields.integer_or_none("steps_left") or 0,
-        schedule_id=fields.text_or_none("schedule_id"),
-        created_at=fields.moment("created_at"),
+    return replace(
+        _said(fields),
         send_at=fields.moment_or_none("send_at"),
         escalate_at=fields.moment_or_none("escalate_at"),
         close_at=fields.moment_or_none("close_at"),
@@ -65,7 +43,6 @@ def read_message(document: object) -> Message:
         closed_at=fields.moment_or_none("closed_at"),
         deliveries=tuple(_delivery(each) for each in fields.each("deliveries")),
         timeline=tuple(_event(each) for each in fields.each("timeline")),
-        document=fields.document,
     )
 
 
@@ -103,6 +80,37 @@ def read_subscribers(document: object) -> tuple[Subscriber, ...]:
     if not isinstance(document, list):
         raise UnknownShape("a list of subscribers was expected")
     return tuple(read_subscriber(each) for each in document)
+
+
+def _said(fields: Fields) -> Message:
+    """What a message says, and to whom; nothing yet of what became of it."""
+    return Message(
+        id=fields.text("id"),
+        status=fields.text("status"),
+        is_alert=fields.truth("acknowledge"),
+        type=fields.text_or_none("type") or "text",
+        title=fields.text_or_none("title"),
+        content=fields.text_or_none("content"),
+        caption=fields.text_or_none("caption"),
+        parse_mode=fields.text_or_none("parse_mode"),
+        priority=fields.text_or_none("priority") or "normal",
+        is_silent=fields.truth("silent"),
+        has_link_preview=fields.truth("link_preview"),
+        thread_id=fields.integer_or_none("thread_id"),
+        buttons=tuple(_button(each) for each in fields.each("buttons")),
+        attachments=tuple(_attachment(each) for each in fields.each("attachments")),
+        data=fields.object_or_none("data"),
+        dedup_key=fields.text_or_none("dedup_key"),
+        repeats=fields.integer_or_none("repeats") or 0,
+        source=fields.text("source"),
+        recipients=_recipients(fields),
+        event=fields.text_or_none("event"),
+        policy=fields.text_or_none("policy"),
+        steps_left=fields.integer_or_none("steps_left") or 0,
+        schedule_id=fields.text_or_none("schedule_id"),
+        created_at=fields.moment("created_at"),
+        document=fields.document,
+    )
 
 
 def _button(fields: Fields) -> Button:

@@ -112,22 +112,22 @@ class Message:
     steps_left: int
     schedule_id: str | None
     created_at: datetime
-    send_at: datetime | None
-    escalate_at: datetime | None
-    close_at: datetime | None
-    remind_at: datetime | None
-    repeated_at: datetime | None
-    resolved_at: datetime | None
-    snoozed_until: datetime | None
-    snoozed_by: str | None
-    """A name for a person to read, as `acknowledged_by`."""
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    """A name for a person to read; what is behind it stands in `document`."""
-    closed_at: datetime | None
-    deliveries: tuple[Delivery, ...]
-    timeline: tuple[Event, ...]
     document: JsonObject
+    send_at: datetime | None = None
+    escalate_at: datetime | None = None
+    close_at: datetime | None = None
+    remind_at: datetime | None = None
+    repeated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    """A name for a person to read, as `acknowledged_by`."""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    """A name for a person to read; what is behind it stands in `document`."""
+    closed_at: datetime | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    timeline: tuple[Event, ...] = ()
 
     @property
     def text(self) -> str:

@@ -62,8 +62,8 @@ class Attachment:
 class Accepted:
     """The message is on the daemon's disk. `deliveries` is filled only where the call waited and all were decided.
 
-    `is_duplicate`: the caller's own `client_id` was known already, and this is what the first request got. `send_at`: when
-    it is to be sent, where that lies ahead; of one that repeats, `next_times` are its first few.
+    `is_duplicate`: the caller's own `client_id` was known already, and this is what the first request got. `send_at`:
+    when it is to be sent, where that lies ahead; of one that repeats, `next_times` are its first few.
     """
 
     id: str

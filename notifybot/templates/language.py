@@ -35,7 +35,10 @@ OPERATORS: Mapping[str, Callable[[Any, Any], object]] = {
     "**": operator.pow,
 }
 LARGEST_BASE, LARGEST_EXPONENT = 10**6, 64
-FAILURES = (TooMuch, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+FAILURES = (
+    *(TooMuch, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    AssertionError,  # of some filters of the library
+)
 """What data that does not fit a template leads to."""
 KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -70,10 +73,10 @@ class Source:
                 self._template = Template.from_code(language, code, language.globals)
         except TemplateSyntaxError as error:
             raise Unrenderable((error.message or "this cannot be read").rstrip("."), error.lineno) from None
-        except TooMuch as error:
-            raise Unrenderable(str(error), None) from None
-        except RecursionError:
+        except (RecursionError, SyntaxError, MemoryError):  # Python's own limits to what the library makes of it
             raise Unrenderable("it is nested too deeply", None) from None
+        except FAILURES as error:
+            raise Unrenderable(str(error), None) from None
 
     def render(self, data: Mapping[str, object]) -> str:
         """The text, without blanks around it. Raises Unrenderable."""

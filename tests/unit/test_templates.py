@@ -141,7 +141,9 @@ def test_no_template_does_or_writes_without_end(text: str) -> None:
         "{% block x %}{% endblock %}", "{% for a in x recursive %}{{ loop(a) }}{% endfor %}",
         "{% set x %}{% endset %}", "{% filter upper %}{% endfilter %}", "{% call x() %}{% endcall %}",
         "{{ x|_each }}", "{{ _x }}", "{{ x", "{% if x %}", "{{ x|nothing }}", "{{ x is nothing }}", "{% set a.b = 1 %}",
-        "{{ " + "(" * 3000 + " }}",
+        "{{ " + "(" * 3000 + " }}", "{% for a in x %}" * 30 + "{% endfor %}" * 30,
+        "{% if x %}" * 200 + "{% endif %}" * 200,
+        "{{ 1" + "0" * 5000 + " }}", "{{ {[]: 1} }}",
     ],
 )  # fmt: skip
 def test_what_is_not_in_the_language_is_refused_at_once(text: str) -> None:
@@ -154,7 +156,7 @@ def test_what_is_not_in_the_language_is_refused_at_once(text: str) -> None:
     [
         "{{ x.__class__ }}", "{{ x['__class__'] }}", "{{ x.upper }}", "{{ x.format(5) }}", "{{ x.zfill(10 ** 9) }}",
         "{{ [].append(5) }}", "{{ range }}", "{{ self }}", "{{ lipsum() }}", "{{ cycler }}", "{{ x|attr('upper') }}",
-        "{{ x|center(1000000000) }}", "{{ x|pprint }}", "{{ ()|random }}",
+        "{{ x|truncate(-5) }}", "{{ x|center(1000000000) }}", "{{ x|pprint }}", "{{ ()|random }}",
     ],
 )  # fmt: skip
 def test_nothing_beyond_the_language_is_reached(text: str) -> None:

@@ -1,7 +1,7 @@
 """Where messages go: their recipients → chats, and who of them is not to be told, or not yet."""
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -317,3 +317,10 @@ def members_without_chat(session: Session, directory: Directory) -> list[str]:
     """Who stands in a name of the config and cannot be told anything."""
     members = {member.name for each in directory.names.values() for member in each} & directory.known
     return sorted(members - people.readers(session, members).keys())
+
+
+def without_chat(session: Session, recipients: Iterable[str], directory: Directory) -> list[str]:
+    """Who of these, or of what they stand for, cannot be told anything."""
+    members = {member for text in recipients for member in directory.members(recipient_of(text))}
+    people_asked = {member.name for member in members if member.kind is RecipientKind.PERSON}
+    return sorted(people_asked - people.readers(session, people_asked).keys())

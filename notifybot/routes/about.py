@@ -3,11 +3,13 @@
 import asyncio
 import dataclasses
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from aiohttp import web
+from sqlmodel import Session
 
 from notifybot import __version__, health, job_troubles, reading, routing
 from notifybot.authorisation import Action
@@ -25,6 +27,7 @@ from notifybot.runtime import Runtime
 from notifybot.unknown_names import listed
 
 DATABASE_WITHIN_S = 5.0
+T = TypeVar("T")
 
 
 def with_itself(routes: Sequence[Route]) -> tuple[Route, ...]:
@@ -60,11 +63,12 @@ async def _facts(request: web.Request) -> Facts:
         telegram_reason=runtime.link.reason,
         backlog=await _backlog(runtime),
         job_errors=runtime.progress.job_errors,
-        put_off=await _put_off(runtime),
+        put_off=await _told(runtime, job_troubles.in_words, {}),
         hanging=runtime.progress.hanging(now),
         notes=(
             *configuration_notes(runtime.config),
             *await _absent(runtime),
+            *await _unheard(runtime),
             *await _gaps(runtime),
             *([guessing] if guessing else []),
         ),
@@ -80,36 +84,39 @@ async def _backlog(runtime: Runtime) -> Backlog | None:
         return None
 
 
-async def _put_off(runtime: Runtime) -> dict[str, str]:
-    """What the jobs cannot work on, in words; nothing where the database does not answer."""
+async def _told(runtime: Runtime, look: Callable[[Session], T], otherwise: T) -> T:
+    """What the database says; `otherwise` where it does not answer."""
     try:
         async with asyncio.timeout(DATABASE_WITHIN_S):
-            return await runtime.database.read(job_troubles.in_words)
+            return await runtime.database.read(look)
     except (TimeoutError, Unavailable):
-        return {}
+        return otherwise
 
 
 async def _absent(runtime: Runtime) -> list[str]:
-    """Whom messages to a name of the config leave out; nothing where the database does not answer."""
-    try:
-        async with asyncio.timeout(DATABASE_WITHIN_S):
-            find = partial(routing.members_without_chat, directory=runtime.directory)
-            absent = await runtime.database.read(find) if runtime.directory.names else []
-    except (TimeoutError, Unavailable):
+    """Whom messages to a name of the config leave out."""
+    if not runtime.directory.names:
         return []
+    find = partial(routing.members_without_chat, directory=runtime.directory)
+    absent: list[str] = await _told(runtime, find, [])
     return [f"Names of the config leave out who has no chat with the bot: {listed(absent)}."] if absent else []
 
 
+async def _unheard(runtime: Runtime) -> list[str]:
+    """The admins who are not told when a job fails."""
+    if not runtime.config.admins:
+        return []
+    find = partial(routing.without_chat, recipients=runtime.config.admins, directory=runtime.directory)
+    absent: list[str] = await _told(runtime, find, [])
+    return [f"Not told when a job fails, for want of a chat with the bot: {listed(absent)}."] if absent else []
+
+
 async def _gaps(runtime: Runtime) -> list[str]:
-    """Where alerts would escalate to nobody; nothing where the database does not answer."""
+    """Where alerts would escalate to nobody."""
     alerts = runtime.config.alerts
     plans = {name: plan_of(policy, None) for name, policy in alerts.policies.items()}
     find = partial(gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
-    try:
-        async with asyncio.timeout(DATABASE_WITHIN_S):
-            return await runtime.database.read(find)
-    except (TimeoutError, Unavailable):
-        return []
+    return await _told(runtime, find, [])
 
 
 def configuration_notes(config: Config) -> tuple[str, ...]:

@@ -152,6 +152,19 @@ async def test_where_nothing_can_be_worked_on_the_tick_itself_fails(world: World
     assert count == (MOST_PUT_OFF,)
 
 
+@pytest.mark.sqlite_only(reason="to PostgreSQL a table that is not there is a fault of the statement")
+async def test_what_every_row_would_meet_fails_the_tick_and_puts_nothing_off(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    await alert.becomes("sent")
+    world.store.rows("ALTER TABLE timeline RENAME TO elsewhere")
+    world.moves(minutes=16)
+    assert (await beat(world, "escalation")).error == "OperationalError: no such table: timeline"
+    world.store.rows("ALTER TABLE elsewhere RENAME TO timeline")
+    assert (await alert.now())["escalate_at"] == alert.accepted["escalate_at"]
+    await beat(world, "escalation")
+    await alert.becomes("escalated")
+
+
 # What the admins hear
 
 
@@ -221,6 +234,7 @@ async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld
         await beat(world, "retention")
         await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("The job retention fails:")
     await world.logs("an admin cannot be told of a job")
+    assert "Not told when a job fails, for want of a chat with the bot: anna." in await warnings(world)
 
 
 async def test_health_is_well_again_with_the_next_good_tick(world: World) -> None:

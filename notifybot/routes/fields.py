@@ -21,6 +21,7 @@ LARGEST_THREAD = 2**31 - 1
 KEY_HEADER = "Idempotency-Key"
 BUTTON_FORM = "a button is {text, url} or {text, copy}"
 _WEB = re.compile(r"(https?|tg)://[^\s\x00-\x20]+", re.IGNORECASE)
+_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 PARSE_MODES = {mode.value.lower(): mode.value for mode in ParseMode}
 
 F = TypeVar("F", bound="SendFields | IngestFields | PhotoFields | EventFields")
@@ -55,7 +56,7 @@ def _button(value: object) -> Button:
         given = value.get(name, "x")
         if not isinstance(given, str) or not given.strip() or len(given) > most:
             raise ValueError(f"{BUTTON_FORM}; {name} has 1 to {most} characters")
-        if any("\ud800" <= character <= "\udfff" or character == "\x00" for character in given):
+        if _NO_CHARACTER.search(given):
             raise ValueError(f"{BUTTON_FORM}; {name} holds a character that cannot be sent")
     if "url" in value and not _WEB.fullmatch(value["url"]):
         raise ValueError(f"{BUTTON_FORM}; a url begins with https://, http:// or tg://")
@@ -66,6 +67,20 @@ def _buttons(value: object) -> tuple[Button, ...]:
     if not isinstance(value, list) or len(value) > MAX_BUTTONS:
         raise ValueError(f"this is a list of at most {MAX_BUTTONS}; {BUTTON_FORM}")
     return tuple(map(_button, value))
+
+
+def _data(value: object) -> object:
+    """An object of the caller's own, whose texts every store and every answer can carry."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str) and _NO_CHARACTER.search(each):
+            raise ValueError("a text in it holds a character that cannot be kept")
+    return value
 
 
 def _texts(**longest: int) -> dict[str, object]:
@@ -98,7 +113,7 @@ class _Common(Fields):
     thread_id: Annotated[int | None, BeforeValidator(_thread), WithJsonSchema(_THREAD)] = None
     link_preview: bool = False
     buttons: Annotated[tuple[Button, ...], BeforeValidator(_buttons), WithJsonSchema(_BUTTONS)] = ()
-    data: dict[str, object] | None = None
+    data: Annotated[dict[str, object] | None, BeforeValidator(_data)] = None
     template: Label = None
     send_at: WrittenMoment = None
     repeat: Repeat = None

@@ -41,13 +41,18 @@ def _parted(value: object) -> object:
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
 
 
+def _or_none(value: object) -> object:
+    """A form sends what was not filled in as well."""
+    return None if value == "" else value
+
+
 class LaterFields(Fields):
     target_user_id: Annotated[Recipients, BeforeValidator(_parted), WithJsonSchema({"type": "string"})] = None
     message: Content
     scheduled_timestamp: Moment
-    repeat: Repeat = None
-    time_zone: Zone = None
-    client_id: Label = None
+    repeat: Annotated[Repeat, BeforeValidator(_or_none)] = None
+    time_zone: Annotated[Zone, BeforeValidator(_or_none)] = None
+    client_id: Annotated[Label, BeforeValidator(_or_none)] = None
     file_fields: ClassVar[tuple[str, ...]] = ("files",)
 
     @model_validator(mode="after")

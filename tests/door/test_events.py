@@ -1,10 +1,12 @@
 """Events and templates over HTTP: what is made of the data, what is kept of it, and what is refused."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from notifybot.errors import StartRefused
 from tests.databases import Template
 from tests.door.conftest import chosen_database
 from tests.door.door import Answer, Door, Json, assert_problem, door, open_folder
@@ -112,7 +114,7 @@ async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door,
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "a\x00b", "\ud800"])
 async def test_what_no_message_can_say_is_refused(refusing: Door, text: str) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": {"text": text}})
-    assert "cannot be sent" in assert_problem(answer, 400)["detail"]
+    assert "cannot be" in assert_problem(answer, 400)["detail"]
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "nothing", "to": [-1001]}), 400)
 
 
@@ -141,6 +143,15 @@ async def test_a_text_and_a_template_do_not_go_together(refusing: Door) -> None:
 async def test_an_unknown_event_names_the_nearest(refusing: Door) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "post_sucess", "to": [-1001]})
     assert assert_problem(answer, 400)["hint"] == "Did you mean post_success?"
+
+
+async def test_a_daemon_does_not_start_with_a_template_that_cannot_be_read(folder: Path) -> None:
+    (folder / "templates").mkdir()
+    (folder / "templates" / "down.txt").write_text("one\n{{ host")
+    with pytest.raises(StartRefused) as caught:
+        async with door(folder, f"templates: {folder}/templates\n"):
+            pass
+    assert caught.value.detail.startswith(f"{folder}/templates/down.txt:2: ")
 
 
 async def test_data_that_is_large_is_refused(refusing: Door) -> None:

@@ -37,6 +37,12 @@ async def test_a_text_must_be_text_that_says_something(refusing: Door, value: ob
     await refuses(refusing, "/send", {"user": "alice", "text": value}, loc="text")
 
 
+@pytest.mark.parametrize("text", NO_CHARACTERS, ids=repr)
+async def test_no_text_in_data_holds_what_is_no_character(refusing: Door, text: str) -> None:
+    for data in ({"a": text}, {text: 1}, {"a": [{"b": [text]}]}):
+        await refuses(refusing, "/api/ingest", GOOD | {"data": data}, loc="data")
+
+
 @pytest.mark.parametrize("value", NO_CHAT, ids=repr)
 async def test_a_chat_is_a_number_its_digits_or_a_channels_name(refusing: Door, value: object) -> None:
     await refuses(refusing, "/api/ingest", GOOD | {"channel_id": value}, loc="channel_id")

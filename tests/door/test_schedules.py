@@ -255,6 +255,12 @@ async def test_the_same_as_a_plain_form_and_as_json(shared: Door) -> None:
         )
 
 
+async def test_fields_that_were_not_filled_in_say_nothing(shared: Door) -> None:
+    fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2031-05-04T10:00:00Z"}
+    answer = await later(shared, fields | {"repeat": "", "time_zone": "", "client_id": ""})
+    assert (answer.status, answer.json["schedule_id"]) == (200, None)
+
+
 async def test_it_may_repeat(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2031-05-04T10:00:00Z"}
     found = (await later(shared, fields | {"repeat": "0 9 * * *", "time_zone": "Africa/Cairo"})).json

@@ -297,6 +297,39 @@ def test_a_single_problem_is_the_error_itself(tmp_path: Path) -> None:
     assert done.stderr.decode().startswith(f"error: {tmp_path}/none.yaml:") and done.stderr.count(b"\n") == 2
 
 
+def test_config_check_fills_in_the_templates(tmp_path: Path) -> None:
+    path, folder = tmp_path / "config.yaml", tmp_path / "templates"
+    folder.mkdir()
+    path.write_text(f"templates: {folder}\n")
+    (folder / "down.txt").write_text('---\nsample: {"host": "db1"}\n---\n{{ host }}')
+    (folder / "up.txt").write_text("{{ host }}")
+
+    done = notifybot("config", "check", "--config", str(path))
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    *_, listed, remark = done.stdout.decode().splitlines()
+    assert listed == "  templates 5: automation_executed, down, post_failure, post_success, up"
+    assert remark.strip() == "up has no sample, so only its syntax was checked"
+
+
+def test_config_check_names_what_is_wrong_with_templates(tmp_path: Path) -> None:
+    path, folder = tmp_path / "config.yaml", tmp_path / "templates"
+    folder.mkdir()
+    path.write_text(f"templates: {folder}\n")
+    (folder / "down.txt").write_text("fine\n{{ host")
+    (folder / "up.txt").write_text('---\nsample: {"n": "x"}\n---\n{{ n + 1 }}')
+
+    broken = notifybot("config", "check", "--config", str(path))
+    assert broken.returncode == 2
+    assert broken.stderr.decode().startswith(f"error: {folder}/down.txt:2: ")
+
+    (folder / "down.txt").unlink()
+    unfit = notifybot("config", "check", "--config", str(path))
+    assert unfit.returncode == 2
+    said = f"error: {folder}/up.txt:4: with its sample: + does not fit a text and a number.\n"
+    assert unfit.stderr.decode().startswith(said)
+
+
 def test_config_check_shows_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://bot:hunter2@db/x'}\n")

@@ -128,9 +128,11 @@ class Metronome:
         beats = {beat.job.name: beat for beat in self._beats}
         beat = beats[name]
         run = await run_tick(self._runtime, beat.job, is_manual=True)
-        latest = self._latest(beat.job, self._runtime.clock.now())
-        if beat.armed_for is not None and beat.armed_for > latest:
-            self._arm(beat, latest)
+        now = self._runtime.clock.now()
+        has_failed = name in self._runtime.progress.job_errors
+        again_at = now + wait_after(1, beat.job.most_apart) if has_failed else self._latest(beat.job, now)
+        if beat.armed_for is not None and beat.armed_for > again_at:
+            self._arm(beat, again_at)
         return run
 
     def _latest(self, job: Job, now: datetime) -> datetime:

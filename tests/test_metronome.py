@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -20,7 +21,7 @@ from notifybot.database import Changes, affected
 from notifybot.errors import NotifybotError
 from notifybot.job_troubles import CALM
 from notifybot.jobs import JOBS, Job
-from notifybot.metronome import A_MOMENT, run_tick, wait_after
+from notifybot.metronome import A_MOMENT, AFTER_A_FAILURE, run_tick, wait_after
 from notifybot.runtime import Runtime
 
 WITHIN_S = 20.0
@@ -30,16 +31,16 @@ class Ticks:
     """Counts the ticks of all jobs together."""
 
     def __init__(self) -> None:
-        self._seen = 0
+        self.seen = 0
         self._one_more = asyncio.Event()
 
     def note(self, _: object) -> None:
-        self._seen += 1
+        self.seen += 1
         self._one_more.set()
 
     async def come_to(self, wanted: int) -> None:
         async with asyncio.timeout(WITHIN_S):
-            while self._seen < wanted:
+            while self.seen < wanted:
                 await self._one_more.wait()
                 self._one_more.clear()
 
@@ -174,20 +175,32 @@ async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timed
         await ticks.come_to(2 * len(JOBS))
 
 
-async def test_a_job_that_failed_beats_again_when_that_may_be_over(running: Daemon) -> None:
+async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_over(running: Daemon) -> None:
     """Retention, which otherwise beats once an hour: nobody has to wait so long to hear that it works again."""
     assert running.application.job_queue is not None
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
     scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
     await ticks.come_to(len(JOBS))
-    next_runs, database = running.runtime.progress.next_runs, running.runtime.database
-    before = next_runs["retention"]
-    await database.write(lambda session: affected(session, text("DROP TABLE link_secrets")))  # type: ignore[arg-type]
-    assert (await running.metronome.by_hand("retention")).error
-    after, now = next_runs["retention"], running.runtime.clock.now()
-    assert before is not None
-    assert after is not None
-    assert now < after <= now + CALM + A_MOMENT < before
+    database, by_hand = running.runtime.database, running.metronome.by_hand
+
+    async def rename(table: str, to: str) -> None:
+        change: Any = text(f"ALTER TABLE {table} RENAME TO {to}")
+        await database.write(lambda session: affected(session, change))
+
+    def waits() -> timedelta:
+        at = running.runtime.progress.next_runs["retention"]
+        assert at is not None
+        return at - running.runtime.clock.now()
+
+    assert waits() > timedelta(minutes=59)
+    await rename("link_secrets", "elsewhere")
+    assert (await by_hand("retention")).error
+    assert timedelta() < waits() <= AFTER_A_FAILURE
+    await rename("elsewhere", "link_secrets")
+    progress = running.runtime.progress
+    while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
+        await ticks.come_to(ticks.seen + 1)
+    assert timedelta(minutes=9) < waits() <= CALM + A_MOMENT
 
 
 def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:

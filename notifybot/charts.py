@@ -28,17 +28,17 @@ def can_draw() -> bool:
 
 
 def draw(facts: Facts, zone: str) -> bytes:
-    """A PNG of what came in each hour (day, week), beside the period before. Times are those of the zone."""
+    """A PNG of what came in each hour (or day), beside the period before. Times are those of the zone."""
     from PIL import Image, ImageDraw
 
-    shown, width = bars(facts)
+    shown, step = bars(facts), facts.period.step
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     canvas = _Canvas(ImageDraw.Draw(image), _scale(shown), len(shown))
-    _head(canvas, "day" if facts.period.is_a_day else "time", width)
+    _head(canvas, "day" if facts.period.is_a_day else "time", step)
     _lines(canvas)
     for place, bar in enumerate(shown):
         _bar(canvas, place, bar)
-    _hours(canvas, shown, width, ZoneInfo(zone))
+    _hours(canvas, shown, step, ZoneInfo(zone))
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
@@ -85,8 +85,8 @@ def _round_numbers() -> Iterator[int]:
         power *= 10
 
 
-def _head(canvas: _Canvas, before: str, width: timedelta) -> None:
-    each = "hour" if width == AN_HOUR else "day" if width == 24 * AN_HOUR else "week"
+def _head(canvas: _Canvas, before: str, step: timedelta) -> None:
+    each = "hour" if step == AN_HOUR else "day"
     canvas.write(LEFT, 34, f"Messages in each {each}", size=LARGE, anchor="ls")
     x = float(LEFT)
     for ink, text in ((ALERTS, "alerts"), (NOTICES, "notices"), (BEFORE, f"the {before} before")):
@@ -116,9 +116,9 @@ def _bar(canvas: _Canvas, place: int, bar: Bar) -> None:
         canvas.draw.rectangle((canvas.x(place + 0.02), y - 2, canvas.x(place + 0.98), y + 1), fill=BEFORE)
 
 
-def _hours(canvas: _Canvas, shown: Sequence[Bar], width: timedelta, zone: ZoneInfo) -> None:
+def _hours(canvas: _Canvas, shown: Sequence[Bar], step: timedelta, zone: ZoneInfo) -> None:
     """What the clocks show as each third hour (each day, while they are few) begins."""
-    form, apart = ("%H:%M", 3) if width == AN_HOUR else ("%d.%m.", max(1, len(shown) // 8))
+    form, apart = ("%H:%M", 3) if step == AN_HOUR else ("%d.%m.", max(1, len(shown) // 8))
     for place in range(0, len(shown), apart):
         x, y = canvas.x(place), canvas.y(0)
         canvas.draw.line((x, y, x, y + 6), fill=INK)

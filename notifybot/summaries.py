@@ -7,7 +7,6 @@ messages that notifybot itself sends, nobody is told.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
@@ -19,6 +18,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal,
     literal_column,
     not_,
     select,
@@ -45,9 +45,6 @@ MOST_OPEN = 5
 """So many open alerts are named."""
 LONGEST_LINE = 80
 MESSAGES, DELIVERIES, PEOPLE = table_of(Message), table_of(Delivery), table_of(Person)
-A_PREFIX = 8
-"""Digits of an id that say when it was made, in units of PREFIX_MS."""
-PREFIX_MS = 1 << 16
 
 _is_own = and_(MESSAGES.c.account == NOTIFYBOT, MESSAGES.c.source.in_(OWN_SOURCES))
 _came_at = func.coalesce(MESSAGES.c.send_at, MESSAGES.c.created_at, type_=MESSAGES.c.created_at.type)
@@ -106,7 +103,7 @@ class _Look:
         )
 
     def arrivals(self, reader: str) -> tuple[Arrivals, ...]:
-        return tuple(Arrivals(_moment(row), row.count, row.is_alert) for row in self.arrived.get(reader, ()))
+        return tuple(Arrivals(row.step, row.count, row.is_alert) for row in self.arrived.get(reader, ()))
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def _look(session: Session, readers: Readers, period: Period, *, with_arrivals: 
     return _Look(
         came=_by_reader(session, _counts(came)),
         answered=_by_reader(session, _answers(_scope(_answered_in(period), readers))),
-        arrived=_by_reader(session, _arrivals(came)) if with_arrivals else {},
+        arrived=_by_reader(session, _arrivals(came, period)) if with_arrivals else {},
     )
 
 
@@ -220,12 +217,18 @@ def _open(scope: Subquery) -> Select[Any]:
     return select(found).where(found.c.place <= MOST_OPEN).order_by(found.c.place)
 
 
-def _arrivals(scope: Subquery) -> Select[Any]:
-    """Counted by the time in the beginnings of their ids, in steps of PREFIX_MS, so that many make few rows."""
-    prefix = case((MESSAGES.c.send_at.is_(None), func.substr(MESSAGES.c.id, 1, A_PREFIX)), else_="").label("prefix")
-    each = select(scope.c.reader, MESSAGES.c.send_at, prefix, MESSAGES.c.is_alert)
-    came = each.join_from(MESSAGES, scope, _is_in(scope)).subquery("came")
-    return select(came, func.count().label("count")).group_by(*came.c)
+def _arrivals(scope: Subquery, period: Period) -> Select[Any]:
+    """How many came in each step, by their ids or by when they were to be sent."""
+    at_once = [(MESSAGES.c.id < first_id(end), number) for number, end in enumerate(period.steps[1:])]
+    later = [(MESSAGES.c.send_at < end, number) for number, end in enumerate(period.steps[1:])]
+    last = len(period.steps) - 1
+    step = case((MESSAGES.c.send_at.is_(None), _first_of(at_once, last)), else_=_first_of(later, last)).label("step")
+    each = select(scope.c.reader, step, MESSAGES.c.is_alert).join_from(MESSAGES, scope, _is_in(scope)).subquery("came")
+    return select(each, func.count().label("count")).group_by(*each.c)
+
+
+def _first_of(steps: list[tuple[ColumnElement[bool], int]], otherwise: int) -> ColumnElement[int]:
+    return case(*steps, else_=otherwise) if steps else literal(otherwise)
 
 
 def _is_in(scope: Subquery) -> ColumnElement[bool]:
@@ -233,12 +236,6 @@ def _is_in(scope: Subquery) -> ColumnElement[bool]:
 
 
 # Reading rows
-
-
-def _moment(row: Any) -> datetime:
-    if isinstance(row.send_at, datetime):
-        return row.send_at
-    return datetime.fromtimestamp((int(row.prefix, 16) * PREFIX_MS + PREFIX_MS // 2) / 1000, UTC)
 
 
 def _counted(named: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-AN_HOUR, A_DAY, A_WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
-HOURLY_UP_TO, DAILY_UP_TO = timedelta(hours=26), timedelta(days=45)
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+HOURLY_UP_TO = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,17 @@ class Period:
     def is_a_day(self) -> bool:
         """Also on the dates on which clocks are changed."""
         return abs(self.end - self.begin - A_DAY) <= 2 * AN_HOUR
+
+    @property
+    def step(self) -> timedelta:
+        """A day has a bar for each hour, a longer time one for each day."""
+        return AN_HOUR if self.end - self.begin <= HOURLY_UP_TO else A_DAY
+
+    @property
+    def steps(self) -> tuple[datetime, ...]:
+        """When each bar begins; the last may be narrower than the others."""
+        size = max(1, -(-(self.end - self.begin) // self.step))
+        return tuple(self.begin + number * self.step for number in range(size))
 
 
 @dataclass(frozen=True)
@@ -47,9 +58,9 @@ class OpenAlert:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """So many messages came at about this moment."""
+    """So many messages came in this step of the period, counted from 0."""
 
-    at: datetime
+    step: int
     count: int
     is_alert: bool
 
@@ -79,7 +90,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Bar:
-    """What came from `begin` on for as long as a bar is wide; `before`: in the same part of the period before."""
+    """What came from `begin` on; `before`: in the same step of the period before."""
 
     begin: datetime
     alerts: int = 0
@@ -87,22 +98,17 @@ class Bar:
     before: int = 0
 
 
-def bars(facts: Facts) -> tuple[tuple[Bar, ...], timedelta]:
-    """The period in hours, or in days or weeks where it is long; and how wide a bar is."""
-    period = facts.period
-    length = period.end - period.begin
-    width = AN_HOUR if length <= HOURLY_UP_TO else A_DAY if length <= DAILY_UP_TO else A_WEEK
-    size = max(1, -(-length // width))
-    alerts = _counts((each for each in facts.arrivals if each.is_alert), period.begin, width, size)
-    notices = _counts((each for each in facts.arrivals if not each.is_alert), period.begin, width, size)
-    before = _counts(facts.arrivals_before, period.before.begin, width, size)
-    begins = [period.begin + number * width for number in range(size)]
-    return tuple(Bar(*each) for each in zip(begins, alerts, notices, before, strict=True)), width
+def bars(facts: Facts) -> tuple[Bar, ...]:
+    """What came in each step of the period."""
+    steps = facts.period.steps
+    alerts = _counts((each for each in facts.arrivals if each.is_alert), len(steps))
+    notices = _counts((each for each in facts.arrivals if not each.is_alert), len(steps))
+    before = _counts(facts.arrivals_before, len(steps))
+    return tuple(Bar(*each) for each in zip(steps, alerts, notices, before, strict=True))
 
 
-def _counts(arrivals: Iterable[Arrivals], begin: datetime, width: timedelta, size: int) -> Sequence[int]:
-    """How many came in each bar; what lies a little outside, for want of precision, counts at the edge."""
+def _counts(arrivals: Iterable[Arrivals], size: int) -> Sequence[int]:
     counts = [0] * size
     for each in arrivals:
-        counts[min(max((each.at - begin) // width, 0), size - 1)] += each.count
+        counts[each.step] += each.count
     return counts

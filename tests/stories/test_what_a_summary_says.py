@@ -202,6 +202,7 @@ async def test_quiet_hours_hold_up_what_the_config_sends_to_somebody(another: Ma
 # The picture
 
 
+@pytest.mark.both_databases
 async def test_it_comes_with_a_picture_where_there_is_something_to_show(world: World) -> None:
     pytest.importorskip("PIL")
     anna, bob = await linked(world), await linked(world, "Bob", "bob")

@@ -12,7 +12,8 @@ from notifybot.rotas import Reason, Stint
 from notifybot.splitting import utf16_len
 
 NO_ROTATION = Part("No rotation is configured: the config has them under rotations.")
-TAKE_OVER = (("Take over for 1 h", "3600"), ("8 h", "28800"), ("Until the hand-over", "turn"))
+TAKE_OVER = (("Take over for 1 h", "3600"), ("Take over for 8 h", "28800"))
+UNTIL_THE_HANDOVER = "Take over until the hand-over"
 MOST_SHOWN = 20
 """Rotations; so many, with so much of each, fit into one message."""
 MOST_STINTS = 4
@@ -52,18 +53,19 @@ def page(sheet: Sheet, standing: Standing) -> Part:
     """One rotation: who is on call, and who is after that."""
     stints = [f"{_who(standing, standing.now)}{_until(standing, standing.now)}"]
     stints += [f"then {_who(standing, each)}{_until(standing, each)}" for each in standing.stints[1:MOST_STINTS]]
-    usage = f"/oncall override {standing.rotation} NAME 2h lets somebody else stand in."
-    text = "\n".join(stints) + f"\n\n{usage}{_times(standing)}"
-    return _part(f"Who is on call: {standing.rotation}", text, _buttons(sheet, standing))
+    usage = f"/oncall override {standing.rotation} NAME 2h"
+    text = "\n".join(stints) + f"\n\n{usage} lets somebody else stand in.{_times(standing)}"
+    return _part(f"Who is on call: {standing.rotation}", text, _buttons(sheet, standing), code=usage)
 
 
 def _buttons(sheet: Sheet, standing: Standing) -> Buttons:
     name = standing.rotation
-    takes = [sheet.button(label, word, name) for label, word in TAKE_OVER if word != "turn" or standing.handover]
+    takes = tuple(sheet.button(label, word, name) for label, word in TAKE_OVER)
+    turn = (sheet.button(UNTIL_THE_HANDOVER, "turn", name),) if standing.handover else ()
     is_override = standing.now.duty.reason is Reason.OVERRIDE
     ends = (sheet.button("End the override", "end", name),) if is_override else ()
     back = (sheet.button("All rotations", "home"),) if len(sheet.standings) > 1 else ()
-    return tuple(row for row in (tuple(takes), ends, back) if row)
+    return tuple(row for row in (takes, turn, ends, back) if row)
 
 
 def sentence(standing: Standing) -> str:
@@ -97,5 +99,10 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _part(head: str, text: str, buttons: Buttons) -> Part:
-    return Part(f"{head}\n\n{text}", (Entity("bold", 0, utf16_len(head)),), buttons)
+def _part(head: str, text: str, buttons: Buttons, *, code: str = "") -> Part:
+    """Its first line stands out, and `code` is copied by a tap."""
+    text = f"{head}\n\n{text}"
+    entities = [Entity("bold", 0, utf16_len(head))]
+    if code:
+        entities.append(Entity("code", utf16_len(text[: text.rindex(code)]), utf16_len(code)))
+    return Part(text, tuple(entities), buttons)

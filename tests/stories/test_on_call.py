@@ -273,7 +273,7 @@ def test_the_story_begins_on_a_monday_at_nine() -> None:
     assert datetime(2026, 3, 2, 9, tzinfo=UTC) == BEGINNING
 
 
-TAKE = ["Take over for 1 h", "8 h", "Until the hand-over"]
+TAKE = ["Take over for 1 h", "Take over for 8 h", "Take over until the hand-over"]
 
 
 async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: MakeWorld) -> None:
@@ -289,6 +289,8 @@ async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: Ma
         "then bob until Mon 2026-03-30 09:00",
     ]
     assert post.text.endswith("Times are those of Europe/Berlin.")
+    (code,) = [each for each in post.message.entities if each["type"] == "code"]
+    assert post.text[int(str(code["offset"])) :].startswith("/oncall override duty NAME 2h")
     assert post.buttons == TAKE
 
 
@@ -429,3 +431,39 @@ async def test_what_is_said_of_many_rotations_with_long_names_fits_into_one_mess
     assert len(post.text) < 4096
     assert "and 11 more" in post.text
     assert len(post.buttons) == 20
+
+
+async def test_what_was_handed_over_for_later_goes_to_whoever_is_on_call_then(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, WEEKLY)
+    answer = await world.ask(
+        "POST", "/api/ingest", {"content": "next week", "to": ["duty"], "send_at": "2026-03-10T09:00:00Z"}
+    )
+    assert (answer.status, answer.body["status"]) == (202, "scheduled")
+
+    await world.later(days=8, minutes=1)
+
+    await bob.receives("next week")
+    assert not any("next week" in text for text in alice.texts)
+
+
+async def test_what_repeats_goes_to_whoever_is_on_call_each_time(another: MakeWorld) -> None:
+    world, alice, bob = await team(another, {**WEEKLY, "handover": "0 9 * * *"})
+    fields = {"content": "water the plants", "to": ["duty"], "acknowledge": False, "repeat": "0 12 * * *"}
+    assert (await world.ask("POST", "/api/ingest", fields)).status == 202
+
+    await world.later(hours=4)
+    await alice.receives("water the plants")
+    for person in (bob, alice, bob):
+        await world.later(days=1)
+        await person.receives("water the plants")
+
+
+async def test_what_nobody_is_on_call_for_when_it_is_due_escalates_then(another: MakeWorld) -> None:
+    world, *_ = await team(another, {**WEEKLY, "hours": [{"start": "08:00", "end": "18:00"}]})
+    fields = {"content": "at night", "to": ["duty"], "send_at": "2026-03-02T22:00:00Z"}
+    assert (await world.ask("POST", "/api/ingest", fields)).status == 202
+
+    await world.later(hours=13, minutes=1)
+
+    await world.ticks("escalation")
+    await world.duty.receives("at night")

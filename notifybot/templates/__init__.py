@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from notifybot import markup
 from notifybot.config_values import nearest
 from notifybot.errors import NotifybotError, StartRefused
 from notifybot.markup import ParseMode
@@ -109,4 +110,18 @@ def _trouble(template: Template) -> Problem | None:
         if template.sample is None and error.is_missing:
             return None
         return Problem(template.file, error.line or 1, f"with its sample: {error.what}")
-    return None if made.content else Problem(template.file, 1, "with its sample nothing is written")
+    if not made.content:
+        return Problem(template.file, 1, "with its sample nothing is written")
+    return _unreadable_markup(template, made.content)
+
+
+def _unreadable_markup(template: Template, content: str) -> Problem | None:
+    """What Telegram would not read of it: the message would go out as plain text."""
+    if template.parse_mode is None:
+        return None
+    try:
+        markup.parse(content, template.parse_mode)
+    except markup.Unparseable as error:
+        said = str(error).rstrip(".")
+        return Problem(template.file, 1, f"with its sample this is no {template.parse_mode} that can be read: {said}")
+    return None

@@ -73,6 +73,11 @@ def test_documents_stand_below_the_text_and_apart_from_pictures() -> None:
     assert {file.kind for file in found[2].media} == {MediaKind.DOCUMENT}
 
 
+def test_where_the_text_comes_first_a_single_file_stands_below_it_too() -> None:
+    found = lay_out(Content("report", (), (document(1),), text_first=True), ASKING, most_parts=5)
+    assert shape(found) == [(0, True, True), (1, False, False)]
+
+
 def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning() -> None:
     text = "".join(f"line {number}\n" for number in range(4000))
     first, file = parts(text, foot=ASKING)

@@ -230,6 +230,14 @@ def test_a_check_fills_in_the_sample(tmp_path: Path) -> None:
     assert caught.value.detail == f"{file}:6: with its sample: - does not fit a text and a number."
 
 
+def test_a_check_reads_the_markup_that_comes_out(tmp_path: Path) -> None:
+    (tmp_path / "up.html").write_text("<b>up</b>")
+    file = write(tmp_path, "down.html", '---\nsample: {"host": "db1"}\n---\n<b>{{ host }}</i> is down')
+    with pytest.raises(TemplatesInvalid) as caught:
+        Templates.read(tmp_path).check()
+    assert caught.value.detail.startswith(f"{file}:1: with its sample this is no HTML that can be read: ")
+
+
 def test_a_check_names_templates_that_have_no_sample(tmp_path: Path) -> None:
     write(tmp_path, "down.txt", "{{ host }}")
     assert Templates.read(tmp_path).check() == ("down",)

@@ -61,4 +61,5 @@ def _tell(session: Session, released: Sequence[Any], directory: Directory, *, no
     rows.insert(session)
     for message_id in untold:
         messages.move(session, message_id, Step.FAIL, may_expire=True)
-    messages.escalate_now(session, unheard, now=now)
+    if unheard:
+        messages.escalate_now(session, unheard, now=now)

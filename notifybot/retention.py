@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, not_, or_, text
+from sqlalchemy import and_, delete, exists, not_, or_, text
 from sqlmodel import Session, col, func, select
 
 from notifybot import job_history, linking, overrides
@@ -21,7 +21,7 @@ from notifybot.models import (
     TimelineEvent,
     Update,
 )
-from notifybot.timetable import JobRun, OnCallOverride
+from notifybot.timetable import JobRun, OnCallOverride, Schedule
 
 OVER = (State.CLOSED, State.CANCELLED)
 OVER_FOR_NOTICES = (State.SENT, State.FAILED)
@@ -37,7 +37,8 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
         col(Message.state).in_(OVER), and_(not_(col(Message.is_alert)), col(Message.state).in_(OVER_FOR_NOTICES))
     )
     # The id holds the time too, and has an index.
-    was_sent = or_(col(Message.send_at).is_(None), col(Message.send_at) < before)
+    is_long_over = or_(col(Message.send_at) < before, col(Message.closed_at) < before)
+    was_sent = or_(col(Message.send_at).is_(None), is_long_over)
     is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before), was_sent)
     old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(most)).all()
     if not old:
@@ -47,6 +48,12 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
         affected(session, delete(table).where(col(table.message_id).in_(old)))
     affected(session, delete(Post).where(col(Post.id).in_(posts)))
     return affected(session, delete(Message).where(col(Message.id).in_(old)))
+
+
+def forget_schedules(session: Session, *, before: datetime) -> int:
+    """Delete schedules that ended before then, once none of their messages is left."""
+    has_messages = exists().where(col(Message.schedule_id) == Schedule.id)
+    return affected(session, delete(Schedule).where(col(Schedule.ended_at) < before, not_(has_messages)))
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:

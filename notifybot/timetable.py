@@ -26,7 +26,7 @@ class Schedule(SQLModel, table=True):
     begins_at: datetime
     """The first occurrence; `every 15m` counts from here."""
     paused_at: datetime | None = None
-    ended_at: datetime | None = None
+    ended_at: datetime | None = Field(default=None, index=True)
     """Cancelled: nothing comes any more."""
     last_at: datetime | None = None
     """For when the last occurrence was meant that was released."""

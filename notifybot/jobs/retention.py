@@ -22,6 +22,8 @@ async def tick(runtime: Runtime, now: datetime) -> int:
         done := await runtime.database.write(partial(retention.forget_messages, before=before, most=A_TRANSACTION))
     ):
         total += done
+    if before is not None:
+        total += await runtime.database.write(partial(retention.forget_schedules, before=before))
     return total + await _forget_files(runtime, now)
 
 

@@ -27,6 +27,7 @@ def create_schedules() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     index("ix_schedules_account", "schedules", ["account"])
+    index("ix_schedules_ended_at", "schedules", ["ended_at"])
 
 
 def create_messages() -> None:

@@ -244,6 +244,19 @@ async def test_a_restart_between_two_changes_nothing(world: World, ops: Place) -
     assert await counted(report) == (3, 0)
 
 
+async def test_a_schedule_that_ended_is_forgotten_with_the_last_of_its_messages(world: World, ops: Place) -> None:
+    report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
+    await lives(world, "2026-03-02T12:00")
+    await report.is_changed(schedules.cancel)
+
+    await arrives(world, "2026-05-30T00:00")
+    assert world.rows("SELECT count(*) FROM schedules") == [(1,)]
+    await arrives(world, "2026-06-02T00:00")
+
+    assert world.rows("SELECT count(*) FROM schedules") == [(0,)]
+    assert world.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
 async def test_everything_that_waits_is_listed_with_its_next_times(world: World, ops: Place) -> None:
     daily = await plan(world, "the daily report", to=ops, repeat="@daily")
     weekly = await plan(world, "the weekly report", to=ops, repeat="@weekly")

@@ -252,6 +252,7 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         record_flood,
         partial(outbox.messages_of, post_id="x"),
         partial(retention.forget_messages, before=LONG_AGO, most=5),
+        partial(retention.forget_schedules, before=LONG_AGO),
         partial(inbox.note_failure, update_id=1, error="x"),
         partial(inbox.mark_handled, update_id=1, now=NOW),
         partial(answers.open_alerts, chat_id="-1001", most=10),

@@ -111,6 +111,20 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
     assert (await world.get("/health"))["jobs"] == "ok"
 
 
+async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, ops: Place) -> None:
+    first, second = [await world.alert(f"disk {n} full", to=ops, remind_every="10m") for n in range(2)]
+    for alert in (first, second):
+        await alert.becomes("sent")
+    with world.store.refuse("INSERT ON deliveries", only=f"NEW.message_id = '{first.id}'"):
+        world.moves(minutes=11)
+        await beat(world, "reminders")
+        await ops.receives("Still open: root\ndisk 1 full")
+        assert any(f"reminders cannot work on a row (messages {first.id})" in line for line in await warnings(world))
+    world.moves(minutes=11)
+    await world.ticks("reminders")
+    await ops.receives("Still open: root\ndisk 0 full")
+
+
 async def test_a_row_that_somebody_settled_meanwhile_is_forgotten(told: World, ops: Place) -> None:
     ops = told.group("Operators")
     alert = await told.alert("disk full", to=ops)

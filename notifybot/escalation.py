@@ -1,10 +1,11 @@
 """What falls due of alerts: telling the next people of those that nobody answered, closing those whose time is over."""
 
+import functools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, text, update
+from sqlalchemy import Select, Update, bindparam, exists, text, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session
 
@@ -16,7 +17,7 @@ from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import Step, target
 from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, TimelineEvent, table_of
 from notifybot.policies import Plan, Taken
-from notifybot.prepared import fetch, insert_rows, run
+from notifybot.prepared import fetch, insert_rows, padded, run
 from notifybot.recipients import Directory
 from notifybot.routing import Destination, Way
 from notifybot.unknown_names import listed
@@ -29,15 +30,20 @@ _WAS_SHOWN = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES
 _DUE = ESCALATIONS.overdue.with_only_columns(
     *(MESSAGES.c[name] for name in ("id", "plan", "steps_left", "escalate_at"))
 )
-_ESCALATE = (
-    update(MESSAGES)
-    .where(MESSAGES.c.id == bindparam("message"), text(MAY_ESCALATE))
-    .values(
-        state=target(Step.ESCALATE), escalated_at=_NOW, steps_left=bindparam("left"), escalate_at=bindparam("next_at")
-    )
+_STEP = update(MESSAGES).where(text(MAY_ESCALATE)).values(state=target(Step.ESCALATE), escalated_at=_NOW)
+_NEXT_STEP = _STEP.where(MESSAGES.c.id == bindparam("message")).values(
+    steps_left=bindparam("left"), escalate_at=bindparam("next_at", type_=MESSAGES.c.escalate_at.type)
 )
 # One more delivery waits then, so time may close only what was shown.
-_ESCALATE_AND_TELL = _ESCALATE.values(may_expire=_WAS_SHOWN)
+_NEXT_STEP_AND_TELL = _NEXT_STEP.values(may_expire=_WAS_SHOWN)
+
+
+@functools.cache
+def _last_step(size: int, *, is_told: bool) -> Update:
+    """The one step of so many messages that have no plan."""
+    numbered = [bindparam(f"message_{number}", type_=MESSAGES.c.id.type) for number in range(size)]
+    step = _STEP.where(MESSAGES.c.id.in_(numbered)).values(steps_left=0)
+    return step.values(may_expire=_WAS_SHOWN) if is_told else step
 
 
 def _close_all(due: Select[tuple[str]]) -> ReturningUpdate[Any]:
@@ -76,27 +82,27 @@ class _Escalating:
     posts: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    unplanned: list[str] = field(default_factory=list)
+    """The messages without a policy: all of them take their step in one statement."""
 
     def __post_init__(self) -> None:
         self._ids = new_ids(self.now)
 
     def take(self, row: Any) -> None:
         """Take the step that is due of one alert, and while that reaches nobody, those behind it in the same round."""
-        plan = None if row.plan is None else Plan.of(row.plan)
-        left, due_at = row.steps_left, row.escalate_at
+        if row.plan is None:
+            self._tell(row.id, Taken(1, 1, () if self.channel is None else (self.channel,), None), None)
+            self.unplanned.append(row.id)
+            return
+        plan, left, due_at = Plan.of(row.plan), row.steps_left, row.escalate_at
         while True:
-            taken = self._step(plan, left, due_at)
+            taken = plan.take(left=left, overdue=self.now - due_at)
             left -= taken.count
             is_told = self._tell(row.id, taken, plan)
-            if is_told or plan is None or left == 0 or plan.is_last_of_round(plan.count - left - 1):
+            if is_told or left == 0 or plan.is_last_of_round(plan.count - left - 1):
                 break
             due_at = self.now
         self._move(row.id, left, due_at + (taken.next_after or timedelta()), is_told=is_told)
-
-    def _step(self, plan: Plan | None, left: int, due_at: datetime) -> Taken:
-        if plan is not None:
-            return plan.take(left=left, overdue=self.now - due_at)
-        return Taken(1, 1, () if self.channel is None else (self.channel,), None)
 
     def _tell(self, message_id: str, taken: Taken, plan: Plan | None) -> bool:
         """The same message once more, as a new post in each chat of these recipients; False where there is none."""
@@ -123,15 +129,18 @@ class _Escalating:
         self.deliveries.append(delivery)
 
     def _move(self, message_id: str, left: int, next_at: datetime, *, is_told: bool) -> None:
-        step = _ESCALATE_AND_TELL if is_told else _ESCALATE
+        step = _NEXT_STEP_AND_TELL if is_told else _NEXT_STEP
         run(self.session, step, message=message_id, moment=self.now, left=left, next_at=next_at)
-        noted = changes(self.session)
-        noted.messages.add(message_id)
-        noted.note_deadline(next_at if left else None)
+        changes(self.session).note_deadline(next_at if left else None)
 
     def insert(self) -> None:
         """Write what follows from the steps, and show everywhere that they were taken."""
+        for piece in padded(self.unplanned):
+            numbered = {f"message_{number}": message_id for number, message_id in enumerate(piece)}
+            step = _last_step(len(piece), is_told=self.channel is not None)
+            run(self.session, step, moment=self.now, **numbered)
         escalated = list(dict.fromkeys(line["message_id"] for line in self.lines))
+        changes(self.session).messages.update(escalated)
         messages.refresh_posts(self.session, escalated, now=self.now)
         outbox.queue(self.session, self.posts, Urgency.ALERT, now=self.now)
         same = {"purpose": Purpose.ESCALATION, "status": DeliveryStatus.WAITING, "attempts": 0}

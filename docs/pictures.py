@@ -1,8 +1,8 @@
 """Takes the pictures of these pages anew: real messages through the real daemon, as the demo's chat page shows them.
 
 `python -m docs.pictures` in a checkout, with the environment of the tests, with Chromium and with a font that has emoji
-(on Debian: apt install chromium fonts-noto-color-emoji). It writes every picture of docs/images but those of the demo, and
-summary.png (docs/picture_of_a_day.py).
+(on Debian: apt install chromium fonts-noto-color-emoji). It writes every picture of docs/images but those of the demo
+and summary.png (docs/picture_of_a_day.py).
 """
 
 import asyncio

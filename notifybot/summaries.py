@@ -63,6 +63,7 @@ _is_failed = and_(not_(_is_sent), (MESSAGES.c.state == State.FAILED) | _has_deli
 _is_unanswered = and_(
     MESSAGES.c.is_alert,
     MESSAGES.c.state == State.CLOSED,
+    MESSAGES.c.closed_at >= MESSAGES.c.close_at,
     MESSAGES.c.acknowledged_at.is_(None),
     MESSAGES.c.resolved_at.is_(None),
 )

@@ -89,11 +89,14 @@ async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) 
     await lost.becomes("failed")
     await world.alert("disk full", to=ops)
     await ops.receives("disk full")
+    closed = await world.alert("fan slow", to=ops)
+    await ops.receives("fan slow")
+    assert (await closed.is_asked("close")).status == 200
     await world.later(hours=2)
 
     text = (await summary(world, anna)).text
 
-    assert "Sent: 1 (the day before: 0), 1 of them alerts" in text
+    assert "Sent: 2 (the day before: 0), 2 of them alerts" in text
     assert "Failed: 1 (0)" in text
     assert "Closed without an answer: 1 (0)" in text
     assert "Still open" not in text

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from notifybot import recurrence
 from notifybot.routes.values import MAX_LABEL, RFC_3339, moment_as_written
 from notifybot.time_zones import find_zone
+from notifybot.wall_clock import moments
 
 
 def _repeat(value: object) -> str | None:
@@ -46,10 +47,10 @@ WrittenMoment = Annotated[datetime | None, BeforeValidator(_written), _or_null(R
 
 
 def in_utc(written: datetime | None, zone: str | None) -> datetime | None:
-    """The moment that was meant. A time that the clocks show twice is the first one."""
+    """The moment that was meant. Of a time that the clocks show twice the first; one that they skip is when they do."""
     if written is None or written.tzinfo is not None:
         return written
     try:
-        return written.replace(tzinfo=UTC if zone is None else ZoneInfo(zone)).astimezone(UTC)
+        return moments(written.date(), written.time(), UTC if zone is None else ZoneInfo(zone))[0]
     except OverflowError:  # at the ends of the calendar
         return written.replace(tzinfo=UTC)

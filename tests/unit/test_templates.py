@@ -163,6 +163,36 @@ def test_nothing_beyond_the_language_is_reached(text: str) -> None:
     refusal(text, x="text")
 
 
+PIECES = st.sampled_from(
+    [
+        "{{ a }}", "{{ a.b }}", "{{ rows[0] ~ 1 }}", "{{ rows|map('upper')|join(', ') }}", "{{ n / 3 }}", "text",
+        "{{ a|truncate(n) }}", "{% for x in rows %}", "{% for k, v in a.items() %}", "{% endfor %}", "{% if n > 2 %}",
+        "{% else %}", "{% endif %}", "{% set a = rows %}", "{% set n = n * n %}", "{{ loop.index }}",
+        "{{ x.y|default(n) }}", "{{ rows|sort|json }}",
+        "{%- with a = n %}", "{% endwith %}", "{# no #}", "{{ range(n)|list }}", "{{ a", "%}", "{{ n|duration }}",
+    ]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["b", "y", "items"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(PIECES, max_size=8), st.fixed_dictionaries({}, optional={"a": JSON, "rows": JSON, "n": JSON}))
+def test_whatever_a_template_and_its_data_say_it_is_filled_in_or_refused(
+    pieces: list[str], data: dict[str, object]
+) -> None:
+    try:
+        text = rendered(" ".join(pieces), ParseMode.HTML, **data)
+    except Unrenderable as error:
+        assert error.what
+    else:
+        assert text == text.strip()
+
+
 # Files
 
 

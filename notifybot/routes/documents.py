@@ -59,10 +59,29 @@ def _coming(found: Accepted) -> Document:
 
 
 def message(found: Message) -> Document:
-    look = Look.of(found.look)
     return {
         "id": found.id,
         "status": found.state,
+        **_said(found),
+        "data": found.data,
+        "dedup_key": found.dedup_key,
+        "repeats": found.repeats,
+        "repeated_at": moment(found.repeated_at),
+        "to": found.recipients,
+        "source": found.source,
+        "account": found.account,
+        "schedule_id": found.schedule_id,
+        "event": found.event,
+        "policy": found.policy,
+        "steps_left": found.steps_left,
+        **_story(found),
+    }
+
+
+def _said(found: Message) -> Document:
+    """What it says, and how."""
+    look = Look.of(found.look)
+    return {
         "type": look.type,
         "acknowledge": found.is_alert,
         "title": found.title,
@@ -74,22 +93,17 @@ def message(found: Message) -> Document:
         "thread_id": look.thread_id,
         "link_preview": look.link_preview,
         "buttons": [button(each) for each in look.buttons],
-        "data": found.data,
-        "dedup_key": found.dedup_key,
-        "repeats": found.repeats,
-        "repeated_at": moment(found.repeated_at),
-        "to": found.recipients,
-        "source": found.source,
-        "account": found.account,
+    }
+
+
+def _story(found: Message) -> Document:
+    """What was to happen when, what did, and who did it."""
+    return {
         "created_at": moment(found.created_at),
         "send_at": moment(found.send_at),
-        "schedule_id": found.schedule_id,
-        "event": found.event,
-        "policy": found.policy,
-        "steps_left": found.steps_left,
-        "remind_at": moment(found.remind_at),
         "escalate_at": moment(found.escalate_at),
         "close_at": moment(found.close_at),
+        "remind_at": moment(found.remind_at),
         "sent_at": moment(found.sent_at),
         "escalated_at": moment(found.escalated_at),
         "snoozed_until": moment(found.snoozed_until),

@@ -14,7 +14,7 @@ from psycopg.errors import Diagnostic, UndefinedFile
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import acceptance, escalation, inbox, outbox, reading, releases
+from notifybot import acceptance, escalation, inbox, outbox, reading, releases, reminders
 from notifybot.database import Database
 from tests.databases import PostgresStore
 from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
@@ -98,6 +98,8 @@ def explaining(session: Session) -> Iterator[list[str]]:
         (escalation.next_close, "messages_close"),
         (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
+        (late(reminders.remind_due, directory=acceptance.NO_CONFIG, most=5), "messages_remind"),
+        (reminders.REMINDERS.next_at, "messages_remind"),
         (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
         (releases.DUE.next_at, "messages_release"),
         (reading.backlog, "deliveries_waiting"),

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session
 
 from notifybot import (
@@ -16,7 +17,9 @@ from notifybot import (
     answers,
     chats,
     claims,
+    dead_letters,
     escalation,
+    escalation_gaps,
     inbox,
     job_history,
     messages,
@@ -25,8 +28,10 @@ from notifybot import (
     reading,
     recording,
     releases,
+    reminders,
     retention,
     schedules,
+    unacknowledging,
 )
 from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
 from notifybot.claims import Claim, Leader
@@ -35,6 +40,7 @@ from notifybot.lifecycle import State
 from notifybot.new_messages import Extras
 from notifybot.outcomes import HoldOff, Outcome, Shown, TryAgain
 from notifybot.pacing import Limit, Limits
+from notifybot.policies import Plan, PlanStep
 from notifybot.reading import Filter
 from notifybot.recording import Attempt, Patience
 from notifybot.rendering import Part, Send
@@ -199,6 +205,8 @@ LONG_AGO = NOW - timedelta(days=90)
         (escalation.next_close, "messages_close"),
         (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
         (late(escalation.close_due, most=5), "messages_close"),
+        (late(reminders.remind_due, directory=acceptance.NO_CONFIG, most=5), "messages_remind"),
+        (reminders.REMINDERS.next_at, "messages_remind"),
         (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
         (releases.DUE.next_at, "messages_release"),
         (late(reading.pending, account=None, limit=5), "messages_sent_later"),
@@ -303,6 +311,35 @@ async def test_an_answer_touches_its_own_message_alone(
     database: Database, filled: list[str], verb: Callable[..., object]
 ) -> None:
     asked = await explain(database, lambda session: answer(verb)(session, filled[-1]))
+    assert asked.whole_tables() == {}
+
+
+async def test_taking_an_answer_back_or_trying_again_touches_its_own_message_alone(
+    database: Database, filled: list[str]
+) -> None:
+    actor = messages.by_account("alice")
+    shown, lost = filled[0], filled[-1]
+    await database.write(partial(answers.acknowledge, message_id=shown, actor=actor, now=NOW, closes=False))
+    give_up = text("UPDATE deliveries SET status = 'failed' WHERE message_id = :lost").bindparams(lost=lost)
+    await database.write(lambda session: session.execute(give_up))
+    back = partial(unacknowledging.unacknowledge, message_id=shown, directory=acceptance.NO_CONFIG)
+    for verb in (back, partial(dead_letters.retry, message_id=lost)):
+        assert (await explain(database, partial(verb, actor=actor, now=NOW))).whole_tables() == {}
+
+
+async def test_reminding_looks_at_the_deliveries_of_its_own_messages_alone(
+    database: Database, filled: list[str]
+) -> None:
+    remind = partial(reminders.remind, message_ids=filled, directory=acceptance.NO_CONFIG, now=NOW)
+    assert (await explain(database, remind)).whole_tables() == {}
+
+
+async def test_what_health_asks_of_policies_reads_no_whole_table(database: Database, filled: list[str]) -> None:
+    plan = Plan((PlanStep(timedelta(minutes=5), ("alice", "-1001")),), count=1)
+    asked = await explain(
+        database,
+        partial(escalation_gaps.gaps, plans={"night": plan}, channel="-1002", directory=acceptance.NO_CONFIG),
+    )
     assert asked.whole_tables() == {}
 
 

@@ -98,7 +98,9 @@ def _begun(troubles: Sequence[JobTrouble]) -> News:
     lines = [f"The job {first.job} fails: {each.error}" for each in troubles if each.row_key == THE_TICK]
     if rows := [each for each in troubles if each.row_key != THE_TICK]:
         lines.append(f"The job {first.job} {_put_off_words(rows)}")
-    return News(f"{first.job} fails", "\n".join([*lines, "It is tried again by itself. `notifybot jobs` says more."]))
+    return News(
+        "A job of notifybot fails", "\n".join([*lines, "It is tried again by itself. `notifybot jobs` says more."])
+    )
 
 
 def _put_off_words(rows: Sequence[JobTrouble]) -> str:
@@ -114,4 +116,4 @@ def _recovered(over: Sequence[JobTrouble]) -> News:
     how_often = "once" if times == 1 else f"{times} times"
     when = f"at {since:%Y-%m-%d %H:%M}" if times == 1 else f"from {since:%Y-%m-%d %H:%M} to {last_at:%Y-%m-%d %H:%M}"
     job = over[0].job
-    return News(f"{job} works again", f"The job {job} works again. It failed {how_often}, {when} UTC.")
+    return News("A job of notifybot works again", f"The job {job} works again. It failed {how_often}, {when} UTC.")

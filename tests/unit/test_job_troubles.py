@@ -53,7 +53,7 @@ async def test_a_failure_is_told_at_once_and_its_end_after_a_calm(database: Data
         early = goes_well(session, NOW + 2 * MINUTE + CALM - MINUTE)
         return [*failures, early, goes_well(session, NOW + 2 * MINUTE + CALM)]
 
-    assert await told(database, story) == ["close fails", "close works again"]
+    assert await told(database, story) == ["A job of notifybot fails", "A job of notifybot works again"]
 
 
 async def test_what_is_told_at_the_end_says_when_and_how_often(database: Database) -> None:
@@ -87,7 +87,7 @@ async def test_a_job_that_falls_back_within_the_calm_is_not_told_of_again(databa
             said += [fails(session, at), goes_well(session, at + 4 * MINUTE)]
         return said
 
-    assert await told(database, story) == ["close fails"]
+    assert await told(database, story) == ["A job of notifybot fails"]
 
 
 async def test_anothers_good_tick_settles_nothing(database: Database) -> None:
@@ -104,7 +104,7 @@ async def test_a_row_that_fails_again_and_again_is_told_of_once(database: Databa
         said = [puts_off(session, NOW + n * PUT_OFF, "messages 1") for n in range(20)]
         return [*said, goes_well(session, NOW + 20 * PUT_OFF)]
 
-    assert await told(database, story) == ["close fails", "close works again"]
+    assert await told(database, story) == ["A job of notifybot fails", "A job of notifybot works again"]
 
 
 async def test_further_rows_are_told_of_an_hour_later_together(database: Database) -> None:

@@ -1,5 +1,6 @@
 """The picture of a daily summary, drawn with Pillow, which comes with the extra `charts`: without it there is none."""
 
+import functools
 import importlib.util
 import io
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from notifybot.summary_facts import AN_HOUR, Bar, Facts, bars
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 WIDTH, HEIGHT = 960, 480
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 84, 52
@@ -27,20 +29,34 @@ def can_draw() -> bool:
     return importlib.util.find_spec("PIL") is not None
 
 
-def draw(facts: Facts, zone: str) -> bytes:
-    """A PNG of what came in each hour (or day), beside the period before. Times are those of the zone."""
+@dataclass(frozen=True)
+class Chart:
+    """What a picture shows: two readers of whom it is the same get the same picture."""
+
+    bars: tuple[Bar, ...]
+    step: timedelta
+    is_a_day: bool
+    zone: str
+
+    @staticmethod
+    def of(facts: Facts, zone: str) -> "Chart":
+        """What came in each hour (or day) of the period, beside the one before; times are those of the zone."""
+        return Chart(bars(facts), facts.period.step, facts.period.is_a_day, zone)
+
+
+def draw(chart: Chart) -> bytes:
+    """Draw it as a PNG."""
     from PIL import Image, ImageDraw
 
-    shown, step = bars(facts), facts.period.step
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-    canvas = _Canvas(ImageDraw.Draw(image), _scale(shown), len(shown))
-    _head(canvas, "day" if facts.period.is_a_day else "time", step)
+    canvas = _Canvas(ImageDraw.Draw(image), _scale(chart.bars), len(chart.bars))
+    _head(canvas, chart)
     _lines(canvas)
-    for place, bar in enumerate(shown):
+    for place, bar in enumerate(chart.bars):
         _bar(canvas, place, bar)
-    _hours(canvas, shown, step, ZoneInfo(zone))
+    _hours(canvas, chart)
     file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
+    image.save(file, "PNG")
     return file.getvalue()
 
 
@@ -65,9 +81,15 @@ class _Canvas:
 
     def write(self, x: float, y: float, text: str, *, size: int, anchor: str, ink: str = INK) -> None:
         """The anchor is Pillow's: `ls` stands on the left of its baseline, `mt` hangs from its middle."""
-        from PIL import ImageFont
+        self.draw.text((x, y), text, fill=ink, font=_font(size), anchor=anchor)
 
-        self.draw.text((x, y), text, fill=ink, font=ImageFont.load_default(size), anchor=anchor)
+
+@functools.cache
+def _font(size: int) -> "FreeTypeFont | ImageFont":
+    """The one that Pillow brings along."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
 
 
 def _scale(shown: Sequence[Bar]) -> int:
@@ -85,8 +107,9 @@ def _round_numbers() -> Iterator[int]:
         power *= 10
 
 
-def _head(canvas: _Canvas, before: str, step: timedelta) -> None:
-    each = "hour" if step == AN_HOUR else "day"
+def _head(canvas: _Canvas, chart: Chart) -> None:
+    each = "hour" if chart.step == AN_HOUR else "day"
+    before = "day" if chart.is_a_day else "time"
     canvas.write(LEFT, 34, f"Messages in each {each}", size=LARGE, anchor="ls")
     x = float(LEFT)
     for ink, text in ((ALERTS, "alerts"), (NOTICES, "notices"), (BEFORE, f"the {before} before")):
@@ -116,10 +139,11 @@ def _bar(canvas: _Canvas, place: int, bar: Bar) -> None:
         canvas.draw.rectangle((canvas.x(place + 0.02), y - 2, canvas.x(place + 0.98), y + 1), fill=BEFORE)
 
 
-def _hours(canvas: _Canvas, shown: Sequence[Bar], step: timedelta, zone: ZoneInfo) -> None:
+def _hours(canvas: _Canvas, chart: Chart) -> None:
     """What the clocks show as each third hour (each day, while they are few) begins."""
-    form, apart = ("%H:%M", 3) if step == AN_HOUR else ("%d.%m.", max(1, len(shown) // 8))
-    for place in range(0, len(shown), apart):
+    form, apart = ("%H:%M", 3) if chart.step == AN_HOUR else ("%d.%m.", max(1, len(chart.bars) // 8))
+    for place in range(0, len(chart.bars), apart):
         x, y = canvas.x(place), canvas.y(0)
         canvas.draw.line((x, y, x, y + 6), fill=INK)
-        canvas.write(x, y + 12, shown[place].begin.astimezone(zone).strftime(form), size=SMALL, anchor="mt")
+        begin = chart.bars[place].begin.astimezone(ZoneInfo(chart.zone))
+        canvas.write(x, y + 12, begin.strftime(form), size=SMALL, anchor="mt")

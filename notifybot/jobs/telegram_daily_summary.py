@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from notifybot import announcements, charts, summaries, summary_plans, summary_texts
 from notifybot.announcements import Announcement
+from notifybot.charts import Chart
 from notifybot.config import Config
 from notifybot.due_rows import DueRow
 from notifybot.errors import NotifybotError, Unavailable
@@ -71,6 +72,7 @@ class _Telling:
     now: datetime
     left: int = MOST_PUT_OFF
     told: int = 0
+    drawn: dict[Chart, NewFile] = field(default_factory=dict)
 
     async def tell(self, turns: Sequence[Turn]) -> None:
         """Send these summaries; one that cannot be made is looked for, put off, and holds up no other."""
@@ -126,14 +128,19 @@ class _Telling:
         """The chart, in our store; none where there is no room for it: the text says all of it."""
         if not self._has_chart:
             return ()
-        store = self.runtime.files.store
-        try:
-            stored = await store.receive(_pieces(await asyncio.to_thread(charts.draw, facts, turn.daily.zone)))
-        except NotifybotError as error:
-            log.warning("a summary goes without its chart", extra={"action": "summary", "reason": error.detail})
-            return ()
-        name = f"summary-{turn.day.isoformat()}.png"
-        return (NewFile(MediaKind.PHOTO, name, sha256=stored.sha256, size=stored.size, media_type=stored.media_type),)
+        chart = Chart.of(facts, turn.daily.zone)
+        if chart not in self.drawn:
+            try:
+                self.drawn[chart] = await self._draw(chart, f"summary-{turn.day.isoformat()}.png")
+            except NotifybotError as error:
+                log.warning("a summary goes without its chart", extra={"action": "summary", "reason": error.detail})
+                return ()
+        return (self.drawn[chart],)
+
+    async def _draw(self, chart: Chart, name: str) -> NewFile:
+        content = await asyncio.to_thread(charts.draw, chart)
+        stored = await self.runtime.files.store.receive(_pieces(content))
+        return NewFile(MediaKind.PHOTO, name, sha256=stored.sha256, size=stored.size, media_type=stored.media_type)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifybot import charts
+from notifybot.charts import Chart
 from notifybot.summary_facts import Arrivals, Facts, OpenAlert, Period, Tally, bars
 from notifybot.summary_texts import Setting, nothing, text, title
 
@@ -128,7 +129,8 @@ def colours(png: bytes) -> set[tuple[int, int, int]]:
 def test_the_picture_shows_alerts_notices_and_the_day_before(count: int) -> None:
     pytest.importorskip("PIL")
     arrivals = (Arrivals(1, count, True), Arrivals(2, count, False))
-    png = charts.draw(Facts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(3, count, True),)), "Europe/Berlin")
+    facts = Facts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(3, count, True),))
+    png = charts.draw(Chart.of(facts, "Europe/Berlin"))
     assert png.startswith(b"\x89PNG")
     red, grey = (0xD1, 0x24, 0x2F), (0x8C, 0x95, 0x9F)
     assert {red, grey} <= colours(png)
@@ -137,5 +139,11 @@ def test_the_picture_shows_alerts_notices_and_the_day_before(count: int) -> None
 def test_the_same_facts_make_the_same_picture() -> None:
     """Telegram has it already then, and it is not uploaded again."""
     pytest.importorskip("PIL")
-    facts = Facts(DAY, arrivals=(Arrivals(1, 3, False),))
-    assert charts.draw(facts, "Africa/Cairo") == charts.draw(facts, "Africa/Cairo")
+    chart = Chart.of(Facts(DAY, arrivals=(Arrivals(1, 3, False),)), "Africa/Cairo")
+    assert charts.draw(chart) == charts.draw(chart)
+
+
+def test_a_long_time_is_drawn_by_days() -> None:
+    pytest.importorskip("PIL")
+    chart = Chart.of(Facts(Period(BEGIN, BEGIN + timedelta(days=31)), arrivals=(Arrivals(30, 3, False),)), "UTC")
+    assert charts.draw(chart).startswith(b"\x89PNG")

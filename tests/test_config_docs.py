@@ -80,7 +80,7 @@ def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None
         assert re.sub(r"^.*?:\d+:\d+: ", "", line) in PAGE.read_text()
 
 
-@pytest.mark.parametrize("text", examples("on-call.md"))
+@pytest.mark.parametrize("text", [*examples("on-call.md"), *examples("policies.md")])
 def test_the_examples_of_other_pages_are_right_too(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)

@@ -10,10 +10,14 @@ from sqlmodel import Session, col, func, select
 from notifybot import attachments, messages, schedules, timeline
 from notifybot.ids import first_id
 from notifybot.lifecycle import State
-from notifybot.models import IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent
+from notifybot.models import IS_OPEN, Attachment, Delivery, Message, Post, TimelineEvent, table_of
 
 RECENTLY = timedelta(days=1)
 """What was to be sent longer ago has been, or was given up."""
+
+LOOKED_AT = 100
+"""Of so many messages that wait, the first accepted ones, the oldest is found: what was scheduled is younger than its
+place among them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,9 @@ def pending(session: Session, *, account: str | None, now: datetime, limit: int)
 def backlog(session: Session) -> Backlog:
     """How many deliveries wait, since when, and how often a send could not be recorded."""
     waits = text("status = 'waiting'")  # the text of a partial index
-    waiting, first = session.exec(select(func.count(), func.min(Delivery.message_id)).where(waits)).one()
-    oldest = session.exec(select(Message.created_at).where(Message.id == first)).first()
+    waiting = session.exec(select(func.count()).select_from(Delivery).where(waits)).one()
+    first = select(Delivery.message_id).where(waits).distinct().order_by(Delivery.message_id).limit(LOOKED_AT)
+    came_at = func.coalesce(Message.send_at, Message.created_at, type_=table_of(Message).c.created_at.type)
+    oldest = session.exec(select(func.min(came_at)).where(col(Message.id).in_(first))).one()
     uncertain = session.exec(select(func.coalesce(func.sum(Post.uncertain), 0)).where(text("uncertain > 0"))).one()
     return Backlog(int(waiting), oldest, int(uncertain))

@@ -110,7 +110,7 @@ def open_alerts(found: Sequence[Message], *, most: int, now: datetime) -> Part:
 
 def _moments(message: Message, now: datetime) -> str:
     """When it came, and who looks after it or lets it sleep."""
-    came = clock_time(message.created_at, now)
+    came = clock_time(message.send_at or message.created_at, now)
     if message.acknowledged_by is not None:
         return f"{came}, acknowledged by {name_of(message.acknowledged_by)}"
     if message.snoozed_until is not None and message.snoozed_until > now:

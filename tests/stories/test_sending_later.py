@@ -159,6 +159,29 @@ async def test_its_files_are_kept_however_long_it_waits(another: MakeWorld) -> N
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
 
 
+async def test_it_waits_for_telegram_only_since_its_time(world: World, ops: Place) -> None:
+    await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
+    world.sandbox.fault("away")
+    await arrives(world, "2026-03-04T06:30")
+    world.moves(minutes=1)
+
+    health = await world.get("/health")
+
+    assert health["waiting"] == 1
+    assert 60 <= health["oldest_waiting_s"] < 70
+    world.sandbox.clear_faults()
+
+
+async def test_among_open_alerts_it_stands_with_its_time(world: World, ops: Place) -> None:
+    anna = await world.subscriber("Anna")
+    await plan(world, "check the backup", to=anna, send_at="2026-03-02T14:30", is_alert=True)
+    await arrives(world, "2026-03-02T14:31")
+
+    anna.says("/open")
+
+    await anna.receives("(14:30 UTC)")
+
+
 async def test_one_that_cannot_be_released_is_put_off_and_holds_up_no_other(world: World, ops: Place) -> None:
     spoiled = await plan(world, "the daily report", to=ops, send_at="2026-03-04T06:29")
     await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")

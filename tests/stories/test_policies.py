@@ -337,3 +337,40 @@ async def test_an_alert_of_another_policy_is_not_held_up(another: MakeWorld) -> 
     await anna.receives("disk full")
     await world.duty.receives("fan broken")
     assert await escalations(usual) == [f"To {world.duty.id}."]
+
+
+async def test_the_steps_of_an_alert_for_later_count_from_when_it_is_sent(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    alert = await world.alert("disk full", to=night.ops, policy="night", send_at="2026-03-02T12:00:00Z")
+
+    await world.later(hours=3)
+    await night.ops.receives("disk full")
+    await world.later(minutes=4)
+    assert len(anna.texts) == 1
+    await world.later(minutes=1)
+    await anna.receives("disk full")
+    await world.later(minutes=15)
+    await night.boss.receives("disk full")
+
+    assert len(await escalations(alert)) == 2
+
+
+async def test_each_occurrence_of_an_alert_that_repeats_takes_all_steps_anew(another: MakeWorld) -> None:
+    night = Night(world := await another())
+    await world.starts()
+    anna = await linked(world, "Anna")
+    body = {"content": "check the tape", "to": [night.ops.id], "policy": "night", "repeat": "every 1h"}
+    answer = await world.ask("POST", "/api/ingest", body | {"send_at": "2026-03-02T10:00:00Z"})
+    assert answer.status == 202, answer
+
+    await world.later(hours=1)
+    for _ in range(2):
+        await night.ops.receives("check the tape")
+        for minutes, place in ((5, anna), (15, night.boss)):
+            await world.later(minutes=minutes)
+            await place.receives("check the tape")
+        await world.later(minutes=40)
+
+    assert len(night.boss.texts) == 2

@@ -22,6 +22,8 @@ MODE_OF_SUFFIX: Mapping[str, ParseMode | None] = {
     ".md": ParseMode.COMMON_MARK,
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_QUOTED = re.compile(r"(['\"])([^'\"]*)\1")
+"""The whole of a value, as those write it who know YAML."""
 _KEY = re.compile(r"([A-Za-z_]+):(?:[ \t]+(.*))?")
 
 
@@ -137,8 +139,13 @@ def _values(file: Path, head: list[_Line]) -> dict[str, _Line]:
             raise Broken(Problem(file, line.number, f"the key {key!r} is not known here; did you mean {near}"))
         if key in found:
             raise Broken(Problem(file, line.number, f"{key} is given twice"))
-        found[key] = _Line(line.number, (named[2] or "").strip())
+        found[key] = _Line(line.number, _unquoted((named[2] or "").strip()))
     return found
+
+
+def _unquoted(text: str) -> str:
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2] if quoted else text
 
 
 _KEYS = ("title", "parse_mode", "priority", "sample")

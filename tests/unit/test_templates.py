@@ -290,6 +290,18 @@ def test_data_that_no_message_could_show_is_refused() -> None:
         OURS.render("post_success", {"rows": list(range(100_000))})
 
 
+@pytest.mark.parametrize("title", ['"Disk of {{ x }}"', "'Disk of {{ x }}'", "Disk of {{ x }}"])
+def test_a_value_may_stand_in_quotes_as_in_yaml(tmp_path: Path, title: str) -> None:
+    write(tmp_path, "a.txt", f'---\ntitle: {title}\npriority: "high"\n---\ny')
+    rendered = Templates.read(tmp_path).render("a", {"x": "db1"})
+    assert (rendered.title, rendered.priority) == ("Disk of db1", "high")
+
+
+def test_quotes_inside_a_title_are_its_own(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", '---\ntitle: "{{ x }}" and "y"\n---\ny')
+    assert Templates.read(tmp_path).render("a", {"x": "db1"}).title == '"db1" and "y"'
+
+
 def test_a_long_title_is_cut(tmp_path: Path) -> None:
     write(tmp_path, "a.txt", "---\ntitle: {{ x }}\n---\ny")
     title = Templates.read(tmp_path).render("a", {"x": "word " * 100}).title

@@ -84,7 +84,9 @@ async def _read(reader: MultipartReader, intake: FileIntake, file_fields: Sequen
         if part.filename is not None:
             if part.name not in file_fields:
                 raise _problem(part.name, f"files come as {' or '.join(file_fields)} here")
-            uploads.append(await _upload(part, len(uploads), intake))
+            upload = await _upload(part, len(uploads), intake)
+            if upload.stored.size:  # without a name and empty: so a browser says that no file was chosen
+                uploads.append(upload)
         else:
             text = await _text(part, room)
             room -= len(text)
@@ -128,7 +130,7 @@ async def _pieces(part: BodyPartReader, turns: Turns) -> AsyncGenerator[bytes]:
         async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
             is_empty = is_empty and not piece
             yield piece
-    if is_empty:
+    if is_empty and part.filename:
         raise _problem(part.name or "", "this file is empty")
 
 

@@ -66,6 +66,14 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
 
 
+async def test_a_browsers_field_without_a_file_is_none(shared: Door) -> None:
+    nothing = b'--x\r\nContent-Disposition: form-data; name="photo"; filename=""\r\n\r\n\r\n'
+    answer = await submit(shared, part("channel_id", TO), part("content", b"text"), nothing)
+
+    assert answer.status == 202, answer
+    assert (await shared.ask("GET", f"/api/messages/{answer.json['id']}")).json["attachments"] == []
+
+
 @pytest.mark.parametrize("name", ["silent", "thread_id", "buttons", "data"])
 async def test_a_field_that_is_no_json_is_refused_by_name(refusing: Door, name: str) -> None:
     answer = await submit(refusing, part("channel_id", TO), part(name, b"yes"), part("photo", PICTURE, file="a.png"))

@@ -84,9 +84,7 @@ async def _read(reader: MultipartReader, intake: FileIntake, file_fields: Sequen
         if part.filename is not None:
             if part.name not in file_fields:
                 raise _problem(part.name, f"files come as {' or '.join(file_fields)} here")
-            upload = await _upload(part, len(uploads), intake)
-            if upload.stored.size:  # without a name and empty: so a browser says that no file was chosen
-                uploads.append(upload)
+            uploads += await _upload(part, len(uploads), intake)
         else:
             text = await _text(part, room)
             room -= len(text)
@@ -94,12 +92,22 @@ async def _read(reader: MultipartReader, intake: FileIntake, file_fields: Sequen
     raise _problem("", f"a form has at most {MOST_PARTS} parts")
 
 
-async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> _Upload:
+async def _upload(part: BodyPartReader, before: int, intake: FileIntake) -> list[_Upload]:
+    """Store one file. What is empty and has no name is none: so a browser says that nobody chose any."""
     field = part.name or ""
     if before >= MOST_FILES:
         raise _problem(field, f"a message has at most {MOST_FILES} files")
     async with aclosing(_pieces(part, intake.turns)) as pieces:
-        return _Upload(field, _name(part), await intake.store.receive(pieces))
+        first = await anext(pieces, b"")
+        if not first and not part.filename:
+            return []
+        return [_Upload(field, _name(part), await intake.store.receive(_joined(first, pieces)))]
+
+
+async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in others:
+        yield piece
 
 
 def _name(part: BodyPartReader) -> str:

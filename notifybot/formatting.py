@@ -191,7 +191,8 @@ def _content(message: MessageView) -> Content:
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
     lines += [f"{button.text}: {button.url or button.copy}" for button in message.written]
-    return Content("\n\n".join(filter(None, (text, "\n".join(lines)))), entities, message.media, message.look.text_first)
+    text = "\n\n".join(filter(None, (text, "\n".join(lines))))
+    return Content(text, entities, message.media, message.look.text_first)
 
 
 def readable(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:

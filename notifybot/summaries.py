@@ -59,7 +59,9 @@ def _has_delivery(status: DeliveryStatus) -> ColumnElement[bool]:
 
 
 _is_sent = _has_delivery(DeliveryStatus.SHOWN)
-_is_failed = and_(not_(_is_sent), (MESSAGES.c.state == State.FAILED) | _has_delivery(DeliveryStatus.FAILED))
+_is_waiting = and_(not_(_is_sent), _has_delivery(DeliveryStatus.WAITING))
+_is_lost = (MESSAGES.c.state == State.FAILED) | _has_delivery(DeliveryStatus.FAILED)
+_is_failed = and_(not_(_is_sent), not_(_is_waiting), _is_lost)
 _is_unanswered = and_(
     MESSAGES.c.is_alert,
     MESSAGES.c.state == State.CLOSED,
@@ -98,6 +100,7 @@ class _Look:
         return Tally(
             sent=sum(row.sent for row in came),
             alerts=sum(row.sent for row in came if row.is_alert),
+            waiting=sum(row.waiting for row in came),
             failed=sum(row.failed for row in came),
             unanswered=sum(row.unanswered for row in came),
             answered=len(self.answered.get(reader, ())),
@@ -196,7 +199,7 @@ def _scope(bases: Bases, readers: Readers) -> Subquery:
 
 def _counts(scope: Subquery) -> Select[Any]:
     kinds = (scope.c.reader, MESSAGES.c.source, MESSAGES.c.event, MESSAGES.c.is_alert)
-    numbers = {"sent": _is_sent, "failed": _is_failed, "unanswered": _is_unanswered}
+    numbers = {"sent": _is_sent, "waiting": _is_waiting, "failed": _is_failed, "unanswered": _is_unanswered}
     counts = [func.sum(case((is_one, 1), else_=0)).label(name) for name, is_one in numbers.items()]
     return (
         select(*kinds, func.count().label("count"), *counts).join_from(MESSAGES, scope, _is_in(scope)).group_by(*kinds)

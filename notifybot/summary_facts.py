@@ -39,11 +39,13 @@ class Period:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many messages there were. `sent` stand in a chat, `alerts` of them are alerts; `unanswered` are alerts that
-    time closed; `answered` are those that somebody acknowledged in this time, whenever they came."""
+    """How many messages there were. `sent` stand in a chat, `alerts` of them are alerts; `waiting` may yet stand in one;
+    `unanswered` are alerts that time closed; `answered` are those that somebody acknowledged in this time, whenever they
+    came."""
 
     sent: int = 0
     alerts: int = 0
+    waiting: int = 0
     failed: int = 0
     unanswered: int = 0
     answered: int = 0

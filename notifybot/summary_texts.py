@@ -52,6 +52,8 @@ def _lines(facts: Facts, setting: Setting) -> Iterator[str]:
     tally, before = facts.tally, facts.before
     alerts = f", {tally.alerts} of them alerts" if tally.alerts else ""
     yield f"Sent: {tally.sent} ({_before(facts)} {before.sent}){alerts}"
+    if tally.waiting:
+        yield f"On their way: {tally.waiting}"
     yield from _if_any("Failed", tally.failed, before.failed)
     yield from _answered(facts, before)
     yield from _if_any("Closed without an answer", tally.unanswered, before.unanswered)

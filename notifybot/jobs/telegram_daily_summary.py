@@ -89,7 +89,11 @@ class _Telling:
                 await self.tell(half)
 
     async def tell_together(self, turns: Sequence[Turn]) -> None:
-        """Send these summaries, in transactions short enough to let callers through."""
+        """Send these summaries, in transactions short enough to let callers through.
+
+        What was accepted before is committed before anybody counts it: no later summary would.
+        """
+        await self.runtime.database.write(lambda _: None)
         facts = {reader: each async for reader, each in self._look_up(turns)}
         for some in _pieces_of(turns, A_TRANSACTION):
             written = [_Written(turn, await self._announcement(turn, facts[turn.reader])) for turn in some]

@@ -102,6 +102,19 @@ async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) 
     assert "Still open" not in text
 
 
+async def test_what_waits_for_the_end_of_quiet_hours_is_on_its_way(plain: World) -> None:
+    anna, bob = await linked(plain), await linked(plain, "Bob", "bob", quiet_from="08:00", quiet_until="20:00")
+    answer = await plain.ask("POST", "/send", {"user": "bob", "text": "backup done"})
+    assert answer.status == 200
+    await until(plain, "2026-03-02 10:00:00")
+    await chooses(plain, anna, summary_time="11:00")
+
+    text = (await summary(plain, anna, "2026-03-02 11:00:00")).text
+
+    assert "Sent: 0 (the day before: 0)\nOn their way: 1\nBy source" in text
+    assert "backup done" not in bob.texts
+
+
 async def test_a_day_is_told_beside_the_day_before(plain: World) -> None:
     anna, ops = await linked(plain), plain.group("Ops")
     for _ in range(3):

@@ -17,7 +17,7 @@ from notifybot.lifecycle import Step, target
 from notifybot.message_rows import is_held
 from notifybot.models import MAY_BE_RELEASED, Message, table_of
 from notifybot.prepared import fetch
-from notifybot.recipients import Directory, recipient_of
+from notifybot.recipients import EVERYBODY, Directory, recipient_of
 from notifybot.rendering import Look
 from notifybot.routing import Whom
 
@@ -26,15 +26,18 @@ DUE = Due(MESSAGES, "release_at", MAY_BE_RELEASED)
 _RELEASE = (
     update(MESSAGES).where(MESSAGES.c.id.in_(DUE.overdue)).values(state=target(Step.RELEASE)).returning(*MESSAGES.c)
 )
+_DUE_FIRST = DUE.overdue.with_only_columns(MESSAGES.c.recipients)
 _DEADLINES = ("escalate_at", "close_at", "remind_at")
 
 
 def release_due(session: Session, *, now: datetime, most: int, directory: Directory) -> int:
     """Release at most `most` messages whose time has come, the longest overdue first; return how many.
 
+    A message to everybody is the last of its transaction: it takes as long as hundreds of others, and callers wait.
     To which chats each goes is found out now. Where nobody is told it fails, and an alert escalates at once. Of what
     repeats the next occurrence is made.
     """
+    most = _until_everybody(session, directory, now=now, most=most)
     released = sorted(fetch(session, _RELEASE, moment=now, most=most), key=lambda row: (row.send_at, row.id))
     _tell(session, released, directory, now=now)
     schedules.go_on(session, [row for row in released if row.schedule_id is not None], now=now)
@@ -43,6 +46,14 @@ def release_due(session: Session, *, now: datetime, most: int, directory: Direct
     for deadline in {getattr(row, name) for row in released for name in _DEADLINES}:
         noted.note_deadline(deadline)
     return len(released)
+
+
+def _until_everybody(session: Session, directory: Directory, *, now: datetime, most: int) -> int:
+    """How many of the messages that are due come up to the first that goes to everybody, at most `most`."""
+    for number, row in enumerate(fetch(session, _DUE_FIRST, moment=now, most=most), start=1):
+        if any(EVERYBODY in directory.members(recipient_of(name)) for name in row.recipients):
+            return number
+    return most
 
 
 def _tell(session: Session, released: Sequence[Any], directory: Directory, *, now: datetime) -> None:

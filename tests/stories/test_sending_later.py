@@ -1,5 +1,7 @@
 """Messages that wait for their time: sent then, to whom it concerns then, once, whatever happened meanwhile."""
 
+import pytest
+
 from notifybot.jobs import JOBS
 from notifybot.jobs.rows import PUT_OFF
 from notifybot.metronome import run_tick
@@ -10,6 +12,7 @@ from tests.stories.places import OPEN, Place
 from tests.stories.planning import arrives, plan, seen, utc
 from tests.stories.world import World
 
+pytestmark = pytest.mark.both_databases
 (SCHEDULES,) = [job for job in JOBS if job.name == "schedules"]
 
 

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, make_url
 from sqlmodel import Session, col, select
 
-from notifybot import acceptance, answers, recurrence, releases, schedules
+from notifybot import acceptance, answers, people, recurrence, releases, schedules
 from notifybot.acceptance import NO_CONFIG, Accepted
 from notifybot.engines import engine_for
 from notifybot.errors import NotifybotError
@@ -72,10 +72,10 @@ class Life:
 
     def releases(self, most: int = 2) -> None:
         self.latest = max(self.latest, self.now)
-        while self._release(most):
+        while self.releases_some(most):
             pass
 
-    def _release(self, most: int) -> int:
+    def releases_some(self, most: int) -> int:
         with self.transaction() as session:
             return releases.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
 
@@ -204,6 +204,20 @@ def decide(session: Session, schedule_id: str, happening: str, *, now: datetime)
             schedules.change(session, schedule_id, ANNA, now=now, time_zone=zone)
         case _:
             schedules.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
+
+
+def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -> None:
+    later = utc(CHANGES[0]) + timedelta(hours=1)
+    with life(migrated, CHANGES[0]) as daemon:
+        with daemon.transaction() as session:
+            people.subscribe(session, "42", "Anna", now=daemon.now)
+        for to in ("-1001", "subscribers", "-1002", "subscribers", "-1003"):
+            assert isinstance(
+                daemon.accepts(replace(new(None, send_at=later), recipients=(recipient_of(to),))), Accepted
+            )
+        daemon.now = later
+
+        assert [daemon.releases_some(most=10) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -> None:

@@ -303,3 +303,19 @@ async def test_a_restart_changes_nothing_of_what_rests(world: World, ops: Place)
     assert await post.pressed(anna, "Take back") == "Taken back: the alert is open again."
     await alert.becomes("sent")
     await ops.receives("🔔 Still open")
+
+
+async def test_where_only_linked_people_answer_nobody_else_closes_or_takes_back(another: MakeWorld) -> None:
+    world = await another(alerts={"close_on_acknowledge": False, "acknowledge_by": "linked"})
+    await world.starts()
+    ops = world.group("Ops")
+    anna = world.member(ops, "Anna")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await alert.is_asked("acknowledge")
+    await post.becomes("Acknowledged by", buttons=RESTING)
+
+    for button in RESTING:
+        assert (await post.pressed(anna, button)).startswith("This does not count")
+
+    assert (await alert.now())["status"] == "acknowledged"

@@ -39,9 +39,10 @@ class Period:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many messages there were. `sent` stand in a chat, `alerts` of them are alerts; `waiting` may yet stand in one;
-    `unanswered` are alerts that time closed; `answered` are those that somebody acknowledged in this time, whenever they
-    came."""
+    """How many messages there were. `sent` stand in a chat, `alerts` of them are alerts; `waiting` still may.
+
+    `unanswered` are alerts that time closed, `answered` those acknowledged in this time, whenever they came.
+    """
 
     sent: int = 0
     alerts: int = 0

@@ -52,25 +52,28 @@ class DeliveryRows:
     def add(self, message_id: str, way: Way, look: Look, *, is_alert: bool) -> None:
         """Add the deliveries of a message, and say in its timeline who is not told."""
         manner = _manner(look, is_alert=is_alert)
+        told = 0
         for each in way.destinations:
-            self._add_delivery(message_id, each, manner)
-        for said in routing.untold(way):
-            self.remark(message_id, EventKind.WITHDRAWN, said)
-        if not way.is_told:
+            told += self._add_delivery(message_id, each, manner)
+        if way.absent or told < len(way.destinations):
+            self._add_remarks(message_id, way)
+        if not told:
             self.remark(message_id, EventKind.FAILED, "Nobody is left to be told.")
 
-    def _add_delivery(self, message_id: str, destination: Destination, manner: _Manner) -> None:
+    def _add_delivery(self, message_id: str, destination: Destination, manner: _Manner) -> bool:
+        """Whether its reader is told."""
         post_id, chat_id = next(self.ids), destination.chat.id
         delivery = {"message_id": message_id, "post_id": post_id, "chat_id": chat_id, "recipient": destination.name}
         post = {"id": post_id, "chat_id": chat_id}
         if destination.withheld is not None:
             self.withheld_posts.setdefault(manner, []).append(post)
             self.withheld.append({**delivery, "last_error": destination.withheld})
-            return
+            return False
         if destination.not_before is not None:
             manner = manner._replace(not_before=destination.not_before)
         self.posts.setdefault(manner, []).append(post)
         self.deliveries.append(delivery)
+        return True
 
     def remark(self, message_id: str, event: EventKind, detail: str | None = None) -> None:
         self.remarks.append({"message_id": message_id, "event": event, "detail": detail})

@@ -16,7 +16,7 @@ from notifybot.models import ClientId, Message, TimelineEvent
 from notifybot.new_messages import Accepted, Extras, NewMessage, Timing
 from notifybot.prepared import insert_rows
 from notifybot.rendering import USUAL, NewFile
-from notifybot.routing import Destination, Way
+from notifybot.routing import Way
 from notifybot.timetable import Schedule
 
 CLIENT_IDS_KEPT = timedelta(days=7)
@@ -61,21 +61,23 @@ class Rows:
         """Add a message that goes out at once, with all that belongs to it."""
         message_id = next(self.ids)
         escalate_at, close_at = _deadlines(new, self.now)
-        if escalate_at is not None and all(is_held(each, escalate_at) for each in way.destinations):
+        is_told = way.is_told
+        if escalate_at is not None and is_unheard(way, escalate_at):
             escalate_at = self.now
         row = _columns(new, message_id, escalate_at, close_at)
-        self.deadlines.update((escalate_at, close_at))
+        self.deadlines.add(escalate_at)
+        self.deadlines.add(close_at)
         if new.extras is not None:
             row |= self._add_extras(new, new.extras, message_id, self.now)
-            (self.with_extras if way.is_told else self.unreached).append(row)
-        elif way.is_told:
+            (self.with_extras if is_told else self.unreached).append(row)
+        elif is_told:
             self.messages.append(row)
         else:
             self.unreached.append({**row, **_NO_EXTRAS})
         self._add_events(new, message_id)
         look = USUAL if new.extras is None else new.extras.look
         self.deliveries.add(message_id, way, look, is_alert=new.is_alert)
-        state = State.INITIATED if way.is_told else State.FAILED
+        state = State.INITIATED if is_told else State.FAILED
         return Accepted(message_id, state, False, self.now, escalate_at, close_at)
 
     def schedule(self, new: NewMessage, timing: Timing) -> Accepted:
@@ -158,10 +160,13 @@ class Rows:
         attachments.add(session, self.files)
 
 
-def is_held(destination: Destination, escalate_at: datetime) -> bool:
-    """Whether nothing is shown there before the alert escalates: whoever is told there hears of it too late."""
-    held_until = destination.chat.held_until
-    return destination.withheld is not None or (held_until is not None and held_until >= escalate_at)
+def is_unheard(way: Way, escalate_at: datetime) -> bool:
+    """Whether nothing is shown anywhere before the alert escalates: whoever is told hears of it too late."""
+    for each in way.destinations:
+        held_until = each.chat.held_until
+        if each.withheld is None and (held_until is None or held_until < escalate_at):
+            return False
+    return True
 
 
 def _columns(

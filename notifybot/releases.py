@@ -14,7 +14,7 @@ from notifybot.due_rows import Due
 from notifybot.ids import new_ids
 from notifybot.kinds import EventKind
 from notifybot.lifecycle import Step, target
-from notifybot.message_rows import is_held
+from notifybot.message_rows import is_unheard
 from notifybot.models import MAY_BE_RELEASED, Message, table_of
 from notifybot.prepared import fetch
 from notifybot.recipients import EVERYBODY, Directory, recipient_of
@@ -67,7 +67,7 @@ def _tell(session: Session, released: Sequence[Any], directory: Directory, *, no
         rows.add(row.id, way, Look.of(row.look), is_alert=row.is_alert)
         if not way.is_told:
             untold.append(row.id)
-        if row.escalate_at is not None and all(is_held(each, row.escalate_at) for each in way.destinations):
+        if row.escalate_at is not None and is_unheard(way, row.escalate_at):
             unheard.append(row.id)
     rows.insert(session)
     for message_id in untold:

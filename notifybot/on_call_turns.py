@@ -21,6 +21,8 @@ from notifybot.timetable import OnCallOverride, OnCallTurn
 DUE = Due(table_of(OnCallTurn), "look_at", "look_at IS NOT NULL", key="rotation")
 TRY_AGAIN_AFTER = timedelta(minutes=10)
 """Who has no chat with the bot yet is told once they do."""
+MOST_PUT_BACK = timedelta(days=1)
+"""Of a clock: until it shows again what it has shown, nobody is told anew."""
 _HELP = "/oncall shows who is on call and lets others take over."
 
 
@@ -30,7 +32,7 @@ def is_astray(session: Session, directory: Directory, *, now: datetime) -> bool:
     if rows.keys() != directory.rotas.keys():
         return True
     standing = overrides.standing(session, now=now)
-    return any(_is_late(rows[name], rota, standing.get(name, ()), now) for name, rota in directory.rotas.items())
+    return any(_is_astray(rows[name], rota, standing.get(name, ()), now) for name, rota in directory.rotas.items())
 
 
 def arrange(session: Session, directory: Directory, *, now: datetime) -> None:
@@ -41,10 +43,8 @@ def arrange(session: Session, directory: Directory, *, now: datetime) -> None:
     standing = overrides.standing(session, now=now)
     for name, rota in directory.rotas.items():
         row = rows.get(name) or OnCallTurn(rotation=name, members=[], since=now)
-        if row.rota != _digest(rota):
+        if _is_astray(row, rota, standing.get(name, ()), now):
             row.rota, row.look_at = _digest(rota), now
-        elif _is_late(row, rota, standing.get(name, ()), now):
-            row.look_at = next_change(rota, standing.get(name, ()), now)
         session.add(row)
     session.flush()
 
@@ -57,7 +57,7 @@ def _digest(rota: Rota) -> str:
     return hashlib.sha256(repr(rota).encode()).hexdigest()[:16]
 
 
-def _is_late(row: OnCallTurn, rota: Rota, standing: Sequence[Override], now: datetime) -> bool:
+def _is_astray(row: OnCallTurn, rota: Rota, standing: Sequence[Override], now: datetime) -> bool:
     change = next_change(rota, standing, now)
     return row.rota != _digest(rota) or (change is not None and (row.look_at is None or row.look_at > change))
 
@@ -80,6 +80,9 @@ def _begin(
     rota, overriding = directory.rotas[name], standing.get(name, ())
     row.look_at = next_change(rota, overriding, now)
     session.add(row)
+    if row.members and now < row.since <= now + MOST_PUT_BACK:
+        row.look_at = row.since
+        return False
     stint = next(stints(rota, overriding, now))
     members = list(stint.duty.members)
     if stint.duty.reason is Reason.OTHERWISE or members == row.members:

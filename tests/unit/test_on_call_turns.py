@@ -1,0 +1,104 @@
+"""Who is told that their turn begins, for rotations, overrides, restarts and clocks at random: each change, once."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+
+import pytest
+from sqlmodel import Session, col, select
+
+from notifybot import on_call, on_call_turns, rotas
+from notifybot.announcements import ON_CALL
+from notifybot.database import Database
+from notifybot.kinds import EventKind
+from notifybot.models import Message, TimelineEvent
+from notifybot.on_call import Hand, StandIn
+from notifybot.recipients import Directory, flattened, names_that_turn
+from notifybot.rotas import Handover, Hours, Override, Reason, Rota
+
+BEGINNING = datetime(2026, 3, 27, 12, tzinfo=UTC)
+CHATS = ["-1001", "-1002", "-1003", "-1004"]
+HANDOVERS = ["0 9 * * mon", "30 2 * * *", "0 8,20 * * *", "0 * * * *", "0 0 1 * *"]
+ZONES = ["Europe/Berlin", "America/New_York", "Africa/Cairo", "UTC"]
+ROOT = Hand("account:root", "root", frozenset(), is_admin=True)
+
+
+def random_rota(chance: random.Random) -> Rota:
+    times = [time(0), time(2, 30), time(8), time(18)]
+    weekdays = frozenset(chance.sample(range(7), chance.randint(1, 7)))
+    hours = [Hours(weekdays, chance.choice(times), chance.choice(times)) for _ in range(chance.randint(0, 2))]
+    return Rota(
+        tuple(chance.choices(CHATS, k=chance.randint(1, 5))),
+        date(2026, 3, chance.randint(1, 31)),
+        Handover.read(chance.choice(HANDOVERS)),
+        chance.choice(ZONES),
+        tuple(hours),
+        tuple(chance.sample(CHATS, chance.randint(0, 1))),
+    )
+
+
+def directory_of(rota: Rota) -> Directory:
+    names = {"duty": (*rota.members, *rota.otherwise)}
+    return Directory(flattened(names, {}), rotas={"duty": rota}, turning=names_that_turn(names, {"duty": rota}))
+
+
+@dataclass
+class Model:
+    """Looks at every moment, and tells whoever is on call then, if somebody else was told last."""
+
+    rota: Rota
+    overrides: list[Override] = field(default_factory=list)
+    last: tuple[str, ...] = ()
+    told_at: datetime = BEGINNING - timedelta(days=1)
+    told: list[str] = field(default_factory=list)
+
+    def look(self, now: datetime) -> None:
+        duty = rotas.duty(self.rota, self.overrides, now)
+        if now < self.told_at or duty.reason is Reason.OTHERWISE or duty.members == self.last:
+            return
+        self.last, self.told_at = duty.members, now
+        self.told += duty.members
+
+
+def tick(session: Session, directory: Directory, now: datetime) -> None:
+    """As jobs/on_call.py does."""
+    if on_call_turns.is_astray(session, directory, now=now):
+        on_call_turns.arrange(session, directory, now=now)
+    while on_call_turns.DUE.first(session, now=now) is not None:
+        on_call_turns.begin_due(session, directory=directory, now=now, most=10)
+
+
+def told(session: Session) -> Sequence[str]:
+    """Which chats were told that they are on call, in order."""
+    accepted = select(Message.recipients, Message.content).join(TimelineEvent)
+    of_turns = accepted.where(Message.source == ON_CALL, TimelineEvent.event == EventKind.ACCEPTED)
+    in_order = session.exec(of_turns.order_by(col(TimelineEvent.id)))
+    return [names[0] for names, content in in_order if content.startswith("You are on call")]
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_each_change_is_told_once_whatever_happens(database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    model = Model(random_rota(chance))
+    directory, now = directory_of(model.rota), BEGINNING
+
+    def stand_in(session: Session) -> None:
+        span = timedelta(minutes=chance.randint(1, 600))
+        begins = now + chance.choice([timedelta(), timedelta(minutes=chance.randint(1, 300))])
+        made = on_call.override(
+            session, StandIn("duty", chance.choice(CHATS), begins, begins + span), ROOT, directory, now=now
+        )
+        model.overrides.append(Override(made.id, made.member, made.starts_at, made.ends_at, made.created_at))
+
+    for _ in range(60):
+        await database.write(partial(tick, directory=directory, now=now))
+        model.look(now)
+        if chance.random() < 0.1:
+            await database.write(stand_in)
+        # No moment comes twice: of overrides made at the same one, it is chance which was the last.
+        now += timedelta(minutes=chance.choice([1, 20, 45, 300, 1500, -chance.randint(1, 60)]), microseconds=1)
+
+    assert list(await database.read(told)) == model.told
+    assert all(before != after for before, after in zip(model.told, model.told[1:], strict=False))

@@ -55,8 +55,9 @@ class DeliveryRows:
         told = 0
         for each in way.destinations:
             told += self._add_delivery(message_id, each, manner)
-        if way.absent or told < len(way.destinations):
-            self._add_remarks(message_id, way)
+        if way.absent or way.vacant or told < len(way.destinations):
+            for said in routing.untold(way):
+                self.remark(message_id, EventKind.WITHDRAWN, said)
         if not told:
             self.remark(message_id, EventKind.FAILED, "Nobody is left to be told.")
 

@@ -24,6 +24,7 @@ from notifybot import (
     job_history,
     messages,
     outbox,
+    overrides,
     people,
     reading,
     recording,
@@ -52,6 +53,7 @@ NO_LIMIT = Limit(timedelta(microseconds=1), burst=1000)
 LIMITS = Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
 PATIENCE = Patience(timedelta(days=1), jitter=0.5)
 GROWING = [
+    "on_call_overrides",
     "messages",
     "posts",
     "deliveries",
@@ -265,6 +267,7 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         partial(inbox.mark_handled, update_id=1, now=NOW),
         partial(answers.open_alerts, chat_id="-1001", most=10),
         partial(people.readers, names={"alice", "bob"}),
+        partial(overrides.standing, now=NOW),
         partial(people.readers_of_chats, chat_ids={"7"}),
         standing,
     ],

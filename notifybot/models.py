@@ -155,6 +155,7 @@ class Message(SQLModel, table=True):
     """Time may close it: it was shown somewhere, or nothing is left that could still be shown."""
     sent_at: datetime | None = None
     escalated_at: datetime | None = None
+    """When its last step so far was taken."""
     acknowledged_at: datetime | None = None
     acknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """`{telegram_id, name, username}` or `{account}`."""

@@ -1,0 +1,148 @@
+"""Whatever people do with an alert in whatever order: it is open, rests or is closed as they last said."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
+
+from notifybot import acceptance, answers, escalation, messages, reminders, snoozing, unacknowledging
+from notifybot.acceptance import Accepted, Extras, NewMessage, Recipient, RecipientKind
+from notifybot.database import Database
+from notifybot.errors import Conflict
+from notifybot.kinds import Purpose
+from notifybot.lifecycle import State
+from notifybot.models import Delivery, Message
+from notifybot.policies import Plan, PlanStep
+
+BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ALICE = messages.by_account("alice")
+PLAN = Plan((PlanStep(timedelta(minutes=5), ("-1001",)), PlanStep(timedelta(minutes=20), ("-1002",))), count=4)
+CLOSE_AFTER = timedelta(hours=2)
+deeds = st.lists(st.sampled_from(["acknowledge", "unacknowledge", "close", "snooze"]) | st.integers(1, 90), max_size=12)
+
+
+class Alert:
+    """An alert with two steps, gone through twice, that somebody was shown; and what it should be."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.now = BEGINNING
+        self.expected = "open"
+        self.was_taken_back = False
+        (accepted,) = acceptance.accept(session, [_new()], now=BEGINNING)
+        assert isinstance(accepted, Accepted)
+        self.id = accepted.id
+        session.execute(text("UPDATE deliveries SET status = 'shown'"))
+        session.execute(text("UPDATE posts SET shown_version = version, parts_shown = 1"))
+        session.execute(text("UPDATE messages SET state = 'sent', may_expire = 1"))
+
+    @property
+    def row(self) -> Message:
+        return self.session.get_one(Message, self.id, populate_existing=True)
+
+    def passes(self, minutes: int) -> None:
+        """Time passes, and the jobs do what is due."""
+        self.now += timedelta(minutes=minutes)
+        is_over = self.row.close_at is not None and self.row.close_at <= self.now
+        steps_before = self.row.steps_left
+        escalation.escalate_due(self.session, acceptance.NO_CONFIG, None, now=self.now, most=9)
+        escalation.close_due(self.session, now=self.now, most=9)
+        reminders.remind_due(self.session, acceptance.NO_CONFIG, now=self.now, most=9)
+        if self.expected == "resting":
+            assert self.row.steps_left == steps_before, "nobody is told while somebody looks after it"
+        if is_over:
+            self.expected = "closed"
+
+    def does(self, deed: str) -> None:
+        """One deed; it is refused exactly where it makes no sense."""
+        may, after = self._rule(deed)
+        try:
+            self._try(deed)
+        except Conflict:
+            assert not may, (deed, self.expected)
+        else:
+            assert may, (deed, self.expected)
+            self.was_taken_back |= deed == "unacknowledge"
+            self.expected = after
+
+    def _rule(self, deed: str) -> tuple[bool, str]:
+        answered = self.row.acknowledged_at is not None
+        match deed, self.expected:
+            case "acknowledge", "open" | "resting":
+                return True, "resting"
+            case "acknowledge", _:
+                return answered, self.expected
+            case "unacknowledge", "resting":
+                return True, "open"
+            case "unacknowledge", "open":
+                return self.was_taken_back, "open"
+            case "close", _:
+                return True, "closed"
+            case "snooze", "open":
+                return True, "open"
+        return False, self.expected
+
+    def _try(self, deed: str) -> None:
+        match deed:
+            case "acknowledge":
+                answers.acknowledge(self.session, self.id, ALICE, now=self.now, closes=False)
+            case "unacknowledge":
+                unacknowledging.unacknowledge(self.session, self.id, ALICE, acceptance.NO_CONFIG, now=self.now)
+            case "close":
+                answers.close(self.session, self.id, ALICE, now=self.now)
+            case "snooze":
+                snoozing.snooze(self.session, self.id, ALICE, self.now + timedelta(hours=1), now=self.now)
+
+    def check(self) -> None:
+        row = self.row
+        states = {
+            "open": {State.INITIATED, State.SENT, State.ESCALATED},
+            "resting": {State.ACKNOWLEDGED},
+            "closed": {State.CLOSED},
+        }
+        assert row.state in states[self.expected]
+        assert (row.acknowledged_at is not None) or self.expected != "resting"
+        told = select(func.count()).where(Delivery.purpose == Purpose.ESCALATION, col(Delivery.chat_id) != "-1009")
+        assert self.session.exec(told).one() >= (PLAN.count - row.steps_left > 0)
+        if self.expected == "open":
+            assert row.steps_left == 0 or (row.escalate_at is not None and row.escalate_at > self.now)
+            assert row.close_at is not None
+            assert row.close_at > self.now
+        if self.expected != "closed":
+            assert row.remind_at is not None
+            assert row.remind_at > self.now
+
+
+def _new() -> NewMessage:
+    return NewMessage(
+        account="alice",
+        source="backup",
+        recipients=(Recipient(RecipientKind.CHAT, "-1009"),),
+        content="disk full",
+        title=None,
+        is_alert=True,
+        escalate_after=PLAN.due_after(0),
+        close_after=CLOSE_AFTER,
+        extras=Extras(plan=PLAN.stored(), steps=PLAN.count, remind_every=timedelta(minutes=30)),
+    )
+
+
+@pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deeds)
+async def test_an_alert_is_what_people_said_last(database: Database, done: list[str | int]) -> None:
+    def live(session: Session) -> None:
+        for table in ("timeline", "deliveries", "posts", "messages"):
+            session.execute(text(f"DELETE FROM {table}"))
+        alert = Alert(session)
+        for deed in done:
+            if isinstance(deed, int):
+                alert.passes(deed)
+            else:
+                alert.does(deed)
+            alert.check()
+
+    await database.write(live)

@@ -126,7 +126,9 @@ def hand_of_person(found: Person, directory: Directory, admins: Collection[str])
     """That of somebody at Telegram; `admins`: recipients, as the config names them."""
     known = frozenset(_identities(found))
     chosen = {member for admin in admins for member in directory.members(recipient_of(admin))}
-    return Hand(f"telegram:{found.chat_id}", found.account or found.user_id, known, not known.isdisjoint(chosen))
+    # Where a name of the config is called like their account, it would be taken for that.
+    account = found.user_id if found.account is None or found.account in directory.names else found.account
+    return Hand(f"telegram:{found.chat_id}", account, known, not known.isdisjoint(chosen))
 
 
 def _identities(found: Person) -> set[Recipient]:

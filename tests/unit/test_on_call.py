@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from notifybot import on_call, overrides, retention
 from notifybot.database import Database
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
+from notifybot.identities import Person
 from notifybot.on_call import MOST_OVERRIDES, Hand, StandIn
 from notifybot.recipients import Directory, flattened, names_that_turn, person
 from notifybot.rotas import Handover, Rota
@@ -112,6 +113,14 @@ async def test_members_are_called_as_people_know_them(database: Database) -> Non
         return dict(on_call.names_of(session, ["alice", "@status", "-1001"]))
 
     assert await database.write(name) == {"alice": "alice", "@status": "@status", "-1001": "-1001"}
+
+
+def test_whoever_is_called_like_a_name_of_the_config_is_put_in_by_their_user_id() -> None:
+    def account_of(account: str | None) -> str:
+        found = Person(user_id="01890a5d", account=account, chat_id="7", chat_name="Anna", created_at=NOW)
+        return on_call.hand_of_person(found, DIRECTORY, admins=()).account
+
+    assert [account_of(account) for account in ("alice", "ops", None)] == ["alice", "01890a5d", "01890a5d"]
 
 
 @pytest.mark.sqlite_only(reason="reads the plans of SQLite")

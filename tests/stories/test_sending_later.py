@@ -10,6 +10,7 @@ from notifybot.rendering import Look, MediaKind, NewFile
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.planning import arrives, plan, seen, utc
+from tests.stories.test_recipients import linked
 from tests.stories.world import World
 
 pytestmark = pytest.mark.both_databases
@@ -97,6 +98,21 @@ async def test_it_goes_to_whom_a_name_stands_for_at_its_time(another: MakeWorld)
     assert first.texts == []
 
 
+async def test_somebody_who_is_called_as_a_name_of_the_config_is_still_meant(another: MakeWorld) -> None:
+    world = await another()
+    ops = world.group("Ops")
+    world.sets(recipients={"alice": [ops.id]})
+    await world.starts()
+    alice = await linked(world, "Alice", "alice")
+
+    later = {"user": "alice", "text": "the weekly report", "send_at": "2026-03-04T06:30:00Z"}
+    assert (await world.ask("POST", "/send", later)).body["status"] == "scheduled"
+    await arrives(world, "2026-03-04T06:30")
+
+    await alice.receives("the weekly report")
+    assert ops.texts == []
+
+
 async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: MakeWorld) -> None:
     world = await another(recipients={"team": ["@the_team"]})
     await world.starts()
@@ -112,6 +128,31 @@ async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: Mak
     assert said[2:] == ["Not told, for want of a chat with the bot: team.", "Nobody is left to be told."]
     await world.duty.receives("check the backup")
     assert (await alert.becomes("escalated"))["deliveries"][0]["purpose"] == "escalation"
+
+
+async def test_an_alert_for_a_chat_that_is_banned_at_its_time_escalates_at_once(world: World, ops: Place) -> None:
+    alert = await plan(world, "check the backup", to=ops, send_at="2026-03-02T09:10", is_alert=True)
+    world.sandbox.fault("flood", chat=ops.id, retry_after=3600, times=1)
+    banned = await world.notice("backup done", to=ops)
+    await world.sees(lambda: world.refusals("sendMessage"), "Telegram bans the chat")
+    assert (await banned.now())["status"] == "initiated"
+
+    await arrives(world, "2026-03-02T09:10")
+
+    await world.duty.receives("check the backup")
+    assert (await alert.becomes("escalated"))["escalated_at"].startswith("2026-03-02T09:10")
+
+
+async def test_whoever_has_muted_notifications_by_then_is_spared(world: World, ops: Place) -> None:
+    anna = await world.subscriber("Anna")
+    report = await plan(world, "the weekly report", to=anna, send_at="2026-03-02T09:30")
+    anna.says("/mute 1h")
+    await anna.receives("Muted: no notices")
+
+    await arrives(world, "2026-03-02T09:30")
+
+    assert (await report.now())["status"] == "failed"
+    assert not any("the weekly report" in text for text in anna.texts)
 
 
 async def test_it_can_be_cancelled_while_it_waits(world: World, ops: Place) -> None:

@@ -309,7 +309,7 @@ class ClientId(SQLModel, table=True):
 
     account: str = Field(primary_key=True)
     client_id: str = Field(primary_key=True)
-    message_id: str = Field(foreign_key="messages.id")
+    message_id: str = Field(foreign_key="messages.id", index=True)
     fingerprint: str
     """Of what was asked: the same name with another request is a conflict."""
     expires_at: datetime = Field(index=True)

@@ -110,6 +110,7 @@ def create_client_ids() -> None:
         sa.PrimaryKeyConstraint("account", "client_id"),
     )
     index("ix_client_ids_expires_at", "client_ids", ["expires_at"])
+    index("ix_client_ids_message_id", "client_ids", ["message_id"])
 
 
 def create_posts() -> None:

@@ -274,11 +274,13 @@ def _status(message: MessageView) -> str:
 
 
 def _late(message: MessageView) -> str:
+    """Since when it is open, where it stands here once more; that it came late, where that was not meant."""
     if message.shown_at - message.created_at < LATE_AFTER:
         return ""
-    if message.is_reminder:
-        return f"🕓 Since {clock_time(message.created_at, message.shown_at)}."
-    return f"🕓 Late: this is from {clock_time(message.created_at, message.shown_at)}."
+    meant = message.escalated_at if message.is_escalation else message.created_at
+    is_in_time = meant is not None and message.shown_at - meant < LATE_AFTER
+    how = "Since" if message.is_reminder or is_in_time else "Late: this is from"
+    return f"🕓 {how} {clock_time(message.created_at, message.shown_at)}."
 
 
 def _repeated(message: MessageView) -> str:

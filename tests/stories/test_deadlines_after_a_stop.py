@@ -130,9 +130,9 @@ async def test_what_was_never_shown_is_shown_late_and_then_closed(world: World, 
     world.sandbox.clear_faults()
     await world.passes(seconds=5)
 
-    for place in (ops, world.duty):
+    for place, says in ((ops, "Late: this is from 09:00 UTC."), (world.duty, "Since 09:00 UTC.")):
         post = await place.receives("disk full")
-        await post.becomes("Late: this is from 09:00 UTC.", "Closed at 12:00 UTC; nobody acknowledged it.", buttons=[])
+        await post.becomes(says, "Closed at 12:00 UTC; nobody acknowledged it.", buttons=[])
     message = await alert.becomes("closed")
     events = [line["event"] for line in message["timeline"]]
     assert events.index("sent") < events.index("closed")

@@ -118,6 +118,14 @@ def text_of(message: MessageView) -> str:
             replace(TOLD, escalated_at=NOW + timedelta(minutes=5)),
             "⏫ Escalated: backup\ndisk full on db1\n\n⏫ Escalated further at 14:07 UTC.",
         ),
+        (
+            replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=15, seconds=1)),
+            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Since 14:02 UTC.",
+        ),
+        (
+            replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=20)),
+            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Late: this is from 14:02 UTC.",
+        ),
         (replace(ALERT, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
         (replace(TOLD, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
         (

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col, or_, select
 
-from notifybot import outbox
+from notifybot import outbox, summary_plans
 from notifybot.database import affected
 from notifybot.errors import NotFound
 from notifybot.identities import LinkSecret, Person
@@ -46,12 +46,14 @@ def rename(session: Session, name: str, chat_name: str) -> Standing:
 
 
 def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> Standing:
-    """Forget somebody, their link and their preferences, and tell them. Messages stay. Raises NotFound."""
+    """Forget somebody, their link, their preferences and their summaries, and tell them. Messages stay. Raises
+    NotFound."""
     found = find(session, name)
     person = found.person
     affected(session, delete(LinkSecret).where(col(LinkSecret.chat_id) == person.chat_id))
     session.delete(person)
     session.flush()
+    summary_plans.forget(session, person.user_id)
     who = actor.name.removeprefix("account:")
     text = f"You are not subscribed any more: {who} removed you. /start subscribes you anew."
     outbox.queue_reply(session, person.chat_id, Part(text), now=now)

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, literal, or_, text, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
@@ -86,7 +86,7 @@ def outdated(session: Session, usual: Usual, *, now: datetime, most: int) -> lis
         .limit(most)
     )
     people = [Want(row.reader, row.daily) for row in session.execute(of_people)]
-    return [*people, *_outdated_of_config(session, usual, far)]
+    return [*people, *_of_nobody(session, now), *_outdated_of_config(session, usual, far)]
 
 
 def _wanted(usual: Usual) -> ColumnElement[str]:
@@ -94,6 +94,14 @@ def _wanted(usual: Usual) -> ColumnElement[str]:
     at = func.coalesce(PEOPLE.c.summary_time, f"{usual.daily.at:%H:%M}")
     zone = func.coalesce(PEOPLE.c.time_zone, usual.daily.zone)
     return case((_is_reader, at + " " + zone), else_=None)
+
+
+def _of_nobody(session: Session, now: datetime) -> Iterator[Want]:
+    """Readers whose plans are overdue, although there are no such people any more."""
+    is_overdue = (text(IS_PLANNED), PLANS.c.next_at <= now, PLANS.c.reader.startswith(OF_PERSON))
+    is_somebodys = exists().where(PEOPLE.c.user_id == func.substr(PLANS.c.reader, len(OF_PERSON) + 1))
+    for row in session.execute(select_columns(PLANS.c.reader).where(*is_overdue, ~is_somebodys)):
+        yield Want(row.reader, None)
 
 
 def _outdated_of_config(session: Session, usual: Usual, far: datetime) -> Iterator[Want]:
@@ -118,6 +126,11 @@ def arrange(session: Session, wants: list[Want], *, now: datetime) -> int:
         session.add(plan)
     session.flush()
     return len(wants)
+
+
+def forget(session: Session, user_id: str) -> None:
+    """Plan nothing any more for somebody who is removed."""
+    affected(session, delete(PLANS).where(PLANS.c.reader == OF_PERSON + user_id))
 
 
 def _following(daily: Daily, now: datetime, last_date: str | None) -> tuple[date, datetime]:

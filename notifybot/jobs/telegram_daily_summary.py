@@ -15,6 +15,7 @@ from notifybot.charts import Chart
 from notifybot.config import Config
 from notifybot.due_rows import DueRow
 from notifybot.errors import NotifybotError, Unavailable
+from notifybot.jobs import schedules
 from notifybot.jobs.rows import MOST_PUT_OFF, Spoiled, put_off
 from notifybot.new_messages import Extras
 from notifybot.recipients import Directory
@@ -36,7 +37,11 @@ next_due = SUMMARIES.next_at
 
 
 async def tick(runtime: Runtime, now: datetime) -> int:
-    """Send what is due, as it was planned, and then plan what has changed; return how many summaries that was."""
+    """Send what is due, as it was planned, and then plan what has changed; return how many summaries that was.
+
+    What was to be sent before is released first, whichever job beats first: no later summary would count it.
+    """
+    await schedules.tick(runtime, now)
     telling = _Telling(runtime, now)
     while turns := await runtime.database.read(partial(summary_plans.due, now=now, most=A_LOOK)):
         await telling.tell(turns)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from notifybot.jobs.telegram_daily_summary import next_due
 from tests.stories.world import World
 
 pytestmark = pytest.mark.both_databases
@@ -85,3 +86,14 @@ async def test_the_code_of_somebody_removed_links_nothing(world: World) -> None:
     await world.ask("DELETE", f"/api/people/{anna.id}")
 
     assert (await world.ask("POST", "/api/telegram/verify", {"code": code})).status == 400
+
+
+async def test_no_job_waits_for_somebody_removed(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    world.rows("UPDATE people SET account = 'anna' WHERE chat_id = ?", str(anna.id))
+    await world.ticks()
+    assert await world.runtime.database.read(next_due) is not None
+
+    await world.ask("DELETE", f"/api/people/{anna.id}")
+
+    assert await world.runtime.database.read(next_due) is None

@@ -80,6 +80,18 @@ async def test_alerts_are_told_with_who_answered_how_fast_and_what_is_open(anoth
     assert "Still open: 1\n• 2 Mar 09:30 fan slow" in text
 
 
+async def test_what_was_to_be_sent_a_second_before_counts_although_this_job_beats_first(another: MakeWorld) -> None:
+    world = await another(summary=NO_CHART)
+    await world.starts()
+    anna, ops = await linked(world), world.group("Ops")
+    await world.notice("backup done", to=ops, send_at="2026-03-03T08:59:59Z")
+    world.clock.at = utc("2026-03-03 09:00:00")
+
+    await world.ticks("telegram_daily_summary")
+
+    assert "Sent: 1 (the day before: 0)" in (await anna.receives(SUMMARY)).text
+
+
 async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART, alerts={"close_after": "1h", "escalate_after": "never"})
     await world.starts()

@@ -153,6 +153,18 @@ def test_whoever_comes_is_planned_for_their_next_time_and_whoever_goes_is_not() 
         assert (story.plan.daily, story.plan.next_at) == (None, None)
 
 
+def test_a_plan_is_given_up_where_there_is_no_such_person_any_more() -> None:
+    with database() as session:
+        person = subscribe(session, "anna")
+        story = Story(session, USUAL, "person:anna", NOON)
+        story.tick()
+        session.delete(person)
+        session.flush()
+        story.now += timedelta(days=1)
+        story.tick()
+        assert (story.plan.daily, story.plan.next_at) == (None, None)
+
+
 def test_a_zone_that_nobody_knows_any_more_is_taken_for_utc() -> None:
     with database() as session:
         subscribe(session, "anna", time_zone="Mars/Olympus_Mons")

@@ -127,7 +127,7 @@ def test_what_repeats_goes_with_this_machines_zone_and_shows_its_next_times(
 def test_a_span_between_two_times_needs_no_zone(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TZ", "XXX-2")
+    monkeypatch.setenv("TZ", "EET-2")
 
     run(capsys, "send", "--to", TO, "--every", "15m", "--at", "2099-01-01", "text")
 
@@ -139,7 +139,7 @@ def test_a_span_between_two_times_needs_no_zone(
 def test_a_zone_without_a_name_is_asked_for(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TZ", "XXX-2")
+    monkeypatch.setenv("TZ", "EET-2")
 
     code, _, err = run(capsys, "send", "--to", TO, "--every", "@daily", "text")
 

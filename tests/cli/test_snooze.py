@@ -13,7 +13,7 @@ from tests.cli.test_commands import assert_two_lines, run
 def _elsewhere() -> Iterator[None]:
     """The machine's own zone, which moments without an offset are in."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "XXX-2")
+        patch.setenv("TZ", "EET-2")
         time.tzset()
         yield
     time.tzset()

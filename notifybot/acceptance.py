@@ -164,8 +164,8 @@ def _accept_one(session: Session, new: NewMessage, known: _Known, rows: Rows) ->
     if new.client_id is not None and (new.account, new.client_id) in known.answers:
         return _repeated(new, *known.answers[new.account, new.client_id])
     try:
-        way = routing.way_of(session, new, known.found)
         timing = timing_of(new, now=rows.now)
+        way = routing.way_of(session, new, known.found, is_later=timing is not None)
     except NotifybotError as refusal:
         return refusal
     accepted = rows.add(new, way) if timing is None else rows.schedule(_exactly(new, known.found), timing)

@@ -76,6 +76,14 @@ class Directory:
             return self.names[recipient.name]
         return (_single(recipient, self.accounts),)
 
+    def lasting(self, recipient: Recipient) -> tuple[Recipient, ...]:
+        """The people and chats that it stands for at any time, and in the place of those who take turns their rotation,
+        as a name: who is on call at another time, and by an override, may be anybody."""
+        if not self.turns(recipient):
+            return self.members(recipient)
+        ends = dict.fromkeys(_ends(recipient.name, self.nested))
+        return tuple(end if end.name in self.rotas else _single(end, self.accounts) for end in ends)
+
     def turns(self, recipient: Recipient) -> bool:
         """Whether it stands for other people at other times."""
         return recipient.kind is RecipientKind.NAME and recipient.name in self.turning

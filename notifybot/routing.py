@@ -134,14 +134,15 @@ class _Asked:
                 self.persons.add(member.name)
 
 
-def way_of(session: Session, wish: Wish, found: Found) -> Way:
+def way_of(session: Session, wish: Wish, found: Found, *, is_later: bool = False) -> Way:
     """The chats that a message goes to, each once, brought by the first of its recipients that stands for it.
+    `is_later`: it is not told now, so that its caller must be allowed to tell whoever is on call by then.
 
     A member of a name who has no chat is left out, so that who unlinks costs the others nothing. Raises Forbidden for
     a recipient that its caller may not send to, NotifybotError for one that nobody knows, Conflict for one that stands
     for no chat. A name that turns is never refused: who is on call is not its sender's doing.
     """
-    check_allowed(wish, found)
+    check_allowed(wish, found, is_later=is_later)
     if len(wish.recipients) == 1 and wish.recipients[0].kind is RecipientKind.CHAT:
         return Way((_to_chat(wish.recipients[0].name, wish.recipients[0], wish, found),))  # as most messages do
     way, unreached = _gathered(wish, found)
@@ -152,7 +153,7 @@ def way_of(session: Session, wish: Wish, found: Found) -> Way:
 
 def check_reachable(session: Session, whom: Wish, *, now: datetime, directory: Directory) -> None:
     """Raise what `way_of` raises where these recipients are to be told later."""
-    way_of(session, whom, look_up(session, [whom], directory, now=now))
+    way_of(session, whom, look_up(session, [whom], directory, now=now), is_later=True)
 
 
 def reach(session: Session, names: Collection[str], directory: Directory, *, now: datetime) -> Way:
@@ -252,30 +253,39 @@ def _end_of(hours: QuietHours, now: datetime) -> datetime | None:
     return quiet_hours.ends_at(hours, now)
 
 
-def check_allowed(wish: Wish, found: Found) -> None:
+def check_allowed(wish: Wish, found: Found, *, is_later: bool = False) -> None:
     """Raise Forbidden for a recipient that is not named by `allowed`, and leads to chats which that does not stand for.
 
-    Also for one that nobody knows: who may send to few learns nothing of the others.
+    Also for one that nobody knows: who may send to few learns nothing of the others. `is_later`: also for one that
+    leads to a rotation which `allowed` does not name, whoever is on call now.
     """
     allowed = wish.allowed
     if allowed is None:
         return
-    members = {member for text in allowed for member in found.directory.members(recipient_of(text))}
+    directory, named = found.directory, [recipient_of(text) for text in allowed]
+    members = {member for each in named for member in directory.members(each)}
     chat_ids = {chat_id for member in members if (chat_id := _chat_of(member, found)) is not None}
+    if is_later:
+        members |= {member for each in named for member in directory.lasting(each)}
     for recipient in wish.recipients:
-        for member in found.directory.members(recipient):
-            is_named = member in members or (EVERYBODY in members and member.name in found.by_name)
+        for member in directory.lasting(recipient) if is_later else directory.members(recipient):
+            is_person = member.kind is RecipientKind.PERSON and member.name in found.by_name
+            is_named = member in members or (is_person and EVERYBODY in members)
             if not is_named and _chat_of(member, found) not in chat_ids:
-                raise Forbidden(
-                    f"{wish.account} may not send to {recipient.name}.",
-                    hint="socket.allow says to whom callers of the socket may send, and each token for itself.",
-                )
+                raise _not_allowed(wish, recipient, member)
+
+
+def _not_allowed(wish: Wish, recipient: Recipient, member: Recipient) -> Forbidden:
+    hint = "socket.allow says to whom callers of the socket may send, and each token for itself."
+    if member.kind is RecipientKind.NAME:
+        hint = f"Who is on call at another time may be anybody: {member.name} must be allowed by its own name."
+    return Forbidden(f"{wish.account} may not send to {recipient.name}.", hint=hint)
 
 
 def check_may_tell(session: Session, whom: Wish, *, now: datetime, directory: Directory) -> None:
-    """`check_allowed` for who changes what others were told."""
+    """`check_allowed` for who changes what others were told, or will be."""
     if whom.allowed is not None:
-        check_allowed(whom, look_up(session, [whom], directory, now=now))
+        check_allowed(whom, look_up(session, [whom], directory, now=now), is_later=True)
 
 
 def _chat_of(member: Recipient, found: Found) -> str | None:

@@ -150,3 +150,13 @@ def test_an_override_goes_before_the_turn_in_every_name_that_holds_the_rotation(
 
 def test_who_may_be_on_call_at_some_time_is_known_before_it_is_their_turn(turning: Directory) -> None:
     assert set(who(turning, "wide")) == {"alice", "dora", "erin", "bob", "carol"}
+
+
+def test_who_takes_turns_is_not_among_those_for_whom_a_name_stands_at_any_time(turning: Directory) -> None:
+    def lasting(name: str) -> list[str]:
+        return [member.name for member in turning.at(MONDAY, {}).lasting(recipient_of(name))]
+
+    assert lasting("wider") == ["duty", "carol", "-1001"]
+    assert lasting("duty") == ["duty"]
+    assert lasting("steady") == ["carol"]
+    assert lasting("alice") == ["alice"]

@@ -108,6 +108,12 @@ def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(f
     assert not may_send(found, frozenset({"ops"}), person("ops"))
 
 
+def test_everybody_does_not_allow_a_chat_whose_id_somebody_is_called_by(found: Found) -> None:
+    here = replace(found, by_name={**found.by_name, "-1002": found.by_name["alice"]})
+    assert may_send(here, frozenset({"subscribers"}), person("-1002"))
+    assert not may_send(here, frozenset({"subscribers"}), recipient_of("-1002"))
+
+
 REACHED = {
     "alice": ["7"], "alice@example.org": ["7"], ALICE_ID: ["7"], "7": ["7"], "bob": ["8"], "8": ["8"], "ops": ["-1001"],
     "backend": ["7", "8", "-1001"], "same": ["8", "7"], "wide": ["7", "8", "-1001", "-1002"], "-1000": ["-1001"],

@@ -1,0 +1,130 @@
+"""Callers who may send to few people only: who is on call by then may be somebody else, and they know it."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from notifybot.acceptance import Accepted
+from notifybot.errors import Forbidden
+from notifybot.new_messages import Extras, NewMessage
+from notifybot.recipients import recipient_of
+from notifybot.routing import Whom, check_may_tell, check_reachable
+from tests.stories.conftest import MakeWorld
+from tests.stories.places import Person
+from tests.stories.planning import arrives, utc
+from tests.stories.test_recipients import linked
+from tests.stories.world import World
+
+DAILY = {"members": ["alice", "bob"], "start": "2026-03-02", "handover": "0 0 * * *"}
+"""Alice's turn began with the day of the story; the next one is Bob's."""
+NAMES = {"everyone": ["duty", "carol"], "both": ["alice", "bob"]}
+TOMORROW = "2026-03-03T09:00"
+
+
+@pytest.fixture
+async def team(another: MakeWorld) -> AsyncIterator[World]:
+    world = await another(rotations={"duty": DAILY}, recipients=NAMES)
+    await world.starts()
+    yield world
+
+
+async def sends(world: World, to: str, *allowed: str, extras: Extras | None = None) -> Accepted:
+    """What a caller hands over who may send to `allowed` only."""
+    whom = (recipient_of(to),)
+    new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, extras=extras, allowed=frozenset(allowed))
+    return await world.runtime.intake.accept(new)
+
+
+def told(*people: Person) -> list[bool]:
+    return [any("the report" in text for text in person.texts) for person in people]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [Extras(send_at=utc("2026-03-02T10:00")), Extras(send_at=utc(TOMORROW)), Extras(repeat="0 9 * * *")],
+    ids=["in an hour", "tomorrow", "every day"],
+)
+async def test_nobody_is_told_later_who_only_may_be_on_call_by_then(team: World, later: Extras) -> None:
+    alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
+
+    for to in ("duty", "everyone"):
+        with pytest.raises(Forbidden) as refusal:
+            await sends(team, to, "alice", "carol", extras=later)
+        assert "by its own name" in str(refusal.value.hint)
+
+    await arrives(team, TOMORROW)
+    assert told(alice, bob) == [False, False]
+
+
+async def test_who_is_on_call_is_told_at_once_where_they_are_allowed(team: World) -> None:
+    alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
+
+    await sends(team, "duty", "alice")
+    await alice.receives("the report")
+
+    assert told(bob) == [False]
+
+
+async def test_a_time_that_has_passed_is_at_once(team: World) -> None:
+    alice = await linked(team, "Alice", "alice")
+
+    await sends(team, "duty", "alice", extras=Extras(send_at=utc("2026-03-02T08:00")))
+
+    await alice.receives("the report")
+
+
+@pytest.mark.parametrize("allowed", ["duty", "everyone"])
+async def test_a_rotation_that_is_allowed_by_name_is_told_whoever_is_on_call_by_then(team: World, allowed: str) -> None:
+    alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
+
+    await sends(team, "duty", allowed, extras=Extras(send_at=utc(TOMORROW)))
+    await arrives(team, TOMORROW)
+
+    await bob.receives("the report")
+    assert told(alice) == [False]
+
+
+async def test_what_is_allowed_part_by_part_is_told_later_as_well(team: World) -> None:
+    carol = await linked(team, "Carol", "carol")
+
+    await sends(team, "everyone", "duty", "carol", extras=Extras(send_at=utc(TOMORROW)))
+    await arrives(team, TOMORROW)
+
+    await carol.receives("the report")
+
+
+@pytest.mark.parametrize("to", ["bob", "both"])
+async def test_a_rotation_that_is_allowed_allows_later_what_it_allows_now(team: World, to: str) -> None:
+    await linked(team, "Alice", "alice")
+    await linked(team, "Bob", "bob")
+
+    await sends(team, "alice", "duty", extras=Extras(send_at=utc(TOMORROW)))
+    with pytest.raises(Forbidden):
+        await sends(team, to, "duty", extras=Extras(send_at=utc(TOMORROW)))
+
+
+@pytest.mark.parametrize("check", [check_reachable, check_may_tell], ids=["a step of a policy", "a change"])
+async def test_what_is_told_or_was_told_at_another_time_needs_the_rotation_itself(team: World, check: object) -> None:
+    assert callable(check)
+    await linked(team, "Alice", "alice")
+    asked = {"now": team.runtime.clock.now(), "directory": team.runtime.directory}
+
+    for allowed, is_refused in ((["alice"], True), (["alice", "bob"], True), (["everyone"], False), (["duty"], False)):
+        whom = Whom("ci", (recipient_of("duty"),), frozenset(allowed))
+        checking = team.runtime.database.write(partial(check, whom=whom, **asked))
+        if is_refused:
+            with pytest.raises(Forbidden):
+                await checking
+        else:
+            await checking
+
+
+async def test_under_a_key_that_outlives_a_turn_the_rotation_itself_is_needed(team: World) -> None:
+    alice = await linked(team, "Alice", "alice")
+
+    with pytest.raises(Forbidden):
+        await sends(team, "duty", "alice", extras=Extras(dedup_key="disk"))
+    await sends(team, "duty", "duty", extras=Extras(dedup_key="disk"))
+
+    await alice.receives("the report")

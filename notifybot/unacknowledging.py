@@ -85,4 +85,6 @@ def _go_on(session: Session, message: Message, *, now: datetime) -> None:
     post_id = session.exec(select(Delivery.post_id).where(Delivery.message_id == message.id)).first()
     if post_id is not None:
         messages.settle(session, post_id, now=now)
+    elif messages.move(session, message.id, Step.FAIL):  # nobody was ever told
+        messages.escalate_now(session, [message.id], now=now)
     messages.refresh_posts(session, [message.id], now=now)

@@ -239,6 +239,26 @@ async def test_what_was_acknowledged_before_anybody_saw_it_is_shown_once_it_is_t
     await alert.becomes("sent")
 
 
+@pytest.mark.parametrize(("escalate_after", "becomes"), [("15m", "escalated"), ("never", "failed")])
+async def test_what_nobody_was_told_of_escalates_where_it_can_once_it_is_taken_back(
+    another: MakeWorld, escalate_after: str, becomes: str
+) -> None:
+    world = await another(
+        alerts={"close_on_acknowledge": False, "escalate_after": escalate_after},
+        rotations={"oncall": {"members": ["alice"], "start": "2026-01-01", "handover": "@daily"}},
+        accounts={"alice": "alice"},
+    )
+    await world.starts()
+    answer = await world.ask("POST", "/api/ingest", {"content": "disk full", "to": ["oncall"]})
+    alert = Sent(world, answer.body["id"], answer.body)
+    await alert.is_asked("acknowledge")
+
+    await alert.is_asked("unacknowledge")
+
+    await world.ticks("escalation")
+    await alert.becomes(becomes)
+
+
 async def test_who_wants_no_notifications_stays_unbothered_when_it_is_taken_back(another: MakeWorld) -> None:
     world = await another(alerts={"close_on_acknowledge": False, "reach_muted": False})
     await world.starts()

@@ -16,7 +16,7 @@ from notifybot.message_rows import CLIENT_IDS_KEPT, Rows
 from notifybot.models import ClientId, Message
 from notifybot.new_messages import Accepted, Extras, NewMessage, timing_of
 from notifybot.prepared import insert_rows
-from notifybot.recipients import Directory, Recipient, RecipientKind, person
+from notifybot.recipients import Directory, Recipient, RecipientKind, person, recipient_of
 from notifybot.repeats import Told
 from notifybot.routing import Found
 
@@ -175,14 +175,19 @@ def _accept_one(session: Session, new: NewMessage, known: _Known, rows: Rows) ->
 
 
 def _exactly(new: NewMessage, found: Found) -> NewMessage:
-    """People who are called as something in the config is are kept by their ids: read again later, their names would
-    mean that."""
+    """People are kept by their ids where their names, read again later, would mean something else."""
+    return replace(new, recipients=tuple(_exact(recipient, found) for recipient in new.recipients))
 
-    def exact(recipient: Recipient) -> Recipient:
-        is_clear = recipient.kind is not RecipientKind.PERSON or recipient.name not in found.directory.names
-        return recipient if is_clear else person(found.by_name[recipient.name].user_id)
 
-    return replace(new, recipients=tuple(map(exact, new.recipients)))
+def _exact(recipient: Recipient, found: Found) -> Recipient:
+    """Accounts may be called like a chat or a name of the config; what is clear is found anew when its time comes, for
+    an account may be linked to another chat by then."""
+    meant = recipient_of(recipient.name)
+    is_account = meant.kind is RecipientKind.NAME and meant.name not in found.directory.names
+    if recipient.kind is not RecipientKind.PERSON or meant == recipient or is_account:
+        return recipient
+    account = found.directory.accounts.get(recipient.name, recipient.name)
+    return person(found.by_name[account].user_id)
 
 
 def _repeated(new: NewMessage, fingerprint: str, first: Accepted) -> Accepted | NotifybotError:

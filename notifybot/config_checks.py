@@ -122,13 +122,7 @@ def _why_unreadable(path: Path, look: Callable[[Path], AbstractContextManager[ob
 def _names(config: Config) -> Iterator[Contradiction]:
     for name in config.recipients.keys() & config.rotations.keys():
         yield Contradiction(f"rotations.{name}", "a name of recipients is used again", "Rename one of the two.")
-    for other, account in config.accounts.items():
-        if other != account and config.accounts.get(account, account) != account:
-            yield Contradiction(
-                f"accounts.{other}",
-                f"'{account}' is itself another name of '{config.accounts[account]}'",
-                "Name that one.",
-            )
+    yield from _aliases(config)
     members = _members(config)
     for name in members:
         if loop := _loop(name, members):
@@ -136,6 +130,22 @@ def _names(config: Config) -> Iterator[Contradiction]:
             yield Contradiction(
                 f"{section}.{name}", f"this name leads back to itself: {' → '.join(loop)}", "Break the loop."
             )
+
+
+def _aliases(config: Config) -> Iterator[Contradiction]:
+    """Another name of an account leads to that account, and to nothing else. An account that stands for itself may be
+    called like a name: it is meant where a person must stand."""
+    for other, account in config.accounts.items():
+        if other == account:
+            continue
+        if (first := config.accounts.get(account, account)) != account:
+            yield Contradiction(
+                f"accounts.{other}", f"'{account}' is itself another name of '{first}'", "Name that one."
+            )
+        for section, names in (("recipients", config.recipients), ("rotations", config.rotations)):
+            if other in names:
+                what = f"'{other}' is a name of {section} as well"
+                yield Contradiction(f"accounts.{other}", what, "Rename one of the two.")
 
 
 def _starts(config: Config) -> Iterator[Contradiction]:

@@ -1,11 +1,15 @@
 """Messages that wait for their time: sent then, to whom it concerns then, once, whatever happened meanwhile."""
 
+from functools import partial
+
 import pytest
 
+from notifybot import acceptance
 from notifybot.jobs import JOBS
 from notifybot.jobs.rows import PUT_OFF
 from notifybot.metronome import run_tick
-from notifybot.new_messages import Extras
+from notifybot.new_messages import Accepted, Extras, NewMessage
+from notifybot.recipients import Directory, person
 from notifybot.rendering import Look, MediaKind, NewFile
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
@@ -111,6 +115,33 @@ async def test_somebody_who_is_called_as_a_name_of_the_config_is_still_meant(ano
 
     await alice.receives("the weekly report")
     assert ops.texts == []
+
+
+@pytest.mark.parametrize("account", ["4711", "-1001", "@status", "subscribers"])
+async def test_a_person_is_meant_whatever_else_their_account_could_mean(world: World, account: str) -> None:
+    anna, ben = await linked(world, "Anna", account), await linked(world, "Ben", "ben")
+
+    later = {"user": account, "text": "the weekly report", "send_at": "2026-03-04T06:30:00Z"}
+    assert (await world.ask("POST", "/send", later)).body["status"] == "scheduled"
+    await arrives(world, "2026-03-04T06:30")
+
+    await anna.receives("the weekly report")
+    assert not any("the weekly report" in text for text in ben.texts)
+
+
+async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_too(world: World) -> None:
+    """No config says so, but what is accepted must not depend on that."""
+    anna = await linked(world, "Anna", "anna")
+    directory = Directory(names={"ops": (person("ben"),)}, accounts={"ops": "anna"})
+    extras = Extras(send_at=utc("2026-03-04T06:30"))
+    new = NewMessage("root", "test", (person("ops"),), "the weekly report", None, False, None, None, extras=extras)
+    accepting = partial(acceptance.accept, batch=[new], now=world.clock.at, directory=directory)
+
+    (answer,) = await world.runtime.database.write(accepting)
+    assert isinstance(answer, Accepted)
+    await arrives(world, "2026-03-04T06:30")
+
+    await anna.receives("the weekly report")
 
 
 async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: MakeWorld) -> None:

@@ -127,13 +127,18 @@ def _lines(canvas: _Canvas) -> None:
 
 
 def _bar(canvas: _Canvas, place: int, bar: Bar) -> None:
-    """Alerts below, notices on top of them; a stroke where the period before stood."""
+    """Alerts below, notices on top of them; a stroke where the period before stood.
+
+    Of what there is little beside the rest, a line of one pixel is seen all the same.
+    """
     left, right = canvas.x(place + 0.12), canvas.x(place + 0.88)
-    floor = 0
-    for count, ink in ((bar.alerts, ALERTS), (bar.notices, NOTICES)):
-        if count:
-            canvas.draw.rectangle((left, canvas.y(floor + count), right, canvas.y(floor) - 1), fill=ink)
-        floor += count
+    count, lowest = 0, round(canvas.y(0)) - 1
+    for more, ink in ((bar.alerts, ALERTS), (bar.notices, NOTICES)):
+        if more:
+            count += more
+            highest = min(lowest, round(canvas.y(count)))
+            canvas.draw.rectangle((left, highest, right, lowest), fill=ink)
+            lowest = highest - 1
     if bar.before:
         y = canvas.y(bar.before)
         canvas.draw.rectangle((canvas.x(place + 0.02), y - 2, canvas.x(place + 0.98), y + 1), fill=BEFORE)

@@ -7,7 +7,7 @@ the config has to think of plans.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -135,16 +135,27 @@ def forget(session: Session, user_id: str) -> None:
 
 def _following(daily: Daily, now: datetime, last_date: str | None) -> tuple[date, datetime]:
     """The next date that had no summary. Where one had it that is days ahead, the clock was wrong then."""
-    last = None if last_date is None else date.fromisoformat(last_date)
+    last = _day(last_date)
     is_ahead = last is not None and last > now.astimezone(ZoneInfo(daily.zone)).date() + A_DAY
     return daily.following(now, after=None if is_ahead else last)
 
 
-def _daily(text: str) -> Daily:
-    """In UTC where nobody knows the zone any more: systems drop old names of zones."""
-    with contextlib.suppress(KeyError, ValueError, OSError):
-        return Daily.read(text)
-    return Daily.read(f"{text.partition(' ')[0]} UTC")
+def _daily(text: str | None) -> Daily:
+    """In UTC where nobody knows the zone any more: systems drop old names of zones.
+
+    At midnight where nobody can read the time: it is planned anew then, and one row keeps no summary from others.
+    """
+    for each in (text or "", f"{(text or '').partition(' ')[0]} UTC"):
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            return Daily.read(each)
+    return Daily(time(), "UTC")
+
+
+def _day(text: str | None) -> date | None:
+    """None for what is no date, as for none."""
+    with contextlib.suppress(ValueError):
+        return None if text is None else date.fromisoformat(text)
+    return None
 
 
 # Telling

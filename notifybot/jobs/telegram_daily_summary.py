@@ -16,6 +16,7 @@ from notifybot.config import Config
 from notifybot.due_rows import DueRow
 from notifybot.errors import NotifybotError, Unavailable
 from notifybot.jobs import schedules
+from notifybot.jobs.reasons import reason_of
 from notifybot.jobs.rows import MOST_PUT_OFF, Spoiled, put_off
 from notifybot.new_messages import Extras
 from notifybot.recipients import Directory
@@ -77,7 +78,8 @@ class _Telling:
     now: datetime
     left: int = MOST_PUT_OFF
     told: int = 0
-    drawn: dict[Chart, NewFile] = field(default_factory=dict)
+    drawn: dict[Chart, tuple[NewFile, ...]] = field(default_factory=dict)
+    """Empty where it could not be drawn, or kept."""
 
     async def tell(self, turns: Sequence[Turn]) -> None:
         """Send these summaries; one that cannot be made is looked for, put off, and holds up no other."""
@@ -134,17 +136,25 @@ class _Telling:
         return _announcement(turn, summary_texts.text(facts, setting), summary_texts.title(facts, setting), files)
 
     async def _pictures(self, turn: Turn, facts: Facts) -> tuple[NewFile, ...]:
-        """The chart, in our store; none where there is no room for it: the text says all of it."""
+        """The chart, in our store; none where it cannot be drawn, or kept, for whatever reason: the text says all."""
         if not self._has_chart:
             return ()
         chart = Chart.of(facts, turn.daily.zone)
         if chart not in self.drawn:
             try:
-                self.drawn[chart] = await self._draw(chart, f"summary-{turn.day.isoformat()}.png")
-            except NotifybotError as error:
-                log.warning("a summary goes without its chart", extra={"action": "summary", "reason": error.detail})
-                return ()
-        return (self.drawn[chart],)
+                self.drawn[chart] = (await self._draw(chart, f"summary-{turn.day.isoformat()}.png"),)
+            except Exception as error:  # noqa: BLE001 - it is logged, and the text says all
+                self._note_undrawn(error)
+                self.drawn[chart] = ()
+        return self.drawn[chart]
+
+    def _note_undrawn(self, error: Exception) -> None:
+        """Once in a tick: what is in the way of one picture is mostly in the way of all."""
+        if () in self.drawn.values():
+            return
+        unexpected = None if isinstance(error, NotifybotError) else error
+        facts = {"action": "summary", "reason": reason_of(error)}
+        log.warning("summaries go without their charts", exc_info=unexpected, extra=facts)
 
     async def _draw(self, chart: Chart, name: str) -> NewFile:
         content = await asyncio.to_thread(charts.draw, chart)

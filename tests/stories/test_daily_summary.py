@@ -203,6 +203,31 @@ async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(
     assert len(summaries(anna)) == 3
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "damaged", [{"daily": "25:99 Mars/X"}, {"daily": ""}, {"daily": None}, {"last_date": "1 March", "daily": "x"}]
+)
+async def test_a_plan_that_cannot_be_read_keeps_no_summary_from_anybody(
+    another: MakeWorld, damaged: dict[str, str | None]
+) -> None:
+    world = await another(summary={"chart": False})
+    await world.starts()
+    anna, bob = await linked(world), await linked(world, "Bob", "bob")
+    await world.ticks()
+    (user_id,) = world.rows("SELECT user_id FROM people WHERE chat_id = ?", str(anna.id))[0]
+    world.moves(seconds=(utc("2026-03-03 09:00:00") - world.clock.at).total_seconds())
+    for column, value in damaged.items():
+        world.rows(f"UPDATE summary_plans SET {column} = ? WHERE reader = ?", value, f"person:{user_id}")
+
+    await world.ticks()
+    await world.is_quiet()
+
+    assert (len(summaries(anna)), len(summaries(bob))) == (1, 1)
+    assert world.rows("SELECT daily FROM summary_plans WHERE reader = ?", f"person:{user_id}") == [("09:00 UTC",)]
+    await until(world, "2026-03-04 09:00:00")
+    assert (len(summaries(anna)), len(summaries(bob))) == (2, 2)
+
+
 async def test_what_was_due_before_a_restart_comes_although_the_config_names_another_time(another: MakeWorld) -> None:
     world = await another(summary={"time": "10:00"})
     await world.starts()

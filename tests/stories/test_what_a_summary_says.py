@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from notifybot import charts
 from notifybot.jobs import JOBS
 from notifybot.metronome import run_tick
 from tests.stories.conftest import MakeWorld
@@ -266,6 +267,29 @@ async def test_a_full_disk_costs_the_picture_alone(world: World) -> None:
     post = await summary(world, anna)
     assert post.message.media is None
     assert "Sent: 1" in post.text
+
+
+async def test_pictures_that_cannot_be_drawn_cost_the_pictures_alone_and_are_logged_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PIL")
+
+    def draw(_: charts.Chart) -> bytes:
+        raise ValueError("y1 must be greater than or equal to y0")
+
+    monkeypatch.setattr(charts, "draw", draw)
+    anna, bob = await linked(world), await linked(world, "Bob", "bob")
+    await world.notice("hello", to=anna)
+    await others(world, "hello", to=bob)
+    await others(world, "hello again", to=bob)
+    await world.is_quiet()
+
+    posts = await summary(world, anna), await bob.receives(SUMMARY)
+
+    assert [post.message.media for post in posts] == [None, None]
+    assert [("Sent: 1" in posts[0].text), ("Sent: 2" in posts[1].text)] == [True, True]
+    assert world.log.count("summaries go without their charts") == 1
+    assert (await world.get("/health"))["status"] == "ok"
 
 
 # By hand, and in trouble

@@ -4,10 +4,12 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notifybot import charts
 from notifybot.charts import Chart
-from notifybot.summary_facts import Arrivals, Facts, OpenAlert, Period, Tally, bars
+from notifybot.summary_facts import AN_HOUR, Arrivals, Bar, Facts, OpenAlert, Period, Tally, bars
 from notifybot.summary_texts import Setting, nothing, text, title
 
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -134,6 +136,23 @@ def test_the_picture_shows_alerts_notices_and_the_day_before(count: int) -> None
     assert png.startswith(b"\x89PNG")
     red, grey = (0xD1, 0x24, 0x2F), (0x8C, 0x95, 0x9F)
     assert {red, grey} <= colours(png)
+
+
+COUNTS = st.one_of(st.integers(0, 3), st.integers(0, 1000), st.integers(0, 10**7))
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS, COUNTS), min_size=1, max_size=31))
+@settings(deadline=None, max_examples=60)
+def test_whatever_came_is_seen_however_little_it_is_beside_the_rest(counts: list[tuple[int, int, int]]) -> None:
+    image_of = pytest.importorskip("PIL.Image").open
+    shown = tuple(Bar(BEGIN + number * AN_HOUR, *each) for number, each in enumerate(counts))
+    image = image_of(io.BytesIO(charts.draw(Chart(shown, AN_HOUR, is_a_day=True, zone="UTC"))))
+    for place, (alerts, notices, before) in enumerate(counts):
+        x = charts.LEFT + int((place + 0.5) * (charts.WIDTH - charts.LEFT - charts.RIGHT) / len(counts))
+        column = {"#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y))) for y in range(72, charts.HEIGHT)}
+        assert (charts.BEFORE in column) == bool(before)
+        if not before:  # its stroke may lie on what is low
+            assert ((charts.ALERTS in column), (charts.NOTICES in column)) == (bool(alerts), bool(notices))
 
 
 def test_the_same_facts_make_the_same_picture() -> None:

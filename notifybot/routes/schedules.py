@@ -25,7 +25,7 @@ from notifybot.routes.callers import caller_of
 from notifybot.routes.documents import Document
 from notifybot.routes.fields import SendFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
-from notifybot.routes.route import Handler, Route, runtime_of
+from notifybot.routes.route import Route, runtime_of
 from notifybot.routes.sending import message_of
 from notifybot.routes.timing_fields import Repeat, WrittenMoment, Zone, in_utc
 from notifybot.routes.uploads import is_form, read_form
@@ -198,28 +198,42 @@ async def _find(request: web.Request, action: Action) -> Listed:
 
 
 async def _changed(request: web.Request, verb: Callable[..., Listed], **how: object) -> web.Response:
-    """Change a schedule, for somebody who may also tell its recipients something."""
+    found = await _find(request, Action.ANSWER)
+    actor, now = messages.by_account(caller_of(request).account), runtime_of(request).clock.now()
+    change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
+    return documents.answer(_schedule(await runtime_of(request).database.write(change)))
+
+
+async def _check_may_tell(request: web.Request) -> None:
+    """Let nobody have something told to people whom they may not tell. Whoever may no longer can still end it."""
     found, runtime, caller = await _find(request, Action.ANSWER), runtime_of(request), caller_of(request)
-    now = runtime.clock.now()
     if found.waiting is not None:
         whom = Whom(caller.account, tuple(map(recipient_of, found.waiting.recipients)), caller.allowed)
-        await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=runtime.directory))
-    actor = messages.by_account(caller.account)
-    change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
-    return documents.answer(_schedule(await runtime.database.write(change)))
+        now, directory = runtime.clock.now(), runtime.directory
+        await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=directory))
 
 
-def _changing(verb: Callable[..., Listed]) -> Handler:
-    async def handle(request: web.Request) -> web.Response:
-        await read_fields(request, Fields)
-        return await _changed(request, verb)
+async def end(request: web.Request) -> web.Response:
+    await read_fields(request, Fields)
+    return await _changed(request, schedules.cancel)
 
-    return handle
+
+async def pause(request: web.Request) -> web.Response:
+    await read_fields(request, Fields)
+    return await _changed(request, schedules.pause)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Let it go on, for somebody who may tell its recipients something."""
+    await read_fields(request, Fields)
+    await _check_may_tell(request)
+    return await _changed(request, schedules.resume)
 
 
 async def change(request: web.Request) -> web.Response:
-    """Let it come at other times from now on."""
+    """Let it come at other times from now on, for somebody who may tell its recipients something."""
     fields = await read_fields(request, RepeatFields)
+    await _check_may_tell(request)
     repeat = None if fields.repeat is None else recurrence.parse(fields.repeat)
     return await _changed(request, schedules.change, repeat=repeat, time_zone=fields.time_zone)
 
@@ -267,7 +281,7 @@ ROUTES = (
     Route("GET", "/api/schedules", list_schedules, "What repeats, each with its next times.", Action.READ),
     Route("GET", ONE, show, "One schedule with the message that waits to be its next.", Action.READ),
     Route("PATCH", ONE, change, "Let it come at other times.", Action.ANSWER, body=RepeatFields),
-    Route("DELETE", ONE, _changing(schedules.cancel), "End it, with its waiting message.", Action.ANSWER, body=Fields),
-    Route("POST", f"{ONE}/pause", _changing(schedules.pause), "Let nothing come.", Action.ANSWER, body=Fields),
-    Route("POST", f"{ONE}/resume", _changing(schedules.resume), "Let it go on.", Action.ANSWER, body=Fields),
+    Route("DELETE", ONE, end, "End it, with its waiting message.", Action.ANSWER, body=Fields),
+    Route("POST", f"{ONE}/pause", pause, "Let nothing come.", Action.ANSWER, body=Fields),
+    Route("POST", f"{ONE}/resume", resume, "Let it go on.", Action.ANSWER, body=Fields),
 )

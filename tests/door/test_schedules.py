@@ -191,16 +191,22 @@ async def test_anothers_schedule_does_not_exist(folder: Path) -> None:
         assert (await line.bearing(other, "GET", "/pending-messages")).body == b"[]"
 
 
-async def test_a_token_for_few_changes_no_schedule_for_others(folder: Path) -> None:
-    async with wire(folder) as line:
-        account = {"account": "ops", "scopes": ["send", "read"]}
+@pytest.mark.parametrize("to", ["-1001", "team"], ids=["to others", "to a name that is gone"])
+async def test_who_may_not_tell_its_recipients_can_only_stop_a_schedule_of_theirs(folder: Path, to: str) -> None:
+    account = {"account": "ops", "scopes": ["send", "read"]}
+    asked = {"content": "disk full", "to": [to], "repeat": "@daily"}
+    async with wire(folder, config="recipients: {team: ['-1002']}") as line:
         free, bound = await line.token("free", **account), await line.token("bound", **account, to=["-1002"])
-        accepted = (await line.bearing(free, "POST", "/api/ingest", MESSAGE | {"repeat": "@daily"})).json
-        path = f"/api/schedules/{accepted['schedule_id']}"
+        accepted = (await line.bearing(free, "POST", "/api/ingest", asked)).json
+    path = f"/api/schedules/{accepted['schedule_id']}"
+    async with wire(folder) as line:
         assert (await line.bearing(bound, "GET", path)).status == 200
-        for method, below in (("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
-            assert_problem(await line.bearing(bound, method, path + below), 403)
+        paused = await line.bearing(bound, "POST", f"{path}/pause")
+        assert (paused.status, paused.json["paused_at"] is None) == (200, False)
+        assert_problem(await line.bearing(bound, "POST", f"{path}/resume"), 403)
         assert_problem(await line.bearing(bound, "PATCH", path, {"repeat": "@hourly"}), 403)
+        ended = await line.bearing(bound, "DELETE", path)
+        assert (ended.status, ended.json["ended_at"] is None) == (200, False)
 
 
 # /schedule-message and /pending-messages

@@ -12,7 +12,7 @@ from notifybot.buttons import MessageAnswer, PostAnswer, PostClose, PostSnooze, 
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
 from notifybot.formatting import clock_time
-from notifybot.kinds import EventKind
+from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor, name_of
 from notifybot.models import IS_OPEN, Delivery, Message, Post
@@ -50,7 +50,7 @@ def _acknowledge(session: Session, message_id: str, actor: Actor, *, now: dateti
     if closes:
         _close(session, message_id, actor, now=now)
     else:
-        changes(session).note_deadline(remind_at)
+        changes(session).note_deadline(Deadline.REMIND, remind_at)
         messages.refresh_posts(session, [message_id], now=now)
     return True
 

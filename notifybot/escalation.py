@@ -13,7 +13,7 @@ from notifybot import messages, outbox, routing, timeline
 from notifybot.database import changes
 from notifybot.due_rows import Due
 from notifybot.ids import new_ids
-from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
+from notifybot.kinds import Deadline, DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import Step, target
 from notifybot.models import MAY_ESCALATE, MAY_EXPIRE, Delivery, Message, TimelineEvent, table_of
 from notifybot.policies import Plan, Taken
@@ -131,7 +131,7 @@ class _Escalating:
     def _move(self, message_id: str, left: int, next_at: datetime, *, is_told: bool) -> None:
         step = _NEXT_STEP_AND_TELL if is_told else _NEXT_STEP
         run(self.session, step, message=message_id, moment=self.now, left=left, next_at=next_at)
-        changes(self.session).note_deadline(next_at if left else None)
+        changes(self.session).note_deadline(Deadline.ESCALATE, next_at if left else None)
 
     def insert(self) -> None:
         """Write what follows from the steps, and show everywhere that they were taken."""

@@ -10,7 +10,9 @@ from notifybot.database import affected
 from notifybot.timetable import JobRun
 
 RUNS_KEPT = 1000
-"""Of each job; a job that beats twice a minute has as many in eight hours."""
+"""Of each job; one that has nothing to do has as many in 17 hours."""
+IDLE_KEPT_EVERY = timedelta(minutes=1)
+"""Of ticks that had nothing to do, for whatever may have a deadline every few milliseconds."""
 FAILURES_KEPT = 100
 """Of each job, beside those: what went wrong last is worth more than what went well."""
 KEPT_FOR = timedelta(days=7)
@@ -28,6 +30,13 @@ class Standing:
     average_s: float | None = None
     success_rate: float | None = None
     """From 0 to 1."""
+
+
+def is_worth_keeping(run: JobRun, last_kept: datetime | None) -> bool:
+    """Whether a run tells something: one with nothing to do does, if the `last_kept` began IDLE_KEPT_EVERY ago."""
+    if run.done or run.is_manual or run.error is not None or last_kept is None:
+        return True
+    return abs(run.started_at - last_kept) >= IDLE_KEPT_EVERY
 
 
 def keep(session: Session, run: JobRun) -> None:

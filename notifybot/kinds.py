@@ -19,6 +19,17 @@ class DeliveryStatus(StrEnum):
     """Answered, closed or cancelled before it was shown."""
 
 
+class Deadline(StrEnum):
+    """What a job waits for: of messages, by the name of the column that says when."""
+
+    RELEASE = "release_at"
+    ESCALATE = "escalate_at"
+    CLOSE = "close_at"
+    REMIND = "remind_at"
+    SUMMARY = "summary"
+    TURN = "turn"
+
+
 class Urgency(IntEnum):
     """Which posts go first; within one urgency the order of acceptance decides."""
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from notifybot import attachments, timeline
 from notifybot.database import changes
 from notifybot.delivery_rows import DeliveryRows
-from notifybot.kinds import EventKind
+from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import State
 from notifybot.models import ClientId, Message, TimelineEvent
 from notifybot.new_messages import Accepted, Extras, NewMessage, Timing
@@ -52,7 +52,7 @@ class Rows:
     files: list[tuple[str, Sequence[NewFile]]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     client_ids: list[dict[str, Any]] = field(default_factory=list)
-    deadlines: set[datetime | None] = field(default_factory=set)
+    deadlines: set[tuple[Deadline, datetime | None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.deliveries = DeliveryRows(self.now, self.ids)
@@ -65,8 +65,8 @@ class Rows:
         if escalate_at is not None and is_unheard(way, escalate_at):
             escalate_at = self.now
         row = _columns(new, message_id, escalate_at, close_at)
-        self.deadlines.add(escalate_at)
-        self.deadlines.add(close_at)
+        self.deadlines.add((Deadline.ESCALATE, escalate_at))
+        self.deadlines.add((Deadline.CLOSE, close_at))
         if new.extras is not None:
             row |= self._add_extras(new, new.extras, message_id, self.now)
             (self.with_extras if is_told else self.unreached).append(row)
@@ -88,7 +88,7 @@ class Rows:
         row = _columns(new, message_id, escalate_at, close_at) | self._add_extras(new, new.extras, message_id, send_at)
         schedule_id = None if timing.repeat is None else self._add_schedule(new, timing, timing.repeat)
         self.scheduled.append({**row, "send_at": send_at, "release_at": send_at, "schedule_id": schedule_id})
-        self.deadlines.add(send_at)
+        self.deadlines.add((Deadline.RELEASE, send_at))
         self._add_events(new, message_id)
         return Accepted(
             message_id,
@@ -116,7 +116,7 @@ class Rows:
             self.deliveries.remark(message_id, EventKind.REFORMATTED, timeline.shown_plain(extras.why_plain))
         every = extras.remind_every if new.is_alert else None
         remind_at = None if every is None else begins_at + every
-        self.deadlines.add(remind_at)
+        self.deadlines.add((Deadline.REMIND, remind_at))
         return {
             "look": extras.look.stored(),
             "data": extras.data,
@@ -146,8 +146,8 @@ class Rows:
         self.deliveries.insert(session)
         insert_rows(session, ClientId, self.client_ids, same={"expires_at": now + CLIENT_IDS_KEPT})
         noted = changes(session)
-        for deadline in self.deadlines:
-            noted.note_deadline(deadline)
+        for of, moment in self.deadlines:
+            noted.note_deadline(of, moment)
 
     def _insert_messages(self, session: Session) -> None:
         underway = {"state": State.INITIATED, "created_at": self.now, "may_expire": False}

@@ -26,7 +26,7 @@ from sqlmodel import Session, col
 from notifybot import chats, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotFound
-from notifybot.kinds import DeliveryStatus, EventKind, Purpose, Urgency
+from notifybot.kinds import Deadline, DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import State, Step, after, sources, target
 from notifybot.models import MAY_ESCALATE, Delivery, Message, Post, table_of
 from notifybot.prepared import fetch, padded, run
@@ -187,7 +187,7 @@ def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
         if moved and step is Step.FAIL:
             escalate_now(session, [tally.id], now=now)
         changes(session).messages.add(tally.id)
-        changes(session).note_deadline(tally.close_at if may_expire else None)
+        changes(session).note_deadline(Deadline.CLOSE, tally.close_at if may_expire else None)
     return [tally.id for tally in tallies]
 
 
@@ -202,7 +202,7 @@ def escalate_now(session: Session, message_ids: Collection[str], *, now: datetim
     """Bring the escalation of alerts forward to `now`, where they still may escalate and have where to."""
     later = (col(Message.id).in_(message_ids), col(Message.escalate_at) > now, text(MAY_ESCALATE))
     if affected(session, update(Message).where(*later).values(escalate_at=now)):
-        changes(session).note_deadline(now)
+        changes(session).note_deadline(Deadline.ESCALATE, now)
 
 
 def go_on_escalating(session: Session, post_id: str, *, now: datetime) -> None:

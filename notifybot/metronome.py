@@ -70,16 +70,17 @@ class Metronome:
             self._arm(beat, self._runtime.clock.now())
 
     def on_commit(self, changes: Changes) -> None:
-        """A new deadline: every job of deadlines that would look later than that looks then."""
-        if changes.deadline is None or not self._has_started:
+        """New deadlines: each job that would look later than at its own looks then."""
+        if not changes.deadlines or not self._has_started:
             return
         for beat in self._beats:
-            if not beat.job.has_deadlines:
+            deadline = None if beat.job.deadline is None else changes.deadlines.get(beat.job.deadline)
+            if deadline is None:
                 continue
             if beat.entry is None:
-                beat.sooner = min(changes.deadline, beat.sooner or changes.deadline)
-            elif beat.armed_for is None or changes.deadline < beat.armed_for:
-                self._arm(beat, changes.deadline)
+                beat.sooner = min(deadline, beat.sooner or deadline)
+            elif beat.armed_for is None or deadline < beat.armed_for:
+                self._arm(beat, deadline)
 
     def _arm(self, beat: _Beat, at: datetime) -> None:
         if beat.entry is not None:
@@ -165,7 +166,7 @@ def wait_after(failures: int, most: timedelta) -> timedelta:
 
 
 async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> JobRun:
-    """Run one tick, never beside another one of the same job, and keep it in the history; a failure is logged, kept,
+    """Run one tick, never beside another one of the same job, and note what became of it; a failure is logged, kept,
     and never raised."""
     progress = runtime.progress
     async with progress.locks[job.name]:
@@ -181,6 +182,7 @@ async def run_tick(runtime: Runtime, job: Job, *, is_manual: bool = False) -> Jo
         progress.job_errors[job.name] = run.error
         progress.calm_at[job.name] = progress.jobs_ticked_at + CALM + A_MOMENT
     await aftermath.keep(runtime, run, is_broken=is_broken)
+    progress.last_runs[job.name] = run
     return run
 
 

@@ -15,6 +15,7 @@ from notifybot.durations import LONGEST
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
 from notifybot.identities import Person
 from notifybot.ids import new_id
+from notifybot.kinds import Deadline
 from notifybot.models import Chat
 from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, person, recipient_of
 from notifybot.rotas import Override, Rota, Stint, begun_at, next_handover, stints
@@ -222,4 +223,4 @@ def _look_again(session: Session, rotation: str, *, now: datetime) -> None:
     """Somebody else's turn may have begun."""
     session.flush()
     affected(session, update(OnCallTurn).where(col(OnCallTurn.rotation) == rotation).values(look_at=now))
-    changes(session).note_deadline(now)
+    changes(session).note_deadline(Deadline.TURN, now)

@@ -32,6 +32,10 @@ class Progress:
     """Since when, for each job that is at work."""
     next_runs: dict[str, datetime | None] = field(default_factory=dict)
     """Every job, and when it beats next: unknown before the jobs start, and while it is at work."""
+    last_runs: dict[str, JobRun] = field(default_factory=dict)
+    """Of each job since the start: not each run is worth a place in the history."""
+    kept_at: dict[str, datetime] = field(default_factory=dict)
+    """When the run of each job began that was kept last."""
     by_hand: ByHand | None = None
     """None before the jobs start."""
     locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))

@@ -12,7 +12,7 @@ from notifybot.database import changes
 from notifybot.delivery_rows import DeliveryRows
 from notifybot.due_rows import Due
 from notifybot.ids import new_ids
-from notifybot.kinds import EventKind
+from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import Step, target
 from notifybot.message_rows import is_unheard
 from notifybot.models import MAY_BE_RELEASED, Message, table_of
@@ -43,8 +43,8 @@ def release_due(session: Session, *, now: datetime, most: int, directory: Direct
     schedules.go_on(session, [row for row in released if row.schedule_id is not None], now=now)
     noted = changes(session)
     noted.messages.update(row.id for row in released)
-    for deadline in {getattr(row, name) for row in released for name in _DEADLINES}:
-        noted.note_deadline(deadline)
+    for name, deadline in {(name, getattr(row, name)) for row in released for name in _DEADLINES}:
+        noted.note_deadline(Deadline(name), deadline)
     return len(released)
 
 

@@ -11,7 +11,7 @@ from notifybot import outbox, routing
 from notifybot.database import changes
 from notifybot.due_rows import Due
 from notifybot.ids import new_ids
-from notifybot.kinds import DeliveryStatus, Urgency
+from notifybot.kinds import Deadline, DeliveryStatus, Urgency
 from notifybot.models import MAY_REMIND, Delivery, Message, Post, table_of
 from notifybot.prepared import fetch, insert_rows, run
 from notifybot.recipients import Directory
@@ -35,7 +35,7 @@ def remind_due(session: Session, directory: Directory, *, now: datetime, most: i
         every = timedelta(seconds=row.remind_every_s)
         next_at = row.remind_at + ((now - row.remind_at) // every + 1) * every
         run(session, _REMIND_AGAIN, message=row.id, next_at=next_at)
-        changes(session).note_deadline(next_at)
+        changes(session).note_deadline(Deadline.REMIND, next_at)
     return len(due)
 
 

@@ -18,7 +18,7 @@ from notifybot import messages, recurrence, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotFound
 from notifybot.ids import new_ids
-from notifybot.kinds import EventKind
+from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor
 from notifybot.models import IS_NEXT, Attachment, Message, TimelineEvent, table_of
@@ -183,7 +183,7 @@ def _change(
     timeline.trim(session, waiting.id, EventKind.EDITED)
     noted = changes(session)
     noted.messages.add(waiting.id)
-    noted.note_deadline(newer["release_at"])
+    noted.note_deadline(Deadline.RELEASE, newer["release_at"])
 
 
 def _times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, datetime | None]:
@@ -243,7 +243,7 @@ def _follow(session: Session, following: Sequence[tuple[Schedule, Any]], *, now:
         rows.append({"id": next(ids), **{name: getattr(row, name) for name in _COPIED}, **times})
         if row.file_count:
             with_files.append((row.id, rows[-1]["id"]))
-        changes(session).note_deadline(times["release_at"])
+        changes(session).note_deadline(Deadline.RELEASE, times["release_at"])
     same = {"state": State.SCHEDULED, "created_at": now, "may_expire": False}
     session.flush()
     insert_rows(session, Message, rows, same=same)

@@ -14,7 +14,7 @@ from notifybot.database import affected, changes
 from notifybot.durations import LONGEST
 from notifybot.errors import Conflict, NotifybotError
 from notifybot.formatting import clock_time
-from notifybot.kinds import EventKind
+from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import Step, sources
 from notifybot.messages import Actor, name_of
 from notifybot.models import Message
@@ -89,8 +89,8 @@ def _snooze(session: Session, message: Message, actor: Actor, until: datetime, *
     messages.refresh_posts(session, [message.id], now=now)
     noted = changes(session)
     noted.messages.add(message.id)
-    for deadline in moved.values():
-        noted.note_deadline(deadline)
+    for name, deadline in moved.items():
+        noted.note_deadline(Deadline(name), deadline)
     return True
 
 

@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from notifybot.database import affected, changes
 from notifybot.due_rows import Due
 from notifybot.identities import Person
+from notifybot.kinds import Deadline
 from notifybot.models import table_of
 from notifybot.recipients import Recipient, person, recipient_of
 from notifybot.summary_facts import Period
@@ -72,7 +73,7 @@ class Want:
 
 def look_again(session: Session, *, now: datetime) -> None:
     """Somebody may want something else than what is planned: the jobs look at once, and not within half a minute."""
-    changes(session).note_deadline(now)
+    changes(session).note_deadline(Deadline.SUMMARY, now)
 
 
 def outdated(session: Session, usual: Usual, *, now: datetime, most: int) -> list[Want]:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from notifybot import deadlines, messages, reminders, repeats, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict
-from notifybot.kinds import DeliveryStatus, EventKind
+from notifybot.kinds import Deadline, DeliveryStatus, EventKind
 from notifybot.lifecycle import State, Step
 from notifybot.messages import Actor
 from notifybot.models import Delivery, Message, Post
@@ -42,8 +42,8 @@ def take_back(session: Session, message: Message, actor: Actor, directory: Direc
     _put_back(session, message)
     _go_on(session, message, now=now)
     reminders.remind(session, [message.id], directory, now=now)
-    for deadline in moved.values():
-        changes(session).note_deadline(deadline)
+    for name, deadline in moved.items():
+        changes(session).note_deadline(Deadline(name), deadline)
     return True
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from notifybot.errors import Unavailable
+from notifybot.kinds import Deadline
 
 T = TypeVar("T")
 Settle = Callable[[T | Exception], None]
@@ -25,17 +26,18 @@ class Changes:
     """Whose state or deliveries changed."""
     is_work_due: bool = False
     """A post may be due: the dispatcher looks."""
-    deadline: datetime | None = None
-    """The earliest new deadline of an alert: the jobs look."""
+    deadlines: dict[Deadline, datetime] = field(default_factory=dict)
+    """The earliest new one of each kind: its job looks."""
 
-    def note_deadline(self, moment: datetime | None) -> None:
-        if moment is not None and (self.deadline is None or moment < self.deadline):
-            self.deadline = moment
+    def note_deadline(self, of: Deadline, moment: datetime | None) -> None:
+        if moment is not None and (of not in self.deadlines or moment < self.deadlines[of]):
+            self.deadlines[of] = moment
 
     def include(self, other: "Changes") -> None:
         self.messages |= other.messages
         self.is_work_due |= other.is_work_due
-        self.note_deadline(other.deadline)
+        for of, moment in other.deadlines.items():
+            self.note_deadline(of, moment)
 
 
 def changes(session: Session) -> Changes:

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from notifybot import job_history
 from notifybot.app import Daemon, daemon
 from notifybot.clock import Clock
 from notifybot.config import load
@@ -21,6 +23,7 @@ from notifybot.database import Changes, affected
 from notifybot.errors import NotifybotError
 from notifybot.job_troubles import CALM
 from notifybot.jobs import JOBS, Job
+from notifybot.kinds import Deadline
 from notifybot.metronome import A_MOMENT, AFTER_A_FAILURE, run_tick, wait_after
 from notifybot.runtime import Runtime
 
@@ -54,6 +57,11 @@ async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
         yield started
 
 
+def new_deadlines(moment: datetime) -> Changes:
+    """One of each kind."""
+    return Changes(deadlines=dict.fromkeys(Deadline, moment))
+
+
 async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemon) -> None:
     assert running.application.job_queue is not None
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
@@ -64,14 +72,38 @@ async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemo
     def commit_an_earlier_deadline(_: object) -> None:
         scheduler.remove_listener(commit_an_earlier_deadline)
         try:
-            running.metronome.on_commit(Changes(deadline=Clock().now() - timedelta(minutes=1)))
+            running.metronome.on_commit(new_deadlines(Clock().now() - timedelta(minutes=1)))
         except Exception as error:  # noqa: BLE001 - a scheduler swallows what its listeners raise
             refused.append(error)
 
     scheduler.add_listener(commit_an_earlier_deadline, EVENT_JOB_SUBMITTED)
-    running.metronome.on_commit(Changes(deadline=Clock().now()))
+    running.metronome.on_commit(new_deadlines(Clock().now()))
     await ticks.come_to(2 * len(JOBS))
     assert refused == []
+
+
+async def test_a_deadline_beats_its_own_job_alone(running: Daemon) -> None:
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    before, soon = dict(running.runtime.progress.next_runs), Clock().now() + timedelta(seconds=1)
+
+    running.metronome.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
+
+    assert running.runtime.progress.next_runs == {**before, "close": soon}
+
+
+async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> None:
+    async def find_nothing(runtime: Runtime, now: datetime) -> int:
+        return 0
+
+    job = replace(Workshop().job, tick=find_nothing)
+    runs = [await run_tick(running.runtime, job) for _ in range(20)]
+
+    kept = await running.runtime.database.read(partial(job_history.latest, job=job.name, most=20))
+    assert [run.started_at for run in kept] == [runs[0].started_at]
+    assert running.runtime.progress.last_runs[job.name] == runs[-1]
 
 
 class Workshop:

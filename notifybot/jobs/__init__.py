@@ -10,6 +10,7 @@ from notifybot import escalation as deadlines
 from notifybot import on_call_turns, releases
 from notifybot.jobs import close, escalation, on_call, reminders, retention, schedules
 from notifybot.jobs import telegram_daily_summary as daily_summary
+from notifybot.kinds import Deadline
 from notifybot.reminders import REMINDERS
 from notifybot.runtime import Runtime
 
@@ -20,7 +21,7 @@ Tick = Callable[[Runtime, datetime], Awaitable[int]]
 class Job:
     """`tick` does what is due and returns how much it did; `next_due` says when there is more.
 
-    It beats at least every `most_apart`, and earlier when an alert's new deadline comes before that (`has_deadlines`).
+    It beats at least every `most_apart`, and earlier where a new `deadline` of its kind comes before that.
     `by_hand` is what somebody gets who asks for it now, where that is something else than a tick.
     """
 
@@ -28,16 +29,22 @@ class Job:
     tick: Tick
     next_due: Callable[[Session], datetime | None]
     most_apart: timedelta = timedelta(seconds=30)
-    has_deadlines: bool = True
+    deadline: Deadline | None = None
     by_hand: Tick | None = None
 
 
 JOBS = (
-    Job("schedules", schedules.tick, releases.DUE.next_at),
-    Job("escalation", escalation.tick, deadlines.next_escalation),
-    Job("close", close.tick, deadlines.next_close),
-    Job("reminders", reminders.tick, REMINDERS.next_at),
-    Job(daily_summary.NAME, daily_summary.tick, daily_summary.next_due, by_hand=daily_summary.by_hand),
-    Job("on_call", on_call.tick, on_call_turns.DUE.next_at),
-    Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1), has_deadlines=False),
+    Job("schedules", schedules.tick, releases.DUE.next_at, deadline=Deadline.RELEASE),
+    Job("escalation", escalation.tick, deadlines.next_escalation, deadline=Deadline.ESCALATE),
+    Job("close", close.tick, deadlines.next_close, deadline=Deadline.CLOSE),
+    Job("reminders", reminders.tick, REMINDERS.next_at, deadline=Deadline.REMIND),
+    Job(
+        daily_summary.NAME,
+        daily_summary.tick,
+        daily_summary.next_due,
+        deadline=Deadline.SUMMARY,
+        by_hand=daily_summary.by_hand,
+    ),
+    Job("on_call", on_call.tick, on_call_turns.DUE.next_at, deadline=Deadline.TURN),
+    Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1)),
 )

@@ -19,10 +19,12 @@ log = logging.getLogger(__name__)
 
 
 async def keep(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
-    """Keep a run in the history and tell the admins what they are to know; nothing is raised. `is_broken`: the tick
-    itself failed, rather than a row of it."""
-    whole = partial(_keep, run=run, is_broken=is_broken, runtime=runtime)
-    for work in (whole, partial(job_history.keep, run=run)):  # where telling fails, the history is kept all the same
+    """Keep a run in the history, if it tells something there, and tell the admins what they are to know; nothing is
+    raised. `is_broken`: the tick itself failed, rather than a row of it."""
+    is_kept = job_history.is_worth_keeping(run, runtime.progress.kept_at.get(run.job))
+    whole = partial(_keep, run=run, is_kept=is_kept, is_broken=is_broken, runtime=runtime)
+    history = partial(job_history.keep, run=run)  # where telling fails, it is kept all the same
+    for work in (whole, history) if is_kept else (whole,):
         try:
             await runtime.database.write(work)
         except Unavailable:
@@ -31,12 +33,15 @@ async def keep(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
         except Exception:
             log.exception("the admins were not told of a job", extra={"action": "job_failed", "job": run.job})
         else:
+            if is_kept:
+                runtime.progress.kept_at[run.job] = run.started_at
             return
 
 
-def _keep(session: Session, run: JobRun, runtime: Runtime, *, is_broken: bool) -> None:
+def _keep(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, is_broken: bool) -> None:
     now = runtime.clock.now()
-    job_history.keep(session, run)
+    if is_kept:
+        job_history.keep(session, run)
     if is_broken:
         job_troubles.note_failure(session, run, now=now)
     news = job_troubles.settle(session, run, now=now)

@@ -80,7 +80,7 @@ def _job(name: str, look: _Look, runtime: Runtime, *, lists_runs: bool) -> Docum
         "name": name,
         "next_run": documents.moment(progress.next_runs.get(name)),
         "running_since": documents.moment(progress.running.get(name)),
-        **_last(standing.last),
+        **_last(progress.last_runs.get(name) or standing.last),
         "average": _seconds(standing.average_s),
         "success_rate": None if standing.success_rate is None else round(standing.success_rate, 4),
         "runs": standing.runs,

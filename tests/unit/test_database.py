@@ -16,6 +16,7 @@ from sqlmodel import Session
 from notifybot.database import CHECKPOINT_EVERY, Changes, Database, changes
 from notifybot.engines import sqlite_path
 from notifybot.errors import Conflict, Unavailable
+from notifybot.kinds import Deadline
 from tests.databases import Store
 
 pytestmark = pytest.mark.both_databases
@@ -184,7 +185,8 @@ async def test_a_refusal_of_a_reader_reaches_the_caller(database: Database) -> N
 
 
 def noting(*messages: str, due: bool = False, deadline: datetime | None = None) -> Changes:
-    return Changes(messages=set(messages), is_work_due=due, deadline=deadline)
+    deadlines = {} if deadline is None else {Deadline.CLOSE: deadline}
+    return Changes(messages=set(messages), is_work_due=due, deadlines=deadlines)
 
 
 async def test_what_a_commit_changed_is_made_known_once_and_merged(database: Database, busy: Busy) -> None:
@@ -236,8 +238,15 @@ async def test_listeners_hear_of_a_commit_when_it_is_on_disk(database: Database,
 def test_the_earliest_deadline_counts(deadlines: list[datetime | None], earliest: datetime | None) -> None:
     noted = Changes()
     for deadline in deadlines:
-        noted.note_deadline(deadline)
-    assert noted.deadline == earliest
+        noted.note_deadline(Deadline.CLOSE, deadline)
+    assert noted.deadlines.get(Deadline.CLOSE) == earliest
+
+
+def test_each_kind_of_deadline_has_an_earliest_of_its_own() -> None:
+    noted = Changes()
+    noted.note_deadline(Deadline.CLOSE, NOW)
+    noted.note_deadline(Deadline.REMIND, EARLIER)
+    assert noted.deadlines == {Deadline.CLOSE: NOW, Deadline.REMIND: EARLIER}
 
 
 def test_including_changes_leaves_nothing_out() -> None:

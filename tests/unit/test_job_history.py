@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
@@ -65,6 +66,24 @@ async def test_a_kept_run_stays_the_callers(database: Database) -> None:
 
     assert await database.write(keep_twice) == 2
     assert run.id is None
+
+
+@pytest.mark.parametrize(
+    ("told", "after", "is_kept"),
+    [
+        ({}, timedelta(0), False),
+        ({}, timedelta(seconds=59), False),
+        ({}, timedelta(seconds=60), True),
+        ({}, timedelta(hours=-1), True),
+        ({"done": 1}, timedelta(0), True),
+        ({"is_manual": True}, timedelta(0), True),
+        ({"error": "broken"}, timedelta(0), True),
+    ],
+)
+def test_a_run_with_nothing_to_do_is_kept_once_a_minute(told: dict[str, Any], after: timedelta, is_kept: bool) -> None:
+    run = JobRun(job="close", started_at=NOW + after, duration_s=0.1, **told)
+    assert job_history.is_worth_keeping(run, NOW) is is_kept
+    assert job_history.is_worth_keeping(run, None)
 
 
 async def test_the_newest_runs_stay_and_older_failures_beside_them(database: Database) -> None:

@@ -24,11 +24,12 @@ def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetim
     """Answer an alert and close it, or let it rest until somebody closes it; a second answer changes nothing and
     returns the first.
 
-    Raises Conflict for a notice, and for an alert that was closed or cancelled unanswered.
+    Raises Conflict for a notice, and for an alert that was not sent yet, or closed or cancelled unanswered.
     """
     message = messages.find(session, message_id)
     if message.is_alert and message.acknowledged_at is not None:
         return message
+    messages.check_released(message, now=now)
     if not _acknowledge(session, message_id, actor, now=now, closes=closes):
         raise Conflict(_why_not_acknowledged(message), hint="GET /api/messages/{id} shows its state and its timeline.")
     return messages.find(session, message_id)
@@ -72,13 +73,14 @@ def _close(session: Session, message_id: str, actor: Actor, *, now: datetime) ->
 def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
     """Close an alert by hand, and show no more of it; one that is closed already stays as it is.
 
-    Raises Conflict for a notice and for a cancelled alert.
+    Raises Conflict for a notice, and for an alert that was not sent yet or cancelled.
     """
     message = messages.find(session, message_id)
     if message.state is State.CLOSED:
         return message
     if not message.is_alert:
         raise Conflict("This message is a notice; it ends by itself and cannot be closed.")
+    messages.check_released(message, now=now)
     if not _close(session, message_id, actor, now=now):
         raise Conflict(f"This alert is {message.state} and cannot be closed.")
     messages.withdraw_unshown(session, message_id, now=now)

@@ -26,6 +26,7 @@ from sqlmodel import Session, col
 from notifybot import chats, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotFound
+from notifybot.formatting import clock_time
 from notifybot.kinds import Deadline, DeliveryStatus, EventKind, Purpose, Urgency
 from notifybot.lifecycle import State, Step, after, sources, target
 from notifybot.models import MAY_ESCALATE, Delivery, Message, Post, table_of
@@ -111,6 +112,15 @@ def find(session: Session, message_id: str) -> Message:
     if message is None:
         raise NotFound("There is no message with this id.", hint="GET /api/messages lists the messages and their ids.")
     return message
+
+
+def check_released(message: Message, *, now: datetime) -> None:
+    """Raise Conflict for an alert that waits for its time: nobody was told of it, so there is nothing to answer."""
+    if message.state is not State.SCHEDULED or not message.is_alert or message.send_at is None:
+        return
+    due = f"it is due at {clock_time(message.send_at, now)}"
+    when = due if message.release_at is not None else "its schedule is paused"
+    raise Conflict(f"This alert was not sent yet: {when}.", hint="It can be cancelled.")
 
 
 def move(session: Session, message_id: str, step: Step, **also: Any) -> bool:

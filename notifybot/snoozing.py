@@ -36,11 +36,13 @@ def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, 
     """Let an alert sleep `until` then; its deadlines move to that moment and their spans after it. Snoozing it again
     moves it on. One that has escalated stays so.
 
-    Raises Conflict for a notice and for what is answered or over, NotifybotError for a moment that is not ahead.
+    Raises Conflict for a notice and for what is not sent yet, answered or over, NotifybotError for a moment that is not
+    ahead.
     """
     if not now < until <= now + LONGEST:
         raise NotifybotError("An alert is snoozed until a moment that lies ahead, within 366 days.")
     message = messages.find(session, message_id)
+    messages.check_released(message, now=now)
     if not _snooze(session, message, actor, until, now=now):
         raise Conflict(why_not(message, now=now), hint="GET /api/messages/{id} shows its state and its timeline.")
     return messages.find(session, message_id)

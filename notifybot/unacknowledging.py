@@ -24,6 +24,7 @@ def unacknowledge(session: Session, message_id: str, actor: Actor, directory: Di
     message = messages.find(session, message_id)
     if message.unacknowledged_at is not None and message.acknowledged_at is None and message.state is not State.CLOSED:
         return message
+    messages.check_released(message, now=now)
     if not take_back(session, message, actor, directory, now=now):
         raise Conflict(why_not(message), hint="GET /api/messages/{id} shows its state and its timeline.")
     return messages.find(session, message_id)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from notifybot import acceptance
+from notifybot import acceptance, schedules
 from notifybot.jobs import JOBS
 from notifybot.jobs.rows import PUT_OFF
 from notifybot.metronome import run_tick
@@ -142,6 +142,28 @@ async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_
     await arrives(world, "2026-03-04T06:30")
 
     await anna.receives("the weekly report")
+
+
+@pytest.mark.parametrize("verb", ["acknowledge", "unacknowledge", "close", "snooze"])
+async def test_who_answers_too_early_is_told_when_it_is_due(world: World, ops: Place, verb: str) -> None:
+    alert = await plan(world, "check the backup", to=ops, send_at="2026-03-04T06:30", is_alert=True)
+    span = {"for": "1h"} if verb == "snooze" else None
+
+    answer = await world.ask("POST", f"/api/messages/{alert.id}/{verb}", span)
+
+    assert answer.status == 409
+    assert answer.body["detail"] == "This alert was not sent yet: it is due at 2026-03-04 06:30 UTC."
+    assert answer.body["hint"] == "It can be cancelled."
+    assert (await alert.now())["status"] == "scheduled"
+
+
+async def test_who_answers_what_is_paused_is_told_that(world: World, ops: Place) -> None:
+    alert = await plan(world, "check the backup", to=ops, repeat="@daily", is_alert=True)
+    await alert.is_changed(schedules.pause)
+
+    answer = await alert.is_asked("acknowledge")
+
+    assert (answer.status, answer.body["detail"]) == (409, "This alert was not sent yet: its schedule is paused.")
 
 
 async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: MakeWorld) -> None:

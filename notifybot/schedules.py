@@ -5,6 +5,7 @@ ends its waiting (a release, or somebody who cancels it alone) makes the next on
 occurrence comes twice, and none is lost.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +14,9 @@ from typing import Any
 from sqlalchemy import insert, literal, text, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from notifybot import messages, recurrence, timeline
+from notifybot import messages, recurrence, schedule_times, timeline
 from notifybot.database import affected, changes
 from notifybot.errors import Conflict, NotFound
 from notifybot.ids import new_ids
@@ -24,9 +26,11 @@ from notifybot.messages import Actor
 from notifybot.models import IS_NEXT, Attachment, Message, TimelineEvent, table_of
 from notifybot.prepared import insert_rows
 from notifybot.recurrence import Repeat
+from notifybot.schedule_times import A_WRONG_CLOCK, is_overdue, next_time
 from notifybot.timetable import Schedule
 
 MOST_LISTED = 500
+NOBODY = Actor(timeline.NOTIFYBOT, {})
 ATTACHMENTS = table_of(Attachment)
 _COPIED = (
     *("is_alert", "title", "content", "recipients", "source", "account", "schedule_id", "event", "policy", "plan"),
@@ -35,6 +39,8 @@ _COPIED = (
 """What the next occurrence has of the one before."""
 _DEADLINES = ("escalate_at", "close_at", "remind_at")
 _OF_FILES = ("ordinal", "kind", "name", "url", "is_refused", "sha256", "size", "media_type", "file_id", "problem")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,32 +85,42 @@ def _listed(session: Session, schedules: Sequence[Schedule]) -> list[Listed]:
 def _with_times(schedule: Schedule, waiting: Message | None) -> Listed:
     if waiting is None or waiting.send_at is None or schedule.paused_at is not None:
         return Listed(schedule, waiting, ())
-    repeat = recurrence.parse(schedule.repeat)
-    later = recurrence.later(repeat, schedule.time_zone, schedule.begins_at, waiting.send_at)
-    return Listed(schedule, waiting, (waiting.send_at, *later))
+    return Listed(schedule, waiting, schedule_times.upcoming(schedule, waiting.send_at))
+
+
+def unknown_zones(session: Session) -> list[str]:
+    """The zones of standing schedules that this system does not know, or no longer."""
+    standing = select(Schedule.time_zone).where(col(Schedule.ended_at).is_(None)).distinct()
+    return sorted(zone for zone in session.exec(standing) if not recurrence.is_known_zone(zone))
 
 
 def pause(session: Session, schedule_id: str, actor: Actor, *, now: datetime) -> Listed:
-    """Let nothing come until it is resumed; what would have come meanwhile is left out. Pausing again changes nothing.
+    """Let nothing come until it is resumed; what would have come meanwhile is left out. What is due already and was not
+    released counts as missed. Pausing again changes nothing.
 
     Raises Conflict where it has ended, as `resume` and `change` do.
     """
     schedule, waiting = _standing(session, schedule_id)
-    if schedule.paused_at is None:
-        schedule.paused_at = now
-        _change(session, waiting, actor, "Its schedule is paused.", now=now, release_at=None)
+    if schedule.paused_at is not None:
+        return find(session, schedule_id)
+    assert waiting.send_at is not None
+    was_overdue, said = is_overdue(schedule, waiting.send_at, now=now), "Its schedule is paused."
+    schedule.paused_at = now
+    if was_overdue:
+        schedule_times.settle(schedule, waiting.send_at, now=now)
+        schedule.missed += 1
+        _move(session, schedule, waiting, actor, said, now=now)
+    else:
+        _change(session, waiting, actor, said, now=now, release_at=None)
     return find(session, schedule_id)
 
 
 def resume(session: Session, schedule_id: str, actor: Actor, *, now: datetime) -> Listed:
     """Let it go on with its next time; resuming what is not paused changes nothing."""
     schedule, waiting = _standing(session, schedule_id)
-    if schedule.paused_at is None:
-        return find(session, schedule_id)
-    assert waiting.send_at is not None
-    send_at = waiting.send_at if waiting.send_at > now else _next_time(schedule, now)
-    schedule.paused_at = None
-    _move(session, schedule, waiting, send_at, actor, "Its schedule goes on.", now=now)
+    if schedule.paused_at is not None:
+        schedule.paused_at = None
+        _move(session, schedule, waiting, actor, "Its schedule goes on.", now=now)
     return find(session, schedule_id)
 
 
@@ -117,17 +133,23 @@ def change(
     repeat: Repeat | None = None,
     time_zone: str | None = None,
 ) -> Listed:
-    """Let it come at other times from now on. A span counts from now, where the schedule has begun."""
+    """Let it come at other times from now on; what is due already still comes. A span counts from now, where the
+    schedule has begun."""
     schedule, waiting = _standing(session, schedule_id)
-    newer = repeat or recurrence.parse(schedule.repeat)
-    zone = time_zone or schedule.time_zone
+    newer, zone = repeat or schedule_times.rule_of(schedule), time_zone or schedule.time_zone
     if (str(newer), zone) == (schedule.repeat, schedule.time_zone):
         return find(session, schedule_id)
-    if repeat is not None and repeat.every is not None and schedule.begins_at <= now:
-        schedule.begins_at = now.replace(microsecond=0) + repeat.every
-    schedule.repeat, schedule.time_zone = str(newer), zone
+    assert waiting.send_at is not None
+    if was_overdue := is_overdue(schedule, waiting.send_at, now=now):
+        schedule_times.settle(schedule, waiting.send_at, now=now)
+    schedule.time_zone = zone
+    if repeat is not None:
+        schedule_times.give_rule(schedule, repeat, now=now)
     said = f"It repeats {newer} ({zone}) from now on."
-    _move(session, schedule, waiting, _next_time(schedule, now), actor, said, now=now)
+    if was_overdue:
+        _change(session, waiting, actor, said, now=now)
+    else:
+        _move(session, schedule, waiting, actor, said, now=now)
     return find(session, schedule_id)
 
 
@@ -159,13 +181,13 @@ def _move(
     session: Session,
     schedule: Schedule,
     waiting: Message,
-    send_at: datetime | None,
     actor: Actor,
     said: str,
     *,
     now: datetime,
 ) -> None:
-    """Let the waiting message come then; None: it never comes any more."""
+    """Let the waiting message come at the next time, if there is one."""
+    send_at = next_time(schedule, now=now)
     if send_at is None:
         _end(session, schedule, waiting, actor, "It never comes again.", now=now)
     else:
@@ -178,12 +200,13 @@ def _change(
 ) -> None:
     session.flush()
     is_waiting = (col(Message.id) == waiting.id, text(IS_NEXT))
-    affected(session, update(Message).where(*is_waiting).values(**newer))
+    if newer:
+        affected(session, update(Message).where(*is_waiting).values(**newer))
     timeline.add(session, [waiting.id], EventKind.EDITED, now=now, actor=actor.name, detail=said)
     timeline.trim(session, waiting.id, EventKind.EDITED)
     noted = changes(session)
     noted.messages.add(waiting.id)
-    noted.note_deadline(Deadline.RELEASE, newer["release_at"])
+    noted.note_deadline(Deadline.RELEASE, newer.get("release_at"))
 
 
 def _times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, datetime | None]:
@@ -197,11 +220,6 @@ def _times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, date
     }
 
 
-def _next_time(schedule: Schedule, after: datetime) -> datetime | None:
-    repeat = recurrence.parse(schedule.repeat)
-    return recurrence.next_after(repeat, schedule.time_zone, schedule.begins_at, after)
-
-
 def go_on(session: Session, released: Sequence[Any], *, now: datetime) -> None:
     """These waiting messages (rows of the table) were released: make the occurrence that follows upon each. What should
     have come meanwhile, while nobody was there, is counted as missed."""
@@ -211,7 +229,7 @@ def go_on(session: Session, released: Sequence[Any], *, now: datetime) -> None:
         schedule = schedules[row.schedule_id]
         schedule.runs += 1
         schedule.last_at = row.send_at
-        schedule.missed += _count_missed(schedule, row.send_at, now)
+        schedule_times.settle(schedule, row.send_at, now=now)
         following.append((schedule, row))
     _follow(session, following, now=now)
 
@@ -221,26 +239,46 @@ def skip(session: Session, cancelled: Message, *, now: datetime) -> None:
     assert cancelled.schedule_id is not None
     schedule = _by_id(session, {cancelled.schedule_id})[cancelled.schedule_id]
     if schedule.ended_at is None:
+        assert cancelled.send_at is not None
+        if is_overdue(schedule, cancelled.send_at, now=now):
+            schedule_times.settle(schedule, cancelled.send_at, now=now)
+        schedule.skipped_until = cancelled.send_at
         _follow(session, [(schedule, cancelled)], now=now)
 
 
-def _count_missed(schedule: Schedule, last: datetime, now: datetime) -> int:
-    if now <= last:
-        return 0
-    repeat = recurrence.parse(schedule.repeat)
-    return recurrence.count(repeat, schedule.time_zone, schedule.begins_at, after=last, until=now)
+def turn_back(session: Session, *, now: datetime, most: int) -> int:
+    """Let schedules that a clock far ahead had moved on come at their next time again: at most `most`; return how
+    many."""
+    ahead = _far_ahead(now).limit(most)
+    listed = _listed(session, session.exec(ahead.execution_options(populate_existing=True)).all())
+    for each in listed:
+        each.schedule.settled_until = None
+        if each.waiting is not None and each.waiting.send_at is not None and each.waiting.send_at > now:
+            said = "The clock was far ahead for a while: it comes at its next time again."
+            _move(session, each.schedule, each.waiting, NOBODY, said, now=now)
+    return len(listed)
+
+
+def any_far_ahead(session: Session, *, now: datetime) -> bool:
+    """Whether `turn_back` has something to do."""
+    return session.exec(_far_ahead(now).limit(1)).first() is not None
+
+
+def _far_ahead(now: datetime) -> SelectOfScalar[Schedule]:
+    return select(Schedule).where(col(Schedule.settled_until) > now + A_WRONG_CLOCK, col(Schedule.ended_at).is_(None))
 
 
 def _follow(session: Session, following: Sequence[tuple[Schedule, Any]], *, now: datetime) -> None:
     """Make the message that comes after each of these; where none ever does, the schedule ends."""
-    ids, rows, with_files = new_ids(now), [], []
+    ids, rows, lines, with_files = new_ids(now), [], [], []
     for schedule, row in following:
-        send_at = _next_time(schedule, max(row.send_at, now))
+        send_at = next_time(schedule, now=now)
         if send_at is None:
             schedule.ended_at = now
             continue
         times = _times(row, send_at, is_paused=schedule.paused_at is not None)
         rows.append({"id": next(ids), **{name: getattr(row, name) for name in _COPIED}, **times})
+        lines.append({"message_id": rows[-1]["id"], "actor": f"account:{row.account}", "detail": _why(schedule)})
         if row.file_count:
             with_files.append((row.id, rows[-1]["id"]))
         changes(session).note_deadline(Deadline.RELEASE, times["release_at"])
@@ -249,9 +287,16 @@ def _follow(session: Session, following: Sequence[tuple[Schedule, Any]], *, now:
     insert_rows(session, Message, rows, same=same)
     for before, after in with_files:
         _copy_files(session, before, after)
-    lines = [{"message_id": row["id"], "actor": f"account:{row['account']}"} for row in rows]
-    accepted = {"event": EventKind.ACCEPTED, "at": now, "detail": "The next of its schedule."}
-    insert_rows(session, TimelineEvent, lines, same=accepted)
+    insert_rows(session, TimelineEvent, lines, same={"event": EventKind.ACCEPTED, "at": now})
+
+
+def _why(schedule: Schedule) -> str:
+    """What the timeline says of how its next message came to be."""
+    if recurrence.is_known_zone(schedule.time_zone):
+        return "The next of its schedule."
+    facts = {"action": "unknown_time_zone", "schedule": schedule.id, "time_zone": schedule.time_zone}
+    log.warning("a schedule goes on by UTC, for its time zone is not known here", extra=facts)
+    return f"The next of its schedule, by UTC: this system does not know the time zone {schedule.time_zone}."
 
 
 def _copy_files(session: Session, before: str, after: str) -> None:

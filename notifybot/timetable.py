@@ -33,7 +33,11 @@ class Schedule(SQLModel, table=True):
     runs: int = 0
     """How many were released."""
     missed: int = 0
-    """How many were not, because nobody was there at their time."""
+    """How many were not, because nobody was there at their time; at most schedule_times.MOST_COUNTED of one stop."""
+    settled_until: datetime | None = Field(default=None, index=True)
+    """Of all times up to here it is settled what became of them, whatever the clock says since."""
+    skipped_until: datetime | None = None
+    """The last occurrence that somebody left out."""
 
 
 class OnCallOverride(SQLModel, table=True):

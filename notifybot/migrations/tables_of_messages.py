@@ -24,10 +24,13 @@ def create_schedules() -> None:
         sa.Column("last_at", UTCDateTime(), nullable=True),
         sa.Column("runs", sa.Integer(), nullable=False),
         sa.Column("missed", sa.Integer(), nullable=False),
+        sa.Column("settled_until", UTCDateTime(), nullable=True),
+        sa.Column("skipped_until", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     index("ix_schedules_account", "schedules", ["account"])
     index("ix_schedules_ended_at", "schedules", ["ended_at"])
+    index("ix_schedules_settled_until", "schedules", ["settled_until"])
 
 
 def create_messages() -> None:

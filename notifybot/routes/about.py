@@ -11,7 +11,7 @@ from typing import TypeVar
 from aiohttp import web
 from sqlmodel import Session
 
-from notifybot import __version__, health, job_troubles, reading, routing
+from notifybot import __version__, health, job_troubles, reading, routing, schedules
 from notifybot.authorisation import Action
 from notifybot.config import Config
 from notifybot.config_model import Http, Mode
@@ -70,6 +70,7 @@ async def _facts(request: web.Request) -> Facts:
             *await _absent(runtime),
             *await _unheard(runtime),
             *await _gaps(runtime),
+            *await _zones(runtime),
             *([guessing] if guessing else []),
         ),
     )
@@ -117,6 +118,14 @@ async def _gaps(runtime: Runtime) -> list[str]:
     plans = {name: plan_of(policy, None) for name, policy in alerts.policies.items()}
     find = partial(gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
     return await _told(runtime, find, [])
+
+
+async def _zones(runtime: Runtime) -> list[str]:
+    """What repeats in a zone that is not known any more."""
+    unknown: list[str] = await _told(runtime, schedules.unknown_zones, [])
+    return (
+        [f"Schedules go on by UTC, in time zones that this system does not know: {listed(unknown)}."] if unknown else []
+    )
 
 
 def configuration_notes(config: Config) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, make_url
 from sqlmodel import Session, col, select
 
-from notifybot import acceptance, answers, people, recurrence, releases, schedules
+from notifybot import acceptance, answers, people, recurrence, releases, schedule_times, schedules
 from notifybot.acceptance import NO_CONFIG, Accepted
 from notifybot.engines import engine_for
 from notifybot.errors import NotifybotError
@@ -31,6 +31,13 @@ REPEATS = ["every 7m", "every 26h", "*/20 * * * *", "30 2 * * *", "@daily", "0 0
 CHANGES = ["2026-03-07T20:00", "2026-03-28T20:00", "2026-04-23T18:00", "2026-10-24T20:00", "2026-10-29T18:00"]
 """Some hours before clocks are put forward or back somewhere."""
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _everything_is_counted() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(schedule_times, "MOST_COUNTED", 100_000)
+        yield
 
 
 def utc(text: str) -> datetime:

@@ -1,10 +1,12 @@
 """What waits for its time goes out: one conditional change of its state, with all that follows in the transaction."""
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session
 
 from notifybot import messages, routing, schedules
@@ -16,17 +18,14 @@ from notifybot.kinds import Deadline, EventKind
 from notifybot.lifecycle import Step, target
 from notifybot.message_rows import is_unheard
 from notifybot.models import MAY_BE_RELEASED, Message, table_of
-from notifybot.prepared import fetch
+from notifybot.prepared import fetch, padded
 from notifybot.recipients import EVERYBODY, Directory, recipient_of
 from notifybot.rendering import Look
 from notifybot.routing import Whom
 
 MESSAGES = table_of(Message)
 DUE = Due(MESSAGES, "release_at", MAY_BE_RELEASED)
-_RELEASE = (
-    update(MESSAGES).where(MESSAGES.c.id.in_(DUE.overdue)).values(state=target(Step.RELEASE)).returning(*MESSAGES.c)
-)
-_DUE_FIRST = DUE.overdue.with_only_columns(MESSAGES.c.recipients)
+_DUE_FIRST = DUE.overdue.with_only_columns(MESSAGES.c.id, MESSAGES.c.recipients)
 _DEADLINES = ("escalate_at", "close_at", "remind_at")
 
 
@@ -37,8 +36,7 @@ def release_due(session: Session, *, now: datetime, most: int, directory: Direct
     To which chats each goes is found out now. Where nobody is told it fails, and an alert escalates at once. Of what
     repeats the next occurrence is made.
     """
-    most = _until_everybody(session, directory, now=now, most=most)
-    released = sorted(fetch(session, _RELEASE, moment=now, most=most), key=lambda row: (row.send_at, row.id))
+    released = _release(session, _until_everybody(session, directory, now=now, most=most))
     _tell(session, released, directory, now=now)
     schedules.go_on(session, [row for row in released if row.schedule_id is not None], now=now)
     noted = changes(session)
@@ -48,12 +46,31 @@ def release_due(session: Session, *, now: datetime, most: int, directory: Direct
     return len(released)
 
 
-def _until_everybody(session: Session, directory: Directory, *, now: datetime, most: int) -> int:
-    """How many of the messages that are due come up to the first that goes to everybody, at most `most`."""
-    for number, row in enumerate(fetch(session, _DUE_FIRST, moment=now, most=most), start=1):
+def _until_everybody(session: Session, directory: Directory, *, now: datetime, most: int) -> list[str]:
+    """The ids of the messages that are due, as far as the first that goes to everybody, at most `most`."""
+    ids = []
+    for row in fetch(session, _DUE_FIRST, moment=now, most=most):
+        ids.append(row.id)
         if any(EVERYBODY in directory.members(recipient_of(name)) for name in row.recipients):
-            return number
-    return most
+            break
+    return ids
+
+
+def _release(session: Session, ids: Sequence[str]) -> list[Any]:
+    """Change the state of these very ones (of several that are due since the same moment, either query could see others
+    first); return their rows in the order of their times."""
+    released = []
+    for piece in padded(ids):
+        numbered = {f"message_{number}": message_id for number, message_id in enumerate(piece)}
+        released += fetch(session, _release_of(len(piece)), **numbered)
+    return sorted(released, key=lambda row: (row.send_at, row.id))
+
+
+@functools.cache
+def _release_of(size: int) -> ReturningUpdate[Any]:
+    numbered = [bindparam(f"message_{number}", type_=MESSAGES.c.id.type) for number in range(size)]
+    these = update(MESSAGES).where(MESSAGES.c.id.in_(numbered), text(MAY_BE_RELEASED))
+    return these.values(state=target(Step.RELEASE)).returning(*MESSAGES.c)
 
 
 def _tell(session: Session, released: Sequence[Any], directory: Directory, *, now: datetime) -> None:

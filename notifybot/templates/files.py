@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,9 @@ def read(file: Path) -> Template:
 
 def _content(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
+        with open(file, "rb", opener=_at_once) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise Broken(Problem(file, 1, "this is no regular file"))
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise Broken(Problem(file, 1, f"a template has at most {MAX_FILE_BYTES:,} bytes"))
@@ -108,6 +111,11 @@ def _content(file: Path) -> str:
     if "\x00" in text:
         raise Broken(Problem(file, text[: text.index("\x00")].count("\n") + 1, "the character U+0000 cannot be sent"))
     return text.replace("\r\n", "\n")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; one that is a pipe would keep us waiting until somebody writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _parted(file: Path, lines: list[_Line]) -> tuple[list[_Line], list[_Line]]:

@@ -1,40 +1,63 @@
-"""The filters, tests and functions that templates have. Each does work in proportion to what it is given."""
+"""The filters and functions that templates have. Each does work in proportion to what it is given, and pays for it."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial, wraps
 from typing import cast
 
+from jinja2 import pass_context
 from jinja2.filters import FILTERS
-from jinja2.runtime import Undefined
-from jinja2.tests import TESTS
+from jinja2.runtime import Context, Undefined
 
 from notifybot.durations import format_span
 from notifybot.markup import ParseMode
-from notifybot.templates.budget import MOST_CHARACTERS, MOST_STEPS, TooMuch, fits, spend, too_long
+from notifybot.templates import lists
+from notifybot.templates.budget import (
+    MOST_BITS,
+    MOST_CHARACTERS,
+    SCANNED_A_STEP,
+    fits,
+    is_larger,
+    look_at,
+    look_through,
+    spend,
+    too_long,
+)
+from notifybot.templates.comparing import compared
 from notifybot.templates.escaping import MarkedUp, as_block, as_code, escaped
+from notifybot.templates.words import Unfit, is_number, kind, must_be_there, saying
 
 Filter = Callable[..., object]
-AS_JINJA_HAS_THEM = (
-    "abs capitalize count d default dictsort first float groupby int items last length list lower map max min reject"
-    " rejectattr reverse round select selectattr sort sum title trim truncate unique upper filesizeformat"
-)
-TESTS_KEPT = (
-    "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le lessthan lower lt"
-    " mapping ne none number odd sequence string true undefined upper == != > >= < <="
-)
-EACH, JOINED, MADE = "_each", "_joined", "_made"
-"""What loops, `~`, and lists and objects that a template writes become: no template can name them."""
+MOST_PLACES = 30
+"""After the point, and before it: Python makes 10**places of them, whatever that takes."""
+MOST_SIGNS = 100
+"""That are taken off the ends of a text: each of its signs is looked for among them."""
+BASES = range(2, 37)
+EACH, JOINED, MADE, KEY = "_each", "_joined", "_made", "_key"
+COMPARED, SLICED, RANGE = "_compared", "_sliced", "_range"
+"""What loops, `~`, lists, the names in objects, comparisons, `[a:b]` and range() become: no template can name them."""
+OF_ANYTHING = ("d", "default")
+"""Also of what is missing."""
+BY_ATTRIBUTE = ("map", "selectattr", "rejectattr", "sort", "groupby", "unique", "min", "max", "sum", "join")
+ITEM_BY_ITEM = ("map", "reject", "rejectattr", "select", "selectattr")
+PAYING = frozenset({"d", "default", "join", EACH, JOINED, COMPARED, RANGE, KEY, *lists.filters()}) - {"reverse"}
+"""They look at one item, or pay for themselves."""
 
 
 def filters(mode: ParseMode | None) -> dict[str, Filter]:
     """All filters of templates in this parse mode."""
+    theirs = cast("Mapping[str, Filter]", FILTERS)
+    join = partial(_join, mode=mode)
     own: dict[str, Filter] = {
         EACH: _each,
-        JOINED: lambda values: _join(values, ""),
+        JOINED: join,
         MADE: lambda value: value,
-        "join": _join,
+        KEY: _key,
+        COMPARED: compared,
+        SLICED: _sliced,
+        RANGE: _range,
+        "join": join,
         "replace": _replace,
         "json": _json,
         "string": written,
@@ -44,22 +67,83 @@ def filters(mode: ParseMode | None) -> dict[str, Filter]:
         "escape": lambda value: _once(value, mode),
         "e": lambda value: _once(value, mode),
         "safe": lambda value: MarkedUp(written(value)),
+        "d": theirs["d"],
+        "default": theirs["default"],
+        "int": _int,
+        "float": _float,
+        "trim": lambda value, signs=None: stripped(written(value), signs),
+        "round": _round,
     }
-    theirs = cast("Mapping[str, Filter]", FILTERS)
-    kept = {name: theirs[name] for name in AS_JINJA_HAS_THEM.split()}
-    return {name: _bounded(each) for name, each in {**kept, **own}.items()}
+    texts = {name: _of_text(theirs[name]) for name in ("capitalize", "lower", "title", "upper")}
+    numbers = {name: _of_number(name, theirs[name]) for name in ("abs", "filesizeformat")}
+    kept = {"truncate": _truncate, **texts, **numbers, **lists.filters()}
+    return {name: _paid(name, each) for name, each in {**kept, **own}.items()}
 
 
-def tests() -> dict[str, Filter]:
-    theirs = cast("Mapping[str, Filter]", TESTS)
-    return {name: theirs[name] for name in TESTS_KEPT.split()}
+def _paid(name: str, filter_: Filter) -> Filter:
+    """The same, paid for, and with our words for what does not fit."""
+    place = 1 if hasattr(filter_, "jinja_pass_arg") else 0  # some are given their surroundings first
+    called = f"the filter {name}" if not name.startswith("_") else name.strip("_")
+
+    @wraps(filter_)
+    def run(*args: object, **named: object) -> object:
+        value, spare = args[place], len(args) - place - 1 + len(named)
+        spend(1 + spare // SCANNED_A_STEP)
+        if name not in PAYING:
+            look_at(value)
+        if name not in OF_ANYTHING:
+            must_be_there(value)
+        if name in ITEM_BY_ITEM:
+            args = (*args[:place], lists.items_of(value), *args[place + 1 :])
+        for each in (*args[place + 1 :], *named.values()):
+            lists.path_fits(each if name in BY_ATTRIBUTE else None)
+        brackets = ", or what stands in its brackets" if spare else ""
+        with saying(f"{called} does not fit {kind(value)}{brackets}"):
+            result = lists.as_list(filter_(*args, **named))
+        fits(result)
+        return result
+
+    return run
 
 
-def bounded_range(*bounds: int) -> range:
-    found = range(*bounds)
-    if len(found) > MOST_STEPS:
-        raise TooMuch(f"it takes more than {MOST_STEPS:,} steps")
-    return found
+# What the language itself does
+
+
+@pass_context  # so that it is done anew each time, and paid for, also where the items are known before
+def _each(_: Context, value: object, a_turn: int) -> list[object]:
+    """What a loop goes through; each turn takes so many steps."""
+    items = lists.items_of(value)
+    spend(len(items) * (a_turn - 1))
+    return items
+
+
+def _key(value: object) -> object:
+    """The name of a field that a template makes."""
+    must_be_there(value)
+    if isinstance(value, list | dict):
+        raise Unfit(f"a field is called by a text or a number, not by {kind(value)}")
+    return value
+
+
+def _sliced(value: object, start: int | None, stop: int | None, step: int | None) -> object:
+    must_be_there(value)
+    if not isinstance(value, str | list):
+        raise Unfit(f"{kind(value)} cannot be cut")
+    part = slice(start, stop, step)
+    with saying(f"{kind(value)} cannot be cut so"):
+        spend(len(range(*part.indices(len(value)))) if isinstance(value, list) else 0)
+        return value[part]
+
+
+def _range(_: object, *bounds: object) -> list[int]:
+    if not 1 <= len(bounds) <= 3 or not all(isinstance(each, int) for each in map(_key, bounds)):
+        raise Unfit("range() takes one to three whole numbers")
+    found = range(*cast("tuple[int, ...]", bounds))
+    spend(len(found) // SCANNED_A_STEP)
+    return list(found)
+
+
+# Texts
 
 
 def written(value: object) -> str:
@@ -79,41 +163,30 @@ def written(value: object) -> str:
         case list() | tuple() | dict():
             return _json(value)
         case _:
-            raise TypeError("this is no value that can be written: where it is a method, add ()")
+            raise Unfit("this is no value that can be written: where it is a method, add ()")
 
 
-def _bounded(filter_: Filter) -> Filter:
-    """The same, paid for. Some of Jinja's are given their surroundings first."""
-    place = 1 if hasattr(filter_, "jinja_pass_arg") else 0
-
-    @wraps(filter_)
-    def run(*args: object, **kwargs: object) -> object:
-        spend(args[place])
-        result = filter_(*args, **kwargs)
-        fits(result)
-        return result
-
-    return run
+def _join(values: object, between: object = "", attribute: str | None = None, *, mode: ParseMode | None) -> str:
+    """One text of all. Where one of them is markup, the others are escaped, and all of it is markup."""
+    found = [
+        value[attribute] if isinstance(value, Mapping) and attribute else value for value in lists.items_of(values)
+    ]
+    texts = [written(each) for each in found]
+    middle = written(between)
+    if any(isinstance(each, MarkedUp) for each in (*texts, middle)):
+        return MarkedUp(_glued([_once(each, mode) for each in texts], _once(middle, mode)))
+    return _glued(texts, middle)
 
 
-def _each(value: Iterable[object]) -> list[object]:
-    items = list(value)
-    spend(items)
-    return items
-
-
-def _join(values: Iterable[object], between: str = "", attribute: str | None = None) -> str:
-    found = [value[attribute] if isinstance(value, Mapping) and attribute else value for value in values]
-    spend(found)
-    texts = list(map(written, found))
+def _glued(texts: list[str] | list[MarkedUp], between: str) -> str:
     _would_fit(sum(map(len, texts)) + len(between) * len(texts))
     return between.join(texts)
 
 
-def _replace(value: object, old: str, new: str, count: int = -1) -> str:
-    text = written(value)
-    _would_fit(len(text) + text.count(old) * len(new))
-    return text.replace(old, new, count)
+def _replace(value: object, old: object, new: object, count: int = -1) -> str:
+    text, this, that = written(value), written(old), written(new)
+    _would_fit(len(text) + text.count(this) * len(that))
+    return text.replace(this, that, count)
 
 
 def _would_fit(characters: int) -> None:
@@ -123,18 +196,89 @@ def _would_fit(characters: int) -> None:
 
 
 def _json(value: object) -> str:
-    try:
-        fits(value)
+    look_through(value)
+    if is_larger(value, MOST_CHARACTERS):
+        raise too_long()
+    with saying("this cannot be written as JSON"):
         return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        raise TypeError("this cannot be written as JSON") from None
+
+
+def _of_text(filter_: Filter) -> Filter:
+    return lambda value: filter_(str(written(value)))
+
+
+def stripped(text: str, signs: object = None) -> str:
+    """Without these signs at its ends, or without blanks."""
+    if isinstance(signs, str) and len(signs) > MOST_SIGNS:
+        raise Unfit(f"at most {MOST_SIGNS} different signs are taken off a text")
+    return text.strip(cast("str | None", signs))
+
+
+def _truncate(value: object, length: int = 255, killwords: bool = False, end: str = "...", leeway: int = 5) -> str:
+    text, ending = written(value), written(end)
+    if length < len(ending) or leeway < 0:
+        raise Unfit(f"a text is cut to at least {len(ending)} signs, and its leeway is 0 or more")
+    if len(text) <= length + leeway:
+        return text
+    cut = text[: length - len(ending)]
+    return (cut if killwords else cut.rsplit(" ", 1)[0]) + ending
+
+
+# Numbers
+
+
+def _of_number(name: str, filter_: Filter) -> Filter:
+    def run(value: object, *args: object, **named: object) -> object:
+        number = _float(value, None) if name == "filesizeformat" and isinstance(value, str) else value
+        if not is_number(number):
+            raise Unfit(f"the filter {name} takes a number, not {kind(value)}")
+        return filter_(number, *args, **named)
+
+    return run
+
+
+def _round(value: object, precision: int = 0, method: str = "common") -> object:
+    if not is_number(value):
+        raise Unfit(f"the filter round takes a number, not {kind(value)}")
+    if not isinstance(precision, int) or not -MOST_PLACES <= precision <= MOST_PLACES:
+        raise Unfit(f"numbers are rounded to a whole number of places, -{MOST_PLACES} to {MOST_PLACES}")
+    if method not in ("common", "ceil", "floor"):
+        raise Unfit("the method of rounding is 'common', 'ceil' or 'floor'")
+    fits(value)
+    return cast("Mapping[str, Filter]", FILTERS)["round"](value, precision, method)
+
+
+def _int(value: object, default: object = 0, base: int = 10) -> object:
+    """A whole number; `default` where the value is none. Very long texts are none either."""
+    if base not in BASES:
+        raise Unfit("the base of a number is 2 to 36")
+    try:
+        if isinstance(value, str):
+            return int(value, base) if len(value) <= MOST_BITS else default
+        return int(cast("float", value))
+    except (TypeError, ValueError, OverflowError):
+        pass
+    try:
+        return int(float(cast("float", value)))
+    except (TypeError, ValueError, OverflowError):
+        return default
+
+
+def _float(value: object, default: object = 0.0) -> object:
+    try:
+        return float(cast("float", value))
+    except (TypeError, ValueError, OverflowError):
+        return default
 
 
 def _duration(seconds: object) -> str:
     """Seconds as people say them: 5400 is 1h30m."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 10**9:
-        raise TypeError("a duration is a number of seconds")
+        raise Unfit("a duration is a number of seconds")
     return format_span(timedelta(seconds=round(seconds)))
+
+
+# What is written at last
 
 
 def _once(value: object, mode: ParseMode | None) -> MarkedUp:

@@ -3,7 +3,7 @@
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from types import BuiltinMethodType, MethodType, TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -13,8 +13,20 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from notifybot.markup import ParseMode
-from notifybot.templates import functions
-from notifybot.templates.budget import MOST_CHARACTERS, TooMuch, budget, fits, spend, too_long
+from notifybot.templates import comparing, functions
+from notifybot.templates.budget import (
+    MOST_CHARACTERS,
+    TooMuch,
+    budget,
+    fits,
+    look_at,
+    look_through,
+    spend,
+    too_long,
+)
+from notifybot.templates.escaping import MarkedUp
+from notifybot.templates.lists import as_list
+from notifybot.templates.words import PYTHONS, Unfit, kind, must_be_there, saying
 
 ALLOWED = (
     nodes.Expr, nodes.Template, nodes.Output, nodes.For, nodes.If, nodes.Assign, nodes.With, nodes.Keyword,
@@ -35,18 +47,12 @@ OPERATORS: Mapping[str, Callable[[Any, Any], object]] = {
     "**": operator.pow,
 }
 LARGEST_BASE, LARGEST_EXPONENT = 10**6, 64
-FAILURES = (
-    *(TooMuch, TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
-    AssertionError,  # of some filters of the library
-)
-"""What data that does not fit a template leads to."""
-KINDS: Mapping[type, str] = {
-    dict: "an object",
-    list: "a list",
-    str: "a text",
-    type(None): "null",
-    bool: "true or false",
-}
+NODES_A_STEP = 100
+"""What stands in a loop makes its turns longer."""
+OF_THE_COMPILER = ("_loop_vars", "_block_vars")
+"""What its code adds to the arguments of each call."""
+MOST_NAME = 64
+"""So much of a field's name is repeated where it is missing."""
 
 
 class Unrenderable(Exception):
@@ -57,6 +63,14 @@ class Unrenderable(Exception):
         self.what = what
         self.line = line
         self.is_missing = is_missing
+
+
+REFUSALS = (TooMuch, Unfit, TemplateRuntimeError)
+"""They say in our words, or the library's, what is wrong."""
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, REFUSALS) else "a value does not fit what is done with it here"
 
 
 class Source:
@@ -75,8 +89,8 @@ class Source:
             raise Unrenderable((error.message or "this cannot be read").rstrip("."), error.lineno) from None
         except (RecursionError, SyntaxError, MemoryError):  # Python's own limits to what the library makes of it
             raise Unrenderable("it is nested too deeply", None) from None
-        except FAILURES as error:
-            raise Unrenderable(str(error), None) from None
+        except (*REFUSALS, *PYTHONS) as error:
+            raise Unrenderable(_said(error), None) from None
 
     def render(self, data: Mapping[str, object]) -> str:
         """The text, without blanks around it. Raises Unrenderable."""
@@ -85,8 +99,8 @@ class Source:
                 return self._written({**data, "data": data})
         except UndefinedError as error:
             raise Unrenderable(str(error), self._line(error.__traceback__), is_missing=True) from None
-        except FAILURES as error:
-            raise Unrenderable(str(error), self._line(error.__traceback__)) from None
+        except (*REFUSALS, *PYTHONS) as error:
+            raise Unrenderable(_said(error), self._line(error.__traceback__)) from None
         except RecursionError:
             raise Unrenderable("its data is nested too deeply", None) from None
 
@@ -119,7 +133,7 @@ class _Missing(StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        where = "data" if isinstance(self._undefined_obj, _Nowhere) else _kind(self._undefined_obj)
+        where = "data" if isinstance(self._undefined_obj, _Nowhere) else kind(self._undefined_obj)
         return self._undefined_hint or f"{self._undefined_name!r} is missing in {where}"
 
 
@@ -130,6 +144,7 @@ class _Language(ImmutableSandboxedEnvironment):
     """An object's fields come before its methods, and of these there are few."""
 
     intercepted_binops = frozenset(OPERATORS)
+    intercepted_unops = frozenset("+-")
 
     def getattr(self, obj: object, attribute: str) -> object:
         if isinstance(obj, dict) and attribute in obj:
@@ -137,32 +152,67 @@ class _Language(ImmutableSandboxedEnvironment):
         is_method = any(isinstance(obj, kind) and attribute in names for kind, names in METHODS.items())
         if is_method or (isinstance(obj, LoopContext) and not attribute.startswith("_")):
             return getattr(obj, attribute)
-        return obj if isinstance(obj, Undefined) else self.undefined(obj=obj, name=attribute)
+        return obj if isinstance(obj, Undefined) else self.undefined(obj=obj, name=attribute[:MOST_NAME])
 
     def getitem(self, obj: object, argument: object) -> object:
         if isinstance(obj, Undefined):
             return obj
+        must_be_there(argument)
+        if isinstance(argument, list | dict):
+            raise Unfit(f"a field or an item is not named by {kind(argument)}")
         try:
             return obj[argument]  # type: ignore[index] # what has none says so
         except (TypeError, LookupError):
-            return self.undefined(obj=obj, name=str(argument))
+            return self.undefined(obj=obj, name=str(argument)[:MOST_NAME])
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> object:
-        spend(getattr(function, "__self__", None))
-        result = super().call(context, function, *args, **kwargs)
+        must_be_there(function)
+        if not isinstance(function, BuiltinMethodType | MethodType):
+            raise Unfit("only methods can be called, and range")
+        name = function.__name__
+        kwargs = {key: value for key, value in kwargs.items() if key not in OF_THE_COMPILER}
+        spend(1 + len(args) + len(kwargs))
+        _pay_for_call(function.__self__, name, args)
+        with saying(f"{name}() does not take this"):
+            if name == "strip" and isinstance(function.__self__, str):
+                result: object = functions.stripped(function.__self__, *args, **kwargs)
+            else:
+                result = as_list(super().call(context, function, *args, **kwargs))
         fits(result)
         return result
 
     def call_binop(self, context: Any, sign: str, left: object, right: object) -> object:
         for value in (left, right):
-            spend(value)
-            if isinstance(value, Undefined):
-                str(value)  # raises
+            look_at(value)
+            must_be_there(value)
         if not _may_meet(sign, left, right):
-            raise TypeError(f"{sign} does not fit {_kind(left)} and {_kind(right)}")
-        result = OPERATORS[sign](left, right)
+            raise Unfit(f"{sign} does not fit {kind(left)} and {kind(right)}")
+        if isinstance(left, MarkedUp) or isinstance(right, MarkedUp):
+            return self.filters[functions.JOINED]([left, right])
+        with saying(f"{sign} does not fit these numbers"):
+            result = OPERATORS[sign](left, right)
+        if isinstance(result, complex):
+            raise Unfit("this is no number that can be written")
         fits(result)
         return result
+
+    def call_unop(self, context: Any, sign: str, value: object) -> object:
+        must_be_there(value)
+        if not isinstance(value, int | float):
+            raise Unfit(f"{sign} does not fit {kind(value)}")
+        return -value if sign == "-" else value
+
+
+def _pay_for_call(owner: object, name: str, args: tuple[object, ...]) -> None:
+    if isinstance(owner, str):
+        look_at(owner)
+    if isinstance(owner, dict) and name != "get":
+        look_at(owner)
+    for each in args:
+        if isinstance(owner, LoopContext):  # changed() compares them
+            look_through(each)
+        elif isinstance(each, str):
+            look_at(each)
 
 
 def _may_meet(sign: str, left: object, right: object) -> bool:
@@ -170,10 +220,6 @@ def _may_meet(sign: str, left: object, right: object) -> bool:
     if isinstance(left, int | float) and isinstance(right, int | float):
         return sign != "**" or (abs(left) <= LARGEST_BASE and abs(right) <= LARGEST_EXPONENT)
     return sign == "+" and any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, list))
-
-
-def _kind(value: object) -> str:
-    return KINDS.get(type(value), "a number" if isinstance(value, int | float) else "this")
 
 
 class _Bounding(NodeTransformer):
@@ -191,8 +237,9 @@ class _Bounding(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the library calls it so
         if node.recursive:
             raise TemplateSyntaxError("'recursive' is no part of templates here", node.lineno)
+        a_turn = 1 + sum(1 for _ in node.find_all(nodes.Node)) // NODES_A_STEP
         self.generic_visit(node)
-        node.iter = _filtered(node.iter, functions.EACH)
+        node.iter = _filtered(node.iter, functions.EACH, nodes.Const(a_turn))
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
@@ -205,14 +252,45 @@ class _Bounding(NodeTransformer):
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
         return _filtered(self.generic_visit(node), functions.MADE)
 
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:  # noqa: N802
+        if isinstance(node.key, nodes.List | nodes.Tuple | nodes.Dict):
+            raise TemplateSyntaxError("a field is called by a text or a number", node.lineno)
+        self.generic_visit(node)
+        if not isinstance(node.key, nodes.Const):
+            node.key = _filtered(node.key, functions.KEY)
+        return node
+
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         visited = self.generic_visit(node)
-        return visited if node.ctx == "store" else _filtered(visited, functions.MADE)
+        if node.ctx == "store":
+            return visited
+        return _filtered(nodes.List(node.items, lineno=node.lineno), functions.MADE)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        rest = (each for operand in node.ops for each in (nodes.Const(operand.op), operand.expr))
+        return _filtered(node.expr, functions.COMPARED, *rest)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        bounds = (each or nodes.Const(None) for each in (node.arg.start, node.arg.stop, node.arg.step))
+        return _filtered(node.node, functions.SLICED, *bounds)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.node, nodes.Name) or node.node.name != "range":
+            return node
+        nothing = nodes.Const(None)
+        return nodes.Filter(
+            nothing, functions.RANGE, node.args, node.kwargs, node.dyn_args, node.dyn_kwargs, lineno=node.lineno
+        )
 
 
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
     assert isinstance(node, nodes.Expr)
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+    return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
 @functools.cache
@@ -225,6 +303,6 @@ def _language(mode: ParseMode | None) -> _Language:
         lstrip_blocks=True,
     )
     language.filters = dict(functions.filters(mode))
-    language.tests = dict(functions.tests())
-    language.globals = {"range": functions.bounded_range}
+    language.tests = dict(comparing.tests())
+    language.globals = {}
     return language

@@ -10,7 +10,7 @@ import pytest
 from notifybot import markup
 from notifybot.markup import ParseMode
 from notifybot.templates import Templates, TemplatesInvalid
-from notifybot.templates.functions import AS_JINJA_HAS_THEM, filters
+from notifybot.templates.functions import filters
 
 PAGE = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
 
@@ -45,7 +45,6 @@ def test_every_filter_is_listed() -> None:
     named = set(re.findall(r"`(\w+)`", PAGE))
     public = {name for name in filters(None) if not name.startswith("_")} - {"d", "e"}
     assert public <= named
-    assert set(AS_JINJA_HAS_THEM.split()) - {"d"} <= named
 
 
 def test_the_events_are_those_that_there_are() -> None:

@@ -1,0 +1,214 @@
+"""Templates: the work is bounded whatever one says, and what is useful goes through."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from notifybot.markup import ParseMode
+from notifybot.templates import Templates, TemplatesInvalid
+from notifybot.templates.language import Source, Unrenderable
+
+TWICE = "{% set a = (1, 2) %}{% set b = (1, 2) %}" + "{% set a = (a, a) %}{% set b = (b, b) %}" * 40
+"""A pair of pairs of pairs …: a few lists, and 2**40 numbers for whoever looks through all of it."""
+
+
+def rendered(text: str, mode: ParseMode | None = None, /, **data: object) -> str:
+    return Source(text, mode).render(data)
+
+
+def refusal(text: str, /, **data: object) -> str:
+    with pytest.raises(Unrenderable) as caught:
+        rendered(text, **data)
+    return caught.value.what
+
+
+# What Python would do in one go, however long it takes
+
+
+@pytest.mark.parametrize("places", [-(10**9), 10**9, 31, -31, 1.5, "2", None])
+def test_numbers_are_rounded_to_a_few_places(places: object) -> None:
+    said = "numbers are rounded to a whole number of places, -30 to 30"
+    assert refusal("{{ load|round(places) }}", load=5, places=places) == said
+    assert refusal("{{ load|round(places, 'ceil') }}", load=5, places=places) == said
+
+
+def test_a_constant_that_takes_for_ever_is_refused_too() -> None:
+    assert "-30 to 30" in refusal("{{ 5|round(-1000000000) }}")
+
+
+def test_numbers_within_the_bounds_are_rounded() -> None:
+    assert rendered("{{ 5.25|round(1) }} {{ 1234|round(-2) }} {{ 1.2|round(0, 'ceil') }} {{ 2.5|round }}") == (
+        "5.2 1200 2.0 2.0"
+    )
+
+
+@pytest.mark.parametrize("test", ["even", "odd", "divisibleby(5)"])
+def test_a_text_is_no_pattern_for_a_number(test: str) -> None:
+    assert refusal(f"{{{{ x is {test} }}}}", x="%1000000000d") == "this is asked of numbers"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "{{ a == b }}", "{{ a != b }}", "{{ a < b }}", "{{ a is eq(b) }}", "{{ a in [b] }}", "{{ [a, b]|sort }}",
+        "{{ [a, b]|unique }}", "{{ {a: 1} }}", "{{ x[a] }}", "{{ x.get(a) }}", "{{ a|upper }}", "{{ a|string }}",
+        "{{ [a, b]|select('eq', b)|length }}", "{{ [a, b]|groupby(0) }}", "{{ [a, b]|max }}", "{{ {'k': a}|dictsort }}"
+        "{% for each in [a, b] %}{{ loop.changed(each) }}{% endfor %}", "{{ [a, b]|join }}", "{{ a|replace('1', '') }}",
+        "{{ x.items()|first == {'k': a}.items()|first }}{{ [a]|string }}", "{{ a|truncate(5) }}", "{{ a|trim }}",
+    ],
+)  # fmt: skip
+def test_what_stands_in_itself_again_and_again_is_not_looked_through(last: str) -> None:
+    refusal(TWICE + last, x={"k": 1})
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "{% if -1 in zeros %}{% endif %}", "{% if zeros == others %}{% endif %}", "{% if zeros < others %}{% endif %}",
+        "{{ zeros[:]|length }}", "{{ zeros[::2]|length }}", "{{ zeros|select('in', [1])|length }}", "{{ zeros|sum }}",
+        "{{ zeros|map('default', 1)|length }}", "{{ zeros|unique|length }}", "{{ zeros|reverse|first }}",
+        "{{ zeros|list|length }}", "{{ (zeros + zeros)|length }}", "{{ zeros|min }}", "{{ text|upper|length }}",
+        "{{ text.count('a') }}", "{% if 'a' in text %}{% endif %}", "{{ text.strip('y') }}", "{{ text is lower }}",
+        "{% if text == other %}{% endif %}", "{{ text[1:]|length }}", "{{ text|int }}", "{{ text|e|length }}",
+        "{{ {'a': 1}.get(text) }}", "{{ range(row + 9000)|length }}", "{{ range(*zeros) }}", "{{ names|dictsort }}",
+        "{{ names.values()|length }}", "{{ names|json|length }}", "{% for each in zeros %}{% endfor %}",
+    ],
+)  # fmt: skip
+def test_all_that_a_turn_looks_at_is_counted(turn: str) -> None:
+    zeros = [0] * 9000
+    data: dict[str, object] = {"rows": zeros, "zeros": zeros, "others": [*zeros[1:], 1], "text": "y" * 60_000}
+    data |= {"other": "y" * 59_999 + "z", "names": {str(each): 0 for each in range(9000)}}
+    refusal(f"{{% for row in rows %}}{turn}{{% endfor %}}x", **data)
+
+
+def test_a_long_turn_takes_more_steps_than_a_short_one() -> None:
+    assert rendered("{% for each in range(9000) %}{% set a = each %}{% endfor %}x") == "x"
+    refusal("{% for each in range(9000) %}" + "{% set a = each %}" * 200 + "{% endfor %}x")
+
+
+def test_whatever_is_cut_again_and_again_ends() -> None:
+    refusal("{{ zeros" + "[:]" * 50 + "|length }}", zeros=[0] * 9000)
+
+
+def test_what_is_only_handed_on_costs_one_step() -> None:
+    data: dict[str, object] = {"rows": list(range(9000)), "zeros": [0] * 50_000}
+    assert rendered("{% for i in rows %}{% set y = zeros|first %}{% endfor %}done", **data) == "done"
+    assert rendered("{% for i in rows %}{% set y = x|default(zeros) %}{% endfor %}done", **data) == "done"
+
+
+def test_many_hosts_are_looked_up_among_many_owners() -> None:
+    hosts = [f"h{number}" for number in range(100)]
+    owners = {f"h{number}": "anna" for number in range(1, 250)}
+    found = rendered('{% for h in hosts %}{{ owners.get(h,"nobody") }} {% endfor %}', hosts=hosts, owners=owners)
+    assert found.split() == ["nobody", *["anna"] * 99]
+    found = rendered(
+        "{% for h in hosts %}{{ h in owners }} {{ h in all }} {% endfor %}", hosts=hosts, owners=owners, all=hosts
+    )
+    assert found.split() == ["false", "true", *["true"] * 198]
+
+
+def test_the_path_to_an_attribute_is_short() -> None:
+    said = "the path to an attribute has at most 10 fields"
+    for use in ("map(attribute=path)", "sort(attribute=path)", "selectattr(path)", "sum(path)", "groupby(path)"):
+        assert refusal("{{ rows|" + use + "|list }}", rows=[{}], path="a." * 5000) == said
+
+
+def test_few_signs_are_taken_off_a_text() -> None:
+    for use in (".strip(text)", "|trim(text)"):
+        assert refusal("{{ text" + use + " }}", text="y" * 5000) == "at most 100 different signs are taken off a text"
+    assert rendered("{{ x.strip('.') }}{{ '..b'|trim('.') }}", x=".a.") == "ab"
+
+
+# What goes through, as it did
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("{{ 1 < n <= 5 }} {{ 5 < n }} {{ n == 5.0 }}", "true false true"),
+        ("{{ 'b' in 'abc' }} {{ 9 not in [1] }} {{ 'k' in {'k': 1} }}", "true true true"),
+        ("{{ rows|sort(attribute='n')|map(attribute='n')|join(' ') }}", "1 2 3"),
+        ("{{ rows|sort(true, attribute='n')|map(attribute='n')|join(' ') }}", "3 2 1"),
+        ("{{ rows|selectattr('n', '>', 1)|map(attribute='n')|list }}", "[3, 2]"),
+        ("{% for z, each in rows|groupby('z') %}{{ z }}{{ each|length }} {% endfor %}", "a2 b1"),
+        ("{{ ['b', 'A', 'a']|unique|join }} {{ ['b', 'A']|sort|join }} {{ [3, 1]|max }} {{ [3, 1]|min }}", "bA Ab 3 1"),
+        ("{% for k, v in {'b': 1, 'A': 2}|dictsort %}{{ k }}{{ v }}{% endfor %}", "A2b1"),
+        ("{% for k, v in {'b': 1}|items %}{{ k }}{{ v }}{% endfor %}{{ {'b': 1}.items() }}", 'b1[["b", 1]]'),
+        ("{{ rows|sum('n') }} {{ 'x7'|int(3) }} {{ '7'|int }}", "6 3 7"),
+        ("{{ '4.5'|float }} {{ 'ff'|int(0, 16) }}", "4.5 255"),
+        ("{{ 'a b c d e f'|truncate(8, leeway=0) }} {{ 1500000|filesizeformat }} {{ -5|abs }}", "a b... 1.5 MB 5"),
+        ("{{ 'abc'[:2] }}{{ [1, 2, 3][::-1] }}{{ (1, 2)[0] }}{{ 'abc'[1] }}", "ab[3, 2, 1]1b"),
+        ("{{ 'ada'.split('d') }} {{ 'a b'.partition(' ') }} {{ {'k': 1}.keys() }}", '["a", "a"] ["a", " ", "b"] ["k"]'),
+        ("{% for i in range(3) %}{{ loop.cycle('a', 'b') }}{{ loop.changed(1) }} {% endfor %}", "atrue bfalse afalse"),
+    ],
+)  # fmt: skip
+def test_what_is_useful_goes_through(text: str, made: str) -> None:
+    assert rendered(text, n=5, rows=[{"n": 3, "z": "a"}, {"n": 1, "z": "b"}, {"n": 2, "z": "A"}]) == made
+
+
+def test_a_field_called_range_hides_nothing() -> None:
+    assert rendered("{{ range }}{% for i in range(3) %}{{ i }}{% endfor %}", range="r") == "r012"
+
+
+def test_markup_that_is_joined_stays_markup_and_the_rest_is_escaped() -> None:
+    for text in ("{{ [x|safe, x]|join }}", "{{ x|safe ~ x }}", "{{ x|safe + x }}"):
+        assert rendered(text, ParseMode.HTML, x="<b>") == "<b>&lt;b&gt;"
+    assert rendered("{{ [x|code, x]|join('&') }}", ParseMode.HTML, x="<") == "<code>&lt;</code>&amp;&lt;"
+    assert rendered("{{ x ~ x }}", ParseMode.HTML, x="<") == "&lt;&lt;"
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% for i in rows %}{{ loop() }}{% endfor %}", "only methods can be called, and range"),
+        ("{{ data() }}", "only methods can be called, and range"),
+        ("{{ n|length }}", "a number has no length"),
+        ("{{ rows|items }}", "a list has no fields"),
+        ("{% for each in n %}{% endfor %}", "a number has no items"),
+        ("{{ -text }}", "- does not fit a text"),
+        ("{{ 1 < text }}", "a number and a text have no order"),
+        ("{{ n in n }}", "a number cannot be in a number"),
+        ("{{ [1, text]|sort }}", "only numbers have an order among themselves, and texts"),
+        ("{{ [text]|sum }}", "numbers are summed up, not a text"),
+        ("{{ text|round }}", "the filter round takes a number, not a text"),
+        ("{{ text|filesizeformat }}", "the filter filesizeformat takes a number, not a text"),
+        ("{{ text.upper(1) }}", "upper() does not take this"),
+        ("{{ box.get() }}", "get() does not take this"),
+        ("{{ box.get(rows) }}", "get() does not take this"),
+        ("{{ text.split('') }}", "split() does not take this"),
+        ("{{ text|upper(1) }}", "the filter upper does not fit a text, or what stands in its brackets"),
+        ("{{ n is divisibleby }}", "the test divisibleby does not fit a number, or what stands in its brackets"),
+        ("{{ n is divisibleby(0) }}", "division by zero"),
+        ("{{ rows[::0] }}", "a list cannot be cut so"),
+        ("{{ n[1:] }}", "a number cannot be cut"),
+        ("{{ (-8) ** 0.5 }}", "this is no number that can be written"),
+        ("{% set a, b = rows %}", "a value does not fit what is done with it here"),
+        ("{{ (n * 1e308)|round(0, 'ceil') }}", "a number grows too large"),
+        ("{{ range(n ** 64) }}", "a number grows too large"),
+        ("{{ text.upper }}", "this is no value that can be written: where it is a method, add ()"),
+        ("{{ box[rows] }}", "a field or an item is not named by a list"),
+        ("{{ range('a') }}", "range() takes one to three whole numbers"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_in_words_of_templates(text: str, said: str) -> None:
+    assert refusal(text, n=5, text="x", rows=[1, 2, 3], box={"a": 1}) == said
+
+
+# Files
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(TemplatesInvalid) as caught:
+        Templates.read(tmp_path)
+    assert caught.value.detail == f"{tmp_path / 'pipe.txt'}:1: this is no regular file."
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("x")
+    (tmp_path / "a.txt").symlink_to(tmp_path / "real")
+    assert Templates.read(tmp_path).render("a", {}).content == "x"

@@ -84,6 +84,8 @@ class MessageView:
     """A name for people."""
     is_reminder: bool = False
     """The post says once more what another of this chat says already."""
+    is_superseded: bool = False
+    """And a newer one says it again."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,8 @@ def _headline(message: MessageView) -> str:
 
 def _mark(message: MessageView) -> str:
     """Why an alert stands here where it is not for the first time."""
+    if message.is_superseded:
+        return "🔔 Reminder: "
     if message.is_reminder and rests(message):
         return f"🔔 Acknowledged by {message.acknowledged_by}, still not closed: "
     if message.is_reminder:
@@ -239,8 +243,10 @@ def _mark(message: MessageView) -> str:
 
 def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) -> Buttons:
     """Acknowledge in a row of its own, then for how long one may snooze; where somebody acknowledged it already, what
-    can be done then; and the caller's."""
+    can be done then; and the caller's. Of an older reminder the caller's alone."""
     written = _rows(message.look.buttons)
+    if message.is_superseded:
+        return written
     if rests(message):
         return ((close_button(post.id, post.version), unacknowledge_button(post.id, post.version)), *written)
     if not is_open(message):

@@ -260,7 +260,8 @@ def _stand(size: int) -> tuple[ColumnElement[bool], ...]:
     """The posts that show one of so many messages, and may still be changed."""
     numbered = [bindparam(f"message_{number}", type_=DELIVERIES.c.message_id.type) for number in range(size)]
     showing = select(DELIVERIES.c.post_id).where(DELIVERIES.c.message_id.in_(numbered))
-    return POSTS.c.id.in_(showing), POSTS.c.failure.is_(None), POSTS.c.withdrawn_at.is_(None)
+    over = (POSTS.c.failure, POSTS.c.withdrawn_at, POSTS.c.superseded_at)
+    return POSTS.c.id.in_(showing), *(each.is_(None) for each in over)
 
 
 def withdraw_unshown(session: Session, message_id: str, *, now: datetime) -> None:

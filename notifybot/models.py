@@ -218,6 +218,8 @@ class Post(SQLModel, table=True):
     is_silent: bool = False
     is_reminder: bool = False
     """It says once more what another post of this chat says already."""
+    superseded_at: datetime | None = None
+    """A newer reminder came since: this one loses its buttons, and follows no later change."""
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """What the bot answers somebody, ready to show; null where the post shows deliveries."""

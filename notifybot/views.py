@@ -22,6 +22,7 @@ _OF_POST = (
     "is_silent",
     "is_plain",
     "is_reminder",
+    "superseded_at",
     "thread_id",
     "reply",
     "shown",
@@ -82,6 +83,7 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         unacknowledged_at=row.messages_unacknowledged_at,
         unacknowledged_by=_name(row.messages_unacknowledged_by),
         is_reminder=row.posts_is_reminder,
+        is_superseded=row.posts_superseded_at is not None,
     )
 
 

@@ -131,6 +131,7 @@ def create_posts() -> None:
         sa.Column("withdrawn_at", UTCDateTime(), nullable=True),
         sa.Column("is_silent", sa.Boolean(), nullable=False),
         sa.Column("is_reminder", sa.Boolean(), nullable=False),
+        sa.Column("superseded_at", UTCDateTime(), nullable=True),
         sa.Column("thread_id", sa.BigInteger(), nullable=True),
         sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("is_plain", sa.Boolean(), nullable=False),

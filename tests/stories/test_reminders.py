@@ -58,6 +58,27 @@ async def test_any_of_its_posts_answers_it_and_all_of_them_follow(world: World, 
     assert len(ops.texts) == 2
 
 
+async def test_of_the_reminders_in_a_chat_only_the_newest_follows(world: World, ops: Place) -> None:
+    alert = await remembered(world, ops)
+    first = await ops.receives("db1\ndisk full")
+    posts = []
+    for _ in range(4):
+        await world.later(minutes=30)
+        posts.append(await ops.receives(STILL))
+        await world.is_quiet()
+    *older, newest = posts
+    assert [post.buttons for post in (first, *older, newest)] == [OPEN, [], [], [], OPEN]
+    before = [len(post.message.history) for post in older]
+
+    await alert.is_asked("close")
+
+    for post in (first, newest):
+        await post.becomes("⚪ Closed at 11:00 UTC", buttons=[])
+    await world.is_quiet()
+    assert [len(post.message.history) for post in older] == before == [1, 1, 1]
+    assert all(post.text.startswith("🔔 Reminder: db1") for post in older)
+
+
 async def test_an_acknowledged_alert_is_reminded_of_until_it_is_closed(another: MakeWorld) -> None:
     world = await another(alerts={"close_on_acknowledge": False, "remind_every": "30m", "close_after": "1d"})
     await world.starts()

@@ -42,6 +42,7 @@ from notifybot.runtime import Runtime
 from notifybot.telegram_link import App, LinkedBot, TelegramLink
 from notifybot.telegram_sender import TelegramSender
 from notifybot.templates import Templates
+from notifybot.templates.renderer import Renderer
 from notifybot.update_queue import DurableQueue
 from notifybot.waiting import Waiters
 
@@ -221,7 +222,7 @@ def _runtime(
         dispatcher=dispatcher,
         waiters=Waiters(clock),
         progress=Progress(clock.now()),
-        templates=Templates.read(config.templates),
+        templates=Renderer(Templates.read(config.templates).render),
     )
 
 
@@ -281,6 +282,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
     if queue.scheduler.running:  # a stop may come before the jobs have started
         await _stop_jobs(queue)
     await daemon.bot.shutdown()
+    runtime.templates.close()
 
 
 async def _stop_jobs(queue: JobQueue[Any]) -> None:

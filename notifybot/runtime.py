@@ -13,7 +13,7 @@ from notifybot.recipients import Directory
 from notifybot.secret_key import SecretKey
 from notifybot.telegram_link import TelegramLink
 from notifybot.telegram_sender import TelegramSender
-from notifybot.templates import Templates
+from notifybot.templates.renderer import Renderer
 from notifybot.waiting import Waiters
 
 
@@ -31,4 +31,4 @@ class Runtime:
     dispatcher: Dispatcher
     waiters: Waiters
     progress: Progress
-    templates: Templates
+    templates: Renderer

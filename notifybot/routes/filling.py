@@ -1,12 +1,11 @@
 """The text of a message from a template, filled in with the data that came with it."""
 
-import asyncio
-
 from notifybot.routes.bodies import Fields, check
 from notifybot.routes.fields import AnyFields
 from notifybot.routes.problems import FieldProblem, InvalidFields
 from notifybot.routes.values import Content, Title
-from notifybot.templates import CannotRender, Templates
+from notifybot.templates import CannotRender
+from notifybot.templates.renderer import Renderer
 
 
 class _Said(Fields):
@@ -14,17 +13,17 @@ class _Said(Fields):
     title: Title = None
 
 
-async def fill_in(templates: Templates, name: str, fields: AnyFields, text: str | None) -> tuple[AnyFields, str]:
+async def fill_in(templates: Renderer, name: str, fields: AnyFields, text: str | None) -> tuple[AnyFields, str]:
     """The fields as the template completes them, and the text that it makes of their data.
 
     The title and the priority that the caller gives come before the template's; how the text is marked up is the
-    template's alone. Raises UnknownTemplate, CannotRender, InvalidFields.
+    template's alone. Raises UnknownTemplate, CannotRender, InvalidFields, Unavailable.
     """
     if text is not None:
         raise InvalidFields([FieldProblem(("template",), "the template makes the text: leave one of the two out")])
     if fields.parse_mode is not None:
         raise InvalidFields([FieldProblem(("parse_mode",), "the template says how its text is marked up")])
-    made = await asyncio.to_thread(templates.render, name, fields.data or {})
+    made = await templates.render(name, fields.data or {})
     said = _checked(name, made.content, made.title)
     newer: dict[str, object] = {"title": fields.title or said.title, "parse_mode": made.parse_mode}
     if made.priority is not None and "priority" not in fields.model_fields_set:

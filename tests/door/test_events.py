@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from notifybot.errors import StartRefused
+from notifybot.templates import renderer
 from tests.databases import Template
 from tests.door.conftest import chosen_database
 from tests.door.door import Answer, Door, Json, assert_problem, door, open_folder
@@ -157,3 +158,18 @@ async def test_a_daemon_does_not_start_with_a_template_that_cannot_be_read(folde
 async def test_data_that_is_large_is_refused(refusing: Door) -> None:
     data = {"text": "x" * 100_000}
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": data}), 400)
+
+
+async def test_while_too_many_wait_for_their_templates_callers_come_again_later(
+    shared: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderer, "MOST_AT_ONCE", 0)
+    answer = await shared.ask("POST", "/api/events", {"event": "post_success", "to": [-1001]})
+    assert assert_problem(answer, 503)["detail"] == "Too many messages wait for their templates to be filled in."
+    assert answer.headers["retry-after"] == "1"
+    assert (await shared.ingest()).status == 202
+
+
+async def test_data_that_is_no_object_is_refused_in_our_words(refusing: Door) -> None:
+    answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": [1]})
+    assert assert_problem(answer, 400)["detail"] == 'data: this is an object, like {"host": "db1"}'

@@ -1,7 +1,7 @@
 """On call: who is, until when, and who stands in for them."""
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -9,7 +9,7 @@ from itertools import islice
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from notifybot import overrides, people, routing
+from notifybot import chats, overrides, people, routing
 from notifybot.database import affected, changes
 from notifybot.durations import LONGEST
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
@@ -119,22 +119,34 @@ class Hand:
 def hand_of_account(session: Session, account: str, *, is_admin: bool, allowed: frozenset[str] | None) -> Hand:
     """A caller's."""
     found = session.exec(select(Person).where(Person.account == account)).first()
-    known = {person(account)} if found is None else _identities(found)
+    known = {person(account)} if found is None else identities(found)
     return Hand(f"account:{account}", account, frozenset(known), is_admin, allowed)
 
 
 def hand_of_person(found: Person, directory: Directory, admins: Collection[str]) -> Hand:
     """That of somebody at Telegram; `admins`: recipients, as the config names them."""
-    known = frozenset(_identities(found))
+    known = frozenset(identities(found))
     chosen = {member for admin in admins for member in directory.members(recipient_of(admin))}
     # Where a name of the config is called like their account, it would be taken for that.
     account = found.user_id if found.account is None or found.account in directory.names else found.account
     return Hand(f"telegram:{found.chat_id}", account, known, not known.isdisjoint(chosen))
 
 
-def _identities(found: Person) -> set[Recipient]:
+def identities(found: Person) -> set[Recipient]:
+    """All that recipients may call them."""
     names = {person(found.user_id), Recipient(RecipientKind.CHAT, found.chat_id)}
     return names if found.account is None else {*names, person(found.account)}
+
+
+def names_any(session: Session, directory: Directory, asked: Collection[Recipient], others: Collection[str]) -> bool:
+    """Whether the config names one of these: under recipients, in a rotation, or by one of the `others`."""
+    named = {member for members in directory.names.values() for member in members}
+    named |= {member for text in others for member in directory.members(recipient_of(text))}
+    if not named.isdisjoint(asked):
+        return True
+    chat_ids = [each.name for each in named if each.kind is RecipientKind.CHAT]
+    stand_for = chats.current(session, chat_ids) if chat_ids else {}
+    return any(Recipient(RecipientKind.CHAT, chat.id) in asked for chat in stand_for.values())
 
 
 @dataclass(frozen=True)
@@ -148,7 +160,8 @@ class StandIn:
 
 
 def override(session: Session, wanted: StandIn, hand: Hand, directory: Directory, *, now: datetime) -> OnCallOverride:
-    """Let somebody stand in. The latest override goes before all others.
+    """Let somebody stand in. The latest override goes before all others, and one that begins now takes the place of
+    what the same hand chose for the same member before.
 
     Raises NotFound for no rotation, Forbidden for who may not change it, or not send to that member; NotifybotError for
     a member whom nobody knows, and for a time that cannot be; Conflict for one without a chat, and for too many.
@@ -158,6 +171,8 @@ def override(session: Session, wanted: StandIn, hand: Hand, directory: Directory
     starts_at = max(now, wanted.starts_at or now)
     _check_time(starts_at, wanted.ends_at, now=now)
     member = _checked_member(session, wanted.member, hand, directory, now=now)
+    if starts_at == now:
+        _end(session, _running(session, wanted.rotation, member, now=now, created_by=hand.name), now=now)
     _check_room(session, wanted.rotation, now=now)
     made = OnCallOverride(
         id=new_id(now),
@@ -180,10 +195,36 @@ def cancel(session: Session, override_id: str, hand: Hand, directory: Directory,
         raise NotFound("There is no override with this id.", hint="GET /api/oncall shows those that stand.")
     _check_hand(hand, directory, found.rotation)
     if found.cancelled_at is None and found.ends_at > now:
-        found.cancelled_at = now
-        session.add(found)
+        _end(session, [found], now=now)
         _look_again(session, found.rotation, now=now)
     return found
+
+
+def give_back(session: Session, standing: Standing, hand: Hand, directory: Directory, *, now: datetime) -> None:
+    """End all by which whoever stands in now does so. Raises Forbidden; NotFound, where nobody stands in."""
+    _check_hand(hand, directory, standing.rotation)
+    override = standing.now.duty.override
+    if override is None:
+        raise NotFound("Nobody stands in at the moment.")
+    _end(session, _running(session, standing.rotation, override.member, now=now), now=now)
+    _look_again(session, standing.rotation, now=now)
+
+
+def _running(
+    session: Session, rotation: str, member: str, *, now: datetime, created_by: str | None = None
+) -> Sequence[OnCallOverride]:
+    """The overrides by which this member stands in at `now`; `created_by`: as far as this hand made them."""
+    runs = (col(OnCallOverride.starts_at) <= now, col(OnCallOverride.ends_at) > now)
+    stands = (*runs, col(OnCallOverride.cancelled_at).is_(None))
+    asked = select(OnCallOverride).where(*stands, OnCallOverride.rotation == rotation, OnCallOverride.member == member)
+    return [each for each in session.exec(asked) if created_by in (None, each.created_by)]
+
+
+def _end(session: Session, ended: Sequence[OnCallOverride], *, now: datetime) -> None:
+    for each in ended:
+        each.cancelled_at = now
+        session.add(each)
+    session.flush()
 
 
 def _check_hand(hand: Hand, directory: Directory, rotation: str) -> None:
@@ -208,8 +249,25 @@ def _checked_member(session: Session, member: str, hand: Hand, directory: Direct
         hint = "Name a person, a chat, or a name of the config that holds no rotation."
         raise NotifybotError(f"{meant.name} cannot stand in for anybody.", hint=hint)
     whom = Whom(hand.account, (meant,), hand.allowed)
-    routing.way_of(session, whom, routing.look_up(session, [whom], directory, now=now))
+    way = routing.way_of(session, whom, routing.look_up(session, [whom], directory, now=now))
+    if meant.kind is RecipientKind.CHAT:
+        _check_heard_of(session, meant.name, way.destinations[0].chat.id, directory)
     return meant.name
+
+
+def _check_heard_of(session: Session, name: str, chat_id: str, directory: Directory) -> None:
+    """Raise Conflict for a chat of which nobody has heard: alerts would go there, and be read nowhere.
+
+    A group that the config names is known; a private chat is once its person has pressed /start.
+    """
+    heard = select(Chat.id).where(col(Chat.id).in_({name, chat_id}), col(Chat.kind).is_not(None))
+    if session.exec(heard).first() is not None or people.readers_of_chats(session, [chat_id]):
+        return
+    is_private = chat_id.isdecimal()
+    if not is_private and any(recipient_of(name) in members for members in directory.names.values()):
+        return
+    hint = "They press /start with the bot." if is_private else "Let the bot in, or send something there."
+    raise Conflict(f"{name} has no chat with the bot, as far as it has heard.", hint=hint)
 
 
 def _check_room(session: Session, rotation: str, *, now: datetime) -> None:

@@ -21,6 +21,7 @@ from notifybot.handlers.turn import Context, queue_answer, runtime_of, take
 from notifybot.identities import Person
 from notifybot.ids import new_id
 from notifybot.on_call import Hand, StandIn, Standing
+from notifybot.recipients import Recipient, RecipientKind
 from notifybot.rendering import Part
 from notifybot.runtime import Runtime
 
@@ -28,25 +29,42 @@ USAGE = "Write /oncall override ROTATION NAME 2h, or /oncall cancel ROTATION; /o
 UNKNOWN = "This button is not notifybot's any more."
 GONE = "This rotation is not in the config any more."
 NO_HANDOVER = "This rotation has no further hand-over."
-NO_OVERRIDE = "Nobody stands in at the moment."
+NOT_TOLD = (
+    "Who is on call is told to those who are linked to an account. In a private chat with me, /start gives you a code "
+    "for that."
+)
 LONGEST_WORDS = 400
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One update: in which transaction, from whom, and when. `who` None: they have not pressed /start."""
+    """One update: in which transaction, in which chat, from whom, and when. `who` None: they never pressed /start."""
 
     session: Session
     runtime: Runtime
+    chat_id: str
     who: Person | None
     now: datetime
 
     @classmethod
     def of(cls, session: Session, update: Update, context: Context) -> "Turn":
         """At Telegram a private chat has the number of its person."""
-        runtime, user = runtime_of(context), update.effective_user
+        runtime, user, chat = runtime_of(context), update.effective_user, update.effective_chat
+        assert chat is not None
         who = None if user is None else preferences.of_chat(session, str(user.id))
-        return cls(session, runtime, who, runtime.clock.now())
+        return cls(session, runtime, str(chat.id), who, runtime.clock.now())
+
+    @property
+    def is_told(self) -> bool:
+        """Whether who is on call is said here: to whoever is linked, and to people and chats that the config names."""
+        if self.who is not None and self.who.account is not None:
+            return True
+        config, directory = self.runtime.config, self.runtime.directory
+        channel = config.alerts.escalation_channel
+        others = (*config.admins, *config.summary.to, *([] if channel is None else [channel]))
+        here = {Recipient(RecipientKind.CHAT, self.chat_id)}
+        asked = here if self.who is None else here | on_call.identities(self.who)
+        return on_call.names_any(self.session, directory, asked, others)
 
     def sheet(self, post_id: str | None = None) -> Sheet:
         """How all rotations stand, for a post that stands there, or for a new one."""
@@ -64,7 +82,9 @@ async def show(update: Update, context: Context) -> None:
 
     def work(session: Session) -> None:
         turn = Turn.of(session, update, context)
-        if words:
+        if not turn.is_told:
+            queue_answer(session, update, Part(NOT_TOLD), now=turn.now)
+        elif words:
             queue_answer(session, update, Part(_typed(turn, words)), now=turn.now)
         else:
             sheet = turn.sheet()
@@ -82,11 +102,13 @@ async def press(update: Update, context: Context, pressed: OnCallPress) -> str |
         return await take(update, context, lambda _: UNKNOWN)
 
     def work(session: Session) -> str:
-        turn, chat_id = Turn.of(session, update, context), str(message.chat.id)
-        outbox.adopt(session, pressed.post_id, chat_id, message.message_id)
+        turn = Turn.of(session, update, context)
+        if not turn.is_told:
+            return NOT_TOLD
+        outbox.adopt(session, pressed.post_id, turn.chat_id, message.message_id)
         said = _do(turn, pressed)
         part = _view(turn.sheet(pressed.post_id), pressed)
-        outbox.revise_reply(session, pressed.post_id, chat_id, part, now=turn.now)
+        outbox.revise_reply(session, pressed.post_id, turn.chat_id, part, now=turn.now)
         return said
 
     return await take(update, context, work)
@@ -156,7 +178,4 @@ def _put_in(turn: Turn, hand: Hand, standing: Standing, *, member: str, span: ti
 
 
 def _end(turn: Turn, hand: Hand, standing: Standing) -> None:
-    override = standing.now.duty.override
-    if override is None:
-        raise NotifybotError(NO_OVERRIDE)
-    on_call.cancel(turn.session, override.id, hand, turn.runtime.directory, now=turn.now)
+    on_call.give_back(turn.session, standing, hand, turn.runtime.directory, now=turn.now)

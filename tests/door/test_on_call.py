@@ -88,6 +88,9 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
         ({"member": "wide", "for": "1h"}, 400, "wide cannot stand in"),
         ({"member": "subscribers", "for": "1h"}, 400, "subscribers cannot stand in"),
         ({"member": "alice", "for": "1h"}, 409, "alice has no chat"),
+        ({"member": "7777777", "for": "1h"}, 409, "7777777 has no chat"),
+        ({"member": 5, "for": "1h"}, 409, "5 has no chat"),
+        ({"member": "-9999", "for": "1h"}, 409, "-9999 has no chat"),
     ],
 )
 async def test_what_cannot_be_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifybot.handlers.on_call import NOT_TOLD
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person
@@ -294,8 +295,38 @@ async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: Ma
     assert post.buttons == TAKE
 
 
+async def test_who_is_not_linked_is_told_how_to_be_and_not_who_is_on_call(another: MakeWorld) -> None:
+    world, *_ = await team(another, WEEKLY)
+    eve, zoe, group = world.person("Eve"), await world.subscriber("Zoe"), world.group("Party")
+    world.joins(eve, group)
+    for person in (eve, zoe):
+        for words in ("/oncall", "/oncall override dutty eve 2h", "/oncall cancel duty"):
+            person.says(words)
+            await person.receives(NOT_TOLD)
+    eve.says("/oncall", to=group)
+    await group.receives(NOT_TOLD)
+    assert not any("alice" in text for text in (*eve.texts, *zoe.texts, *group.texts))
+
+
+async def test_chats_and_people_that_the_config_names_are_told_who_is_on_call(another: MakeWorld) -> None:
+    world, *_ = await team(another, WEEKLY)
+    eve, zoe, ops = world.person("Eve"), await world.subscriber("Zoe"), world.group("Ops", kind="group")
+    world.sets(recipients={"ops": [str(ops.id), str(zoe.id)]})
+    await world.restarts()
+    world.joins(eve, ops)
+
+    zoe.says("/oncall")
+    await zoe.receives("Who is on call: duty")
+    eve.says("/oncall", to=ops)
+    await ops.receives("Who is on call: duty")
+    moved = world.migrates(ops)
+    await world.is_quiet()
+    eve.says("/oncall", to=moved)
+    await moved.receives("Who is on call: duty")
+
+
 async def test_oncall_without_a_rotation_says_so(world: World) -> None:
-    anna = await world.subscriber("Anna")
+    anna = await linked(world, "Anna", "anna")
     anna.says("/oncall")
     await anna.receives("No rotation is configured")
 
@@ -322,6 +353,23 @@ async def test_somebody_takes_over_in_telegram_and_gives_back(another: MakeWorld
     await alice.receives("after that")
 
 
+async def test_who_takes_over_twice_is_on_call_until_the_second_time_and_gives_all_back_at_once(
+    another: MakeWorld,
+) -> None:
+    world, _, bob = await team(another, {**WEEKLY, "handover": "0 21 * * *"})
+    await stands_in(world, "bob", **{"for": "4h"})
+    bob.says("/oncall")
+    post = await bob.receives("Who is on call: duty")
+
+    assert "until Mon 2026-03-02 21:00" in await post.pressed(bob, TAKE[2])
+    assert "until Mon 2026-03-02 17:00" in await post.pressed(bob, TAKE[1])
+    assert "until Mon 2026-03-02 13:00" in await post.pressed(bob, TAKE[0])
+    assert (await post.pressed(bob, "End the override")).startswith(
+        "nobody is on call for duty until Mon 2026-03-02 21:00"
+    )
+    await post.becomes("nobody until", buttons=TAKE)
+
+
 async def test_a_turn_is_taken_over_until_the_hand_over(another: MakeWorld) -> None:
     _, _, bob = await team(another, {**WEEKLY, "handover": "0 21 * * *"})
     bob.says("/oncall")
@@ -342,7 +390,7 @@ async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) ->
     alice.says("/oncall", to=ops)
     post = await ops.receives("Who is on call: duty")
 
-    assert "Send /start first" in await post.pressed(stranger, TAKE[0])
+    assert await post.pressed(stranger, TAKE[0]) == NOT_TOLD
     assert "Only who takes turns in duty, or an admin" in await post.pressed(zoe, TAKE[0])
     assert (await post.pressed(bob, TAKE[0])).startswith("bob is on call")
     assert (await post.pressed(dora, TAKE[0])).startswith("dora is on call")

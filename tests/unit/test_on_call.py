@@ -1,15 +1,17 @@
 """Overrides in the database: which stand, how long they are kept, how many there may be, and how they are found."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 from sqlmodel import Session, select
 
-from notifybot import on_call, overrides, retention
+from notifybot import on_call, overrides, people, retention
 from notifybot.database import Database
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
 from notifybot.identities import Person
+from notifybot.models import Chat
 from notifybot.on_call import MOST_OVERRIDES, Hand, StandIn
 from notifybot.recipients import Directory, flattened, names_that_turn, person
 from notifybot.rotas import Handover, Rota
@@ -19,11 +21,11 @@ from tests.unit.test_query_plans import asking
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ROTAS = {"duty": Rota(("-1001", "alice"), NOW.date() - timedelta(days=7), Handover.read("0 9 * * mon"), "UTC")}
-NAMES = {"duty": ("-1001", "alice"), "wide": ("duty", "-1002"), "ops": ("-1002",)}
+NAMES = {"duty": ("-1001", "alice"), "wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")}
 DIRECTORY = Directory(
     flattened(NAMES, {}),
     rotas=ROTAS,
-    nested={"wide": ("duty", "-1002"), "ops": ("-1002",)},
+    nested={"wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")},
     turning=names_that_turn(NAMES, ROTAS),
 )
 ALICE = Hand("account:alice", "alice", frozenset({person("alice")}), is_admin=False)
@@ -59,6 +61,10 @@ async def test_an_override_stands_until_its_end(database: Database) -> None:
         ("subscribers", ROOT, 1, NotifybotError),
         ("nobody", ROOT, 1, NotifybotError),
         ("alice", ALICE, 1, Conflict),
+        ("7777777", ALICE, 1, Conflict),
+        ("8", ALICE, 1, Conflict),
+        ("-9999", ALICE, 1, Conflict),
+        ("@nowhere", ALICE, 1, Conflict),
     ],
 )
 async def test_what_cannot_be_is_refused_and_leaves_nothing(
@@ -78,8 +84,8 @@ async def test_who_may_send_to_few_puts_in_one_of_them(database: Database) -> No
 
 async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) -> None:
     def fill(session: Session) -> None:
-        for _ in range(MOST_OVERRIDES):
-            put_in(session)
+        for number in range(MOST_OVERRIDES):
+            put_in(session, hand=replace(ALICE, name=f"account:{number}"))
 
     await database.write(fill)
     with pytest.raises(Conflict):
@@ -87,6 +93,33 @@ async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) 
     first = (await database.read(lambda session: session.exec(select(OnCallOverride.id)).all()))[0]
     await database.write(lambda session: on_call.cancel(session, first, ROOT, DIRECTORY, now=NOW))
     await database.write(put_in)
+
+
+async def test_a_chat_that_was_heard_of_stands_in(database: Database) -> None:
+    def hear(session: Session) -> None:
+        people.subscribe(session, "7", "Anna", now=NOW)
+        session.add(Chat(id="-1005", kind="group"))
+        session.add(Chat(id="-1006", moved_to="-100777"))
+        session.add(Chat(id="-100777", kind="supergroup"))
+
+    await database.write(hear)
+    for member in ("7", "-1005", "-1006"):
+        await database.write(lambda session, member=member: put_in(session, member))  # type: ignore[misc]
+    assert set(await database.read(standing)) == {"7", "-1005", "-1006"}
+
+
+async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(database: Database) -> None:
+    def choose(session: Session) -> set[tuple[str, timedelta]]:
+        put_in(session, hours=8)
+        put_in(session, hand=ROOT, hours=4)
+        put_in(session, "-1002", hours=3)
+        on_call.override(session, StandIn("duty", "-1003", NOW + HOUR, NOW + 9 * HOUR), ALICE, DIRECTORY, now=NOW)
+        put_in(session, hours=1)
+        found = overrides.standing(session, now=NOW)["duty"]
+        return {(each.member, each.ends_at - NOW) for each in found}
+
+    expected = [("-1003", 4), ("-1002", 3), ("-1003", 1), ("-1003", 9)]
+    assert await database.write(choose) == {(member, hours * HOUR) for member, hours in expected}
 
 
 async def test_only_who_takes_turns_ends_an_override(database: Database) -> None:
@@ -129,7 +162,7 @@ async def test_overrides_are_found_by_their_end(database: Database) -> None:
         put_in(session)
         with asking(session) as asked:
             overrides.as_of(session, DIRECTORY, ["wide"], now=NOW)
-            put_in(session)
+            put_in(session, hand=ROOT)
             retention.forget_bookkeeping(session, now=NOW)
         return [step for steps in asked.plans.values() for step in steps if "on_call_overrides" in step]
 

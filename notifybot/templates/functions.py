@@ -71,7 +71,7 @@ def filters(mode: ParseMode | None) -> dict[str, Filter]:
         "default": theirs["default"],
         "int": _int,
         "float": _float,
-        "trim": lambda value, signs=None: stripped(written(value), signs),
+        "trim": lambda value, signs=None: _trimmed(written(value), signs),
         "round": _round,
     }
     texts = {name: _of_text(theirs[name]) for name in ("capitalize", "lower", "title", "upper")}
@@ -207,10 +207,10 @@ def _of_text(filter_: Filter) -> Filter:
     return lambda value: filter_(str(written(value)))
 
 
-def stripped(text: str, signs: object = None) -> str:
+def _trimmed(text: str, signs: object) -> str:
     """Without these signs at its ends, or without blanks."""
     if isinstance(signs, str) and len(signs) > MOST_SIGNS:
-        raise Unfit(f"at most {MOST_SIGNS} different signs are taken off a text")
+        raise Unfit(f"the filter trim takes at most {MOST_SIGNS} signs")
     return text.strip(cast("str | None", signs))
 
 

@@ -47,6 +47,8 @@ OPERATORS: Mapping[str, Callable[[Any, Any], object]] = {
     "**": operator.pow,
 }
 LARGEST_BASE, LARGEST_EXPONENT = 10**6, 64
+OF_SHORT_TEXTS = ("strip", "rpartition")
+"""Python's own take so long as one text times the other."""
 NODES_A_STEP = 100
 """What stands in a loop makes its turns longer."""
 OF_THE_COMPILER = ("_loop_vars", "_block_vars")
@@ -174,10 +176,7 @@ class _Language(ImmutableSandboxedEnvironment):
         spend(1 + len(args) + len(kwargs))
         _pay_for_call(function.__self__, name, args)
         with saying(f"{name}() does not take this"):
-            if name == "strip" and isinstance(function.__self__, str):
-                result: object = functions.stripped(function.__self__, *args, **kwargs)
-            else:
-                result = as_list(super().call(context, function, *args, **kwargs))
+            result = as_list(super().call(context, function, *args, **kwargs))
         fits(result)
         return result
 
@@ -213,6 +212,8 @@ def _pay_for_call(owner: object, name: str, args: tuple[object, ...]) -> None:
             look_through(each)
         elif isinstance(each, str):
             look_at(each)
+            if name in OF_SHORT_TEXTS and len(each) > functions.MOST_SIGNS:
+                raise Unfit(f"{name}() takes at most {functions.MOST_SIGNS} signs")
 
 
 def _may_meet(sign: str, left: object, right: object) -> bool:

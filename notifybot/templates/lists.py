@@ -8,7 +8,7 @@ from jinja2 import Environment, Undefined, pass_environment
 from jinja2.filters import FILTERS, ignore_case, make_attrgetter, make_multi_attrgetter
 
 from notifybot.templates.budget import fits, look_through, spend
-from notifybot.templates.words import Unfit, is_number, kind, must_be_there, saying
+from notifybot.templates.words import Unfit, kind, must_be_there, saying
 
 Filter = Callable[..., object]
 Key = Callable[[object], object]
@@ -147,7 +147,7 @@ def _sum(environment: Environment, value: object, attribute: str | int | None = 
     total = start
     for item in map(make_attrgetter(environment, attribute), items_of(value)):
         must_be_there(item)
-        if not is_number(item) or not is_number(total):
+        if not isinstance(item, int | float) or not isinstance(total, int | float):
             raise Unfit(f"numbers are summed up, not {kind(item)}")
         total += item
         fits(total)

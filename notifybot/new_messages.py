@@ -108,11 +108,17 @@ def timing_of(new: NewMessage, *, now: datetime) -> Timing | None:
         return None
     send_at, times = new.extras.send_at, _times(new.extras, now)
     first = times[0] if times else send_at
-    if first is None or first > now + LONGEST_AHEAD:
-        raise NotifybotError("A message is sent within ten years, or not at all.", hint="Look at the year of send_at.")
+    first = checked_first(first, now=now)
     if new.extras.repeat is None:
         return Timing(first) if first > now else None
     return Timing(first, str(recurrence.parse(new.extras.repeat)), new.extras.time_zone, times)
+
+
+def checked_first(first: datetime | None, *, now: datetime) -> datetime:
+    """The first time of a message; raises NotifybotError where it never comes, or is too far ahead."""
+    if first is None or first > now + LONGEST_AHEAD:
+        raise NotifybotError("A message is sent within ten years, or not at all.", hint="Look at the year of send_at.")
+    return first
 
 
 def _times(extras: Extras, now: datetime) -> tuple[datetime, ...]:

@@ -97,8 +97,16 @@ def occurrences(repeat: Repeat, zone: str, begins_at: datetime, after: datetime)
     if repeat.every is not None:
         return _regular(repeat.every, begins_at, after)
     assert repeat.cron is not None
-    start = max(after, begins_at - _INSTANT)
-    return _wall_times(repeat.cron, start.astimezone(zone_of(zone)))
+    try:
+        start = _behind(begins_at, after).astimezone(zone_of(zone))
+    except OverflowError:  # the year 10000 there
+        return iter(())
+    return _wall_times(repeat.cron, start)
+
+
+def _behind(begins_at: datetime, after: datetime) -> datetime:
+    """Behind which moment times are looked for; at the first moment of the calendar there is none before it."""
+    return after if begins_at <= after else begins_at - _INSTANT
 
 
 def zone_of(name: str) -> tzinfo:
@@ -120,7 +128,7 @@ def count(repeat: Repeat, zone: str, begins_at: datetime, *, after: datetime, un
     if repeat.every is not None:
         passed = (until - begins_at) // repeat.every - max(-1, (after - begins_at) // repeat.every)
         return max(0, min(passed, most))
-    return _count_cron(repeat, zone, max(after, begins_at - _INSTANT), until, most)
+    return _count_cron(repeat, zone, _behind(begins_at, after), until, most)
 
 
 @functools.lru_cache(128)

@@ -15,7 +15,7 @@ from notifybot.errors import NotFound
 from notifybot.ids import is_id
 from notifybot.kinds import DeliveryStatus, Purpose
 from notifybot.lifecycle import State
-from notifybot.new_messages import NewMessage
+from notifybot.new_messages import NewMessage, checked_first
 from notifybot.reading import Detail
 from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
 from notifybot.rendering import NewFile
@@ -169,6 +169,7 @@ async def preview(request: web.Request) -> web.Response:
     zone, now = fields.time_zone or "UTC", runtime_of(request).clock.now()
     begins_at = in_utc(fields.begins_at, fields.time_zone)
     times = recurrence.upcoming(recurrence.parse(fields.repeat), zone, begins_at, now=now)
+    checked_first(times[0] if times else begins_at, now=now)
     said = {"repeat": fields.repeat, "time_zone": zone, "next_times": [documents.moment(at) for at in times]}
     return documents.answer(said)
 

@@ -42,6 +42,7 @@ from notifybot.runtime import Runtime
 TEXT = "text"
 SPANS = frozenset({"escalate_after", "close_after", "remind_every"})
 NOTHING = Insistence(None, None)
+NO_ALERT = "a policy is for an alert, and this is a notice: set acknowledge to true, or leave the policy out"
 """How a notice insists."""
 SCHEME = 20
 """Within so many characters an address has its ://, which base64 never has."""
@@ -117,6 +118,7 @@ async def message_of(
     if fields.template_name is not None:
         fields, text = await fill_in(runtime.templates, fields.template_name, fields, text)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
+    _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
     insists = await _insistence(runtime, caller, fields)
     is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
     client_id = _client_id(request, fields)

@@ -11,12 +11,17 @@ from notifybot.routes.values import MAX_LABEL, RFC_3339, moment_as_written
 from notifybot.time_zones import find_zone
 from notifybot.wall_clock import moments
 
+MAX_REPEAT = 512
+"""Characters: a cron expression that lists all minutes, hours and days has 355."""
+
 
 def _repeat(value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > MAX_LABEL:
+    if not isinstance(value, str):
         raise ValueError("this is a cron expression like 0 9 * * mon-fri, or every 15m")
+    if len(value) > MAX_REPEAT:
+        raise ValueError(f"this is longer than {MAX_REPEAT} characters")
     return str(recurrence.parse(value))
 
 
@@ -39,7 +44,7 @@ def _written(value: object) -> datetime | None:
     return None if value is None else moment_as_written(value)
 
 
-Repeat = Annotated[str | None, BeforeValidator(_repeat), _or_null({"type": "string", "maxLength": MAX_LABEL})]
+Repeat = Annotated[str | None, BeforeValidator(_repeat), _or_null({"type": "string", "maxLength": MAX_REPEAT})]
 """As recurrence.parse reads it, in one spelling."""
 Zone = Annotated[str | None, BeforeValidator(_zone), _or_null({"type": "string", "maxLength": MAX_LABEL})]
 WrittenMoment = Annotated[datetime | None, BeforeValidator(_written), _or_null(RFC_3339)]

@@ -69,12 +69,20 @@ async def test_a_policy_is_named_on_every_way_of_sending(folder: Path, path: str
     assert (found["policy"], found["steps_left"]) == ("night", 2)
 
 
-async def test_a_notice_has_no_policy_whatever_it_names(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/ingest", {"content": "disk full", "acknowledge": False}),
+        ("/send", {"text": "disk full"}),
+        ("/api/events", {"event": "post_success", "data": {"title": "x", "platform": "y"}}),
+    ],
+)
+async def test_a_policy_on_a_notice_is_refused_and_what_to_set_is_said(folder: Path, path: str, body: Json) -> None:
     async with door(folder, config(folder)) as opened:
-        body = GOOD | {"policy": "night", "acknowledge": False}
-        accepted = (await opened.ask("POST", "/api/ingest", body)).json
-        found = (await opened.ask("GET", f"/api/messages/{accepted['id']}")).json
-    assert (found["policy"], found["escalate_at"], found["remind_at"]) == (None, None, None)
+        asked = {"to": [-1001234], **body}
+        for policy in ("night", OWN):
+            found = assert_problem(await opened.ask("POST", path, asked | {"policy": policy}), 400)
+            assert found["detail"].startswith("policy: a policy is for an alert, and this is a notice: set acknowledge")
 
 
 async def test_beside_a_policy_escalate_after_only_switches_it_off(folder: Path) -> None:

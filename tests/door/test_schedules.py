@@ -143,6 +143,34 @@ async def test_the_next_times_can_be_asked_for_before(refusing: Door) -> None:
     assert_problem(await refusing.ask("POST", "/api/schedules/preview", {"repeat": "often"}), 400)
 
 
+async def test_the_next_times_are_asked_for_as_far_ahead_as_one_can_send(refusing: Door) -> None:
+    for begins_at in ("9999-12-31T23:59:59Z", "2999-01-01T00:00"):
+        times = {"repeat": "@daily", "time_zone": "Asia/Tokyo"}
+        sent = assert_problem(await refusing.ingest(**times, send_at=begins_at), 400)
+        asked = {**times, "begins_at": begins_at}
+        found = assert_problem(await refusing.ask("POST", "/api/schedules/preview", asked), 400)
+        assert found["detail"] == sent["detail"] == "A message is sent within ten years, or not at all."
+
+
+@pytest.mark.parametrize("repeat", ["@daily", "* * * * *", "every 15m"])
+async def test_what_began_with_the_calendar_comes_from_now_on(refusing: Door, repeat: str) -> None:
+    asked = {"repeat": repeat, "begins_at": "0001-01-01T00:00:00Z"}
+    answer = await refusing.ask("POST", "/api/schedules/preview", asked)
+    assert (answer.status, len(answer.json["next_times"])) == (200, 5)
+    assert answer.json["next_times"][0] > "2026"
+
+
+async def test_a_rule_may_list_every_minute_hour_and_day(refusing: Door) -> None:
+    every = [",".join(map(str, range(*ends))) for ends in ((60,), (24,), (1, 32), (1, 13), (7,))]
+    assert len(" ".join(every)) > 300
+    answer = await refusing.ask("POST", "/api/schedules/preview", {"repeat": " ".join(every)})
+    assert (answer.status, len(answer.json["next_times"])) == (200, 5)
+    found = assert_problem(
+        await refusing.ask("POST", "/api/schedules/preview", {"repeat": "0," * 256 + "0 * * * *"}), 400
+    )
+    assert found["detail"] == "repeat: this is longer than 512 characters"
+
+
 async def test_a_schedule_is_paused_resumed_and_ended(shared: Door) -> None:
     accepted = await repeating(shared)
     path = f"/api/schedules/{accepted['schedule_id']}"

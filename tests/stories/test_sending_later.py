@@ -39,8 +39,9 @@ async def test_a_message_is_sent_at_its_time_and_not_before(world: World, ops: P
     assert await report.events() == ["accepted", "released", "sent"]
 
 
-async def test_a_time_that_has_passed_means_now(world: World, ops: Place) -> None:
-    report = await plan(world, "the weekly report", to=ops, send_at="2026-03-02T08:59")
+@pytest.mark.parametrize("passed", ["2026-03-02T08:59", "2026-03-01T08:59", "0001-01-01T00:00"])
+async def test_a_time_that_has_passed_means_now_and_nothing_is_late(world: World, ops: Place, passed: str) -> None:
+    report = await plan(world, "the weekly report", to=ops, send_at=passed)
 
     await report.becomes("sent")
     assert ops.texts == ["the weekly report"]

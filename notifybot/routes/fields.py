@@ -72,7 +72,7 @@ def _buttons(value: object) -> tuple[Button, ...]:
 def _data(value: object) -> object:
     """An object of the caller's own, whose texts every store and every answer can carry."""
     if value is not None and not isinstance(value, dict):
-        raise ValueError('this is an object, like {"host": "db1"}')
+        raise ValueError('this must be an object, like {"host": "db1"}')
     waiting = [value]
     while waiting:
         each = waiting.pop()

@@ -18,6 +18,18 @@ CHALLENGE = 'Bearer realm="notifybot"'
 """RFC 6750, section 3."""
 SPEAK_HTTP = "Speak HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
 log = logging.getLogger(__name__)
+IN_OUR_WORDS = {
+    "missing": "this field is required",
+    "string_type": "this must be text",
+    "bool_type": "this must be true or false",
+    "int_type": "this must be a whole number",
+    "float_type": "this must be a number",
+    "list_type": "this must be a list",
+    "tuple_type": "this must be a list",
+    "dict_type": "this must be an object",
+    "model_type": "this must be an object",
+}
+"""What pydantic calls a wrong type, as callers know it, who may never have heard of Python."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,8 @@ def problems_of(error: ValidationError) -> list[FieldProblem]:
 
 
 def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "this field is required"
+    if kind in IN_OUR_WORDS:
+        return IN_OUR_WORDS[kind]
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 

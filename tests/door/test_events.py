@@ -170,6 +170,15 @@ async def test_while_too_many_wait_for_their_templates_callers_come_again_later(
     assert (await shared.ingest()).status == 202
 
 
-async def test_data_that_is_no_object_is_refused_in_our_words(refusing: Door) -> None:
-    answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": [1]})
-    assert assert_problem(answer, 400)["detail"] == 'data: this is an object, like {"host": "db1"}'
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"data": [1]}, 'data: this must be an object, like {"host": "db1"}'),
+        ({"data": "x"}, 'data: this must be an object, like {"host": "db1"}'),
+        ({"silent": "yes"}, "silent: this must be true or false"),
+        ({"template": 5}, "template: this must be text"),
+    ],
+)
+async def test_a_value_of_another_kind_is_refused_in_our_words(refusing: Door, fields: Json, said: str) -> None:
+    answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001]} | fields)
+    assert assert_problem(answer, 400)["detail"] == said

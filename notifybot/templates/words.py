@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from jinja2 import Undefined
+from jinja2.exceptions import FilterArgumentError
 
 KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -15,7 +16,10 @@ KINDS: Mapping[type, str] = {
     int: "a number",
     float: "a number",
 }
-PYTHONS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError)
+PYTHONS = (
+    *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError),
+    FilterArgumentError,
+)
 """What Python and the filters of the library raise where a value does not fit, in words that are not for people."""
 
 

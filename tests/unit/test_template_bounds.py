@@ -1,12 +1,15 @@
 """Templates: the work is bounded whatever one says, and what is useful goes through."""
 
+import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from notifybot.markup import ParseMode
-from notifybot.templates import Templates, TemplatesInvalid
+from notifybot.templates import Templates, TemplatesInvalid, comparing
+from notifybot.templates.functions import filters
 from notifybot.templates.language import Source, Unrenderable
 
 TWICE = "{% set a = (1, 2) %}{% set b = (1, 2) %}" + "{% set a = (a, a) %}{% set b = (b, b) %}" * 40
@@ -197,6 +200,37 @@ def test_markup_that_is_joined_stays_markup_and_the_rest_is_escaped() -> None:
 )  # fmt: skip
 def test_what_does_not_fit_is_said_in_words_of_templates(text: str, said: str) -> None:
     assert refusal(text, n=5, text="x", rows=[1, 2, 3], box={"a": 1}) == said
+
+
+ANY: tuple[object, ...] = (None, True, 5, -1.5, "x", "", [1, "a"], [], {"a": 1}, [{"a": [1]}, {"a": "b"}])
+PYTHONS = re.compile(
+    r"\b(str|int|float|dict|tuple|bool|NoneType|object is|positional|argument|unhashable|iterable|<)\b"
+)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in filters(None) if not name.startswith("_")))
+def test_whatever_a_filter_is_given_it_works_or_refuses_in_words_of_templates(name: str) -> None:
+    assert_no_python("{{ x|" + name + " }}", "{{ x|" + name + "(y) }}", "{{ x|" + name + "(y, y) }}")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in comparing.tests() if name.isalpha()))
+def test_whatever_a_test_is_given_it_works_or_refuses_in_words_of_templates(name: str) -> None:
+    assert_no_python("{{ x is " + name + " }}", "{{ x is " + name + "(y) }}", "{{ [x]|select('" + name + "', y) }}")
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%", "**", "~", "==", "<", ">=", "in", "not in"])
+def test_whatever_a_sign_stands_between_it_works_or_refuses_in_words_of_templates(sign: str) -> None:
+    assert_no_python("{{ x " + sign + " y }}", "{{ x[y:] }}", "{{ x[y] }}", "{{ x(y) }}", "{{ +x }}")
+
+
+def assert_no_python(*texts: str) -> None:
+    for source in [Source(text, None) for text in texts]:
+        for x, y in itertools.product(ANY, ANY):
+            try:
+                source.render({"x": x, "y": y})
+            except Unrenderable as error:
+                said = re.sub(r"the (filter|test) \w+", "", error.what)
+                assert not PYTHONS.search(said), (said, x, y)
 
 
 # Files

@@ -1,5 +1,7 @@
 """What the first revision makes for messages: their own tables, and those of what is done about them."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
@@ -36,12 +38,18 @@ def create_schedules() -> None:
 def create_messages() -> None:
     op.create_table(
         "messages",
+        *_what_is_to_happen(),
+        *_what_happened(),
+        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index_messages()
+
+
+def _what_is_to_happen() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("id", AutoString(), nullable=False),
-        sa.Column(
-            "state",
-            sa.String(16),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(16), nullable=False),
         sa.Column("is_alert", sa.Boolean(), nullable=False),
         sa.Column("title", AutoString(), nullable=True),
         sa.Column("content", sa.Text(), nullable=False),
@@ -60,6 +68,11 @@ def create_messages() -> None:
         sa.Column("close_at", UTCDateTime(), nullable=True),
         sa.Column("remind_every_s", sa.Integer(), nullable=True),
         sa.Column("remind_at", UTCDateTime(), nullable=True),
+    )
+
+
+def _what_happened() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("may_expire", sa.Boolean(), nullable=False),
         sa.Column("sent_at", UTCDateTime(), nullable=True),
         sa.Column("escalated_at", UTCDateTime(), nullable=True),
@@ -77,9 +90,10 @@ def create_messages() -> None:
         sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("unacknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("unacknowledged_by", sa.JSON(none_as_null=True), nullable=True),
-        sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _index_messages() -> None:
     index("messages_by_account", "messages", ["account", "id"])
     index("messages_by_source", "messages", ["source", "id"])
     index("messages_by_state", "messages", ["state", "id"])

@@ -24,7 +24,7 @@ test: lint ## lint, then every test
 	@$(TEST)/bin/python -m pytest -rs
 
 test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on a server of its own
-	@$(TEST)/bin/python -m pytest -rs --database=postgresql tests/unit tests/door tests/stories tests/pacing tests/postgres
+	@$(TEST)/bin/python -m pytest -rs --database=postgresql --ignore=tests/browser --ignore=tests/cli --ignore=tests/client --ignore=tests/crash --ignore=tests/demo --ignore=tests/sandbox
 
 lint: test-environment ## ruff, mypy, import-linter
 	@$(TEST)/bin/python -m ruff check

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from playwright.async_api import async_playwright
 
 from docs.pictures import CHROMIUM, take
-from tests.databases import new_template
 from tests.stories.places import Place
 from tests.stories.world import World
+from tests.support.databases import new_template
 
 READER = "Clara"
 NOTICES = (3, 2, 2, 1, 4, 6, 3, 2, 1, 1, 2, 1, 1, 5, 8, 3, 2, 1, 1, 2, 4, 6, 5, 3)

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 from playwright.async_api import async_playwright
 
 from docs.pictures import CHROMIUM, take
-from tests.databases import new_template
 from tests.stories.world import World
+from tests.support.databases import new_template
 
 PEOPLE = ("Alice", "Bob", "Carol")
 TURNS = {

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.databases import KINDS, Template, new_template
 from tests.postgres.server import MISSING, Server, find_binaries, serving
+from tests.support.database_fixtures import database, file, migrated, store
+from tests.support.databases import KINDS, Template, new_template
+
+__all__ = ["database", "file", "migrated", "store"]
 
 # The same examples in every run: whoever breaks something sees it, and nobody else. `--hypothesis-profile=search` looks
 # for new ones.

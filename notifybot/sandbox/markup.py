@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from .entities import (
+from notifybot.sandbox.entities import (
     LINKED,
     MONOSPACED,
     QUOTES,
@@ -18,9 +18,9 @@ from .entities import (
     tidy,
     utf16_len,
 )
-from .markup_html import read_html
-from .markup_legacy import read_markdown
-from .markup_v2 import read_markdown_v2
+from notifybot.sandbox.markup_html import read_html
+from notifybot.sandbox.markup_legacy import read_markdown
+from notifybot.sandbox.markup_v2 import read_markdown_v2
 
 __all__ = ["MarkupError", "checked_link", "cleaned", "parse", "utf16_len", "validate_entities"]
 

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 
-from .entities import MONOSPACED, Entity, Json, custom_emoji, date_time, link
-from .markup_reading import Reading
+from notifybot.sandbox.entities import MONOSPACED, Entity, Json, custom_emoji, date_time, link
+from notifybot.sandbox.markup_reading import Reading
 
 STYLE_OF = {
     "b": "bold",

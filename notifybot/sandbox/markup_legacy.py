@@ -2,8 +2,8 @@
 
 import re
 
-from .entities import Entity, link
-from .markup_reading import Reading
+from notifybot.sandbox.entities import Entity, link
+from notifybot.sandbox.markup_reading import Reading
 
 ENDS = {"_": "_", "*": "*", "`": "`", "[": "]", "```": "```"}
 KINDS = {"_": "italic", "*": "bold", "`": "code", "```": "pre"}

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from .entities import Entity, Json, MarkupError, utf16_len
+from notifybot.sandbox.entities import Entity, Json, MarkupError, utf16_len
 
 
 @dataclass

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 
-from .entities import Entity, MarkupError, link, tg_link
-from .markup_reading import Reading
+from notifybot.sandbox.entities import Entity, MarkupError, link, tg_link
+from notifybot.sandbox.markup_reading import Reading
 
 # "__" stands before "_": two underscores are always an underline, never two italics.
 STYLES = {"__": "Underline", "||": "Spoiler", "_": "Italic", "*": "Bold", "~": "Strikethrough"}

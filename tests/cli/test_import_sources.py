@@ -9,8 +9,8 @@ import pytest
 
 from notifybot.cli.import_sources import read
 from notifybot.cli.tree import UsageError
-from tests.databases import PostgresStore
 from tests.postgres.server import Server
+from tests.support.databases import PostgresStore
 
 WHEN = "2024-05-06T07:08:09+00:00"
 

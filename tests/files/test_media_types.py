@@ -17,7 +17,7 @@ from notifybot.media_types import (
     look,
     safe_name,
 )
-from tests.files import pictures
+from tests.support import pictures
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import PostgresStore, PostgresTemplate, new_template
 from tests.postgres.server import Server
+from tests.support.databases import PostgresStore, PostgresTemplate, new_template
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from notifybot import outbox
 from notifybot.database import Database
 from notifybot.engines import hold_database
-from tests.databases import PostgresStore
+from tests.support.databases import PostgresStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WITHIN_S = 30.0

@@ -18,8 +18,8 @@ from benchmarks.lab.process import ROOT, start
 from benchmarks.lab.steps import Step, named_kill, random_kill
 from notifybot import migrations
 from notifybot.engines import current_revision
-from tests.databases import PostgresStore
 from tests.postgres.leader import end_sessions
+from tests.support.databases import PostgresStore
 
 pytestmark = pytest.mark.crash
 STEPS = (Step.ACCEPT, Step.COMMIT, Step.CLAIM, Step.AFTER_TELEGRAM, Step.RECORD, Step.PRESS_HANDLED)

@@ -11,10 +11,10 @@ from notifybot.database import Database
 from notifybot.engines import hold_database
 from notifybot.errors import StartRefused, Unavailable
 from notifybot.leadership import LEADER_LOCK, own_name
-from tests.databases import PostgresStore
 from tests.postgres.leader import NOW, WITHIN_S, Gate, adding, end_sessions, leading, names
 from tests.postgres.proxy import Cut, Proxy, between
 from tests.postgres.server import LOOK_AGAIN_S
+from tests.support.databases import PostgresStore
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """What the daemon asks PostgreSQL at every moment is answered from the partial indexes, however much lies in the past.
 
-The verbs are those of tests/unit/test_query_plans.py; the plans are those that the server really ran.
+The verbs are those of tests/storage/test_query_plans.py; the plans are those that the server really ran.
 """
 
 import re
@@ -16,8 +16,8 @@ from sqlmodel import Session
 
 from notifybot import acceptance, escalation, inbox, outbox, reading, releases, reminders
 from notifybot.database import Database
-from tests.databases import PostgresStore
-from tests.unit.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
+from tests.storage.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
+from tests.support.databases import PostgresStore
 
 HISTORY = 20_000
 """Messages that are over, each with its chat, post, delivery and line in the timeline."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from notifybot import engines
-from tests.databases import PostgresStore
-from tests.door.door import URL_FILE, Door, assert_problem, door, open_folder
+from tests.support.databases import PostgresStore
+from tests.support.door import URL_FILE, Door, assert_problem, door, open_folder
 
 
 @pytest.fixture

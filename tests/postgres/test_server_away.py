@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 
 from notifybot.clock import Clock
-from tests.databases import PostgresTemplate, new_template
 from tests.postgres.server import MISSING, Server, find_binaries, serving
 from tests.stories.places import Place
 from tests.stories.world import World
+from tests.support.databases import PostgresTemplate, new_template
 
 CALLERS = 4
 RESTARTS = 3

@@ -11,9 +11,9 @@ from sqlmodel import Session
 from notifybot import migrations
 from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused, Unavailable
-from tests.databases import PostgresStore
 from tests.postgres.leader import Gate, adding, leading, names
 from tests.postgres.server import Server
+from tests.support.databases import PostgresStore
 
 
 class Setting:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import Template
 from tests.stories.places import Place
 from tests.stories.world import Json, World
+from tests.support.databases import Template
 
 MakeWorld = Callable[..., Awaitable[World]]
 

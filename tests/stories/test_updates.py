@@ -11,11 +11,11 @@ from sqlmodel import Session
 from notifybot import people
 from notifybot.errors import Unavailable
 from notifybot.identities import Person
-from tests.databases import Template
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.world import PATIENCE_S, World
+from tests.support.databases import Template
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from notifybot.jobs import JOBS
 from notifybot.metronome import run_tick
 from notifybot.runtime import Runtime
 from notifybot.sandbox import Sandbox, serving
-from tests.databases import Template
 from tests.stories.clock import Bell, MovedClock
 from tests.stories.places import Person, Place
+from tests.support.databases import Template
 
 PATIENCE_S = 20.0
 """Nothing that a story waits for takes so long; a story that fails says so only then."""

@@ -1,0 +1,5 @@
+"""Tests of this folder ask a daemon that runs in their own process."""
+
+from tests.support.door_fixtures import folder, quiet_log, refusing, shared
+
+__all__ = ["folder", "quiet_log", "refusing", "shared"]

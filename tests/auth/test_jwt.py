@@ -1,0 +1,99 @@
+"""When a JWT holds, on the moved clock; and that nothing can be changed in one."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifybot.jwt_tokens import InvalidJwt, Trust, account_of
+from tests.support.keys import SECRET, forged
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+AT = round(NOW.timestamp())
+TRUST = Trust("HS256", SECRET.encode(), None, None, "sub", timedelta(seconds=30))
+TOKEN = jwt.encode({"sub": "alice", "exp": AT + 3600}, SECRET, "HS256")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+patient = settings(deadline=None)
+"""The machine may be busy."""
+CLAIMS = st.dictionaries(st.sampled_from(["sub", "exp", "nbf", "iat", "iss", "aud", "jti"]), JSON)
+
+
+def holds(token: str, *, at: float = 0, trust: Trust = TRUST) -> bool:
+    try:
+        return account_of(token, trust, now=NOW + timedelta(seconds=at)) == "alice"
+    except InvalidJwt:
+        return False
+
+
+@pytest.mark.parametrize(("at", "expected"), [(-7200, True), (0, True), (3629.9, True), (3630, False), (10**9, False)])
+def test_it_ends_with_exp_and_the_leeway(at: float, expected: bool) -> None:
+    assert holds(TOKEN, at=at) is expected
+
+
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+@pytest.mark.parametrize(("at", "expected"), [(69.9, False), (70, True), (1000, True)])
+def test_it_begins_with_nbf_and_iat_less_the_leeway(name: str, at: float, expected: bool) -> None:
+    token = jwt.encode({"sub": "alice", "exp": AT + 3600, name: AT + 100}, SECRET, "HS256")
+    assert holds(token, at=at) is expected
+
+
+def test_times_may_be_fractions() -> None:
+    assert holds(jwt.encode({"sub": "alice", "exp": AT + 0.5, "iat": AT - 0.5}, SECRET, "HS256"))
+
+
+@patient
+@given(st.integers(0, TOKEN.rindex(".") - 1), st.sampled_from(LETTERS))
+def test_no_letter_of_header_and_claims_can_be_another(place: int, letter: str) -> None:
+    changed = TOKEN[:place] + letter + TOKEN[place + 1 :]
+    assert holds(changed) is (changed == TOKEN)
+
+
+@patient
+@given(JSON, JSON)
+def test_whatever_is_signed_with_the_right_key_is_judged_and_never_trips(header: object, claims: object) -> None:
+    for said in (header, {"alg": "HS256"}):
+        holds(forged(said, claims, SECRET.encode()))
+
+
+@patient
+@given(CLAIMS)
+def test_whatever_its_claims_are_it_holds_for_a_named_account_until_an_end(claims: dict[str, object]) -> None:
+    token = forged({"alg": "HS256"}, claims, SECRET.encode())
+    try:
+        account = account_of(token, TRUST, now=NOW)
+    except InvalidJwt:
+        return
+    assert account and claims["sub"] == account
+    assert isinstance(claims["exp"], int | float) and claims["exp"] > AT - 30
+
+
+@patient
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
+def test_any_text_is_refused(text: str) -> None:
+    assert not holds(text)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "hs256", ""])
+def test_its_own_word_for_the_algorithm_counts_for_nothing(algorithm: str) -> None:
+    assert not holds(forged({"alg": algorithm}, {"sub": "alice", "exp": AT + 3600}, SECRET.encode()))
+
+
+def test_an_audience_of_ours_among_others_is_enough_and_a_part_of_its_name_is_not() -> None:
+    trust = replace(TRUST, audience="notifybot", issuer="dash")
+    for audience, expected in (
+        ("notifybot", True),
+        (["x", "notifybot"], True),
+        ("notify", False),
+        ("notifybot2", False),
+    ):
+        claims = {"sub": "alice", "exp": AT + 3600, "iss": "dash", "aud": audience}
+        assert holds(jwt.encode(claims, SECRET, "HS256"), trust=trust) is expected, json.dumps(claims)

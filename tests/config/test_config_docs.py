@@ -1,0 +1,87 @@
+"""docs/configuration.md names every key, with the default that it has, and shows examples that work."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from notifybot.config import Config, ConfigInvalid, load
+from notifybot.config_reader import paths_of
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+KEYS = dict(paths_of(Config))
+ROWS = re.findall(r"^\| `([a-z_.*\[\]]+)` \| .+? \| (.+?) \| .+ \|$", PAGE.read_text(), re.MULTILINE)
+DEFAULTS = {key: cell.strip("`") for key, cell in ROWS if cell.startswith("`")}
+
+
+def examples(page: str) -> list[str]:
+    """What stands there as YAML."""
+    text = PAGE.with_name(page).read_text(encoding="utf-8")
+    return re.findall(r"^```yaml\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = examples(PAGE.name)
+
+# The smallest section that a key can stand in, for keys below names, lists and what is off by default.
+AROUND = {
+    "http.jwt.": "http: {jwt: {KEY}}",
+    "rotations.*.hours[].": "rotations: {x: {members: ['1'], start: 2026-01-01, hours: [{KEY}]}}",
+    "rotations.*.": "rotations: {x: {members: ['1'], start: 2026-01-01, KEY}}",
+    "alerts.policies.*.": "alerts: {policies: {x: {steps: [{after: 1m, to: ['1']}], KEY}}}",
+    "inbound.*.": "inbound: {x: {format: json, to: ['1'], KEY}}",
+}
+
+
+def around(key: str, setting: str) -> str:
+    """Return a config with this setting where the key belongs."""
+    for prefix, text in AROUND.items():
+        if key.startswith(prefix):
+            return text.replace("KEY", setting) if setting else re.sub("(, )?KEY(, )?", "", text)
+    *sections, _ = key.split(".")
+    return "".join(f"{section}: {{" for section in sections) + setting + "}" * len(sections)
+
+
+def read(folder: Path, text: str) -> Config:
+    (folder / "http_jwt_secret").write_text("0123456789abcdef0123456789abcdef")
+    (folder / "config.yaml").write_text(text)
+    return load(folder / "config.yaml", {"HOME": "/home/anna", "CREDENTIALS_DIRECTORY": str(folder)})
+
+
+def test_the_page_names_every_key_once_and_no_other() -> None:
+    keys = list(KEYS)
+    values = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
+    assert sorted(key for key, _ in ROWS) == sorted(values)
+
+
+@pytest.mark.parametrize(("key", "default"), DEFAULTS.items())
+def test_the_page_says_the_default_that_a_key_has(tmp_path: Path, key: str, default: str) -> None:
+    setting = f"{key.rpartition('.')[2]}: {default}"
+    assert read(tmp_path, around(key, setting)) == read(tmp_path, around(key, ""))
+
+
+def test_the_page_says_which_keys_are_required() -> None:
+    assert {key for key, cell in ROWS if cell == "required"} == {key for key, each in KEYS.items() if each.is_required}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_on_the_page_works(tmp_path: Path, example: str) -> None:
+    try:
+        read(tmp_path, example)
+    except ConfigInvalid as error:
+        # The files that examples name are not here.
+        assert [line for line in error.detail.split("\n") if "cannot be read: No such file" not in line] == []
+
+
+def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None:
+    text = "\n" * 6 + "alerts: {escalate_after: 15 minutes}\nsummary:\n  time: 22:30\n  timezone: x"
+    with pytest.raises(ConfigInvalid) as caught:
+        read(tmp_path, text)
+    for line in caught.value.detail.split("\n"):
+        assert re.sub(r"^.*?:\d+:\d+: ", "", line) in PAGE.read_text()
+
+
+@pytest.mark.parametrize("text", [*examples("on-call.md"), *examples("policies.md")])
+def test_the_examples_of_other_pages_are_right_too(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    load(file, {})

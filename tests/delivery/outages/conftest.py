@@ -1,0 +1,24 @@
+"""Worlds that can be cut off from Telegram, directly or behind a proxy that goes silent."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.stories.places import Place
+from tests.stories.world import World
+from tests.support.databases import Template
+
+
+@pytest.fixture
+async def world(tmp_path: Path, template: Template) -> AsyncIterator[World]:
+    """A world whose daemon runs and has found Telegram."""
+    async with World(tmp_path, template) as world:
+        await world.starts()
+        await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")
+        yield world
+
+
+@pytest.fixture
+def ops(world: World) -> Place:
+    return world.group("Ops")

@@ -1,0 +1,249 @@
+"""The jobs are beaten in real time: between a beat's time and its tick the JobQueue goes its own way."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: ignore[import-untyped]
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from notifybot import job_history
+from notifybot.app import Daemon, daemon
+from notifybot.clock import Clock
+from notifybot.config import load
+from notifybot.database import Changes, affected
+from notifybot.errors import NotifybotError
+from notifybot.job_troubles import CALM
+from notifybot.jobs import JOBS, Job
+from notifybot.kinds import Deadline
+from notifybot.metronome import A_MOMENT, AFTER_A_FAILURE, run_tick, wait_after
+from notifybot.runtime import Runtime
+
+WITHIN_S = 20.0
+
+
+class Ticks:
+    """Counts the ticks of all jobs together."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._one_more = asyncio.Event()
+
+    def note(self, _: object) -> None:
+        self.seen += 1
+        self._one_more.set()
+
+    async def come_to(self, wanted: int) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            while self.seen < wanted:
+                await self._one_more.wait()
+                self._one_more.clear()
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
+    """A daemon without a token: its jobs beat, and nothing else happens."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
+    async with daemon(load(config, {}), Clock(), []) as started:
+        yield started
+
+
+def new_deadlines(moment: datetime) -> Changes:
+    """One of each kind."""
+    return Changes(deadlines=dict.fromkeys(Deadline, moment))
+
+
+async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemon) -> None:
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    refused: list[Exception] = []
+
+    def commit_an_earlier_deadline(_: object) -> None:
+        scheduler.remove_listener(commit_an_earlier_deadline)
+        try:
+            running.metronome.on_commit(new_deadlines(Clock().now() - timedelta(minutes=1)))
+        except Exception as error:  # noqa: BLE001 - a scheduler swallows what its listeners raise
+            refused.append(error)
+
+    scheduler.add_listener(commit_an_earlier_deadline, EVENT_JOB_SUBMITTED)
+    running.metronome.on_commit(new_deadlines(Clock().now()))
+    await ticks.come_to(2 * len(JOBS))
+    assert refused == []
+
+
+async def test_a_deadline_beats_its_own_job_alone(running: Daemon) -> None:
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    before, soon = dict(running.runtime.progress.next_runs), Clock().now() + timedelta(seconds=1)
+
+    running.metronome.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
+
+    assert running.runtime.progress.next_runs == {**before, "close": soon}
+
+
+async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> None:
+    async def find_nothing(runtime: Runtime, now: datetime) -> int:
+        return 0
+
+    job = replace(Workshop().job, tick=find_nothing)
+    runs = [await run_tick(running.runtime, job) for _ in range(20)]
+
+    kept = await running.runtime.database.read(partial(job_history.latest, job=job.name, most=20))
+    assert [run.started_at for run in kept] == [runs[0].started_at]
+    assert running.runtime.progress.last_runs[job.name] == runs[-1]
+
+
+class Workshop:
+    """A job of the tests' own: it is at work until `finish`, and notes who came."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.came = asyncio.Event()
+        self.finish = asyncio.Event()
+
+    async def tick(self, runtime: Runtime, now: datetime) -> int:
+        self.begun += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.came.set()
+        await self.finish.wait()
+        self.at_once -= 1
+        return self.begun
+
+    @property
+    def job(self) -> Job:
+        return Job("workshop", self.tick, lambda _: None)
+
+
+async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -> None:
+    workshop = Workshop()
+    beat = asyncio.create_task(run_tick(running.runtime, workshop.job))
+    await workshop.came.wait()
+    by_hand = asyncio.create_task(run_tick(running.runtime, workshop.job, is_manual=True))
+    assert "workshop" in running.runtime.progress.running
+    workshop.finish.set()
+    first, second = await beat, await by_hand
+    assert [(run.is_manual, run.done) for run in (first, second)] == [(False, 1), (True, 2)]
+    assert workshop.most_at_once == 1
+    assert "workshop" not in running.runtime.progress.running
+
+
+async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
+    async def now_and_for_all(runtime: Runtime, now: datetime) -> int:
+        return 77
+
+    run = await run_tick(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
+    assert (run.done, run.is_manual) == (77, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no such step\nand more"), "ValueError: no such step"),
+        (KeyError("to"), "KeyError: 'to'"),
+        (RuntimeError(), "RuntimeError"),
+        (NotifybotError("Nobody is known."), "Nobody is known."),
+        (OperationalError("SELECT secret", {}, Exception("disk full")), "OperationalError: disk full"),
+        (ValueError("6000000001:" + "x" * 35), "ValueError: <redacted>"),
+        (ValueError("x" * 1000), "ValueError: " + "x" * 288),
+    ],
+)
+async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon, error: Exception, reason: str) -> None:
+    async def fail(runtime: Runtime, now: datetime) -> int:
+        raise error
+
+    run = await run_tick(running.runtime, replace(Workshop().job, tick=fail))
+    assert run.error == reason
+    assert running.runtime.progress.job_errors["workshop"] == reason
+
+
+async def test_what_has_no_time_yet_has_one_once_the_jobs_began(running: Daemon) -> None:
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    next_runs = running.runtime.progress.next_runs
+    assert list(next_runs) == [job.name for job in JOBS]
+    assert all(at is not None and at > running.runtime.progress.started_at for at in next_runs.values())
+
+
+class SetBack(Clock):
+    """Real time, but an operator may set it."""
+
+    def __init__(self) -> None:
+        self.by = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-2), timedelta(hours=2)])
+async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timedelta) -> None:
+    """By two hours: retention beats every hour."""
+    config, clock, ticks = tmp_path / "config.yaml", SetBack(), Ticks()
+    config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
+    async with daemon(load(config, {}), clock, []) as running:
+        assert running.application.job_queue is not None
+        running.application.job_queue.scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+        await ticks.come_to(len(JOBS))
+        running.metronome.look_after()
+        clock.by = by
+        running.metronome.look_after()
+        await ticks.come_to(2 * len(JOBS))
+
+
+async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_over(running: Daemon) -> None:
+    """Retention, which otherwise beats once an hour: nobody has to wait so long to hear that it works again."""
+    assert running.application.job_queue is not None
+    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
+    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
+    await ticks.come_to(len(JOBS))
+    database, by_hand = running.runtime.database, running.metronome.by_hand
+
+    async def rename(table: str, to: str) -> None:
+        change: Any = text(f"ALTER TABLE {table} RENAME TO {to}")
+        await database.write(lambda session: affected(session, change))
+
+    def waits() -> timedelta:
+        at = running.runtime.progress.next_runs["retention"]
+        assert at is not None
+        return at - running.runtime.clock.now()
+
+    assert waits() > timedelta(minutes=59)
+    await rename("link_secrets", "elsewhere")
+    assert (await by_hand("retention")).error
+    assert timedelta() < waits() <= AFTER_A_FAILURE
+    await rename("elsewhere", "link_secrets")
+    progress = running.runtime.progress
+    while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
+        await ticks.come_to(ticks.seen + 1)
+    assert timedelta(minutes=9) < waits() <= CALM + A_MOMENT
+
+
+def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:
+    """But as often as it beats anyway."""
+    half_a_minute, hour = timedelta(seconds=30), timedelta(hours=1)
+    waits = [wait_after(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
+    assert waits == [5, 10, 20, 30, 30]
+    assert wait_after(1_000_000, hour) == hour
+
+
+def test_the_page_says_of_every_job_what_it_does() -> None:
+    page = Path(__file__).parents[2] / "docs" / "jobs.md"
+    named = re.findall(r"(?m)^\| `([a-z_]+)` \|", page.read_text(encoding="utf-8").partition("\n## ")[0])
+    assert named == [job.name for job in JOBS]

@@ -1,0 +1,5 @@
+"""Tests of this folder ask a daemon that runs in their own process."""
+
+from tests.support.door_fixtures import folder, refusing, shared
+
+__all__ = ["folder", "refusing", "shared"]

@@ -1,0 +1,57 @@
+"""To whom `socket.allow` lets callers send: names, and what they stand for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.auth.test_local_callers import NOBODY, call
+from tests.support.door import Door, Json, assert_problem, door
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can call under other accounts")
+NAMES = "\nrecipients: {oncall: [ops, '-1002'], ops: ['-1001'], all: [oncall, '@status']}"
+
+
+def config(folder: Path, allow: str) -> str:
+    return f'socket: {{path: {folder}/s, mode: "0666", allow: {allow}}}{NAMES}'
+
+
+async def status(opened: Door, **fields: object) -> int:
+    body: Json = {"content": "disk full", **fields}
+    return (await call(opened, NOBODY, "POST", "/api/ingest", body)).status
+
+
+async def test_a_name_allows_whatever_it_stands_for(folder: Path) -> None:
+    async with door(folder, config(folder, "[oncall]")) as opened:
+        for to in (["oncall"], ["ops"], [-1002, "-1001"], ["oncall", "ops"]):
+            assert await status(opened, to=to) == 202, to
+        assert await status(opened, channel_id=-1001) == 202
+        for to in (["all"], ["@status"], ["oncall", -1003], ["subscribers"], ["nobody"]):
+            assert await status(opened, to=to) == 403, to
+
+
+async def test_a_person_is_allowed_under_each_of_their_names(folder: Path) -> None:
+    async with door(folder, config(folder, '["7"]')) as opened:
+        person = (await opened.ask("POST", "/subscribe-user", {"chat_id": 7, "chat_name": "anna"})).json["user_id"]
+        other = (await opened.ask("POST", "/subscribe-user", {"chat_id": 8, "chat_name": "ben"})).json["user_id"]
+        for fields, expected in (
+            ({"user": person}, 202),
+            ({"user": person.upper()}, 202),
+            ({"to": [person, 7]}, 202),
+            ({"user": other}, 403),
+            ({"to": [person, other]}, 403),
+            ({"to": ["subscribers"]}, 403),
+        ):
+            assert await status(opened, **fields) == expected, fields
+
+
+async def test_what_was_told_to_others_is_not_changed_under_its_key(folder: Path) -> None:
+    """The key of an account may have been bound by another of its callers, one who may send to more."""
+    body: Json = {"content": "disk full", "channel_id": -1003, "dedup_key": "disk"}
+    async with door(folder, config(folder, '["*"]')) as opened:
+        first = (await call(opened, NOBODY, "POST", "/api/ingest", body)).json["id"]
+    async with door(folder, config(folder, "[oncall]")) as opened:
+        for more in ({"content": "something else"}, {"action": "resolve"}):
+            assert_problem(await call(opened, NOBODY, "POST", "/api/ingest", body | more), 403)
+        found = (await opened.ask("GET", f"/api/messages/{first}")).json
+        assert (found["content"], found["repeats"], found["resolved_at"]) == ("disk full", 0, None)

@@ -1,0 +1,45 @@
+"""Telegram's older Markdown: what it means, and what is refused."""
+
+import pytest
+
+from notifybot.markup import ParseMode, Unparseable, parse
+from tests.rendering.markup.reading import shown
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "entities"),
+    [
+        ("*a* _b_ `c`", "a b c", [("bold", "a"), ("italic", "b"), ("code", "c")]),
+        ("```\nls\n``` a", "ls\n a", [("pre", "ls\n")]),
+        ("```sh\nls```", "ls", [("pre", "ls", "sh")]),
+        ("*a _b_ c*", "a _b_ c", [("bold", "a _b_ c")]),
+        (r"\*a\_ \`b\` \[c] \d 1.5!", r"*a_ `b` [c] \d 1.5!", []),
+        ("**a**", "a", []),
+        ("[a](https://x.org)", "a", [("text_link", "a", "https://x.org/")]),
+        ("[x.org] [a]", "x.org a", [("text_link", "x.org", "http://x.org/")]),
+        ("[Anna](tg://user?id=42)", "Anna", [("text_link", "Anna", "tg://user?id=42")]),
+        ("[](x.org)", "(x.org)", []),
+        ("[see](x.org and more", "see(x.org and more", []),
+    ],
+)
+def test_the_older_markdown_becomes_text_and_formatting(
+    source: str, text: str, entities: list[tuple[str, ...]]
+) -> None:
+    assert shown(source, ParseMode.MARKDOWN) == (text, entities)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("a *b", "The bold text that begins at line 1, column 3 has no end."),
+        ("a\nsnake_case", "The italic text that begins at line 2, column 6 has no end."),
+        ("`a", "The code that begins at line 1, column 1 has no end."),
+        ("```a``", "The block of code that begins at line 1, column 1 has no end."),
+        ("[a", "The link that begins at line 1, column 1 has no end."),
+    ],
+)
+def test_a_mark_without_a_second_one_is_refused_with_its_place(source: str, reason: str) -> None:
+    with pytest.raises(Unparseable) as caught:
+        parse(source, ParseMode.MARKDOWN)
+
+    assert caught.value.reason == reason

@@ -1,0 +1,181 @@
+"""Overrides in the database: which stand, how long they are kept, how many there may be, and how they are found."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from sqlmodel import Session, select
+
+from notifybot import on_call, overrides, people, retention
+from notifybot.database import Database
+from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
+from notifybot.identities import Person
+from notifybot.models import Chat
+from notifybot.on_call import MOST_OVERRIDES, Hand, StandIn
+from notifybot.recipients import Directory, flattened, names_that_turn, person
+from notifybot.rotas import Handover, Rota
+from notifybot.timetable import OnCallOverride
+from tests.storage.test_query_plans import asking
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ROTAS = {"duty": Rota(("-1001", "alice"), NOW.date() - timedelta(days=7), Handover.read("0 9 * * mon"), "UTC")}
+NAMES = {"duty": ("-1001", "alice"), "wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")}
+DIRECTORY = Directory(
+    flattened(NAMES, {}),
+    rotas=ROTAS,
+    nested={"wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")},
+    turning=names_that_turn(NAMES, ROTAS),
+)
+ALICE = Hand("account:alice", "alice", frozenset({person("alice")}), is_admin=False)
+BOB = Hand("account:bob", "bob", frozenset({person("bob")}), is_admin=False)
+ROOT = Hand("account:root", "root", frozenset(), is_admin=True)
+
+
+def put_in(session: Session, member: str = "-1003", *, hand: Hand = ALICE, hours: float = 1) -> OnCallOverride:
+    wanted = StandIn("duty", member, None, NOW + hours * HOUR)
+    return on_call.override(session, wanted, hand, DIRECTORY, now=NOW)
+
+
+def standing(session: Session, now: datetime = NOW) -> list[str]:
+    return [each.member for each in overrides.standing(session, now=now).get("duty", [])]
+
+
+async def test_an_override_stands_until_its_end(database: Database) -> None:
+    await database.write(put_in)
+    just_before = NOW + HOUR - timedelta(microseconds=1)
+    assert await database.read(lambda session: standing(session, just_before)) == ["-1003"]
+    assert await database.read(lambda session: standing(session, NOW + HOUR)) == []
+
+
+@pytest.mark.parametrize(
+    ("member", "hand", "hours", "refusal"),
+    [
+        ("-1003", BOB, 1, Forbidden),
+        ("-1003", ALICE, 0, NotifybotError),
+        ("-1003", ALICE, -1, NotifybotError),
+        ("-1003", ALICE, 24 * 367, NotifybotError),
+        ("wide", ALICE, 1, NotifybotError),
+        ("duty", ALICE, 1, NotifybotError),
+        ("subscribers", ROOT, 1, NotifybotError),
+        ("nobody", ROOT, 1, NotifybotError),
+        ("alice", ALICE, 1, Conflict),
+        ("7777777", ALICE, 1, Conflict),
+        ("8", ALICE, 1, Conflict),
+        ("-9999", ALICE, 1, Conflict),
+        ("@nowhere", ALICE, 1, Conflict),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_leaves_nothing(
+    database: Database, member: str, hand: Hand, hours: float, refusal: type[NotifybotError]
+) -> None:
+    with pytest.raises(refusal):
+        await database.write(lambda session: put_in(session, member, hand=hand, hours=hours))
+    assert await database.read(standing) == []
+
+
+async def test_who_may_send_to_few_puts_in_one_of_them(database: Database) -> None:
+    bounded = Hand("account:root", "root", frozenset(), is_admin=True, allowed=frozenset({"ops"}))
+    await database.write(lambda session: put_in(session, "-1002", hand=bounded))
+    with pytest.raises(Forbidden):
+        await database.write(lambda session: put_in(session, "-1003", hand=bounded))
+
+
+async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) -> None:
+    def fill(session: Session) -> None:
+        for number in range(MOST_OVERRIDES):
+            put_in(session, hand=replace(ALICE, name=f"account:{number}"))
+
+    await database.write(fill)
+    with pytest.raises(Conflict):
+        await database.write(put_in)
+    first = (await database.read(lambda session: session.exec(select(OnCallOverride.id)).all()))[0]
+    await database.write(lambda session: on_call.cancel(session, first, ROOT, DIRECTORY, now=NOW))
+    await database.write(put_in)
+
+
+async def test_a_chat_that_was_heard_of_stands_in(database: Database) -> None:
+    def hear(session: Session) -> None:
+        people.subscribe(session, "7", "Anna", now=NOW)
+        session.add(Chat(id="-1005", kind="group"))
+        session.add(Chat(id="-1006", moved_to="-100777"))
+        session.add(Chat(id="-100777", kind="supergroup"))
+
+    await database.write(hear)
+    for member in ("7", "-1005", "-1006"):
+        await database.write(lambda session, member=member: put_in(session, member))  # type: ignore[misc]
+    assert set(await database.read(standing)) == {"7", "-1005", "-1006"}
+
+
+async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(database: Database) -> None:
+    def choose(session: Session) -> set[tuple[str, timedelta]]:
+        put_in(session, hours=8)
+        put_in(session, hand=ROOT, hours=4)
+        put_in(session, "-1002", hours=3)
+        on_call.override(session, StandIn("duty", "-1003", NOW + HOUR, NOW + 9 * HOUR), ALICE, DIRECTORY, now=NOW)
+        put_in(session, hours=1)
+        found = overrides.standing(session, now=NOW)["duty"]
+        return {(each.member, each.ends_at - NOW) for each in found}
+
+    expected = [("-1003", 4), ("-1002", 3), ("-1003", 1), ("-1003", 9)]
+    assert await database.write(choose) == {(member, hours * HOUR) for member, hours in expected}
+
+
+async def test_only_who_takes_turns_ends_an_override(database: Database) -> None:
+    made = await database.write(lambda session: put_in(session).id)
+    with pytest.raises(Forbidden):
+        await database.write(lambda session: on_call.cancel(session, made, BOB, DIRECTORY, now=NOW))
+    with pytest.raises(NotFound):
+        await database.write(lambda session: on_call.cancel(session, "x", ALICE, DIRECTORY, now=NOW))
+    assert await database.read(standing) == ["-1003"]
+
+
+async def test_overrides_are_forgotten_a_month_after_their_end(database: Database) -> None:
+    await database.write(put_in)
+    for after, left in ((timedelta(days=31), 1), (timedelta(days=31, seconds=1), 0)):
+        now = NOW + HOUR + after
+        await database.write(partial(retention.forget_bookkeeping, now=now))
+        found = await database.read(lambda session: session.exec(select(OnCallOverride.id)).all())
+        assert len(found) == left
+
+
+async def test_members_are_called_as_people_know_them(database: Database) -> None:
+    def name(session: Session) -> dict[str, str]:
+        put_in(session, "@status")
+        return dict(on_call.names_of(session, ["alice", "@status", "-1001"]))
+
+    assert await database.write(name) == {"alice": "alice", "@status": "@status", "-1001": "-1001"}
+
+
+def test_whoever_is_called_like_a_name_of_the_config_is_put_in_by_their_user_id() -> None:
+    def account_of(account: str | None) -> str:
+        found = Person(user_id="01890a5d", account=account, chat_id="7", chat_name="Anna", created_at=NOW)
+        return on_call.hand_of_person(found, DIRECTORY, admins=()).account
+
+    assert [account_of(account) for account in ("alice", "ops", None)] == ["alice", "01890a5d", "01890a5d"]
+
+
+@pytest.mark.sqlite_only(reason="reads the plans of SQLite")
+async def test_overrides_are_found_by_their_end(database: Database) -> None:
+    def look(session: Session) -> list[str]:
+        put_in(session)
+        with asking(session) as asked:
+            overrides.as_of(session, DIRECTORY, ["wide"], now=NOW)
+            put_in(session, hand=ROOT)
+            retention.forget_bookkeeping(session, now=NOW)
+        return [step for steps in asked.plans.values() for step in steps if "on_call_overrides" in step]
+
+    steps = await database.write(look)
+    assert len(steps) >= 3
+    assert all("USING INDEX ix_on_call_overrides_ends_at" in step for step in steps), steps
+
+
+@pytest.mark.sqlite_only(reason="counts the statements of SQLite")
+async def test_who_names_no_rotation_asks_for_no_overrides(database: Database) -> None:
+    def look(session: Session) -> int:
+        with asking(session) as asked:
+            assert overrides.as_of(session, DIRECTORY, ["ops", "-1001"], now=NOW) is DIRECTORY
+        return len(asked.plans)
+
+    assert await database.write(look) == 0

@@ -1,0 +1,288 @@
+"""One writer whose callers share commits: what each of them is promised."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from notifybot.database import CHECKPOINT_EVERY, Changes, Database, changes
+from notifybot.engines import sqlite_path
+from notifybot.errors import Conflict, Unavailable
+from notifybot.kinds import Deadline
+from tests.support.databases import Store
+
+pytestmark = pytest.mark.both_databases
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+EARLIER = NOW - DAY
+Work = Callable[[Session], str]
+ADD = text("INSERT INTO chats (id) VALUES (:id)")
+
+
+COUNT = text("SELECT count(*) FROM chats")
+
+
+def add(session: Session, name: str) -> str:
+    session.execute(ADD, {"id": name})
+    return name
+
+
+def adding(name: str) -> Work:
+    return partial(add, name=name)
+
+
+def count(session: Session) -> str:
+    return str(session.execute(COUNT).scalar_one())
+
+
+def stored(store: Store) -> list[str]:
+    """What another program finds in the database: only what was committed."""
+    return [row[0] for row in store.rows("SELECT id FROM chats ORDER BY id")]
+
+
+class Busy:
+    """Keeps the writer busy until `release`, so that what comes meanwhile waits for the next commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._go = threading.Event()
+        self.task = asyncio.create_task(database.write(lambda _: self._go.wait(20)))
+
+    def release(self) -> None:
+        self._go.set()
+
+
+@pytest.fixture
+async def busy(database: Database) -> AsyncIterator[Busy]:
+    made = Busy(database)
+    yield made
+    made.release()
+
+
+async def test_whoever_comes_during_a_commit_shares_the_next_one(database: Database, busy: Busy, store: Store) -> None:
+    await asyncio.sleep(0)
+    before = database.commits
+    waiting = [asyncio.create_task(database.write(adding(f"{n:03}"))) for n in range(200)]
+    await asyncio.sleep(0)
+    busy.release()
+    assert await asyncio.gather(*waiting) == [f"{n:03}" for n in range(200)]
+    assert database.commits - before <= 2  # the one that kept the writer busy, and one for all who came meanwhile
+    assert len(stored(store)) == 200
+
+
+async def test_an_answer_comes_after_the_commit(database: Database, store: Store) -> None:
+    async def write(name: str) -> None:
+        await database.write(adding(name))
+        assert name in stored(store)
+
+    await asyncio.gather(*(write(f"{n}") for n in range(20)))
+
+
+async def test_a_refusal_takes_back_its_own_work_alone(database: Database, busy: Busy, store: Store) -> None:
+    def refuse(session: Session) -> str:
+        add(session, "half done")
+        raise Conflict("Not like that.")
+
+    def break_down(session: Session) -> str:
+        add(session, "half done too")
+        raise ZeroDivisionError
+
+    works = [
+        adding("a"),
+        refuse,
+        adding("b"),
+        break_down,
+        adding("a"),
+        adding("c"),
+    ]
+    waiting = [asyncio.create_task(database.write(work)) for work in works]
+    await asyncio.sleep(0)
+    busy.release()
+    first, refused, second, broken, twice, third = await asyncio.gather(*waiting, return_exceptions=True)
+    assert (first, second, third) == ("a", "b", "c")
+    assert (type(refused), type(broken), type(twice)) == (Conflict, ZeroDivisionError, Unavailable)
+    assert stored(store) == ["a", "b", "c"]
+
+
+async def test_work_sees_what_earlier_work_wrote(database: Database, busy: Busy) -> None:
+    waiting = []
+    for number in range(5):
+        waiting.append(asyncio.create_task(database.write(adding(f"{number}"))))
+        waiting.append(asyncio.create_task(database.write(count)))
+    await asyncio.sleep(0)
+    busy.release()
+    assert [await task for task in waiting][1::2] == ["1", "2", "3", "4", "5"]
+
+
+async def test_closing_finishes_what_waits(store: Store) -> None:
+    database = Database(store.url)
+    database.start()
+    busy = Busy(database)
+    waiting = [asyncio.create_task(database.write(adding(f"{n}"))) for n in range(5)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    busy.release()
+    await closing
+    assert await asyncio.gather(*waiting) == ["0", "1", "2", "3", "4"]
+    assert stored(store) == ["0", "1", "2", "3", "4"]
+
+
+async def test_after_the_close_nothing_can_be_written_and_nobody_waits_for_it(store: Store) -> None:
+    database = Database(store.url)
+    database.start()
+    await database.close()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(database.write(adding("late")), 10)
+    assert stored(store) == []
+
+
+async def test_a_caller_who_gives_up_harms_neither_their_work_nor_anybody_elses(
+    database: Database, busy: Busy, store: Store
+) -> None:
+    given_up = asyncio.create_task(database.write(adding("a")))
+    waiting = asyncio.create_task(database.write(adding("b")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    busy.release()
+    assert await waiting == "b"
+    assert given_up.cancelled()
+    assert stored(store) == ["a", "b"]
+
+
+async def test_a_reader_sees_what_is_committed_and_cannot_write(database: Database, store: Store) -> None:
+    await database.write(adding("a"))
+    assert await database.read(count) == "1"
+    with pytest.raises(Unavailable):
+        await database.read(adding("b"))
+    assert stored(store) == ["a"]
+
+
+async def test_a_reader_does_not_wait_for_the_writer(database: Database, busy: Busy) -> None:
+    await asyncio.sleep(0)
+    found = await asyncio.wait_for(
+        database.read(lambda s: s.execute(text("SELECT count(*) FROM chats")).scalar_one()), 10
+    )
+    assert found == 0
+    assert not busy.task.done()
+
+
+async def test_a_refusal_of_a_reader_reaches_the_caller(database: Database) -> None:
+    def refuse(_: Session) -> None:
+        raise Conflict("Not like that.")
+
+    with pytest.raises(Conflict):
+        await database.read(refuse)
+
+
+def noting(*messages: str, due: bool = False, deadline: datetime | None = None) -> Changes:
+    deadlines = {} if deadline is None else {Deadline.CLOSE: deadline}
+    return Changes(messages=set(messages), is_work_due=due, deadlines=deadlines)
+
+
+async def test_what_a_commit_changed_is_made_known_once_and_merged(database: Database, busy: Busy) -> None:
+    heard: list[Changes] = []
+    database.after_commit(heard.append)
+
+    def work(noted: Changes, *, fails: bool = False) -> None:
+        def run(session: Session) -> None:
+            changes(session).include(noted)
+            if fails:
+                raise Conflict("Not like that.")
+
+        waiting.append(asyncio.create_task(database.write(run)))
+
+    waiting: list[asyncio.Task[None]] = []
+    work(noting("a", "b", deadline=NOW + timedelta(minutes=5)))
+    work(noting("b", "c", deadline=NOW))
+    work(noting("of one that failed", due=True, deadline=NOW - timedelta(days=1)), fails=True)
+    work(noting())
+    await asyncio.sleep(0)
+    busy.release()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert heard == [noting("a", "b", "c", deadline=NOW)]
+
+
+async def test_a_commit_that_changed_nothing_wakes_nobody(database: Database) -> None:
+    heard: list[Changes] = []
+    database.after_commit(heard.append)
+    await database.write(adding("a"))
+    assert heard == []
+
+
+async def test_listeners_hear_of_a_commit_when_it_is_on_disk(database: Database, store: Store) -> None:
+    heard: list[list[str]] = []
+    database.after_commit(lambda _: heard.append(stored(store)))
+
+    def work(session: Session) -> None:
+        add(session, "a")
+        changes(session).is_work_due = True
+
+    await database.write(work)
+    assert heard == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "earliest"),
+    [([], None), ([None], None), ([NOW], NOW), ([NOW, None], NOW), ([NOW, EARLIER, NOW + DAY], EARLIER)],
+)
+def test_the_earliest_deadline_counts(deadlines: list[datetime | None], earliest: datetime | None) -> None:
+    noted = Changes()
+    for deadline in deadlines:
+        noted.note_deadline(Deadline.CLOSE, deadline)
+    assert noted.deadlines.get(Deadline.CLOSE) == earliest
+
+
+def test_each_kind_of_deadline_has_an_earliest_of_its_own() -> None:
+    noted = Changes()
+    noted.note_deadline(Deadline.CLOSE, NOW)
+    noted.note_deadline(Deadline.REMIND, EARLIER)
+    assert noted.deadlines == {Deadline.CLOSE: NOW, Deadline.REMIND: EARLIER}
+
+
+def test_including_changes_leaves_nothing_out() -> None:
+    noted = noting("a", deadline=NOW)
+    noted.include(noting("b", due=True, deadline=NOW + timedelta(1)))
+    assert noted == noting("a", "b", due=True, deadline=NOW)
+
+
+def _chats_in(path: Path, copy: Path) -> int:
+    """What the file holds without its log."""
+    copy.write_bytes(path.read_bytes())
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM chats").fetchone()[0])
+        except sqlite3.DatabaseError:  # copied in the midst of a move
+            return 0
+
+
+@pytest.mark.sqlite_only(reason="looks into SQLite's log")
+async def test_what_the_log_holds_is_moved_into_the_database_beside_the_writer(store: Store, tmp_path: Path) -> None:
+    database = Database(store.url)
+    database.start()
+    for number in range(2 * CHECKPOINT_EVERY):
+        await database.write(adding(f"{number:03}"))
+    path = sqlite_path(store.url)
+    assert path is not None
+    async with asyncio.timeout(20):
+        while _chats_in(path, tmp_path / "alone") < CHECKPOINT_EVERY:
+            await database.read(count)
+    await database.close()
+
+
+@pytest.mark.sqlite_only(reason="asks for SQLite's own settings")
+async def test_every_commit_survives_a_power_cut(database: Database) -> None:
+    def settings(session: Session) -> dict[str, object]:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in names}
+
+    assert await database.write(settings) == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}

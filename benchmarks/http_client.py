@@ -22,9 +22,9 @@ from telegram.request import HTTPXRequest
 
 from benchmarks.field.apart import sandbox_apart
 from benchmarks.lab.tables import table
-from notifybot.rendering import Part, Send, Stored
-from notifybot.telegram_http import AiohttpRequest
-from notifybot.telegram_sender import TelegramSender
+from notifybot.rendering.parts import Part, Send, Stored
+from notifybot.telegram_api.http import AiohttpRequest
+from notifybot.telegram_api.sender import TelegramSender
 
 AT_ONCE = (1, 16, 50)
 """50 is what the dispatcher has in flight at most."""

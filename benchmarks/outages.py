@@ -17,7 +17,7 @@ from benchmarks.field.field import Field, field
 from benchmarks.field.figures import Figure, at_most, latencies
 from benchmarks.field.trials import Trial, run_trials
 from benchmarks.field.ways import Way
-from notifybot.telegram_http import IDLE_CONNECTION_S
+from notifybot.telegram_api.http import IDLE_CONNECTION_S
 
 SEED = 7
 OUTAGES = 5

@@ -21,8 +21,8 @@ from benchmarks.field.figures import Figure, at_least, at_most, latencies, p99
 from benchmarks.field.stalls import held_up
 from benchmarks.field.trials import Trial, run_trials
 from notifybot.sandbox import Refused
-from notifybot.sandbox.calls import Call
-from notifybot.sandbox.state import Message
+from notifybot.sandbox.bot_api.call_log import Call
+from notifybot.sandbox.world.state import Message
 
 OVERALL = 30
 RETRY_AFTER = re.compile(r"retry after (\d+)")

@@ -16,8 +16,8 @@ from pathlib import Path
 from aiohttp import ClientTimeout, FormData, JsonPayload, Payload
 from playwright.async_api import Browser, Locator, async_playwright, expect
 
-from notifybot.demo import Demo, running_demo
-from notifybot.markup import ParseMode
+from notifybot.demo.demo import Demo, running_demo
+from notifybot.rendering.markup import ParseMode
 
 HERE = Path(__file__).parent
 IMAGES = HERE / "images"

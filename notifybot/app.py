@@ -18,37 +18,44 @@ from typing import Any
 from aiohttp import web as aiohttp_web
 from telegram.ext import Application, JobQueue
 
-from notifybot import handlers, ingest_server, logs, migrations, outbox, secret_key, systemd
-from notifybot.addresses import Address, is_public
-from notifybot.claims import Leader
-from notifybot.clock import Clock
-from notifybot.config import Config
-from notifybot.database import Database
-from notifybot.directory import directory_of
-from notifybot.dispatcher import Dispatcher, Manner
-from notifybot.engines import hold_database, password_in
+from notifybot import handlers, ingest_server
+from notifybot.config.model import Config
+from notifybot.delivery.claims import Leader
+from notifybot.delivery.dispatcher import DeliverySettings, Dispatcher
+from notifybot.delivery.in_flight import MOST_WITH_HANGING
+from notifybot.delivery.rate_limits import rate_limits
 from notifybot.errors import StartRefused
-from notifybot.file_fetching import Fetcher, Resolve, SystemResolver
-from notifybot.file_intake import FileIntake
-from notifybot.file_scanning import Scanner
-from notifybot.file_store import FileStore
-from notifybot.handlers import menus
-from notifybot.intake import Intake
-from notifybot.metronome import Metronome, PatientJobQueue
-from notifybot.pacing import limits_for
-from notifybot.process_lock import hold_bot
-from notifybot.progress import Progress
+from notifybot.files.admit import FileAdmission
+from notifybot.files.fetch import Fetcher, Resolve, SystemResolver
+from notifybot.files.public_addresses import Address, is_public
+from notifybot.files.scan import Scanner
+from notifybot.files.store import FileStore
+from notifybot.handlers import command_menu
+from notifybot.health.job_status import JobStatus
+from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
+from notifybot.messages.batcher import Batcher
+from notifybot.messages.watchers import Watchers
+from notifybot.posts import bot as posts_bot
+from notifybot.recipients.from_config import directory_of
 from notifybot.runtime import Runtime
-from notifybot.telegram_link import App, LinkedBot, TelegramLink
-from notifybot.telegram_sender import TelegramSender
+from notifybot.storage import migrations
+from notifybot.storage.database import Database
+from notifybot.storage.engines import hold_database, password_in
+from notifybot.system import logs, secret_key, systemd
+from notifybot.system.locks import hold_bot
+from notifybot.telegram_api.bot import PollingBot
+from notifybot.telegram_api.polling import App, TelegramConnection
+from notifybot.telegram_api.sender import TelegramSender
+from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.templates import Templates
 from notifybot.templates.renderer import Renderer
-from notifybot.update_queue import DurableQueue
-from notifybot.waiting import Waiters
+from notifybot.times.clock import Clock
 
 NO_TOKEN = "0:" + "0" * 35
 """No Application can be built without a token; with this one it never calls Telegram."""
 TELEGRAM = "https://api.telegram.org"
+SPARE_CONNECTIONS = 20
+"""For probes and answers to presses, beside the sends."""
 MAX_DOCUMENT = 50_000_000
 """What Telegram's own server takes; a self-hosted one takes more."""
 CATCH_UP_WITHIN = timedelta(seconds=10)
@@ -112,15 +119,15 @@ class Daemon:
 
     runtime: Runtime
     application: App
-    bot: LinkedBot
+    bot: PollingBot
     queue: DurableQueue
-    metronome: Metronome
+    scheduler: Scheduler
     runner: aiohttp_web.AppRunner
 
 
 @contextlib.asynccontextmanager
 async def daemon(
-    config: Config, clock: Clock, inherited: list[socket.socket], *, web: "Web | None" = None
+    config: Config, clock: Clock, inherited: list[socket.socket], *, web: "FetchOptions | None" = None
 ) -> AsyncIterator[Daemon]:
     """A daemon that accepts requests; Telegram and the jobs come up behind it. `web`: how it fetches files."""
     with contextlib.ExitStack() as locks:
@@ -130,7 +137,7 @@ async def daemon(
         await asyncio.to_thread(migrations.upgrade, config.database.url)
         database = Database(config.database.url, leadership)
         database.start()
-        files = _files(config, web or Web())
+        files = _files(config, web or FetchOptions())
         await asyncio.to_thread(files.store.sweep)
         try:
             built = await _build(config, clock, database, files, inherited)
@@ -145,15 +152,16 @@ async def daemon(
 
 
 async def _build(
-    config: Config, clock: Clock, database: Database, files: FileIntake, inherited: list[socket.socket]
+    config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
 ) -> Daemon:
-    term = await database.lead(partial(outbox.lead, now=clock.now()))
-    known = await database.read(outbox.identity)
-    link = TelegramLink(database, clock)
+    term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
+    known = await database.read(posts_bot.identity)
+    link = TelegramConnection(database, clock)
     queue = DurableQueue(database, clock)
-    bot = LinkedBot(
+    bot = PollingBot(
         config.telegram.token or NO_TOKEN,
         base_url=config.telegram.base_url,
+        connections=MOST_WITH_HANGING + SPARE_CONNECTIONS,
         known=known,
         on_fetch=link.note_fetch,
         on_error=link.note_error,
@@ -164,15 +172,15 @@ async def _build(
     runtime = _runtime(config, clock, database, link, sender, files, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
-    metronome = Metronome(application.job_queue, runtime)
-    for listener in (runtime.waiters.on_commit, runtime.dispatcher.on_commit, metronome.on_commit):
+    scheduler = Scheduler(application.job_queue, runtime)
+    for listener in (runtime.waiters.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
         database.after_commit(listener)
     runner = await ingest_server.listen(runtime, inherited)
-    return Daemon(runtime, application, bot, queue, metronome, runner)
+    return Daemon(runtime, application, bot, queue, scheduler, runner)
 
 
 @dataclass(frozen=True)
-class Web:
+class FetchOptions:
     """How files are fetched; tests have names and certificates of their own."""
 
     resolve: Resolve = field(default_factory=SystemResolver)
@@ -180,7 +188,7 @@ class Web:
     may_reach: Callable[[Address], bool] = is_public
 
 
-def _files(config: Config, web: Web) -> FileIntake:
+def _files(config: Config, web: FetchOptions) -> FileAdmission:
     """Where files are kept, and who looks at them before. Telegram's own server takes no larger ones than its limit."""
     settings = config.attachments
     is_telegrams = config.telegram.base_url.rstrip("/") == TELEGRAM
@@ -188,25 +196,25 @@ def _files(config: Config, web: Web) -> FileIntake:
     store = FileStore(config.data_dir / "attachments", max_bytes=most)
     scanner = None if settings.scan_command is None else Scanner(settings.scan_command)
     fetcher = Fetcher(store, resolve=web.resolve, tls=web.tls, may_reach=web.may_reach)
-    return FileIntake(store, fetcher, scanner, settings.types)
+    return FileAdmission(store, fetcher, scanner, settings.types)
 
 
 def _runtime(
     config: Config,
     clock: Clock,
     database: Database,
-    link: TelegramLink,
+    link: TelegramConnection,
     sender: TelegramSender,
-    files: FileIntake,
+    files: FileAdmission,
     term: int,
 ) -> Runtime:
-    limits = limits_for(
+    limits = rate_limits(
         overall_per_second=config.telegram.limits.overall_per_second,
         chat_per_second=config.telegram.limits.chat_per_second,
         group_per_minute=config.telegram.limits.group_per_minute,
     )
     leader = Leader(term, limits)
-    manner = Manner(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
+    manner = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
     directory = directory_of(config)
     return Runtime(
@@ -216,12 +224,12 @@ def _runtime(
         clock=clock,
         sender=sender,
         link=link,
-        intake=Intake(database, clock, directory),
+        intake=Batcher(database, clock, directory),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,
-        waiters=Waiters(clock),
-        progress=Progress(clock.now()),
+        waiters=Watchers(clock),
+        progress=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
     )
 
@@ -239,11 +247,11 @@ async def _work(daemon: Daemon) -> None:
             until = runtime.clock.now() + CATCH_UP_WITHIN
             await runtime.clock.wait(runtime.link.caught_up, until)
             runtime.dispatcher.start()
-            tasks.create_task(menus.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
+            tasks.create_task(command_menu.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
-        daemon.metronome.start()
-        tasks.create_task(_supervise("metronome", daemon.metronome.watch, runtime.clock), name="metronome")
+        daemon.scheduler.start()
+        tasks.create_task(_supervise("scheduler", daemon.scheduler.watch, runtime.clock), name="scheduler")
         if systemd.watchdog_interval() is not None:
             tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock), name="watchdog")
 

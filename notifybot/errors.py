@@ -1,5 +1,8 @@
 """Expected refusals: one sentence for a person, a hint what to do, and the HTTP status that fits."""
 
+import difflib
+from collections.abc import Collection
+
 
 class NotifybotError(Exception):
     """Base of every expected refusal; the same object speaks in HTTP, on the command line and in Telegram.
@@ -75,3 +78,8 @@ class StartRefused(NotifybotError):
 
     code = 500
     title = "Cannot start"
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str | None:
+    """Return the known word most like `word`, if any is like it."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)

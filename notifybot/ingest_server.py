@@ -5,175 +5,32 @@ import contextlib
 import logging
 import resource
 import socket
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 
-from aiohttp import hdrs, web
-from aiohttp.web_protocol import RequestHandler
-from aiohttp.web_urldispatcher import UrlMappingMatchInfo
+from aiohttp import web
 
-from notifybot import listeners
-from notifybot.errors import StartRefused, Unavailable
-from notifybot.routes import problems, table
-from notifybot.routes.bodies import MAX_BODY_BYTES
-from notifybot.routes.callers import CALLERS, Callers, guarded, peer_uid
-from notifybot.routes.remote_callers import peer_address
-from notifybot.routes.route import RUNTIME
+from notifybot.errors import StartRefused
+from notifybot.routes import table
 from notifybot.runtime import Runtime
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-LongWay = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+from notifybot.web import listeners, problems
+from notifybot.web.bodies import MAX_BODY_BYTES
+from notifybot.web.connections import PIECE_BYTES, ProblemRunner
+from notifybot.web.guard import CALLERS, Callers, guarded
+from notifybot.web.route import RUNTIME
 
 FINISH_WITHIN_S = 5.0
-JUST_COME_S = 2.0
+DRAIN_WITHIN_S = 2.0
 """So long a stop waits for those who were let in and have not said anything yet."""
-A_MOMENT_S = 0.02
+DRAIN_CHECK_S = 0.02
 REQUEST_WITHIN_S = 60.0
 """A connection is closed that sends no whole request line and headers for so long."""
-ANSWER_WITHIN_S = 30.0
-"""A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
-AT_ONCE = 16 * 1024
-"""Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
-PIECE_BYTES = 32 * 1024
-"""So much of a body is taken from the kernel at once, and twice that waits to be read: 500 uploads at once hold about
-50 MB of what they bring. The library's own measure is eight times that."""
-MOST_CONNECTIONS = 512
-"""On the unix sockets, and as many on TCP. Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see
-`_make_room`."""
 FILES_WANTED = 4096
 log = logging.getLogger(__name__)
-
-
-class _ProblemProtocol(RequestHandler):
-    """Answers what aiohttp would answer in plain text, or log with a traceback, as every other refusal."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if isinstance(exc, ConnectionError):
-            raise exc  # the caller is gone, and nobody is to blame
-        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            answer = problems.internal(request, exc)
-            answer.force_close()
-            return answer
-        return problems.unreadable()
-
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, web.HTTPException):
-            resp = problems.of_library(resp)
-        is_read = self.transport is not None and self.transport.get_write_buffer_size() == 0
-        if is_read and isinstance(resp, web.Response) and isinstance(resp.body, bytes) and len(resp.body) <= AT_ONCE:
-            return await super().finish_response(request, resp, start_time)
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await super().finish_response(request, resp, start_time)
-        except TimeoutError:
-            if self.transport is not None:
-                self.transport.abort()  # closing would wait for the same caller
-            return resp, True
-
-    def log_exception(self, *args: object, **kw: object) -> None:
-        # The rest of a broken body is read after it was refused, and breaks once more.
-        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
-            super().log_exception(*args, **kw)
-
-
-class _ShortWay:
-    """Takes requests for a fixed path, without a query, straight to their handler; all others take the library's way.
-
-    That tries patterns and gathers middlewares anew for each request, which costs a fifth of the whole request.
-    """
-
-    def __init__(self, app: web.Application, long_way: LongWay) -> None:
-        self._long_way = long_way
-        self._routes: dict[tuple[str, str], tuple[UrlMappingMatchInfo, Handler]] = {}
-        for route in app.router.routes():
-            assert route.resource is not None
-            match = UrlMappingMatchInfo({}, route)
-            match.add_app(app)
-            match.freeze()
-            if isinstance(route.resource, web.PlainResource):
-                self._routes[route.method, route.resource.canonical] = (match, route.handler)
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert isinstance(request, web.Request)
-        known = self._routes.get((request.method, request.raw_path))
-        if known is None or hdrs.EXPECT in request.headers:
-            return await self._long_way(request)
-        request._match_info, handler = known
-        return await problems.as_problems(request, handler)
-
-
-class _ProblemServer(web.Server):
-    """Keeps at most MOST_CONNECTIONS open on each kind of listener, whoever comes."""
-
-    def __init__(self, made: web.Server, app: web.Application) -> None:
-        way = _ShortWay(app, made.request_handler)
-        super().__init__(way, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
-        self._local: dict[RequestHandler, int | str] = {}
-        """Who is at the other end of each open connection, the oldest connection first: a uid …"""
-        self._remote: dict[RequestHandler, int | str] = {}
-        """… or an address. Whatever comes over TCP takes no place from callers of the socket."""
-
-    def __call__(self) -> RequestHandler:
-        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
-        uid = peer_uid(transport)
-        callers = self._remote if uid is None else self._local
-        callers[handler] = peer_address(transport) if uid is None else uid
-        if len(callers) > MOST_CONNECTIONS:
-            # Only once it has begun to listen: the library trips over a connection that ends before that.
-            self._loop.call_soon(self._make_room, handler, callers)
-
-    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        self._local.pop(handler, None)
-        self._remote.pop(handler, None)
-        super().connection_lost(handler, exc)
-
-    def _make_room(self, newest: RequestHandler, callers: dict[RequestHandler, int | str]) -> None:
-        """Close one connection of whoever has the most: the one that is idle longest, else the oldest.
-
-        So a caller that takes all there are is in its own way alone. Where that is the newest's caller, and all else
-        of theirs is at work, the newest is told to come again.
-        """
-        if len(callers) <= MOST_CONNECTIONS or newest not in callers:
-            return  # somebody left meanwhile
-        greediest = Counter(callers.values()).most_common(1)[0][0]
-        theirs = [each for each, caller in callers.items() if caller == greediest and each is not newest]
-        idle = [each for each in theirs if each._current_request is None]
-        if not idle and callers[newest] == greediest:
-            del callers[newest]
-            self._turn_away(newest)
-        else:
-            leaving = (idle or theirs)[0]
-            del callers[leaving]
-            self._connections[leaving].abort()
-
-    def _turn_away(self, newest: RequestHandler) -> None:
-        refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
-        self._connections[newest].write(problems.raw(refusal))
-        self._connections[newest].close()
-
-
-class _ProblemRunner(web.AppRunner):
-    async def _make_server(self) -> web.Server:
-        return _ProblemServer(await super()._make_server(), self.app)
 
 
 def make_app(runtime: Runtime) -> web.Application:
     app = web.Application(middlewares=[problems.as_problems], client_max_size=MAX_BODY_BYTES)
     app[RUNTIME] = runtime
-    app[CALLERS] = Callers.of(runtime.config)
+    app[CALLERS] = Callers.of(runtime)
     for route in table():
         handler = guarded(route)
         app.router.add_route(route.method, route.path, handler)
@@ -188,7 +45,7 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
     Raises StartRefused where a socket cannot be made, or TLS has no usable certificate.
     """
     _allow_files()
-    runner = _ProblemRunner(
+    runner = ProblemRunner(
         make_app(runtime),
         access_log=None,
         handle_signals=False,
@@ -222,15 +79,15 @@ async def close(runner: web.AppRunner) -> None:
     that comes now is refused by it just as it would be by a missing one, and the next start replaces it."""
     for site in list(runner.sites):
         await site.stop()
-    await _let_the_last_speak(runner)
+    await _drain(runner)
     await runner.cleanup()
 
 
-async def _let_the_last_speak(runner: web.AppRunner) -> None:
+async def _drain(runner: web.AppRunner) -> None:
     """Whoever was let in just before the stop gets an answer too."""
-    give_up_at = asyncio.get_running_loop().time() + JUST_COME_S
-    await asyncio.sleep(A_MOMENT_S)  # who was accepted is known only now
+    give_up_at = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
+    await asyncio.sleep(DRAIN_CHECK_S)  # who was accepted is known only now
     while runner.server is not None and any(each._request_count == 0 for each in runner.server.connections):
         if asyncio.get_running_loop().time() >= give_up_at:
             return
-        await asyncio.sleep(A_MOMENT_S)
+        await asyncio.sleep(DRAIN_CHECK_S)

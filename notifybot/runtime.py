@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 
-from notifybot.clock import Clock
-from notifybot.config import Config
-from notifybot.database import Database
-from notifybot.dispatcher import Dispatcher
-from notifybot.file_intake import FileIntake
-from notifybot.intake import Intake
-from notifybot.progress import Progress
-from notifybot.recipients import Directory
-from notifybot.secret_key import SecretKey
-from notifybot.telegram_link import TelegramLink
-from notifybot.telegram_sender import TelegramSender
+from notifybot.config.model import Config
+from notifybot.delivery.dispatcher import Dispatcher
+from notifybot.files.admit import FileAdmission
+from notifybot.health.job_status import JobStatus
+from notifybot.messages.batcher import Batcher
+from notifybot.messages.watchers import Watchers
+from notifybot.recipients.directory import Directory
+from notifybot.storage.database import Database
+from notifybot.system.secret_key import SecretKey
+from notifybot.telegram_api.polling import TelegramConnection
+from notifybot.telegram_api.sender import TelegramSender
 from notifybot.templates.renderer import Renderer
-from notifybot.waiting import Waiters
+from notifybot.times.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Runtime:
     database: Database
     clock: Clock
     sender: TelegramSender
-    link: TelegramLink
-    intake: Intake
-    files: FileIntake
+    link: TelegramConnection
+    intake: Batcher
+    files: FileAdmission
     secret_key: SecretKey
     dispatcher: Dispatcher
-    waiters: Waiters
-    progress: Progress
+    waiters: Watchers
+    progress: JobStatus
     templates: Renderer

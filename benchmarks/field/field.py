@@ -16,7 +16,7 @@ from benchmarks.field.ways import Road, Way, road
 from benchmarks.lab.lab import add_person
 from benchmarks.lab.process import Home, Life, new_sandbox, start
 from notifybot.sandbox import Sandbox, serving
-from notifybot.sandbox.calls import Call
+from notifybot.sandbox.bot_api.call_log import Call
 
 MARK = re.compile(r"\bm\d{6}\b")
 RETRY_S = 0.02

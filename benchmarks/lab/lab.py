@@ -20,7 +20,7 @@ from benchmarks.lab.process import Home, Life, new_sandbox, prepare, start
 from benchmarks.lab.steps import Kill, Step
 from benchmarks.lab.verdict import Finding, account_of, judge
 from notifybot.sandbox import Sandbox, serving
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 
 PEOPLE = 8
 GROUPS = 4

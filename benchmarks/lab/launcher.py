@@ -10,14 +10,18 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.lab.steps import CRASH_AT, Step
-from notifybot import acceptance, cli, escalation, intake, recording, releases
-from notifybot.dispatcher import Dispatcher
-from notifybot.file_store import FileStore, Incoming
-from notifybot.outcomes import Outcome, Shown
-from notifybot.recording import Attempt
-from notifybot.rendering import Edit
-from notifybot.telegram_sender import TelegramSender
-from notifybot.update_queue import DurableQueue
+from notifybot import cli
+from notifybot.alerts import escalate
+from notifybot.delivery import record
+from notifybot.delivery.dispatcher import Dispatcher
+from notifybot.delivery.record import Attempt
+from notifybot.files.store import FileStore, Incoming
+from notifybot.messages import accept, batcher
+from notifybot.posts.outcomes import Outcome, Shown
+from notifybot.rendering.parts import Edit
+from notifybot.schedules import release
+from notifybot.telegram_api.sender import TelegramSender
+from notifybot.telegram_api.update_queue import DurableQueue
 
 
 class Fuse:
@@ -87,21 +91,21 @@ def _is_shown_edit(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
 
 
 FUSED: Mapping[Step, Callable[[Fuse], None]] = {
-    Step.ACCEPT: lambda fuse: _after(acceptance, "accept", fuse),
+    Step.ACCEPT: lambda fuse: _after(accept, "accept", fuse),
     Step.STORING: lambda fuse: _before(Incoming, "finish", fuse),
     Step.STORED: lambda fuse: _after_awaiting(FileStore, "receive", fuse),
-    Step.COMMIT: lambda fuse: _before(intake, "_answer", fuse),
+    Step.COMMIT: lambda fuse: _before(batcher, "_answer", fuse),
     Step.CLAIM: lambda fuse: _before(Dispatcher, "_show", fuse),
     Step.AFTER_TELEGRAM: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_send),
     Step.UPLOADED: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_upload),
     Step.HALF_SHOWN: lambda fuse: _after_awaiting(Dispatcher, "_record", fuse, when=_is_first_of_more),
-    Step.RECORD: lambda fuse: _after(recording, "record", fuse),
+    Step.RECORD: lambda fuse: _after(record, "record", fuse),
     Step.PRESS_STORED: lambda fuse: _after_awaiting(DurableQueue, "_store", fuse),
     Step.PRESS_HANDLED: lambda fuse: _before(TelegramSender, "answer_press", fuse),
     Step.EDIT: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_edit),
-    Step.ESCALATE: lambda fuse: _after(escalation, "escalate_due", fuse),
-    Step.RELEASE: lambda fuse: _after(releases, "release_due", fuse),
-    Step.CLOSE: lambda fuse: _after(escalation, "close_due", fuse),
+    Step.ESCALATE: lambda fuse: _after(escalate, "escalate_due", fuse),
+    Step.RELEASE: lambda fuse: _after(release, "release_due", fuse),
+    Step.CLOSE: lambda fuse: _after(escalate, "close_due", fuse),
 }
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from benchmarks.lab.attached import Attached, attached
-from notifybot.clock import Clock
+from notifybot.times.clock import Clock
 
 MARK = re.compile(r"\bm\d{7}\b")
 LATER = 0.2

@@ -6,8 +6,8 @@ import time
 
 from benchmarks.lab.ledger import Copy, Entry, Fate, Ledger, Press
 from notifybot.sandbox import Refused, Sandbox
-from notifybot.sandbox.state import Message, User
-from notifybot.sandbox.wire import JsonObject
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world.state import Message, User
 
 SLOWEST_PRESS_S = 0.5
 PRESSED_BY_TWO = 0.3

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from benchmarks.lab.ledger import Entry
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import Message
+from notifybot.sandbox.world.state import Message
 
 Json = dict[str, object]
 

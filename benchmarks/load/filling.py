@@ -12,9 +12,12 @@ from itertools import cycle, islice
 from sqlmodel import Session, create_engine
 
 from benchmarks.load.plain_stores import ACCOUNT, driver_url
-from notifybot import acceptance, chats, migrations
-from notifybot.acceptance import NewMessage, Recipient, RecipientKind
-from notifybot.clock import Clock
+from notifybot.messages import accept
+from notifybot.messages.new_message import NewMessage
+from notifybot.posts import chats
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.storage import migrations
+from notifybot.times.clock import Clock
 
 A_COMMIT = 1000
 NOTHING_FALLS_DUE = timedelta(days=30)
@@ -29,7 +32,7 @@ def fill(url: str, count: int, chat_ids: Sequence[str], *, escalate_after: timed
     with filling(url) as session:
         for done in range(0, count, A_COMMIT):
             batch = [_alert(chat_id, escalate_after) for chat_id in islice(coming, min(A_COMMIT, count - done))]
-            acceptance.accept(session, batch, now=Clock().now())
+            accept.accept(session, batch, now=Clock().now())
             session.commit()
         # What a server does by itself after a minute: without it PostgreSQL takes the tables for small.
         session.connection().exec_driver_sql("ANALYZE")

@@ -16,8 +16,8 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from benchmarks.load.plain_stores import Kind, Store, new_store
-from notifybot.clock import Clock
-from notifybot.ids import new_id
+from notifybot.model.ids import new_id
+from notifybot.times.clock import Clock
 
 BACKLOG = 1024
 MAX_BODY_BYTES = 1024 * 1024

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
-from notifybot.clock import Clock
-from notifybot.ids import new_id
-from notifybot.kinds import DeliveryStatus, EventKind, Purpose
-from notifybot.lifecycle import State
-from notifybot.models import Delivery, Message, Post, TimelineEvent
+from notifybot.model.chats import Post
+from notifybot.model.enums import DeliveryStatus, EventKind, Purpose
+from notifybot.model.ids import new_id
+from notifybot.model.messages import Delivery, Message, TimelineEvent
+from notifybot.model.states import State
+from notifybot.times.clock import Clock
 
 WRITERS = {"sqlite": 1, "postgresql": 8}
 """Threads that commit, each on a connection of its own: SQLite has one writer, PostgreSQL can sync many at once."""

@@ -14,7 +14,7 @@ from benchmarks.size.home import new_home, started, steady, stop
 SETTLED_AFTER_S = 12.0
 """Jobs begin within 10 s of the start, whether or not Telegram answers."""
 LOOKED_AT = ("/health", "/api/messages?limit=500", "/api/messages?status=initiated&limit=500")
-IMPORTS = "import notifybot.cli, notifybot.cli.daemon, notifybot.app"
+IMPORTS = "import notifybot.cli, notifybot.cli.commands.daemon, notifybot.app"
 
 
 @dataclass(frozen=True)

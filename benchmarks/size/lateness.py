@@ -20,14 +20,15 @@ from pathlib import Path
 from sqlmodel import Session, col, func, select
 
 from benchmarks.lab.process import ROOT
-from notifybot.acceptance import Accepted, Extras, NewMessage, Recipient, RecipientKind
 from notifybot.app import daemon
-from notifybot.clock import Clock
 from notifybot.config import load
-from notifybot.database import Changes
-from notifybot.lifecycle import State
-from notifybot.models import Message
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.model.messages import Message
+from notifybot.model.states import State
+from notifybot.recipients.address import Recipient, RecipientKind
 from notifybot.runtime import Runtime
+from notifybot.storage.writer import Changes
+from notifybot.times.clock import Clock
 
 WITHIN = timedelta(seconds=1)
 DUE_AFTER = timedelta(seconds=5)
@@ -83,11 +84,11 @@ async def lateness(config: Path, count: int, kind: str) -> list[float]:
         return watch.lateness_ms()
 
 
-async def _hand_over(runtime: Runtime, count: int, kind: str) -> list[Accepted]:
+async def _hand_over(runtime: Runtime, count: int, kind: str) -> list[Acceptance]:
     """Accept the messages, spread evenly over WITHIN."""
     start = runtime.clock.now()
 
-    async def hand_over(number: int) -> Accepted:
+    async def hand_over(number: int) -> Acceptance:
         at = start + number * WITHIN / count
         await runtime.clock.sleep_until(at)
         chat_id = str(700_000_000 + number % CHATS)

@@ -8,17 +8,22 @@ from statistics import median
 
 from sqlmodel import Session
 
-from notifybot import claims, escalation, health, outbox, reading, retention
-from notifybot.claims import Leader
-from notifybot.clock import Clock
-from notifybot.database import Database
-from notifybot.lifecycle import State
-from notifybot.pacing import Limit, Limits
-from notifybot.reading import Filter
+from notifybot.alerts import escalate, expire
+from notifybot.delivery import claims
+from notifybot.delivery.claims import Leader
+from notifybot.delivery.rate_limits import RateLimit, RateLimits
+from notifybot.health import assess
+from notifybot.jobs import retention
+from notifybot.messages import forget, queries
+from notifybot.messages.queries import MessageFilter
+from notifybot.model.states import State
+from notifybot.posts import bot
+from notifybot.storage.database import Database
+from notifybot.times.clock import Clock
 
 FORGOTTEN_AFTER = timedelta(days=90)
-ALWAYS_OPEN = Limit(timedelta(0), burst=1)
-WITHOUT_LIMITS = Limits(ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN)
+ALWAYS_OPEN = RateLimit(timedelta(0), burst=1)
+WITHOUT_LIMITS = RateLimits(ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN)
 CLAIMED_AT_ONCE = 50
 LATER = timedelta(minutes=10)
 """A new term makes no call in its first moments."""
@@ -39,7 +44,7 @@ async def timed(url: str, *, rounds: int) -> dict[str, float]:
     database.start()
     try:
         now = Clock().now()
-        term = await database.write(partial(outbox.lead, now=now))
+        term = await database.write(partial(bot.begin_term, now=now))
         times = {what: await _writing(database, work, rounds) for what, work in _writes(term, now).items()}
         times |= {what: await _reading(database, work, rounds) for what, work in READS.items()}
         return times
@@ -52,18 +57,18 @@ def _writes(term: int, now: datetime) -> dict[str, Work]:
     return {
         "claim 1 post": partial(_claim, leader=leader, now=now + LATER, most=1),
         f"claim {CLAIMED_AT_ONCE} posts": partial(_claim, leader=leader, now=now + LATER, most=CLAIMED_AT_ONCE),
-        "retention, messages": partial(retention.forget_messages, before=now - FORGOTTEN_AFTER, most=200),
+        "retention, messages": partial(forget.forget_messages, before=now - FORGOTTEN_AFTER, most=200),
         "retention, the rest": partial(retention.forget_bookkeeping, now=now),
-        "/health, its write": health.touch,
+        "/health, its write": assess.check_writable,
     }
 
 
 READS: dict[str, Work] = {
-    "next escalation": escalation.next_escalation,
-    "next close": escalation.next_close,
-    "/health, its count": reading.backlog,
-    "newest 50 messages": partial(reading.page, wanted=Filter(), limit=50),
-    "newest 50 that wait": partial(reading.page, wanted=Filter(status=State.INITIATED), limit=50),
+    "next escalation": escalate.next_escalation,
+    "next close": expire.next_expiry,
+    "/health, its count": queries.backlog,
+    "newest 50 messages": partial(queries.page, wanted=MessageFilter(), limit=50),
+    "newest 50 that wait": partial(queries.page, wanted=MessageFilter(status=State.INITIATED), limit=50),
 }
 
 

@@ -9,11 +9,14 @@ from sqlmodel import Session
 
 from benchmarks.load.filling import A_COMMIT, filling
 from benchmarks.load.plain_stores import ACCOUNT
-from notifybot import acceptance, chats, migrations
-from notifybot.acceptance import Extras, NewMessage, Recipient, RecipientKind
-from notifybot.clock import Clock
-from notifybot.identities import Person
-from notifybot.prepared import insert_rows
+from notifybot.messages import accept
+from notifybot.messages.new_message import Extras, NewMessage
+from notifybot.model.people import Person
+from notifybot.posts import chats
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.storage import migrations
+from notifybot.storage.statements import insert_rows
+from notifybot.times.clock import Clock
 
 NOTHING_FALLS_DUE = timedelta(days=30)
 
@@ -26,7 +29,7 @@ def fill_scheduled(url: str, count: int, chat_ids: Sequence[str]) -> None:
         for done in range(0, count, A_COMMIT):
             chosen = enumerate(islice(coming, min(A_COMMIT, count - done)), done)
             batch = [_scheduled(chat_id, begin + timedelta(seconds=number)) for number, chat_id in chosen]
-            acceptance.accept(session, batch, now=Clock().now())
+            accept.accept(session, batch, now=Clock().now())
             session.commit()
         session.connection().exec_driver_sql("ANALYZE")
         session.commit()

@@ -6,31 +6,13 @@ Client commands import the standard library only; a command's module is imported
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
-from notifybot.cli.output import complain, flush, one_line, write_whatever_the_encoding
-from notifybot.cli.parser import parse
-from notifybot.client_errors import ClientError, Refused
+from notifybot.cli.output import escape_unencodable_output, flush, one_line, print_error
+from notifybot.cli.parser import COMMAND_MODULES, command_module, parse
+from notifybot.client.errors import ClientError, Refused
 from notifybot.errors import NotifybotError, StartRefused
 
-DONE, OURS, CALLERS, INTERRUPTED = 0, 1, 2, 130
-ROOMS = {
-    **dict.fromkeys(("run", "demo", "db"), "daemon"),
-    **dict.fromkeys(("link", "verify", "unlink", "status", "test"), "account"),
-    "config": "config",
-    "event": "event",
-    "health": "health",
-    "import": "importing",
-    "jobs": "jobs",
-    "messages": "messages",
-    "oncall": "on_call",
-    "open": "messages",
-    "people": "people",
-    "schedules": "schedules",
-    "send": "send",
-    "token": "tokens",
-}
-"""Which module runs a command, by its first word."""
+DONE, DAEMONS_FAULT, CALLERS_FAULT, INTERRUPTED = 0, 1, 2, 130
 NO_HINT = "Nothing was changed."
 
 
@@ -40,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the daemon's or the network's fault, 2 the caller's, 130 after Ctrl-C.
     """
     try:
-        write_whatever_the_encoding()
+        escape_unencodable_output()
         code = _command(sys.argv[1:] if argv is None else argv)
         flush()
     except NotifybotError as error:
@@ -63,8 +45,7 @@ def _command(argv: Sequence[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     words: str = arguments.command
-    room = import_module(f"notifybot.cli.{ROOMS[words.split()[0]]}")
-    code: int = room.run(arguments)
+    code: int = command_module(COMMAND_MODULES[words.split()[0]]).run(arguments)
     return code
 
 
@@ -78,13 +59,13 @@ def _explain(error: NotifybotError) -> None:
     if isinstance(error, Refused):
         found = (f"{place}: {what}" if place else what for place, what in error.errors)
         detail = "; ".join([detail, *(each for each in found if each not in detail)])
-    complain(detail, error.hint or NO_HINT)
+    print_error(detail, error.hint or NO_HINT)
 
 
 def _exit_code(error: NotifybotError) -> int:
     match error:
         case ClientError():
-            return CALLERS if error.is_callers_fault else OURS
+            return CALLERS_FAULT if error.is_callers_fault else DAEMONS_FAULT
         case StartRefused():
-            return CALLERS
-    return CALLERS if error.code < 500 else OURS
+            return CALLERS_FAULT
+    return CALLERS_FAULT if error.code < 500 else DAEMONS_FAULT

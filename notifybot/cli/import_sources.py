@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from notifybot.cli.tree import UsageError
+from notifybot.cli.parser import UsageError
 
 TABLE = "subscribed_users"
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -20,14 +20,14 @@ Json = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Found:
+class ImportData:
     """People and codes in the shape of POST /api/admin/import."""
 
     people: tuple[Json, ...]
     codes: tuple[Json, ...]
 
 
-def read(source: str) -> Found:
+def read(source: str) -> ImportData:
     """Read a JSON file, a SQLite file, or the database behind a postgresql:// URL. Raises UsageError."""
     if source.startswith(("postgresql://", "postgres://")):
         return _of_table(_postgresql_rows(source), "The table")
@@ -71,14 +71,14 @@ def _postgresql_rows(url: str) -> list[Row]:
         raise _unusable("The database", str(error).splitlines()[0]) from error
 
 
-def _of_table(rows: Iterable[Row], source: str) -> Found:
-    return Found(tuple(_person(row, None, source) for row in rows), ())
+def _of_table(rows: Iterable[Row], source: str) -> ImportData:
+    return ImportData(tuple(_person(row, None, source) for row in rows), ())
 
 
 # JSON
 
 
-def _of_json(content: bytes, source: str) -> Found:
+def _of_json(content: bytes, source: str) -> ImportData:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -86,7 +86,7 @@ def _of_json(content: bytes, source: str) -> Found:
     people: list[Json] = []
     codes: list[Json] = []
     _gather(document, source, people, codes)
-    return Found(tuple(people), tuple(codes))
+    return ImportData(tuple(people), tuple(codes))
 
 
 def _gather(document: object, source: str, people: list[Json], codes: list[Json]) -> None:

@@ -5,13 +5,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import pairwise
 
-from notifybot.client_errors import ClientError, Refused
+from notifybot.client.errors import ClientError, Refused
 
 # Control characters drive a terminal, directional marks let text pose as other text, lone surrogates cannot be written.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -31,10 +30,7 @@ _COLOURS = {
     "shown": "32",
     "ok": "32",
 }
-GAP = "  "
-MIN_LAST_COLUMN = 12
-MAX_INNER_COLUMN = 24
-ALMOST_A_SECOND = timedelta(microseconds=999_999)
+ROUNDING = timedelta(microseconds=999_999)
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - clock.py would load asyncio: as long again as a whole client call
 
 
-def write_whatever_the_encoding() -> None:
+def escape_unencodable_output() -> None:
     """Under a locale that cannot write a character, write its escape instead of failing after the work is done."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -99,13 +95,13 @@ def _writing() -> Iterator[None]:
         raise ClientError(detail, hint="The command itself was done.") from error
 
 
-def complain(detail: str, hint: str) -> None:
+def print_error(detail: str, hint: str) -> None:
     """The two lines on standard error that every failure ends with."""
     print(f"error: {one_line(detail)}", file=sys.stderr)
     print(f"hint: {one_line(hint)}", file=sys.stderr)
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> Refused:
+def unknown_name(what: str, name: str, known: Iterable[str]) -> Refused:
     """The error for a name that nothing has, with the nearest."""
     import difflib  # hardly ever needed
 
@@ -122,7 +118,7 @@ def say_json(document: object) -> None:
     say(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def harmless(text: str) -> str:
+def sanitized(text: str) -> str:
     """Make what drives a terminal visible instead; line breaks stay."""
     return _UNSAFE.sub(_visible, text.replace("\r\n", "\n").expandtabs(4))
 
@@ -135,73 +131,6 @@ def one_line(text: str) -> str:
 def _visible(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], screen: Terminal) -> Iterable[str]:
-    """Lines of an aligned table. The last column takes what is left of the width; a column STATUS is coloured."""
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    if screen.width is not None:
-        cells = [[*(cut(cell, MAX_INNER_COLUMN) for cell in row[:-1]), row[-1]] for row in cells]
-    widths = [max(columns(row[index]) for row in [list(headings), *cells]) for index in range(len(headings))]
-    inner = sum(widths[:-1]) + len(GAP) * (len(headings) - 1)
-    room = None if screen.width is None else max(MIN_LAST_COLUMN, screen.width - inner)
-    yield _row(headings, widths, room)
-    for row in cells:
-        words = ["" if heading != "STATUS" else cell for heading, cell in zip(headings, row, strict=True)]
-        yield _row(row, widths, room, paint=[(word, screen) for word in words])
-
-
-def _row(
-    cells: Sequence[str], widths: Sequence[int], room: int | None, paint: Sequence[tuple[str, Terminal]] = ()
-) -> str:
-    padded = [cell + " " * (width - columns(cell)) for cell, width in zip(cells[:-1], widths, strict=False)]
-    padded.append(cells[-1] if room is None else cut(cells[-1], room))
-    for index, (word, screen) in enumerate(paint):
-        padded[index] = screen.paint(word, padded[index])
-    return GAP.join(padded).rstrip()
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns_of, text))
-
-
-def _columns_of(character: str) -> int:
-    import unicodedata
-
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-
-
-def cut(text: str, width: int) -> str:
-    """At most `width` columns of `text`; what was left out shows as an ellipsis."""
-    if columns(text) <= width:
-        return text
-    taken, room = "", width - 1
-    for character in text:
-        room -= _columns_of(character)
-        if room < 0:
-            break
-        taken += character
-    return taken + "…"
-
-
-def short_ids(ids: Sequence[str], *, at_least: int = 13) -> Mapping[str, str]:
-    """The shortest beginning of each id that none of the others has; 13 characters tell the millisecond."""
-    ordered = sorted(set(ids))
-    if not ordered:
-        return {}
-    shared = [_shared(one, other) for one, other in pairwise(ordered)]
-    needed = [max(before, after) + 1 for before, after in zip([0, *shared], [*shared, 0], strict=True)]
-    return {one: one[: max(at_least, length)].rstrip("-") for one, length in zip(ordered, needed, strict=True)}
-
-
-def _shared(one: str, other: str) -> int:
-    """How many characters two different ids have in common at their beginning."""
-    return next(index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right)
 
 
 def span(length: timedelta) -> str:
@@ -252,4 +181,4 @@ def _distance(at: datetime, now: datetime) -> str:
 
 def time_to(at: datetime, now: datetime) -> str:
     """How far ahead it is: `in 2h`, also a moment after two hours were said."""
-    return f"in {span(at - now + ALMOST_A_SECOND)}"
+    return f"in {span(at - now + ROUNDING)}"

@@ -13,7 +13,7 @@ from telegram.ext import (
     filters,
 )
 
-from notifybot.handlers import answer, chats, commands, on_call, settings, start, trouble
+from notifybot.handlers import button_press, commands, errors, membership, oncall, settings, start
 
 
 def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
@@ -21,22 +21,22 @@ def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
     private = filters.ChatType.PRIVATE
     application.add_handlers(
         [
-            CallbackQueryHandler(answer.press),
+            CallbackQueryHandler(button_press.press),
             CommandHandler("start", start.start, filters=private),
             CommandHandler("start", start.start_in_group, filters=filters.ChatType.GROUPS),
             CommandHandler("help", commands.help_),
             CommandHandler("open", commands.open_),
-            CommandHandler("oncall", on_call.show),
+            CommandHandler("oncall", oncall.show),
             CommandHandler("status", commands.status, filters=private),
             CommandHandler("settings", settings.show, filters=private),
             CommandHandler("mute", settings.mute, filters=private),
             CommandHandler("unlink", commands.unlink, filters=private),
             CommandHandler(["status", "settings", "mute", "unlink"], commands.only_in_private),
             MessageHandler(filters.COMMAND & private, commands.unknown),
-            MessageHandler(filters.StatusUpdate.MIGRATE, chats.moved),
-            ChatMemberHandler(chats.membership, ChatMemberHandler.MY_CHAT_MEMBER),
+            MessageHandler(filters.StatusUpdate.MIGRATE, membership.moved),
+            ChatMemberHandler(membership.membership, ChatMemberHandler.MY_CHAT_MEMBER),
             MessageHandler(filters.TEXT & private, commands.not_a_command),
             TypeHandler(Update, commands.ignore),
         ]
     )
-    application.add_error_handler(trouble.on_error)
+    application.add_error_handler(errors.on_error)

@@ -3,9 +3,10 @@
 from sqlmodel import Session
 from telegram import Chat, Update
 
-from notifybot import answers, linking, preferences
-from notifybot.handlers import settings, settings_texts, texts
-from notifybot.handlers.turn import Context, actor_of, queue_answer, reply, runtime_of, take
+from notifybot.handlers import settings, settings_screens, texts
+from notifybot.handlers.transaction import Context, actor_of, in_transaction, queue_answer, reply, runtime_of
+from notifybot.messages import queries
+from notifybot.people import linking, preferences
 
 MOST_SHOWN = 10
 MOST_COUNTED = 100
@@ -24,10 +25,10 @@ async def open_(update: Update, context: Context) -> None:
     now = runtime_of(context).clock.now()
 
     def show(session: Session) -> None:
-        waiting = answers.open_alerts(session, str(chat.id), most=MOST_SHOWN + 1)
+        waiting = queries.open_alerts(session, str(chat.id), most=MOST_SHOWN + 1)
         queue_answer(session, update, texts.open_alerts(waiting, most=MOST_SHOWN, now=now), now=now)
 
-    await take(update, context, show)
+    await in_transaction(update, context, show)
 
 
 async def status(update: Update, context: Context) -> None:
@@ -41,12 +42,12 @@ async def status(update: Update, context: Context) -> None:
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=now)
             return
-        found = answers.open_alerts(session, str(chat.id), most=MOST_COUNTED)
+        found = queries.open_alerts(session, str(chat.id), most=MOST_COUNTED)
         waiting = sum(alert.acknowledged_at is None for alert in found)
-        chosen = settings_texts.chosen(settings.sheet_of(runtime, person))
+        chosen = settings_screens.chosen(settings.screen_of(runtime, person))
         queue_answer(session, update, texts.status(person, chosen, waiting, most=MOST_COUNTED), now=now)
 
-    await take(update, context, show)
+    await in_transaction(update, context, show)
 
 
 async def unlink(update: Update, context: Context) -> None:
@@ -61,7 +62,7 @@ async def unlink(update: Update, context: Context) -> None:
         part = texts.NOT_LINKED if account is None else texts.unlinked(account)
         queue_answer(session, update, part, now=now)
 
-    await take(update, context, undo)
+    await in_transaction(update, context, undo)
 
 
 async def only_in_private(update: Update, context: Context) -> None:
@@ -91,11 +92,11 @@ async def not_a_command(update: Update, context: Context) -> None:
         if meant is None or person is None:
             queue_answer(session, update, texts.NOT_A_COMMAND, now=now)
         else:
-            settings.offer(session, settings.sheet_of(runtime, person), meant)
+            settings.offer(session, settings.screen_of(runtime, person), meant)
 
-    await take(update, context, answer)
+    await in_transaction(update, context, answer)
 
 
 async def ignore(update: Update, context: Context) -> None:
     """Take out of the inbox what needs no answer."""
-    await take(update, context, lambda _: None)
+    await in_transaction(update, context, lambda _: None)

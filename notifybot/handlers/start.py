@@ -6,10 +6,10 @@ import logging
 from sqlmodel import Session
 from telegram import Update
 
-from notifybot import linking, people
 from notifybot.handlers import texts
-from notifybot.handlers.turn import Context, queue_answer, reply, runtime_of, take
-from notifybot.linking import Link
+from notifybot.handlers.transaction import Context, in_transaction, queue_answer, reply, runtime_of
+from notifybot.people import linking, people
+from notifybot.people.link_texts import AccountLink
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ async def start(update: Update, context: Context) -> None:
     runtime, token = runtime_of(context), " ".join(context.args or ())
     now, key = runtime.clock.now(), runtime.secret_key
 
-    def subscribe(session: Session) -> Link | None:
+    def subscribe(session: Session) -> AccountLink | None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
         if token and (link := linking.use_token(session, key, token, person, now=now)) is not None:
             return link  # which says so itself, to everybody whom it concerns
@@ -31,7 +31,7 @@ async def start(update: Update, context: Context) -> None:
         queue_answer(session, update, texts.welcome(person, code, is_new=is_new, is_void=bool(token)), now=now)
         return None
 
-    link = await take(update, context, subscribe)
+    link = await in_transaction(update, context, subscribe)
     if link is not None:
         account, caller = link.person.account, link.person.linked_by
         log.info("linked", extra={"action": "linked", "account": account, "caller": caller, "how": "deep link"})

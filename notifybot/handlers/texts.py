@@ -5,13 +5,13 @@ from datetime import datetime
 
 from telegram import Chat
 
-from notifybot.buttons import open_alert_button
-from notifybot.formatting import clock_time
-from notifybot.identities import Person
-from notifybot.messages import name_of
-from notifybot.models import Message
-from notifybot.rendering import Entity, Part
-from notifybot.splitting import utf16_len
+from notifybot.model.actors import name_of
+from notifybot.model.messages import Message
+from notifybot.model.people import Person
+from notifybot.rendering.buttons import open_alert_button
+from notifybot.rendering.parts import Entity, Part
+from notifybot.rendering.split import utf16_len
+from notifybot.times.display import clock_time
 
 MAX_LABEL = 40
 

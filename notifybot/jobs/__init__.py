@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from notifybot import escalation as deadlines
-from notifybot import on_call_turns, releases
-from notifybot.jobs import close, escalation, on_call, reminders, retention, schedules
-from notifybot.jobs import telegram_daily_summary as daily_summary
-from notifybot.kinds import Deadline
-from notifybot.reminders import REMINDERS
+from notifybot.alerts import escalate as deadlines
+from notifybot.alerts import expire
+from notifybot.alerts.remind import REMINDERS
+from notifybot.jobs import close, daily_summary, escalation, oncall, reminders, retention, schedules
+from notifybot.model.enums import Deadline
+from notifybot.oncall import notify
 from notifybot.runtime import Runtime
+from notifybot.schedules import release
 
-Tick = Callable[[Runtime, datetime], Awaitable[int]]
+JobFunction = Callable[[Runtime, datetime], Awaitable[int]]
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,25 @@ class Job:
     """
 
     name: str
-    tick: Tick
+    tick: JobFunction
     next_due: Callable[[Session], datetime | None]
     most_apart: timedelta = timedelta(seconds=30)
     deadline: Deadline | None = None
-    by_hand: Tick | None = None
+    by_hand: JobFunction | None = None
 
 
 JOBS = (
-    Job("schedules", schedules.tick, releases.DUE.next_at, deadline=Deadline.RELEASE),
-    Job("escalation", escalation.tick, deadlines.next_escalation, deadline=Deadline.ESCALATE),
-    Job("close", close.tick, deadlines.next_close, deadline=Deadline.CLOSE),
-    Job("reminders", reminders.tick, REMINDERS.next_at, deadline=Deadline.REMIND),
+    Job("schedules", schedules.run, release.RELEASES.next_at, deadline=Deadline.RELEASE),
+    Job("escalation", escalation.run, deadlines.next_escalation, deadline=Deadline.ESCALATE),
+    Job("close", close.run, expire.next_expiry, deadline=Deadline.CLOSE),
+    Job("reminders", reminders.run, REMINDERS.next_at, deadline=Deadline.REMIND),
     Job(
         daily_summary.NAME,
-        daily_summary.tick,
+        daily_summary.run,
         daily_summary.next_due,
         deadline=Deadline.SUMMARY,
-        by_hand=daily_summary.by_hand,
+        by_hand=daily_summary.run_now,
     ),
-    Job("on_call", on_call.tick, on_call_turns.DUE.next_at, deadline=Deadline.TURN),
-    Job("retention", retention.tick, retention.next_due, most_apart=timedelta(hours=1)),
+    Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.TURN),
+    Job("retention", retention.run, retention.next_due, most_apart=timedelta(hours=1)),
 )

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from notifybot import escalation as deadlines
+from notifybot.alerts import expire
 from notifybot.jobs import escalation
-from notifybot.jobs.rows import work_off
+from notifybot.jobs.batches import process_due
 from notifybot.runtime import Runtime
 
 
-async def tick(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, now: datetime) -> int:
     """Close what is overdue; return how many. What is overdue for both escalates first, whichever job beats first."""
-    await escalation.tick(runtime, now)
-    return await work_off(runtime, "close", deadlines.CLOSINGS, deadlines.close_due, now=now)
+    await escalation.run(runtime, now)
+    return await process_due(runtime, "close", expire.EXPIRATIONS, expire.expire_due, now=now)

@@ -3,13 +3,13 @@
 from datetime import datetime
 from functools import partial
 
-from notifybot import escalation
-from notifybot.jobs.rows import work_off
+from notifybot.alerts import escalate
+from notifybot.jobs.batches import process_due
 from notifybot.runtime import Runtime
 
 
-async def tick(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, now: datetime) -> int:
     """Escalate what is overdue, in transactions short enough to let callers through; return how many."""
     channel = runtime.config.alerts.escalation_channel
-    work = partial(escalation.escalate_due, directory=runtime.directory, channel=channel)
-    return await work_off(runtime, "escalation", escalation.ESCALATIONS, work, now=now)
+    work = partial(escalate.escalate_due, directory=runtime.directory, channel=channel)
+    return await process_due(runtime, "escalation", escalate.ESCALATIONS, work, now=now)

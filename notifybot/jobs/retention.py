@@ -6,32 +6,51 @@ from functools import partial
 
 from sqlmodel import Session
 
-from notifybot import attachments, retention
+from notifybot.health import job_history
+from notifybot.messages import attachments, forget
+from notifybot.people import linking
+from notifybot.posts import replies
+from notifybot.rotations import overrides
 from notifybot.runtime import Runtime
+from notifybot.schedules import changes
+from notifybot.telegram_api import update_store
 
 A_TRANSACTION = 200
+REPLIES_KEPT = timedelta(days=2)
 UNUSED_KEPT = timedelta(hours=1)
 """Longer than a request takes from storing its file to the commit of its message."""
 
 
-async def tick(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, now: datetime) -> int:
     """Delete what is past its time; return how many messages and other rows went."""
     before = None if runtime.config.retention.messages is None else now - runtime.config.retention.messages
-    total = await runtime.database.write(partial(retention.forget_bookkeeping, now=now))
+    total = await runtime.database.write(partial(forget_bookkeeping, now=now))
     while before is not None and (
-        done := await runtime.database.write(partial(retention.forget_messages, before=before, most=A_TRANSACTION))
+        done := await runtime.database.write(partial(forget.forget_messages, before=before, most=A_TRANSACTION))
     ):
         total += done
     if before is not None:
-        total += await runtime.database.write(partial(retention.forget_schedules, before=before))
+        total += await runtime.database.write(partial(changes.forget_old, before=before))
     return total + await _forget_files(runtime, now)
+
+
+def forget_bookkeeping(session: Session, *, now: datetime) -> int:
+    """Delete expired rows that belong to no message, each room its own; return how many."""
+    return (
+        replies.forget_old(session, before=now - REPLIES_KEPT)
+        + update_store.forget_old(session, now=now)
+        + forget.forget_client_ids(session, now=now)
+        + overrides.forget_old(session, now=now)
+        + linking.forget_old(session, now=now)
+        + job_history.forget_old(session, now=now)
+    )
 
 
 async def _forget_files(runtime: Runtime, now: datetime) -> int:
     """Let go of old content, then remove from the disk what no message needs any more."""
     if (kept := runtime.config.retention.attachments) is not None:
-        forget = partial(attachments.forget_content, before=now - kept, most=A_TRANSACTION)
-        while await runtime.database.write(forget):
+        forget_some = partial(attachments.forget_content, before=now - kept, most=A_TRANSACTION)
+        while await runtime.database.write(forget_some):
             pass
     store, before, removed = runtime.files.store, now - UNUSED_KEPT, 0
     for content in await asyncio.to_thread(lambda: list(store.aged(before))):
@@ -42,5 +61,5 @@ async def _forget_files(runtime: Runtime, now: datetime) -> int:
 
 def next_due(session: Session) -> datetime | None:
     """An hour after the last tick: nobody waits for it."""
-    last = retention.last_run(session)
+    last = job_history.last_run(session)
     return None if last is None else last + timedelta(hours=1)

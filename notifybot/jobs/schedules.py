@@ -3,15 +3,16 @@
 from datetime import datetime
 from functools import partial
 
-from notifybot import releases, schedules
-from notifybot.jobs.rows import A_TRANSACTION, work_off
+from notifybot.jobs.batches import BATCH_ROWS, process_due
 from notifybot.runtime import Runtime
+from notifybot.schedules import changes
+from notifybot.schedules import release as schedules_release
 
 
-async def tick(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, now: datetime) -> int:
     """Release what is due; return how many."""
-    release = partial(releases.release_due, directory=runtime.directory)
-    released = await work_off(runtime, "schedules", releases.DUE, release, now=now)
-    while await runtime.database.read(partial(schedules.any_far_ahead, now=now)):
-        await runtime.database.write(partial(schedules.turn_back, now=now, most=A_TRANSACTION))
+    release = partial(schedules_release.release_due, directory=runtime.directory)
+    released = await process_due(runtime, "schedules", schedules_release.RELEASES, release, now=now)
+    while await runtime.database.read(partial(changes.any_far_ahead, now=now)):
+        await runtime.database.write(partial(changes.undo_clock_jump, now=now, most=BATCH_ROWS))
     return released

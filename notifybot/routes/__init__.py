@@ -1,24 +1,25 @@
 """One file of routes per concern: parse, one core call, render. `table()` lists them all."""
 
 from notifybot.routes import (
-    about,
+    account,
     events,
     files,
-    importing,
+    health,
+    import_people,
+    index,
+    jobs,
     messages,
-    on_call,
+    oncall,
     openapi,
     people,
-    scheduler,
     schedules,
-    telegram,
     tokens,
 )
-from notifybot.routes.route import Route
+from notifybot.web.route import Route
 
-CONCERNS = (messages, events, schedules, people, telegram, files, tokens, on_call, scheduler, importing)
+MODULES = (messages, events, schedules, people, account, files, tokens, oncall, jobs, import_people)
 
 
 def table() -> tuple[Route, ...]:
-    routes = (*(route for concern in CONCERNS for route in concern.ROUTES), about.HEALTH)
-    return about.with_itself((*routes, openapi.describing(routes)))
+    routes = (*(route for concern in MODULES for route in concern.ROUTES), health.HEALTH)
+    return index.with_index((*routes, openapi.with_openapi(routes)))

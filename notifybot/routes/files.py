@@ -8,14 +8,15 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from notifybot import attachments, authorisation
-from notifybot.authorisation import Action
+from notifybot.auth import permissions
+from notifybot.auth.permissions import Action
 from notifybot.errors import NotFound
-from notifybot.ids import is_id
-from notifybot.models import Attachment
-from notifybot.routes import documents
-from notifybot.routes.callers import caller_of
-from notifybot.routes.route import Route, runtime_of
+from notifybot.messages import attachments
+from notifybot.model.ids import is_id
+from notifybot.model.messages import Attachment
+from notifybot.schemas import responses
+from notifybot.web.guard import caller_of
+from notifybot.web.route import Route, runtime_of
 
 TAKEN_WITHIN_S = 30.0
 """Who takes nothing of a file for so long is cut off: until then it stays open for them."""
@@ -55,12 +56,12 @@ async def _find(request: web.Request) -> Attachment:
     named = _NAME.fullmatch(request.match_info["name"])
     if named is None or not is_id(named[1].lower()):
         raise unknown
-    find = partial(attachments.find, message_id=named[1].lower(), ordinal=int(named[2]))
+    find = partial(attachments.find_stored, message_id=named[1].lower(), ordinal=int(named[2]))
     found = await runtime_of(request).database.read(find)
     if found is None or found.file.name != named[3]:
         raise unknown
     try:
-        authorisation.reach(caller_of(request), Action.READ, found.account)
+        permissions.check_owner(caller_of(request), Action.READ, found.account)
     except NotFound:
         raise unknown from None
     return found.file
@@ -70,7 +71,7 @@ def _headers(file: Attachment) -> dict[str, str]:
     may_show = file.media_type in READABLE_INLINE
     disposition = "inline" if may_show else "attachment"
     return {
-        **documents.SERVER,
+        **responses.SERVER,
         "Content-Type": file.media_type if may_show and file.media_type else "application/octet-stream",
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file.name, safe='')}",
         "X-Content-Type-Options": "nosniff",

@@ -10,26 +10,32 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from notifybot import answers, authorisation, dead_letters, messages, reading, snoozing, unacknowledging
-from notifybot.acceptance import Accepted
-from notifybot.authorisation import Action
+from notifybot.alerts import acknowledge, close, unacknowledge
+from notifybot.alerts import snooze as alerts_snooze
+from notifybot.auth import permissions
+from notifybot.auth.permissions import Action
 from notifybot.errors import NotFound
-from notifybot.ids import is_id
-from notifybot.lifecycle import State
-from notifybot.models import Message
-from notifybot.reading import Detail, Filter
-from notifybot.recipients import recipient_of
-from notifybot.rendering import Look
-from notifybot.routes import documents
-from notifybot.routes.bodies import Fields, read_fields, read_query
-from notifybot.routes.callers import caller_of
-from notifybot.routes.fields import ChangeFields, IngestFields, PhotoFields, SendFields
-from notifybot.routes.problems import FieldProblem, InvalidFields
-from notifybot.routes.route import Handler, Route, runtime_of
-from notifybot.routes.sending import plain_reason, read_ingest, read_photo, read_send
-from notifybot.routes.values import Label, Moment, Span, truth
-from notifybot.routing import Whom, check_may_tell
+from notifybot.messages import edit, queries, retry
+from notifybot.messages.new_message import Acceptance
+from notifybot.messages.queries import MessageDetails, MessageFilter
+from notifybot.model import actors
+from notifybot.model.ids import is_id
+from notifybot.model.messages import Message
+from notifybot.model.states import State
+from notifybot.recipients.address import recipient_of
+from notifybot.recipients.allowed import check_may_notify
+from notifybot.recipients.lookup import RecipientQuery
+from notifybot.rendering.parts import Appearance
 from notifybot.runtime import Runtime
+from notifybot.schedules import cancel
+from notifybot.schemas import responses
+from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
+from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
+from notifybot.schemas.types import Label, Span, Timestamp, truth
+from notifybot.web.bodies import RequestFields, read_fields, read_query
+from notifybot.web.guard import caller_of
+from notifybot.web.problems import FieldProblem, InvalidFields
+from notifybot.web.route import Handler, Route, runtime_of
 
 LONGEST_WAIT_S = 30
 MOST_A_PAGE = 500
@@ -59,22 +65,22 @@ def _between(least: float, most: float, kind: str) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, "minimum": least, "maximum": most})
 
 
-class WaitQuery(Fields):
+class WaitQuery(RequestFields):
     wait: Annotated[float, _number(0, LONGEST_WAIT_S), _between(0, LONGEST_WAIT_S, "number")] = 0.0
 
 
-class ListQuery(Fields):
+class ListQuery(RequestFields):
     status: Annotated[State | None, BeforeValidator(_state)] = None
     open: Annotated[bool, BeforeValidator(truth)] = False
     source: Label = None
-    since: Moment | None = None
+    since: Timestamp | None = None
     limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int), _between(1, MOST_A_PAGE, "integer")] = 50
     cursor: str | None = None
 
 
-class SnoozeFields(Fields):
+class SnoozeFields(RequestFields):
     span: Span = Field(default=None, alias="for")
-    until: Moment | None = None
+    until: Timestamp | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "SnoozeFields":
@@ -91,26 +97,26 @@ async def ingest(request: web.Request) -> web.Response:
     found = await runtime.intake.accept(new)
     if wait_s:
         return await _wait(runtime, found, timedelta(seconds=wait_s))
-    return documents.answer(documents.accepted(found), status=200 if found.is_duplicate else 202)
+    return responses.json_response(responses.accepted(found), status=200 if found.is_duplicate else 202)
 
 
 async def send(request: web.Request) -> web.Response:
     new = await read_send(request, caller_of(request))
-    return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
+    return responses.json_response(responses.accepted(await runtime_of(request).intake.accept(new)))
 
 
 async def send_photo(request: web.Request) -> web.Response:
     new = await read_photo(request, caller_of(request))
-    return documents.answer(documents.accepted(await runtime_of(request).intake.accept(new)))
+    return responses.json_response(responses.accepted(await runtime_of(request).intake.accept(new)))
 
 
-async def _wait(runtime: Runtime, found: Accepted, wait: timedelta) -> web.Response:
+async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Response:
     """200 with the deliveries once the message has left `initiated`, 202 as it is when the time is over."""
     until = runtime.clock.now() + wait
     changed = runtime.waiters.watch(found.id)
     try:
         while True:
-            detail = await runtime.database.read(partial(reading.detail, message_id=found.id))
+            detail = await runtime.database.read(partial(queries.details, message_id=found.id))
             is_decided = detail.message.state is not State.INITIATED
             if is_decided or runtime.clock.now() >= until:
                 break
@@ -118,47 +124,47 @@ async def _wait(runtime: Runtime, found: Accepted, wait: timedelta) -> web.Respo
     finally:
         runtime.waiters.unwatch(found.id, changed)
     accepted = replace(found, status=detail.message.state)
-    document = documents.accepted(accepted) | {"deliveries": [documents.delivery(copy) for copy in detail.copies]}
-    return documents.answer(document, status=200 if is_decided else 202)
+    document = responses.accepted(accepted) | {"deliveries": [responses.delivery(copy) for copy in detail.copies]}
+    return responses.json_response(document, status=200 if is_decided else 202)
 
 
 async def list_messages(request: web.Request) -> web.Response:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this is no next_cursor of an earlier answer")])
-    account = authorisation.sees_only(caller_of(request))
-    wanted = Filter(query.status, query.source, query.since, account, query.cursor, query.open)
-    found = await runtime_of(request).database.read(partial(reading.page, wanted=wanted, limit=query.limit + 1))
+    account = permissions.visible_account(caller_of(request))
+    wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
+    found = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit + 1))
     page = found[: query.limit]
     next_cursor = page[-1].id if len(found) > query.limit else None
-    return documents.answer({"messages": [documents.message(each) for each in page], "next_cursor": next_cursor})
+    return responses.json_response({"messages": [responses.message(each) for each in page], "next_cursor": next_cursor})
 
 
 async def show(request: web.Request) -> web.Response:
-    return documents.answer(documents.detail(await _detail(request, Action.READ)))
+    return responses.json_response(responses.detail(await _detail(request, Action.READ)))
 
 
-async def _detail(request: web.Request, action: Action) -> Detail:
+async def _detail(request: web.Request, action: Action) -> MessageDetails:
     """The message that the path names, if its caller may reach it."""
     message_id = request.match_info["id"].lower()
     if not is_id(message_id):
         raise NotFound("A message's id looks like 01890a5d-ac96-774b-bcce-b302099a8057; this one does not.")
-    detail = await runtime_of(request).database.read(partial(reading.detail, message_id=message_id))
-    authorisation.reach(caller_of(request), action, detail.message.account)
+    detail = await runtime_of(request).database.read(partial(queries.details, message_id=message_id))
+    permissions.check_owner(caller_of(request), action, detail.message.account)
     return detail
 
 
-def _answering(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
+def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
     """A route that changes one message and answers with it. `more`: what else the verb has to know."""
 
     async def change(request: web.Request) -> web.Response:
-        await read_fields(request, Fields)
+        await read_fields(request, RequestFields)
         runtime = runtime_of(request)
         message_id = (await _detail(request, Action.ANSWER)).message.id
-        actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
+        actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
         known = {} if more is None else more(runtime)
         await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now, **known))
-        return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
+        return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
 
     return change
 
@@ -168,27 +174,27 @@ async def snooze(request: web.Request) -> web.Response:
     fields = await read_fields(request, SnoozeFields)
     runtime = runtime_of(request)
     message_id = (await _detail(request, Action.ANSWER)).message.id
-    actor, now = messages.by_account(caller_of(request).account), runtime.clock.now()
+    actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
     until = fields.until or now + (fields.span or timedelta())
-    verb = partial(snoozing.snooze, message_id=message_id, actor=actor, until=until, now=now)
+    verb = partial(alerts_snooze.snooze, message_id=message_id, actor=actor, until=until, now=now)
     await runtime.database.write(verb)
-    return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
+    return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
 
 
 async def change(request: web.Request) -> web.Response:
     """Give a message a newer text or title: the posts that show it are edited."""
-    fields = await read_fields(request, ChangeFields)
+    fields = await read_fields(request, EditFields)
     runtime, caller = runtime_of(request), caller_of(request)
     message = (await _detail(request, Action.ANSWER)).message
-    whom = Whom(caller.account, tuple(map(recipient_of, message.recipients)), caller.allowed)
+    whom = RecipientQuery(caller.account, tuple(map(recipient_of, message.recipients)), caller.allowed)
     now = runtime.clock.now()
-    await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=runtime.directory))
-    reason = await plain_reason(fields.content, Look.of(message.look).parse_mode)
+    await runtime.database.write(partial(check_may_notify, whom=whom, now=now, directory=runtime.directory))
+    reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
-    actor = messages.by_account(caller.account)
-    revise = partial(messages.revise, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
+    actor = actors.by_account(caller.account)
+    revise = partial(edit.edit, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
-    return documents.answer(documents.detail(await _detail(request, Action.ANSWER)))
+    return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
 
 
 ROUTES = (
@@ -228,23 +234,23 @@ ROUTES = (
         change,
         "Give a message a newer content or title; its posts are edited.",
         Action.ANSWER,
-        body=ChangeFields,
+        body=EditFields,
     ),
     Route(
         "POST",
         "/api/messages/{id}/acknowledge",
-        _answering(answers.acknowledge, lambda runtime: {"closes": runtime.config.alerts.close_on_acknowledge}),
+        _changing(acknowledge.acknowledge, lambda runtime: {"closes": runtime.config.alerts.close_on_acknowledge}),
         "Answer an alert.",
         Action.ANSWER,
-        body=Fields,
+        body=RequestFields,
     ),
     Route(
         "POST",
         "/api/messages/{id}/unacknowledge",
-        _answering(unacknowledging.unacknowledge, lambda runtime: {"directory": runtime.directory}),
+        _changing(unacknowledge.unacknowledge, lambda runtime: {"directory": runtime.directory}),
         "Take an acknowledgement back, where that does not close alerts.",
         Action.ANSWER,
-        body=Fields,
+        body=RequestFields,
     ),
     Route(
         "POST",
@@ -254,21 +260,23 @@ ROUTES = (
         Action.ANSWER,
         body=SnoozeFields,
     ),
-    Route("POST", "/api/messages/{id}/close", _answering(answers.close), "Close an alert.", Action.ANSWER, body=Fields),
+    Route(
+        "POST", "/api/messages/{id}/close", _changing(close.close), "Close an alert.", Action.ANSWER, body=RequestFields
+    ),
     Route(
         "POST",
         "/api/messages/{id}/cancel",
-        _answering(answers.cancel),
+        _changing(cancel.cancel_message),
         "Take a message back before it is shown.",
         Action.ANSWER,
-        body=Fields,
+        body=RequestFields,
     ),
     Route(
         "POST",
         "/api/messages/{id}/retry",
-        _answering(dead_letters.retry),
+        _changing(retry.retry),
         "Send again what was given up.",
         Action.ANSWER,
-        body=Fields,
+        body=RequestFields,
     ),
 )

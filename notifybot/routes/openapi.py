@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from aiohttp import web
 from pydantic.json_schema import models_json_schema
 
-from notifybot.authorisation import TABLE, Action
-from notifybot.routes import documents
-from notifybot.routes.documents import Document
-from notifybot.routes.fields import KEY_HEADER
-from notifybot.routes.route import Route
-from notifybot.routes.shapes import NAMED, SCHEMAS, answer_of, reference
+from notifybot.auth.permissions import PERMISSIONS, Action
+from notifybot.schemas import responses
+from notifybot.schemas.messages import KEY_HEADER
+from notifybot.schemas.responses import NAMED, SCHEMAS, Document, reference, response_schema
+from notifybot.web.route import Route
 
 VERSION = "1"
 """Of the interface."""
@@ -32,7 +31,7 @@ REFUSALS = {
 }
 
 
-def describing(routes: Sequence[Route]) -> Route:
+def with_openapi(routes: Sequence[Route]) -> Route:
     """The route that describes all of them, and itself."""
 
     @functools.cache
@@ -40,7 +39,7 @@ def describing(routes: Sequence[Route]) -> Route:
         return description([*routes, own])
 
     async def show(_: web.Request) -> web.Response:
-        return documents.answer(described())
+        return responses.json_response(described())
 
     own = Route("GET", "/openapi.json", show, "All of this, described for programs (OpenAPI 3.1).", Action.LOOK)
     return own
@@ -73,7 +72,7 @@ def _place(model: type) -> str:
 
 
 def _operation(route: Route, names: dict[str, str], schemas: dict[str, Document]) -> Document:
-    rule = TABLE[route.action]
+    rule = PERMISSIONS[route.action]
     operation: Document = {
         "operationId": _operation_id(route),
         "summary": route.about,
@@ -135,4 +134,4 @@ def _responses(route: Route) -> Document:
 def _answer(route: Route) -> Document:
     if route.path == FILES:
         return {"*/*": {}}
-    return {"application/json": {"schema": answer_of(route.method, route.path)}}
+    return {"application/json": {"schema": response_schema(route.method, route.path)}}

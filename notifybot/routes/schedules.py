@@ -9,29 +9,45 @@ from typing import Annotated, ClassVar
 from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from notifybot import authorisation, messages, people, reading, recurrence, schedules
-from notifybot.authorisation import Action, Caller
+from notifybot.auth import permissions
+from notifybot.auth.permissions import Action, Caller
 from notifybot.errors import NotFound
-from notifybot.ids import is_id
-from notifybot.kinds import DeliveryStatus, Purpose
-from notifybot.lifecycle import State
-from notifybot.new_messages import NewMessage, checked_first
-from notifybot.reading import Detail
-from notifybot.recipients import Recipient, RecipientKind, person, recipient_of
-from notifybot.rendering import NewFile
-from notifybot.routes import documents
-from notifybot.routes.bodies import FORM, Fields, check, read_fields, read_form_fields
-from notifybot.routes.callers import caller_of
-from notifybot.routes.documents import Document
-from notifybot.routes.fields import SendFields
-from notifybot.routes.problems import FieldProblem, InvalidFields
-from notifybot.routes.route import Route, runtime_of
-from notifybot.routes.sending import message_of
-from notifybot.routes.timing_fields import Repeat, WrittenMoment, Zone, in_utc
-from notifybot.routes.uploads import is_form, read_form
-from notifybot.routes.values import Content, Label, Moment, Recipients
-from notifybot.routing import Whom, check_may_tell
-from notifybot.schedules import Listed
+from notifybot.messages import queries
+from notifybot.messages.new_message import NewMessage, check_first_time
+from notifybot.messages.queries import MessageDetails
+from notifybot.model import actors
+from notifybot.model.enums import DeliveryStatus, Purpose
+from notifybot.model.ids import is_id
+from notifybot.model.states import State
+from notifybot.people import people
+from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
+from notifybot.recipients.allowed import check_may_notify
+from notifybot.recipients.lookup import RecipientQuery
+from notifybot.rendering.parts import NewFile
+from notifybot.schedules import changes
+from notifybot.schedules import queries as schedules
+from notifybot.schedules import queries as schedules_queries
+from notifybot.schedules.queries import ScheduleDetails
+from notifybot.schemas import responses
+from notifybot.schemas.messages import SendFields
+from notifybot.schemas.responses import Document
+from notifybot.schemas.to_message import message_of
+from notifybot.schemas.types import (
+    Label,
+    MessageText,
+    Recipients,
+    RepeatRule,
+    Timestamp,
+    WrittenTimestamp,
+    Zone,
+    in_utc,
+)
+from notifybot.times import recurrence
+from notifybot.web.bodies import FORM, RequestFields, check, read_fields, read_form_fields
+from notifybot.web.guard import caller_of
+from notifybot.web.multipart import is_form, read_form
+from notifybot.web.problems import FieldProblem, InvalidFields
+from notifybot.web.route import Route, runtime_of
 
 MOST_PENDING = 500
 
@@ -46,30 +62,30 @@ def _or_none(value: object) -> object:
     return None if value == "" else value
 
 
-class LaterFields(Fields):
+class ScheduleMessageFields(RequestFields):
     target_user_id: Annotated[Recipients, BeforeValidator(_parted), WithJsonSchema({"type": "string"})] = None
-    message: Content
-    scheduled_timestamp: Moment
-    repeat: Annotated[Repeat, BeforeValidator(_or_none)] = None
+    message: MessageText
+    scheduled_timestamp: Timestamp
+    repeat: Annotated[RepeatRule, BeforeValidator(_or_none)] = None
     time_zone: Annotated[Zone, BeforeValidator(_or_none)] = None
     client_id: Annotated[Label, BeforeValidator(_or_none)] = None
     file_fields: ClassVar[tuple[str, ...]] = ("files",)
 
     @model_validator(mode="after")
-    def _says_for_whom(self) -> "LaterFields":
+    def _says_for_whom(self) -> "ScheduleMessageFields":
         if self.target_user_id is None:
             raise ValueError("target_user_id is required: who gets it, with commas between several")
         return self
 
 
-class PreviewFields(Fields):
-    repeat: Repeat
+class PreviewFields(RequestFields):
+    repeat: RepeatRule
     time_zone: Zone = None
-    begins_at: WrittenMoment = None
+    begins_at: WrittenTimestamp = None
 
 
-class RepeatFields(Fields):
-    repeat: Repeat = None
+class RepeatFields(RequestFields):
+    repeat: RepeatRule = None
     time_zone: Zone = None
 
     @model_validator(mode="after")
@@ -85,21 +101,23 @@ async def schedule_message(request: web.Request) -> web.Response:
     new = await _later(request, caller_of(request), fields, files)
     runtime = runtime_of(request)
     found = await runtime.intake.accept(new)
-    detail = await runtime.database.read(partial(reading.detail, message_id=found.id))
+    detail = await runtime.database.read(partial(queries.details, message_id=found.id))
     coming = {"schedule_id": found.schedule_id, "next_times": [_plain(at) for at in found.next_times]}
-    return documents.answer(_pending(detail) | (coming if found.schedule_id is not None else {}))
+    return responses.json_response(_pending(detail) | (coming if found.schedule_id is not None else {}))
 
 
-async def _read(request: web.Request) -> tuple[LaterFields, tuple[NewFile, ...]]:
+async def _read(request: web.Request) -> tuple[ScheduleMessageFields, tuple[NewFile, ...]]:
     if is_form(request):
-        form = await read_form(request, runtime_of(request).files, LaterFields.file_fields)
-        return check(LaterFields, form.fields), form.files
+        form = await read_form(request, runtime_of(request).files, ScheduleMessageFields.file_fields)
+        return check(ScheduleMessageFields, form.fields), form.files
     if request.content_type == FORM:
-        return check(LaterFields, await read_form_fields(request)), ()
-    return await read_fields(request, LaterFields), ()
+        return check(ScheduleMessageFields, await read_form_fields(request)), ()
+    return await read_fields(request, ScheduleMessageFields), ()
 
 
-async def _later(request: web.Request, caller: Caller, fields: LaterFields, files: tuple[NewFile, ...]) -> NewMessage:
+async def _later(
+    request: web.Request, caller: Caller, fields: ScheduleMessageFields, files: tuple[NewFile, ...]
+) -> NewMessage:
     given = {
         "to": list(fields.target_user_id or ()),
         "text": fields.message,
@@ -120,17 +138,19 @@ async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Re
     ids, and not only when its time has come."""
     ids = [each.name for each in targets if each.kind is RecipientKind.CHAT and each.name.isdigit()]
     known = await runtime_of(request).database.read(partial(people.readers_of_chats, chat_ids=ids)) if ids else {}
-    return tuple(person(each.name) if each.name in ids and each.name not in known else each for each in targets)
+    return tuple(
+        person_recipient(each.name) if each.name in ids and each.name not in known else each for each in targets
+    )
 
 
 async def pending_messages(request: web.Request) -> web.Response:
     """What is scheduled and not sent, the next first."""
-    account, runtime = authorisation.sees_only(caller_of(request)), runtime_of(request)
-    asked = partial(reading.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
-    return documents.answer([_pending(detail) for detail in await runtime.database.read(asked)])
+    account, runtime = permissions.visible_account(caller_of(request)), runtime_of(request)
+    asked = partial(schedules_queries.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
+    return responses.json_response([_pending(detail) for detail in await runtime.database.read(asked)])
 
 
-def _pending(found: Detail) -> Document:
+def _pending(found: MessageDetails) -> Document:
     """Times are UTC without an offset; `results` says of each chat that was told what became of it."""
     message, primary = found.message, [copy for copy in found.copies if copy.delivery.purpose is Purpose.PRIMARY]
     waits = any(copy.delivery.status is DeliveryStatus.WAITING for copy in primary)
@@ -169,22 +189,22 @@ async def preview(request: web.Request) -> web.Response:
     zone, now = fields.time_zone or "UTC", runtime_of(request).clock.now()
     begins_at = in_utc(fields.begins_at, fields.time_zone)
     times = recurrence.upcoming(recurrence.parse(fields.repeat), zone, begins_at, now=now)
-    checked_first(times[0] if times else begins_at, now=now)
-    said = {"repeat": fields.repeat, "time_zone": zone, "next_times": [documents.moment(at) for at in times]}
-    return documents.answer(said)
+    check_first_time(times[0] if times else begins_at, now=now)
+    said = {"repeat": fields.repeat, "time_zone": zone, "next_times": [responses.moment(at) for at in times]}
+    return responses.json_response(said)
 
 
 async def list_schedules(request: web.Request) -> web.Response:
-    account = authorisation.sees_only(caller_of(request))
+    account = permissions.visible_account(caller_of(request))
     found = await runtime_of(request).database.read(partial(schedules.page, account=account))
-    return documents.answer({"schedules": [_schedule(each) for each in found]})
+    return responses.json_response({"schedules": [_schedule(each) for each in found]})
 
 
 async def show(request: web.Request) -> web.Response:
-    return documents.answer(_schedule(await _find(request, Action.READ)))
+    return responses.json_response(_schedule(await _find(request, Action.READ)))
 
 
-async def _find(request: web.Request, action: Action) -> Listed:
+async def _find(request: web.Request, action: Action) -> ScheduleDetails:
     """The schedule that the path names, if its caller may reach it."""
     unknown = NotFound("There is no schedule of yours with this id.", hint="GET /api/schedules lists the schedules.")
     schedule_id = request.match_info["id"].lower()
@@ -192,43 +212,43 @@ async def _find(request: web.Request, action: Action) -> Listed:
         raise unknown
     found = await runtime_of(request).database.read(partial(schedules.find, schedule_id=schedule_id))
     try:
-        authorisation.reach(caller_of(request), action, found.schedule.account)
+        permissions.check_owner(caller_of(request), action, found.schedule.account)
     except NotFound:
         raise unknown from None
     return found
 
 
-async def _changed(request: web.Request, verb: Callable[..., Listed], **how: object) -> web.Response:
+async def _changed(request: web.Request, verb: Callable[..., ScheduleDetails], **how: object) -> web.Response:
     found = await _find(request, Action.ANSWER)
-    actor, now = messages.by_account(caller_of(request).account), runtime_of(request).clock.now()
+    actor, now = actors.by_account(caller_of(request).account), runtime_of(request).clock.now()
     change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
-    return documents.answer(_schedule(await runtime_of(request).database.write(change)))
+    return responses.json_response(_schedule(await runtime_of(request).database.write(change)))
 
 
 async def _check_may_tell(request: web.Request) -> None:
     """Let nobody have something told to people whom they may not tell. Whoever may no longer can still end it."""
     found, runtime, caller = await _find(request, Action.ANSWER), runtime_of(request), caller_of(request)
     if found.waiting is not None:
-        whom = Whom(caller.account, tuple(map(recipient_of, found.waiting.recipients)), caller.allowed)
+        whom = RecipientQuery(caller.account, tuple(map(recipient_of, found.waiting.recipients)), caller.allowed)
         now, directory = runtime.clock.now(), runtime.directory
-        await runtime.database.write(partial(check_may_tell, whom=whom, now=now, directory=directory))
+        await runtime.database.write(partial(check_may_notify, whom=whom, now=now, directory=directory))
 
 
 async def end(request: web.Request) -> web.Response:
-    await read_fields(request, Fields)
-    return await _changed(request, schedules.cancel)
+    await read_fields(request, RequestFields)
+    return await _changed(request, changes.cancel)
 
 
 async def pause(request: web.Request) -> web.Response:
-    await read_fields(request, Fields)
-    return await _changed(request, schedules.pause)
+    await read_fields(request, RequestFields)
+    return await _changed(request, changes.pause)
 
 
 async def resume(request: web.Request) -> web.Response:
     """Let it go on, for somebody who may tell its recipients something."""
-    await read_fields(request, Fields)
+    await read_fields(request, RequestFields)
     await _check_may_tell(request)
-    return await _changed(request, schedules.resume)
+    return await _changed(request, changes.resume)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -236,10 +256,10 @@ async def change(request: web.Request) -> web.Response:
     fields = await read_fields(request, RepeatFields)
     await _check_may_tell(request)
     repeat = None if fields.repeat is None else recurrence.parse(fields.repeat)
-    return await _changed(request, schedules.change, repeat=repeat, time_zone=fields.time_zone)
+    return await _changed(request, changes.change, repeat=repeat, time_zone=fields.time_zone)
 
 
-def _schedule(found: Listed) -> Document:
+def _schedule(found: ScheduleDetails) -> Document:
     """`message` is the one that waits to be the next; null once the schedule has ended."""
     schedule = found.schedule
     return {
@@ -247,15 +267,15 @@ def _schedule(found: Listed) -> Document:
         "account": schedule.account,
         "repeat": schedule.repeat,
         "time_zone": schedule.time_zone,
-        "created_at": documents.moment(schedule.created_at),
-        "begins_at": documents.moment(schedule.begins_at),
-        "paused_at": documents.moment(schedule.paused_at),
-        "ended_at": documents.moment(schedule.ended_at),
-        "last_at": documents.moment(schedule.last_at),
+        "created_at": responses.moment(schedule.created_at),
+        "begins_at": responses.moment(schedule.begins_at),
+        "paused_at": responses.moment(schedule.paused_at),
+        "ended_at": responses.moment(schedule.ended_at),
+        "last_at": responses.moment(schedule.last_at),
         "runs": schedule.runs,
         "missed": schedule.missed,
-        "next_times": [documents.moment(at) for at in found.next_times],
-        "message": None if found.waiting is None else documents.message(found.waiting),
+        "next_times": [responses.moment(at) for at in found.next_times],
+        "message": None if found.waiting is None else responses.message(found.waiting),
     }
 
 
@@ -267,7 +287,7 @@ ROUTES = (
         schedule_message,
         "Hand over a message for later, with files: target_user_id, message, scheduled_timestamp.",
         Action.SEND,
-        body=LaterFields,
+        body=ScheduleMessageFields,
         has_form=True,
     ),
     Route("GET", "/pending-messages", pending_messages, "What is scheduled and not sent.", Action.READ),
@@ -282,7 +302,7 @@ ROUTES = (
     Route("GET", "/api/schedules", list_schedules, "What repeats, each with its next times.", Action.READ),
     Route("GET", ONE, show, "One schedule with the message that waits to be its next.", Action.READ),
     Route("PATCH", ONE, change, "Let it come at other times.", Action.ANSWER, body=RepeatFields),
-    Route("DELETE", ONE, end, "End it, with its waiting message.", Action.ANSWER, body=Fields),
-    Route("POST", f"{ONE}/pause", pause, "Let nothing come.", Action.ANSWER, body=Fields),
-    Route("POST", f"{ONE}/resume", resume, "Let it go on.", Action.ANSWER, body=Fields),
+    Route("DELETE", ONE, end, "End it, with its waiting message.", Action.ANSWER, body=RequestFields),
+    Route("POST", f"{ONE}/pause", pause, "Let nothing come.", Action.ANSWER, body=RequestFields),
+    Route("POST", f"{ONE}/resume", resume, "Let it go on.", Action.ANSWER, body=RequestFields),
 )

@@ -7,16 +7,17 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema
 
-from notifybot import messages, tokens
-from notifybot.authorisation import Action, Scope
-from notifybot.config_values import RECIPIENT
-from notifybot.identities import ApiToken
-from notifybot.routes import documents
-from notifybot.routes.bodies import Fields, read_fields
-from notifybot.routes.callers import caller_of
-from notifybot.routes.route import Route, runtime_of
-from notifybot.routes.values import Account, Span
-from notifybot.tokens import NewToken
+from notifybot.auth import tokens
+from notifybot.auth.permissions import Action, Scope
+from notifybot.auth.tokens import NewToken
+from notifybot.config.types import RECIPIENT
+from notifybot.model import actors
+from notifybot.model.people import ApiToken
+from notifybot.schemas import responses
+from notifybot.schemas.types import Account, Span
+from notifybot.web.bodies import RequestFields, read_fields
+from notifybot.web.guard import caller_of
+from notifybot.web.route import Route, runtime_of
 
 MOST_RECIPIENTS = 100
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,7 +54,7 @@ _ITEM = {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxL
 _TO = {"anyOf": [{"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MOST_RECIPIENTS}, _NULL]}
 
 
-class ApiTokenFields(Fields):
+class ApiTokenFields(RequestFields):
     name: Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAME)]
     account: Account = None
     scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes), WithJsonSchema(_SCOPES)] = frozenset({Scope.SEND})
@@ -66,39 +67,39 @@ async def create(request: web.Request) -> web.Response:
     fields = await read_fields(request, ApiTokenFields)
     runtime = runtime_of(request)
     new = NewToken(fields.name, fields.account or fields.name, fields.scopes, fields.to, fields.expires)
-    actor = messages.by_account(caller_of(request).account).name
+    actor = actors.by_account(caller_of(request).account).name
     make = partial(tokens.create, new=new, actor=actor, now=runtime.clock.now())
     token, secret = await runtime.database.write(make)
-    answer = documents.answer(document(token) | {"token": secret})
+    answer = responses.json_response(document(token) | {"token": secret})
     answer.headers.update(NO_STORE)
     return answer
 
 
 async def list_tokens(request: web.Request) -> web.Response:
-    found = await runtime_of(request).database.read(tokens.everything)
-    return documents.answer({"tokens": [document(each) for each in found]})
+    found = await runtime_of(request).database.read(tokens.all_tokens)
+    return responses.json_response({"tokens": [document(each) for each in found]})
 
 
 async def revoke(request: web.Request) -> web.Response:
     """End a token; whoever bears it is refused from this answer on."""
-    await read_fields(request, Fields)
+    await read_fields(request, RequestFields)
     runtime = runtime_of(request)
     end = partial(tokens.revoke, name=request.match_info["name"], now=runtime.clock.now())
-    return documents.answer(document(await runtime.database.write(end)))
+    return responses.json_response(document(await runtime.database.write(end)))
 
 
-def document(token: ApiToken) -> documents.Document:
+def document(token: ApiToken) -> responses.Document:
     return {
         "id": token.id,
         "name": token.name,
         "account": token.account,
         "scopes": token.scopes,
         "to": token.recipients,
-        "created_at": documents.moment(token.created_at),
+        "created_at": responses.moment(token.created_at),
         "created_by": token.created_by,
-        "expires_at": documents.moment(token.expires_at),
-        "last_used_at": documents.moment(token.last_used_at),
-        "revoked_at": documents.moment(token.revoked_at),
+        "expires_at": responses.moment(token.expires_at),
+        "last_used_at": responses.moment(token.last_used_at),
+        "revoked_at": responses.moment(token.revoked_at),
     }
 
 
@@ -112,5 +113,5 @@ ROUTES = (
         Action.ADMINISTER,
         body=ApiTokenFields,
     ),
-    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER, body=Fields),
+    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER, body=RequestFields),
 )

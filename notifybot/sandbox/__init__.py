@@ -12,9 +12,9 @@ Where it departs from Telegram, on purpose:
 - a file sent by its address is fetched from what a test laid out (`Sandbox.web`), or from this machine.
 """
 
-from notifybot.sandbox.fetching import WebPage
+from notifybot.sandbox.bot_api.fetch import WebPage
 from notifybot.sandbox.sandbox import EXAMPLE_TOKEN, Sandbox
-from notifybot.sandbox.server import make_app, serving
-from notifybot.sandbox.wire import Refused
+from notifybot.sandbox.values import Refused
+from notifybot.sandbox.web.server import make_app, serving
 
 __all__ = ["EXAMPLE_TOKEN", "Refused", "Sandbox", "WebPage", "make_app", "serving"]

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from notifybot.sandbox import people
-from notifybot.sandbox.calls import Call, CallLog
-from notifybot.sandbox.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
-from notifybot.sandbox.fetching import WebPage
-from notifybot.sandbox.limits import Limits
-from notifybot.sandbox.polling import Polling
-from notifybot.sandbox.signals import Signal
-from notifybot.sandbox.state import Chat, ChatType, Message, User
-from notifybot.sandbox.wire import JsonObject, Refused
-from notifybot.sandbox.world import World
+from notifybot.sandbox.bot_api.call_log import Call, CallLog
+from notifybot.sandbox.bot_api.fetch import WebPage
+from notifybot.sandbox.bot_api.polling import Polling
+from notifybot.sandbox.values import JsonObject, Refused
+from notifybot.sandbox.world import people
+from notifybot.sandbox.world.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
+from notifybot.sandbox.world.rate_limits import Limits
+from notifybot.sandbox.world.signals import Signal
+from notifybot.sandbox.world.state import Chat, ChatType, Message, User
+from notifybot.sandbox.world.world import World
 
 # Has the form of a real token, and belongs to nobody.
 EXAMPLE_TOKEN = "600000001:AAHsandbox-sandbox-sandbox-sandbox0"

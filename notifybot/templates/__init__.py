@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from notifybot import markup
-from notifybot.config_values import nearest
-from notifybot.errors import NotifybotError, StartRefused
-from notifybot.markup import ParseMode
+from notifybot.errors import NotifybotError, StartRefused, did_you_mean
+from notifybot.rendering import markup
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates.budget import MOST_CHARACTERS, is_larger
 from notifybot.templates.files import Problem, Template, read_folder
 from notifybot.templates.language import Unrenderable
@@ -82,7 +81,7 @@ class Templates:
     def _find(self, name: str) -> Template:
         found = self.by_name.get(name)
         if found is None:
-            near = nearest(name, self.by_name)
+            near = did_you_mean(name, self.by_name)
             hint = f"Did you mean {near}?" if near else f"There are {', '.join(sorted(self.by_name))}."
             raise UnknownTemplate(f"There is no template {name!r}.", hint=hint)
         return found

@@ -2,7 +2,7 @@
 
 import re
 
-from notifybot.markup import ParseMode
+from notifybot.rendering.markup import ParseMode
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 _MARKDOWN_V2 = re.compile(r"[_*\[\]()~`>#+\-=|{}.!\\]")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notifybot.markup import ParseMode
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates.language import Source, Unrenderable
 
 MAX_FILE_BYTES = 64_000

@@ -10,8 +10,7 @@ from jinja2 import pass_context
 from jinja2.filters import FILTERS
 from jinja2.runtime import Context, Undefined
 
-from notifybot.durations import format_span
-from notifybot.markup import ParseMode
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates import lists
 from notifybot.templates.budget import (
     MOST_BITS,
@@ -27,6 +26,7 @@ from notifybot.templates.budget import (
 from notifybot.templates.comparing import compared
 from notifybot.templates.escaping import MarkedUp, as_block, as_code, escaped
 from notifybot.templates.words import Unfit, is_number, kind, must_be_there, saying
+from notifybot.times.spans import format_span
 
 Filter = Callable[..., object]
 MOST_PLACES = 30

@@ -12,7 +12,7 @@ from jinja2.runtime import LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from notifybot.markup import ParseMode
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates import comparing, functions
 from notifybot.templates.budget import (
     MOST_CHARACTERS,

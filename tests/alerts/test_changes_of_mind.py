@@ -8,18 +8,23 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from notifybot import acceptance, answers, escalation, messages, reminders, snoozing, unacknowledging
-from notifybot.acceptance import Accepted, Extras, NewMessage, Recipient, RecipientKind
-from notifybot.database import Database
+from notifybot.alerts import acknowledge, close, escalate, expire, remind, snooze, unacknowledge
+from notifybot.alerts.policy import EscalationPlan, EscalationStep
 from notifybot.errors import Conflict
-from notifybot.kinds import Purpose
-from notifybot.lifecycle import State
-from notifybot.models import Delivery, Message
-from notifybot.policies import Plan, PlanStep
+from notifybot.messages import accept
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.model import actors
+from notifybot.model.enums import Purpose
+from notifybot.model.messages import Delivery, Message
+from notifybot.model.states import State
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.storage.database import Database
 
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-ALICE = messages.by_account("alice")
-PLAN = Plan((PlanStep(timedelta(minutes=5), ("-1001",)), PlanStep(timedelta(minutes=20), ("-1002",))), count=4)
+ALICE = actors.by_account("alice")
+PLAN = EscalationPlan(
+    (EscalationStep(timedelta(minutes=5), ("-1001",)), EscalationStep(timedelta(minutes=20), ("-1002",))), count=4
+)
 CLOSE_AFTER = timedelta(hours=2)
 said = st.sampled_from([*["acknowledge", "unacknowledge"] * 4, "snooze", "close"])
 """What is closed stays so: it is rarely said."""
@@ -34,8 +39,8 @@ class Alert:
         self.now = BEGINNING
         self.expected = "open"
         self.was_taken_back = False
-        (accepted,) = acceptance.accept(session, [_new()], now=BEGINNING)
-        assert isinstance(accepted, Accepted)
+        (accepted,) = accept.accept(session, [_new()], now=BEGINNING)
+        assert isinstance(accepted, Acceptance)
         self.id = accepted.id
         session.execute(text("UPDATE deliveries SET status = 'shown'"))
         session.execute(text("UPDATE posts SET shown_version = version, parts_shown = 1"))
@@ -50,9 +55,9 @@ class Alert:
         self.now += timedelta(minutes=minutes)
         is_over = self.row.close_at is not None and self.row.close_at <= self.now
         steps_before = self.row.steps_left
-        escalation.escalate_due(self.session, acceptance.NO_CONFIG, None, now=self.now, most=9)
-        escalation.close_due(self.session, now=self.now, most=9)
-        reminders.remind_due(self.session, acceptance.NO_CONFIG, now=self.now, most=9)
+        escalate.escalate_due(self.session, accept.NO_CONFIG, None, now=self.now, most=9)
+        expire.expire_due(self.session, now=self.now, most=9)
+        remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, most=9)
         if self.expected == "resting":
             assert self.row.steps_left == steps_before, "nobody is told while somebody looks after it"
         if is_over:
@@ -90,13 +95,13 @@ class Alert:
     def _try(self, deed: str) -> None:
         match deed:
             case "acknowledge":
-                answers.acknowledge(self.session, self.id, ALICE, now=self.now, closes=False)
+                acknowledge.acknowledge(self.session, self.id, ALICE, now=self.now, closes=False)
             case "unacknowledge":
-                unacknowledging.unacknowledge(self.session, self.id, ALICE, acceptance.NO_CONFIG, now=self.now)
+                unacknowledge.unacknowledge(self.session, self.id, ALICE, accept.NO_CONFIG, now=self.now)
             case "close":
-                answers.close(self.session, self.id, ALICE, now=self.now)
+                close.close(self.session, self.id, ALICE, now=self.now)
             case "snooze":
-                snoozing.snooze(self.session, self.id, ALICE, self.now + timedelta(hours=1), now=self.now)
+                snooze.snooze(self.session, self.id, ALICE, self.now + timedelta(hours=1), now=self.now)
 
     def check(self) -> None:
         row = self.row

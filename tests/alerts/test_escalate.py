@@ -8,16 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from notifybot import acceptance, answers, escalation, messages
-from notifybot.acceptance import Accepted, Extras, NewMessage, Recipient, RecipientKind
-from notifybot.config_model import Policy, Step
-from notifybot.database import Database
-from notifybot.kinds import EventKind, Purpose
-from notifybot.models import Delivery, Message, TimelineEvent
-from notifybot.policies import Plan, plan_of
+from notifybot.alerts import acknowledge, escalate
+from notifybot.alerts.policy import EscalationPlan, escalation_plan
+from notifybot.config.model import Policy, StepConfig
+from notifybot.messages import accept as messages_accept
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.model import actors
+from notifybot.model.enums import EventKind, Purpose
+from notifybot.model.messages import Delivery, Message, TimelineEvent
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.storage.database import Database
 
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-ALICE = messages.by_account("alice")
+ALICE = actors.by_account("alice")
 minutes = st.integers(1, 60)
 
 
@@ -25,7 +28,7 @@ minutes = st.integers(1, 60)
 class Night:
     """A policy, after how many minutes somebody looks at what is due, and when somebody answers."""
 
-    plan: Plan
+    plan: EscalationPlan
     looks: tuple[int, ...]
     answer_after: int | None
 
@@ -33,14 +36,14 @@ class Night:
 @st.composite
 def nights(draw: st.DrawFn) -> Night:
     afters = sorted(draw(st.sets(minutes, min_size=1, max_size=4)))
-    steps = tuple(Step(timedelta(minutes=after), (f"-100{number}",)) for number, after in enumerate(afters, 1))
+    steps = tuple(StepConfig(timedelta(minutes=after), (f"-100{number}",)) for number, after in enumerate(afters, 1))
     policy = Policy(steps, repeat=draw(st.integers(0, 3)))
     close_after = draw(st.none() | st.integers(1, 200).map(lambda count: timedelta(minutes=count)))
     looks = sorted(draw(st.sets(st.integers(0, 300), min_size=1, max_size=12)))
-    return Night(plan_of(policy, close_after), tuple(looks), draw(st.none() | st.integers(0, 300)))
+    return Night(escalation_plan(policy, close_after), tuple(looks), draw(st.none() | st.integers(0, 300)))
 
 
-def accept(session: Session, plan: Plan) -> str:
+def accept(session: Session, plan: EscalationPlan) -> str:
     new = NewMessage(
         account="alice",
         source="backup",
@@ -52,8 +55,8 @@ def accept(session: Session, plan: Plan) -> str:
         close_after=None,
         extras=Extras(plan=plan.stored(), steps=plan.count),
     )
-    (answer,) = acceptance.accept(session, [new], now=BEGINNING)
-    assert isinstance(answer, Accepted)
+    (answer,) = messages_accept.accept(session, [new], now=BEGINNING)
+    assert isinstance(answer, Acceptance)
     return answer.id
 
 
@@ -63,15 +66,15 @@ def pass_night(session: Session, night: Night) -> tuple[str, int]:
     looked = 0
     for look in night.looks:
         if night.answer_after is not None and night.answer_after < look:
-            answers.acknowledge(session, message_id, ALICE, now=BEGINNING + timedelta(minutes=night.answer_after))
+            acknowledge.acknowledge(session, message_id, ALICE, now=BEGINNING + timedelta(minutes=night.answer_after))
             break
         now, looked = BEGINNING + timedelta(minutes=look), look
-        while escalation.escalate_due(session, acceptance.NO_CONFIG, None, now=now, most=3):
+        while escalate.escalate_due(session, messages_accept.NO_CONFIG, None, now=now, most=3):
             pass
     return message_id, looked
 
 
-def due(plan: Plan, minute: int) -> int:
+def due(plan: EscalationPlan, minute: int) -> int:
     """So many steps are due until then."""
     return sum(plan.due_after(step) <= timedelta(minutes=minute) for step in range(plan.count))
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from notifybot.config_model import Alerts, Policy, Step
+from notifybot.alerts.policy import AlertTiming, DueSteps, EscalationPlan, EscalationStep, alert_timing, escalation_plan
+from notifybot.config.model import Alerts, Policy, StepConfig
 from notifybot.errors import NotifybotError
-from notifybot.policies import Insistence, Plan, PlanStep, Taken, insistence, plan_of
 
 NOTHING: Mapping[str, timedelta | None] = {}
 
@@ -16,12 +16,12 @@ def minutes(count: int) -> timedelta:
     return timedelta(minutes=count)
 
 
-def plan(*steps: tuple[int, str], count: int) -> Plan:
-    return Plan(tuple(PlanStep(minutes(after), (to,)) for after, to in steps), count)
+def plan(*steps: tuple[int, str], count: int) -> EscalationPlan:
+    return EscalationPlan(tuple(EscalationStep(minutes(after), (to,)) for after, to in steps), count)
 
 
 def policy(*steps: tuple[int, str], **more: object) -> Policy:
-    return Policy(tuple(Step(minutes(after), (to,)) for after, to in steps), **more)  # type: ignore[arg-type]
+    return Policy(tuple(StepConfig(minutes(after), (to,)) for after, to in steps), **more)  # type: ignore[arg-type]
 
 
 TWICE = plan((5, "anna"), (20, "boss"), count=4)
@@ -40,90 +40,90 @@ def test_a_plan_of_one_step_that_repeats_tells_the_same_at_even_distances() -> N
 
 @pytest.mark.parametrize(("close_after", "count"), [(5, 0), (6, 1), (25, 2), (26, 3), (41, 4), (1000, 4)])
 def test_what_is_due_when_the_alert_closes_or_later_is_never_done(close_after: int, count: int) -> None:
-    assert plan_of(NIGHT, minutes(close_after)).count == count
+    assert escalation_plan(NIGHT, minutes(close_after)).count == count
 
 
 def test_an_alert_that_never_closes_goes_through_all_steps() -> None:
-    assert plan_of(NIGHT, None) == TWICE
+    assert escalation_plan(NIGHT, None) == TWICE
 
 
 def test_a_step_says_whom_it_tells_and_how_long_it_is_until_the_next() -> None:
-    assert TWICE.take(left=3, overdue=timedelta()) == Taken(2, 1, ("boss",), minutes(5))
+    assert TWICE.take(left=3, overdue=timedelta()) == DueSteps(2, 1, ("boss",), minutes(5))
 
 
 def test_the_last_step_has_none_behind_it() -> None:
-    assert TWICE.take(left=1, overdue=timedelta()) == Taken(4, 1, ("boss",), None)
-    assert TWICE.take(left=1, overdue=minutes(99)) == Taken(4, 1, ("boss",), None)
+    assert TWICE.take(left=1, overdue=timedelta()) == DueSteps(4, 1, ("boss",), None)
+    assert TWICE.take(left=1, overdue=minutes(99)) == DueSteps(4, 1, ("boss",), None)
 
 
 @pytest.mark.parametrize(
     ("overdue", "taken"),
     [
-        (14, Taken(1, 1, ("anna",), minutes(15))),
-        (15, Taken(1, 2, ("anna", "boss"), minutes(20))),
-        (20, Taken(1, 3, ("anna", "boss"), minutes(35))),
-        (999, Taken(1, 4, ("anna", "boss"), None)),
+        (14, DueSteps(1, 1, ("anna",), minutes(15))),
+        (15, DueSteps(1, 2, ("anna", "boss"), minutes(20))),
+        (20, DueSteps(1, 3, ("anna", "boss"), minutes(35))),
+        (999, DueSteps(1, 4, ("anna", "boss"), None)),
     ],
 )
-def test_overdue_steps_are_taken_together_and_tell_everybody_once(overdue: int, taken: Taken) -> None:
+def test_overdue_steps_are_taken_together_and_tell_everybody_once(overdue: int, taken: DueSteps) -> None:
     assert TWICE.take(left=4, overdue=minutes(overdue)) == taken
 
 
 def test_a_plan_comes_back_from_the_database_as_it_was() -> None:
-    assert Plan.of(TWICE.stored()) == TWICE
+    assert EscalationPlan.of(TWICE.stored()) == TWICE
     assert TWICE.stored()["steps"][1] == {"after_s": 1200, "to": ["boss"]}
 
 
 def test_without_a_policy_the_config_says_all() -> None:
-    assert insistence(ALERTS, None, NOTHING) == Insistence(minutes(15), minutes(60))
+    assert alert_timing(ALERTS, None, NOTHING) == AlertTiming(minutes(15), minutes(60))
 
 
 def test_what_the_caller_says_goes_before_the_config() -> None:
     given = {"escalate_after": minutes(1), "close_after": None, "remind_every": minutes(2)}
-    assert insistence(ALERTS, None, given) == Insistence(minutes(1), None, minutes(2))
+    assert alert_timing(ALERTS, None, given) == AlertTiming(minutes(1), None, minutes(2))
 
 
 def test_without_an_escalation_channel_only_a_policy_escalates() -> None:
     alone = Alerts(policies=ALERTS.policies)
-    assert insistence(alone, None, {"escalate_after": minutes(1)}).escalate_after is None
-    assert insistence(alone, "night", NOTHING).escalate_after == minutes(5)
+    assert alert_timing(alone, None, {"escalate_after": minutes(1)}).escalate_after is None
+    assert alert_timing(alone, "night", NOTHING).escalate_after == minutes(5)
 
 
 def test_a_policy_says_when_an_alert_escalates_closes_and_is_reminded_of() -> None:
-    wanted = Insistence(minutes(5), minutes(480), minutes(30), "night", TWICE)
-    assert insistence(ALERTS, "night", NOTHING) == wanted
+    wanted = AlertTiming(minutes(5), minutes(480), minutes(30), "night", TWICE)
+    assert alert_timing(ALERTS, "night", NOTHING) == wanted
 
 
 def test_what_a_policy_leaves_out_is_as_for_all_alerts() -> None:
-    found = insistence(ALERTS, "day", NOTHING)
+    found = alert_timing(ALERTS, "day", NOTHING)
     assert (found.close_after, found.remind_every) == (minutes(60), None)
 
 
 def test_beside_a_policy_a_caller_may_say_when_it_closes_and_the_later_steps_are_left_out() -> None:
-    found = insistence(ALERTS, "night", {"close_after": minutes(21)})
+    found = alert_timing(ALERTS, "night", {"close_after": minutes(21)})
     assert (found.close_after, found.steps, found.escalate_after) == (minutes(21), 2, minutes(5))
 
 
 def test_an_alert_that_closes_before_the_first_step_never_escalates() -> None:
-    found = insistence(ALERTS, "night", {"close_after": minutes(5)})
+    found = alert_timing(ALERTS, "night", {"close_after": minutes(5)})
     assert (found.steps, found.escalate_after) == (0, None)
 
 
 def test_beside_a_policy_escalating_can_be_switched_off_and_nothing_else() -> None:
-    found = insistence(ALERTS, "night", {"escalate_after": None})
+    found = alert_timing(ALERTS, "night", {"escalate_after": None})
     assert (found.steps, found.escalate_after) == (0, None)
     with pytest.raises(NotifybotError, match="says already"):
-        insistence(ALERTS, "night", {"escalate_after": minutes(1)})
+        alert_timing(ALERTS, "night", {"escalate_after": minutes(1)})
 
 
 def test_a_policy_of_the_callers_own_has_no_name() -> None:
-    found = insistence(ALERTS, policy((3, "anna")), NOTHING)
+    found = alert_timing(ALERTS, policy((3, "anna")), NOTHING)
     assert (found.policy, found.plan, found.close_after) == (None, plan((3, "anna"), count=1), minutes(60))
 
 
 def test_an_unknown_policy_is_refused_and_the_nearest_named() -> None:
     with pytest.raises(NotifybotError) as caught:
-        insistence(ALERTS, "nigth", NOTHING)
+        alert_timing(ALERTS, "nigth", NOTHING)
     assert (caught.value.detail, caught.value.hint) == ("There is no policy 'nigth'.", "Did you mean night?")
 
 
@@ -132,11 +132,11 @@ def test_an_unknown_policy_is_refused_and_the_nearest_named() -> None:
 )
 def test_where_no_policy_is_like_it_the_hint_lists_them(alerts: Alerts, hint: str) -> None:
     with pytest.raises(NotifybotError) as caught:
-        insistence(alerts, "xyzzy", NOTHING)
+        alert_timing(alerts, "xyzzy", NOTHING)
     assert caught.value.hint == hint
 
 
 def test_reminders_come_at_most_once_a_minute() -> None:
-    assert insistence(ALERTS, None, {"remind_every": minutes(1)}).remind_every == minutes(1)
+    assert alert_timing(ALERTS, None, {"remind_every": minutes(1)}).remind_every == minutes(1)
     with pytest.raises(NotifybotError, match="at least 1m"):
-        insistence(ALERTS, None, {"remind_every": timedelta(seconds=59)})
+        alert_timing(ALERTS, None, {"remind_every": timedelta(seconds=59)})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot.jwt_tokens import InvalidJwt, Trust, account_of
+from notifybot.auth.jwt import InvalidJwt, Trust, account_of
 from tests.support.keys import SECRET, forged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

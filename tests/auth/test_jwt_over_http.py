@@ -6,8 +6,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from notifybot.config import ConfigInvalid, load
-from notifybot.jwt_tokens import WeakKey, read_key
+from notifybot.config import load
+from notifybot.config.jwt_key import WeakKey, read_key
+from notifybot.config.problems import ConfigInvalid
 from tests.support.door import Answer, assert_problem
 from tests.support.keys import SECRET, ec_key, forged, in_seconds, private_pem, public_pem, rsa_key, signed
 from tests.support.remote import MESSAGE, Wire, wire

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from notifybot.authorisation import TABLE, Action, Caller, admit, reach, sees_only
+from notifybot.auth.permissions import PERMISSIONS, Action, Caller, check_owner, check_permission, visible_account
 from notifybot.errors import Forbidden, NotFound, NotifybotError, Unauthenticated
 
 OK, WHO, NO, HIDDEN = None, Unauthenticated, Forbidden, NotFound
@@ -47,28 +47,28 @@ ANOTHERS: dict[Action, type[NotifybotError] | None] = {
 
 
 def test_the_table_says_something_of_every_action() -> None:
-    assert TABLE.keys() == ADMITTED.keys() == ANOTHERS.keys() == set(Action)
+    assert PERMISSIONS.keys() == ADMITTED.keys() == ANOTHERS.keys() == set(Action)
 
 
 @pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, CALLERS)))
 def test_who_is_let_through(action: Action, kind: str) -> None:
     expected = ADMITTED[action][list(CALLERS).index(kind)]
-    assert said(lambda: admit(CALLERS[kind], action)) is expected
+    assert said(lambda: check_permission(CALLERS[kind], action)) is expected
 
 
 @pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, list(CALLERS)[1:])))
 def test_ones_own_is_reached_by_everybody_and_anothers_by_admins(action: Action, kind: str) -> None:
     caller = CALLERS[kind]
     assert caller is not None
-    assert said(lambda: reach(caller, action, caller.account)) is OK
-    assert said(lambda: reach(caller, action, "bob")) is (OK if caller.is_admin else ANOTHERS[action])
+    assert said(lambda: check_owner(caller, action, caller.account)) is OK
+    assert said(lambda: check_owner(caller, action, "bob")) is (OK if caller.is_admin else ANOTHERS[action])
 
 
 @pytest.mark.parametrize("kind", list(CALLERS)[1:])
 def test_lists_are_confined_to_the_caller_but_for_admins(kind: str) -> None:
     caller = CALLERS[kind]
     assert caller is not None
-    assert sees_only(caller) == (None if caller.is_admin else "anna")
+    assert visible_account(caller) == (None if caller.is_admin else "anna")
 
 
 def said(decide: object) -> type[NotifybotError] | None:

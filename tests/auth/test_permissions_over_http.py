@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from notifybot.authorisation import TABLE, Action, Scope
+from notifybot.auth.permissions import PERMISSIONS, Action, Scope
 from notifybot.routes import table
-from notifybot.routes.route import Route
+from notifybot.web.route import Route
 from tests.support.door import assert_problem
 from tests.support.remote import Wire, wire
 
@@ -14,7 +14,7 @@ ROUTES = {f"{route.method} {route.path}": route for route in table()}
 
 def statuses(route: Route, scopes: tuple[str, ...]) -> set[int]:
     """What the door answers; empty: it lets through, and what comes then is the route's own."""
-    rule = TABLE[route.action]
+    rule = PERMISSIONS[route.action]
     if not scopes:
         return set() if rule.is_for_strangers else {401}
     held = set(Scope) if "admin" in scopes else set(map(Scope, scopes))
@@ -47,7 +47,7 @@ async def test_every_route_admits_whom_the_table_says(folder: Path) -> None:
 
 
 def test_only_looking_is_for_strangers() -> None:
-    assert {name for name, route in ROUTES.items() if TABLE[route.action].is_for_strangers} <= {
+    assert {name for name, route in ROUTES.items() if PERMISSIONS[route.action].is_for_strangers} <= {
         "GET /",
         "GET /health",
         "GET /openapi.json",
@@ -58,7 +58,7 @@ def test_every_route_that_changes_something_needs_more_than_reading() -> None:
     only_looks = {"POST /api/telegram/verify-link"}
     for name, route in ROUTES.items():
         if route.method != "GET" and name not in only_looks:
-            assert TABLE[route.action].needs - {Scope.READ}, name
+            assert PERMISSIONS[route.action].needs - {Scope.READ}, name
 
 
 def test_no_admin_route_is_open_to_others() -> None:

@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifybot.auth import throttle
+from notifybot.auth.throttle import BURST, COUNTED_FOR, EVERY, KNOWN_FOR, WORTH_A_WARNING, Throttle
 from notifybot.errors import TooManyRequests
-from notifybot.routes import throttle
-from notifybot.routes.throttle import BURST, COUNTED_FOR, EVERY, KNOWN_FOR, WORTH_A_WARNING, Guesses
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GUESSER = "203.0.113.7"
 
 
-def guess(guesses: Guesses, times: int, *, address: str = GUESSER, at: datetime = NOW) -> int:
+def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime = NOW) -> int:
     """Try so many wrong credentials, and return how many were looked at."""
     looked_at = 0
     for number in range(times):
@@ -26,17 +26,17 @@ def guess(guesses: Guesses, times: int, *, address: str = GUESSER, at: datetime 
 
 
 def test_of_many_guesses_the_first_few_are_looked_at() -> None:
-    assert guess(Guesses(), 1000) == BURST
+    assert guess(Throttle(), 1000) == BURST
 
 
 def test_afterwards_one_is_looked_at_now_and_then() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     guess(guesses, 1000)
     assert [guess(guesses, 10, at=NOW + EVERY * turn) for turn in range(1, 4)] == [1, 1, 1]
 
 
 def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     guess(guesses, BURST)
     with pytest.raises(TooManyRequests) as refused:
         guesses.look(GUESSER, "one more", NOW)
@@ -44,20 +44,20 @@ def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
 
 
 def test_another_address_is_not_slowed() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     guess(guesses, 1000)
     assert guess(guesses, 5, address="203.0.113.8") == 5
 
 
 def test_one_ipv6_network_is_one_guesser() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     looked_at = [guess(guesses, 1, address=f"2001:db8::{number:x}") for number in range(100)]
     assert sum(looked_at) == BURST
     assert guess(guesses, 1, address="2001:db8:0:1::1") == 1
 
 
 def test_what_held_a_moment_ago_is_looked_at_beside_a_guesser() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     guesses.held("right", NOW)
     guess(guesses, 1000)
     guesses.look(GUESSER, "right", NOW + KNOWN_FOR)
@@ -69,7 +69,7 @@ def test_what_held_a_moment_ago_is_looked_at_beside_a_guesser() -> None:
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttle, "MOST_ADDRESSES", 10)
     monkeypatch.setattr(throttle, "MOST_KNOWN", 10)
-    guesses = Guesses()
+    guesses = Throttle()
     for number in range(1000):
         guesses.failed(f"10.0.{number // 256}.{number % 256}", NOW)
         guesses.held(f"token {number}", NOW)
@@ -77,7 +77,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_operator_is_warned_of_many_and_not_for_ever() -> None:
-    guesses = Guesses()
+    guesses = Throttle()
     guess(guesses, WORTH_A_WARNING - 1)
     assert guesses.warning(NOW) is None
     guess(guesses, 1)

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 from sqlmodel import Session
 
-from notifybot import tokens
-from notifybot.authorisation import Scope
-from notifybot.database import Database
+from notifybot.auth import tokens
+from notifybot.auth.permissions import Scope
+from notifybot.auth.tokens import USES_NOTED_EVERY, NewToken
 from notifybot.errors import Conflict, NotFound
-from notifybot.identities import ApiToken
-from notifybot.tokens import USES_NOTED_EVERY, NewToken
+from notifybot.model.people import ApiToken
+from notifybot.storage.database import Database
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from notifybot.demo import Demo, running_demo
+from notifybot.demo.demo import Demo, running_demo
 from tests.browser.visitor import Visitor, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

@@ -15,9 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifybot.client import Button, Client, ClientError, File, Refused, resolve, send
-from notifybot.client_files import opened
-from notifybot.client_form import form
-from notifybot.client_options import Attachable
+from notifybot.client.body import multipart_body, open_upload
+from notifybot.client.options import Attachable
 from tests.cli.standin import (
     StandIn,
     Uploaded,
@@ -223,7 +222,7 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
     fields: dict[str, object], files: list[tuple[str, bytes]]
 ) -> None:
     with ExitStack() as stack:
-        body = form(fields, [opened(File(content, name), "file", stack) for name, content in files])
+        body = multipart_body(fields, [open_upload(File(content, name), "file", stack) for name, content in files])
         first, second = b"".join(body.pieces()), b"".join(body.pieces())
 
     assert len(first) == body.length
@@ -321,7 +320,7 @@ except Refused as error:
 
 
 def test_a_pipe_without_end_is_given_up(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifybot.client_files.MOST_BYTES", 200_000)
+    monkeypatch.setattr("notifybot.client.body.MAX_COPY_BYTES", 200_000)
 
     with piped(Path("/dev/zero")) as zeros, pytest.raises(Refused, match="too large"):
         send(to=TO, files=[File(zeros, "zeros")])

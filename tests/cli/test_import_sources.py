@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli.import_sources import read
-from notifybot.cli.tree import UsageError
+from notifybot.cli.parser import UsageError
 from tests.postgres.server import Server
 from tests.support.databases import PostgresStore
 

@@ -39,7 +39,7 @@ def a_job(name: str, **fields: object) -> Json:
 @pytest.fixture
 def working(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """A daemon with one job that works, one that fails, and one that has not run yet."""
-    monkeypatch.setattr("notifybot.cli.jobs.now", lambda: AT_WORK)
+    monkeypatch.setattr("notifybot.cli.commands.jobs.now", lambda: AT_WORK)
     put_off = {"row": "message 7", "error": "no plan", "since": CREATED, "times": 2, "tried_again_at": CREATED}
     failing = {"is_failing": True, "last_error": "no chart", "last_error_at": CREATED, "put_off": [put_off]}
     new = {"last_run": None, "success_rate": None, "runs": 0, "average": None, "last_duration_s": None}
@@ -155,8 +155,8 @@ def test_an_event_may_be_an_alert(daemon: StandIn, capsys: pytest.CaptureFixture
 def test_an_event_may_be_told_later(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifybot.cli.timing.now", lambda: AT_WORK)
-    monkeypatch.setattr("notifybot.cli.sending_later.now", lambda: AT_WORK)
+    monkeypatch.setattr("notifybot.cli.times.now", lambda: AT_WORK)
+    monkeypatch.setattr("notifybot.cli.commands.send.now", lambda: AT_WORK)
     daemon.canned = {"POST /api/events": accepted() | {"status": "scheduled", "send_at": "2026-03-01T18:00:00Z"}}
 
     code, out, _ = run(capsys, "event", "post_success", "--to", TO, "--at", "6pm", "--time-zone", "UTC")

@@ -41,8 +41,8 @@ def a_rotation(name: str, now: Json, *after: Json, **fields: object) -> Json:
 @pytest.fixture
 def turning(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """A daemon with two rotations: in one Carol stands in, in the other nobody is on call."""
-    monkeypatch.setattr("notifybot.cli.on_call.now", lambda: NOW)
-    monkeypatch.setattr("notifybot.cli.timing.now", lambda: NOW)
+    monkeypatch.setattr("notifybot.cli.commands.oncall.now", lambda: NOW)
+    monkeypatch.setattr("notifybot.cli.times.now", lambda: NOW)
     bob = a_stint("Bob", **{"from": MONDAY, "until": NEXT_MONDAY})
     carol = a_stint("Carol", reason="override", until="2026-03-01T14:00:00Z")
     nobody = a_stint(reason="otherwise", until=None)

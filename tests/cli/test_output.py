@@ -7,19 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.cli.output import (
-    Terminal,
-    columns,
-    cut,
-    harmless,
-    in_full,
-    moment,
-    one_line,
-    short_ids,
-    span,
-    table,
-    time_to,
-)
+from notifybot.cli.output import Terminal, in_full, moment, one_line, sanitized, span, time_to
+from notifybot.cli.tables import columns, cut, short_ids, table
 
 ANY = Terminal(width=None, has_colour=False)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -42,7 +31,7 @@ def test_a_cut_text_fits_and_an_uncut_one_is_whole(text: str, width: int) -> Non
 
 @given(st.text(alphabet=st.characters()))
 def test_nothing_that_is_printed_drives_a_terminal(text: str) -> None:
-    for shown in (harmless(text), one_line(text)):
+    for shown in (sanitized(text), one_line(text)):
         assert all(
             character == "\n" or (ord(character) >= 0x20 and not 0x7F <= ord(character) <= 0x9F) for character in shown
         )
@@ -51,7 +40,7 @@ def test_nothing_that_is_printed_drives_a_terminal(text: str) -> None:
 
 
 def test_harmless_keeps_lines_and_shows_what_it_took_out() -> None:
-    assert harmless("one\r\ntwo\x1b[2J\u202e") == "one\ntwo\\x1b[2J\\u202e"
+    assert sanitized("one\r\ntwo\x1b[2J\u202e") == "one\ntwo\\x1b[2J\\u202e"
 
 
 def test_a_table_fits_the_width_and_cuts_its_last_column_first() -> None:

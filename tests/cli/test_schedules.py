@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.cli.timing import zone_of_this_machine
+from notifybot.cli.times import zone_of_this_machine
 from notifybot.client import Client, Refused
 from tests.cli.standin import CREATED, Json, StandIn, a_message, message_id
 from tests.cli.test_commands import TO, assert_two_lines, run
@@ -74,7 +74,7 @@ def test_a_message_for_later_is_said_back_with_its_full_date(
 def test_a_span_counts_from_now(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifybot.cli.timing.now", lambda: datetime(2099, 3, 28, 8, tzinfo=UTC))
+    monkeypatch.setattr("notifybot.cli.times.now", lambda: datetime(2099, 3, 28, 8, tzinfo=UTC))
 
     run(capsys, "send", "--to", TO, "--at", "+2h", "text")
 
@@ -239,7 +239,7 @@ def test_a_policy_may_be_written_out(daemon: StandIn, capsys: pytest.CaptureFixt
 def test_the_list_says_when_a_message_goes_out(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifybot.cli.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
+    monkeypatch.setattr("notifybot.cli.commands.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
     daemon.add(a_message(1, status="scheduled", send_at=FIRST))
 
     _, out, _ = run(capsys, "messages")
@@ -250,7 +250,7 @@ def test_the_list_says_when_a_message_goes_out(
 def test_show_says_when_a_message_goes_out_and_how_it_goes_on(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifybot.cli.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
+    monkeypatch.setattr("notifybot.cli.commands.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
     coming = {"status": "scheduled", "send_at": FIRST, "schedule_id": SCHEDULE}
     daemon.add(a_message(1, **coming, policy="night", steps_left=3, event="post_failure"))
     daemon.add(a_message(2, status="escalated", policy="night", steps_left=1, remind_at=SECOND))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.cli.moments import read_moment, read_repetition
-from notifybot.recurrence import parse
+from notifybot.cli.times import read_moment, read_repetition
+from notifybot.times.recurrence import parse
 
 ZONE = timezone(timedelta(hours=2))
 SUNDAY_AT_14 = datetime(2026, 3, 1, 14, 0, tzinfo=ZONE)

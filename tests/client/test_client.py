@@ -327,7 +327,7 @@ def test_a_daemon_that_is_busy_is_asked_again_after_the_time_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("notifybot.client_calls.time.sleep", pauses.append)
+    monkeypatch.setattr("notifybot.client.transport.time.sleep", pauses.append)
     busy = json_reply({}, status="503 Service Unavailable", extra="Retry-After: 3\r\n")
 
     with misbehaving(tmp_path / "s", saying(busy), saying(json_reply(accepted()))) as requests:
@@ -367,7 +367,7 @@ def test_a_connection_cut_after_a_long_wait_is_still_tried_again(
 ) -> None:
     passed_s = [0.0]
     real = time.monotonic
-    monkeypatch.setattr("notifybot.client_calls.time.monotonic", lambda: real() + passed_s[0])
+    monkeypatch.setattr("notifybot.client.transport.time.monotonic", lambda: real() + passed_s[0])
 
     def cut_late(_: socket.socket) -> None:
         passed_s[0] += 20
@@ -428,7 +428,7 @@ def test_an_answer_that_is_not_the_daemons_is_named_and_not_asked_for_again(wire
 
 
 def test_no_socket_anywhere_names_the_places_and_what_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifybot.client_calls.SERVICE_RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr("notifybot.client.transport.SERVICE_RUNTIME", str(tmp_path / "run"))
 
     with pytest.raises(Unreachable, match="there is no socket") as caught:
         send("text", to=TO)
@@ -453,7 +453,7 @@ def test_sending_waits_for_a_daemon_that_is_being_restarted(tmp_path: Path, monk
             path.unlink()
             stack.enter_context(serving(StandIn(path)))
 
-        monkeypatch.setattr("notifybot.client_calls.time.sleep", restart)
+        monkeypatch.setattr("notifybot.client.transport.time.sleep", restart)
 
         assert Client(path).send("text", to=TO).status == "initiated"
 
@@ -461,7 +461,7 @@ def test_sending_waits_for_a_daemon_that_is_being_restarted(tmp_path: Path, monk
 def test_reading_does_not_wait_for_a_daemon_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     abandoned(tmp_path / "s")
     pauses: list[float] = []
-    monkeypatch.setattr("notifybot.client_calls.time.sleep", pauses.append)
+    monkeypatch.setattr("notifybot.client.transport.time.sleep", pauses.append)
 
     with pytest.raises(Unreachable):
         Client(tmp_path / "s").messages()
@@ -499,7 +499,7 @@ def test_the_socket_is_the_one_named_then_the_environments_then_the_first_that_a
     places = {name: StandIn(tmp_path / name / "notifybot" / "notifybot.sock") for name in ("run", "runtime", "named")}
     for standin in places.values():
         standin.path.parent.mkdir(parents=True)
-    monkeypatch.setattr("notifybot.client_calls.SERVICE_RUNTIME", str(tmp_path / "run"))
+    monkeypatch.setattr("notifybot.client.transport.SERVICE_RUNTIME", str(tmp_path / "run"))
     abandoned(places["run"].path)
 
     with serving(places["runtime"]), serving(places["named"]):

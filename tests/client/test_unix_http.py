@@ -6,21 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.unix_http import AnswerLost, Body, NotHttp, Reply, Request, connect, exchange, json_body
+from notifybot.client.unix_http import (
+    AnswerLost,
+    HttpRequest,
+    HttpResponse,
+    NotHttp,
+    RequestBody,
+    connect,
+    exchange,
+    json_body,
+)
 from tests.cli.standin import Behaviour, cutting, hanging, misbehaving, saying
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def ask(path: Path, *, body: bytes | None = None, timeout_s: float = 5) -> Reply:
+def ask(path: Path, *, body: bytes | None = None, timeout_s: float = 5) -> HttpResponse:
     return exchange(
         connect(str(path), timeout_s=5),
-        Request("POST", "/", None if body is None else json_body(body)),
+        HttpRequest("POST", "/", None if body is None else json_body(body)),
         timeout_s=timeout_s,
     )
 
 
-def answer_to(behaviour: Behaviour, tmp_path: Path) -> Reply:
+def answer_to(behaviour: Behaviour, tmp_path: Path) -> HttpResponse:
     with misbehaving(tmp_path / "s", behaviour):
         return ask(tmp_path / "s")
 
@@ -126,7 +135,7 @@ def test_an_answer_before_the_request_was_read_whole_is_not_lost(tmp_path: Path)
     server.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
     server.shutdown(socket.SHUT_RD)
 
-    reply = exchange(connection, Request("POST", "/", json_body(b"x" * 10_000_000)), timeout_s=5)
+    reply = exchange(connection, HttpRequest("POST", "/", json_body(b"x" * 10_000_000)), timeout_s=5)
 
     server.close()
     listener.close()
@@ -153,10 +162,10 @@ def test_a_closed_connection_without_an_answer_is_lost(tmp_path: Path) -> None:
 
 
 def test_a_body_is_sent_as_its_pieces_come(tmp_path: Path) -> None:
-    body = Body("text/plain", 300_000, lambda: (bytes([letter]) * 100_000 for letter in b"abc"))
+    body = RequestBody("text/plain", 300_000, lambda: (bytes([letter]) * 100_000 for letter in b"abc"))
 
     with misbehaving(tmp_path / "s", saying(OK + b"Content-Length: 0\r\n\r\n")) as requests:
-        exchange(connect(str(tmp_path / "s"), timeout_s=5), Request("POST", "/", body), timeout_s=5)
+        exchange(connect(str(tmp_path / "s"), timeout_s=5), HttpRequest("POST", "/", body), timeout_s=5)
 
     head, _, sent = requests[0].partition(b"\r\n\r\n")
     assert b"Content-Type: text/plain\r\nContent-Length: 300000" in head
@@ -179,7 +188,7 @@ def test_a_server_that_answers_early_is_sent_no_more(tmp_path: Path) -> None:
         server, _ = listener.accept()
         with server:  # which reads nothing, and stays
             server.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
-            request = Request("POST", "/", Body("text/plain", 10_000 * 65_536, pieces))
+            request = HttpRequest("POST", "/", RequestBody("text/plain", 10_000 * 65_536, pieces))
 
             reply = exchange(connection, request, timeout_s=30)
 
@@ -192,7 +201,7 @@ def test_a_server_that_reads_nothing_is_given_up_in_time(tmp_path: Path) -> None
         listener.bind(str(tmp_path / "s"))
         listener.listen()
         connection = connect(str(tmp_path / "s"), timeout_s=5)
-        request = Request("POST", "/", json_body(b"x" * 10_000_000))
+        request = HttpRequest("POST", "/", json_body(b"x" * 10_000_000))
 
         with pytest.raises(AnswerLost, match="in time"):
             exchange(connection, request, timeout_s=0.1)
@@ -209,7 +218,9 @@ def test_a_server_that_reads_nothing_is_given_up_in_time(tmp_path: Path) -> None
 def test_a_file_is_handed_on_as_it_comes(wire: bytes, tmp_path: Path) -> None:
     got: list[bytes] = []
     with misbehaving(tmp_path / "s", saying(*(wire[index : index + 1] for index in range(len(wire))))):
-        reply = exchange(connect(str(tmp_path / "s"), timeout_s=5), Request("GET", "/"), timeout_s=5, sink=got.append)
+        reply = exchange(
+            connect(str(tmp_path / "s"), timeout_s=5), HttpRequest("GET", "/"), timeout_s=5, sink=got.append
+        )
 
     assert b"".join(got) == b"hello world"
     assert reply.body == b""
@@ -218,7 +229,9 @@ def test_a_file_is_handed_on_as_it_comes(wire: bytes, tmp_path: Path) -> None:
 def test_a_refusal_is_no_file(tmp_path: Path) -> None:
     got: list[bytes] = []
     with misbehaving(tmp_path / "s", saying(b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno")):
-        reply = exchange(connect(str(tmp_path / "s"), timeout_s=5), Request("GET", "/"), timeout_s=5, sink=got.append)
+        reply = exchange(
+            connect(str(tmp_path / "s"), timeout_s=5), HttpRequest("GET", "/"), timeout_s=5, sink=got.append
+        )
 
     assert (reply.status, reply.body, got) == (404, b"no", [])
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from notifybot import config as config_module
-from notifybot.config import SHIPPED, Config, ConfigInvalid, find_config, load, load_default
-from notifybot.config_model import Day, Format, Mode, Policy, Priority, Step
-from notifybot.config_values import Listen
-from notifybot.durations import Tomorrow
+from notifybot.config import SHIPPED, find_config, load, load_default
+from notifybot.config.model import Config, Day, InboundFormat, Mode, Policy, StepConfig
+from notifybot.config.problems import ConfigInvalid
+from notifybot.config.types import Listen
+from notifybot.model.enums import Priority
+from notifybot.times.spans import Tomorrow
 
 TOKEN = "123456789:AAHsecretsecretsecretsecretsecret12"
 HOME = {"HOME": "/home/anna"}
@@ -103,7 +105,10 @@ def test_every_section_is_read(read: Load) -> None:
     assert config.delivery.storm_after is None
     assert (config.summary.time, config.summary.when_empty) == (time(7, 30), False)
     assert config.attachments.types == ("image/*",)
-    assert (config.inbound["grafana"].format, config.inbound["grafana"].priority) == (Format.GRAFANA, Priority.HIGH)
+    assert (config.inbound["grafana"].format, config.inbound["grafana"].priority) == (
+        InboundFormat.GRAFANA,
+        Priority.HIGH,
+    )
     assert config.log.file == Path("/var/log/notifybot.log")
 
 
@@ -112,7 +117,7 @@ def test_a_policy_closes_and_reminds_as_alerts_do_unless_it_says_otherwise(read:
     policies = f"{{a: {{{step}}}, b: {{{step}, close_after: 8h}}, c: {{{step}, close_after: never, repeat: 2}}, "
     policies += f"d: {{{step}, remind_every: never}}}}"
     config = read(f"alerts: {{close_after: 2h, remind_every: 30m, policies: {policies}}}")
-    steps, often = (Step(timedelta(minutes=5), ("subscribers",)),), timedelta(minutes=30)
+    steps, often = (StepConfig(timedelta(minutes=5), ("subscribers",)),), timedelta(minutes=30)
     assert config.alerts.policies == {
         "a": Policy(steps, 0, timedelta(hours=2), often),
         "b": Policy(steps, 0, timedelta(hours=8), often),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.config import ConfigInvalid, load, load_default
+from notifybot.config import load, load_default
+from notifybot.config.problems import ConfigInvalid
 from notifybot.errors import StartRefused
 
 TOKEN = "123456789:AAHsecretsecretsecretsecretsecret12"

@@ -7,9 +7,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot.config import SHIPPED, ConfigInvalid, load
-from notifybot.config_model import Config
-from notifybot.config_reader import ListOf, MapOf, SectionOf, keys_of, paths_of
+from notifybot.config import SHIPPED, load
+from notifybot.config.model import Config
+from notifybot.config.problems import ConfigInvalid
+from notifybot.config.reader import ListOf, MapOf, SectionOf, keys_of, paths_of
 
 WORDS = sorted({part.rstrip("[]") for path, _ in paths_of(Config) for part in path.split(".")} - {"*"})
 TRAPS = (

@@ -13,19 +13,23 @@ from sqlmodel import Session, select
 
 from benchmarks.lab.lab import add_person
 from benchmarks.lab.process import new_sandbox
-from notifybot import acceptance, migrations, outbox
-from notifybot.acceptance import NewMessage, Recipient, RecipientKind
-from notifybot.claims import Leader
-from notifybot.clock import Clock
-from notifybot.database import Changes, Database
-from notifybot.dispatcher import Dispatcher, Manner
-from notifybot.models import Chat
-from notifybot.outcomes import Fetched, NotFetched
-from notifybot.pacing import limits_for
-from notifybot.rendering import Fetch, Stored
+from notifybot.delivery.claims import Leader
+from notifybot.delivery.dispatcher import DeliverySettings, Dispatcher
+from notifybot.delivery.rate_limits import rate_limits
+from notifybot.messages import accept
+from notifybot.messages.new_message import NewMessage
+from notifybot.model.chats import Chat
+from notifybot.posts import bot as posts_bot
+from notifybot.posts.outcomes import Fetched, NotFetched
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.rendering.parts import Fetch, Stored
 from notifybot.sandbox import Sandbox, serving
-from notifybot.telegram_link import LinkedBot
-from notifybot.telegram_sender import TelegramSender
+from notifybot.storage import migrations
+from notifybot.storage.database import Database
+from notifybot.storage.writer import Changes
+from notifybot.telegram_api.bot import PollingBot
+from notifybot.telegram_api.sender import TelegramSender
+from notifybot.times.clock import Clock
 
 WITHIN = timedelta(seconds=20)
 
@@ -67,14 +71,16 @@ def sandbox() -> Sandbox:
 async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(database: Database, sandbox: Sandbox) -> None:
     async with serving(sandbox) as url:
         anna = add_person(sandbox, "Anna")
-        bot = LinkedBot(sandbox.token, base_url=url, known=None, on_fetch=lambda: None, on_error=lambda _: None)
+        bot = PollingBot(
+            sandbox.token, base_url=url, connections=20, known=None, on_fetch=lambda: None, on_error=lambda _: None
+        )
         await bot.initialize()
         dispatcher = await started_dispatcher(database, bot)
         writer = SlowWriter(database)
         database.after_commit(writer.on_commit)
         database.after_commit(dispatcher.on_commit)
 
-        await database.write(lambda session: acceptance.accept(session, [notice(anna.id)], now=Clock().now()))
+        await database.write(lambda session: accept.accept(session, [notice(anna.id)], now=Clock().now()))
         await writer.is_held.wait()
         stopping = asyncio.create_task(dispatcher.stop(within=WITHIN))
         await asyncio.sleep(0)
@@ -95,12 +101,12 @@ class NoFiles:
         return NotFetched(call.url, is_temporary=False)
 
 
-async def started_dispatcher(database: Database, bot: LinkedBot) -> Dispatcher:
+async def started_dispatcher(database: Database, bot: PollingBot) -> Dispatcher:
     clock = Clock()
-    term = await database.write(lambda session: outbox.lead(session, now=clock.now()))
-    limits = limits_for(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
+    term = await database.write(lambda session: posts_bot.begin_term(session, now=clock.now()))
+    limits = rate_limits(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
     leader = Leader(term, limits)
-    manner = Manner(give_up_after=timedelta(hours=1), most_parts=5)
+    manner = DeliverySettings(give_up_after=timedelta(hours=1), most_parts=5)
     dispatcher = Dispatcher(database, clock, TelegramSender(bot, no_files), NoFiles(), leader, manner)
     dispatcher.start()
     return dispatcher

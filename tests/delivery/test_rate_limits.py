@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot.pacing import CHAT_BURST, Limit, backoff, limits_for
+from notifybot.delivery.rate_limits import CHAT_BURST, RateLimit, backoff, rate_limits
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -17,7 +17,7 @@ GAPS = st.lists(st.integers(0, 3_000_000), min_size=1, max_size=150)
 """Microseconds between two callers."""
 
 
-def calls(limit: Limit, arrivals: Sequence[datetime]) -> list[datetime]:
+def calls(limit: RateLimit, arrivals: Sequence[datetime]) -> list[datetime]:
     """When callers who come at these times may call, each as soon as the limit allows, in order."""
     made: list[datetime] = []
     pace = None
@@ -42,8 +42,8 @@ def most_in_any(span: timedelta, made: Sequence[datetime]) -> int:
     return max(bisect_left(made, moment + span) - index for index, moment in enumerate(made))
 
 
-def usual() -> tuple[Limit, Limit, Limit, Limit]:
-    limits = limits_for(overall_per_second=30, chat_per_second=1, group_per_minute=20)
+def usual() -> tuple[RateLimit, RateLimit, RateLimit, RateLimit]:
+    limits = rate_limits(overall_per_second=30, chat_per_second=1, group_per_minute=20)
     return limits.overall, limits.chat, limits.group, limits.group_quiet
 
 
@@ -93,7 +93,7 @@ FIGURES = st.floats(0.01, 1000)
 @settings(max_examples=300)
 @given(FIGURES, st.floats(0.01, 60_000), GAPS)
 def test_odd_figures_are_kept_too(per_second: float, per_minute: float, gaps: list[int]) -> None:
-    limits = limits_for(overall_per_second=per_second, chat_per_second=per_second, group_per_minute=per_minute)
+    limits = rate_limits(overall_per_second=per_second, chat_per_second=per_second, group_per_minute=per_minute)
     arrivals = after([int(gap / per_second) for gap in gaps])
     assert most_in_any(SECOND, calls(limits.overall, arrivals)) <= math.ceil(per_second)
     assert most_in_any(MINUTE, calls(limits.group, arrivals)) <= max(1, per_minute)
@@ -102,14 +102,14 @@ def test_odd_figures_are_kept_too(per_second: float, per_minute: float, gaps: li
 
 @pytest.mark.parametrize("per_second", [0.01, 0.1, 0.5])
 def test_less_than_one_call_a_second_is_kept_over_a_longer_time(per_second: float) -> None:
-    limits = limits_for(overall_per_second=per_second, chat_per_second=1, group_per_minute=20)
+    limits = rate_limits(overall_per_second=per_second, chat_per_second=1, group_per_minute=20)
     made = calls(limits.overall, [START] * 11)
     assert made[-1] - made[0] >= timedelta(seconds=10 / per_second)
 
 
 @pytest.mark.parametrize("per_minute", [0.01, 0.5, 1, 2, 3, 4, 5, 20, 60, 60_000])
 def test_a_group_may_always_be_called_sometime(per_minute: float) -> None:
-    limits = limits_for(overall_per_second=30, chat_per_second=1, group_per_minute=per_minute)
+    limits = rate_limits(overall_per_second=30, chat_per_second=1, group_per_minute=per_minute)
     for limit in (limits.group, limits.group_quiet):
         made = calls(limit, [START] * 4)
         assert made[-1] - made[0] <= 4 * MINUTE / min(1, per_minute * 0.75)
@@ -127,7 +127,7 @@ def test_a_back_off_doubles_up_to_a_minute(errors: int, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("limit", usual())
-def test_nobody_waits_for_the_old_time_to_come_again_after_the_clock_was_set_back(limit: Limit) -> None:
+def test_nobody_waits_for_the_old_time_to_come_again_after_the_clock_was_set_back(limit: RateLimit) -> None:
     pace = None
     for _ in range(int(limit.burst) + 1):
         pace = limit.advanced(pace, START)

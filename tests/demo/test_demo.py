@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from notifybot.demo import running_demo
+from notifybot.demo.demo import running_demo
 
 PATIENCE_S = 60.0
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
-from notifybot.clock import Clock
-from notifybot.demo_daemon import DaemonProcess, Folder
-from notifybot.demo_routes import Backstage, add_demo_routes
+from notifybot.demo.daemon import DaemonProcess, Folder
+from notifybot.demo.routes import Backstage, add_demo_routes
 from notifybot.sandbox import Sandbox, make_app
+from notifybot.times.clock import Clock
 
 
 @dataclass(frozen=True)

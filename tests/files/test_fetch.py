@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.addresses import Address, is_public
 from notifybot.errors import Unavailable
-from notifybot.file_fetching import (
-    NO_PUBLIC_SERVER,
-    Fetched,
-    Fetcher,
-    FetchFailed,
-    SystemResolver,
-    Waits,
-)
-from notifybot.file_store import FileStore
+from notifybot.files.fetch import NO_PUBLIC_SERVER, FetchedFile, Fetcher, FetchFailed, FetchTimeouts, SystemResolver
+from notifybot.files.public_addresses import Address, is_public
+from notifybot.files.store import FileStore
 from tests.support import pictures
 from tests.support.file_servers import Certificate, Server, chunked, make_certificate, ok, redirect, serving
 
@@ -52,7 +45,7 @@ class Place:
     store: FileStore
     fetcher: Fetcher
 
-    async def fetch(self, path: str = "/x.png", answer: bytes | None = None) -> Fetched:
+    async def fetch(self, path: str = "/x.png", answer: bytes | None = None) -> FetchedFile:
         if answer is not None:
             self.server.answers[path] = answer
         return await self.fetcher.fetch(self.server.url(path))
@@ -82,14 +75,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 async def place(tmp_path: Path, certificate: Certificate) -> AsyncIterator[Place]:
     store = FileStore(tmp_path / "attachments", max_bytes=MAX_BYTES, kept_free=0)
     names = Names({"files.example": [[OUTSIDE]], "other.example": [[OUTSIDE]]})
-    waits = Waits(total=20, connect=10, read=10)
+    waits = FetchTimeouts(total=20, connect=10, read=10)
     fetcher = Fetcher(store, resolve=names, tls=certificate.for_client(), may_reach=may_reach, waits=waits)
     async with serving(certificate.for_server()) as server:
         yield Place(server, names, store, fetcher)
     store.close()
 
 
-def hasty(place: Place, certificate: Certificate, waits: Waits) -> Fetcher:
+def hasty(place: Place, certificate: Certificate, waits: FetchTimeouts) -> Fetcher:
     return Fetcher(place.store, resolve=place.names, tls=certificate.for_client(), may_reach=may_reach, waits=waits)
 
 
@@ -303,8 +296,10 @@ async def test_a_file_without_end_is_read_as_far_as_it_may_be_large(place: Place
     assert "larger than" in (await place.failure(place.server.url("/endless"))).reason
 
 
-@pytest.mark.parametrize("waits", [Waits(total=0.3, connect=5, read=5), Waits(total=20, connect=5, read=0.2)])
-async def test_a_server_that_falls_silent_is_left(place: Place, certificate: Certificate, waits: Waits) -> None:
+@pytest.mark.parametrize(
+    "waits", [FetchTimeouts(total=0.3, connect=5, read=5), FetchTimeouts(total=20, connect=5, read=0.2)]
+)
+async def test_a_server_that_falls_silent_is_left(place: Place, certificate: Certificate, waits: FetchTimeouts) -> None:
     async def silent(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning")
         await writer.drain()
@@ -326,7 +321,7 @@ async def test_a_server_that_drips_is_left_in_the_end(place: Place, certificate:
             await asyncio.sleep(0.02)
 
     place.server.answers["/x.png"] = drip
-    place.fetcher = hasty(place, certificate, Waits(total=0.5, connect=5, read=5))
+    place.fetcher = hasty(place, certificate, FetchTimeouts(total=0.5, connect=5, read=5))
 
     assert "too long" in (await place.failure(place.server.url("/x.png"))).reason
 
@@ -336,7 +331,7 @@ async def test_a_name_server_that_falls_silent_is_left(place: Place) -> None:
         await asyncio.Event().wait()
         return []
 
-    fetcher = Fetcher(place.store, resolve=silent, waits=Waits(total=0.1))
+    fetcher = Fetcher(place.store, resolve=silent, waits=FetchTimeouts(total=0.1))
     with pytest.raises(FetchFailed, match="too long"):
         await fetcher.fetch("https://files.example/")
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.local_files import NotReadable, Reader, open_as, open_for, reader_at
+from notifybot.files.local import NotReadable, PeerCredentials, open_as, open_for, peer_credentials
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of other users")
 ANNA, BERT, CARL = 61001, 61002, 61003
 TEAM, OTHERS = 62001, 62002
-ME = Reader(os.getuid(), frozenset(os.getgroups()) | {os.getgid()})
+ME = PeerCredentials(os.getuid(), frozenset(os.getgroups()) | {os.getgid()})
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def file(path: Path, content: str = "content", *, mode: int = 0o644, uid: int = 
     return str(path)
 
 
-def content_of(path: str, reader: Reader = ME) -> str:
+def content_of(path: str, reader: PeerCredentials = ME) -> str:
     opened = open_as(path, reader)
     with opened.file:
         return opened.file.read().decode()
 
 
-def refusal(path: str, reader: Reader = ME) -> str:
+def refusal(path: str, reader: PeerCredentials = ME) -> str:
     with pytest.raises(NotReadable) as caught:
         content_of(path, reader)
     assert caught.value.code == 400
@@ -84,12 +84,12 @@ ACLS = [
 ]
 MODES = [0o000, 0o700, 0o070, 0o007, 0o077, 0o644, 0o640, 0o711, 0o751, 0o440]
 READERS = [
-    Reader(ANNA, frozenset({TEAM})),
-    Reader(BERT, frozenset({TEAM})),
-    Reader(BERT, frozenset({OTHERS})),
-    Reader(CARL, frozenset({OTHERS, TEAM})),
-    Reader(CARL, frozenset({CARL})),
-    Reader(0, frozenset({0})),
+    PeerCredentials(ANNA, frozenset({TEAM})),
+    PeerCredentials(BERT, frozenset({TEAM})),
+    PeerCredentials(BERT, frozenset({OTHERS})),
+    PeerCredentials(CARL, frozenset({OTHERS, TEAM})),
+    PeerCredentials(CARL, frozenset({CARL})),
+    PeerCredentials(0, frozenset({0})),
 ]
 # Another user may not be able to run this Python: it is started by root, and becomes the user then.
 BECOME = """
@@ -113,7 +113,7 @@ for path in paths:
 """
 
 
-def allowed_by_the_kernel(paths: list[str], reader: Reader) -> set[str]:
+def allowed_by_the_kernel(paths: list[str], reader: PeerCredentials) -> set[str]:
     """What a process of this user can open."""
     groups = sorted(reader.groups)
     command = [sys.executable, "-I", "-c", TRY_ALL, str(reader.uid), json.dumps(groups)]
@@ -121,7 +121,7 @@ def allowed_by_the_kernel(paths: list[str], reader: Reader) -> set[str]:
     return set(tried.stdout.splitlines())
 
 
-def allowed_by_us(paths: list[str], reader: Reader) -> set[str]:
+def allowed_by_us(paths: list[str], reader: PeerCredentials) -> set[str]:
     allowed = set()
     for path in paths:
         try:
@@ -149,7 +149,7 @@ def make_all_kinds(ground: Path) -> list[str]:
 
 @needs_root
 @pytest.mark.parametrize("reader", READERS)
-def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: Reader) -> None:
+def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: PeerCredentials) -> None:
     try:
         paths = make_all_kinds(ground)
     except OSError as error:
@@ -162,8 +162,8 @@ def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: Re
 def test_the_owners_bits_alone_decide_for_the_owner(ground: Path) -> None:
     path = file(ground / "mine", mode=0o044, uid=ANNA, gid=TEAM)
 
-    assert refusal(path, Reader(ANNA, frozenset({TEAM}))) == "You may not read this file."
-    assert content_of(path, Reader(BERT, frozenset({TEAM}))) == "content"
+    assert refusal(path, PeerCredentials(ANNA, frozenset({TEAM}))) == "You may not read this file."
+    assert content_of(path, PeerCredentials(BERT, frozenset({TEAM}))) == "content"
 
 
 @needs_root
@@ -172,7 +172,7 @@ def test_nobody_learns_what_lies_in_a_folder_that_they_may_not_look_into(ground:
     file(ground / "closed" / "there")
     (ground / "closed" / "link").symlink_to("/etc/passwd")
     (ground / "closed" / "folder").mkdir()
-    stranger = Reader(BERT, frozenset())
+    stranger = PeerCredentials(BERT, frozenset())
 
     answers = {refusal(f"{ground}/closed/{name}", stranger) for name in ("there", "missing", "link", "folder", "x/y")}
     assert answers == {"You may not read this file."}
@@ -181,11 +181,11 @@ def test_nobody_learns_what_lies_in_a_folder_that_they_may_not_look_into(ground:
 AS_A_DAEMON = f"""
 {BECOME}
 sys.path.insert(0, sys.argv[1])
-from notifybot.local_files import NotReadable, Reader, open_as
+from notifybot.files.local import NotReadable, PeerCredentials, open_as
 become({CARL}, [{CARL}])
-open_as(sys.argv[2], Reader({ANNA}, frozenset())).file.close()
+open_as(sys.argv[2], PeerCredentials({ANNA}, frozenset())).file.close()
 try:
-    open_as(sys.argv[3], Reader({ANNA}, frozenset()))
+    open_as(sys.argv[3], PeerCredentials({ANNA}, frozenset()))
 except NotReadable as error:
     print(error.detail, error.hint)
 """
@@ -245,7 +245,7 @@ def test_a_way_up_again_needs_the_right_to_go_in(ground: Path) -> None:
     (ground / "closed").mkdir(mode=0o700)
     file(ground / "a.txt")
 
-    assert "may not" in refusal(f"{ground}/closed/../a.txt", Reader(BERT, frozenset()))
+    assert "may not" in refusal(f"{ground}/closed/../a.txt", PeerCredentials(BERT, frozenset()))
 
 
 # Links
@@ -276,7 +276,7 @@ def test_a_link_gives_nobody_a_right(ground: Path) -> None:
     file(ground / "closed" / "a.txt")
     (ground / "open").symlink_to("closed")
 
-    assert refusal(f"{ground}/open/a.txt", Reader(BERT, frozenset())) == "You may not read this file."
+    assert refusal(f"{ground}/open/a.txt", PeerCredentials(BERT, frozenset())) == "You may not read this file."
 
 
 def test_links_in_a_circle_are_refused(ground: Path) -> None:
@@ -295,8 +295,8 @@ def test_a_strangers_link_in_a_folder_of_everybodys_is_not_followed(ground: Path
     (ground / "shared" / "trap").symlink_to("../data")
     os.chown(ground / "shared" / "trap", BERT, -1, follow_symlinks=False)
 
-    assert "links that are not followed" in refusal(f"{ground}/shared/trap/a.txt", Reader(ANNA, frozenset()))
-    assert content_of(f"{ground}/shared/trap/a.txt", Reader(BERT, frozenset())) == "content"
+    assert "links that are not followed" in refusal(f"{ground}/shared/trap/a.txt", PeerCredentials(ANNA, frozenset()))
+    assert content_of(f"{ground}/shared/trap/a.txt", PeerCredentials(BERT, frozenset())) == "content"
 
 
 # What is no file
@@ -378,7 +378,7 @@ def exchange_for(path: Path, make: Callable[[Path], object]) -> Callable[[], Non
     return exchange
 
 
-def contents_seen(path: Path, reader: Reader, times: int) -> set[str]:
+def contents_seen(path: Path, reader: PeerCredentials, times: int) -> set[str]:
     """What opening it came to: so often at least, and until more than one thing was seen (or very often)."""
     contents: set[str] = set()
     for turn in range(100 * times):
@@ -401,7 +401,7 @@ def test_a_file_that_is_exchanged_meanwhile_is_never_a_forbidden_one(ground: Pat
         exchange_for(path, lambda new: new.symlink_to(secret)),
     ]
     with meanwhile(steps):
-        assert contents_seen(path, Reader(ANNA, frozenset()), 1000) == {"public", "refused"}
+        assert contents_seen(path, PeerCredentials(ANNA, frozenset()), 1000) == {"public", "refused"}
 
 
 def test_a_pipe_that_takes_a_files_place_meanwhile_holds_up_nobody(ground: Path) -> None:
@@ -422,7 +422,10 @@ def test_a_folder_that_is_exchanged_for_a_link_meanwhile_leads_nowhere_forbidden
         exchange_for(ground / "way", lambda new: new.symlink_to("closed")),
     ]
     with meanwhile(steps):
-        assert contents_seen(ground / "way" / "a.png", Reader(ANNA, frozenset()), 1000) == {"public", "refused"}
+        assert contents_seen(ground / "way" / "a.png", PeerCredentials(ANNA, frozenset()), 1000) == {
+            "public",
+            "refused",
+        }
 
 
 def test_no_descriptor_is_left_open_whatever_happens(ground: Path) -> None:
@@ -458,7 +461,7 @@ def test_the_kernel_tells_all_groups_of_who_connected(ground: Path) -> None:
         caller = subprocess.Popen(command)
         connection, _ = listener.accept()
         with connection:
-            reader = reader_at(connection)
+            reader = peer_credentials(connection)
         caller.wait(timeout=30)
 
-    assert reader == Reader(ANNA, frozenset({ANNA, TEAM, OTHERS}))
+    assert reader == PeerCredentials(ANNA, frozenset({ANNA, TEAM, OTHERS}))

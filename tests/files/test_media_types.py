@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.media_types import (
+from notifybot.files.media_types import (
     NAME_BYTES,
     UNKNOWN,
-    Content,
+    DetectedContent,
+    detect,
     fits_photo,
     is_allowed,
     is_image,
-    look,
     safe_name,
 )
 from tests.support import pictures
@@ -22,8 +22,8 @@ from tests.support import pictures
 OFFICE = "application/vnd.openxmlformats-officedocument"
 
 
-def what(content: bytes) -> Content:
-    return look(BytesIO(content))
+def what(content: bytes) -> DetectedContent:
+    return detect(BytesIO(content))
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def what(content: bytes) -> Content:
     ],
 )
 def test_the_size_of_a_picture_is_read_from_its_header(content: bytes, media_type: str) -> None:
-    assert what(content) == Content(media_type, 640, 480)
+    assert what(content) == DetectedContent(media_type, 640, 480)
 
 
 def test_a_jpegs_size_is_found_behind_its_thumbnail_and_its_profile() -> None:
     thumbnail = pictures.segment(0xFFE1, b"Exif\0\0" + pictures.jpeg(160, 120))
     profile = b"".join(pictures.segment(0xFFE2, bytes(65000)) for _ in range(9))
 
-    assert what(pictures.jpeg(4000, 3000, before=thumbnail + profile + b"\xff\xff")) == Content(
+    assert what(pictures.jpeg(4000, 3000, before=thumbnail + profile + b"\xff\xff")) == DetectedContent(
         "image/jpeg", 4000, 3000
     )
 
@@ -56,7 +56,7 @@ def test_a_jpegs_size_is_found_behind_its_thumbnail_and_its_profile() -> None:
 def test_a_jpeg_made_of_countless_segments_is_given_up() -> None:
     endless = pictures.segment(0xFFE1, b"") * 100_000
 
-    assert what(pictures.jpeg(1, 1, before=endless)) == Content("image/jpeg")
+    assert what(pictures.jpeg(1, 1, before=endless)) == DetectedContent("image/jpeg")
 
 
 @pytest.mark.parametrize(

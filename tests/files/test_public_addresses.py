@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from notifybot.addresses import is_public, literal
+from notifybot.files.public_addresses import is_public, literal
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.errors import NotifybotError, Unavailable, UnsupportedType
-from notifybot.file_scanning import AT_ONCE, Scanner, ScanRefused, check_type
+from notifybot.files.scan import AT_ONCE, Scanner, ScanRefused, check_type
 
 
 @pytest.fixture

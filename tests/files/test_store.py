@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.errors import NotFound, NotifybotError, TooLarge, Unavailable
-from notifybot.file_store import FileStore, StoredFile
+from notifybot.files.store import FileStore, StoredFile
 from tests.support import pictures
 
 NOW = datetime.now(UTC)  # noqa: TID251 - the file system's own clock says when a file was stored
@@ -198,7 +198,7 @@ async def test_an_open_file_is_copied_from_where_it_stands(store: FileStore, tmp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from notifybot.file_store import FileStore
+from notifybot.files.store import FileStore
 store = FileStore(Path(sys.argv[1]), max_bytes=10**9, kept_free=0)
 with store.incoming() as incoming:
     incoming.write(bytes(10**6))

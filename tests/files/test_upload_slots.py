@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from notifybot.turns import LONG_S, MOST_AT_WORK, Turns
+from notifybot.files.upload_slots import MAX_ACTIVE, SLOW_AFTER_S, UploadSlots
 
 WITHIN_S = 20.0
 
@@ -14,15 +14,15 @@ async def quick() -> bytes:
     return b"piece"
 
 
-async def stored(turns: Turns) -> bytes:
+async def stored(turns: UploadSlots) -> bytes:
     async with turns.upload().piece(quick, within_s=WITHIN_S) as piece:
         return piece
 
 
 async def test_no_more_than_some_are_at_work_at_once() -> None:
-    turns = Turns()
+    turns = UploadSlots()
     async with AsyncExitStack() as busy:
-        for _ in range(MOST_AT_WORK):
+        for _ in range(MAX_ACTIVE):
             await busy.enter_async_context(turns.upload().piece(quick, within_s=WITHIN_S))
         waiting = asyncio.create_task(stored(turns))
         await asyncio.sleep(0)
@@ -31,7 +31,7 @@ async def test_no_more_than_some_are_at_work_at_once() -> None:
 
 
 async def test_nobody_waits_for_slow_lines() -> None:
-    turns, comes = Turns(), asyncio.Event()
+    turns, comes = UploadSlots(), asyncio.Event()
 
     async def slow() -> bytes:
         await comes.wait()
@@ -41,7 +41,7 @@ async def test_nobody_waits_for_slow_lines() -> None:
         async with turns.upload().piece(slow, within_s=WITHIN_S) as piece:
             return piece
 
-    dripped = [asyncio.create_task(dripping()) for _ in range(5 * MOST_AT_WORK)]
+    dripped = [asyncio.create_task(dripping()) for _ in range(5 * MAX_ACTIVE)]
     async with asyncio.timeout(WITHIN_S):
         assert await stored(turns) == b"piece"
     comes.set()
@@ -49,15 +49,15 @@ async def test_nobody_waits_for_slow_lines() -> None:
 
 
 async def test_a_slow_line_takes_no_turn_before_it_is_quick() -> None:
-    turns = Turns()
+    turns = UploadSlots()
     line = turns.upload()
 
     async def slow() -> bytes:
-        await asyncio.sleep(2 * LONG_S)
+        await asyncio.sleep(2 * SLOW_AFTER_S)
         return b"late"
 
     async with line.piece(slow, within_s=WITHIN_S), AsyncExitStack() as busy:
-        for _ in range(MOST_AT_WORK):
+        for _ in range(MAX_ACTIVE):
             await busy.enter_async_context(turns.upload().piece(quick, within_s=WITHIN_S))
         async with line.piece(quick, within_s=WITHIN_S) as piece:
             assert piece == b"piece"
@@ -68,7 +68,7 @@ async def test_a_slow_line_takes_no_turn_before_it_is_quick() -> None:
 
 
 async def test_a_turn_comes_back_whatever_happens() -> None:
-    turns, never = Turns(), asyncio.Event()
+    turns, never = UploadSlots(), asyncio.Event()
 
     async def broken() -> bytes:
         raise ConnectionResetError
@@ -77,7 +77,7 @@ async def test_a_turn_comes_back_whatever_happens() -> None:
         await never.wait()
         return b""
 
-    for _ in range(2 * MOST_AT_WORK):
+    for _ in range(2 * MAX_ACTIVE):
         with pytest.raises(ConnectionResetError):
             async with turns.upload().piece(broken, within_s=WITHIN_S):
                 pass

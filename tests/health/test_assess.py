@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from notifybot.health import Facts, Health, assess
-from notifybot.reading import Backlog
+from notifybot.health.assess import HealthFacts, HealthReport, assess
+from notifybot.messages.queries import Backlog
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-WELL = Facts(now=NOW, is_moving=True, telegram="ok", telegram_reason=None, backlog=Backlog(0, None, 0))
-IS_WELL = Health("ok", "ok", "ok", "ok", 0, 0.0, ())  # type: ignore[arg-type]
+WELL = HealthFacts(now=NOW, is_moving=True, telegram="ok", telegram_reason=None, backlog=Backlog(0, None, 0))
+IS_WELL = HealthReport("ok", "ok", "ok", "ok", 0, 0.0, ())  # type: ignore[arg-type]
 AWAY = {"telegram": "away", "telegram_reason": "Telegram cannot be reached: timed out"}
 DEGRADED = {"status": "degraded"}
 BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)

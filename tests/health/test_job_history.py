@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from notifybot import job_history
-from notifybot.database import Database
-from notifybot.job_history import FAILURES_KEPT, KEPT_FOR, RUNS_KEPT, Standing
-from notifybot.timetable import JobRun
+from notifybot.health import job_history
+from notifybot.health.job_history import FAILURES_KEPT, KEPT_FOR, RUNS_KEPT, JobStatistics
+from notifybot.model.schedules import JobRun
+from notifybot.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 def ran(session: Session, errors: Sequence[str | None], *, job: str = "close", until: datetime = NOW) -> None:
     """Runs one after the other, a second apart, the last one at `until`."""
     for ago, error in zip(reversed(range(len(errors))), errors, strict=True):
-        job_history.keep(session, JobRun(job=job, started_at=until - ago * SECOND, duration_s=0.5, error=error))
+        job_history.keep_run(session, JobRun(job=job, started_at=until - ago * SECOND, duration_s=0.5, error=error))
 
 
 def kept(session: Session, *, job: str = "close") -> list[str | None]:
@@ -27,14 +27,14 @@ def kept(session: Session, *, job: str = "close") -> list[str | None]:
 
 
 async def test_nothing_is_told_of_a_job_that_has_not_run(database: Database) -> None:
-    assert await database.read(lambda session: job_history.standing(session, "close")) == Standing()
+    assert await database.read(lambda session: job_history.statistics(session, "close")) == JobStatistics()
 
 
 async def test_a_jobs_standing_counts_its_own_runs(database: Database) -> None:
-    def check(session: Session) -> Standing:
+    def check(session: Session) -> JobStatistics:
         ran(session, [None, "first", None, "second", None])
         ran(session, ["another's"], job="escalation")
-        return job_history.standing(session, "close")
+        return job_history.statistics(session, "close")
 
     found = await database.write(check)
     assert found.last is not None
@@ -45,9 +45,9 @@ async def test_a_jobs_standing_counts_its_own_runs(database: Database) -> None:
 
 
 async def test_the_rate_is_that_of_the_newest_runs(database: Database) -> None:
-    def check(session: Session) -> Standing:
+    def check(session: Session) -> JobStatistics:
         ran(session, ["long ago"] * 5 + [None] * RUNS_KEPT)
-        return job_history.standing(session, "close")
+        return job_history.statistics(session, "close")
 
     found = await database.write(check)
     assert (found.runs, found.success_rate) == (RUNS_KEPT, 1.0)
@@ -59,8 +59,8 @@ async def test_a_kept_run_stays_the_callers(database: Database) -> None:
     run = JobRun(job="close", started_at=NOW, duration_s=0.1)
 
     def keep_twice(session: Session) -> int:
-        job_history.keep(session, run)
-        job_history.keep(session, run)
+        job_history.keep_run(session, run)
+        job_history.keep_run(session, run)
         session.flush()
         return len(kept(session))
 

@@ -15,17 +15,18 @@ from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_SUBMITTED  # type: 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from notifybot import job_history
 from notifybot.app import Daemon, daemon
-from notifybot.clock import Clock
 from notifybot.config import load
-from notifybot.database import Changes, affected
 from notifybot.errors import NotifybotError
-from notifybot.job_troubles import CALM
+from notifybot.health import job_history
+from notifybot.health.job_failures import QUIET_PERIOD
 from notifybot.jobs import JOBS, Job
-from notifybot.kinds import Deadline
-from notifybot.metronome import A_MOMENT, AFTER_A_FAILURE, run_tick, wait_after
+from notifybot.jobs.scheduler import CALM_MARGIN, FIRST_RETRY_AFTER, retry_delay, run_job
+from notifybot.model.enums import Deadline
 from notifybot.runtime import Runtime
+from notifybot.storage.statements import affected
+from notifybot.storage.writer import Changes
+from notifybot.times.clock import Clock
 
 WITHIN_S = 20.0
 
@@ -72,12 +73,12 @@ async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemo
     def commit_an_earlier_deadline(_: object) -> None:
         scheduler.remove_listener(commit_an_earlier_deadline)
         try:
-            running.metronome.on_commit(new_deadlines(Clock().now() - timedelta(minutes=1)))
+            running.scheduler.on_commit(new_deadlines(Clock().now() - timedelta(minutes=1)))
         except Exception as error:  # noqa: BLE001 - a scheduler swallows what its listeners raise
             refused.append(error)
 
     scheduler.add_listener(commit_an_earlier_deadline, EVENT_JOB_SUBMITTED)
-    running.metronome.on_commit(new_deadlines(Clock().now()))
+    running.scheduler.on_commit(new_deadlines(Clock().now()))
     await ticks.come_to(2 * len(JOBS))
     assert refused == []
 
@@ -89,7 +90,7 @@ async def test_a_deadline_beats_its_own_job_alone(running: Daemon) -> None:
     await ticks.come_to(len(JOBS))
     before, soon = dict(running.runtime.progress.next_runs), Clock().now() + timedelta(seconds=1)
 
-    running.metronome.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
+    running.scheduler.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
 
     assert running.runtime.progress.next_runs == {**before, "close": soon}
 
@@ -99,9 +100,9 @@ async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> 
         return 0
 
     job = replace(Workshop().job, tick=find_nothing)
-    runs = [await run_tick(running.runtime, job) for _ in range(20)]
+    runs = [await run_job(running.runtime, job) for _ in range(20)]
 
-    kept = await running.runtime.database.read(partial(job_history.latest, job=job.name, most=20))
+    kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, most=20))
     assert [run.started_at for run in kept] == [runs[0].started_at]
     assert running.runtime.progress.last_runs[job.name] == runs[-1]
 
@@ -132,9 +133,9 @@ class Workshop:
 
 async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -> None:
     workshop = Workshop()
-    beat = asyncio.create_task(run_tick(running.runtime, workshop.job))
+    beat = asyncio.create_task(run_job(running.runtime, workshop.job))
     await workshop.came.wait()
-    by_hand = asyncio.create_task(run_tick(running.runtime, workshop.job, is_manual=True))
+    by_hand = asyncio.create_task(run_job(running.runtime, workshop.job, is_manual=True))
     assert "workshop" in running.runtime.progress.running
     workshop.finish.set()
     first, second = await beat, await by_hand
@@ -147,7 +148,7 @@ async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
     async def now_and_for_all(runtime: Runtime, now: datetime) -> int:
         return 77
 
-    run = await run_tick(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
+    run = await run_job(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
     assert (run.done, run.is_manual) == (77, True)
 
 
@@ -167,7 +168,7 @@ async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon,
     async def fail(runtime: Runtime, now: datetime) -> int:
         raise error
 
-    run = await run_tick(running.runtime, replace(Workshop().job, tick=fail))
+    run = await run_job(running.runtime, replace(Workshop().job, tick=fail))
     assert run.error == reason
     assert running.runtime.progress.job_errors["workshop"] == reason
 
@@ -201,9 +202,9 @@ async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timed
         assert running.application.job_queue is not None
         running.application.job_queue.scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
         await ticks.come_to(len(JOBS))
-        running.metronome.look_after()
+        running.scheduler.look_after()
         clock.by = by
-        running.metronome.look_after()
+        running.scheduler.look_after()
         await ticks.come_to(2 * len(JOBS))
 
 
@@ -213,7 +214,7 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
     scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
     await ticks.come_to(len(JOBS))
-    database, by_hand = running.runtime.database, running.metronome.by_hand
+    database, by_hand = running.runtime.database, running.scheduler.by_hand
 
     async def rename(table: str, to: str) -> None:
         change: Any = text(f"ALTER TABLE {table} RENAME TO {to}")
@@ -227,20 +228,20 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
     assert waits() > timedelta(minutes=59)
     await rename("link_secrets", "elsewhere")
     assert (await by_hand("retention")).error
-    assert timedelta() < waits() <= AFTER_A_FAILURE
+    assert timedelta() < waits() <= FIRST_RETRY_AFTER
     await rename("elsewhere", "link_secrets")
     progress = running.runtime.progress
     while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
         await ticks.come_to(ticks.seen + 1)
-    assert timedelta(minutes=9) < waits() <= CALM + A_MOMENT
+    assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + CALM_MARGIN
 
 
 def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:
     """But as often as it beats anyway."""
     half_a_minute, hour = timedelta(seconds=30), timedelta(hours=1)
-    waits = [wait_after(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
+    waits = [retry_delay(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
     assert waits == [5, 10, 20, 30, 30]
-    assert wait_after(1_000_000, hour) == hour
+    assert retry_delay(1_000_000, hour) == hour
 
 
 def test_the_page_says_of_every_job_what_it_does() -> None:

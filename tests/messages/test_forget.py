@@ -8,12 +8,18 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import acceptance, inbox, outbox, retention
-from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
-from notifybot.database import Database
-from notifybot.lifecycle import State
-from notifybot.rendering import Part
-from notifybot.timetable import JobRun
+from notifybot.health import job_history
+from notifybot.jobs import retention
+from notifybot.messages import accept as messages_accept
+from notifybot.messages import forget as messages_forget
+from notifybot.messages.new_message import Acceptance, NewMessage
+from notifybot.model.schedules import JobRun
+from notifybot.model.states import State
+from notifybot.posts import replies
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.rendering.parts import Part
+from notifybot.storage.database import Database
+from notifybot.telegram_api import update_store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -25,8 +31,8 @@ def accept(session: Session, state: State, *, is_alert: bool, at: datetime, clie
     """A message that came into this state, with two recipients."""
     recipients = (Recipient(RecipientKind.CHAT, "-1001"), Recipient(RecipientKind.CHAT, "-1002"))
     new = NewMessage("alice", "backup", recipients, "x", None, is_alert, None, None, client_id, "f")
-    (accepted,) = acceptance.accept(session, [new], now=at)
-    assert isinstance(accepted, Accepted)
+    (accepted,) = messages_accept.accept(session, [new], now=at)
+    assert isinstance(accepted, Acceptance)
     session.execute(text("UPDATE messages SET state = :state WHERE id = :id"), {"state": state, "id": accepted.id})
     return accepted.id
 
@@ -48,7 +54,7 @@ NOTHING_OF_IT = dict.fromkeys(ALL_OF_IT, 0)
 
 
 def forget(session: Session, *, most: int = 100) -> int:
-    return retention.forget_messages(session, before=BEFORE, most=most)
+    return messages_forget.forget_messages(session, before=BEFORE, most=most)
 
 
 async def test_a_message_goes_with_all_that_belongs_to_it_and_nothing_else(database: Database) -> None:
@@ -117,7 +123,7 @@ async def test_an_update_stays_while_it_can_come_again_or_waits(
     database: Database, age: timedelta, change: str, stays: bool
 ) -> None:
     def check(session: Session) -> int:
-        inbox.store(session, 7, "{}", now=NOW - age)
+        update_store.store(session, 7, "{}", now=NOW - age)
         session.execute(text(f"UPDATE inbox SET {change}"))
         tidy(session)
         return count(session, "inbox")
@@ -138,7 +144,7 @@ async def test_an_answer_to_somebody_stays_while_it_waits(
     database: Database, age: timedelta, change: str, stays: bool
 ) -> None:
     def check(session: Session) -> int:
-        outbox.queue_reply(session, "5", Part("Hello."), now=NOW - age)
+        replies.queue_reply(session, "5", Part("Hello."), now=NOW - age)
         session.execute(text(f"UPDATE posts SET {change}"))
         tidy(session)
         return count(session, "posts")
@@ -183,7 +189,7 @@ async def test_the_last_run_is_its_own(database: Database) -> None:
     def run(session: Session, job: str, at: datetime) -> None:
         session.add(JobRun(job=job, started_at=at, duration_s=0.1))
 
-    assert await database.read(retention.last_run) is None
+    assert await database.read(job_history.last_run) is None
     await database.write(partial(run, job="retention", at=NOW - DAY))
     await database.write(partial(run, job="close", at=NOW))
-    assert await database.read(retention.last_run) == NOW - DAY
+    assert await database.read(job_history.last_run) == NOW - DAY

@@ -9,27 +9,28 @@ from functools import partial
 import pytest
 from sqlmodel import Session, col, select
 
-from notifybot import on_call, on_call_turns, rotas
-from notifybot.announcements import ON_CALL
-from notifybot.database import Database
-from notifybot.kinds import EventKind
-from notifybot.models import Message, TimelineEvent
-from notifybot.on_call import Hand, StandIn
-from notifybot.recipients import Directory, flattened, names_that_turn
-from notifybot.rotas import Handover, Hours, Override, Reason, Rota
+from notifybot.messages.announce import ON_CALL
+from notifybot.model.enums import EventKind
+from notifybot.model.messages import Message, TimelineEvent
+from notifybot.oncall import changes, notify
+from notifybot.oncall.changes import Editor, NewOverride
+from notifybot.recipients.directory import Directory, flattened, rotating_names
+from notifybot.rotations import rotation
+from notifybot.rotations.rotation import Handover, Hours, Override, Reason, Rotation
+from notifybot.storage.database import Database
 
 BEGINNING = datetime(2026, 3, 27, 12, tzinfo=UTC)
 CHATS = ["-1001", "-1002", "-1003", "-1004"]
 HANDOVERS = ["0 9 * * mon", "30 2 * * *", "0 8,20 * * *", "0 * * * *", "0 0 1 * *"]
 ZONES = ["Europe/Berlin", "America/New_York", "Africa/Cairo", "UTC"]
-ROOT = Hand("account:root", "root", frozenset(), is_admin=True)
+ROOT = Editor("account:root", "root", frozenset(), is_admin=True)
 
 
-def random_rota(chance: random.Random) -> Rota:
+def random_rota(chance: random.Random) -> Rotation:
     times = [time(0), time(2, 30), time(8), time(18)]
     weekdays = frozenset(chance.sample(range(7), chance.randint(1, 7)))
     hours = [Hours(weekdays, chance.choice(times), chance.choice(times)) for _ in range(chance.randint(0, 2))]
-    return Rota(
+    return Rotation(
         tuple(chance.choices(CHATS, k=chance.randint(1, 5))),
         date(2026, 3, chance.randint(1, 31)),
         Handover.read(chance.choice(HANDOVERS)),
@@ -39,23 +40,23 @@ def random_rota(chance: random.Random) -> Rota:
     )
 
 
-def directory_of(rota: Rota) -> Directory:
+def directory_of(rota: Rotation) -> Directory:
     names = {"duty": (*rota.members, *rota.otherwise), "all": tuple(CHATS)}
-    return Directory(flattened(names, {}), rotas={"duty": rota}, turning=names_that_turn(names, {"duty": rota}))
+    return Directory(flattened(names, {}), rotas={"duty": rota}, turning=rotating_names(names, {"duty": rota}))
 
 
 @dataclass
 class Model:
     """Looks at every moment, and tells whoever is on call then, if somebody else was told last."""
 
-    rota: Rota
+    rota: Rotation
     overrides: list[Override] = field(default_factory=list)
     last: tuple[str, ...] = ()
     told_at: datetime = BEGINNING - timedelta(days=1)
     told: list[str] = field(default_factory=list)
 
     def look(self, now: datetime) -> None:
-        duty = rotas.duty(self.rota, self.overrides, now)
+        duty = rotation.on_call_at(self.rota, self.overrides, now)
         if now < self.told_at or duty.reason is Reason.OTHERWISE or duty.members == self.last:
             return
         self.last, self.told_at = duty.members, now
@@ -64,10 +65,10 @@ class Model:
 
 def tick(session: Session, directory: Directory, now: datetime) -> None:
     """As jobs/on_call.py does."""
-    if on_call_turns.is_astray(session, directory, now=now):
-        on_call_turns.arrange(session, directory, now=now)
-    while on_call_turns.DUE.first(session, now=now) is not None:
-        on_call_turns.begin_due(session, directory=directory, now=now, most=10)
+    if notify.is_outdated(session, directory, now=now):
+        notify.sync_rotations(session, directory, now=now)
+    while notify.SHIFT_CHANGES.first(session, now=now) is not None:
+        notify.notify_due(session, directory=directory, now=now, most=10)
 
 
 def told(session: Session) -> Sequence[str]:
@@ -91,8 +92,8 @@ async def test_each_change_is_told_once_whatever_happens(database: Database, see
     def stand_in(session: Session) -> None:
         span = timedelta(minutes=chance.randint(1, 600))
         begins = now + chance.choice([timedelta(), timedelta(minutes=chance.randint(1, 300))])
-        made = on_call.override(
-            session, StandIn("duty", chance.choice(CHATS), begins, begins + span), ROOT, directory, now=now
+        made = changes.add_override(
+            session, NewOverride("duty", chance.choice(CHATS), begins, begins + span), ROOT, directory, now=now
         )
         if made.starts_at == now:
             model.overrides = [each for each in model.overrides if each.member != made.member or not _runs(each, now)]

@@ -6,14 +6,15 @@ from functools import partial
 import pytest
 from sqlmodel import Session, select
 
-from notifybot import guessing, linking, people
-from notifybot.database import Database
 from notifybot.errors import NotFound, NotifybotError, TooManyRequests
-from notifybot.identities import LinkGuess, LinkSecret, Person
-from notifybot.linking import Link, Refusal
-from notifybot.messages import by_account, by_telegram
-from notifybot.models import Post
-from notifybot.secret_key import SecretKey
+from notifybot.model.actors import by_account, by_telegram
+from notifybot.model.chats import Post
+from notifybot.model.people import LinkGuess, LinkSecret, Person
+from notifybot.people import code_limits, linking, people
+from notifybot.people.link_texts import AccountLink
+from notifybot.people.linking import LinkRefusal
+from notifybot.storage.database import Database
+from notifybot.system.secret_key import SecretKey
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 KEY = SecretKey(bytes(32))
@@ -38,9 +39,9 @@ def wrong_code(session: Session) -> str:
     return next(code for code in (f"{n:06d}" for n in range(1000)) if KEY.digest("code", code) not in taken)
 
 
-def verify(session: Session, code: str, account: str = "alice", *, at: datetime = NOW) -> Link | NotifybotError:
+def verify(session: Session, code: str, account: str = "alice", *, at: datetime = NOW) -> AccountLink | NotifybotError:
     found = linking.verify(session, KEY, code, account, by_account(account), now=at)
-    return found.error if isinstance(found, Refusal) else found
+    return found.error if isinstance(found, LinkRefusal) else found
 
 
 def told(session: Session, chat_id: str) -> list[str]:
@@ -52,7 +53,7 @@ async def test_a_code_ties_the_chat_to_the_account_once(database: Database) -> N
     def check(session: Session) -> None:
         code = code_of(session, "7")
         link = verify(session, code)
-        assert isinstance(link, Link)
+        assert isinstance(link, AccountLink)
         assert (link.person.account, link.person.linked_at, link.person.linked_by) == ("alice", NOW, "account:alice")
         again = verify(session, code)
         assert isinstance(again, NotifybotError) and again.detail == linking.WRONG_CODE
@@ -75,7 +76,7 @@ async def test_a_code_is_six_digits_and_kept_as_a_keyed_hash(database: Database)
 async def test_a_code_is_valid_for_ten_minutes(database: Database, after: timedelta, is_valid: bool) -> None:
     def check(session: Session) -> None:
         code = code_of(session, "7")
-        assert isinstance(verify(session, code, at=NOW + after), Link) is is_valid
+        assert isinstance(verify(session, code, at=NOW + after), AccountLink) is is_valid
 
     await database.write(check)
 
@@ -84,8 +85,8 @@ async def test_a_newer_code_voids_the_chats_earlier_ones_and_no_other_chats(data
     def check(session: Session) -> None:
         first, others, second = code_of(session, "7"), code_of(session, "8"), code_of(session, "7")
         assert isinstance(verify(session, first, "bob"), NotifybotError)
-        assert isinstance(verify(session, second, "bob"), Link)
-        assert isinstance(verify(session, others, "carol"), Link)
+        assert isinstance(verify(session, second, "bob"), AccountLink)
+        assert isinstance(verify(session, others, "carol"), AccountLink)
 
     await database.write(check)
 
@@ -108,7 +109,7 @@ async def test_after_five_wrong_codes_an_account_waits_even_with_the_right_one(d
         refusal = verify(session, code, at=NOW + 5 * MINUTE)
         assert isinstance(refusal, TooManyRequests)
         assert refusal.retry_after_s == 5 * 60
-        assert isinstance(verify(session, code, "bob", at=NOW + 5 * MINUTE), Link)
+        assert isinstance(verify(session, code, "bob", at=NOW + 5 * MINUTE), AccountLink)
 
     await database.write(check)
 
@@ -119,7 +120,7 @@ async def test_the_account_may_try_again_once_its_first_wrong_code_is_ten_minute
             verify(session, wrong_code(session), at=NOW + minute * MINUTE)
         code = code_of(session, "7", at=NOW + 9 * MINUTE)
         assert isinstance(verify(session, code, at=NOW + 10 * MINUTE - timedelta(seconds=1)), TooManyRequests)
-        assert isinstance(verify(session, code, at=NOW + 10 * MINUTE), Link)
+        assert isinstance(verify(session, code, at=NOW + 10 * MINUTE), AccountLink)
 
     await database.write(check)
 
@@ -139,7 +140,7 @@ async def test_many_accounts_together_get_twenty_guesses_in_ten_minutes(database
         assert [isinstance(answer, TooManyRequests) for answer in answers] == [False] * 20 + [True]
         assert "all callers together" in str(answers[-1])
         assert isinstance(verify(session, code_of(session, "7"), at=NOW + 9 * MINUTE), TooManyRequests)
-        assert isinstance(verify(session, code_of(session, "7"), at=NOW + 10 * MINUTE), NotifybotError | Link)
+        assert isinstance(verify(session, code_of(session, "7"), at=NOW + 10 * MINUTE), NotifybotError | AccountLink)
 
     await database.write(check)
 
@@ -162,7 +163,7 @@ async def test_brute_force_around_the_clock_gets_a_hundred_guesses_a_day_and_one
 
 
 def test_the_limits_are_those_that_the_arithmetic_speaks_of() -> None:
-    (account, _), (everybody, daily) = guessing.OF_ONE_ACCOUNT, guessing.OF_ALL
+    (account, _), (everybody, daily) = code_limits.ACCOUNT_LIMITS, code_limits.OVERALL_LIMITS
 
     assert account.span == everybody.span == linking.VALID_FOR
     assert account.most / linking.CODES == 5 / 1_000_000
@@ -237,7 +238,7 @@ async def test_an_account_that_is_linked_anew_moves_and_both_chats_are_told(data
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"))
         link = verify(session, code_of(session, "8"), at=NOW + MINUTE)
-        assert isinstance(link, Link) and link.former is not None
+        assert isinstance(link, AccountLink) and link.former is not None
         assert (person(session, "7").account, person(session, "8").account) == (None, "alice")
         assert "is linked to another chat now (chat 8)" in told(session, "7")[-1]
         assert "(chat 7) is told" in told(session, "8")[-1]
@@ -249,7 +250,7 @@ async def test_a_chat_that_is_linked_to_another_account_leaves_the_first(databas
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"), "bob")
         link = verify(session, code_of(session, "7"), "alice", at=NOW + MINUTE)
-        assert isinstance(link, Link) and link.left == "bob"
+        assert isinstance(link, AccountLink) and link.left == "bob"
         assert linking.person_of(session, "bob") is None
         assert "Before, it was linked to bob, which has no chat any more." in told(session, "7")[-1]
 

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import Session
 
-from notifybot import people, preferences
-from notifybot.database import Database
 from notifybot.errors import NotifybotError
-from notifybot.identities import Person
-from notifybot.preferences import Changes
+from notifybot.model.people import Person
+from notifybot.people import people, preferences
+from notifybot.people.preferences import PreferenceChanges
+from notifybot.storage.database import Database
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
-CHOSEN = Changes(enabled=False, time_zone="Europe/Berlin", summary_time="07:30", quiet_hours="22:00-07:00")
+CHOSEN = PreferenceChanges(enabled=False, time_zone="Europe/Berlin", summary_time="07:30", quiet_hours="22:00-07:00")
 
 
-async def changed(database: Database, *steps: Changes) -> Person:
+async def changed(database: Database, *steps: PreferenceChanges) -> Person:
     """Anna, after she chose this, then that."""
 
     def work(session: Session) -> Person:
@@ -36,7 +36,7 @@ async def test_what_was_chosen_is_kept(database: Database) -> None:
 
 
 async def test_none_takes_back_what_was_chosen_and_nothing_else(database: Database) -> None:
-    anna = await changed(database, CHOSEN, Changes(time_zone=None, quiet_hours=None))
+    anna = await changed(database, CHOSEN, PreferenceChanges(time_zone=None, quiet_hours=None))
 
     assert (anna.time_zone, preferences.quiet_hours_of(anna)) == (None, None)
     assert (anna.is_enabled, anna.summary_time) == (False, "07:30")
@@ -44,7 +44,7 @@ async def test_none_takes_back_what_was_chosen_and_nothing_else(database: Databa
 
 async def test_one_wrong_value_changes_nothing(database: Database) -> None:
     with pytest.raises(NotifybotError):
-        await changed(database, Changes(enabled=False, time_zone="Europe/Berlin", summary_time="25:00"))
+        await changed(database, PreferenceChanges(enabled=False, time_zone="Europe/Berlin", summary_time="25:00"))
 
     anna = await changed(database)
     assert (anna.is_enabled, anna.time_zone) == (True, None)
@@ -62,7 +62,7 @@ async def test_one_wrong_value_changes_nothing(database: Database) -> None:
     ],
 )
 async def test_a_zone_is_found_as_people_write_it(database: Database, written: str, meant: str) -> None:
-    assert (await changed(database, Changes(time_zone=written))).time_zone == meant
+    assert (await changed(database, PreferenceChanges(time_zone=written))).time_zone == meant
 
 
 @pytest.mark.parametrize(
@@ -82,34 +82,34 @@ async def test_a_zone_is_found_as_people_write_it(database: Database, written: s
 )
 async def test_an_unknown_zone_is_refused_naming_the_nearest(database: Database, written: str, says: str) -> None:
     with pytest.raises(NotifybotError) as refused:
-        await changed(database, Changes(time_zone=written))
+        await changed(database, PreferenceChanges(time_zone=written))
 
     assert says in refused.value.detail
 
 
 @pytest.mark.parametrize(("written", "kept"), [("9:05", "09:05"), ("00:00", "00:00"), (" 23:59 ", "23:59")])
 async def test_a_time_of_day_is_kept_in_one_form(database: Database, written: str, kept: str) -> None:
-    assert (await changed(database, Changes(summary_time=written))).summary_time == kept
+    assert (await changed(database, PreferenceChanges(summary_time=written))).summary_time == kept
 
 
 @pytest.mark.parametrize("written", ["24:00", "9", "9:5", "morning", "", "09:00:00", "-1:00", "٠٩:٠٠"])
 async def test_what_is_no_time_of_day_is_refused(database: Database, written: str) -> None:
     with pytest.raises(NotifybotError, match="A time of day is written like 09:00 or 22:30"):
-        await changed(database, Changes(summary_time=written))
+        await changed(database, PreferenceChanges(summary_time=written))
 
 
 @pytest.mark.parametrize("written", ["22:00-7:00", "22:00 - 07:00", "22:00–07:00"])
 async def test_quiet_hours_are_kept_in_one_form(database: Database, written: str) -> None:
-    assert preferences.quiet_hours_of(await changed(database, Changes(quiet_hours=written))) == "22:00-07:00"
+    assert preferences.quiet_hours_of(await changed(database, PreferenceChanges(quiet_hours=written))) == "22:00-07:00"
 
 
 @pytest.mark.parametrize("written", ["22:00", "22:00-", "-07:00", "22:00-22:00", "22:00-07:00-08:00", "night", ""])
 async def test_what_are_no_quiet_hours_is_refused(database: Database, written: str) -> None:
     with pytest.raises(NotifybotError, match="Quiet hours are written like 22:00-07:00"):
-        await changed(database, Changes(quiet_hours=written))
+        await changed(database, PreferenceChanges(quiet_hours=written))
 
 
 @pytest.mark.parametrize("span", [timedelta(), -timedelta(hours=1), timedelta(days=367)])
 async def test_a_mute_ends_ahead_and_within_a_year(database: Database, span: timedelta) -> None:
     with pytest.raises(NotifybotError, match="ends ahead"):
-        await changed(database, Changes(muted_until=NOW + span))
+        await changed(database, PreferenceChanges(muted_until=NOW + span))

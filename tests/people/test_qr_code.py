@@ -2,7 +2,7 @@
 
 import segno
 
-from notifybot.qr_code import BLOCKS, QUIET_ZONE, lines_of
+from notifybot.people.qr_code import BLOCKS, QUIET_ZONE, lines_of
 
 URL = f"https://t.me/some_bot?start={'x' * 43}"
 

@@ -10,9 +10,9 @@ from functools import partial
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import outbox
-from notifybot.database import Database
-from notifybot.engines import hold_database
+from notifybot.posts import bot
+from notifybot.storage.database import Database
+from notifybot.storage.engines import hold_database
 from tests.support.databases import PostgresStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ async def leading(url: str) -> AsyncIterator[Database]:
         database = Database(url, leadership)
         database.start()
         try:
-            await database.lead(partial(outbox.lead, now=NOW))
+            await database.lead(partial(bot.begin_term, now=NOW))
             yield database
         finally:
             await database.close()

@@ -16,8 +16,8 @@ from benchmarks.lab.counts import count, failures, report, total
 from benchmarks.lab.lab import Lab, laboratory
 from benchmarks.lab.process import ROOT, start
 from benchmarks.lab.steps import Step, named_kill, random_kill
-from notifybot import migrations
-from notifybot.engines import current_revision
+from notifybot.storage import migrations
+from notifybot.storage.engines import current_revision
 from tests.postgres.leader import end_sessions
 from tests.support.databases import PostgresStore
 

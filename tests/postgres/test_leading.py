@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifybot import database as database_module
-from notifybot.database import Database
-from notifybot.engines import hold_database
 from notifybot.errors import StartRefused, Unavailable
-from notifybot.leadership import LEADER_LOCK, own_name
+from notifybot.storage import database as database_module
+from notifybot.storage.database import Database
+from notifybot.storage.engines import hold_database
+from notifybot.storage.leadership import LEADER_LOCK, own_name
 from tests.postgres.leader import NOW, WITHIN_S, Gate, adding, end_sessions, leading, names
 from tests.postgres.proxy import Cut, Proxy, between
 from tests.postgres.server import LOOK_AGAIN_S

@@ -14,8 +14,13 @@ from psycopg.errors import Diagnostic, UndefinedFile
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import acceptance, escalation, inbox, outbox, reading, releases, reminders
-from notifybot.database import Database
+from notifybot.alerts import escalate, expire, remind
+from notifybot.messages import accept as messages_accept
+from notifybot.messages import queries
+from notifybot.posts import bot
+from notifybot.schedules import release
+from notifybot.storage.database import Database
+from notifybot.telegram_api import update_store
 from tests.storage.test_query_plans import GROWING, accept, claim_one, fill, late, next_call, record_shown, reschedule
 from tests.support.databases import PostgresStore
 
@@ -94,18 +99,21 @@ def explaining(session: Session) -> Iterator[list[str]]:
         (reschedule, "posts_due"),
         (record_shown, "posts_due"),
         (accept, "client_ids_pkey"),
-        (escalation.next_escalation, "messages_escalate"),
-        (escalation.next_close, "messages_close"),
-        (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
-        (late(escalation.close_due, most=5), "messages_close"),
-        (late(reminders.remind_due, directory=acceptance.NO_CONFIG, most=5), "messages_remind"),
-        (reminders.REMINDERS.next_at, "messages_remind"),
-        (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
-        (releases.DUE.next_at, "messages_release"),
-        (reading.backlog, "deliveries_waiting"),
-        (reading.backlog, "posts_uncertain"),
-        (inbox.waiting, "inbox_waiting"),
-        (late(outbox.lead), "chats_claimed"),
+        (escalate.next_escalation, "messages_escalate"),
+        (expire.next_expiry, "messages_close"),
+        (
+            late(escalate.escalate_due, directory=messages_accept.NO_CONFIG, channel="-1009", most=5),
+            "messages_escalate",
+        ),
+        (late(expire.expire_due, most=5), "messages_close"),
+        (late(remind.remind_due, directory=messages_accept.NO_CONFIG, most=5), "messages_remind"),
+        (remind.REMINDERS.next_at, "messages_remind"),
+        (late(release.release_due, directory=messages_accept.NO_CONFIG, most=5), "messages_release"),
+        (release.RELEASES.next_at, "messages_release"),
+        (queries.backlog, "deliveries_waiting"),
+        (queries.backlog, "posts_uncertain"),
+        (update_store.waiting, "inbox_waiting"),
+        (late(bot.begin_term), "chats_claimed"),
     ],
 )
 async def test_a_question_of_every_moment_is_answered_from_its_index(
@@ -122,7 +130,7 @@ async def test_a_question_of_every_moment_is_answered_from_its_index(
 
 
 async def test_a_page_of_messages_is_read_in_the_order_of_its_index(database: Database) -> None:
-    wanted = partial(reading.page, wanted=reading.Filter(), limit=51)
+    wanted = partial(queries.page, wanted=queries.MessageFilter(), limit=51)
 
     def explain(session: Session) -> list[str]:
         with explaining(session) as plans:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import engines
+from notifybot.storage import engines
 from tests.support.databases import PostgresStore
 from tests.support.door import URL_FILE, Door, assert_problem, door, open_folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from notifybot.clock import Clock
+from notifybot.times.clock import Clock
 from tests.postgres.server import MISSING, Server, find_binaries, serving
 from tests.stories.places import Place
 from tests.stories.world import World

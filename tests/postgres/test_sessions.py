@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import migrations
-from notifybot.engines import hold_database, password_in
 from notifybot.errors import StartRefused, Unavailable
+from notifybot.storage import migrations
+from notifybot.storage.engines import hold_database, password_in
 from tests.postgres.leader import Gate, adding, leading, names
 from tests.postgres.server import Server
 from tests.support.databases import PostgresStore

@@ -9,10 +9,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.config import ConfigInvalid, load
-from notifybot.directory import directory_of
-from notifybot.recipients import EVERYBODY, Directory, Recipient, RecipientKind, flattened, person, recipient_of
-from notifybot.rotas import Override
+from notifybot.config import load
+from notifybot.config.problems import ConfigInvalid
+from notifybot.recipients.address import EVERYBODY, Recipient, RecipientKind, person_recipient, recipient_of
+from notifybot.recipients.directory import Directory, flattened
+from notifybot.recipients.from_config import directory_of
+from notifybot.rotations.rotation import Override
 
 USER_ID = "01890a5d-ac96-474b-bcce-b302099a8057"
 LEAVES = ["alice", "bob", "carol@example.org", "-1001", "42", "@status", "subscribers", USER_ID]
@@ -36,14 +38,14 @@ def test_a_text_says_itself_what_it_names(text: str, meant: Recipient) -> None:
 def test_where_a_person_stands_a_name_of_the_config_is_none() -> None:
     directory = Directory(names={"ops": (recipient_of("-1001"),)})
     assert directory.members(recipient_of("ops")) == (recipient_of("-1001"),)
-    assert directory.members(person("ops")) == (person("ops"),)
+    assert directory.members(person_recipient("ops")) == (person_recipient("ops"),)
 
 
 def test_another_name_of_an_account_means_that_account_within_names_too() -> None:
     accounts = {"a@example.org": "alice"}
     directory = Directory(flattened({"ops": ("a@example.org", "alice")}, accounts), accounts)
-    assert directory.members(recipient_of("ops")) == (person("alice"),)
-    assert directory.members(person("a@example.org")) == (person("alice"),)
+    assert directory.members(recipient_of("ops")) == (person_recipient("alice"),)
+    assert directory.members(person_recipient("a@example.org")) == (person_recipient("alice"),)
 
 
 @st.composite
@@ -98,7 +100,7 @@ def test_a_loop_is_refused_with_its_place_and_its_way(tmp_path: Path) -> None:
 def test_names_may_be_nested_deeper_than_functions_may() -> None:
     deep = 3000
     names = {f"n{number}": (f"n{number + 1}",) for number in range(deep)} | {f"n{deep}": ("alice",)}
-    assert set(flattened(names, {}).values()) == {(person("alice"),)}
+    assert set(flattened(names, {}).values()) == {(person_recipient("alice"),)}
 
 
 def test_who_stands_in_the_config_is_known(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.quiet_hours import QuietHours, ends_at
+from notifybot.recipients.quiet_hours import QuietHours, ends_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 A_MINUTE = timedelta(minutes=1)

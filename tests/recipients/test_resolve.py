@@ -8,13 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from notifybot import directory
-from notifybot.chats import Reached
 from notifybot.config import load
 from notifybot.errors import Forbidden
-from notifybot.people import Reader
-from notifybot.recipients import Recipient, person, recipient_of
-from notifybot.routing import Found, check_allowed, way_of
+from notifybot.people.people import Reader
+from notifybot.posts.chats import Reached
+from notifybot.recipients import from_config
+from notifybot.recipients.address import Recipient, person_recipient, recipient_of
+from notifybot.recipients.allowed import check_allowed
+from notifybot.recipients.lookup import Lookup
+from notifybot.recipients.resolve import resolve_request
 
 CONFIG = """
 accounts: {alice@example.org: alice, carol: carol}
@@ -33,14 +35,14 @@ class Wish:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+def found(tmp_path_factory: pytest.TempPathFactory) -> Lookup:
     """Alice and Bob have chats, Carol has none; the group -1000 became -1001."""
     path = tmp_path_factory.mktemp("config") / "config.yaml"
     path.write_text(CONFIG)
     alice = Reader(ALICE_ID, "alice", "7", "Alice", True, None, None, None, None)
     bob = Reader(BOB_ID, "bob", "8", "Bob", True, None, None, None, None)
-    return Found(
-        directory.directory_of(load(path, {})),
+    return Lookup(
+        from_config.directory_of(load(path, {})),
         datetime(2026, 3, 2, tzinfo=UTC),
         by_name={reader_name: each for each in (alice, bob) for reader_name in (each.user_id, each.account or "")},
         by_chat={},
@@ -50,7 +52,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     )
 
 
-def may_send(found: Found, allowed: frozenset[str] | None, *recipients: Recipient) -> bool:
+def may_send(found: Lookup, allowed: frozenset[str] | None, *recipients: Recipient) -> bool:
     try:
         check_allowed(Wish(recipients, allowed), found)
     except Forbidden:
@@ -88,29 +90,29 @@ OPS = {"ops", "-1000", "-1001"}
     ids=str,
 )
 def test_a_caller_reaches_what_is_allowed_by_all_its_names_and_nothing_else(
-    found: Found, allowed: set[str], reached: set[str]
+    found: Lookup, allowed: set[str], reached: set[str]
 ) -> None:
     assert {text for text in ALL if may_send(found, frozenset(allowed), recipient_of(text))} == reached
 
 
-def test_who_is_free_reaches_everybody(found: Found) -> None:
+def test_who_is_free_reaches_everybody(found: Lookup) -> None:
     assert all(may_send(found, None, recipient_of(text)) for text in ALL)
 
 
-def test_one_recipient_that_is_not_allowed_is_one_too_many(found: Found) -> None:
+def test_one_recipient_that_is_not_allowed_is_one_too_many(found: Lookup) -> None:
     allowed = frozenset({"alice"})
-    assert not may_send(found, allowed, person("alice"), person("bob"))
-    assert not may_send(found, allowed, person("bob"), person("alice"))
+    assert not may_send(found, allowed, person_recipient("alice"), person_recipient("bob"))
+    assert not may_send(found, allowed, person_recipient("bob"), person_recipient("alice"))
 
 
-def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(found: Found) -> None:
+def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(found: Lookup) -> None:
     assert may_send(found, frozenset({"ops"}), recipient_of("ops"))
-    assert not may_send(found, frozenset({"ops"}), person("ops"))
+    assert not may_send(found, frozenset({"ops"}), person_recipient("ops"))
 
 
-def test_everybody_does_not_allow_a_chat_whose_id_somebody_is_called_by(found: Found) -> None:
+def test_everybody_does_not_allow_a_chat_whose_id_somebody_is_called_by(found: Lookup) -> None:
     here = replace(found, by_name={**found.by_name, "-1002": found.by_name["alice"]})
-    assert may_send(here, frozenset({"subscribers"}), person("-1002"))
+    assert may_send(here, frozenset({"subscribers"}), person_recipient("-1002"))
     assert not may_send(here, frozenset({"subscribers"}), recipient_of("-1002"))
 
 
@@ -124,11 +126,11 @@ REACHED = {
 @given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=8), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_chat_is_reached_once_and_brought_by_the_first_that_stands_for_it(
-    found: Found, names: list[str], is_alert: bool
+    found: Lookup, names: list[str], is_alert: bool
 ) -> None:
     wish = Wish(tuple(map(recipient_of, names)), None, is_alert=is_alert)
     with Session() as session:
-        way = way_of(session, wish, found)
+        way = resolve_request(session, wish, found)
 
     expected: dict[str, str] = {}
     for name in names:
@@ -141,14 +143,14 @@ def test_each_chat_is_reached_once_and_brought_by_the_first_that_stands_for_it(
 
 @given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=6, unique=True))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_notice_is_withheld_from_who_wants_none_whoever_brought_it(found: Found, names: list[str]) -> None:
+def test_a_notice_is_withheld_from_who_wants_none_whoever_brought_it(found: Lookup, names: list[str]) -> None:
     muted = replace(found.everybody[0], muted_until=found.now.replace(year=2027))
     by_name = {name: muted if reader.chat_id == "7" else reader for name, reader in found.by_name.items()}
     here = replace(found, by_name=by_name, by_chat={"7": muted}, everybody=[muted, found.everybody[1]])
     recipients = tuple(map(recipient_of, names))
     with Session() as session:
-        notice = way_of(session, Wish(recipients, None), here)
-        alert = way_of(session, Wish(recipients, None, is_alert=True), here)
+        notice = resolve_request(session, Wish(recipients, None), here)
+        alert = resolve_request(session, Wish(recipients, None, is_alert=True), here)
 
     assert {each.chat.id for each in notice.destinations if each.withheld} <= {"7"}
     assert all(each.withheld for each in notice.destinations if each.chat.id == "7")

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.buttons import (
-    MessageAnswer,
+from notifybot.model.ids import new_id
+from notifybot.rendering.buttons import (
+    AcknowledgeMessagePress,
+    AcknowledgePress,
+    ClosePress,
     OnCallPress,
-    PostAnswer,
-    PostClose,
-    PostSnooze,
-    PostUnacknowledge,
     SettingPress,
     Snooze,
+    SnoozePress,
+    UnacknowledgePress,
     acknowledge_button,
     close_button,
     on_call_button,
@@ -26,8 +27,7 @@ from notifybot.buttons import (
     snooze_button,
     unacknowledge_button,
 )
-from notifybot.durations import LONGEST, SHORTEST, Tomorrow
-from notifybot.ids import new_id
+from notifybot.times.spans import LONGEST, SHORTEST, Tomorrow
 
 NOW = datetime(2026, 3, 1, 14, 2, 30, tzinfo=UTC)
 snoozes = st.timedeltas(SHORTEST, LONGEST).map(lambda span: timedelta(seconds=int(span.total_seconds()))) | st.builds(
@@ -39,11 +39,11 @@ snoozes = st.timedeltas(SHORTEST, LONGEST).map(lambda span: timedelta(seconds=in
 def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int, snooze: Snooze) -> None:
     made = new_id(NOW + timedelta(hours=hours))
     for button, meant in (
-        (acknowledge_button(made, version), PostAnswer(made, version)),
-        (close_button(made, version), PostClose(made, version)),
-        (unacknowledge_button(made, version), PostUnacknowledge(made, version)),
-        (snooze_button(made, version, snooze), PostSnooze(made, version, snooze)),
-        (open_alert_button(made, "label"), MessageAnswer(made)),
+        (acknowledge_button(made, version), AcknowledgePress(made, version)),
+        (close_button(made, version), ClosePress(made, version)),
+        (unacknowledge_button(made, version), UnacknowledgePress(made, version)),
+        (snooze_button(made, version, snooze), SnoozePress(made, version, snooze)),
+        (open_alert_button(made, "label"), AcknowledgeMessagePress(made)),
         (setting_button(made, "label", "zone"), SettingPress(made, "zone", "")),
         (on_call_button(made, "label", "home"), OnCallPress(made, "home", "")),
         (on_call_button(made, "label", "999999999", "duty"), OnCallPress(made, "999999999", rotation_key("duty"))),

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.layout import FOLLOWS, Content, Foot, lay_out
-from notifybot.rendering import Button, Entity, FileId, Media, MediaKind, Part, Written
-from notifybot.splitting import utf16_len
+from notifybot.model.enums import MediaKind
+from notifybot.rendering.layout import FOLLOWS, Content, Footer, lay_out
+from notifybot.rendering.parts import Entity, FileId, Media, Part, PostButton, Written
+from notifybot.rendering.split import utf16_len
 
-BUTTONS = ((Button("Acknowledge", callback_data="ack"),),)
-NO_FOOT = Foot("", ())
-ASKING = Foot("", BUTTONS, room=160)
+BUTTONS = ((PostButton("Acknowledge", callback_data="ack"),),)
+NO_FOOT = Footer("", ())
+ASKING = Footer("", BUTTONS, room=160)
 
 
 def photo(number: int = 1) -> Media:
@@ -21,7 +22,7 @@ def document(number: int = 1) -> Media:
     return Media(MediaKind.DOCUMENT, f"{number}.pdf", FileId(f"document{number}"), number)
 
 
-def parts(text: str, *media: Media, foot: Foot = NO_FOOT, most: int = 5) -> tuple[Part, ...]:
+def parts(text: str, *media: Media, foot: Footer = NO_FOOT, most: int = 5) -> tuple[Part, ...]:
     return lay_out(Content(text, (), media), foot, most_parts=most)
 
 
@@ -46,8 +47,8 @@ def test_a_caption_that_is_too_long_goes_on_below_with_the_button_at_the_end() -
 
 
 def test_the_caption_of_an_alert_leaves_room_for_what_its_status_will_say() -> None:
-    assert len(parts("x " * 460, photo(), foot=Foot("", BUTTONS, room=160))) == 2
-    assert len(parts("x " * 430, photo(), foot=Foot("", BUTTONS, room=160))) == 1
+    assert len(parts("x " * 460, photo(), foot=Footer("", BUTTONS, room=160))) == 2
+    assert len(parts("x " * 430, photo(), foot=Footer("", BUTTONS, room=160))) == 1
 
 
 def test_several_pictures_are_an_album_above_the_text_which_has_the_button() -> None:
@@ -96,7 +97,7 @@ def test_a_picture_with_such_a_text_stands_above_its_beginning() -> None:
 
 
 def test_the_status_stands_below_in_italics_in_the_part_with_the_buttons() -> None:
-    (part,) = parts("disk", photo(), foot=Foot("Late.", BUTTONS))
+    (part,) = parts("disk", photo(), foot=Footer("Late.", BUTTONS))
     assert (part.text, part.entities) == ("disk\n\nLate.", (Entity("italic", 6, 5),))
 
 
@@ -114,7 +115,7 @@ texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=3000
 def test_telegram_takes_every_part_and_the_foot_stands_once(
     text: str, media: list[Media], status: str, is_asking: bool
 ) -> None:
-    foot = Foot(status, BUTTONS if is_asking else (), room=160 if is_asking else 0)
+    foot = Footer(status, BUTTONS if is_asking else (), room=160 if is_asking else 0)
     found = parts(text, *media, foot=foot)
     assert sum(bool(part.buttons) for part in found) == is_asking
     assert sum(part.text.endswith(status) for part in found if status) == bool(status)

@@ -9,29 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot import formatting
-from notifybot.formatting import (
-    MessageView,
-    NextCall,
-    PostView,
-    ShownPart,
-    clock_time,
-)
-from notifybot.lifecycle import State
-from notifybot.rendering import (
-    Button,
-    Delete,
-    Edit,
-    Entity,
-    Fetch,
-    FileId,
-    Look,
-    Media,
-    MediaKind,
-    Part,
-    Send,
-)
-from notifybot.splitting import utf16_len
+from notifybot.model.enums import MediaKind
+from notifybot.model.states import State
+from notifybot.rendering import render as rendering_render
+from notifybot.rendering.parts import Appearance, Delete, Edit, Entity, Fetch, FileId, Media, Part, PostButton, Send
+from notifybot.rendering.render import NextCall
+from notifybot.rendering.split import utf16_len
+from notifybot.rendering.views import MessageView, PostView, ShownPart
+from notifybot.times.display import clock_time
 
 NOW = datetime(2026, 3, 1, 14, 2, 30, tzinfo=UTC)
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -67,14 +52,14 @@ RESTING = replace(ANSWERED, state=State.ACKNOWLEDGED, closed_at=None)
 
 
 looks = st.builds(
-    Look,
+    Appearance,
     type=st.sampled_from(["text", "image", "document"]),
     parse_mode=st.sampled_from([None, "HTML", "CommonMark"]),
     priority=st.sampled_from(["low", "normal", "high", "critical"]),
     silent=st.booleans(),
     thread_id=st.none() | st.integers(1, 10**6),
     link_preview=st.booleans(),
-    buttons=st.lists(st.builds(Button, st.text(min_size=1), url=st.none() | st.text()), max_size=4).map(tuple),
+    buttons=st.lists(st.builds(PostButton, st.text(min_size=1), url=st.none() | st.text()), max_size=4).map(tuple),
 )
 
 
@@ -89,11 +74,11 @@ def standing(*parts: Part) -> tuple[ShownPart, ...]:
 
 
 def render(view: PostView) -> tuple[Part, ...]:
-    return formatting.render(view, most_parts=5)
+    return rendering_render.render(view, most_parts=5)
 
 
 def next_call(view: PostView) -> NextCall:
-    return formatting.next_call(view, most_parts=5)
+    return rendering_render.next_call(view, most_parts=5)
 
 
 def text_of(message: MessageView) -> str:
@@ -187,8 +172,8 @@ def test_only_an_open_alert_can_be_acknowledged(state: State) -> None:
 
 
 def test_an_acknowledged_alert_keeps_the_buttons_of_its_caller() -> None:
-    own = Button("Graph", url="https://example.org/g")
-    rows = render(post(replace(RESTING, look=Look(buttons=(own,)))))[0].buttons
+    own = PostButton("Graph", url="https://example.org/g")
+    rows = render(post(replace(RESTING, look=Appearance(buttons=(own,)))))[0].buttons
     assert [[button.text for button in row] for row in rows] == [["Close", "Take back"], ["Graph"]]
 
 
@@ -297,16 +282,16 @@ def test_a_file_that_must_be_fetched_comes_before_anything_is_shown() -> None:
 
 
 def test_markup_is_read_below_a_bold_title() -> None:
-    (part,) = render(post(replace(NOTICE, title="T😀", content="a <i>b</i>", look=Look(parse_mode="HTML"))))
+    (part,) = render(post(replace(NOTICE, title="T😀", content="a <i>b</i>", look=Appearance(parse_mode="HTML"))))
     assert (part.text, part.entities) == ("T😀\na b", (Entity("bold", 0, 3), Entity("italic", 6, 1)))
 
 
 def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
-    look = Look(parse_mode="HTML")
+    look = Appearance(parse_mode="HTML")
     (part,) = render(post(replace(NOTICE, content="a <i>b", look=look)))
     assert part == Part("a <i>b")
-    assert formatting.why_plain("a <i>b", "HTML")
-    assert formatting.why_plain("a <i>b</i>", "HTML") is None
+    assert rendering_render.markup_problem("a <i>b", "HTML")
+    assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
 
 
 def test_what_telegram_did_not_take_goes_without_any_formatting() -> None:
@@ -316,8 +301,12 @@ def test_what_telegram_did_not_take_goes_without_any_formatting() -> None:
 
 
 def test_buttons_of_the_caller_stand_below_acknowledge_and_stay_when_it_goes() -> None:
-    own = (Button("Graph", url="https://example.org/"), Button("Host", copy="db1"), Button("Log", copy="/var/log"))
-    look = Look(buttons=own)
+    own = (
+        PostButton("Graph", url="https://example.org/"),
+        PostButton("Host", copy="db1"),
+        PostButton("Log", copy="/var/log"),
+    )
+    look = Appearance(buttons=own)
     (part,) = render(post(replace(ALERT, look=look)))
     assert [len(row) for row in part.buttons] == [1, 2, 1]
     (part,) = render(post(replace(ANSWERED, look=look)))
@@ -335,8 +324,8 @@ def test_what_is_over_says_so_beside_who_answered() -> None:
 
 
 @given(looks)
-def test_how_a_message_looks_is_kept_as_it_was_asked(look: Look) -> None:
-    assert Look.of(json.loads(json.dumps(look.stored()))) == look
+def test_how_a_message_looks_is_kept_as_it_was_asked(look: Appearance) -> None:
+    assert Appearance.of(json.loads(json.dumps(look.stored()))) == look
 
 
 def test_a_time_of_another_day_has_its_date() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifybot.rendering import Entity, Part
-from notifybot.splitting import SPACE_CHARACTERS, VISIBLE, beginning, split, utf16_len, utf16_prefix
+from notifybot.rendering.parts import Entity, Part
+from notifybot.rendering.split import SPACE_CHARACTERS, VISIBLE, first_part, split, utf16_len, utf16_prefix
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 GERMANY = "\U0001f1e9\U0001f1ea"
@@ -184,7 +184,7 @@ def test_the_first_part_that_shows_something_is_the_caption() -> None:
     ids=["all", "cut", "blank lines", "shows nothing", "no place", "nothing at all", "blank"],
 )
 def test_a_beginning_is_cut_as_parts_are(text: str, limit: int, start: Part) -> None:
-    assert beginning(text, [Entity("bold", 2, 5)], limit=limit) == start
+    assert first_part(text, [Entity("bold", 2, 5)], limit=limit) == start
 
 
 def test_a_part_that_would_show_nothing_is_left_out() -> None:
@@ -288,7 +288,7 @@ def test_a_first_limit_holds_for_the_first_part_and_the_other_for_the_rest(
 def test_a_beginning_is_the_first_part(given_text: tuple[str, list[Entity]], limit: int, max_entities: int) -> None:
     text, entities = given_text
     parts = split(text, entities, limit=limit, max_entities=max_entities)
-    assert beginning(text, entities, limit=limit, max_entities=max_entities) == (parts[0] if parts else Part(""))
+    assert first_part(text, entities, limit=limit, max_entities=max_entities) == (parts[0] if parts else Part(""))
 
 
 @given(formatted(), st.integers(12, 40))

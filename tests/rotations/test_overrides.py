@@ -7,39 +7,44 @@ from functools import partial
 import pytest
 from sqlmodel import Session, select
 
-from notifybot import on_call, overrides, people, retention
-from notifybot.database import Database
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
-from notifybot.identities import Person
-from notifybot.models import Chat
-from notifybot.on_call import MOST_OVERRIDES, Hand, StandIn
-from notifybot.recipients import Directory, flattened, names_that_turn, person
-from notifybot.rotas import Handover, Rota
-from notifybot.timetable import OnCallOverride
+from notifybot.jobs import retention
+from notifybot.model.chats import Chat
+from notifybot.model.people import Person
+from notifybot.model.schedules import OnCallOverride
+from notifybot.oncall import changes, shifts
+from notifybot.oncall.changes import MOST_OVERRIDES, Editor, NewOverride
+from notifybot.people import people
+from notifybot.recipients import lookup
+from notifybot.recipients.address import person_recipient
+from notifybot.recipients.directory import Directory, flattened, rotating_names
+from notifybot.rotations import overrides
+from notifybot.rotations.rotation import Handover, Rotation
+from notifybot.storage.database import Database
 from tests.storage.test_query_plans import asking
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ROTAS = {"duty": Rota(("-1001", "alice"), NOW.date() - timedelta(days=7), Handover.read("0 9 * * mon"), "UTC")}
+ROTAS = {"duty": Rotation(("-1001", "alice"), NOW.date() - timedelta(days=7), Handover.read("0 9 * * mon"), "UTC")}
 NAMES = {"duty": ("-1001", "alice"), "wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")}
 DIRECTORY = Directory(
     flattened(NAMES, {}),
     rotas=ROTAS,
     nested={"wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")},
-    turning=names_that_turn(NAMES, ROTAS),
+    turning=rotating_names(NAMES, ROTAS),
 )
-ALICE = Hand("account:alice", "alice", frozenset({person("alice")}), is_admin=False)
-BOB = Hand("account:bob", "bob", frozenset({person("bob")}), is_admin=False)
-ROOT = Hand("account:root", "root", frozenset(), is_admin=True)
+ALICE = Editor("account:alice", "alice", frozenset({person_recipient("alice")}), is_admin=False)
+BOB = Editor("account:bob", "bob", frozenset({person_recipient("bob")}), is_admin=False)
+ROOT = Editor("account:root", "root", frozenset(), is_admin=True)
 
 
-def put_in(session: Session, member: str = "-1003", *, hand: Hand = ALICE, hours: float = 1) -> OnCallOverride:
-    wanted = StandIn("duty", member, None, NOW + hours * HOUR)
-    return on_call.override(session, wanted, hand, DIRECTORY, now=NOW)
+def put_in(session: Session, member: str = "-1003", *, hand: Editor = ALICE, hours: float = 1) -> OnCallOverride:
+    wanted = NewOverride("duty", member, None, NOW + hours * HOUR)
+    return changes.add_override(session, wanted, hand, DIRECTORY, now=NOW)
 
 
 def standing(session: Session, now: datetime = NOW) -> list[str]:
-    return [each.member for each in overrides.standing(session, now=now).get("duty", [])]
+    return [each.member for each in overrides.active_or_upcoming(session, now=now).get("duty", [])]
 
 
 async def test_an_override_stands_until_its_end(database: Database) -> None:
@@ -68,7 +73,7 @@ async def test_an_override_stands_until_its_end(database: Database) -> None:
     ],
 )
 async def test_what_cannot_be_is_refused_and_leaves_nothing(
-    database: Database, member: str, hand: Hand, hours: float, refusal: type[NotifybotError]
+    database: Database, member: str, hand: Editor, hours: float, refusal: type[NotifybotError]
 ) -> None:
     with pytest.raises(refusal):
         await database.write(lambda session: put_in(session, member, hand=hand, hours=hours))
@@ -76,7 +81,7 @@ async def test_what_cannot_be_is_refused_and_leaves_nothing(
 
 
 async def test_who_may_send_to_few_puts_in_one_of_them(database: Database) -> None:
-    bounded = Hand("account:root", "root", frozenset(), is_admin=True, allowed=frozenset({"ops"}))
+    bounded = Editor("account:root", "root", frozenset(), is_admin=True, allowed=frozenset({"ops"}))
     await database.write(lambda session: put_in(session, "-1002", hand=bounded))
     with pytest.raises(Forbidden):
         await database.write(lambda session: put_in(session, "-1003", hand=bounded))
@@ -91,7 +96,7 @@ async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) 
     with pytest.raises(Conflict):
         await database.write(put_in)
     first = (await database.read(lambda session: session.exec(select(OnCallOverride.id)).all()))[0]
-    await database.write(lambda session: on_call.cancel(session, first, ROOT, DIRECTORY, now=NOW))
+    await database.write(lambda session: changes.cancel_override(session, first, ROOT, DIRECTORY, now=NOW))
     await database.write(put_in)
 
 
@@ -113,9 +118,11 @@ async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(data
         put_in(session, hours=8)
         put_in(session, hand=ROOT, hours=4)
         put_in(session, "-1002", hours=3)
-        on_call.override(session, StandIn("duty", "-1003", NOW + HOUR, NOW + 9 * HOUR), ALICE, DIRECTORY, now=NOW)
+        changes.add_override(
+            session, NewOverride("duty", "-1003", NOW + HOUR, NOW + 9 * HOUR), ALICE, DIRECTORY, now=NOW
+        )
         put_in(session, hours=1)
-        found = overrides.standing(session, now=NOW)["duty"]
+        found = overrides.active_or_upcoming(session, now=NOW)["duty"]
         return {(each.member, each.ends_at - NOW) for each in found}
 
     expected = [("-1003", 4), ("-1002", 3), ("-1003", 1), ("-1003", 9)]
@@ -125,9 +132,9 @@ async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(data
 async def test_only_who_takes_turns_ends_an_override(database: Database) -> None:
     made = await database.write(lambda session: put_in(session).id)
     with pytest.raises(Forbidden):
-        await database.write(lambda session: on_call.cancel(session, made, BOB, DIRECTORY, now=NOW))
+        await database.write(lambda session: changes.cancel_override(session, made, BOB, DIRECTORY, now=NOW))
     with pytest.raises(NotFound):
-        await database.write(lambda session: on_call.cancel(session, "x", ALICE, DIRECTORY, now=NOW))
+        await database.write(lambda session: changes.cancel_override(session, "x", ALICE, DIRECTORY, now=NOW))
     assert await database.read(standing) == ["-1003"]
 
 
@@ -143,7 +150,7 @@ async def test_overrides_are_forgotten_a_month_after_their_end(database: Databas
 async def test_members_are_called_as_people_know_them(database: Database) -> None:
     def name(session: Session) -> dict[str, str]:
         put_in(session, "@status")
-        return dict(on_call.names_of(session, ["alice", "@status", "-1001"]))
+        return dict(shifts.names_of(session, ["alice", "@status", "-1001"]))
 
     assert await database.write(name) == {"alice": "alice", "@status": "@status", "-1001": "-1001"}
 
@@ -151,7 +158,7 @@ async def test_members_are_called_as_people_know_them(database: Database) -> Non
 def test_whoever_is_called_like_a_name_of_the_config_is_put_in_by_their_user_id() -> None:
     def account_of(account: str | None) -> str:
         found = Person(user_id="01890a5d", account=account, chat_id="7", chat_name="Anna", created_at=NOW)
-        return on_call.hand_of_person(found, DIRECTORY, admins=()).account
+        return changes.editor_of_person(found, DIRECTORY, admins=()).account
 
     assert [account_of(account) for account in ("alice", "ops", None)] == ["alice", "01890a5d", "01890a5d"]
 
@@ -161,7 +168,7 @@ async def test_overrides_are_found_by_their_end(database: Database) -> None:
     def look(session: Session) -> list[str]:
         put_in(session)
         with asking(session) as asked:
-            overrides.as_of(session, DIRECTORY, ["wide"], now=NOW)
+            lookup.as_of(session, DIRECTORY, ["wide"], now=NOW)
             put_in(session, hand=ROOT)
             retention.forget_bookkeeping(session, now=NOW)
         return [step for steps in asked.plans.values() for step in steps if "on_call_overrides" in step]
@@ -175,7 +182,7 @@ async def test_overrides_are_found_by_their_end(database: Database) -> None:
 async def test_who_names_no_rotation_asks_for_no_overrides(database: Database) -> None:
     def look(session: Session) -> int:
         with asking(session) as asked:
-            assert overrides.as_of(session, DIRECTORY, ["ops", "-1001"], now=NOW) is DIRECTORY
+            assert lookup.as_of(session, DIRECTORY, ["ops", "-1001"], now=NOW) is DIRECTORY
         return len(asked.plans)
 
     assert await database.write(look) == 0

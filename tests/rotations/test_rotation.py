@@ -11,10 +11,10 @@ from cronsim import CronSim
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from notifybot import rotas
-from notifybot.config_cron import parse_cron
-from notifybot.rotas import Duty, Handover, Hours, Override, Reason, Rota
-from notifybot.wall_clock import moments
+from notifybot.rotations import rotation
+from notifybot.rotations.rotation import Assignment, Handover, Hours, Override, Reason, Rotation
+from notifybot.times.cron import parse_cron
+from notifybot.times.wall_clock import moments
 
 WORKING_DAYS = frozenset(range(5))
 ALL_DAYS = frozenset(range(7))
@@ -28,17 +28,17 @@ def rota(
     zone: str = "UTC",
     hours: tuple[Hours, ...] = (),
     otherwise: tuple[str, ...] = (),
-) -> Rota:
+) -> Rotation:
     named = members or ("alice", "bob", "carol")
-    return Rota(named, date.fromisoformat(start), Handover.read(parse_cron(handover)), zone, hours, otherwise)
+    return Rotation(named, date.fromisoformat(start), Handover.read(parse_cron(handover)), zone, hours, otherwise)
 
 
 def at(text: str, zone: str = "UTC", fold: int = 0) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
-def on_call(of: Rota, moment: datetime, *overrides: Override) -> tuple[str, ...]:
-    return rotas.duty(of, overrides, moment).members
+def on_call(of: Rotation, moment: datetime, *overrides: Override) -> tuple[str, ...]:
+    return rotation.on_call_at(of, overrides, moment).members
 
 
 def override(number: int, member: str, starts_at: datetime, ends_at: datetime) -> Override:
@@ -63,7 +63,7 @@ def test_turns_go_round_from_hand_over_to_hand_over(moment: str, member: str) ->
 
 def test_the_first_turn_begins_with_the_first_hand_over_of_the_first_day() -> None:
     twice_a_day = rota("0 8,20 * * *")
-    assert rotas.duty(twice_a_day, (), at("2026-01-05 07:59")) == Duty((), Reason.OTHERWISE)
+    assert rotation.on_call_at(twice_a_day, (), at("2026-01-05 07:59")) == Assignment((), Reason.OTHERWISE)
     assert [on_call(twice_a_day, at(f"2026-01-05 {hour}")) for hour in ("08:00", "20:00")] == [("alice",), ("bob",)]
 
 
@@ -92,7 +92,7 @@ def test_before_its_first_turn_it_is_otherwise() -> None:
 def test_a_hand_over_keeps_its_time_of_the_day_when_the_clocks_are_changed(zone: str, before: str, after: str) -> None:
     weekly = rota("0 9 * * mon", zone=zone)
     begins, ends = at(f"{before} 09:00", zone), at(f"{after} 09:00", zone)
-    assert rotas.next_handover(weekly, begins) == ends
+    assert rotation.next_handover(weekly, begins) == ends
     assert abs(ends - begins - timedelta(days=7)) == timedelta(hours=1)
     second = timedelta(seconds=1)
     assert on_call(weekly, begins) == on_call(weekly, ends - second) != on_call(weekly, ends)
@@ -114,9 +114,9 @@ def test_a_hand_over_at_a_time_that_the_clock_skips_or_repeats_comes_once(
 ) -> None:
     daily = rota(f"{time_of_day} * * *", "a", "b", "c", "d", "e", zone=zone)
     eve = at(moment) - timedelta(hours=12)
-    handover = rotas.next_handover(daily, eve)
+    handover = rotation.next_handover(daily, eve)
     assert handover == at(moment)
-    following = rotas.next_handover(daily, handover)
+    following = rotation.next_handover(daily, handover)
     assert following is not None
     assert following.astimezone(ZoneInfo(zone)).date() == date.fromisoformat(day) + timedelta(days=1)
     names = [on_call(daily, each)[0] for each in (eve, handover, handover + timedelta(hours=4), following)]
@@ -138,14 +138,14 @@ def test_leap_days_have_turns_too() -> None:
         ("bob",),
         ("carol",),
     ]
-    assert rotas.next_handover(yearly, at("2028-02-29 00:00")) == at("2032-02-29 00:00")
+    assert rotation.next_handover(yearly, at("2028-02-29 00:00")) == at("2032-02-29 00:00")
 
 
 def test_a_hand_over_that_never_comes_leaves_the_first_member_on_call() -> None:
     never = rota("0 9 30 2 */2", start="2026-01-05")
     assert on_call(never, at("2026-06-01 09:00")) == ("alice",)
-    assert rotas.next_change(never, (), at("2026-06-01 09:00")) is None
-    assert next(rotas.stints(never, (), at("2026-06-01 09:00"))).until is None
+    assert rotation.next_change(never, (), at("2026-06-01 09:00")) is None
+    assert next(rotation.shifts(never, (), at("2026-06-01 09:00"))).until is None
 
 
 NIGHTS = (
@@ -178,7 +178,7 @@ def test_outside_of_its_hours_it_is_otherwise(moment: str, members: tuple[str, .
 def test_a_night_is_an_hour_shorter_or_longer_where_the_clocks_are_changed(day: str, length: int) -> None:
     nights = rota(zone=BERLIN, hours=(Hours(ALL_DAYS, time(18), time(8)),))
     begins = at(f"{day} 18:00", BERLIN)
-    stint = next(rotas.stints(nights, (), begins))
+    stint = next(rotation.shifts(nights, (), begins))
     assert stint.until == begins + timedelta(hours=length)
 
 
@@ -195,7 +195,7 @@ def test_an_override_goes_before_the_turn_and_before_the_hours() -> None:
     closed = rota(hours=(Hours(WORKING_DAYS, time(18), time(8)),))
     taken = override(1, "dora", NOON, NOON + timedelta(hours=2))
     assert on_call(closed, NOON, taken) == ("dora",)
-    assert rotas.duty(closed, (taken,), NOON).override == taken
+    assert rotation.on_call_at(closed, (taken,), NOON).override == taken
     assert (
         on_call(closed, NOON - timedelta(seconds=1), taken) == on_call(closed, NOON + timedelta(hours=2), taken) == ()
     )
@@ -206,7 +206,7 @@ def test_of_two_overrides_the_one_made_last_counts() -> None:
     within = override(2, "erin", NOON + timedelta(hours=2), NOON + timedelta(hours=3))
     found = [
         (stint.duty.members, stint.starts_at - NOON, stint.until and stint.until - NOON)
-        for stint in islice(rotas.stints(rota(), (within, whole), NOON), 4)
+        for stint in islice(rotation.shifts(rota(), (within, whole), NOON), 4)
     ]
     hours = timedelta(hours=1)
     assert found[:3] == [
@@ -220,7 +220,7 @@ def test_of_two_overrides_the_one_made_last_counts() -> None:
 def test_a_stint_goes_on_over_changes_that_change_nobody() -> None:
     named_twice = rota("0 9 * * mon", "alice", "alice", "bob")
     by_herself = override(1, "alice", NOON, NOON + timedelta(hours=1))
-    found = list(islice(rotas.stints(named_twice, (by_herself,), NOON), 2))
+    found = list(islice(rotation.shifts(named_twice, (by_herself,), NOON), 2))
     assert [(stint.duty.members, stint.until) for stint in found] == [
         (("alice",), at("2026-01-19 09:00")),
         (("bob",), at("2026-01-26 09:00")),
@@ -228,18 +228,18 @@ def test_a_stint_goes_on_over_changes_that_change_nobody() -> None:
 
 
 def test_who_is_alone_in_a_rotation_has_no_end_in_sight() -> None:
-    (stint,) = rotas.stints(rota("@daily", "alice"), (), NOON)
+    (stint,) = rotation.shifts(rota("@daily", "alice"), (), NOON)
     assert stint.until is None
 
 
 def test_a_stint_began_with_its_turn_its_hours_or_the_end_of_an_override() -> None:
     weekdays = rota(hours=(Hours(WORKING_DAYS, time(8), time(18)),))
-    assert rotas.begun_at(rota(), (), NOON) == at("2026-01-05 09:00")
-    assert rotas.begun_at(weekdays, (), NOON) == at("2026-01-07 08:00")
+    assert rotation.shift_start(rota(), (), NOON) == at("2026-01-05 09:00")
+    assert rotation.shift_start(weekdays, (), NOON) == at("2026-01-07 08:00")
     past = override(1, "dora", at("2026-01-07 09:00"), at("2026-01-07 11:00"))
-    assert rotas.begun_at(weekdays, (past,), NOON) == past.ends_at
-    assert rotas.begun_at(rota("0 9 * * mon", "alice"), (), at("2026-03-04 12:00")) == at("2026-01-05 09:00")
-    assert rotas.begun_at(rota(), (), at("2025-06-01 12:00")) == at("2025-06-01 12:00")
+    assert rotation.shift_start(weekdays, (past,), NOON) == past.ends_at
+    assert rotation.shift_start(rota("0 9 * * mon", "alice"), (), at("2026-03-04 12:00")) == at("2026-01-05 09:00")
+    assert rotation.shift_start(rota(), (), at("2025-06-01 12:00")) == at("2025-06-01 12:00")
 
 
 FIELDS = [
@@ -272,11 +272,11 @@ def test_each_hand_over_is_the_next_ones_turn(cron: str, zone: str, start: date,
             assert on_call(turning, handover - timedelta(seconds=1)) == (members[(turn - 1) % size],)
             assert on_call(turning, handover) == (members[turn % size],)
     for before, after in pairwise(expected):
-        assert before == after or rotas.next_handover(turning, before) == after
+        assert before == after or rotation.next_handover(turning, before) == after
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[Rota, list[Override], datetime]:
+def tables(draw: st.DrawFn) -> tuple[Rotation, list[Override], datetime]:
     """A rotation with hours and overrides, and a moment of it, often near a change of the clocks."""
     times = st.sampled_from([time(0), time(2, 30), time(8), time(18), time(23, 30)])
     days = st.frozensets(st.integers(0, 6), min_size=1)
@@ -296,33 +296,33 @@ def tables(draw: st.DrawFn) -> tuple[Rota, list[Override], datetime]:
 
 @given(tables(), st.floats(0, 1))
 def test_nobody_else_is_on_call_before_the_next_change(
-    table: tuple[Rota, list[Override], datetime], part: float
+    table: tuple[Rotation, list[Override], datetime], part: float
 ) -> None:
     made, overrides, moment = table
-    change = rotas.next_change(made, overrides, moment)
+    change = rotation.next_change(made, overrides, moment)
     assume(change is not None)
     assert change is not None
     between = moment + part * (change - moment)
     if between < change:
-        assert rotas.duty(made, overrides, between) == rotas.duty(made, overrides, moment)
+        assert rotation.on_call_at(made, overrides, between) == rotation.on_call_at(made, overrides, moment)
 
 
 @given(tables())
-def test_who_is_on_call_has_been_since_their_stint_began(table: tuple[Rota, list[Override], datetime]) -> None:
+def test_who_is_on_call_has_been_since_their_stint_began(table: tuple[Rotation, list[Override], datetime]) -> None:
     made, overrides, moment = table
-    first, *others = islice(rotas.stints(made, overrides, moment), 3)
+    first, *others = islice(rotation.shifts(made, overrides, moment), 3)
     for stint in others:
         middle = (
             stint.starts_at + (min(stint.until or moment, stint.starts_at + timedelta(days=20)) - stint.starts_at) / 2
         )
-        assert rotas.begun_at(made, overrides, max(middle, stint.starts_at)) == stint.starts_at
-    assert rotas.begun_at(made, overrides, moment) <= first.starts_at
+        assert rotation.shift_start(made, overrides, max(middle, stint.starts_at)) == stint.starts_at
+    assert rotation.shift_start(made, overrides, moment) <= first.starts_at
 
 
 @given(tables())
-def test_stints_follow_each_other_and_each_is_somebody_elses(table: tuple[Rota, list[Override], datetime]) -> None:
+def test_stints_follow_each_other_and_each_is_somebody_elses(table: tuple[Rotation, list[Override], datetime]) -> None:
     made, overrides, moment = table
-    found = list(islice(rotas.stints(made, overrides, moment), 4))
+    found = list(islice(rotation.shifts(made, overrides, moment), 4))
     assert found[0].starts_at == moment
     for stint, following in pairwise(found):
         assert stint.until == following.starts_at > stint.starts_at

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.result import Ok
 
-from notifybot.authorisation import TABLE
+from notifybot.auth.permissions import PERMISSIONS
 from notifybot.routes import table
 from notifybot.routes.openapi import description
 from tests.support.door import Door
@@ -91,7 +91,7 @@ async def test_it_says_who_must_say_who_they_are() -> None:
     for route in table():
         if f"{route.method} {route.path}" not in UNDOCUMENTED:
             operation = DOCUMENT["paths"][route.path][route.method.lower()]
-            assert ({} in operation["security"]) == TABLE[route.action].is_for_strangers
+            assert ({} in operation["security"]) == PERMISSIONS[route.action].is_for_strangers
 
 
 async def test_both_listeners_hand_out_the_same_one(line: Wire) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from notifybot.clock import Clock
+from notifybot.times.clock import Clock
 from tests.support.door import Answer, Door, Json, assert_problem
 from tests.support.remote import MESSAGE, wire
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import tokens
+from notifybot.auth import tokens
 from tests.support.door import Json, assert_problem
 from tests.support.remote import MESSAGE, wire
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import engines
-from notifybot.routes import about
+from notifybot.routes import health
+from notifybot.storage import engines
 from tests.support.door import Answer, assert_problem, door
 
 pytestmark = pytest.mark.sqlite_only(reason="breaks the file; tests/postgres breaks the server")
@@ -123,7 +123,7 @@ async def test_health_says_that_nothing_can_be_accepted(folder: Path, trouble: T
 
 
 async def test_health_does_not_wait_for_a_database_that_hangs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(about, "DATABASE_WITHIN_S", 0.1)
+    monkeypatch.setattr(health, "DATABASE_WITHIN_S", 0.1)
     monkeypatch.setattr(engines, "LOCKED_WITHIN_S", 20)
     async with door(folder) as opened:
         with locked(folder):

@@ -3,7 +3,7 @@
 import pytest
 
 from notifybot.sandbox import Sandbox, WebPage
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api, File, HandClock
 from tests.sandbox.pictures import png
 

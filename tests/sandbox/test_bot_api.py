@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api
 
 HELLO = {"text": "hello"}

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from notifybot.sandbox import Refused, Sandbox, serving
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api, File
 from tests.sandbox.pictures import png
 

@@ -3,7 +3,7 @@
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import Message, User
+from notifybot.sandbox.world.state import Message, User
 from tests.sandbox.api import Api, HandClock
 
 NOT_MODIFIED = (

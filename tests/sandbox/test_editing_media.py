@@ -3,7 +3,7 @@
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import Message, User
+from notifybot.sandbox.world.state import Message, User
 from tests.sandbox.api import Api, File, HandClock
 from tests.sandbox.pictures import png
 from tests.sandbox.test_editing import BUTTON, NOT_MODIFIED

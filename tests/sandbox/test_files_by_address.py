@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from notifybot.sandbox import Sandbox, WebPage
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api
 from tests.sandbox.pictures import png, png_of_bytes
 

@@ -3,8 +3,8 @@
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.limits import Bucket, Limits, Window
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.rate_limits import Bucket, Limits, Window
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api, HandClock
 
 CHAT, OTHER_CHAT = 1, 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot.sandbox.markup import MarkupError, checked_link, cleaned, parse, utf16_len, validate_entities
+from notifybot.sandbox.formatting.markup import MarkupError, checked_link, cleaned, parse, utf16_len, validate_entities
 
 Short = tuple[object, ...]
 MODES = ("HTML", "MarkdownV2", "Markdown")

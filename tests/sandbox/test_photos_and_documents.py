@@ -7,8 +7,8 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError
 
 from notifybot.sandbox import Sandbox, serving
-from notifybot.sandbox.files import clean_name
-from notifybot.sandbox.state import Message, User
+from notifybot.sandbox.world.files import clean_name
+from notifybot.sandbox.world.state import Message, User
 from tests.sandbox.api import Api, File, HandClock
 from tests.sandbox.pictures import bmp, gif, jpeg, png, png_of_bytes, webp
 

@@ -19,7 +19,7 @@ from telegram import (
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
 
 from notifybot.sandbox import Sandbox, WebPage
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api, HandClock
 from tests.sandbox.pictures import png
 

@@ -3,7 +3,7 @@
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import ChatType, User
+from notifybot.sandbox.world.state import ChatType, User
 from tests.sandbox.api import Api, HandClock
 
 Json = dict[str, object]

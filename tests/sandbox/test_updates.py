@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import Chat, User
+from notifybot.sandbox.world.state import Chat, User
 from tests.sandbox.api import Answer, Api, HandClock
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import User
+from notifybot.sandbox.world.state import User
 from tests.sandbox.api import Api
 
 

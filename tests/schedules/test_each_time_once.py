@@ -15,15 +15,19 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, make_url
 from sqlmodel import Session, col, select
 
-from notifybot import acceptance, answers, people, recurrence, releases, schedule_times, schedules
-from notifybot.acceptance import NO_CONFIG, Accepted
-from notifybot.engines import engine_for
 from notifybot.errors import NotifybotError
-from notifybot.lifecycle import State
-from notifybot.messages import by_account
-from notifybot.models import Delivery, Message
-from notifybot.new_messages import LONGEST_AHEAD, Extras, NewMessage
-from notifybot.recipients import recipient_of
+from notifybot.messages import accept
+from notifybot.messages.accept import NO_CONFIG
+from notifybot.messages.new_message import LONGEST_AHEAD, Acceptance, Extras, NewMessage
+from notifybot.model.actors import by_account
+from notifybot.model.messages import Delivery, Message
+from notifybot.model.states import State
+from notifybot.people import people
+from notifybot.recipients.address import recipient_of
+from notifybot.schedules import cancel, changes, queries, release
+from notifybot.storage.engines import engine_for
+from notifybot.times import occurrences as times_occurrences
+from notifybot.times import recurrence
 
 ANNA = by_account("anna")
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe"]
@@ -36,7 +40,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 @pytest.fixture(scope="module", autouse=True)
 def _everything_is_counted() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(schedule_times, "MOST_COUNTED", 100_000)
+        patched.setattr(times_occurrences, "MOST_COUNTED", 100_000)
         yield
 
 
@@ -72,9 +76,9 @@ class Life:
             yield session
             session.commit()
 
-    def accepts(self, message: NewMessage) -> Accepted | NotifybotError:
+    def accepts(self, message: NewMessage) -> Acceptance | NotifybotError:
         with self.transaction() as session:
-            (answer,) = acceptance.accept(session, [message], now=self.now)
+            (answer,) = accept.accept(session, [message], now=self.now)
         return answer
 
     def releases(self, most: int = 2) -> None:
@@ -84,12 +88,12 @@ class Life:
 
     def releases_some(self, most: int) -> int:
         with self.transaction() as session:
-            return releases.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
+            return release.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
 
     def is_killed(self) -> None:
         """In the middle of a release."""
         with Session(self.engine) as session:
-            releases.release_due(session, now=self.now, most=10, directory=NO_CONFIG)
+            release.release_due(session, now=self.now, most=10, directory=NO_CONFIG)
         self.engine.dispose()
         self.starts()
 
@@ -139,12 +143,12 @@ def test_each_occurrence_is_released_or_counted_as_missed_exactly_once(
         assert sorted(daemon.deliveries()) == sorted(set(daemon.deliveries()))
 
 
-def check(daemon: Life, answer: Accepted | NotifybotError) -> None:
+def check(daemon: Life, answer: Acceptance | NotifybotError) -> None:
     """What came of a schedule is what should have come, and the next one waits."""
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, Acceptance)
     assert answer.schedule_id is not None
     with daemon.transaction() as session:
-        listed = schedules.find(session, answer.schedule_id)
+        listed = queries.find(session, answer.schedule_id)
     schedule, repeat = listed.schedule, recurrence.parse(listed.schedule.repeat)
     before = schedule.begins_at - timedelta(microseconds=1)
     times = recurrence.occurrences(repeat, schedule.time_zone, schedule.begins_at, before)
@@ -174,7 +178,7 @@ def test_whatever_people_do_to_it_one_message_waits_and_no_time_comes_twice(
 ) -> None:
     with life(migrated, begin) as daemon:
         answer = daemon.accepts(new(*plan))
-        assert isinstance(answer, Accepted)
+        assert isinstance(answer, Acceptance)
         for happening in happenings:
             do(daemon, answer, happening)
         messages = daemon.occurrences(answer.schedule_id or "")
@@ -185,7 +189,7 @@ def test_whatever_people_do_to_it_one_message_waits_and_no_time_comes_twice(
         assert sorted(daemon.deliveries()) == sorted(set(daemon.deliveries()))
 
 
-def do(daemon: Life, answer: Accepted, happening: timedelta | str) -> None:
+def do(daemon: Life, answer: Acceptance, happening: timedelta | str) -> None:
     match happening:
         case timedelta():
             daemon.now += happening
@@ -198,19 +202,19 @@ def do(daemon: Life, answer: Accepted, happening: timedelta | str) -> None:
 
 
 def decide(session: Session, schedule_id: str, happening: str, *, now: datetime) -> None:
-    waiting = schedules.find(session, schedule_id).waiting
+    waiting = queries.find(session, schedule_id).waiting
     assert waiting is not None
     match happening:
         case "pause":
-            schedules.pause(session, schedule_id, ANNA, now=now)
+            changes.pause(session, schedule_id, ANNA, now=now)
         case "resume":
-            schedules.resume(session, schedule_id, ANNA, now=now)
+            changes.resume(session, schedule_id, ANNA, now=now)
         case "skip":
-            answers.cancel(session, waiting.id, ANNA, now=now)
+            cancel.cancel_message(session, waiting.id, ANNA, now=now)
         case zone if zone in ZONES:
-            schedules.change(session, schedule_id, ANNA, now=now, time_zone=zone)
+            changes.change(session, schedule_id, ANNA, now=now, time_zone=zone)
         case _:
-            schedules.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
+            changes.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
 
 
 def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -> None:
@@ -220,7 +224,7 @@ def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -
             people.subscribe(session, "42", "Anna", now=daemon.now)
         for to in ("-1001", "subscribers", "-1002", "subscribers", "-1003"):
             assert isinstance(
-                daemon.accepts(replace(new(None, send_at=later), recipients=(recipient_of(to),))), Accepted
+                daemon.accepts(replace(new(None, send_at=later), recipients=(recipient_of(to),))), Acceptance
             )
         daemon.now = later
 
@@ -233,7 +237,7 @@ def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -
         accepted = daemon.accepts(new(None, send_at=daemon.now + LONGEST_AHEAD))
 
     assert isinstance(refused, NotifybotError)
-    assert isinstance(accepted, Accepted)
+    assert isinstance(accepted, Acceptance)
 
 
 @pytest.mark.parametrize("repeat", ["whenever", "every 5s", "0 0 31 2 *"])

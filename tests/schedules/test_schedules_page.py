@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifybot import recurrence
+from notifybot.times import recurrence
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text(encoding="utf-8")
 BERLIN = ZoneInfo("Europe/Berlin")

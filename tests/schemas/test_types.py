@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from notifybot.routes.timing_fields import in_utc
+from notifybot.schemas.types import in_utc
 
 
 @pytest.mark.parametrize(

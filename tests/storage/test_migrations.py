@@ -15,10 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-import notifybot.identities
-import notifybot.timetable  # noqa: F401
-from notifybot import migrations, models
+import notifybot.model.people
+import notifybot.model.schedules  # noqa: F401
 from notifybot.errors import StartRefused
+from notifybot.model import conditions
+from notifybot.storage import migrations
 
 FOLDER = Path(migrations.__file__).parent
 
@@ -68,11 +69,11 @@ def test_each_table_is_the_same_with_its_keys(migrated: Path, modelled: Path, ta
 def test_conditions_that_queries_repeat_are_those_of_the_indexes(migrated: Path) -> None:
     made = indexes(migrated)
     for name, condition in {
-        "messages_escalate": models.MAY_ESCALATE,
-        "messages_close": models.MAY_EXPIRE,
-        "posts_due": models.IS_DUE,
-        "posts_in_trouble": models.IS_IN_TROUBLE,
-        "chats_next": models.HAS_WORK,
+        "messages_escalate": conditions.MAY_ESCALATE,
+        "messages_close": conditions.MAY_EXPIRE,
+        "posts_due": conditions.IS_DUE,
+        "posts_in_trouble": conditions.IS_IN_TROUBLE,
+        "chats_next": conditions.HAS_WORK,
     }.items():
         assert made[name].endswith(f" WHERE {condition}")
 
@@ -100,7 +101,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(file: Path) -> 
 
 def test_two_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a.sqlite3"
-    command = [sys.executable, "-c", f"from notifybot import migrations; print(migrations.upgrade({url!r}))"]
+    command = [sys.executable, "-c", f"from notifybot.storage import migrations; print(migrations.upgrade({url!r}))"]
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = sorted(process.communicate(timeout=60)[0].strip() for process in racing)
     assert [process.returncode for process in racing] == [0, 0, 0]

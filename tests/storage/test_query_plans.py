@@ -12,46 +12,42 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import (
-    acceptance,
-    answers,
-    chats,
-    claims,
-    dead_letters,
-    escalation,
-    escalation_gaps,
-    inbox,
-    job_history,
-    messages,
-    outbox,
-    overrides,
-    people,
-    reading,
-    recording,
-    releases,
-    reminders,
-    retention,
-    schedules,
-    unacknowledging,
-)
-from notifybot.acceptance import Accepted, NewMessage, Recipient, RecipientKind
-from notifybot.claims import Claim, Leader
-from notifybot.database import Database
-from notifybot.lifecycle import State
-from notifybot.new_messages import Extras
-from notifybot.outcomes import HoldOff, Outcome, Shown, TryAgain
-from notifybot.pacing import Limit, Limits
-from notifybot.policies import Plan, PlanStep
-from notifybot.reading import Filter
-from notifybot.recording import Attempt, Patience
-from notifybot.rendering import Part, Send
-from notifybot.timetable import JobRun
+from notifybot.alerts import acknowledge, close, escalate, expire, policy_gaps, unacknowledge
+from notifybot.alerts import remind as alerts_remind
+from notifybot.alerts.policy import EscalationPlan, EscalationStep
+from notifybot.delivery import claims
+from notifybot.delivery import record as delivery_record
+from notifybot.delivery.claims import Claim, Leader
+from notifybot.delivery.rate_limits import RateLimit, RateLimits
+from notifybot.delivery.record import Attempt, RetryPolicy
+from notifybot.health import job_history
+from notifybot.messages import accept as messages_accept
+from notifybot.messages import forget, queries, retry
+from notifybot.messages import queries as messages_queries
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.queries import MessageFilter
+from notifybot.model import actors
+from notifybot.model.schedules import JobRun
+from notifybot.model.states import State
+from notifybot.people import people
+from notifybot.posts import bot, chats, posts
+from notifybot.posts.outcomes import HoldOff, Outcome, Shown, TryAgain
+from notifybot.recipients.address import Recipient, RecipientKind
+from notifybot.rendering.parts import Part, Send
+from notifybot.rotations import overrides
+from notifybot.schedules import cancel, changes
+from notifybot.schedules import changes as schedules_changes
+from notifybot.schedules import queries as schedules
+from notifybot.schedules import queries as schedules_queries
+from notifybot.schedules import release as schedules_release
+from notifybot.storage.database import Database
+from notifybot.telegram_api import update_store
 
 pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite; those of PostgreSQL have a test of their own")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-NO_LIMIT = Limit(timedelta(microseconds=1), burst=1000)
-LIMITS = Limits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
-PATIENCE = Patience(timedelta(days=1), jitter=0.5)
+NO_LIMIT = RateLimit(timedelta(microseconds=1), burst=1000)
+LIMITS = RateLimits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
+PATIENCE = RetryPolicy(timedelta(days=1), jitter=0.5)
 GROWING = [
     "on_call_overrides",
     "messages",
@@ -128,7 +124,7 @@ def new(number: int, *, is_alert: bool = True) -> NewMessage:
 
 
 def accept(session: Session) -> list[Any]:
-    return acceptance.accept(session, [new(number) for number in range(20)], now=NOW)
+    return messages_accept.accept(session, [new(number) for number in range(20)], now=NOW)
 
 
 def claim(session: Session) -> tuple[Claim, ...]:
@@ -141,20 +137,20 @@ CALL = Send("-1001", Part("disk full"))
 
 def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
     attempt = Attempt(claimed, CALL, 0, "d", is_last=True)
-    recording.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
+    delivery_record.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
 
 
 def fill(session: Session) -> list[str]:
     """Twenty alerts in twenty chats, some of them shown, one held, one in trouble. Returns their ids, oldest first."""
-    outbox.lead(session, now=NOW)
+    bot.begin_term(session, now=NOW)
     accepted = accept(session)
     taken = claim(session)
     for index, claimed in enumerate(taken[:-2]):
         record(session, claimed, Shown(claimed.post.chat_id, (100 + index,), "supergroup"))
     record(session, taken[-2], HoldOff(timedelta(hours=2)))
     record(session, taken[-1], TryAgain("cut", uncertain=True))
-    inbox.store(session, 1, "{}", now=NOW)
-    return [each.id for each in accepted if isinstance(each, Accepted)]
+    update_store.store(session, 1, "{}", now=NOW)
+    return [each.id for each in accepted if isinstance(each, Acceptance)]
 
 
 @pytest.fixture
@@ -203,23 +199,26 @@ LONG_AGO = NOW - timedelta(days=90)
         (claim_one, "posts_due"),
         (next_call, "chats_oldest"),
         (reschedule, "posts_due"),
-        (escalation.next_escalation, "messages_escalate"),
-        (escalation.next_close, "messages_close"),
-        (late(escalation.escalate_due, directory=acceptance.NO_CONFIG, channel="-1009", most=5), "messages_escalate"),
-        (late(escalation.close_due, most=5), "messages_close"),
-        (late(reminders.remind_due, directory=acceptance.NO_CONFIG, most=5), "messages_remind"),
-        (reminders.REMINDERS.next_at, "messages_remind"),
-        (late(releases.release_due, directory=acceptance.NO_CONFIG, most=5), "messages_release"),
-        (releases.DUE.next_at, "messages_release"),
-        (late(schedules.any_far_ahead), "ix_schedules_settled_until"),
-        (late(schedules.turn_back, most=5), "ix_schedules_settled_until"),
+        (escalate.next_escalation, "messages_escalate"),
+        (expire.next_expiry, "messages_close"),
+        (
+            late(escalate.escalate_due, directory=messages_accept.NO_CONFIG, channel="-1009", most=5),
+            "messages_escalate",
+        ),
+        (late(expire.expire_due, most=5), "messages_close"),
+        (late(alerts_remind.remind_due, directory=messages_accept.NO_CONFIG, most=5), "messages_remind"),
+        (alerts_remind.REMINDERS.next_at, "messages_remind"),
+        (late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, most=5), "messages_release"),
+        (schedules_release.RELEASES.next_at, "messages_release"),
+        (late(schedules_changes.any_far_ahead), "ix_schedules_settled_until"),
+        (late(schedules_changes.undo_clock_jump, most=5), "ix_schedules_settled_until"),
         (schedules.unknown_zones, "ix_schedules_ended_at"),
-        (late(reading.pending, account=None, limit=5), "messages_sent_later"),
-        (late(reading.pending, account="root", limit=5), "messages_sent_later"),
-        (reading.backlog, "deliveries_waiting"),
-        (reading.backlog, "posts_uncertain"),
-        (inbox.waiting, "inbox_waiting"),
-        (late(outbox.lead), "chats_claimed"),
+        (late(schedules_queries.pending, account=None, limit=5), "messages_sent_later"),
+        (late(schedules_queries.pending, account="root", limit=5), "messages_sent_later"),
+        (messages_queries.backlog, "deliveries_waiting"),
+        (messages_queries.backlog, "posts_uncertain"),
+        (update_store.waiting, "inbox_waiting"),
+        (late(bot.begin_term), "chats_claimed"),
     ],
 )
 async def test_a_question_of_every_moment_is_answered_from_its_partial_index(
@@ -247,12 +246,12 @@ def record_flood(session: Session) -> None:
 
 def standing(session: Session) -> None:
     for job in ("close", "escalation"):
-        job_history.keep(session, JobRun(job=job, started_at=NOW, duration_s=0.1))
-    assert job_history.standing(session, "close").runs == 1
+        job_history.keep_run(session, JobRun(job=job, started_at=NOW, duration_s=0.1))
+    assert job_history.statistics(session, "close").runs == 1
 
 
 def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
-    actor = messages.by_account("alice")
+    actor = actors.by_account("alice")
     return lambda session, message_id: verb(session, message_id=message_id, actor=actor, now=NOW)
 
 
@@ -263,14 +262,14 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         record_shown,
         record_trouble,
         record_flood,
-        partial(outbox.messages_of, post_id="x"),
-        partial(retention.forget_messages, before=LONG_AGO, most=5),
-        partial(retention.forget_schedules, before=LONG_AGO),
-        partial(inbox.note_failure, update_id=1, error="x"),
-        partial(inbox.mark_handled, update_id=1, now=NOW),
-        partial(answers.open_alerts, chat_id="-1001", most=10),
+        partial(posts.messages_of, post_id="x"),
+        partial(forget.forget_messages, before=LONG_AGO, most=5),
+        partial(changes.forget_old, before=LONG_AGO),
+        partial(update_store.note_failure, update_id=1, error="x"),
+        partial(update_store.mark_handled, update_id=1, now=NOW),
+        partial(queries.open_alerts, chat_id="-1001", most=10),
         partial(people.readers, names={"alice", "bob"}),
-        partial(overrides.standing, now=NOW),
+        partial(overrides.active_or_upcoming, now=NOW),
         partial(people.readers_of_chats, chat_ids={"7"}),
         standing,
     ],
@@ -285,19 +284,20 @@ async def planned(database: Database) -> tuple[str, str]:
     """Twenty schedules; the ids of one, and of its waiting message."""
     repeating = Extras(repeat="every 15m")
     batch = [replace(new(number), client_id=None, extras=repeating) for number in range(20)]
-    answer = (await database.write(lambda session: acceptance.accept(session, batch, now=NOW)))[7]
-    assert isinstance(answer, Accepted)
+    answer = (await database.write(lambda session: messages_accept.accept(session, batch, now=NOW)))[7]
+    assert isinstance(answer, Acceptance)
     return answer.schedule_id or "", answer.id
 
 
 @pytest.mark.parametrize(
-    "verb", [schedules.pause, schedules.cancel, partial(schedules.change, time_zone="Africa/Cairo")]
+    "verb",
+    [schedules_changes.pause, schedules_changes.cancel, partial(schedules_changes.change, time_zone="Africa/Cairo")],
 )
 async def test_a_change_of_a_schedule_finds_its_waiting_message_by_an_index(
     database: Database, filled: list[str], verb: Callable[..., object]
 ) -> None:
     schedule_id, _ = await planned(database)
-    change = partial(verb, schedule_id=schedule_id, actor=messages.by_account("alice"), now=NOW)
+    change = partial(verb, schedule_id=schedule_id, actor=actors.by_account("alice"), now=NOW)
     asked = await explain(database, change)
     assert asked.whole_tables() == {}
     assert asked.uses("messages_next"), asked.plans
@@ -307,12 +307,14 @@ async def test_leaving_out_or_releasing_an_occurrence_reads_no_whole_table(
     database: Database, filled: list[str]
 ) -> None:
     _, waiting = await planned(database)
-    assert (await explain(database, lambda session: answer(answers.cancel)(session, waiting))).whole_tables() == {}
-    release = late(releases.release_due, directory=acceptance.NO_CONFIG, most=5)
+    assert (
+        await explain(database, lambda session: answer(cancel.cancel_message)(session, waiting))
+    ).whole_tables() == {}
+    release = late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, most=5)
     assert (await explain(database, release)).whole_tables() == {}
 
 
-@pytest.mark.parametrize("verb", [answers.acknowledge, answers.close, answers.cancel])
+@pytest.mark.parametrize("verb", [acknowledge.acknowledge, close.close, cancel.cancel_message])
 async def test_an_answer_touches_its_own_message_alone(
     database: Database, filled: list[str], verb: Callable[..., object]
 ) -> None:
@@ -323,28 +325,28 @@ async def test_an_answer_touches_its_own_message_alone(
 async def test_taking_an_answer_back_or_trying_again_touches_its_own_message_alone(
     database: Database, filled: list[str]
 ) -> None:
-    actor = messages.by_account("alice")
+    actor = actors.by_account("alice")
     shown, lost = filled[0], filled[-1]
-    await database.write(partial(answers.acknowledge, message_id=shown, actor=actor, now=NOW, closes=False))
+    await database.write(partial(acknowledge.acknowledge, message_id=shown, actor=actor, now=NOW, closes=False))
     give_up = text("UPDATE deliveries SET status = 'failed' WHERE message_id = :lost").bindparams(lost=lost)
     await database.write(lambda session: session.execute(give_up))
-    back = partial(unacknowledging.unacknowledge, message_id=shown, directory=acceptance.NO_CONFIG)
-    for verb in (back, partial(dead_letters.retry, message_id=lost)):
+    back = partial(unacknowledge.unacknowledge, message_id=shown, directory=messages_accept.NO_CONFIG)
+    for verb in (back, partial(retry.retry, message_id=lost)):
         assert (await explain(database, partial(verb, actor=actor, now=NOW))).whole_tables() == {}
 
 
 async def test_reminding_looks_at_the_deliveries_of_its_own_messages_alone(
     database: Database, filled: list[str]
 ) -> None:
-    remind = partial(reminders.remind, message_ids=filled, directory=acceptance.NO_CONFIG, now=NOW)
+    remind = partial(alerts_remind.post_reminders, message_ids=filled, directory=messages_accept.NO_CONFIG, now=NOW)
     assert (await explain(database, remind)).whole_tables() == {}
 
 
 async def test_what_health_asks_of_policies_reads_no_whole_table(database: Database, filled: list[str]) -> None:
-    plan = Plan((PlanStep(timedelta(minutes=5), ("alice", "-1001")),), count=1)
+    plan = EscalationPlan((EscalationStep(timedelta(minutes=5), ("alice", "-1001")),), count=1)
     asked = await explain(
         database,
-        partial(escalation_gaps.gaps, plans={"night": plan}, channel="-1002", directory=acceptance.NO_CONFIG),
+        partial(policy_gaps.find_gaps, plans={"night": plan}, channel="-1002", directory=messages_accept.NO_CONFIG),
     )
     assert asked.whole_tables() == {}
 
@@ -352,31 +354,33 @@ async def test_what_health_asks_of_policies_reads_no_whole_table(database: Datab
 @pytest.mark.parametrize(
     "wanted",
     [
-        Filter(),
-        Filter(status=State.SENT),
-        Filter(source="backup"),
-        Filter(account="alice"),
-        Filter(is_open=True),
-        Filter(since=NOW),
-        Filter(before_id="01890a5d-ac96-774b-bcce-b302099a8057"),
-        Filter(status=State.SENT, source="backup", account="alice", since=NOW),
+        MessageFilter(),
+        MessageFilter(status=State.SENT),
+        MessageFilter(source="backup"),
+        MessageFilter(account="alice"),
+        MessageFilter(is_open=True),
+        MessageFilter(since=NOW),
+        MessageFilter(before_id="01890a5d-ac96-774b-bcce-b302099a8057"),
+        MessageFilter(status=State.SENT, source="backup", account="alice", since=NOW),
     ],
 )
 async def test_a_page_of_messages_is_read_from_an_index_in_its_order(
-    database: Database, filled: list[str], wanted: Filter
+    database: Database, filled: list[str], wanted: MessageFilter
 ) -> None:
-    asked = await explain(database, partial(reading.page, wanted=wanted, limit=51))
+    asked = await explain(database, partial(messages_queries.page, wanted=wanted, limit=51))
     assert asked.whole_tables() == {}
     assert not any("TEMP B-TREE" in step for steps in asked.plans.values() for step in steps)
 
 
-@pytest.mark.parametrize("wanted", [Filter(since=NOW), Filter(since=NOW, source="backup")])
-async def test_a_page_since_a_time_stops_at_that_time(database: Database, filled: list[str], wanted: Filter) -> None:
+@pytest.mark.parametrize("wanted", [MessageFilter(since=NOW), MessageFilter(since=NOW, source="backup")])
+async def test_a_page_since_a_time_stops_at_that_time(
+    database: Database, filled: list[str], wanted: MessageFilter
+) -> None:
     """Not at the beginning of the table, where fewer messages are found than asked for."""
-    asked = await explain(database, partial(reading.page, wanted=wanted, limit=51))
+    asked = await explain(database, partial(messages_queries.page, wanted=wanted, limit=51))
     assert any(re.search(r"SEARCH messages .*id>", step) for steps in asked.plans.values() for step in steps)
 
 
 async def test_retention_looks_at_old_messages_alone(database: Database, filled: list[str]) -> None:
-    asked = await explain(database, partial(retention.forget_messages, before=LONG_AGO, most=5))
+    asked = await explain(database, partial(forget.forget_messages, before=LONG_AGO, most=5))
     assert any(re.search(r"SEARCH messages .*id<", step) for steps in asked.plans.values() for step in steps)

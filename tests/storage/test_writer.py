@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot.database import CHECKPOINT_EVERY, Changes, Database, changes
-from notifybot.engines import sqlite_path
 from notifybot.errors import Conflict, Unavailable
-from notifybot.kinds import Deadline
+from notifybot.model.enums import Deadline
+from notifybot.storage.database import CHECKPOINT_EVERY, Database
+from notifybot.storage.sqlite import sqlite_path
+from notifybot.storage.writer import Changes, changes
 from tests.support.databases import Store
 
 pytestmark = pytest.mark.both_databases

@@ -4,8 +4,8 @@ import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 
-from notifybot.clock import Clock
-from notifybot.sandbox.signals import Signal
+from notifybot.sandbox.world.signals import Signal
+from notifybot.times.clock import Clock
 
 BEGINNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TICK = timedelta(milliseconds=2)

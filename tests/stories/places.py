@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from notifybot.sandbox import Sandbox
-from notifybot.sandbox.state import Message, User
-from notifybot.sandbox.wire import JsonObject
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world.state import Message, User
 
 Found = TypeVar("Found")
 ACKNOWLEDGE = "Acknowledge"

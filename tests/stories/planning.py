@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from notifybot import schedules
-from notifybot.messages import by_account
-from notifybot.new_messages import Accepted, Extras, NewMessage
-from notifybot.recipients import recipient_of
-from notifybot.rendering import NewFile
-from notifybot.schedules import Listed
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.model.actors import by_account
+from notifybot.recipients.address import recipient_of
+from notifybot.rendering.parts import NewFile
+from notifybot.schedules import queries
+from notifybot.schedules.queries import ScheduleDetails
 from tests.stories.places import Place
 from tests.stories.world import Sent, World
 
@@ -28,17 +28,17 @@ def utc(text: str) -> datetime:
 class Planned(Sent):
     """A message for later, as it was accepted."""
 
-    answer: Accepted
+    answer: Acceptance
 
     @property
     def schedule_id(self) -> str:
         assert self.answer.schedule_id is not None
         return self.answer.schedule_id
 
-    async def schedule(self) -> Listed:
-        return await self.world.runtime.database.read(partial(schedules.find, schedule_id=self.schedule_id))
+    async def schedule(self) -> ScheduleDetails:
+        return await self.world.runtime.database.read(partial(queries.find, schedule_id=self.schedule_id))
 
-    async def is_changed(self, verb: Callable[..., Listed], **how: Any) -> Listed:
+    async def is_changed(self, verb: Callable[..., ScheduleDetails], **how: Any) -> ScheduleDetails:
         """Pause, resume, change or cancel its schedule."""
         now = self.world.runtime.clock.now()
         change = partial(verb, schedule_id=self.schedule_id, actor=ANNA, now=now, **how)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from notifybot.sandbox.state import member_json
-from notifybot.sandbox.wire import JsonObject
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world.state import member_json
 from tests.stories.places import Person, Place
 from tests.stories.world import World
 

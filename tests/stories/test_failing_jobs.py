@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from notifybot import escalation
+from notifybot.alerts import escalate
 from notifybot.jobs import JOBS
-from notifybot.jobs.rows import MOST_PUT_OFF, LeftAsItWas, work_off
-from notifybot.metronome import run_tick
-from notifybot.timetable import JobRun
+from notifybot.jobs.batches import MAX_PUT_OFF, RowUnchanged, process_due
+from notifybot.jobs.scheduler import run_job
+from notifybot.model.schedules import JobRun
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import Json, Sent, World
@@ -36,7 +36,7 @@ def admins_of(world: World) -> Place:
 
 async def beat(world: World, name: str) -> JobRun:
     (job,) = [job for job in JOBS if job.name == name]
-    return await run_tick(world.runtime, job)
+    return await run_job(world.runtime, job)
 
 
 @contextlib.contextmanager
@@ -147,13 +147,13 @@ async def test_a_row_that_the_work_leaves_as_it_was_is_put_off(world: World, ops
     def idle(session: Session, *, now: object, most: int) -> int:
         return 1
 
-    assert await work_off(world.runtime, "escalation", escalation.ESCALATIONS, idle, now=due_at) == 0
-    assert LeftAsItWas.__name__ in world.runtime.progress.put_off["escalation"]
-    assert await world.runtime.database.read(escalation.next_escalation) == due_at + PUT_OFF
+    assert await process_due(world.runtime, "escalation", escalate.ESCALATIONS, idle, now=due_at) == 0
+    assert RowUnchanged.__name__ in world.runtime.progress.put_off["escalation"]
+    assert await world.runtime.database.read(escalate.next_escalation) == due_at + PUT_OFF
 
 
 async def test_where_nothing_can_be_worked_on_the_tick_itself_fails(world: World, ops: Place) -> None:
-    for number in range(MOST_PUT_OFF + 2):
+    for number in range(MAX_PUT_OFF + 2):
         await world.alert(f"disk {number} full", to=ops)
 
     def broken(session: Session, *, now: object, most: int) -> int:
@@ -161,9 +161,9 @@ async def test_where_nothing_can_be_worked_on_the_tick_itself_fails(world: World
 
     due_at = world.clock.at + timedelta(hours=6)
     with pytest.raises(ValueError, match="no plan is valid"):
-        await work_off(world.runtime, "escalation", escalation.ESCALATIONS, broken, now=due_at)
+        await process_due(world.runtime, "escalation", escalate.ESCALATIONS, broken, now=due_at)
     (count,) = world.rows("SELECT count(*) FROM job_troubles WHERE job = 'escalation'")
-    assert count == (MOST_PUT_OFF,)
+    assert count == (MAX_PUT_OFF,)
 
 
 @pytest.mark.sqlite_only(reason="to PostgreSQL a table that is not there is a fault of the statement")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.sandbox import WebPage
-from notifybot.sandbox.state import Message
+from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import gif, png
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifybot.sandbox.state import Message
+from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import png
 from tests.stories.places import Place
 from tests.stories.world import World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifybot.jobs.telegram_daily_summary import next_due
+from notifybot.jobs.daily_summary import next_due
 from tests.stories.world import World
 
 pytestmark = pytest.mark.both_databases

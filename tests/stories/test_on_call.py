@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifybot.handlers.on_call import NOT_TOLD
+from notifybot.handlers.oncall import NOT_ALLOWED
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person
@@ -302,9 +302,9 @@ async def test_who_is_not_linked_is_told_how_to_be_and_not_who_is_on_call(anothe
     for person in (eve, zoe):
         for words in ("/oncall", "/oncall override dutty eve 2h", "/oncall cancel duty"):
             person.says(words)
-            await person.receives(NOT_TOLD)
+            await person.receives(NOT_ALLOWED)
     eve.says("/oncall", to=group)
-    await group.receives(NOT_TOLD)
+    await group.receives(NOT_ALLOWED)
     assert not any("alice" in text for text in (*eve.texts, *zoe.texts, *group.texts))
 
 
@@ -390,7 +390,7 @@ async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) ->
     alice.says("/oncall", to=ops)
     post = await ops.receives("Who is on call: duty")
 
-    assert await post.pressed(stranger, TAKE[0]) == NOT_TOLD
+    assert await post.pressed(stranger, TAKE[0]) == NOT_ALLOWED
     assert "Only who takes turns in duty, or an admin" in await post.pressed(zoe, TAKE[0])
     assert (await post.pressed(bob, TAKE[0])).startswith("bob is on call")
     assert (await post.pressed(dora, TAKE[0])).startswith("dora is on call")

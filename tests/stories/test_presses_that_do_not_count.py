@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from notifybot.buttons import acknowledge_button, open_alert_button, setting_button, snooze_button
-from notifybot.durations import parse_snooze
-from notifybot.rendering import Button
-from notifybot.sandbox import people
-from notifybot.sandbox.wire import JsonObject
+from notifybot.rendering.buttons import acknowledge_button, open_alert_button, setting_button, snooze_button
+from notifybot.rendering.parts import PostButton
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world import people
+from notifybot.times.spans import parse_snooze
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Person, Place, Post
 from tests.stories.world import Sent, World
@@ -30,7 +30,7 @@ async def post_of(world: World, alert: Sent, place: Place) -> str:
     return str(post_id)
 
 
-async def pressed_with(post: Post, person: Person, button: Button) -> str:
+async def pressed_with(post: Post, person: Person, button: PostButton) -> str:
     """What somebody is told whose app sends the data of another button than the one it shows."""
     forged: JsonObject = {"text": button.text, "callback_data": button.callback_data}
     return await post.answer_to(people.press(post.stage.sandbox.world, person.user, post.message, forged))
@@ -91,7 +91,7 @@ async def test_data_that_was_tampered_with_does_nothing(world: World, ops: Place
     own = str(post.message.buttons[0][0]["callback_data"])
 
     for data in (f"{own}0000000000", own.upper(), own.replace("ack", "sno"), f"{own}:1", own[:-3], "ack:'; DROP"):
-        assert await pressed_with(post, mallory, Button("x", callback_data=data)) == UNKNOWN
+        assert await pressed_with(post, mallory, PostButton("x", callback_data=data)) == UNKNOWN
 
     assert (await alert.now())["status"] == "sent"
 
@@ -166,7 +166,7 @@ async def test_whatever_data_comes_each_press_is_answered_and_nothing_happens(wo
     for _ in range(150):
         data = mutated(chance.choice(good), chance)
         if not any(data.startswith(beginning) for beginning in harmless):  # another version means the same post
-            assert await pressed_with(post, mallory, Button("x", callback_data=data))
+            assert await pressed_with(post, mallory, PostButton("x", callback_data=data))
 
     assert (await alert.now())["status"] == "sent"
     assert await alert.events() == ["accepted", "sent"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from notifybot.sandbox.state import Message
+from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import png
 from tests.stories.places import Person, Place, Post
 from tests.stories.world import Sent, World

@@ -2,10 +2,12 @@
 
 import pytest
 
-from notifybot import recurrence, schedules
 from notifybot.errors import Conflict
-from notifybot.rendering import MediaKind, NewFile
-from notifybot.timetable import Schedule
+from notifybot.model.enums import MediaKind
+from notifybot.model.schedules import Schedule
+from notifybot.rendering.parts import NewFile
+from notifybot.schedules import changes, queries
+from notifybot.times import recurrence
 from tests.stories.places import Place
 from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
 from tests.stories.world import World
@@ -124,7 +126,7 @@ async def test_a_zone_that_is_changed_while_it_waits_holds_for_the_next_one(worl
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     assert report.answer.send_at == utc("2026-03-02T11:00")
 
-    changed = await report.is_changed(schedules.change, time_zone="America/New_York")
+    changed = await report.is_changed(changes.change, time_zone="America/New_York")
     await lives(world, "2026-03-03T18:00")
 
     assert changed.next_times[0] == utc("2026-03-02T17:00")
@@ -137,7 +139,7 @@ async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: 
     report = await plan(world, "still here", to=ops, repeat="every 1h")
     await lives(world, "2026-03-02T10:10")
 
-    await report.is_changed(schedules.change, repeat=recurrence.parse("every 30m"))
+    await report.is_changed(changes.change, repeat=recurrence.parse("every 30m"))
     await lives(world, "2026-03-02T11:15")
 
     assert seen(world, ops) == ["03-02 10:00", "03-02 10:40", "03-02 11:10"]
@@ -146,12 +148,12 @@ async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: 
 async def test_while_it_is_paused_nothing_comes_and_then_it_goes_on(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
 
-    paused = await report.is_changed(schedules.pause)
-    await report.is_changed(schedules.pause)
+    paused = await report.is_changed(changes.pause)
+    await report.is_changed(changes.pause)
     await lives(world, "2026-03-04T12:00")
     assert (paused.next_times, ops.texts) == ((), [])
 
-    resumed = await report.is_changed(schedules.resume)
+    resumed = await report.is_changed(changes.resume)
     await lives(world, "2026-03-05T12:00")
 
     assert resumed.next_times[0] == utc("2026-03-05T10:00")
@@ -163,8 +165,8 @@ async def test_one_that_is_resumed_before_its_time_comes_as_if_nothing_had_been(
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await report.is_asked("cancel")  # today's alone
 
-    await report.is_changed(schedules.pause)
-    await report.is_changed(schedules.resume)
+    await report.is_changed(changes.pause)
+    await report.is_changed(changes.resume)
     await lives(world, "2026-03-03T12:00")
 
     assert seen(world, ops) == ["03-03 10:00"]
@@ -182,7 +184,7 @@ async def test_cancelling_the_waiting_message_leaves_out_one(world: World, ops: 
 
 async def test_one_left_out_while_it_is_paused_stays_paused(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
-    await report.is_changed(schedules.pause)
+    await report.is_changed(changes.pause)
 
     await report.is_asked("cancel")
     await lives(world, "2026-03-05T12:00")
@@ -196,8 +198,8 @@ async def test_a_cancelled_schedule_brings_nothing_more(world: World, ops: Place
     await lives(world, "2026-03-02T12:00")
     last = await report.next()
 
-    ended = await report.is_changed(schedules.cancel)
-    again = await report.is_changed(schedules.cancel)
+    ended = await report.is_changed(changes.cancel)
+    again = await report.is_changed(changes.cancel)
     await lives(world, "2026-03-05T12:00")
 
     assert (ended.waiting, ended.next_times) == (None, ())
@@ -205,7 +207,7 @@ async def test_a_cancelled_schedule_brings_nothing_more(world: World, ops: Place
     assert (await last.now())["status"] == "cancelled"
     assert len(ops.texts) == 1
     with pytest.raises(Conflict):
-        await report.is_changed(schedules.resume)
+        await report.is_changed(changes.resume)
 
 
 async def test_what_is_changed_of_the_waiting_message_holds_for_all_that_follow(world: World, ops: Place) -> None:
@@ -247,7 +249,7 @@ async def test_a_restart_between_two_changes_nothing(world: World, ops: Place) -
 async def test_a_schedule_that_ended_is_forgotten_with_the_last_of_its_messages(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T12:00")
-    await report.is_changed(schedules.cancel)
+    await report.is_changed(changes.cancel)
 
     await arrives(world, "2026-05-30T00:00")
     assert world.rows("SELECT count(*) FROM schedules") == [(1,)]
@@ -261,9 +263,9 @@ async def test_everything_that_waits_is_listed_with_its_next_times(world: World,
     daily = await plan(world, "the daily report", to=ops, repeat="@daily")
     weekly = await plan(world, "the weekly report", to=ops, repeat="@weekly")
     gone = await plan(world, "the yearly report", to=ops, repeat="@yearly")
-    await gone.is_changed(schedules.cancel)
+    await gone.is_changed(changes.cancel)
 
-    listed = await world.runtime.database.read(schedules.page)
+    listed = await world.runtime.database.read(queries.page)
 
     assert [each.schedule.id for each in listed] == [weekly.schedule_id, daily.schedule_id]
     assert [len(each.next_times) for each in listed] == [5, 5]

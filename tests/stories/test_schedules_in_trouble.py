@@ -5,8 +5,9 @@ from functools import partial
 import pytest
 from sqlmodel import col, update
 
-from notifybot import recurrence, schedule_times, schedules
-from notifybot.timetable import Schedule
+from notifybot.model.schedules import Schedule
+from notifybot.schedules import changes, queries
+from notifybot.times import occurrences, recurrence
 from tests.stories.places import Place
 from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
 from tests.stories.world import World
@@ -92,7 +93,7 @@ async def test_what_is_due_when_its_times_are_changed_still_comes(
     report = await plan(world, "still here", to=ops, repeat="every 1h")
     await becomes_due(world, report)
 
-    await report.is_changed(schedules.change, **how)
+    await report.is_changed(changes.change, **how)
     await looks(world)
 
     assert seen(world, ops) == ["03-02 10:00"]
@@ -104,7 +105,7 @@ async def test_what_was_missed_by_the_old_rule_is_counted_by_the_old_rule(world:
     await becomes_due(world, report)
     world.moves(hours=3)
 
-    await report.is_changed(schedules.change, repeat=recurrence.parse("* * * * *"))
+    await report.is_changed(changes.change, repeat=recurrence.parse("* * * * *"))
     await looks(world)
 
     assert await counted(report) == (1, 3)
@@ -114,8 +115,8 @@ async def test_what_is_due_when_it_is_paused_counts_as_missed(world: World, ops:
     report = await plan(world, "still here", to=ops, repeat="every 1h")
     await becomes_due(world, report)
 
-    await report.is_changed(schedules.pause)
-    await report.is_changed(schedules.resume)
+    await report.is_changed(changes.pause)
+    await report.is_changed(changes.resume)
     await lives(world, "2026-03-02T11:30")
 
     assert seen(world, ops) == ["03-02 11:00"]
@@ -128,7 +129,7 @@ async def test_what_came_before_the_clock_went_back_does_not_come_by_a_newer_rul
     await lives(world, "2026-03-02T10:10")
 
     world.clock.at = utc("2026-03-02T09:40")
-    changed = await report.is_changed(schedules.change, time_zone="Europe/Berlin")
+    changed = await report.is_changed(changes.change, time_zone="Europe/Berlin")
     await lives(world, "2026-03-02T10:30")
 
     assert changed.next_times[0] == utc("2026-03-02T11:00")
@@ -139,7 +140,7 @@ async def test_what_was_left_out_does_not_come_back_with_another_zone(world: Wor
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *")
     await report.is_asked("cancel")
 
-    changed = await report.is_changed(schedules.change, time_zone="Etc/UTC")
+    changed = await report.is_changed(changes.change, time_zone="Etc/UTC")
 
     assert changed.next_times[0] == utc("2026-03-03T12:00")
 
@@ -149,11 +150,11 @@ async def test_what_was_left_out_keeps_another_rule_from_nothing_but_that_time(w
     await lives(world, "2026-03-15T12:30")
     await (await report.next()).is_asked("cancel")
 
-    daily = await report.is_changed(schedules.change, repeat=recurrence.parse("0 12 * * *"))
+    daily = await report.is_changed(changes.change, repeat=recurrence.parse("0 12 * * *"))
     assert daily.next_times[0] == utc("2026-03-16T12:00")
 
     await (await report.next()).is_asked("cancel")
-    on_weekdays = await report.is_changed(schedules.change, repeat=recurrence.parse("0 12 * * mon-fri"))
+    on_weekdays = await report.is_changed(changes.change, repeat=recurrence.parse("0 12 * * mon-fri"))
     assert on_weekdays.next_times[0] == utc("2026-03-17T12:00")
 
 
@@ -180,10 +181,10 @@ async def test_whoever_changes_a_schedule_need_not_wait_for_a_clock_that_was_far
 
     world.clock.at = utc("2026-03-02T13:00")
     if how == "resume":
-        await report.is_changed(schedules.pause)
-        changed = await report.is_changed(schedules.resume)
+        await report.is_changed(changes.pause)
+        changed = await report.is_changed(changes.resume)
     else:
-        changed = await report.is_changed(schedules.change, time_zone="Etc/UTC")
+        changed = await report.is_changed(changes.change, time_zone="Etc/UTC")
 
     assert changed.next_times[0] == utc("2026-03-03T12:00")
 
@@ -197,5 +198,5 @@ async def test_a_long_stop_is_counted_as_far_as_a_hundred(world: World, ops: Pla
     await world.starts()
     await looks(world)
 
-    assert await counted(report) == (2, schedule_times.MOST_COUNTED)
-    assert len((await world.runtime.database.read(partial(schedules.find, schedule_id=report.schedule_id))).next_times)
+    assert await counted(report) == (2, occurrences.MOST_COUNTED)
+    assert len((await world.runtime.database.read(partial(queries.find, schedule_id=report.schedule_id))).next_times)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import logs
+from notifybot.system import logs
 from tests.stories.places import Place
 from tests.stories.world import World
 

@@ -4,13 +4,16 @@ from functools import partial
 
 import pytest
 
-from notifybot import acceptance, schedules
 from notifybot.jobs import JOBS
-from notifybot.jobs.rows import PUT_OFF
-from notifybot.metronome import run_tick
-from notifybot.new_messages import Accepted, Extras, NewMessage
-from notifybot.recipients import Directory, person
-from notifybot.rendering import Look, MediaKind, NewFile
+from notifybot.jobs.batches import PUT_OFF
+from notifybot.jobs.scheduler import run_job
+from notifybot.messages import accept
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.model.enums import MediaKind
+from notifybot.recipients.address import person_recipient
+from notifybot.recipients.directory import Directory
+from notifybot.rendering.parts import Appearance, NewFile
+from notifybot.schedules import changes
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.planning import arrives, plan, seen, utc
@@ -133,13 +136,15 @@ async def test_a_person_is_meant_whatever_else_their_account_could_mean(world: W
 async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_too(world: World) -> None:
     """No config says so, but what is accepted must not depend on that."""
     anna = await linked(world, "Anna", "anna")
-    directory = Directory(names={"ops": (person("ben"),)}, accounts={"ops": "anna"})
+    directory = Directory(names={"ops": (person_recipient("ben"),)}, accounts={"ops": "anna"})
     extras = Extras(send_at=utc("2026-03-04T06:30"))
-    new = NewMessage("root", "test", (person("ops"),), "the weekly report", None, False, None, None, extras=extras)
-    accepting = partial(acceptance.accept, batch=[new], now=world.clock.at, directory=directory)
+    new = NewMessage(
+        "root", "test", (person_recipient("ops"),), "the weekly report", None, False, None, None, extras=extras
+    )
+    accepting = partial(accept.accept, batch=[new], now=world.clock.at, directory=directory)
 
     (answer,) = await world.runtime.database.write(accepting)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, Acceptance)
     await arrives(world, "2026-03-04T06:30")
 
     await anna.receives("the weekly report")
@@ -160,7 +165,7 @@ async def test_who_answers_too_early_is_told_when_it_is_due(world: World, ops: P
 
 async def test_who_answers_what_is_paused_is_told_that(world: World, ops: Place) -> None:
     alert = await plan(world, "check the backup", to=ops, repeat="@daily", is_alert=True)
-    await alert.is_changed(schedules.pause)
+    await alert.is_changed(changes.pause)
 
     answer = await alert.is_asked("acknowledge")
 
@@ -228,7 +233,7 @@ async def test_what_it_says_can_be_changed_while_it_waits(world: World, ops: Pla
 
 
 async def test_it_is_as_silent_and_as_urgent_as_it_was_asked_to_be(world: World, ops: Place) -> None:
-    quiet = Extras(look=Look(priority="low"))
+    quiet = Extras(look=Appearance(priority="low"))
     await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30", extras=quiet)
 
     await arrives(world, "2026-03-04T06:30")
@@ -286,7 +291,7 @@ async def test_one_that_cannot_be_released_is_put_off_and_holds_up_no_other(worl
 
     with world.store.refuse("INSERT ON deliveries", only=f"NEW.message_id = '{spoiled.id}'"):
         world.moves(hours=45, minutes=31)
-        assert (await run_tick(world.runtime, SCHEDULES)).error
+        assert (await run_job(world.runtime, SCHEDULES)).error
         await ops.receives("the weekly report")
     await arrives(world, utc("2026-03-04T06:31") + PUT_OFF)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from notifybot.buttons import setting_button
-from notifybot.sandbox import people
-from notifybot.sandbox.wire import JsonObject
+from notifybot.rendering.buttons import setting_button
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world import people
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person, Place, Post
 from tests.stories.world import World

@@ -5,9 +5,9 @@ import secrets
 import pytest
 
 from notifybot import app
-from notifybot.clock import Clock
 from notifybot.errors import StartRefused
 from notifybot.jobs import JOBS
+from notifybot.times.clock import Clock
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import Json, World

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from aiohttp import ClientSession
 from sqlmodel import Session
 
-from notifybot import people
 from notifybot.errors import Unavailable
-from notifybot.identities import Person
+from notifybot.model.people import Person
+from notifybot.people import people
 from tests.stories.clock import BEGINNING
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from notifybot import charts
 from notifybot.jobs import JOBS
-from notifybot.metronome import run_tick
+from notifybot.jobs.scheduler import run_job
+from notifybot.summaries import chart
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place, Post
 from tests.stories.test_daily_summary import ME, SUMMARY, chooses, linked, until, utc
@@ -274,10 +274,10 @@ async def test_pictures_that_cannot_be_drawn_cost_the_pictures_alone_and_are_log
 ) -> None:
     pytest.importorskip("PIL")
 
-    def draw(_: charts.Chart) -> bytes:
+    def draw(_: chart.Chart) -> bytes:
         raise ValueError("y1 must be greater than or equal to y0")
 
-    monkeypatch.setattr(charts, "draw", draw)
+    monkeypatch.setattr(chart, "draw", draw)
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
     await world.notice("hello", to=anna)
     await others(world, "hello", to=bob)
@@ -318,7 +318,7 @@ async def test_one_that_cannot_be_made_is_put_off_and_holds_up_no_other(another:
     world.moves(seconds=(utc("2026-03-03 09:00:00") - world.clock.at).total_seconds())
 
     with world.store.refuse("INSERT ON messages", only=f"CAST(NEW.recipients AS TEXT) LIKE '%{user_id}%'"):
-        await run_tick(world.runtime, next(job for job in JOBS if job.name == "telegram_daily_summary"))
+        await run_job(world.runtime, next(job for job in JOBS if job.name == "telegram_daily_summary"))
     await bob.receives(SUMMARY)
     assert not [text for text in anna.texts if SUMMARY in text]
     assert (await world.get("/health"))["status"] == "degraded"

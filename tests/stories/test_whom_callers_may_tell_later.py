@@ -5,11 +5,12 @@ from functools import partial
 
 import pytest
 
-from notifybot.acceptance import Accepted
 from notifybot.errors import Forbidden
-from notifybot.new_messages import Extras, NewMessage
-from notifybot.recipients import recipient_of
-from notifybot.routing import Whom, check_may_tell, check_reachable
+from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.recipients.address import recipient_of
+from notifybot.recipients.allowed import check_may_notify
+from notifybot.recipients.lookup import RecipientQuery
+from notifybot.recipients.resolve import check_reachable
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person
 from tests.stories.planning import arrives, utc
@@ -29,7 +30,7 @@ async def team(another: MakeWorld) -> AsyncIterator[World]:
     yield world
 
 
-async def sends(world: World, to: str, *allowed: str, extras: Extras | None = None) -> Accepted:
+async def sends(world: World, to: str, *allowed: str, extras: Extras | None = None) -> Acceptance:
     """What a caller hands over who may send to `allowed` only."""
     whom = (recipient_of(to),)
     new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, extras=extras, allowed=frozenset(allowed))
@@ -104,14 +105,14 @@ async def test_a_rotation_that_is_allowed_allows_later_what_it_allows_now(team: 
         await sends(team, to, "duty", extras=Extras(send_at=utc(TOMORROW)))
 
 
-@pytest.mark.parametrize("check", [check_reachable, check_may_tell], ids=["a step of a policy", "a change"])
+@pytest.mark.parametrize("check", [check_reachable, check_may_notify], ids=["a step of a policy", "a change"])
 async def test_what_is_told_or_was_told_at_another_time_needs_the_rotation_itself(team: World, check: object) -> None:
     assert callable(check)
     await linked(team, "Alice", "alice")
     asked = {"now": team.runtime.clock.now(), "directory": team.runtime.directory}
 
     for allowed, is_refused in ((["alice"], True), (["alice", "bob"], True), (["everyone"], False), (["duty"], False)):
-        whom = Whom("ci", (recipient_of("duty"),), frozenset(allowed))
+        whom = RecipientQuery("ci", (recipient_of("duty"),), frozenset(allowed))
         checking = team.runtime.database.write(partial(check, whom=whom, **asked))
         if is_refused:
             with pytest.raises(Forbidden):

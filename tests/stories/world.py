@@ -16,11 +16,12 @@ import aiohttp
 import yaml
 
 from notifybot import app, config
-from notifybot.clock import Clock
+from notifybot.config.model import Config
 from notifybot.jobs import JOBS
-from notifybot.metronome import run_tick
+from notifybot.jobs.scheduler import run_job
 from notifybot.runtime import Runtime
 from notifybot.sandbox import Sandbox, serving
+from notifybot.times.clock import Clock
 from tests.stories.clock import Bell, MovedClock
 from tests.stories.places import Person, Place
 from tests.support.databases import Template
@@ -108,7 +109,7 @@ class World:
         self.store = template.copy(folder)
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
         self._own_settings: Json = settings
-        self.web = app.Web()
+        self.web = app.FetchOptions()
         """How the daemon of the next start fetches files."""
         self._daemon: app.Daemon | None = None
         self.log: list[str] = []
@@ -135,7 +136,7 @@ class World:
         return self.folder / "s"
 
     @property
-    def config(self) -> config.Config:
+    def config(self) -> Config:
         sections: Json = {
             "telegram": {"token": self.token, "base_url": self.url},
             "data_dir": str(self.folder),
@@ -272,7 +273,7 @@ class World:
         for job in JOBS:
             if names and job.name not in names:
                 continue
-            run = await run_tick(self.runtime, job)
+            run = await run_job(self.runtime, job)
             assert run.error is None, run.error
 
     async def passes(self, **span: float) -> None:

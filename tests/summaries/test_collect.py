@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from notifybot import summaries, summary_plans
-from notifybot.database import Database
-from notifybot.summary_facts import Period
+from notifybot.storage.database import Database
+from notifybot.summaries import collect, plan
+from notifybot.summaries.facts import Period
 from tests.storage.test_query_plans import NOW, explain, fill
 
 pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite")
@@ -17,13 +17,13 @@ DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
 @pytest.mark.parametrize("readers", [None, ["anna", "bob"]], ids=["everything", "people"])
 async def test_facts_come_from_indexes(database: Database, readers: list[str] | None) -> None:
     await database.write(fill)
-    asked = await explain(database, partial(summaries.facts, readers=readers, period=DAY, with_arrivals=True))
+    asked = await explain(database, partial(collect.collect, readers=readers, period=DAY, with_arrivals=True))
     assert asked.whole_tables() == {}
     for index in ("messages_sent_later", "messages_answered", "messages_open"):
         assert asked.uses(index), asked.plans
 
 
 async def test_what_is_due_comes_from_its_index(database: Database) -> None:
-    asked = await explain(database, partial(summary_plans.due, now=NOW, most=50))
+    asked = await explain(database, partial(plan.due, now=NOW, most=50))
     assert asked.whole_tables() == {}
     assert asked.uses("summary_plans_due"), asked.plans

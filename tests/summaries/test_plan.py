@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlmodel import Session, SQLModel
 
-from notifybot import summary_plans
-from notifybot.identities import Person
-from notifybot.models import Chat, table_of
-from notifybot.summary_facts import Period
-from notifybot.summary_plans import FARTHEST, Turn, Usual
-from notifybot.timetable import SummaryPlan
-from notifybot.wall_clock import Daily
+from notifybot.model.chats import Chat
+from notifybot.model.people import Person
+from notifybot.model.schedules import SummaryPlan
+from notifybot.storage.statements import table_of
+from notifybot.summaries import plan as summaries_plan
+from notifybot.summaries.facts import Period
+from notifybot.summaries.plan import MAX_AHEAD, DueSummary, SummaryDefaults
+from notifybot.times.wall_clock import Daily
 
 NOON = datetime(2026, 3, 27, 12, 0, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Asia/Kolkata", "Pacific/Kiritimati"]
-USUAL = Usual(Daily(time(9), "UTC"), to=("ops",))
+USUAL = SummaryDefaults(Daily(time(9), "UTC"), to=("ops",))
 
 
 @contextmanager
@@ -48,26 +49,26 @@ class Story:
     """One reader, and what they were told: of which dates, and of which periods."""
 
     session: Session
-    usual: Usual
+    usual: SummaryDefaults
     reader: str
     now: datetime
     days: list[date] = field(default_factory=list)
     periods: list[Period] = field(default_factory=list)
 
     def tick(self) -> None:
-        for turn in summary_plans.due(self.session, now=self.now, most=100):
+        for turn in summaries_plan.due(self.session, now=self.now, most=100):
             self.tell(turn)
-        wants = summary_plans.outdated(self.session, self.usual, now=self.now, most=100)
-        summary_plans.arrange(self.session, wants, now=self.now)
-        assert summary_plans.outdated(self.session, self.usual, now=self.now, most=100) == []
+        wants = summaries_plan.outdated(self.session, self.usual, now=self.now, most=100)
+        summaries_plan.save_plans(self.session, wants, now=self.now)
+        assert summaries_plan.outdated(self.session, self.usual, now=self.now, most=100) == []
 
-    def tell(self, turn: Turn) -> None:
+    def tell(self, turn: DueSummary) -> None:
         """As the job does, killed once before its commit, and with a tick of another daemon beside it."""
         with self.session.begin_nested() as broken_off:
-            assert summary_plans.take(self.session, turn, now=self.now)
+            assert summaries_plan.take(self.session, turn, now=self.now)
             broken_off.rollback()
-        assert summary_plans.take(self.session, turn, now=self.now)
-        assert not summary_plans.take(self.session, turn, now=self.now)
+        assert summaries_plan.take(self.session, turn, now=self.now)
+        assert not summaries_plan.take(self.session, turn, now=self.now)
         if turn.reader == self.reader:
             self.days.append(turn.day)
             self.periods.append(turn.period)
@@ -95,7 +96,7 @@ def test_each_date_is_told_once_though_the_daemon_sleeps_and_the_clock_steps_bac
 ) -> None:
     """Of several dates that were slept through, the last; and no moment is told twice or left out."""
     with database() as session:
-        story = Story(session, Usual(daily, ("ops",)), "to:ops", begin)
+        story = Story(session, SummaryDefaults(daily, ("ops",)), "to:ops", begin)
         story.tick()
         expected: list[date] = []
         latest = daily.latest(begin)
@@ -105,7 +106,7 @@ def test_each_date_is_told_once_though_the_daemon_sleeps_and_the_clock_steps_bac
             if daily.latest(story.now) > latest:
                 latest = daily.latest(story.now)
                 expected.append(latest)
-            assert story.now < (story.plan.next_at or story.now) <= story.now + FARTHEST
+            assert story.now < (story.plan.next_at or story.now) <= story.now + MAX_AHEAD
 
         assert story.days == expected
         assert all(earlier.end == later.begin for earlier, later in pairwise(story.periods))
@@ -134,7 +135,7 @@ def test_no_date_is_told_twice_whatever_time_and_zone_somebody_chooses(
             session.add(person)
             session.flush()
             story.tick()
-            assert story.now < (story.plan.next_at or story.now) <= story.now + FARTHEST
+            assert story.now < (story.plan.next_at or story.now) <= story.now + MAX_AHEAD
 
         assert story.days == sorted(set(story.days))
         assert all(earlier.end == later.begin for earlier, later in pairwise(story.periods))
@@ -194,7 +195,7 @@ def test_on_request_everybody_who_has_a_plan_is_told_of_the_last_day_and_keeps_i
         story = Story(session, USUAL, "person:anna", NOON)
         story.tick()
         before = story.plan.next_at
-        turns = summary_plans.on_request(session, now=NOON)
+        turns = summaries_plan.on_request(session, now=NOON)
         assert {turn.reader for turn in turns} == {"person:anna", "to:ops"}
         assert {turn.period for turn in turns} == {Period(NOON - timedelta(days=1), NOON)}
         assert {turn.planned_at for turn in turns} == {None}

@@ -7,45 +7,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot import charts
-from notifybot.charts import Chart
-from notifybot.summary_facts import AN_HOUR, Arrivals, Bar, Facts, OpenAlert, Period, Tally, bars
-from notifybot.summary_texts import Setting, nothing, text, title
+from notifybot.summaries import chart as summaries_chart
+from notifybot.summaries.chart import Chart
+from notifybot.summaries.facts import AN_HOUR, Arrivals, Bar, OpenAlert, Period, SummaryFacts, Tally, bars
+from notifybot.summaries.text import Audience, body, nothing_to_report, title
 
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 DAY = Period(BEGIN, BEGIN + timedelta(days=1))
-BERLIN = Setting("Europe/Berlin", "alice")
-EVERYTHING = Setting("Europe/Berlin", None)
+BERLIN = Audience("Europe/Berlin", "alice")
+EVERYTHING = Audience("Europe/Berlin", None)
 
 
-def lines(facts: Facts, setting: Setting = BERLIN) -> list[str]:
-    return text(facts, setting).splitlines()[2:]
+def lines(facts: SummaryFacts, setting: Audience = BERLIN) -> list[str]:
+    return body(facts, setting).splitlines()[2:]
 
 
 def test_it_names_the_day_and_the_time_in_the_readers_zone() -> None:
-    facts = Facts(DAY, Tally(sent=1))
+    facts = SummaryFacts(DAY, Tally(sent=1))
     assert title(facts, BERLIN) == "Daily summary, Monday 2 March"
-    assert text(facts, BERLIN).startswith(
+    assert body(facts, BERLIN).startswith(
         "Since Sunday 1 March, 09:00 (Europe/Berlin): what alice sent or was shown.\n\n"
     )
-    assert "everything on this server" in text(facts, EVERYTHING)
+    assert "everything on this server" in body(facts, EVERYTHING)
 
 
 def test_one_that_was_asked_for_says_so() -> None:
-    by_hand = Setting("UTC", "alice", is_manual=True)
-    assert title(Facts(DAY), by_hand) == "Summary, asked for by hand, Monday 2 March"
-    assert nothing(Facts(DAY), by_hand).startswith("Summary, asked for by hand: since ")
+    by_hand = Audience("UTC", "alice", is_manual=True)
+    assert title(SummaryFacts(DAY), by_hand) == "Summary, asked for by hand, Monday 2 March"
+    assert nothing_to_report(SummaryFacts(DAY), by_hand).startswith("Summary, asked for by hand: since ")
 
 
 def test_nothing_to_say_is_one_line() -> None:
-    said = nothing(Facts(DAY), BERLIN)
+    said = nothing_to_report(SummaryFacts(DAY), BERLIN)
     assert said == "Daily summary: since Sunday 1 March, 09:00 (Europe/Berlin) nothing was sent, and no alert is open."
 
 
 def test_what_there_was_none_of_has_no_line_unless_there_was_some_the_day_before() -> None:
-    assert lines(Facts(DAY, Tally(sent=3))) == ["Sent: 3 (the day before: 0)"]
+    assert lines(SummaryFacts(DAY, Tally(sent=3))) == ["Sent: 3 (the day before: 0)"]
     before = Tally(sent=9, failed=2, unanswered=1, answered=4)
-    assert lines(Facts(DAY, Tally(sent=3), before)) == [
+    assert lines(SummaryFacts(DAY, Tally(sent=3), before)) == [
         "Sent: 3 (the day before: 9)",
         "Failed: 0 (2)",
         "Answered: 0 (4)",
@@ -63,13 +63,13 @@ def test_what_there_was_none_of_has_no_line_unless_there_was_some_the_day_before
     ],
 )
 def test_how_fast_answers_came_is_rounded(median: timedelta, said: str) -> None:
-    facts = Facts(DAY, Tally(sent=1, answered=2), answered_by=(("Anna", 2),), median=median)
+    facts = SummaryFacts(DAY, Tally(sent=1, answered=2), answered_by=(("Anna", 2),), median=median)
     assert f"Answered: 2 (0), half of them within {said}, by Anna 2" in lines(facts)
 
 
 def test_of_many_open_alerts_the_oldest_are_named_each_with_its_time() -> None:
     oldest = tuple(OpenAlert(BEGIN + timedelta(hours=hour), f"disk {hour}") for hour in (0, 20))
-    assert lines(Facts(DAY, open=7, oldest=oldest))[1:] == [
+    assert lines(SummaryFacts(DAY, open=7, oldest=oldest))[1:] == [
         "Still open: 7",
         "• 1 Mar 09:00 disk 0",
         "• 05:00 disk 20",
@@ -79,14 +79,14 @@ def test_of_many_open_alerts_the_oldest_are_named_each_with_its_time() -> None:
 
 def test_many_names_are_cut_short_and_the_rest_is_counted() -> None:
     sources = tuple((f"source {number}", 20 - number) for number in range(12))
-    said = lines(Facts(DAY, sources=sources, events=(("x" * 99, 1),)))
+    said = lines(SummaryFacts(DAY, sources=sources, events=(("x" * 99, 1),)))
     assert said[1].startswith("By source: source 0 20, source 1 19, ")
     assert said[1].endswith("source 7 13, 4 others 42")
     assert said[2] == f"Events: {'x' * 39}… 1"
 
 
 def test_a_name_of_several_lines_stays_on_its_line() -> None:
-    assert lines(Facts(DAY, sources=(("a\nb", 1),)))[1:] == ["By source: a b 1"]
+    assert lines(SummaryFacts(DAY, sources=(("a\nb", 1),)))[1:] == ["By source: a b 1"]
 
 
 # Bars
@@ -94,7 +94,7 @@ def test_a_name_of_several_lines_stays_on_its_line() -> None:
 
 def test_a_day_has_a_bar_for_each_hour() -> None:
     arrivals = (Arrivals(0, 3, False), Arrivals(0, 1, True), Arrivals(23, 2, False))
-    shown = bars(Facts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(0, 5, True), Arrivals(0, 1, False))))
+    shown = bars(SummaryFacts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(0, 5, True), Arrivals(0, 1, False))))
     assert [bar.begin for bar in shown] == [BEGIN + timedelta(hours=hour) for hour in range(24)]
     assert [(bar.alerts, bar.notices, bar.before) for bar in (shown[0], shown[1], shown[23])] == [
         (1, 3, 6),
@@ -115,7 +115,7 @@ def test_a_day_has_a_bar_for_each_hour() -> None:
 )
 def test_a_longer_time_has_broader_bars(length: timedelta, size: int, step: timedelta) -> None:
     period = Period(BEGIN, BEGIN + length)
-    assert (len(bars(Facts(period))), period.step) == (size, step)
+    assert (len(bars(SummaryFacts(period))), period.step) == (size, step)
 
 
 # The picture
@@ -131,8 +131,8 @@ def colours(png: bytes) -> set[tuple[int, int, int]]:
 def test_the_picture_shows_alerts_notices_and_the_day_before(count: int) -> None:
     pytest.importorskip("PIL")
     arrivals = (Arrivals(1, count, True), Arrivals(2, count, False))
-    facts = Facts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(3, count, True),))
-    png = charts.draw(Chart.of(facts, "Europe/Berlin"))
+    facts = SummaryFacts(DAY, arrivals=arrivals, arrivals_before=(Arrivals(3, count, True),))
+    png = summaries_chart.draw(Chart.of(facts, "Europe/Berlin"))
     assert png.startswith(b"\x89PNG")
     red, grey = (0xD1, 0x24, 0x2F), (0x8C, 0x95, 0x9F)
     assert {red, grey} <= colours(png)
@@ -146,23 +146,28 @@ COUNTS = st.one_of(st.integers(0, 3), st.integers(0, 1000), st.integers(0, 10**7
 def test_whatever_came_is_seen_however_little_it_is_beside_the_rest(counts: list[tuple[int, int, int]]) -> None:
     image_of = pytest.importorskip("PIL.Image").open
     shown = tuple(Bar(BEGIN + number * AN_HOUR, *each) for number, each in enumerate(counts))
-    image = image_of(io.BytesIO(charts.draw(Chart(shown, AN_HOUR, is_a_day=True, zone="UTC"))))
+    image = image_of(io.BytesIO(summaries_chart.draw(Chart(shown, AN_HOUR, is_a_day=True, zone="UTC"))))
     for place, (alerts, notices, before) in enumerate(counts):
-        x = charts.LEFT + int((place + 0.5) * (charts.WIDTH - charts.LEFT - charts.RIGHT) / len(counts))
-        column = {"#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y))) for y in range(72, charts.HEIGHT)}
-        assert (charts.BEFORE in column) == bool(before)
+        x = summaries_chart.LEFT + int(
+            (place + 0.5) * (summaries_chart.WIDTH - summaries_chart.LEFT - summaries_chart.RIGHT) / len(counts)
+        )
+        column = {"#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y))) for y in range(72, summaries_chart.HEIGHT)}
+        assert (summaries_chart.BEFORE in column) == bool(before)
         if not before:  # its stroke may lie on what is low
-            assert ((charts.ALERTS in column), (charts.NOTICES in column)) == (bool(alerts), bool(notices))
+            assert ((summaries_chart.ALERTS in column), (summaries_chart.NOTICES in column)) == (
+                bool(alerts),
+                bool(notices),
+            )
 
 
 def test_the_same_facts_make_the_same_picture() -> None:
     """Telegram has it already then, and it is not uploaded again."""
     pytest.importorskip("PIL")
-    chart = Chart.of(Facts(DAY, arrivals=(Arrivals(1, 3, False),)), "Africa/Cairo")
-    assert charts.draw(chart) == charts.draw(chart)
+    chart = Chart.of(SummaryFacts(DAY, arrivals=(Arrivals(1, 3, False),)), "Africa/Cairo")
+    assert summaries_chart.draw(chart) == summaries_chart.draw(chart)
 
 
 def test_a_long_time_is_drawn_by_days() -> None:
     pytest.importorskip("PIL")
-    chart = Chart.of(Facts(Period(BEGIN, BEGIN + timedelta(days=31)), arrivals=(Arrivals(30, 3, False),)), "UTC")
-    assert charts.draw(chart).startswith(b"\x89PNG")
+    chart = Chart.of(SummaryFacts(Period(BEGIN, BEGIN + timedelta(days=31)), arrivals=(Arrivals(30, 3, False),)), "UTC")
+    assert summaries_chart.draw(chart).startswith(b"\x89PNG")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import close_all_sessions
 
-from notifybot import migrations
-from notifybot.database import Database
+from notifybot.storage import migrations
+from notifybot.storage.database import Database
 from tests.support.databases import Store, Template
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from psycopg import sql
 
-from notifybot import migrations
+from notifybot.storage import migrations
 from tests.postgres.server import Server
 
 Rows = list[tuple[Any, ...]]

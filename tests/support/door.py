@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from notifybot.app import Daemon, daemon
-from notifybot.clock import Clock
 from notifybot.config import load
+from notifybot.times.clock import Clock
 
 WITHIN_S = 20.0
 URL_FILE = "database-url"

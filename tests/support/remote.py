@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from notifybot.routes.callers import CALLERS
-from notifybot.routes.throttle import Guesses
+from notifybot.auth.throttle import Throttle
+from notifybot.web.guard import CALLERS
 from tests.support.door import Answer, Door, Json, Line, door
 
 ANYWHERE = "127.0.0.1:0"
@@ -40,7 +40,7 @@ class Wire(Door):
 
     def forget_guesses(self) -> None:
         """As if no wrong credential had come yet."""
-        self.daemon.runner.app[CALLERS].remote.guesses = Guesses()
+        self.daemon.runner.app[CALLERS].remote.throttle = Throttle()
 
     async def token(self, name: str = "t", **fields: object) -> str:
         """The secret of a new token."""

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import process_lock
 from notifybot.errors import StartRefused
-from notifybot.process_lock import Held, hold_bot, hold_file
+from notifybot.system import locks as system_locks
+from notifybot.system.locks import Held, hold_bot, hold_file
 
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from notifybot.process_lock import hold_bot, hold_file
+from notifybot.system.locks import hold_bot, hold_file
 held = hold_file(Path(sys.argv[2])) if sys.argv[1] == "file" else hold_bot(sys.argv[2])
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
 print(child.pid, flush=True)
@@ -136,7 +136,7 @@ def test_the_locks_name_does_not_give_the_token_away(token: str) -> None:
 def test_without_abstract_sockets_the_bots_lock_is_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token: str
 ) -> None:
-    monkeypatch.setattr(process_lock, "HAS_ABSTRACT_SOCKETS", False)
+    monkeypatch.setattr(system_locks, "HAS_ABSTRACT_SOCKETS", False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with hold_bot(token), pytest.raises(StartRefused, match=f"process {os.getpid()}"):
         hold_bot(token)

@@ -15,12 +15,12 @@ import pytest
 from telegram import Bot
 from telegram.ext import Application
 
-from notifybot import logs
 from notifybot.errors import StartRefused
-from notifybot.logs import REDACTED, Format, configure, redact, register_secret
+from notifybot.system import logs
+from notifybot.system.logs import REDACTED, LogStyle, configure, redact, register_secret
 
 TOKEN = "1234567890:AAE-x_" + "Zz9" * 10
-FORMATS: tuple[Format, ...] = ("json", "console", "journald")
+FORMATS: tuple[LogStyle, ...] = ("json", "console", "journald")
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +213,7 @@ LEAKS = (
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("leak", LEAKS)
 def test_no_way_leads_a_token_into_the_log(
-    file: Path, capfd: pytest.CaptureFixture[str], form: Format, leak: Callable[[logging.Logger], None]
+    file: Path, capfd: pytest.CaptureFixture[str], form: LogStyle, leak: Callable[[logging.Logger], None]
 ) -> None:
     configure(format=form, file=file)
     leak(logging.getLogger("notifybot.leak"))
@@ -226,7 +226,7 @@ def test_no_way_leads_a_token_into_the_log(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_registered_secret_is_blacked_out_in_every_form(file: Path, form: Format) -> None:
+def test_a_registered_secret_is_blacked_out_in_every_form(file: Path, form: LogStyle) -> None:
     register_secret('pä"ss w/ord')
     configure(format=form, file=file)
     logging.getLogger("x").warning(
@@ -267,7 +267,9 @@ def test_a_log_that_cannot_be_written_stays_silent_about_its_lines(capfd: pytest
     assert capfd.readouterr().err == ""
 
 
-AUTO = "import logging; from notifybot.logs import configure; configure(); logging.getLogger('x').warning('hello')"
+AUTO = (
+    "import logging; from notifybot.system.logs import configure; configure(); logging.getLogger('x').warning('hello')"
+)
 
 
 def test_auto_writes_json_where_nobody_reads_along() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from notifybot import secret_key
 from notifybot.errors import StartRefused
-from notifybot.secret_key import SecretKey
+from notifybot.system import secret_key
+from notifybot.system.secret_key import SecretKey
 
 
 def test_the_key_is_made_once_and_is_for_its_user_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.systemd import listen_fds, notify, watchdog_interval
+from notifybot.system.systemd import listen_fds, notify, watchdog_interval
 
 # What systemd does between fork and exec: the listening socket becomes descriptor 3, a datagram socket 4.
 INHERIT = """
@@ -57,7 +57,7 @@ def _run_as_service(fds: list[int], code: str, **environ: str) -> str:
 
 def test_an_inherited_socket_is_taken_over_and_closed_to_children(listener: socket.socket) -> None:
     code = (
-        "from notifybot.systemd import listen_fds; (one,) = listen_fds();"
+        "from notifybot.system.systemd import listen_fds; (one,) = listen_fds();"
         "print(one.fileno(), one.getsockname(), one.get_inheritable())"
     )
     shown = _run_as_service([listener.fileno()], code, LISTEN_FDS="1")
@@ -65,19 +65,19 @@ def test_an_inherited_socket_is_taken_over_and_closed_to_children(listener: sock
 
 
 def test_what_does_not_listen_is_left_alone(listener: socket.socket) -> None:
-    code = "import os; from notifybot.systemd import listen_fds; print(len(listen_fds())); os.fstat(4)"
+    code = "import os; from notifybot.system.systemd import listen_fds; print(len(listen_fds())); os.fstat(4)"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
         assert _run_as_service([listener.fileno(), datagram.fileno()], code, LISTEN_FDS="2") == "1"
 
 
 def test_more_descriptors_announced_than_there_are_do_no_harm(listener: socket.socket) -> None:
-    code = "from notifybot.systemd import listen_fds; print(len(listen_fds()))"
+    code = "from notifybot.system.systemd import listen_fds; print(len(listen_fds()))"
     assert _run_as_service([listener.fileno()], code, LISTEN_FDS="5") == "1"
 
 
 def test_sockets_can_be_chosen_by_name(listener: socket.socket) -> None:
     code = (
-        "from notifybot.systemd import listen_fds;"
+        "from notifybot.system.systemd import listen_fds;"
         "print([one.fileno() for one in listen_fds(name='api')], len(listen_fds(name='other')))"
     )
     fds = [listener.fileno(), listener.fileno()]

@@ -11,8 +11,8 @@ import pytest
 from telegram import Bot, InputFile
 from telegram.error import BadRequest, ChatMigrated, InvalidToken, NetworkError, RetryAfter
 
-from notifybot import telegram_http
-from notifybot.telegram_http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
+from notifybot.telegram_api import http
+from notifybot.telegram_api.http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
 
 TOKEN = "123456:" + "A" * 35
 QUICK = Timeouts(connect=0.3, write=0.1, upload=0.1, read=0.2)
@@ -206,7 +206,7 @@ async def test_an_unusable_address_is_never_sent() -> None:
 
 
 async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telegram_http, "MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1000)
     async with raw_server(answers("200 OK", b" " * 5000 + SENT)) as server, a_bot(server.url) as bot:
         with pytest.raises(MaybeSent, match="too long"):
             await bot.send_message(5, "hi")

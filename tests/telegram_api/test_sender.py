@@ -22,11 +22,23 @@ from telegram.error import (
     TimedOut,
 )
 
-from notifybot.outcomes import BotRefused, ChatMoved, GiveUp, Gone, HoldOff, Outcome, Reformat, Shown, Target, TryAgain
-from notifybot.rendering import Button, Edit, Entity, Part, Send, Stored
+from notifybot.posts.outcomes import (
+    BotRefused,
+    ChatMoved,
+    GiveUp,
+    Gone,
+    HoldOff,
+    Outcome,
+    Reformat,
+    Shown,
+    Target,
+    TryAgain,
+)
+from notifybot.rendering.parts import Edit, Entity, Part, PostButton, Send, Stored
 from notifybot.sandbox import Sandbox, serving
-from notifybot.telegram_http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
-from notifybot.telegram_sender import MAX_REASON, TelegramSender, outcome_of
+from notifybot.telegram_api.http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
+from notifybot.telegram_api.refusals import MAX_REASON, outcome_of
+from notifybot.telegram_api.sender import TelegramSender
 
 TOKEN = "123456:" + "A" * 35
 
@@ -206,8 +218,11 @@ async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
             Entity("pre", 3, 4, language="sh"),
         ),
         (
-            (Button("Acknowledge", callback_data="a1", style="success"), Button("Graph", url="https://example.org/g")),
-            (Button("Copy", copy="web1"),),
+            (
+                PostButton("Acknowledge", callback_data="a1", style="success"),
+                PostButton("Graph", url="https://example.org/g"),
+            ),
+            (PostButton("Copy", copy="web1"),),
         ),
     )
     outcome = await scene.sender.show(Send(scene.group, part, silent=True))
@@ -256,7 +271,7 @@ async def test_a_name_leads_to_the_chats_own_id(scene: Scene) -> None:
 
 
 async def test_an_edit_changes_the_message_and_takes_its_buttons_away(scene: Scene) -> None:
-    button = ((Button("Acknowledge", callback_data="a1"),),)
+    button = ((PostButton("Acknowledge", callback_data="a1"),),)
     sent = await scene.sender.show(Send(scene.anna, Part("firing", buttons=button)))
     assert isinstance(sent, Shown)
     assert await scene.sender.show(Edit(scene.anna, sent.message_ids[0], Part("resolved"))) == sent
@@ -383,7 +398,7 @@ async def test_a_wrong_token_is_the_bots_trouble(scene: Scene) -> None:
 
 
 async def test_a_press_is_answered_once_and_at_most_200_units_long(scene: Scene) -> None:
-    button = ((Button("Acknowledge", callback_data="a1"),),)
+    button = ((PostButton("Acknowledge", callback_data="a1"),),)
     await scene.sender.show(Send(scene.anna, Part("firing", buttons=button)))
     query_id = scene.sandbox.press(int(scene.anna), scene.sandbox.messages(int(scene.anna))[-1])
     assert await scene.sender.answer_press(query_id, "\N{FIRE}" * 300, show_alert=True) is None

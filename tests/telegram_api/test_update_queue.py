@@ -10,10 +10,10 @@ import telegram
 from sqlalchemy import text
 from sqlmodel import Session
 
-from notifybot import inbox, update_queue
-from notifybot.clock import Clock
-from notifybot.database import Database
-from notifybot.update_queue import DurableQueue
+from notifybot.storage.database import Database
+from notifybot.telegram_api import update_queue, update_store
+from notifybot.telegram_api.update_queue import DurableQueue
+from notifybot.times.clock import Clock
 from tests.support.databases import Store
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ async def test_an_update_that_comes_again_is_not_handed_on_again(queue: DurableQ
 async def test_an_update_that_was_handled_is_still_known(queue: DurableQueue, database: Database) -> None:
     await queue.put(update(7))
     queue.get_nowait()
-    assert await database.write(lambda session: inbox.mark_handled(session, 7, now=NOW))
+    assert await database.write(lambda session: update_store.mark_handled(session, 7, now=NOW))
     await queue.put(update(7))
     assert queue.empty()
 
@@ -95,8 +95,8 @@ async def test_what_was_stored_and_not_handled_waits_for_the_next_start(
 ) -> None:
     for number in (3, 1, 2, 4):
         await queue.put(update(number))
-    await database.write(lambda session: inbox.mark_handled(session, 2, now=NOW))
-    payloads = await database.read(inbox.waiting)
+    await database.write(lambda session: update_store.mark_handled(session, 2, now=NOW))
+    payloads = await database.read(update_store.waiting)
     assert [telegram.Update.de_json(json.loads(payload), None) for payload in payloads] == [
         update(1),
         update(3),
@@ -108,10 +108,10 @@ async def test_the_third_failure_parks_an_update(queue: DurableQueue, database: 
     await queue.put(update(7))
 
     def fail(session: Session) -> bool:
-        return inbox.note_failure(session, 7, "boom")
+        return update_store.note_failure(session, 7, "boom")
 
     assert [await database.write(fail) for _ in range(3)] == [True, True, False]
-    assert list(await database.read(inbox.waiting)) == []
+    assert list(await database.read(update_store.waiting)) == []
     kept = await database.read(lambda session: session.execute(text("SELECT attempts, error FROM inbox")).one())
     assert tuple(kept) == (3, "boom")
 
@@ -120,6 +120,6 @@ async def test_an_update_is_handled_once(queue: DurableQueue, database: Database
     await queue.put(update(7))
 
     def handle(session: Session) -> bool:
-        return inbox.mark_handled(session, 7, now=NOW)
+        return update_store.mark_handled(session, 7, now=NOW)
 
     assert [await database.write(handle) for _ in range(3)] == [True, False, False]

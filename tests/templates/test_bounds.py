@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.markup import ParseMode
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates import Templates, TemplatesInvalid, comparing
 from notifybot.templates.functions import filters
 from notifybot.templates.language import Source, Unrenderable

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot import markup
-from notifybot.markup import ParseMode
-from notifybot.rendering import Entity
+from notifybot.rendering import markup
+from notifybot.rendering.markup import ParseMode
+from notifybot.rendering.parts import Entity
 from notifybot.templates import CannotRender, Rendered, Templates, TemplatesInvalid, UnknownTemplate
 from notifybot.templates.escaping import as_block, as_code, escaped
 from notifybot.templates.language import Source, Unrenderable

@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from notifybot import markup
-from notifybot.markup import ParseMode
+from notifybot.rendering import markup
+from notifybot.rendering.markup import ParseMode
 from notifybot.templates import Templates, TemplatesInvalid
 from notifybot.templates.functions import filters
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot import recurrence
-from notifybot.recurrence import Repeat
+from notifybot.times import recurrence
+from notifybot.times.recurrence import Repeat
 
 A_MINUTE = timedelta(minutes=1)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.durations import (
+from notifybot.times.spans import (
     LONGEST,
     Tomorrow,
     format_snooze,

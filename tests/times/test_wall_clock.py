@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.wall_clock import Daily
+from notifybot.times.wall_clock import Daily
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "America/St_Johns", "Asia/Kolkata", "Pacific/Apia"]
 

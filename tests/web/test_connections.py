@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from notifybot import ingest_server
-from notifybot.routes import bodies
+from notifybot.web import bodies
 from tests.support.door import Door, Line, assert_problem, door
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"

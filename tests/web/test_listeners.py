@@ -12,11 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from sqlmodel import Session
 
-from notifybot import ingest_server, listeners, tokens
+from notifybot import ingest_server
+from notifybot.auth import tokens
+from notifybot.auth.throttle import BURST, WORTH_A_WARNING
 from notifybot.config import load
 from notifybot.errors import StartRefused
-from notifybot.routes.about import configuration_notes
-from notifybot.routes.throttle import BURST, WORTH_A_WARNING
+from notifybot.health.config_notes import configuration_notes
+from notifybot.web import listeners
 from tests.support.certificates import certificate
 from tests.support.door import assert_problem, door
 from tests.support.keys import ec_key, private_pem
@@ -161,7 +163,7 @@ async def test_guesses_are_slowed_counted_and_logged(folder: Path, caplog: pytes
 
 
 def end_all(session: Session) -> None:
-    for token in tokens.everything(session):
+    for token in tokens.all_tokens(session):
         token.expires_at = token.created_at
         session.add(token)
 

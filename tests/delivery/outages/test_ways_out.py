@@ -12,8 +12,8 @@ import pytest
 from benchmarks.field.field import field
 from benchmarks.field.proxy import SilentProxy, silent_proxy
 from benchmarks.field.ways import Way
-from notifybot.in_flight import MOST_IN_FLIGHT, STALLED_AFTER
-from notifybot.telegram_link import LONG_POLL
+from notifybot.delivery.in_flight import MOST_IN_FLIGHT, STALLED_AFTER
+from notifybot.telegram_api.polling import LONG_POLL
 from tests.stories.places import Place
 from tests.stories.world import World
 

@@ -1,7 +1,7 @@
 """What a parsed text looks like in a test."""
 
-from notifybot.markup import ParseMode, parse
-from notifybot.rendering import Entity
+from notifybot.rendering.markup import ParseMode, parse
+from notifybot.rendering.parts import Entity
 
 Shown = tuple[str, list[tuple[str, ...]]]
 

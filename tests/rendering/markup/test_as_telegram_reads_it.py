@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifybot.markup import ParseMode, Unparseable, parse
-from notifybot.markup.links import checked
-from notifybot.rendering import Entity
-from notifybot.sandbox.markup import MarkupError, checked_link, cleaned
-from notifybot.sandbox.markup import parse as parse_there
+from notifybot.rendering.markup import ParseMode, Unparseable, parse
+from notifybot.rendering.markup.links import checked
+from notifybot.rendering.parts import Entity
+from notifybot.sandbox.formatting.markup import MarkupError, checked_link, cleaned
+from notifybot.sandbox.formatting.markup import parse as parse_there
 
 Json = dict[str, object]
 MODES = [ParseMode.HTML, ParseMode.MARKDOWN_V2, ParseMode.MARKDOWN]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.markup import ParseMode, parse
+from notifybot.rendering.markup import ParseMode, parse
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formatting.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```\w*\n(.*?)\n```$", PAGE, re.DOTALL | re.MULTILINE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifybot.markup import ParseMode, Unparseable, parse
+from notifybot.rendering.markup import ParseMode, Unparseable, parse
 from tests.rendering.markup.reading import shown
 
 

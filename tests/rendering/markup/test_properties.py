@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from notifybot.markup import Formatted, ParseMode, Unparseable, parse
-from notifybot.rendering import Entity
-from notifybot.splitting import VISIBLE, split, utf16_len
+from notifybot.rendering.markup import Formatted, ParseMode, Unparseable, parse
+from notifybot.rendering.parts import Entity
+from notifybot.rendering.split import VISIBLE, split, utf16_len
 from tests.rendering.markup.test_as_telegram_reads_it import MODES, marked_up, nested
 
 anything = st.text(st.characters(codec="utf-8"), max_size=80)

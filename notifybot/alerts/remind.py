@@ -1,0 +1,98 @@
+"""Remind people of open alerts, by one more post in each chat."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, exists, func, select, text, update
+from sqlmodel import Session
+
+from notifybot.model.chats import Post
+from notifybot.model.conditions import MAY_REMIND
+from notifybot.model.enums import Deadline, DeliveryStatus, Urgency
+from notifybot.model.ids import new_ids
+from notifybot.model.messages import Delivery, Message
+from notifybot.posts import chats
+from notifybot.posts import posts as posts_posts
+from notifybot.recipients import resolve
+from notifybot.recipients.directory import Directory
+from notifybot.storage.due import Due
+from notifybot.storage.statements import fetch, insert_rows, run, table_of
+from notifybot.storage.writer import changes
+
+MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Post)
+REMINDERS = Due(MESSAGES, "remind_at", MAY_REMIND)
+_DUE = REMINDERS.overdue.with_only_columns(*(MESSAGES.c[name] for name in ("id", "remind_at", "remind_every_s")))
+_REMIND_AGAIN = (
+    update(MESSAGES)
+    .where(MESSAGES.c.id == bindparam("message"), text(MAY_REMIND))
+    .values(remind_at=bindparam("next_at", type_=MESSAGES.c.remind_at.type))
+)
+_OLDER = select(DELIVERIES.c.post_id).where(
+    DELIVERIES.c.message_id == bindparam("message"), DELIVERIES.c.chat_id == bindparam("chat")
+)
+_NOW = bindparam("moment", type_=POSTS.c.not_before.type)
+_SUPERSEDE = (
+    update(POSTS)
+    .where(POSTS.c.id.in_(_OLDER), POSTS.c.is_reminder, POSTS.c.superseded_at.is_(None))
+    .values(superseded_at=_NOW, not_before=_NOW, version=POSTS.c.version + 1)
+)
+
+
+def remind_due(session: Session, directory: Directory, *, now: datetime, most: int) -> int:
+    """Remind people of at most `most` alerts whose `remind_at` has come; return of how many. What was missed is made up
+    for once."""
+    due = fetch(session, _DUE, moment=now, most=most)
+    post_reminders(session, [row.id for row in due], directory, now=now)
+    for row in due:
+        every = timedelta(seconds=row.remind_every_s)
+        next_at = row.remind_at + ((now - row.remind_at) // every + 1) * every
+        run(session, _REMIND_AGAIN, message=row.id, next_at=next_at)
+        changes(session).note_deadline(Deadline.REMIND, next_at)
+    return len(due)
+
+
+def post_reminders(session: Session, message_ids: Collection[str], directory: Directory, *, now: datetime) -> None:
+    """Post these alerts once more, in each chat that shows them and where no post of theirs waits already. People who
+    want no notifications are left in peace where alerts respect that.
+
+    Of the reminders of an alert in a chat only the newest follows what becomes of it: an edit of each would hold up
+    that chat for minutes."""
+    places = _shown_places(session, message_ids)
+    told = resolve.resolve_names(session, {place.chat_id for place in places}, directory, now=now).destinations
+    chat_ids = {each.name: each.chat.id for each in told if each.withheld is None}
+    places = [place for place in places if place.chat_id in chat_ids]
+    _supersede(session, places, now=now)
+    ids = new_ids(now)
+    posts: list[dict[str, Any]] = []
+    deliveries: list[dict[str, Any]] = []
+    for place in places:
+        chat_id, manner = chat_ids[place.chat_id], {"is_silent": place.is_silent, "thread_id": place.thread_id}
+        posts.append(posts_posts.new_post(next(ids), chat_id, Urgency.ALERT, now=now, is_reminder=True, **manner))
+        named = {"message_id": place.message_id, "recipient": place.recipient, "purpose": place.purpose}
+        deliveries.append({**named, "post_id": posts[-1]["id"], "chat_id": chat_id})
+    posts_posts.queue(session, posts, Urgency.ALERT, now=now)
+    insert_rows(session, Delivery, deliveries, same={"status": DeliveryStatus.WAITING, "attempts": 0})
+
+
+def _supersede(session: Session, places: Sequence[Any], *, now: datetime) -> None:
+    """The reminders that stand there already are shown once more, without their buttons."""
+    here = [(place.message_id, place.chat_id) for place in places]
+    older = {chat for message, chat in here if run(session, _SUPERSEDE, message=message, chat=chat, moment=now)}
+    chats.wake(session, older, Urgency.EDIT, now=now)
+
+
+def _shown_places(session: Session, message_ids: Collection[str]) -> Sequence[Any]:
+    """The first delivery of each alert in each chat that shows it, with how its post is shown."""
+    waiting = DELIVERIES.alias("waiting")
+    waits = exists().where(
+        waiting.c.message_id == DELIVERIES.c.message_id,
+        waiting.c.chat_id == DELIVERIES.c.chat_id,
+        waiting.c.status == DeliveryStatus.WAITING,
+    )
+    of_these = (DELIVERIES.c.message_id.in_(message_ids), DELIVERIES.c.status == DeliveryStatus.SHOWN)
+    by_chat = (DELIVERIES.c.message_id, DELIVERIES.c.chat_id)
+    first = select(func.min(DELIVERIES.c.id)).where(*of_these, ~waits).group_by(*by_chat)
+    shown = select(*by_chat, DELIVERIES.c.recipient, DELIVERIES.c.purpose, POSTS.c.is_silent, POSTS.c.thread_id)
+    joined = shown.join(POSTS, POSTS.c.id == DELIVERIES.c.post_id)
+    return session.execute(joined.where(DELIVERIES.c.id.in_(first)).order_by(DELIVERIES.c.id)).all()

@@ -1,0 +1,101 @@
+"""Snooze an alert, then restart its deadlines."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from notifybot.alerts import deadlines
+from notifybot.errors import Conflict, NotifybotError
+from notifybot.messages import edit, queries, transitions
+from notifybot.model.actors import Actor, name_of
+from notifybot.model.enums import Deadline, EventKind
+from notifybot.model.messages import Message
+from notifybot.model.states import Transition, sources
+from notifybot.people import preferences
+from notifybot.posts import timeline
+from notifybot.rendering.buttons import Snooze
+from notifybot.storage.statements import affected
+from notifybot.storage.writer import changes
+from notifybot.times.display import clock_time, local_time
+from notifybot.times.spans import LONGEST
+
+_OPEN = sources(Transition.ACKNOWLEDGE)
+
+
+@dataclass(frozen=True)
+class SnoozeRequest:
+    """What a pressed Snooze asks for. `allowed`: what the config offers; a press that an older one offered, or that
+    was made up, counts no more. `time_zone`: of people who chose none."""
+
+    snooze: Snooze
+    allowed: Collection[Snooze]
+    time_zone: str
+
+
+def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime) -> Message:
+    """Let an alert sleep `until` then; its deadlines move to that moment and their spans after it. Snoozing it again
+    moves it on. One that has escalated stays so.
+
+    Raises Conflict for a notice and for what is not sent yet, answered or over, NotifybotError for a moment that is not
+    ahead.
+    """
+    if not now < until <= now + LONGEST:
+        raise NotifybotError("An alert is snoozed until a moment that lies ahead, within 366 days.")
+    message = queries.find(session, message_id)
+    transitions.check_released(message, now=now)
+    if not _try_snooze(session, message, actor, until, now=now):
+        raise Conflict(why_not(message, now=now), hint="GET /api/messages/{id} shows its state and its timeline.")
+    return queries.find(session, message_id)
+
+
+def press(session: Session, message_ids: Collection[str], actor: Actor, sleep: SnoozeRequest, *, now: datetime) -> str:
+    """Snooze what a button was pressed under; return the one sentence that the person sees."""
+    if sleep.snooze not in sleep.allowed:
+        return "Alerts are not snoozed for so long here any more."
+    zone = preferences.time_zone_of(session, actor) or sleep.time_zone
+    until = wake_time(sleep.snooze, zone, now=now)
+    found = [queries.find(session, message_id) for message_id in message_ids]
+    snoozed = [message for message in found if _try_snooze(session, message, actor, until, now=now)]
+    if not snoozed:
+        return why_not(found[0], now=now)
+    what = "Snoozed" if len(found) == 1 else f"Snoozed {len(snoozed)} alerts"
+    return f"{what} until {local_time(until, zone, now=now)}."
+
+
+def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
+    """When what is snoozed now wakes: a span later, or tomorrow in this zone."""
+    if isinstance(snooze, timedelta):
+        return now + snooze
+    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, snooze.at, ZoneInfo(zone)).astimezone(UTC)
+
+
+def _try_snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
+    """False where its state forbids it."""
+    moved = deadlines.restarted(message, until)
+    is_open = (col(Message.is_alert), col(Message.acknowledged_at).is_(None), col(Message.state).in_(_OPEN))
+    facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}
+    if not affected(session, update(Message).where(col(Message.id) == message.id, *is_open).values(**facts)):
+        return False
+    detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+    timeline.add(session, [message.id], EventKind.SNOOZED, now=now, actor=actor.name, detail=detail)
+    edit.refresh_posts(session, [message.id], now=now)
+    noted = changes(session)
+    noted.messages.add(message.id)
+    for name, deadline in moved.items():
+        noted.note_deadline(Deadline(name), deadline)
+    return True
+
+
+def why_not(message: Message, *, now: datetime) -> str:
+    """Why this message cannot be snoozed, in one sentence."""
+    if not message.is_alert:
+        return "This message is a notice; only an alert can be snoozed."
+    if message.acknowledged_by is not None and message.acknowledged_at is not None:
+        when = clock_time(message.acknowledged_at, now)
+        return f"{name_of(message.acknowledged_by)} acknowledged this at {when}; there is nothing to snooze any more."
+    return f"This alert is {message.state} already and cannot be snoozed."

@@ -1,0 +1,168 @@
+"""Callers on TCP: an API token, a JWT of an existing dashboard, or where the config opens a path to whom it names."""
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+
+from aiohttp import web
+
+from notifybot.auth import tokens
+from notifybot.auth.permissions import Caller
+from notifybot.auth.throttle import Throttle
+from notifybot.config.model import Algorithm, Anonymous, Config, Jwt
+from notifybot.config.types import NAME
+from notifybot.errors import Unauthenticated, Unavailable
+from notifybot.model.people import ApiToken
+from notifybot.storage.database import Database
+from notifybot.times.clock import Clock
+
+BEARER = "bearer"
+MOST_REASON = 200
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin", "Sec-Fetch-Site")
+"""What proxies add to requests that they hand on, and browsers to those that pages make."""
+Verify = Callable[[str, datetime], str | None]
+log = logging.getLogger(__name__)
+
+
+class RemoteCallers:
+    """Finds out who a request on TCP comes from. The address is the connection's, whatever headers say."""
+
+    def __init__(self, config: Config, database: Database, clock: Clock, *, allowed: frozenset[str] | None) -> None:
+        self.throttle = Throttle()
+        self._database = database
+        self._clock = clock
+        self._accounts = config.accounts
+        self._allowed = allowed
+        self._verify = _verifier(config.http.jwt)
+        self._anonymous = config.http.anonymous
+
+    async def caller(self, request: web.Request) -> Caller | None:
+        """None: it shows nothing, and no path is open to it. Raises Unauthenticated, TooManyRequests."""
+        credential, address = _credential(request), peer_address(request.transport)
+        if credential is None:
+            return self._anonymous_caller(request, address)
+        now = self._clock.now()
+        self.throttle.look(address, credential, now)
+        found = await self._bearer(credential, now)
+        if found is None:
+            self.throttle.failed(address, now)
+            raise invalid_token()
+        self.throttle.held(credential, now)
+        return found
+
+    def _anonymous_caller(self, request: web.Request, address: str) -> Caller | None:
+        """Whom the config names for a caller who shows nothing.
+
+        What a proxy hands on comes from the proxy's address, and what a browser sends may be another site's doing:
+        neither is whom the operator meant.
+        """
+        if not self._anonymous or any(name in request.headers for name in _PROXY_HEADERS):
+            return None
+        opened = next((each for each in self._anonymous if _opens(each, address, request.path)), None)
+        return None if opened is None else self._plain_caller(opened.account)
+
+    def _plain_caller(self, account: str) -> Caller:
+        return Caller(account, is_admin=False, allowed=self._allowed, is_local=False)
+
+    async def _bearer(self, credential: str, now: datetime) -> Caller | None:
+        if self._verify is None or credential.startswith(tokens.PREFIX):
+            return await self._token_caller(credential, now)
+        account = self._verify(credential, now)
+        named = account if account is None else self._accounts.get(account, account)
+        return None if named is None or not is_account(named) else self._plain_caller(named)
+
+    async def _token_caller(self, secret: str, now: datetime) -> Caller | None:
+        token = await self._database.read(partial(tokens.find, secret=secret, now=now))
+        if token is None:
+            return None
+        await self._note_use(token, now)
+        return tokens.caller_with(token, allowed=self._allowed)
+
+    async def _note_use(self, token: ApiToken, now: datetime) -> None:
+        if not tokens.is_use_worth_noting(token, now):
+            return
+        with suppress(Unavailable):  # a full disk is no reason to refuse a read
+            await self._database.write(partial(tokens.note_use, token_id=token.id, now=now))
+
+
+def _verifier(settings: Jwt | None) -> Verify | None:
+    """What tells whose JWT this is; its library is loaded only where JWTs are configured."""
+    if settings is None:
+        return None
+    from notifybot.auth import jwt
+    from notifybot.config import jwt_key
+
+    file = None if settings.algorithm is Algorithm.HS256 else settings.public_key
+    material = (settings.secret or "").encode() if file is None else file.read_bytes()
+    trust = jwt.Trust(
+        algorithm=settings.algorithm.value,
+        key=jwt_key.read_key(settings.algorithm.value, material),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        account_claim=settings.account_claim,
+        leeway=settings.leeway,
+    )
+
+    def verify(token: str, now: datetime) -> str | None:
+        try:
+            return jwt.account_of(token, trust, now=now)
+        except jwt.InvalidJwt as error:
+            log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MOST_REASON]})
+            return None
+
+    return verify
+
+
+def is_account(text: str) -> bool:
+    with suppress(ValueError):
+        return NAME.parse(text) == text
+    return False
+
+
+def _opens(opened: Anonymous, address: str, path: str) -> bool:
+    found = _ip_address(address)
+    is_near = found is not None and any(found in network for network in opened.networks)
+    return is_near and any(_covers(pattern, path) for pattern in opened.paths)
+
+
+def _covers(pattern: str, path: str) -> bool:
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
+
+
+def invalid_token() -> Unauthenticated:
+    """One sentence for all: what exactly is wrong would help those who guess."""
+    return Unauthenticated(
+        "This token is not valid here: wrong, expired or revoked.",
+        hint="`notifybot token list` shows which ones are valid. For a JWT the daemon's log says what is wrong.",
+        is_wrong=True,
+    )
+
+
+def _credential(request: web.Request) -> str | None:
+    """What stands in the header Authorization; None without one. Raises Unauthenticated where it is no single token."""
+    given = request.headers.getall("Authorization", [])
+    if not given:
+        return None
+    scheme, _, credential = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != BEARER or not credential.strip():
+        raise Unauthenticated("The header Authorization holds no token.", hint="Write: Authorization: Bearer nb_…")
+    return credential.strip()
+
+
+def peer_address(transport: asyncio.BaseTransport | None) -> str:
+    """The address at the other end of the connection; an IPv4 address stays one where IPv6 carries it."""
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    return str(_ip_address(host) or host)
+
+
+def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found

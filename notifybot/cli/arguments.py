@@ -1,0 +1,107 @@
+"""What an option's word stands for. Each function raises ArgumentTypeError where it stands for nothing."""
+
+import argparse
+import json
+import math
+
+from notifybot.client.results import Button
+
+SCOPES = ("send", "read", "admin")
+MAX_WAIT_S = 30.0
+"""The daemon waits no longer for one request."""
+
+
+def port(text: str) -> int:
+    return _whole(text, most=65_535, least=0)
+
+
+def limit(text: str) -> int:
+    return _whole(text, most=500, least=1)
+
+
+def thread(text: str) -> int:
+    return _whole(text, most=2**31 - 1, least=1)
+
+
+def number_of_file(text: str) -> int:
+    return _whole(text, most=99, least=1)
+
+
+def link_button(text: str) -> Button:
+    words, url = _two_sides(text, "TEXT=URL")
+    return Button(words, url=url)
+
+
+def copy_button(text: str) -> Button:
+    words, value = _two_sides(text, "TEXT=VALUE")
+    return Button(words, copy=value)
+
+
+def _two_sides(text: str, form: str) -> tuple[str, str]:
+    """What stands before and after the first `=`; URLs have more of them."""
+    left, _, right = (side.strip() for side in text.partition("="))
+    if not left or not right:
+        raise argparse.ArgumentTypeError(f"`{text}` is not of the form {form}")
+    return left, right
+
+
+def data(text: str) -> dict[str, object]:
+    """An object, written as JSON or as one KEY=VALUE of it; a value that is written as a number is one."""
+    if text.lstrip().startswith("{") or "=" not in text:
+        return json_object(text)
+    key, value = _two_sides(text, "KEY=VALUE")
+    return {key: _number_or_text(value)}
+
+
+def policy(text: str) -> str | dict[str, object]:
+    """A name of the config, or a policy of its own as a JSON object."""
+    return json_object(text) if text.lstrip().startswith("{") else text
+
+
+def _number_or_text(text: str) -> int | float | str:
+    """`74` and `1.5` are numbers; what a number would not be written back as, such as `1.10` or `007`, stays a text."""
+    for kind in (int, float):
+        try:
+            found = kind(text)
+        except ValueError:
+            continue
+        if str(found) == text and math.isfinite(found):
+            return found
+    return text
+
+
+def json_object(text: str) -> dict[str, object]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise argparse.ArgumentTypeError(f"`{text}` is no JSON object")
+    return document
+
+
+def _whole(text: str, *, most: int, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"`{text}` is no whole number from {least} to {most}")
+    return int(text)
+
+
+def scopes(text: str) -> list[str]:
+    found = text.split(",")
+    if not set(found) <= set(SCOPES):
+        raise argparse.ArgumentTypeError(f"`{text}` is not of {','.join(SCOPES)}")
+    return list(dict.fromkeys(found))
+
+
+def wait(text: str) -> float:
+    seconds = number(text)
+    if seconds is None or not 0 <= seconds <= MAX_WAIT_S:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds from 0 to {MAX_WAIT_S:g}")
+    return seconds
+
+
+def number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,149 @@
+"""`notifybot jobs …`: how the daemon's timed jobs do, and running one now."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from notifybot.cli.output import exact, moment, moment_in_full, now, one_line, say, say_json, terminal, unknown_name
+from notifybot.cli.parser import Commands, Parser, add_json
+from notifybot.cli.tables import table
+from notifybot.client import Client, ClientError
+from notifybot.client.jobs import JobInfo, JobRunInfo, Jobs
+
+LABEL_WIDTH = 14
+RUNS_SHOWN = 20
+
+
+def run(arguments: argparse.Namespace) -> int:
+    jobs = Client(arguments.socket).jobs()
+    match arguments.command:
+        case "jobs list":
+            _list(jobs, arguments)
+        case "jobs show":
+            _show(jobs, arguments)
+        case "jobs trigger":
+            _trigger(jobs, arguments)
+    return 0
+
+
+def _list(jobs: Jobs, arguments: argparse.Namespace) -> None:
+    found = jobs.everything()
+    if arguments.json:
+        say_json({"jobs": [job.document for job in found]})
+        return
+    at = now()
+    rows = [
+        (
+            job.name,
+            _status(job),
+            _when(job.last_run, at),
+            _when(job.next_run, at),
+            "-" if job.last_run is None else _took(job.last_duration_s),
+            "-" if job.last_run is None else _took(job.average_s),
+            _rate(job),
+            job.last_error or "" if job.is_failing else "",
+        )
+        for job in found
+    ]
+    for line in table(("JOB", "STATUS", "LAST", "NEXT", "TOOK", "AVERAGE", "SUCCESS", "ERROR"), rows, terminal()):
+        say(line)
+
+
+def _status(job: JobInfo) -> str:
+    if job.is_failing:
+        return "failing"
+    return "ok" if job.running_since is None else "running"
+
+
+def _when(at: datetime | None, seen_at: datetime) -> str:
+    return "-" if at is None else moment(at, seen_at)
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _rate(job: JobInfo) -> str:
+    """Rounded down, so that one failure in a thousand shows."""
+    return "-" if job.success_rate is None else f"{int(job.success_rate * 1000) / 10:g} %"
+
+
+def _show(jobs: Jobs, arguments: argparse.Namespace) -> None:
+    job = _named(jobs.everything(runs=RUNS_SHOWN), arguments.name)
+    if arguments.json:
+        say_json(job.document)
+        return
+    say(f"{one_line(job.name)}  {terminal().paint(_status(job))}")
+    for name, value in _facts(job, now()):
+        if value:
+            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+    for lines in (_put_off(job), _history(job.latest)):
+        for line in lines:
+            say(line)
+
+
+def _named(jobs: Iterable[JobInfo], name: str) -> JobInfo:
+    found = {job.name: job for job in jobs}
+    if name not in found:
+        raise unknown_name("job", name, found)
+    return found[name]
+
+
+def _facts(job: JobInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
+    yield "next run", None if job.next_run is None else moment_in_full(job.next_run, at)
+    yield "at work", None if job.running_since is None else f"since {moment_in_full(job.running_since, at)}"
+    if job.last_run is not None:
+        yield "last run", f"{moment_in_full(job.last_run, at)}, {_took(job.last_duration_s)}"
+        yield "average", f"{_took(job.average_s)} in {'one run' if job.runs == 1 else f'{job.runs} runs'}"
+    yield "success rate", None if job.success_rate is None else _rate(job)
+    if job.last_error is not None and job.last_error_at is not None:
+        yield "last error", f"{moment_in_full(job.last_error_at, at)}: {job.last_error}"
+
+
+def _put_off(job: JobInfo) -> Iterator[str]:
+    """The rows that it cannot do."""
+    if not job.put_off:
+        return
+    rows = [
+        (each.row, exact(each.since), str(each.times), _when(each.tried_again_at, now()), each.error)
+        for each in job.put_off
+    ]
+    yield ""
+    yield from table(("PUT OFF", "SINCE", "TIMES", "AGAIN AT", "ERROR"), rows, terminal())
+
+
+def _history(runs: Iterable[JobRunInfo]) -> Iterator[str]:
+    rows = [
+        (exact(each.started_at), _took(each.duration_s), str(each.done), _by_whom(each), each.error or "")
+        for each in runs
+    ]
+    if rows:
+        yield ""
+        yield from table(("RUN", "TOOK", "DONE", "BY", "ERROR"), rows, terminal())
+
+
+def _by_whom(run: JobRunInfo) -> str:
+    return "hand" if run.is_manual else "clock"
+
+
+def _trigger(jobs: Jobs, arguments: argparse.Namespace) -> None:
+    """Run it once. A run that fails is a failure here."""
+    done = jobs.trigger(arguments.name)
+    if arguments.json:
+        say_json(done.document)
+    elif done.error is None:
+        say(f"done: {one_line(done.job)} ({_took(done.duration_s)}, did {done.done})")
+    if done.error is not None:
+        raise ClientError(f"{done.job} failed: {done.error}", hint="The daemon's log says more.")
+
+
+def add(commands: Commands) -> None:
+    jobs = commands.group("jobs", "see how the daemon's timed jobs do, and run one now")
+    add_json(jobs.add("list", "show all jobs: when each runs, how long it takes, how often it succeeds"))
+    add_json(_add_name(jobs.add("show", "show one job with its latest runs, and what it put off")))
+    add_json(_add_name(jobs.add("trigger", "run a job once, now")))
+
+
+def _add_name(command: Parser) -> Parser:
+    command.add_argument("name", metavar="NAME", help="as `notifybot jobs` lists it")
+    return command

@@ -1,0 +1,282 @@
+"""`notifybot messages …` and `notifybot open`: look at messages, answer them, save their files."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from notifybot.cli import arguments
+from notifybot.cli.output import moment, now, one_line, say, say_json, size_of, span, terminal, time_to
+from notifybot.cli.parser import Commands, Parser, UsageError, add_id, add_ids, add_json
+from notifybot.cli.stdin import text_of
+from notifybot.cli.tables import short_ids, table
+from notifybot.client import AttachmentInfo, Client, ClientError, MessageInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+
+def run(arguments: argparse.Namespace) -> int:
+    client = Client(arguments.socket)
+    match arguments.command:
+        case "messages list":
+            _list(client, arguments)
+        case "messages show":
+            _show(client, arguments)
+        case "messages file":
+            _save(client, arguments)
+        case "messages edit":
+            _edit(client, arguments)
+        case "messages ack":
+            _change(client, arguments, client.acknowledge)
+        case "messages snooze":
+            _snooze(client, arguments)
+        case "messages close":
+            _change(client, arguments, client.close)
+        case "messages cancel":
+            _change(client, arguments, client.cancel)
+        case "messages unack":
+            _change(client, arguments, client.unacknowledge)
+        case "messages retry":
+            _change(client, arguments, client.retry)
+        case "open":
+            _open(client, arguments)
+    return 0
+
+
+def _list(client: Client, arguments: argparse.Namespace) -> None:
+    page = client.messages(status=arguments.status, source=arguments.source, limit=arguments.limit)
+    if arguments.json:
+        say_json(page.document)
+    else:
+        _say_table(page.messages, none="no messages")
+
+
+def _open(client: Client, arguments: argparse.Namespace) -> None:
+    alerts = client.open_alerts(limit=arguments.limit)
+    if arguments.json:
+        say_json({"messages": [alert.document for alert in alerts]})
+    else:
+        _say_table(alerts, none="no open alerts")
+
+
+def _show(client: Client, arguments: argparse.Namespace) -> None:
+    message = client.message(client.find(arguments.id))
+    if arguments.json:
+        say_json(message.document)
+        return
+    from notifybot.cli.message_details import detail_lines
+
+    for line in detail_lines(message, terminal(), now()):
+        say(line)
+
+
+def _save(client: Client, arguments: argparse.Namespace) -> None:
+    save_file(client, client.message(client.find(arguments.id)), arguments.number, arguments.output)
+
+
+def _edit(client: Client, arguments: argparse.Namespace) -> None:
+    text = text_of(arguments.text, is_needed=arguments.title is None)
+    message = client.edit(client.find(arguments.id), text, title=arguments.title)
+    if arguments.json:
+        say_json(message.document)
+    else:
+        say(f"edited: {message.id} ({message.status})")
+
+
+def _snooze(client: Client, arguments: argparse.Namespace) -> None:
+    until = None if arguments.until is None else _moment_ahead(arguments.until)
+    for prefix in arguments.ids:
+        message = client.snooze(client.find(prefix), span=arguments.span, until=until)
+        if arguments.json:
+            say_json(message.document)
+        elif message.snoozed_until is not None:
+            say(f"snoozed until {moment(message.snoozed_until, now())}: {message.id}")
+
+
+def _moment_ahead(text: str) -> datetime:
+    from notifybot.cli.times import future_moment
+
+    return future_moment(text)
+
+
+def _change(client: Client, arguments: argparse.Namespace, change: Callable[[str], MessageInfo]) -> None:
+    """Change one message after the other, so that a refusal leaves those before it done and said."""
+    for prefix in arguments.ids:
+        message = change(client.find(prefix))
+        if arguments.json:
+            say_json(message.document)
+        else:
+            say(f"{terminal().paint(message.status)}: {message.id}{_by_whom(message)}")
+
+
+def _by_whom(message: MessageInfo) -> str:
+    if message.acknowledged_by is None or message.acknowledged_at is None:
+        return ""
+    return f" (acknowledged by {one_line(message.acknowledged_by)} at {moment(message.acknowledged_at, now())})"
+
+
+def _say_table(messages: Sequence[MessageInfo], *, none: str) -> None:
+    if not messages:
+        say(none)
+        return
+    at, ids = now(), short_ids([message.id for message in messages])
+    rows = [
+        (
+            ids[message.id],
+            moment(message.created_at, at),
+            _age(message, at),
+            message.status,
+            "alert" if message.is_alert else "notice",
+            message.source,
+            message.summary,
+        )
+        for message in messages
+    ]
+    for line in table(("ID", "CREATED", "AGE", "STATUS", "KIND", "SOURCE", "TEXT"), rows, terminal()):
+        say(line)
+
+
+def _age(message: MessageInfo, at: datetime) -> str:
+    """How old it is, or when it goes out."""
+    if message.status == "scheduled" and message.send_at is not None:
+        return time_to(message.send_at, at)
+    return span(at - message.created_at)
+
+
+STDOUT = "-"
+
+
+def save_file(client: Client, message: MessageInfo, number: int, output: str | None) -> None:
+    """Save file `number` of the message at `output`, else under its own name here, where nothing has that name yet."""
+    attachment = _attachment(message, number)
+    if output == STDOUT:
+        _to_stdout(client, attachment)
+        return
+    target = _target(attachment, number, output)
+    try:
+        with _open_target(target.resolve()) as file:
+            client.download(attachment, file)
+    except OSError as error:
+        raise ClientError(
+            f"{target} cannot be written: {error.strerror}.", hint="Name another place with -o."
+        ) from error
+    say(f"saved: {one_line(str(target))}{f' ({size_of(attachment.size)})' if attachment.size else ''}")
+
+
+def _attachment(message: MessageInfo, number: int) -> AttachmentInfo:
+    count = len(message.attachments)
+    if number <= count:
+        return message.attachments[number - 1]
+    has = "no file" if count == 0 else "one file" if count == 1 else f"{count} files"
+    raise UsageError(f"This message has {has}.", hint="`notifybot messages show` numbers them.")
+
+
+def _to_stdout(client: Client, attachment: AttachmentInfo) -> None:
+    if sys.stdout.isatty():
+        raise UsageError("A file is not written to a terminal.", hint="Name a place with -o, or pipe it on.")
+    client.download(attachment, sys.stdout.buffer)
+
+
+def _target(attachment: AttachmentInfo, number: int, output: str | None) -> Path:
+    """Where to save. A place that was not named exactly must be free."""
+    if output is not None and not Path(output).is_dir():
+        return Path(output)
+    # The name is whatever the sender called it: it may not lead elsewhere, hide, or drive a terminal.
+    name = one_line(attachment.name).rpartition("/")[2].lstrip(".") or f"file-{number}"
+    target = Path(output or "") / name
+    if target.exists():
+        raise UsageError(f"{target} exists already.", hint="Name a place with -o.")
+    return target
+
+
+@contextmanager
+def _open_target(target: Path) -> Iterator["IO[bytes]"]:
+    """A file that gets its name once it is whole; `target` is no link. Devices and pipes are written to as they are."""
+    if target.exists() and not target.is_file():
+        with target.open("wb") as device:
+            yield device
+        return
+    part = target.with_name(f".{os.urandom(4).hex()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+STATES = ("scheduled", "initiated", "sent", "escalated", "acknowledged", "closed", "failed", "cancelled")
+
+
+def add(commands: Commands) -> None:
+    messages = commands.group("messages", "look at messages and answer them")
+    _add_filters(messages.add("list", "show the newest messages"))
+    add_json(add_id(messages.add("show", "show all that is known of one message")))
+    _add_edit(messages)
+    _add_file(messages)
+    add_json(add_ids(messages.add("ack", "acknowledge alerts")))
+    add_json(add_ids(messages.add("unack", "take the answer to alerts back")))
+    _add_snooze(messages)
+    add_json(add_ids(messages.add("close", "close alerts without acknowledging them")))
+    add_json(add_ids(messages.add("cancel", "cancel messages that were not shown yet")))
+    add_json(add_ids(messages.add("retry", "try again to show messages that were given up")))
+    overview = commands.add("open", "show the alerts that wait for an answer")
+    overview.add_argument(
+        "--limit", type=arguments.limit, default=50, metavar="N", help="at most so many (default: 50)"
+    )
+    add_json(overview)
+
+
+def _add_filters(command: Parser) -> None:
+    command.add_argument("--status", choices=STATES, metavar="STATE", help=f"one of {', '.join(STATES)}")
+    command.add_argument("--source", metavar="LABEL", help="only those from there")
+    command.add_argument(
+        "--limit", type=arguments.limit, default=50, metavar="N", help="at most so many, up to 500 (default: 50)"
+    )
+    add_json(command)
+
+
+def _add_edit(messages: Commands) -> None:
+    edit = messages.add(
+        "edit", "change what a message says", description="Change what a message says, also where it stands in chats."
+    )
+    add_id(edit)
+    edit.add_argument("--title", metavar="T", help="the new title; an empty one takes it away")
+    edit.add_argument(
+        "text", nargs="*", metavar="TEXT", help="the new text; `-`, or neither text nor title, reads standard input"
+    )
+    add_json(edit)
+
+
+def _add_file(messages: Commands) -> None:
+    file = messages.add("file", "save a file of a message")
+    add_id(file)
+    file.add_argument(
+        "number", metavar="N", type=arguments.number_of_file, help="which one, as `messages show` numbers them"
+    )
+    file.add_argument(
+        "-o", "--output", metavar="PATH", help="where to (default: its own name, here); `-` is standard output"
+    )
+
+
+def _add_snooze(messages: Commands) -> None:
+    snooze = messages.add(
+        "snooze",
+        "let alerts sleep for a while",
+        description="Let alerts sleep for a while: they do not escalate, and their deadlines begin anew after it.",
+        epilog="Example: notifybot messages snooze 0190c2f3 --until 'tomorrow 09:00'",
+    )
+    add_ids(snooze)
+    how_long = snooze.add_mutually_exclusive_group(required=True)
+    how_long.add_argument("--for", dest="span", metavar="SPAN", help="for so long: 15m, 1h, 1d")
+    how_long.add_argument(
+        "--until",
+        metavar="WHEN",
+        help="18:30, 'tomorrow 9:00', 'mon 9:00' or '2026-01-31 18:30', on this machine's clock",
+    )
+    add_json(snooze)

@@ -1,0 +1,170 @@
+"""`notifybot oncall …`: who is on call and until when, and who stands in."""
+
+import argparse
+from collections.abc import Iterator
+from datetime import datetime
+
+from notifybot.cli.output import in_full, moment, moment_in_full, now, one_line, say, say_json, terminal, unknown_name
+from notifybot.cli.parser import Commands, Parser, UsageError, add_ids, add_json
+from notifybot.cli.tables import short_ids, table
+from notifybot.cli.times import future_moment
+from notifybot.client import Client
+from notifybot.client.oncall import OnCall, OverrideInfo, RotationInfo, ShiftInfo
+
+LABEL_WIDTH = 14
+HANDOVER = ("hand-over", "handover")
+WHY = {
+    "turn": "it is their turn",
+    "override": "they stand in",
+    "otherwise": "it is outside of the rotation's hours",
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    on_call = Client(arguments.socket).on_call()
+    match arguments.command:
+        case "oncall show" if arguments.rotation is None:
+            _list(on_call.everybody(), arguments)
+        case "oncall show":
+            _show(_named(on_call.everybody(), arguments.rotation), arguments)
+        case "oncall override":
+            _override(on_call, arguments)
+        case "oncall cancel":
+            _cancel(on_call, arguments)
+    return 0
+
+
+def _list(rotations: tuple[RotationInfo, ...], arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json({"rotations": [each.document for each in rotations]})
+        return
+    if not rotations:
+        say("no rotations; the config has them under `rotations`")
+        return
+    at = now()
+    rows = [
+        (
+            each.name,
+            _who(each.now),
+            "-" if each.now.until is None else moment(each.now.until, at),
+            _who(each.after[0]) if each.after else "-",
+        )
+        for each in rotations
+    ]
+    for line in table(("ROTATION", "ON CALL", "UNTIL", "THEN"), rows, terminal()):
+        say(line)
+
+
+def _who(stint: ShiftInfo) -> str:
+    return ", ".join(stint.names) or "nobody"
+
+
+def _named(rotations: tuple[RotationInfo, ...], name: str) -> RotationInfo:
+    found = {each.name: each for each in rotations}
+    if name not in found:
+        raise unknown_name("rotation", name, found)
+    return found[name]
+
+
+def _show(rotation: RotationInfo, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(rotation.document)
+        return
+    say(f"{one_line(rotation.name)}  {one_line(_who(rotation.now))}")
+    for name, value in _facts(rotation, now()):
+        if value:
+            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+    for lines in (_after(rotation), _overrides(rotation)):
+        for line in lines:
+            say(line)
+
+
+def _facts(rotation: RotationInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
+    stint = rotation.now
+    yield "why", WHY.get(stint.reason, stint.reason)
+    yield "since", moment_in_full(stint.begins, at)
+    yield "until", None if stint.until is None else moment_in_full(stint.until, at)
+    yield "hand-over", None if rotation.handover_at is None else moment_in_full(rotation.handover_at, at)
+    yield "zone", rotation.time_zone
+
+
+def _after(rotation: RotationInfo) -> Iterator[str]:
+    at = now()
+    rows = [
+        (moment(each.begins, at), "-" if each.until is None else moment(each.until, at), _who(each))
+        for each in rotation.after
+    ]
+    if rows:
+        yield ""
+        yield from table(("FROM", "UNTIL", "THEN"), rows, terminal())
+
+
+def _overrides(rotation: RotationInfo) -> Iterator[str]:
+    at, ids = now(), short_ids([each.id for each in rotation.overrides])
+    rows = [
+        (ids[each.id], moment(each.begins, at), moment(each.until, at), each.created_by, each.name)
+        for each in rotation.overrides
+    ]
+    if rows:
+        yield ""
+        yield from table(("ID", "FROM", "UNTIL", "BY", "STANDS IN"), rows, terminal())
+
+
+def _override(on_call: OnCall, arguments: argparse.Namespace) -> None:
+    begins = None if arguments.begins is None else future_moment(arguments.begins)
+    until = None if arguments.until is None else _end(on_call, arguments.rotation, arguments.until)
+    made = on_call.override(arguments.rotation, arguments.member, span=arguments.span, until=until, begins=begins)
+    if arguments.json:
+        say_json(made.document)
+    else:
+        say(f"{_sentence(made, now())}: {made.id}")
+
+
+def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
+    """The moment that is meant; `hand-over` is the next one of the rotation."""
+    if text not in HANDOVER:
+        return future_moment(text)
+    handover_at = _named(on_call.everybody(), rotation).handover_at
+    if handover_at is None:
+        raise UsageError(f"{rotation} has no hand-over ahead.", hint="Name a time, or a span with --for.")
+    return handover_at
+
+
+def _sentence(made: OverrideInfo, at: datetime) -> str:
+    begins = f"from {in_full(made.begins, at)} " if made.begins > at else ""
+    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {in_full(made.until, at)}")
+
+
+def _cancel(on_call: OnCall, arguments: argparse.Namespace) -> None:
+    for prefix in arguments.ids:
+        ended = on_call.cancel(on_call.find(prefix))
+        if arguments.json:
+            say_json(ended.document)
+        else:
+            say(f"ended: {ended.id} ({one_line(f'{ended.name} in {ended.rotation}')})")
+
+
+def add(commands: Commands) -> None:
+    on_call = commands.group("oncall", "see who is on call, and let somebody else take over")
+    show = on_call.add("show", "show who is on call, and until when")
+    show.add_argument("rotation", nargs="?", metavar="ROTATION", help="only this one (default: all)")
+    add_json(show)
+    override = on_call.add(
+        "override",
+        "put somebody else on call for a while",
+        epilog="Example: notifybot oncall override ops bob --for 2h",
+    )
+    override.add_argument("rotation", metavar="ROTATION", help="the rotation, by its name in the config")
+    override.add_argument("member", metavar="MEMBER", help="who takes over, as the config would name them")
+    override.add_argument("--from", dest="begins", metavar="WHEN", help="from then on (default: now)")
+    _add_end(override)
+    add_json(override)
+    add_json(add_ids(on_call.add("cancel", "end overrides before their time")))
+
+
+def _add_end(override: Parser) -> None:
+    how_long = override.add_mutually_exclusive_group(required=True)
+    how_long.add_argument("--for", dest="span", metavar="SPAN", help="for so long: 2h, 1d")
+    how_long.add_argument(
+        "--until", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', or hand-over: the next one"
+    )

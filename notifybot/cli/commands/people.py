@@ -1,0 +1,104 @@
+"""`notifybot people …`: who can be sent to, and their upkeep by admins."""
+
+import argparse
+from datetime import datetime
+
+from notifybot.cli.output import moment, moment_in_full, now, one_line, say, say_json, terminal
+from notifybot.cli.parser import Commands, Parser, add_json
+from notifybot.cli.tables import table
+from notifybot.client import Client
+from notifybot.client.people import People, PersonInfo
+
+
+def run(arguments: argparse.Namespace) -> int:
+    people = Client(arguments.socket).people()
+    match arguments.command:
+        case "people list":
+            _list(people, arguments)
+        case "people show":
+            _show(people.find(arguments.who), arguments)
+        case "people rename":
+            _say(people.rename(arguments.who, arguments.name), "renamed", arguments)
+        case "people remove":
+            _say(people.remove(arguments.who), "removed", arguments)
+    return 0
+
+
+def _list(people: People, arguments: argparse.Namespace) -> None:
+    found = people.everybody()
+    if arguments.json:
+        say_json({"people": [person.document for person in found]})
+        return
+    if not found:
+        say("no people; whoever sends /start to the bot is one")
+        return
+    rows = [
+        (
+            person.user_id,
+            person.account or "-",
+            person.chat_id,
+            moment(person.created_at, now()),
+            _state(person),
+            person.chat_name,
+        )
+        for person in found
+    ]
+    for line in table(("USER ID", "ACCOUNT", "CHAT", "SINCE", "NOTICES", "NAME"), rows, terminal()):
+        say(line)
+
+
+def _state(person: PersonInfo) -> str:
+    if person.unreachable is not None:
+        return "unreachable"
+    if not person.is_enabled:
+        return "off"
+    return "muted" if person.muted_until is not None and person.muted_until > now() else "on"
+
+
+def _show(person: PersonInfo, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(person.document)
+        return
+    say(f"{person.user_id}  {one_line(person.chat_name)}")
+    for name, value in _lines(person, now()):
+        if value is not None:
+            say(f"  {name:<13}{one_line(value)}")
+
+
+def _lines(person: PersonInfo, at: datetime) -> list[tuple[str, str | None]]:
+    linked = None if person.linked_at is None else f"{moment_in_full(person.linked_at, at)} by {person.linked_by}"
+    muted = person.muted_until if person.muted_until is not None and person.muted_until > at else None
+    return [
+        ("chat", person.chat_id),
+        ("subscribed", moment_in_full(person.created_at, at)),
+        ("account", person.account),
+        ("linked", linked),
+        ("notices", "on" if person.is_enabled else "off"),
+        ("muted", None if muted is None else f"until {moment_in_full(muted, at)}"),
+        ("zone", person.time_zone),
+        ("summary", person.summary_time),
+        ("quiet hours", person.quiet_hours),
+        ("unreachable", person.unreachable),
+    ]
+
+
+def _say(person: PersonInfo, what: str, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(person.document)
+    else:
+        say(f"{what}: {person.user_id} ({one_line(person.chat_name)})")
+
+
+def _add_who(command: Parser) -> Parser:
+    command.add_argument("who", metavar="WHO", help="their account, user_id or chat id")
+    return command
+
+
+def add(commands: Commands) -> None:
+    people = commands.group("people", "look after the people who can be sent to")
+    add_json(people.add("list", "show everybody"))
+    add_json(_add_who(people.add("show", "show all that is known of one person")))
+    rename = _add_who(people.add("rename", "give somebody the name by which they are listed"))
+    rename.add_argument("name", metavar="NAME", help="it stays, whatever they are called in Telegram")
+    add_json(rename)
+    add_json(_add_who(people.add("remove", "forget somebody, who is told; their messages stay")))

@@ -1,0 +1,342 @@
+"""`notifybot send`: hand one message to the daemon, now or at its times."""
+
+import argparse
+import os
+import sys
+from collections import ChainMap
+from collections.abc import Sequence
+
+from notifybot.cli import arguments
+from notifybot.cli.output import in_full, moment, now, one_line, say, say_json, terminal
+from notifybot.cli.parser import Commands, Parser, UsageError, add_json
+from notifybot.cli.stdin import files_of, text_of
+from notifybot.cli.times import TimeOptions, print_times, time_options_of
+from notifybot.client import Accepted, Client, ClientError
+from notifybot.client.results import DeliveryInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notifybot.client.options import SendOptions
+
+ALERT_OPTIONS = ("escalate_after", "close_after", "policy", "remind_every")
+TIME_OPTIONS = ("at", "every", "time_zone")
+RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send, then say what became of it. A message that nobody could be shown is a failure, unless nobody wants it."""
+    to = recipients(arguments.to)
+    client = Client(arguments.socket)
+    if arguments.resolve:
+        return _say_resolved(_resolve(client, to, arguments), arguments)
+    options = send_options(arguments)
+    text = text_for(arguments)
+    if is_for_later(arguments):
+        return run_later(client, arguments, lambda times: client.send(text, to=to, **(options | times)))
+    accepted = client.send(text, to=to, **options)
+    undelivered = _undelivered(client, accepted)
+    is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
+    if arguments.json:
+        say_json(accepted.document)
+    elif is_withheld:
+        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
+    else:
+        say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
+    if accepted.status == "failed" and not is_withheld:
+        raise _not_shown(accepted, undelivered)
+    return 0
+
+
+def is_for_later(arguments: argparse.Namespace) -> bool:
+    return any(getattr(arguments, name) is not None for name in TIME_OPTIONS)
+
+
+def _undelivered(client: Client, accepted: Accepted) -> tuple[DeliveryInfo, ...]:
+    """The deliveries of a message that has failed; a call that did not wait was not told them."""
+    if accepted.status != "failed":
+        return ()
+    return accepted.deliveries or client.message(accepted.id).deliveries
+
+
+def text_for(arguments: argparse.Namespace) -> str | None:
+    """The text; where a file or a template says it all, standard input is left alone."""
+    return text_of(arguments.text, is_needed=not (arguments.photo or arguments.file or arguments.template))
+
+
+def send_options(arguments: argparse.Namespace) -> "SendOptions":
+    photos, files = files_of(arguments)
+    return {
+        "title": arguments.title,
+        "source": arguments.source,
+        "photos": photos,
+        "files": files,
+        "parse_mode": arguments.parse_mode,
+        "buttons": arguments.buttons,
+        "link_preview": arguments.link_preview,
+        "thread_id": arguments.thread,
+        "template": arguments.template,
+        "wait_s": arguments.wait,
+        **alert_options(arguments),
+    }
+
+
+def alert_options(arguments: argparse.Namespace) -> "SendOptions":
+    """What `send` and `event` have in common. Raises UsageError for deadlines of a notice."""
+    return {
+        "alert": _is_alert(arguments),
+        "escalate_after": arguments.escalate_after,
+        "close_after": arguments.close_after,
+        "policy": arguments.policy,
+        "remind_every": arguments.remind_every,
+        "priority": arguments.priority,
+        "silent": arguments.silent,
+        "dedup_key": arguments.dedup_key,
+        "data": dict(ChainMap(*reversed(arguments.data))) or None,
+        "client_id": arguments.client_id,
+    }
+
+
+def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
+    if not arguments.dedup_key:
+        raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
+    others = [name for name, value in vars(arguments).items() if value and name not in RESOLVE_OPTIONS]
+    if others:
+        option = "A format" if others[0] == "parse_mode" else f"--{others[0].replace('_', '-').rstrip('s')}"
+        raise UsageError(f"{option} does not go with --resolve.", hint="A resolve takes a text at most.")
+    text = text_of(arguments.text, is_needed=False)
+    return client.resolve(arguments.dedup_key, to=to, text=text, client_id=arguments.client_id)
+
+
+def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
+    """Nothing to resolve is no failure: a check that finds all well says so each time."""
+    if arguments.json:
+        say_json(None if resolved is None else resolved.document)
+    elif resolved is None:
+        say(f"nothing is open under {one_line(arguments.dedup_key)}")
+    else:
+        say(f"resolved: {resolved.id} ({resolved.status})")
+    return 0
+
+
+def recipients(to: list[str]) -> list[str]:
+    """For whom it is; without a word about it, for whoever sends it."""
+    if not all(to):
+        raise UsageError("An empty recipient is given.", hint="A variable may be unset; without --to it goes to you.")
+    return to or [_myself()]
+
+
+def _myself() -> str:
+    """My account, as the daemon names it."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid:{os.getuid()}"
+
+
+def _is_alert(arguments: argparse.Namespace) -> bool:
+    of_alerts = [f"--{name.replace('_', '-')}" for name in ALERT_OPTIONS if getattr(arguments, name)]
+    if of_alerts and not arguments.alert:
+        raise UsageError("Only an alert has deadlines.", hint=f"Add --alert, or leave out {' and '.join(of_alerts)}.")
+    return bool(arguments.alert)
+
+
+def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:
+    if accepted.is_duplicate and is_named:
+        return f"accepted before, not sent again: {accepted.id} ({accepted.status})"
+    if accepted.status == "initiated":
+        return f"{'accepted, still on its way' if is_awaited else 'accepted'}: {accepted.id}{deadlines(accepted)}"
+    return f"{accepted.status}: {accepted.id}{deadlines(accepted)}"
+
+
+def deadlines(accepted: Accepted) -> str:
+    """When an alert escalates and closes, in local time; nothing for a notice."""
+    at = now()
+    dates = (("escalates", accepted.escalate_at), ("closes", accepted.close_at))
+    parts = [f"{verb} {moment(when, at)}" for verb, when in dates if when is not None]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _not_shown(accepted: Accepted, deliveries: Sequence[DeliveryInfo]) -> ClientError:
+    return ClientError(
+        f"The message {accepted.id} could not be shown: {_reasons(deliveries) or 'the daemon gave it up'}.",
+        hint=f"It is kept: `notifybot messages show {accepted.id}` tells its story.",
+    )
+
+
+def _reasons(deliveries: Sequence[DeliveryInfo]) -> str:
+    return "; ".join(sorted({each.last_error.removesuffix(".") for each in deliveries if each.last_error}))
+
+
+AGREED = ("y", "yes")
+
+
+def run_later(client: Client, arguments: argparse.Namespace, hand_over: "Callable[[SendOptions], Accepted]") -> int:
+    """Hand it over with its times. Raises UsageError where those of --every are shown, and not agreed to."""
+    timing = time_options_of(arguments)
+    is_asked = timing.every is not None and not (arguments.yes or arguments.json) and _can_ask()
+    if is_asked and not _is_agreed(client, timing):
+        raise UsageError("Nothing is sent.", hint="Say --every, --at and --time-zone as you mean them.")
+    accepted = hand_over({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
+    if arguments.json:
+        say_json(accepted.document)
+        return 0
+    say(_later_sentence(accepted, timing))
+    if not is_asked:
+        print_times(accepted.next_times, timing.zone)
+    return 0
+
+
+def _can_ask() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and terminal().width is not None
+
+
+def _is_agreed(client: Client, timing: TimeOptions) -> bool:
+    """Show the next times, and ask whether they are meant. Raises Refused where there are none."""
+    assert timing.every is not None
+    times = client.schedules().preview(timing.every, time_zone=timing.time_zone, begins_at=timing.at)
+    print_times(times, timing.zone)
+    print("Send it at these times? [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in AGREED
+
+
+def _later_sentence(accepted: Accepted, timing: TimeOptions) -> str:
+    when = accepted.send_at or timing.at
+    what = "accepted before, not sent again" if accepted.is_duplicate else accepted.status
+    at = f" for {in_full(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""
+    again = f", again and again as schedule {accepted.schedule_id}" if accepted.schedule_id else ""
+    return f"{what}: {accepted.id}{at}{again}{deadlines(accepted)}"
+
+
+PRIORITIES = ("low", "normal", "high", "critical")
+
+
+def add(commands: Commands) -> None:
+    send = commands.add(
+        "send",
+        "send a message",
+        description="Send a message. It returns once the daemon has it on disk.",
+        epilog="Example: df -h | notifybot send --to -1001234567890 --title 'Disk full' --alert",
+    )
+    _add_message(send)
+    _add_files(send)
+    _add_looks(send)
+    add_alert_options(send, can_resolve=True)
+    add_time_options(send)
+    send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
+    send.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        nargs="?",
+        type=arguments.wait,
+        const=arguments.MAX_WAIT_S,
+        help="wait until it is shown, at most 30 s",
+    )
+    add_json(send)
+
+
+def _add_message(send: Parser) -> None:
+    send.add_argument(
+        "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
+    )
+    send.add_argument(
+        "--to",
+        metavar="R",
+        action="append",
+        default=[],
+        help="chat id, @channel, account, user_id, a name of the config, or subscribers; repeatable (default: you)",
+    )
+    send.add_argument("--title", metavar="T", help="shown bold above the text")
+    send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
+    send.add_argument("--template", metavar="NAME", help="what it says: a template, rendered with the --data")
+    add_data_option(send, "an object that is kept with the message")
+
+
+def _add_files(send: Parser) -> None:
+    files = send.add_argument_group("files", "uploaded under your account; several may be given")
+    files.add_argument(
+        "--photo",
+        metavar="F",
+        action="append",
+        default=[],
+        help="a picture: a file, `-` for standard input, or an https URL",
+    )
+    files.add_argument("--file", metavar="F", action="append", default=[], help="the same, shown as a file by its name")
+    files.add_argument("--file-name", metavar="NAME", help="what to call it, where there is one file only")
+
+
+def _add_looks(send: Parser) -> None:
+    looks = send.add_argument_group("what it looks like")
+    formats = looks.add_mutually_exclusive_group()
+    for option, mode in (
+        ("--html", "HTML"),
+        ("--markdown", "Markdown"),
+        ("--markdownv2", "MarkdownV2"),
+        ("--commonmark", "CommonMark"),
+    ):
+        about = f"the text is {mode}" + ("" if mode == "CommonMark" else ", as Telegram defines it")
+        formats.add_argument(option, dest="parse_mode", action="store_const", const=mode, help=about)
+    looks.add_argument(
+        "--button",
+        metavar="TEXT=URL",
+        dest="buttons",
+        action="append",
+        default=[],
+        type=arguments.link_button,
+        help="a button that opens a link; up to 4 buttons",
+    )
+    looks.add_argument(
+        "--copy-button",
+        metavar="TEXT=VALUE",
+        dest="buttons",
+        action="append",
+        type=arguments.copy_button,
+        help="a button that puts a value into the reader's clipboard",
+    )
+    looks.add_argument("--link-preview", action="store_true", help="show a preview of the first link")
+    looks.add_argument("--thread", metavar="N", type=arguments.thread, help="the topic of a group, by its number")
+
+
+def add_alert_options(command: Parser, *, can_resolve: bool) -> None:
+    telling = command.add_argument_group("how insistently")
+    telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
+    telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
+    telling.add_argument(
+        "--policy",
+        metavar="NAME",
+        type=arguments.policy,
+        help="alerts: by which policy of the config it escalates, or one of its own as JSON",
+    )
+    telling.add_argument("--remind-every", metavar="SPAN", help="alerts: how often to say that it is still open")
+    telling.add_argument(
+        "--priority", choices=PRIORITIES, metavar="P", help=f"one of {', '.join(PRIORITIES)} (default: normal)"
+    )
+    telling.add_argument("--silent", action="store_true", help="no sound at the reader's")
+    telling.add_argument(
+        "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
+    )
+    if can_resolve:
+        telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+
+
+def add_time_options(command: Parser) -> None:
+    times = command.add_argument_group("when", "now, unless it is said otherwise")
+    times.add_argument("--at", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', +2h, or '2026-01-31 18:30'")
+    times.add_argument("--every", metavar="HOW", help="again and again: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
+    times.add_argument("--time-zone", metavar="Z", help="in which both are meant (default: this machine's)")
+    times.add_argument("--yes", action="store_true", help="do not ask whether the times of --every are meant")
+
+
+def add_data_option(command: Parser, about: str) -> None:
+    command.add_argument(
+        "--data",
+        metavar="JSON",
+        type=arguments.data,
+        action="append",
+        default=[],
+        help=f"{about}; or one KEY=VALUE of it, repeatable",
+    )

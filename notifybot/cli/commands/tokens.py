@@ -1,0 +1,96 @@
+"""`notifybot token …`: tokens for callers on TCP."""
+
+import argparse
+
+from notifybot.cli import arguments
+from notifybot.cli.output import exact, moment, now, one_line, say, say_json, terminal
+from notifybot.cli.parser import Commands, add_json
+from notifybot.cli.tables import table
+from notifybot.client import Client, Token
+
+
+def run(arguments: argparse.Namespace) -> int:
+    client = Client(arguments.socket)
+    match arguments.command:
+        case "token create":
+            _create(client, arguments)
+        case "token list":
+            _list(client, arguments)
+        case "token revoke":
+            _revoke(client, arguments)
+    return 0
+
+
+def _create(client: Client, arguments: argparse.Namespace) -> None:
+    token = client.create_token(
+        arguments.name,
+        scopes=arguments.scope,
+        to=arguments.to or None,
+        account=arguments.account,
+        expires=arguments.expires,
+    )
+    if arguments.json:
+        say_json(token.document)
+        return
+    say(token.secret or "")
+    if terminal().width is None:  # in a pipe goes the secret alone
+        return
+    until = f"until {exact(token.expires_at)}" if token.expires_at else "until it is revoked"
+    say(f"  It is shown this once. It holds {until}, for {', '.join(token.scopes)} as {one_line(token.account)}.")
+
+
+def _list(client: Client, arguments: argparse.Namespace) -> None:
+    tokens = client.tokens()
+    if arguments.json:
+        say_json({"tokens": [token.document for token in tokens]})
+        return
+    if not tokens:
+        say("no tokens")
+        return
+    at = now()
+    rows = [
+        (
+            token.name,
+            token.status(at),
+            token.account,
+            ",".join(token.scopes),
+            "-" if token.last_used_at is None else moment(token.last_used_at, at),
+            "never" if token.expires_at is None else moment(token.expires_at, at),
+            "as the socket" if token.recipients is None else ", ".join(token.recipients),
+        )
+        for token in tokens
+    ]
+    for line in table(("NAME", "STATUS", "ACCOUNT", "SCOPES", "LAST USED", "EXPIRES", "TO"), rows, terminal()):
+        say(line)
+
+
+def _revoke(client: Client, arguments: argparse.Namespace) -> None:
+    for name in arguments.names:
+        token: Token = client.revoke_token(name)
+        if arguments.json:
+            say_json(token.document)
+        else:
+            say(f"revoked: {one_line(token.name)}")
+
+
+def add(commands: Commands) -> None:
+    tokens = commands.group("token", "make, list and revoke the tokens of callers on TCP")
+    create = tokens.add("create", "make a token, and print its secret once")
+    create.add_argument("name", metavar="NAME", help="what to call it: its program's name, say")
+    create.add_argument(
+        "--scope",
+        metavar="S",
+        type=arguments.scopes,
+        default=["send"],
+        help=f"what it may: one or several of {','.join(arguments.SCOPES)} (default: send)",
+    )
+    create.add_argument(
+        "--to", metavar="R", action="append", default=[], help="a recipient; it may send to no other. May be repeated"
+    )
+    create.add_argument("--account", metavar="A", help="as whom it calls (default: NAME)")
+    create.add_argument("--expires", metavar="SPAN", help="how long it holds: 12h, 90d, or never (default: never)")
+    add_json(create)
+    add_json(tokens.add("list", "show all tokens, without their secrets"))
+    revoke = tokens.add("revoke", "end tokens at once")
+    revoke.add_argument("names", nargs="+", metavar="NAME", help="what it is called")
+    add_json(revoke)

@@ -1,0 +1,178 @@
+"""Read times and repetitions as people type them: `18:30`, `+2h`, `--every '9:00'`; print them back."""
+
+import argparse
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from notifybot.cli.output import in_full, now, say
+from notifybot.cli.parser import UsageError
+from notifybot.times.spans import parse_span
+from notifybot.times.wall_clock import moments
+from notifybot.times.zones import find_zone
+
+FORMS = "18:30, tomorrow 9:00, mon 9:00, +2h or 2026-01-31 18:30"
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SHORTEST_DAY = 3
+_SOON = re.compile(r"(?:\+|in )\s*(.+)")
+_TIME_OF_A_DAY = re.compile(r"(?:([a-z]+)\s+)?([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?\s*(am|pm)?")
+
+
+def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """The moment that is meant at `now`; without an offset it is in `zone`, else in this machine's own.
+
+    `18:30` and `mon 9:00` are the next ones, `today 9:00` may be over. A time that the clocks skip is when they are put
+    on; of one that comes twice it is the first that lies ahead. Raises ValueError.
+    """
+    words = " ".join(text.split()).lower()
+    if found := _SOON.fullmatch(words):
+        return (now + _span(found[1])).astimezone(zone)
+    if found := _TIME_OF_A_DAY.fullmatch(words):
+        return _next_of(found, now, zone).astimezone(zone)
+    moment = datetime.fromisoformat(text.strip())
+    meant = moment if moment.tzinfo else _ahead(moments(moment.date(), moment.time(), zone), now)
+    return meant.astimezone(zone)
+
+
+def read_repetition(text: str) -> str:
+    """What the daemon is told: `15m` is `every 15m`, `9:00` and `mon 9:00` are cron expressions; others stay."""
+    words = " ".join(text.split()).lower()
+    found = _TIME_OF_A_DAY.fullmatch(words)
+    days = _days(found[1]) if found else ()
+    if found and days and (at := _time(found)):
+        on = "*" if len(days) == len(DAYS) else str((days[0] + 1) % len(DAYS))
+        return f"{at.minute} {at.hour} * * {on}"
+    try:
+        return f"every {words}" if parse_span(words) else text
+    except ValueError:
+        return text
+
+
+def _span(text: str) -> timedelta:
+    span = parse_span(text)
+    if span is None:
+        raise ValueError("no time")
+    return span
+
+
+def _next_of(found: re.Match[str], now: datetime, zone: tzinfo | None) -> datetime:
+    """The first moment ahead that is written so; one of today, where that is said, also if it is over."""
+    at, day = _time(found), found[1]
+    today = now.astimezone(zone).date()
+    if at is None:
+        raise ValueError("no time of day")
+    if day in ("today", "tomorrow"):
+        return _ahead(moments(today + timedelta(days=day == "tomorrow"), at, zone), now)
+    days = _days(day)
+    if not days:
+        raise ValueError("no day")
+    return next(moment for moment in _on(days, at, zone, since=today) if moment > now)
+
+
+def _ahead(meant: tuple[datetime, ...], now: datetime) -> datetime:
+    """The first of these that lies ahead, or the first of all."""
+    return next((moment for moment in meant if moment > now), meant[0])
+
+
+def _on(days: tuple[int, ...], at: time, zone: tzinfo | None, *, since: date) -> Iterator[datetime]:
+    """This time of day on the days of this week from `since` on, and on the first one after it."""
+    for distance in range(len(DAYS) + 1):
+        day = since + timedelta(days=distance)
+        if day.weekday() in days:
+            yield from moments(day, at, zone)
+
+
+def _days(word: str | None) -> tuple[int, ...]:
+    """The days of the week that a word stands for, Monday is 0; all for none, none for one that is no day."""
+    if word is None or word == "day":
+        return tuple(range(len(DAYS)))
+    return tuple(number for number, day in enumerate(DAYS) if len(word) >= SHORTEST_DAY and day.startswith(word))
+
+
+def _time(found: re.Match[str]) -> time | None:
+    """The time of day, None where a number alone is no time."""
+    hour, minute, half = int(found[2]), found[3], found[4]
+    if half is None:
+        return None if minute is None else time(hour, int(minute))
+    if not 1 <= hour <= 12:
+        return None
+    return time(hour % 12 + (12 if half == "pm" else 0), int(minute or 0))
+
+
+LOCAL_TIME = Path("/etc/localtime")
+ZONES = "/zoneinfo/"
+
+
+@dataclass(frozen=True)
+class TimeOptions:
+    """`every` and `time_zone` are as the daemon takes them; times are said in `zone`, None is this machine's."""
+
+    at: datetime | None
+    every: str | None
+    time_zone: str | None
+    zone: tzinfo | None
+
+
+def time_options_of(arguments: argparse.Namespace) -> TimeOptions:
+    """Raises UsageError for words that are no time, and for a time that is over."""
+    zone = None if arguments.time_zone is None else zone_named(arguments.time_zone)
+    if arguments.at is None and arguments.every is None:
+        raise UsageError("--time-zone goes with --at or --every.", hint="Say when it is to be sent.")
+    at = None if arguments.at is None else future_moment(arguments.at, zone)
+    if arguments.every is None:
+        return TimeOptions(at, None, None, zone)
+    every = read_repetition(arguments.every)
+    return TimeOptions(at, every, zone.key if zone else _zone_of(every), zone)
+
+
+def future_moment(text: str, zone: tzinfo | None = None) -> datetime:
+    """The moment that is meant. Raises UsageError where it is none, or over."""
+    at = now()
+    try:
+        moment = read_moment(text, at, zone)
+    except (ValueError, OverflowError):
+        raise UsageError(f"`{text}` is no time.", hint=f"Write it like {FORMS}.") from None
+    if moment <= at:
+        raise UsageError(f"`{text}` is over.", hint="Name a time that lies ahead.")
+    return moment
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Raises UsageError for a name that no zone has, with the nearest."""
+    try:
+        return ZoneInfo(find_zone(name))
+    except ValueError as error:
+        what, hint = error.args
+        raise UsageError(f"`{name}`: {what}.", hint=hint) from error
+
+
+def print_times(times: Sequence[datetime], zone: tzinfo | None) -> None:
+    for each in times:
+        say(f"  {in_full(each, now(), zone)}")
+
+
+def _zone_of(every: str) -> str | None:
+    """In which zone a repetition is meant where none is named: this machine's; a span is the same in all."""
+    if every.startswith("every "):
+        return None
+    name = zone_of_this_machine(os.environ)
+    if name is None:
+        raise UsageError("This machine's time zone has no name.", hint="Name one: --time-zone Europe/Berlin, say.")
+    return name
+
+
+def zone_of_this_machine(environ: Mapping[str, str], local_time: Path = LOCAL_TIME) -> str | None:
+    """The IANA name of the zone that local times are in; None where it has none, or it cannot be found."""
+    named = environ.get("TZ")
+    if named is not None:
+        name = named.removeprefix(":") or "UTC"
+    else:
+        name = str(local_time.resolve()).partition(ZONES)[2] if local_time.exists() else "UTC"
+    try:
+        return find_zone(name)
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""The way to one daemon: which socket, how long an answer may take, and when a call is tried again."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from socket import socket
+
+from notifybot.client.errors import NoAnswer, NotReady, RetryAdvice, UnknownShape, Unreachable, from_connect, from_reply
+from notifybot.client.unix_http import AnswerLost, HttpRequest, HttpResponse, NotHttp, Sink, connect, exchange
+
+SERVICE_RUNTIME = "/run/notifybot"
+RETRY_PAUSE_S = 0.2
+SLOWEST_BYTES_PER_S = 1_000_000
+"""A file may take this long on its way through slow disks and a virus scanner."""
+
+
+def default_socket_paths(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where a daemon listens by default: as a service, else in the user's runtime folder, else in the state folder.
+
+    Cron and services have no XDG_RUNTIME_DIR, so that its usual place is looked at as well.
+    """
+    folders = [SERVICE_RUNTIME, f"{environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/notifybot"]
+    state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME")
+    if state.startswith("/"):
+        folders.append(f"{state}/notifybot")
+    elif home:
+        folders.append(f"{home}/.local/state/notifybot")
+    return tuple(f"{folder}/notifybot.sock" for folder in folders)
+
+
+class Transport:
+    """Requests to the daemon on the first of `paths` that answers.
+
+    `timeout_s` bounds each attempt, `patience_s` how long after its first failure a request is begun again.
+    """
+
+    def __init__(self, paths: tuple[str, ...], *, timeout_s: float, patience_s: float) -> None:
+        self._paths = paths
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+
+    def call(self, request: HttpRequest, *, extra_s: float = 0, is_patient: bool = False) -> object:
+        """Attempt a request that may be repeated, until it is answered or patience, from the first failure on, ends.
+
+        `is_patient`: a daemon that refuses connections is waited for, as it may be restarting. Raises the first
+        failure that leaves open whether the request was done, where there was one, else the last.
+        """
+        give_up_at: float | None = None
+        doubt: NoAnswer | None = None
+        while True:
+            try:
+                return self.attempt(request, extra_s=extra_s)
+            except (NoAnswer, NotReady, Unreachable) as error:
+                doubt = doubt or (error if isinstance(error, NoAnswer) else None)
+                pause_s = error.retry_after_s or RETRY_PAUSE_S
+                give_up_at = give_up_at or time.monotonic() + self._patience_s
+                is_restart = is_patient and error.repeat is RetryAdvice.IF_PATIENT
+                may_repeat = doubt or is_restart or error.repeat is RetryAdvice.ALWAYS
+                if not may_repeat or time.monotonic() + pause_s > give_up_at:
+                    raise (doubt or error) from error
+            time.sleep(pause_s)  # noqa: TID251 - a blocking client has nothing else to do
+
+    def attempt(self, request: HttpRequest, *, extra_s: float = 0) -> object:
+        """Make one exchange and return the JSON of its answer."""
+        return parse_json(self._exchange(request, extra_s=extra_s).body)
+
+    def fetch(self, request: HttpRequest, sink: Sink, *, size: int) -> None:
+        """Make one exchange, and hand a file of about `size` bytes to `sink` as it comes."""
+        self._exchange(request, extra_s=size / SLOWEST_BYTES_PER_S, sink=sink)
+
+    def _exchange(self, request: HttpRequest, *, extra_s: float, sink: Sink | None = None) -> HttpResponse:
+        body_s = request.body.length / SLOWEST_BYTES_PER_S if request.body else 0
+        connection = self._connect()
+        try:
+            reply = exchange(connection, request, timeout_s=self._timeout_s + extra_s + body_s, sink=sink)
+        except NotHttp as error:
+            raise UnknownShape("it is not HTTP") from error
+        except AnswerLost as error:
+            raise NoAnswer(f"The daemon at {self._paths[0]} was asked, but {error}.") from error
+        if reply.status >= 400:
+            raise from_reply(reply)
+        return reply
+
+    def _connect(self) -> socket:
+        """Connect to the first socket that lets us, and stay with it: a repeated request goes to the same daemon."""
+        failures: dict[str, OSError] = {}
+        for path in self._paths:
+            try:
+                connection = connect(path, timeout_s=self._timeout_s)
+            except OSError as error:
+                failures[path] = error
+            else:
+                self._paths = (path,)
+                return connection
+        raise from_connect(failures)
+
+
+def parse_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnknownShape("it is not JSON") from error

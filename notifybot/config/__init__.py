@@ -1,0 +1,116 @@
+"""Finds, loads and completes the config; `Config` says what is in it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from notifybot.config.checks import contradictions
+from notifybot.config.model import Config
+from notifybot.config.problems import ConfigInvalid
+from notifybot.config.reader import SectionOf
+from notifybot.config.yaml_nodes import At, Reading, UnusableError, read_nodes
+
+SHIPPED = Path(__file__).parents[1] / "config.yaml"
+SYSTEM_FOLDER = Path("/etc/notifybot")
+SERVICE_DATA = Path("/var/lib/notifybot")
+SERVICE_RUNTIME = Path("/run/notifybot")
+
+
+def find_config(
+    explicit: Path | None, environ: Mapping[str, str], cwd: Path, *, system: Path = SYSTEM_FOLDER
+) -> Path | None:
+    """Return the config to use: the explicit one, $NOTIFYBOT_CONFIG, ./config.yaml, the user's, the system's.
+
+    The first two are returned even where no such file exists, so that loading says so. None: there is no file at all.
+    """
+    named = explicit or environ.get("NOTIFYBOT_CONFIG")
+    if named:
+        return cwd / named
+    folders = (cwd, _user_folder(environ, "XDG_CONFIG_HOME", ".config"), system)
+    candidates = (folder / "config.yaml" for folder in folders if folder is not None)
+    return next((candidate for candidate in candidates if _is_file(candidate)), None)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the config in `path` and fill in its default places; raise ConfigInvalid with everything that is wrong."""
+    path = path.absolute()
+    reading = Reading(path.parent, environ, [], {})
+    with suppress(UnusableError):
+        config = _completed(SectionOf(Config).read(At(read_nodes(path), "", reading)), reading)
+        _report_contradictions(config, reading)
+        if not reading.problems:
+            return config
+    raise ConfigInvalid(path, reading.problems)
+
+
+def load_default(environ: Mapping[str, str]) -> Config:
+    """Return the config that the package ships, for where there is no file at all; raise ConfigInvalid."""
+    return load(SHIPPED, environ)
+
+
+def _is_file(path: Path) -> bool:
+    # A folder that this user may not enter holds nothing for this user.
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _report_contradictions(config: Config, reading: Reading) -> None:
+    """Add what does not fit together, but for keys that are wrong already."""
+    wrong = [problem.key for problem in reading.problems]
+    for found in contradictions(config):
+        # A key is wrong also where an item of it is, or the file that it is to be read from.
+        parts = tuple(f"{found.key}{more}" for more in ("[", ".", "_file"))
+        if not any(key == found.key or key.startswith(parts) for key in wrong):
+            reading.report(found.key, found.what, found.hint)
+
+
+def _completed(config: Config, reading: Reading) -> Config:
+    """Fill in what depends on other keys and on whom the daemon runs for."""
+    data_dir = config.data_dir if config.data_dir != Path() else _default_data_dir(reading)
+    socket_path = config.socket.path if config.socket.path != Path() else _default_socket(reading)
+    policies = {name: policy.completed(config.alerts) for name, policy in config.alerts.policies.items()}
+    webhook = config.telegram.webhook
+    if webhook.path is None and webhook.secret_token is not None:
+        webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
+    return replace(
+        config,
+        telegram=replace(config.telegram, webhook=webhook),
+        data_dir=data_dir,
+        database=replace(config.database, url=config.database.url or f"sqlite:///{data_dir}/notifybot.sqlite3"),
+        socket=replace(config.socket, path=socket_path),
+        alerts=replace(config.alerts, policies=policies),
+    )
+
+
+def _default_data_dir(reading: Reading) -> Path:
+    """Return systemd's folder, else the service's (config in /etc, or no home), else the user's state folder."""
+    if given := reading.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    user = _user_folder(reading.environ, "XDG_STATE_HOME", ".local/state")
+    return SERVICE_DATA if user is None or reading.folder == SYSTEM_FOLDER else user
+
+
+def _default_socket(reading: Reading) -> Path:
+    """Return the socket in systemd's folder, the service's, the user's runtime folder or the user's state folder."""
+    environ = reading.environ
+    if given := environ.get("RUNTIME_DIRECTORY"):
+        return Path(given.split(":")[0], "notifybot.sock")
+    if reading.folder == SYSTEM_FOLDER:
+        return SERVICE_RUNTIME / "notifybot.sock"
+    if environ.get("XDG_RUNTIME_DIR"):
+        return Path(environ["XDG_RUNTIME_DIR"], "notifybot", "notifybot.sock")
+    user = _user_folder(environ, "XDG_STATE_HOME", ".local/state")
+    folder = SERVICE_RUNTIME if user is None or environ.get("STATE_DIRECTORY") else user
+    return folder / "notifybot.sock"
+
+
+def _user_folder(environ: Mapping[str, str], variable: str, below_home: str) -> Path | None:
+    """Return notifybot's folder for one user, by the XDG base directories; None without a home."""
+    given, home = environ.get(variable, ""), environ.get("HOME")
+    # The XDG rules have relative folders ignored.
+    if Path(given).is_absolute():
+        return Path(given, "notifybot")
+    return Path(home, below_home, "notifybot") if home else None

@@ -1,0 +1,328 @@
+"""What a config says: one frozen dataclass a section, one line a key with what it may be and its default."""
+
+# key() and its like make dataclass fields, as dataclasses.field() does.
+# ruff: noqa: RUF009
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from datetime import time as time_of_day
+from enum import StrEnum
+from pathlib import Path
+
+from notifybot.config import types as values
+from notifybot.config.reader import ListOf, MapOf, SectionOf, key, required, secret_key
+from notifybot.config.types import Listen, Network, choice, number, whole
+from notifybot.model.enums import Priority
+from notifybot.times.spans import Tomorrow
+
+AS_ALERTS = timedelta(-1)
+"""No span that can be written: it stands in a policy until the config is loaded."""
+
+
+class Mode(StrEnum):
+    """How updates come from Telegram."""
+
+    POLLING = "polling"
+    WEBHOOK = "webhook"
+
+
+class AcknowledgeBy(StrEnum):
+    """Whose press of Acknowledge counts: anybody's in the chat, or linked people's."""
+
+    ANYONE = "anyone"
+    LINKED = "linked"
+
+
+class Algorithm(StrEnum):
+    """How the tokens of an existing dashboard are signed; a token that says otherwise is refused."""
+
+    HS256 = "HS256"
+    RS256 = "RS256"
+    ES256 = "ES256"
+
+
+class Day(StrEnum):
+    MONDAY = "mon"
+    TUESDAY = "tue"
+    WEDNESDAY = "wed"
+    THURSDAY = "thu"
+    FRIDAY = "fri"
+    SATURDAY = "sat"
+    SUNDAY = "sun"
+
+
+class InboundFormat(StrEnum):
+    """Whose way of posting alerts an inbound route understands."""
+
+    ALERTMANAGER = "alertmanager"
+    GRAFANA = "grafana"
+    UPTIME_KUMA = "uptime-kuma"
+    GITHUB = "github"
+    HEALTHCHECKS = "healthchecks"
+    ONCALL = "oncall"
+    NTFY = "ntfy"
+    GOTIFY = "gotify"
+    APPRISE = "apprise"
+    JSON = "json"
+    FORM = "form"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """`auto` is journald's own under systemd, console on a terminal, else JSON lines."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+    JOURNALD = "journald"
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where Telegram posts updates to: `url` followed by `path`, which holds the secret unless it is given."""
+
+    url: str | None = key(values.URL, None)
+    listen: Listen = key(values.LISTEN, Listen("127.0.0.1", 8443))
+    path: str | None = key(values.WEBHOOK_PATH, None, repr=False)
+    secret_token: str | None = secret_key(
+        values.WEBHOOK_SECRET, None, variable="TELEGRAM_WEBHOOK_SECRET", credential="telegram_webhook_secret"
+    )
+
+
+@dataclass(frozen=True)
+class RateLimitsConfig:
+    """Telegram's limits, which notifybot keeps ahead of time."""
+
+    overall_per_second: float = key(number(least=0.01, most=1000), 30.0)
+    chat_per_second: float = key(number(least=0.01, most=1000), 1.0)
+    group_per_minute: float = key(number(least=0.01, most=60000), 20.0)
+
+
+@dataclass(frozen=True)
+class Telegram:
+    token: str | None = secret_key(values.BOT_TOKEN, None, variable="TELEGRAM_BOT_TOKEN", credential="telegram_token")
+    base_url: str = key(values.BOT_API_URL, "https://api.telegram.org")
+    mode: Mode = key(choice(Mode), Mode.POLLING)
+    webhook: Webhook = key(SectionOf(Webhook), Webhook())
+    limits: RateLimitsConfig = key(SectionOf(RateLimitsConfig), RateLimitsConfig())
+
+
+@dataclass(frozen=True)
+class DatabaseConfig:
+    """`url` is filled in once the config is loaded; it may hold a password."""
+
+    url: str = secret_key(values.DATABASE_URL, "", credential="database_url")
+
+
+@dataclass(frozen=True)
+class Socket:
+    """The unix socket; `path` is filled in once the config is loaded. `allow`: to whom its callers may send."""
+
+    path: Path = key(values.PATH, Path())
+    mode: int = key(values.MODE, 0o660)
+    group: str | None = key(values.TEXT, None)
+    admin_groups: tuple[str, ...] = key(ListOf(values.TEXT), ())
+    allow: tuple[str, ...] = key(ListOf(values.ALLOWED), ("*",))
+
+
+@dataclass(frozen=True)
+class Tls:
+    certificate: Path = required(values.PATH)
+    key: Path = required(values.PATH)
+
+
+@dataclass(frozen=True)
+class Jwt:
+    """Tokens of an existing dashboard: `secret` signs HS256, `public_key` is the PEM file of the others."""
+
+    algorithm: Algorithm = key(choice(Algorithm), Algorithm.HS256)
+    secret: str | None = secret_key(values.SECRET, None, credential="http_jwt_secret")
+    public_key: Path | None = key(values.PATH, None)
+    issuer: str | None = key(values.TEXT, None)
+    audience: str | None = key(values.TEXT, None)
+    account_claim: str = key(values.TEXT, "sub")
+    leeway: timedelta = key(values.SPAN, timedelta(seconds=30))
+
+
+@dataclass(frozen=True)
+class Anonymous:
+    """Callers without a token: from these networks, to these paths (a trailing * is a prefix), as this account."""
+
+    networks: tuple[Network, ...] = required(ListOf(values.NETWORK, least=1))
+    paths: tuple[str, ...] = required(ListOf(values.URL_PATH, least=1))
+    account: str = required(values.NAME)
+
+
+@dataclass(frozen=True)
+class Http:
+    listen: Listen | None = key(values.LISTEN, None)
+    public_url: str | None = key(values.URL, None)
+    tls: Tls | None = key(SectionOf(Tls), None)
+    jwt: Jwt | None = key(SectionOf(Jwt), None)
+    anonymous: tuple[Anonymous, ...] = key(ListOf(SectionOf(Anonymous)), ())
+
+
+@dataclass(frozen=True)
+class StepConfig:
+    """One step of a policy: who is told so long after the alert was accepted."""
+
+    after: timedelta = required(values.SPAN)
+    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When and to whom an alert escalates; `repeat`: how often all steps are gone through again.
+
+    `close_after` and `remind_every` are those of `alerts` where they are not given.
+    """
+
+    steps: tuple[StepConfig, ...] = required(ListOf(SectionOf(StepConfig), least=1))
+    repeat: int = key(whole(least=0, most=100), 0)
+    close_after: timedelta | None = key(values.SPAN_OR_NEVER, AS_ALERTS)
+    remind_every: timedelta | None = key(values.REMINDING, AS_ALERTS)
+
+    def completed(self, alerts: "Alerts") -> "Policy":
+        """The same with what it leaves to `alerts` filled in."""
+        close_after = alerts.close_after if self.close_after == AS_ALERTS else self.close_after
+        remind_every = alerts.remind_every if self.remind_every == AS_ALERTS else self.remind_every
+        return Policy(self.steps, self.repeat, close_after, remind_every)
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Spans count from acceptance; None: it never escalates, it is never closed by time, nobody is reminded.
+    `reach_muted`: people who want no notifications get alerts all the same."""
+
+    escalate_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(minutes=15))
+    close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
+    close_on_acknowledge: bool = key(values.FLAG, True)
+    remind_every: timedelta | None = key(values.REMINDING, None)
+    escalation_channel: str | None = key(values.CHAT, None)
+    reach_muted: bool = key(values.FLAG, True)
+    acknowledge_by: AcknowledgeBy = key(choice(AcknowledgeBy), AcknowledgeBy.ANYONE)
+    snooze: tuple[timedelta | Tomorrow, ...] = key(
+        ListOf(values.SNOOZE), (timedelta(hours=1), Tomorrow(time_of_day(9)))
+    )
+    policies: Mapping[str, Policy] = key(MapOf(SectionOf(Policy)), {})
+
+
+@dataclass(frozen=True)
+class Window:
+    """Hours of some days, in the rotation's zone; an `end` at or before `start` lies on the next day."""
+
+    days: tuple[Day, ...] = key(ListOf(choice(Day), least=1), tuple(Day))
+    start: time_of_day = key(values.TIME_OF_DAY, time_of_day(0))
+    end: time_of_day = key(values.TIME_OF_DAY, time_of_day(0))
+
+
+@dataclass(frozen=True)
+class RotationConfig:
+    """Who is on call: the first member from `start` on, the next one from each hand-over on.
+
+    Outside of `hours`, where those are given, it is `otherwise`.
+    """
+
+    members: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+    start: date = required(values.DATE)
+    handover: str = key(values.CRON, "0 9 * * mon")
+    time_zone: str = key(values.ZONE, "UTC")
+    hours: tuple[Window, ...] = key(ListOf(SectionOf(Window)), ())
+    otherwise: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+
+
+@dataclass(frozen=True)
+class DeliveryConfig:
+    """`storm_after` None: what waits for a chat is never merged."""
+
+    storm_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(seconds=10))
+    max_parts: int = key(whole(least=1, most=100), 5)
+    give_up_after: timedelta = key(values.SPAN, timedelta(hours=24))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`time` and `time_zone` are those of people who chose none; `to` are further chats."""
+
+    time: time_of_day = key(values.TIME_OF_DAY, time_of_day(9))
+    time_zone: str = key(values.ZONE, "UTC")
+    to: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    when_empty: bool = key(values.FLAG, True)
+    chart: bool = key(values.FLAG, True)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """None: kept for ever."""
+
+    messages: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=90))
+    attachments: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=30))
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """`types` None: any; `scan_command` is a list of arguments, run without a shell."""
+
+    max_bytes: int = key(whole(least=1, most=2_000_000_000), 50_000_000)
+    types: tuple[str, ...] | None = key(ListOf(values.MEDIA_TYPE, least=1), None)
+    scan_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """Commands for /scripts in Telegram; the arguments `{account}` and `{name}` are filled in. None: it is off."""
+
+    list_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
+    run_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
+    timeout: timedelta = key(values.SPAN, timedelta(seconds=60))
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A route of another program's format, at `/in/<its name>`. `policy` is one of `alerts.policies`."""
+
+    format: InboundFormat = required(choice(InboundFormat))
+    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+    secret: str | None = secret_key(values.SECRET, None)
+    acknowledge: bool = key(values.FLAG, True)
+    policy: str | None = key(values.NAME, None)
+    priority: Priority = key(choice(Priority), Priority.NORMAL)
+
+
+@dataclass(frozen=True)
+class Log:
+    level: LogLevel = key(choice(LogLevel), LogLevel.INFO)
+    format: LogFormat = key(choice(LogFormat), LogFormat.AUTO)
+    file: Path | None = key(values.PATH, None)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole config. `data_dir`, `socket.path` and `database.url` are filled in once it is loaded."""
+
+    telegram: Telegram = key(SectionOf(Telegram), Telegram())
+    database: DatabaseConfig = key(SectionOf(DatabaseConfig), DatabaseConfig())
+    data_dir: Path = key(values.PATH, Path())
+    socket: Socket = key(SectionOf(Socket), Socket())
+    http: Http = key(SectionOf(Http), Http())
+    accounts: Mapping[str, str] = key(MapOf(values.NAME), {})
+    admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    alerts: Alerts = key(SectionOf(Alerts), Alerts())
+    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, least=1)), {})
+    rotations: Mapping[str, RotationConfig] = key(MapOf(SectionOf(RotationConfig)), {})
+    templates: Path | None = key(values.PATH, None)
+    delivery: DeliveryConfig = key(SectionOf(DeliveryConfig), DeliveryConfig())
+    summary: Summary = key(SectionOf(Summary), Summary())
+    retention: Retention = key(SectionOf(Retention), Retention())
+    attachments: Attachments = key(SectionOf(Attachments), Attachments())
+    scripts: Scripts = key(SectionOf(Scripts), Scripts())
+    inbound: Mapping[str, Inbound] = key(MapOf(SectionOf(Inbound), values.ROUTE), {})
+    log: Log = key(SectionOf(Log), Log())

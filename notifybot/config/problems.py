@@ -1,0 +1,75 @@
+"""Problems in a config file, with line and column, as one refusal."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from notifybot.errors import StartRefused
+
+TOKEN_SHAPE = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{20,}")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong, and where: line and column count from 1."""
+
+    line: int
+    column: int
+    key: str
+    what: str
+    hint: str | None = None
+
+    def describe(self, file: Path) -> str:
+        """Return `file:line:column: key: what is wrong. hint` in one line."""
+        parts = [
+            f"{file}:{self.line}:{self.column}:",
+            f"{self.key}:" if self.key else "",
+            f"{self.what}.",
+            self.hint or "",
+        ]
+        line = TOKEN_SHAPE.sub("…", " ".join(part for part in parts if part))
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+class ConfigInvalid(StartRefused):
+    """Everything that is wrong with one config file, in the order of the file; `detail` has a line for each."""
+
+    title = "Invalid config"
+
+    def __init__(self, file: Path, problems: list[Problem]) -> None:
+        self.problems = tuple(
+            sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.key, problem.what))
+        )
+        lines = (problem.describe(file) for problem in self.problems)
+        super().__init__("\n".join(lines), hint="Mend this, then look again with: notifybot config check")
+
+
+def shown(text: str) -> str:
+    """Return a text of the file as one short quoted word, without what looks like a bot token."""
+    text = TOKEN_SHAPE.sub("…", text)
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def reason_and_hint(error: ValueError) -> tuple[str, str | None]:
+    """Return what a refused value's error says: its reason, and its second argument as the hint."""
+    reason, hint = (*error.args, None, None)[:2]
+    return str(reason), hint
+
+
+class UnreadableError(Exception):
+    def __init__(self, what: str, hint: str | None = None, *, line: int = 1, column: int = 1) -> None:
+        super().__init__(what)
+        self.problem = Problem(line, column, "", what, hint)
+
+
+def read_bounded(file: Path, limit: int) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise UnreadableError(f"the file cannot be read: {reason}") from error
+    if len(content) > limit:
+        raise UnreadableError(f"the file is larger than {limit:,} bytes")
+    return content

@@ -1,0 +1,289 @@
+"""What single values of the config may be: for each kind its name, how YAML may have read it, and text to value."""
+
+import contextlib
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+from notifybot.times.cron import parse_cron
+from notifybot.times.spans import Tomorrow, parse_reminding, parse_snooze, parse_span, parse_time_of_day
+from notifybot.times.zones import find_zone
+
+T = TypeVar("T")
+Choice = TypeVar("Choice", bound=Enum)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class YamlKind(StrEnum):
+    """What YAML takes a plain value for."""
+
+    TEXT = "text"
+    WHOLE = "a whole number"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    DATE = "a date"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Value(Generic[T]):
+    """One kind of value. `parse` takes the text as it stands in the file and raises ValueError with the reason.
+
+    The text of a secret is never repeated, not even in an error.
+    """
+
+    name: str
+    parse: Callable[[str], T]
+    kinds: frozenset[YamlKind] = frozenset({YamlKind.TEXT})
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class Listen:
+    """A TCP address to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def choice(kind: type[Choice]) -> Value[Choice]:
+    """Return the value that is one of the words of an enum."""
+    words = [str(member.value) for member in kind]
+    return Value(" or ".join(words), lambda text: kind(_one_of(text, words)))
+
+
+def whole(*, least: int, most: int) -> Value[int]:
+    """Return the value that is a whole number from `least` to `most`."""
+    name = f"a whole number from {least} to {most}"
+    return Value(name, lambda text: int(_bounded(text, least, most, r"[0-9]{1,15}", name)), frozenset({YamlKind.WHOLE}))
+
+
+def number(*, least: float, most: float) -> Value[float]:
+    """Return the value that is a number from `least` to `most`."""
+    name = f"a number from {least:g} to {most:g}"
+    pattern = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+    return Value(
+        name, lambda text: _bounded(text, least, most, pattern, name), frozenset({YamlKind.WHOLE, YamlKind.NUMBER})
+    )
+
+
+def _bounded(text: str, least: float, most: float, pattern: str, name: str) -> float:
+    if not re.fullmatch(pattern, text) or not least <= float(text) <= most:
+        raise ValueError(f"it must be {name}")
+    return float(text)
+
+
+def _one_of(text: str, words: Collection[str]) -> str:
+    if text not in words:
+        raise ValueError(f"it must be {' or '.join(words)}")
+    return text
+
+
+def _matching(pattern: str, otherwise: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def parse(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(otherwise)
+        return text
+
+    return parse
+
+
+def _parse_flag(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    return words[_one_of(text.lower(), words)]
+
+
+def _parse_lasting_span(text: str) -> timedelta:
+    span = parse_span(text)
+    if span is None:
+        raise ValueError("this cannot be switched off; write a span of at least 1s")
+    return span
+
+
+def _parse_chat(text: str) -> str:
+    digits = re.fullmatch(r"(-?)0*([1-9][0-9]{0,18})", text)
+    if digits is not None and int(digits[2]) < 2**63:
+        return digits[1] + digits[2]
+    if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", text):
+        return text.lower()  # the same channel in any spelling
+    raise ValueError("a chat is its id in digits, like -1001234567890, or the @name of a public channel or group")
+
+
+def _parse_name(text: str) -> str:
+    if text in ("subscribers", "*") or re.fullmatch(r"-?[0-9]+", text):
+        raise ValueError("this stands for something else already and cannot be a name")
+    if not re.fullmatch(r"[^\s@,$*][^\s,]{0,127}", text) or not text.isprintable():
+        raise ValueError("a name has 1 to 128 characters, no blanks or commas, and does not begin with @, * or $")
+    return text
+
+
+def _parse_recipient(text: str) -> str:
+    """Return a chat id, "@name", a user_id in lower case, "subscribers", an account or a name of the config."""
+    if re.fullmatch(r"@.*|-?[0-9]+", text):
+        return _parse_chat(text)
+    if text == "subscribers":
+        return text
+    if re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
+        return str(UUID(text))
+    return _parse_name(text)
+
+
+def _parse_allowed(text: str) -> str:
+    return text if text == "*" else _parse_recipient(text)
+
+
+def _parse_mode(text: str) -> int:
+    found = re.fullmatch(r"(?:0o?)?([0-7]{3})", text)
+    if found is None:
+        raise ValueError('a mode is three octal digits in quotes, like "0660"')
+    mode = int(found[1], 8)
+    if mode & 0o600 != 0o600:
+        raise ValueError("the daemon's own user must be able to read and write, as in 0660")
+    return mode
+
+
+def _parse_path(text: str) -> Path:
+    if not text.isprintable():
+        raise ValueError("a path holds no control characters")
+    return Path(text)
+
+
+def _split_url(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("this is no URL") from None
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f\\]", text):
+        raise ValueError("a URL is written like https://example.org")
+    return parts
+
+
+def _parse_url(text: str) -> str:
+    parts = _split_url(text)
+    if parts.username is not None or parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise ValueError("give the URL without user, password, ? and #")
+    return text.rstrip("/")
+
+
+def _parse_bot_api_url(text: str) -> str:
+    if re.search(r"/bot([0-9]+(:|$)|$)", urlsplit(_parse_url(text)).path):
+        raise ValueError("give the server's address alone, without /bot<token>")
+    return _parse_url(text)
+
+
+def _parse_database_url(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme == "sqlite" and re.fullmatch(r"//[^/\x00?#][^\x00?#]*", rest):
+        return text
+    if scheme == "sqlite":
+        raise ValueError("a SQLite file is given by its absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
+    if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest) or not _has_a_possible_port(text):
+        raise ValueError("a database is sqlite:////path or postgresql://user@host/name")
+    return text
+
+
+def _has_a_possible_port(url: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return urlsplit(url).port != 0
+    return False
+
+
+def _parse_listen(text: str) -> Listen:
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", text)
+    if found is None or int(found[2]) > 65535:
+        raise ValueError("an address to listen on is written like 127.0.0.1:8000 or [::1]:8000")
+    host = found[1].strip("[]")
+    if found[1] != host:
+        _address(host)
+    return Listen(host, int(found[2]))
+
+
+def _address(text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("this is no IPv6 address") from None
+
+
+def _parse_network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        wide = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("a network is written like 10.0.0.0/8, 127.0.0.1 or fd00::/8") from None
+    raise ValueError("it has bits set past its length", f"Did you mean {wide}?")
+
+
+def _parse_date(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("a date is written like 2026-01-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("this day does not exist") from None
+
+
+def _parse_token(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{3,12}:[A-Za-z0-9_-]{30,100}", text.strip()):
+        raise ValueError("a bot token is digits, a colon and at least 30 letters, as @BotFather gives it")
+    return text.strip()
+
+
+_NUMERIC = frozenset({YamlKind.TEXT, YamlKind.WHOLE})
+_PRINTABLE = r"[^\x00-\x1f\x7f]+"
+
+TEXT = Value("a text", _matching(_PRINTABLE, "it must be one line of text"))
+FLAG = Value("true or false", _parse_flag, frozenset({YamlKind.FLAG}))
+SPAN = Value("a span like 15m", _parse_lasting_span, _NUMERIC)
+SPAN_OR_NEVER: Value[timedelta | None] = Value("a span like 15m, or never", parse_span, _NUMERIC)
+REMINDING: Value[timedelta | None] = Value("a span like 30m, or never", parse_reminding, _NUMERIC)
+SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00", parse_snooze, _NUMERIC)
+TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
+DATE = Value("a date like 2026-01-31", _parse_date, frozenset({YamlKind.TEXT, YamlKind.DATE}))
+ZONE = Value("a time zone like Europe/Berlin", find_zone)
+CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
+CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
+ROUTE = Value(
+    "the name of a route",
+    _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "the name of a route is a-z, 0-9, - and _, as in a URL"),
+)
+NAME = Value("a name", _parse_name)
+RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
+ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)
+URL = Value("a URL", _parse_url)
+BOT_API_URL = Value("the URL of a Bot API server", _parse_bot_api_url)
+DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=True)
+LISTEN = Value("an address like 127.0.0.1:8000", _parse_listen)
+NETWORK: Value[Network] = Value("a network like 10.0.0.0/8", _parse_network)
+URL_PATH = Value(
+    "a path like /webhook", _matching(r"/[A-Za-z0-9_.~/-]*\*?", "a path begins with / and has no blanks, ? or #")
+)
+MODE = Value('a mode like "0660"', _parse_mode, _NUMERIC)
+PATH = Value("a path", _parse_path)
+MEDIA_TYPE = Value(
+    "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type is written like image/png or image/*")
+)
+BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
+WEBHOOK_SECRET = Value(
+    "a webhook secret", _matching(r"[A-Za-z0-9_-]{1,256}", "it has 1 to 256 of A-Z a-z 0-9 _ -"), is_secret=True
+)
+WEBHOOK_PATH = Value(
+    URL_PATH.name, _matching(r"/[A-Za-z0-9_.~/-]+", "a path begins with / and has no blanks, ? or #"), is_secret=True
+)
+SECRET = Value("a secret", _matching(_PRINTABLE, "it must be one line of text"), is_secret=True)

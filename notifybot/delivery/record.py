@@ -1,0 +1,313 @@
+"""What an outcome changes: one call came back from Telegram, and the rows say what follows from it.
+
+Statements are built once; see delivery/claims.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from sqlalchemy import bindparam, case, select, text, true, update
+from sqlmodel import Session, col
+
+from notifybot.delivery import outage
+from notifybot.delivery.claims import Claim
+from notifybot.delivery.rate_limits import backoff
+from notifybot.messages import attachments, queries, transitions
+from notifybot.model.chats import Bot, Chat, Post
+from notifybot.model.enums import DeliveryStatus, EventKind, Urgency
+from notifybot.model.messages import Delivery
+from notifybot.posts import chats, posts, timeline
+from notifybot.posts.outcomes import (
+    BotRefused,
+    ChatMoved,
+    Fetched,
+    FileRefused,
+    GiveUp,
+    Gone,
+    HoldOff,
+    NotFetched,
+    Outcome,
+    Reformat,
+    Shown,
+    Target,
+    TryAgain,
+)
+from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
+from notifybot.storage.statements import affected, fetch, run, table_of
+from notifybot.storage.writer import changes
+
+BOT_REFUSED_WAIT = timedelta(minutes=1)
+MOST_FETCHES = 5
+"""So often a file's address is tried where Telegram could not fetch it; then the text goes without the file."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was done for a claim: a call, or nothing where nothing differed. It concerns the part at `place`, which has
+    this `digest` from then on. `is_last`: with it the post stands as the claimed version says."""
+
+    claim: Claim
+    call: Call | None
+    place: int
+    digest: str
+    is_last: bool
+
+    @property
+    def is_send(self) -> bool:
+        return isinstance(self.call, Send)
+
+    @property
+    def media(self) -> tuple[Media, ...]:
+        return self.call.part.media if isinstance(self.call, Send) else ()
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long failures are retried; `jitter` is uniform in [0, 1)."""
+
+    give_up_after: timedelta
+    jitter: float
+
+
+BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
+# The post with what its chat and the bot looked like, for nearly every call changes nothing of them.
+_CALLED = (
+    select(
+        POSTS.c.id,
+        POSTS.c.chat_id,
+        POSTS.c.shown_version,
+        POSTS.c.errors,
+        POSTS.c.tried_for_s,
+        POSTS.c.thread_id,
+        POSTS.c.shown,
+        POSTS.c.is_plain,
+        POSTS.c.is_reminder,
+        CHATS.c.kind,
+        CHATS.c.unreachable,
+        *outage.BOT_COLUMNS,
+    )
+    .join(CHATS, CHATS.c.id == POSTS.c.chat_id)
+    .join(BOT, true())
+    .where(POSTS.c.id == bindparam("post"))
+)
+_this_post = update(POSTS).where(POSTS.c.id == bindparam("post"))
+_SHOWN = _this_post.values(
+    shown=bindparam("standing"),
+    parts_shown=bindparam("parts"),
+    shown_version=bindparam("version_shown"),
+    urgency=bindparam("level"),
+    errors=0,
+    tried_for_s=0.0,
+    withdrawn_at=None,
+)
+_EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, tried_for_s=0.0)
+_BACK_OFF = _this_post.values(
+    errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
+)
+_AS_PLAIN = _this_post.values(is_plain=True)
+_REPOST = _this_post.values(
+    shown=bindparam("standing"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
+)
+_FAILED = _this_post.values(failure=bindparam("reason"))
+_deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
+_COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
+_is_new = text("status IN ('waiting', 'withdrawn')")
+_DELIVERED = _deliveries.values(
+    attempts=DELIVERIES.c.attempts + bindparam("made"),
+    last_error=None,
+    status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
+    shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
+)
+_UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
+
+
+def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: RetryPolicy) -> None:
+    """Write down what came back for one claimed call, end the claim, and say what is due next."""
+    post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
+    if attempt.call is not None and not isinstance(attempt.call, Fetch):
+        outage.note_outcome(session, post, outcome, now=now)
+    if post is not None:  # a caller's message may be forgotten while its call hangs
+        _apply(session, post, attempt, outcome, now=now, patience=patience)
+    chats.release(session, attempt.claim.post.chat_id, now=now)
+
+
+def _apply(
+    session: Session, post: Any, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: RetryPolicy
+) -> None:
+    match outcome:
+        case Shown():
+            _accept(session, post, attempt, outcome, now=now)
+        case HoldOff(wait):
+            _hold(session, post, wait, now=now)
+        case TryAgain():
+            _try_again(session, post, attempt, outcome, now=now, patience=patience)
+        case Reformat(reason):
+            _reformat(session, post, attempt, reason, now=now)
+        case FileRefused():
+            _file_refused(session, post, attempt, outcome, now=now)
+        case Fetched(file):
+            assert isinstance(attempt.call, Fetch)
+            attachments.note_fetched(session, attempt.call.attachment_id, file)
+        case NotFetched():
+            _not_fetched(session, post, attempt, outcome, now=now, patience=patience)
+        case Gone(what, reason):
+            _gone(session, post, attempt, what, reason, now=now)
+        case GiveUp(reason, is_chat_unreachable):
+            if is_chat_unreachable:
+                chats.mark_unreachable(session, post.chat_id, reason)
+            _give_up(session, post, attempt, reason, now=now)
+        case ChatMoved(to):
+            chats.move(session, post.chat_id, to, now=now)
+        case BotRefused():
+            outage.hold_bot(session, BOT_REFUSED_WAIT, now=now)
+        case _:
+            assert_never(outcome)
+
+
+def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
+    if post.kind is None or post.unreachable is not None:
+        chats.note_answer(session, post.chat_id, outcome.chat_kind)
+    stands = _standing_parts(post.shown, attempt, outcome.message_ids)
+    is_whole = attempt.is_last or post.shown_version > 0
+    version = attempt.claim.post.version if attempt.is_last else post.shown_version
+    level = Urgency.EDIT if is_whole else attempt.claim.urgency
+    run(session, _SHOWN, post=post.id, standing=stands, parts=len(stands), version_shown=version, level=int(level))
+    attachments.note_uploaded(session, attempt.media, outcome.file_ids)
+    if attempt.is_last and post.shown_version == 0:
+        _first_shown(session, post, attempt, now=now)
+    else:
+        _reshown(session, post, attempt, now=now)
+    if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
+        chats.rename(session, post.chat_id, outcome.chat_id, now=now)
+
+
+def _standing_parts(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
+    """What stands in the chat after an accepted call (models.Post.shown). A press may have told meanwhile where the
+    part stands already (answers.press); if that is another copy of it, the newer one is one too many."""
+    stands = [list(part) for part in shown]
+    here = stands[attempt.place : attempt.place + 1]
+    match attempt.call:
+        case Send():
+            is_known = not here or here[0][1:] == list(message_ids)
+            stands[attempt.place : attempt.place + is_known] = [[attempt.digest, *message_ids]]
+        case Edit() if here:
+            stands[attempt.place] = [attempt.digest, *here[0][1:]]
+        case Delete():
+            del stands[attempt.place : attempt.place + 1]
+    return stands
+
+
+def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """The whole post stands in its chat for the first time."""
+    run(session, _DELIVERED, post=post.id, made=int(attempt.is_send), at=now)
+    message_ids = transitions.settle(session, post.id, now=now)
+    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
+
+
+def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """One part of the post was shown, or the whole in a newer version."""
+    if attempt.is_send:
+        _count_attempt(session, post.id)
+    if attempt.is_last and attempt.call is not None:
+        message_ids = posts.messages_of(session, post.id)
+        timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
+
+
+def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
+    run(session, _COUNT_ATTEMPT, post=post_id, error=error)
+
+
+def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
+    """429: this chat waits as long as Telegram says. delivery/outage.py decides whether the whole bot waits."""
+    until = now + wait
+    chats.hold(session, post.chat_id, until)
+    outage.note_flood(session, wait, now=now)
+    transitions.escalate_held(session, post.chat_id, until, now=now)
+
+
+def _try_again(
+    session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: RetryPolicy
+) -> None:
+    if outcome.uncertain and attempt.is_send:
+        posts.note_uncertain(session, post.id, now=now, detail=outcome.reason, is_send=True)
+    wait = backoff(post.errors + 1, jitter=patience.jitter)
+    tried = post.tried_for_s + wait.total_seconds()
+    if tried > patience.give_up_after.total_seconds():
+        _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
+        return
+    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
+    if attempt.is_send:
+        _count_attempt(session, post.id, outcome.reason)
+        changes(session).messages.update(posts.messages_of(session, post.id))
+
+
+def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """How it looks never costs a message: it goes once more as plain text."""
+    if post.is_plain:
+        _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
+        return
+    run(session, _AS_PLAIN, post=post.id)
+    detail = f"Telegram does not take how it looks, so {post.chat_id} gets plain text: {reason}"
+    timeline.add(session, posts.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
+
+
+def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
+    """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
+    if attachments.note_refused(session, refused, now=now):
+        _count_attempt(session, post.id, refused.reason)
+    else:
+        _give_up(session, post, attempt, refused.reason, now=now)
+
+
+def _not_fetched(
+    session: Session, post: Any, attempt: Attempt, outcome: NotFetched, *, now: datetime, patience: RetryPolicy
+) -> None:
+    assert isinstance(attempt.call, Fetch)
+    if outcome.is_temporary and post.errors < MOST_FETCHES:
+        wait = backoff(post.errors + 1, jitter=patience.jitter)
+        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=now + wait)
+    else:
+        attachments.note_missing(session, attempt.call.attachment_id, outcome.reason, now=now)
+
+
+def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
+    match what:
+        case Target.MESSAGE if isinstance(attempt.call, Edit):
+            _deleted_by_hand(session, post, attempt, now=now)
+        case Target.TOPIC if post.thread_id is not None:
+            # The chat without its topic is better than nothing.
+            affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
+        case _:
+            _give_up(session, post, attempt, reason, now=now)
+
+
+def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone, and so is a
+    reminder, which another post of the chat makes good for."""
+    if post.is_reminder or not queries.any_open(session, posts.messages_of(session, post.id)):
+        _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+        return
+    stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
+    run(session, _REPOST, post=post.id, standing=stands, parts=len(stands))
+
+
+def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there, and
+    what is still missing of a post that was never whole follows."""
+    message_ids = posts.messages_of(session, post.id)
+    if isinstance(attempt.call, Edit):
+        detail = f"The post in {post.chat_id} could not be edited: {reason}"
+        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        if post.shown_version:
+            run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        else:
+            _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+        return
+    run(session, _FAILED, post=post.id, reason=reason)
+    _count_attempt(session, post.id, reason)
+    run(session, _UNDELIVERABLE, post=post.id)
+    timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
+    transitions.settle(session, post.id, now=now)
+    transitions.escalate_after_failure(session, post.id, now=now)

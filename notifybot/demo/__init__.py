@@ -1,0 +1,1 @@
+"""`notifybot demo`: the real daemon beside the local Telegram, with a chat page."""

@@ -1,0 +1,1 @@
+"""Bytes of attachments: store, fetch, scan, open local paths, detect media types."""

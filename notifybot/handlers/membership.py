@@ -1,0 +1,78 @@
+"""What becomes of chats: the bot is let in, blocked, removed; a group becomes a supergroup."""
+
+from sqlmodel import Session
+from telegram import Chat, ChatMember, ChatMemberAdministrator, ChatMemberRestricted, ChatMemberUpdated, Update
+from telegram.constants import ChatID
+
+from notifybot.handlers import texts
+from notifybot.handlers.transaction import Context, in_transaction, note_title, runtime_of
+from notifybot.people import preferences
+from notifybot.posts import chats, replies
+
+OUTSIDE = {ChatMember.LEFT: "the bot is not a member of this chat", ChatMember.BANNED: "the bot was blocked or removed"}
+
+
+async def membership(update: Update, context: Context) -> None:
+    """Note whether the chat can be reached, and tell whoever let the bot in what the chat's id is."""
+    change = update.my_chat_member
+    assert change is not None
+    now = runtime_of(context).clock.now()
+    chat_id = str(change.chat.id)
+    reason = OUTSIDE.get(change.new_chat_member.status)
+
+    def note(session: Session) -> None:
+        chats.ensure(session, {chat_id})
+        note_title(session, change.chat)
+        if reason is not None:
+            chats.mark_unreachable(session, chat_id, reason)
+            return
+        chats.note_answer(session, chat_id, str(change.chat.type))
+        if _is_news(change) and (told := _whom_to_tell(session, change)) is not None:
+            may_write = _may_write(change.new_chat_member, change.chat)
+            part = texts.let_in(change.chat, is_here=told == chat_id, may_write=may_write)
+            replies.queue_reply(session, told, part, now=now)
+
+    await in_transaction(update, context, note)
+
+
+def _is_news(change: ChatMemberUpdated) -> bool:
+    """The bot came into a group or channel, or may write there since."""
+    if change.chat.type == Chat.PRIVATE:
+        return False
+    was_outside = change.old_chat_member.status in OUTSIDE
+    before, after = (_may_write(member, change.chat) for member in (change.old_chat_member, change.new_chat_member))
+    return was_outside or (after and not before)
+
+
+def _may_write(member: ChatMember, chat: Chat) -> bool:
+    match member:
+        case ChatMemberAdministrator() if chat.type == Chat.CHANNEL:
+            return bool(member.can_post_messages)
+        case ChatMemberRestricted():
+            return member.is_member and member.can_send_messages
+    return member.status not in OUTSIDE and chat.type != Chat.CHANNEL
+
+
+def _whom_to_tell(session: Session, change: ChatMemberUpdated) -> str | None:
+    """The private chat of whoever let the bot in: others need not read it. Without one, the chat itself if it can be
+    written to; None where there is nobody."""
+    if preferences.of_chat(session, str(change.from_user.id)) is not None:
+        return str(change.from_user.id)
+    is_anybody = change.from_user.id != ChatID.SERVICE_CHAT
+    return str(change.chat.id) if is_anybody and _may_write(change.new_chat_member, change.chat) else None
+
+
+async def moved(update: Update, context: Context) -> None:
+    """Both chats tell of a move, the old one where to, the new one where from; either is enough."""
+    message = update.effective_message
+    assert message is not None
+    now = runtime_of(context).clock.now()
+    old, new = message.chat.id, message.migrate_to_chat_id
+    if message.migrate_from_chat_id is not None:
+        old, new = message.migrate_from_chat_id, message.chat.id
+
+    def follow(session: Session) -> None:
+        chats.ensure(session, {str(old)})
+        chats.move(session, str(old), str(new), now=now)
+
+    await in_transaction(update, context, follow)

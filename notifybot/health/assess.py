@@ -1,0 +1,91 @@
+"""Assess the state of the daemon: ok, degraded or down."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from notifybot.messages.queries import Backlog
+from notifybot.model.chats import Bot
+from notifybot.storage.statements import affected
+
+TELEGRAM_UP = "ok"
+
+
+class HealthStatus(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    """Nothing can be accepted, or work stands still."""
+
+
+@dataclass(frozen=True)
+class HealthFacts:
+    """What is known of each part at `now`."""
+
+    now: datetime
+    is_moving: bool
+    """The jobs beat."""
+    telegram: str
+    telegram_reason: str | None
+    backlog: Backlog | None
+    """None: the database did not answer."""
+    job_errors: dict[str, str] = field(default_factory=dict)
+    put_off: dict[str, str] = field(default_factory=dict)
+    """What each job does with rows that it cannot work on."""
+    hanging: dict[str, timedelta] = field(default_factory=dict)
+    """How long they have been at work, for jobs that should have ended long ago."""
+    notes: tuple[str, ...] = ()
+    """What is amiss in the configuration."""
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    status: HealthStatus
+    telegram: str
+    database: str
+    jobs: str
+    waiting: int
+    oldest_waiting_s: float
+    warnings: tuple[str, ...]
+
+
+def check_writable(session: Session) -> None:
+    """Write something that changes nothing: it fails where nothing can be kept, which reading does not notice."""
+    for step in (1, -1):  # SQLite leaves out a write of what stands there already
+        affected(session, update(Bot).where(col(Bot.id) == 1).values(term=Bot.term + step))
+
+
+def assess(facts: HealthFacts) -> HealthReport:
+    """Weigh the facts: `down` only where callers or people are not served, `degraded` where somebody should look."""
+    is_down = facts.backlog is None or not facts.is_moving
+    backlog = facts.backlog or Backlog(0, None, 0)
+    oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
+    is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing
+    return HealthReport(
+        status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
+        telegram=facts.telegram,
+        database="ok" if facts.backlog else "failed",
+        jobs="stalled" if not facts.is_moving else "failing" if is_failing else "ok",
+        waiting=backlog.waiting,
+        oldest_waiting_s=round(oldest, 1),
+        warnings=_warnings(facts),
+    )
+
+
+def _warnings(facts: HealthFacts) -> tuple[str, ...]:
+    found = list(facts.notes)
+    if facts.telegram_reason:
+        found.append(facts.telegram_reason)
+    if facts.backlog is None:
+        found.append("The database cannot be used; the log says why.")
+    if not facts.is_moving:
+        found.append("No job has run for two minutes.")
+    found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
+    found += [f"The job {name} {words}" for name, words in sorted(facts.put_off.items())]
+    for name, span in sorted(facts.hanging.items()):
+        found.append(f"The job {name} has been at work for {int(span.total_seconds() // 60)} minutes.")
+    return tuple(found)

@@ -1,0 +1,35 @@
+"""Warn about settings that are missing or unsafe."""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import suppress
+
+from notifybot.config.model import Config, Http, Mode
+
+
+def configuration_notes(config: Config) -> tuple[str, ...]:
+    """What the operator left open and may have forgotten."""
+    notes = []
+    if config.telegram.token is None:
+        notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
+    if config.alerts.escalation_channel is None:
+        which = "unanswered alerts without a policy" if config.alerts.policies else "unanswered alerts"
+        notes.append(f"No escalation channel is configured: {which} escalate to nobody.")
+    notes += _http_notes(config.http)
+    if config.telegram.mode is Mode.WEBHOOK:
+        notes.append("telegram.mode is webhook, but this version fetches updates by polling.")
+    return tuple(notes)
+
+
+def _http_notes(http: Http) -> Iterator[str]:
+    if http.listen is not None and http.tls is None and not _is_loopback(http.listen.host):
+        yield "http.listen is open to the network without http.tls: tokens cross it in the clear."
+    if any(network.prefixlen == 0 for opened in http.anonymous for network in opened.networks):
+        yield "http.anonymous lets callers in from everywhere, without a token."
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"

@@ -1,0 +1,17 @@
+"""Whoever's turn on call begins is told."""
+
+from datetime import datetime
+from functools import partial
+
+from notifybot.jobs.batches import process_due
+from notifybot.oncall import notify
+from notifybot.runtime import Runtime
+
+
+async def run(runtime: Runtime, now: datetime) -> int:
+    """Tell those whose turn has begun; return how many turns that were."""
+    directory = runtime.directory
+    if await runtime.database.read(partial(notify.is_outdated, directory=directory, now=now)):
+        await runtime.database.write(partial(notify.sync_rotations, directory=directory, now=now))
+    work = partial(notify.notify_due, directory=directory)
+    return await process_due(runtime, "on_call", notify.SHIFT_CHANGES, work, now=now)

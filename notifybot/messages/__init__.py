@@ -1,0 +1,1 @@
+"""A message from acceptance to deletion."""

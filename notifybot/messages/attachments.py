@@ -1,0 +1,215 @@
+"""The files of messages: where each comes from, and what is tried next where Telegram does not take it.
+
+Content goes to Telegram in the cheapest way that is left: by the file_id of an earlier upload, by its address (Telegram
+fetches it), from our store. What Telegram refuses falls to the next: a forgotten file_id is uploaded anew, an address
+is fetched by us, a picture goes as a document. What cannot be shown at all is a line in the text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, assert_never
+
+import sqlmodel
+from sqlalchemy import bindparam, exists, func, not_, or_, select, text, update
+from sqlmodel import Session, col
+
+from notifybot.model.enums import EventKind, MediaKind
+from notifybot.model.ids import first_id
+from notifybot.model.messages import Attachment, Delivery, Message
+from notifybot.model.states import State
+from notifybot.posts import timeline
+from notifybot.posts.outcomes import FileRefused
+from notifybot.rendering.parts import Fetch, FileId, FileUrl, Media, MissingFile, NewFile, Source, Stored, Written
+from notifybot.storage.statements import affected, fetch, insert_rows, run, table_of
+
+ATTACHMENTS, MESSAGES = table_of(Attachment), table_of(Message)
+_known = ATTACHMENTS.alias("known")
+_FILE_ID = (
+    select(func.max(_known.c.file_id))
+    .where(
+        _known.c.sha256 == ATTACHMENTS.c.sha256,
+        _known.c.kind == ATTACHMENTS.c.kind,
+        _known.c.name == ATTACHMENTS.c.name,
+        text("known.file_id IS NOT NULL"),
+    )
+    .scalar_subquery()
+)
+_OF = (
+    select(*ATTACHMENTS.c, _FILE_ID.label("known_id"))
+    .where(ATTACHMENTS.c.message_id == bindparam("message"))
+    .order_by(ATTACHMENTS.c.ordinal)
+)
+_ONE = select(*ATTACHMENTS.c).where(ATTACHMENTS.c.id == bindparam("attachment"))
+_this = update(ATTACHMENTS).where(ATTACHMENTS.c.id == bindparam("attachment"))
+_UPLOADED = _this.values(file_id=bindparam("new_file_id"))
+_FORGET_FILE_ID = update(ATTACHMENTS).where(ATTACHMENTS.c.file_id == bindparam("gone")).values(file_id=None)
+_REFUSED_LINK = _this.where(ATTACHMENTS.c.sha256.is_(None)).values(is_refused=True)
+_AS_DOCUMENT = _this.values(kind=MediaKind.DOCUMENT)
+_PROBLEM = _this.values(problem=bindparam("why"))
+_FETCHED = _this.values(sha256=bindparam("content"), size=bindparam("bytes"), media_type=bindparam("type"))
+_NAMED = _this.values(name=bindparam("new_name"), kind=bindparam("new_kind"))
+
+
+@dataclass(frozen=True)
+class PostFiles:
+    """What a post shows of its message's files."""
+
+    media: tuple[Media, ...] = ()
+    missing: tuple[MissingFile, ...] = ()
+    to_fetch: tuple[Fetch, ...] = ()
+
+
+NO_FILES = PostFiles()
+NONE_SHOWN: Mapping[int, MediaKind] = MappingProxyType({})
+FORGOTTEN = FileId("-")
+"""What stands in a chat keeps its place, though nothing is left that could be sent again."""
+NO_LONGER_KEPT = "It is no longer kept."
+
+
+def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
+    """Write down the files of new messages: (message id, its files) each."""
+    rows = [
+        {
+            "message_id": message_id,
+            "ordinal": ordinal,
+            "kind": file.kind,
+            "name": file.name,
+            "url": file.url,
+            "sha256": file.sha256,
+            "size": file.size,
+            "media_type": file.media_type,
+        }
+        for message_id, files in new
+        for ordinal, file in enumerate(files, start=1)
+    ]
+    insert_rows(session, Attachment, rows)
+
+
+def files_of(session: Session, message_id: str, standing: Mapping[int, MediaKind] = NONE_SHOWN) -> PostFiles:
+    """The files of a message, each in the way that comes next. What is `standing` in the chat stays as it stands there,
+    whatever became of it since in another."""
+    media: list[Media] = []
+    missing: list[MissingFile] = []
+    to_fetch: list[Fetch] = []
+    for row in fetch(session, _OF, message=message_id):
+        if row.id in standing:
+            media.append(Media(standing[row.id], row.name, FORGOTTEN, row.id, row.size or 0))
+        elif row.problem is not None:
+            missing.append(MissingFile(row.url or row.name, row.problem))
+        elif (source := _source(row)) is None:
+            to_fetch.append(Fetch(row.id, row.url, row.kind, row.name))
+        elif source is FORGOTTEN:
+            missing.append(MissingFile(row.name, NO_LONGER_KEPT))
+        else:
+            media.append(Media(row.kind, row.name, source, row.id, row.size or 0))
+    return PostFiles(tuple(media), tuple(missing), tuple(to_fetch))
+
+
+def rows_of(session: Session, message_id: str) -> list[Attachment]:
+    """All that is known of a message's files, in order."""
+    of_message = sqlmodel.select(Attachment).where(Attachment.message_id == message_id)
+    return list(session.exec(of_message.order_by(col(Attachment.ordinal))))
+
+
+@dataclass(frozen=True)
+class OwnedFile:
+    """An attachment, and whose message it belongs to."""
+
+    file: Attachment
+    account: str
+
+
+def find_stored(session: Session, message_id: str, ordinal: int) -> OwnedFile | None:
+    """A file whose content lies in our store."""
+    asked = sqlmodel.select(Attachment, Message.account).join(Message, col(Message.id) == col(Attachment.message_id))
+    here = (Attachment.message_id == message_id, Attachment.ordinal == ordinal, col(Attachment.sha256).is_not(None))
+    found = session.exec(asked.where(*here)).first()
+    return None if found is None else OwnedFile(*found)
+
+
+def is_used(session: Session, sha256: str) -> bool:
+    """Whether a message has a file of this content."""
+    return session.exec(sqlmodel.select(Attachment.id).where(Attachment.sha256 == sha256).limit(1)).first() is not None
+
+
+def forget_content(session: Session, *, before: datetime, most: int) -> int:
+    """Let go of the content of at most `most` files of messages accepted, or sent later, before then that wait no
+    more."""
+    waits = sqlmodel.select(Delivery.message_id).where(text("status = 'waiting'"))
+    is_of_message = col(Message.id) == Attachment.message_id
+    is_ahead = or_(col(Message.state) == State.SCHEDULED, col(Message.send_at) >= before)
+    old = sqlmodel.select(Attachment.id).where(
+        text("sha256 IS NOT NULL"),
+        col(Attachment.message_id) < first_id(before),
+        col(Attachment.message_id).not_in(waits),
+        not_(exists().where(is_of_message, is_ahead)),
+    )
+    forgotten = session.exec(old.limit(most)).all()
+    change = update(Attachment).where(col(Attachment.id).in_(forgotten)).values(sha256=None)
+    return affected(session, change) if forgotten else 0
+
+
+def _source(row: Any) -> Source | None:
+    """Where its content comes from now; None where it must be fetched before."""
+    if file_id := row.file_id or row.known_id:
+        return FileId(file_id)
+    if row.sha256 is not None:
+        return Stored(row.sha256, row.size)
+    if row.url is None:
+        return FORGOTTEN
+    return None if row.is_refused else FileUrl(row.url)
+
+
+def note_uploaded(session: Session, media: Sequence[Media], file_ids: Sequence[str]) -> None:
+    """Telegram has these files, under these names in the same order."""
+    for file, file_id in zip(media, file_ids, strict=False):
+        if file.attachment_id is not None and not isinstance(file.source, FileId):
+            run(session, _UPLOADED, attachment=file.attachment_id, new_file_id=file_id)
+
+
+def note_refused(session: Session, refused: FileRefused, *, now: datetime) -> bool:
+    """Telegram does not take one of these as it was sent: say what comes next of each, in the timeline too. False where
+    nothing is left to change."""
+    rows = [(file, file.attachment_id) for file in refused.media if file.attachment_id is not None]
+    for file, attachment in rows:
+        if refused.is_final:
+            note_missing(session, attachment, f"Telegram did not take it: {refused.reason}", now=now)
+        else:
+            _degrade(session, file, attachment, refused.reason, now=now)
+    return bool(rows)
+
+
+def _degrade(session: Session, file: Media, attachment: int, reason: str, *, now: datetime) -> None:
+    match file.source:
+        case FileId(file_id):  # many chats may learn of it at once
+            run(session, _FORGET_FILE_ID, gone=file_id)
+        case FileUrl():
+            run(session, _REFUSED_LINK, attachment=attachment)
+            _note_in_timeline(session, attachment, f"Telegram could not fetch {file.name}: {reason}", now=now)
+        case Stored() if file.kind is MediaKind.PHOTO:
+            run(session, _AS_DOCUMENT, attachment=attachment)
+            _note_in_timeline(session, attachment, f"{file.name} goes as a document: {reason}", now=now)
+        case Stored() | Written():
+            note_missing(session, attachment, f"Telegram did not take it: {reason}", now=now)
+        case _:
+            assert_never(file.source)
+
+
+def note_fetched(session: Session, attachment_id: int, file: NewFile) -> None:
+    """What Telegram could not fetch lies in our store now. An address may have hidden that it is no picture."""
+    content = {"content": file.sha256, "bytes": file.size, "type": file.media_type}
+    run(session, _FETCHED, attachment=attachment_id, **content)
+    run(session, _NAMED, attachment=attachment_id, new_name=file.name, new_kind=file.kind)
+
+
+def note_missing(session: Session, attachment_id: int, reason: str, *, now: datetime) -> None:
+    """A file cannot be shown: the text says so in its place."""
+    run(session, _PROBLEM, attachment=attachment_id, why=reason)
+    _note_in_timeline(session, attachment_id, reason, now=now)
+
+
+def _note_in_timeline(session: Session, attachment_id: int, detail: str, *, now: datetime) -> None:
+    for row in fetch(session, _ONE, attachment=attachment_id):
+        timeline.add(session, [row.message_id], EventKind.REFORMATTED, now=now, detail=detail)

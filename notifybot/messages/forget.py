@@ -1,0 +1,42 @@
+"""Delete old messages that are over."""
+
+from datetime import datetime
+
+from sqlalchemy import and_, delete, not_, or_
+from sqlmodel import Session, col, select
+
+from notifybot.model.chats import Post
+from notifybot.model.ids import first_id
+from notifybot.model.messages import Attachment, ClientId, DedupKey, Delivery, Message, TimelineEvent
+from notifybot.model.states import State
+from notifybot.storage.statements import affected
+
+FINAL_FOR_ALERTS = (State.CLOSED, State.CANCELLED)
+FINAL_FOR_NOTICES = (State.SENT, State.FAILED)
+"""Where an alert still wants an answer."""
+
+
+def forget_messages(session: Session, *, before: datetime, most: int) -> int:
+    """Delete at most `most` messages accepted, or sent later, before then that are over, with all that belongs to
+    them."""
+    is_over = or_(
+        col(Message.state).in_(FINAL_FOR_ALERTS),
+        and_(not_(col(Message.is_alert)), col(Message.state).in_(FINAL_FOR_NOTICES)),
+    )
+    # The id holds the time too, and has an index.
+    is_long_over = or_(col(Message.send_at) < before, col(Message.closed_at) < before)
+    was_sent = or_(col(Message.send_at).is_(None), is_long_over)
+    is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before), was_sent)
+    old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(most)).all()
+    if not old:
+        return 0
+    posts = session.exec(select(Delivery.post_id).where(col(Delivery.message_id).in_(old))).all()
+    for table in (Delivery, TimelineEvent, ClientId, Attachment, DedupKey):
+        affected(session, delete(table).where(col(table.message_id).in_(old)))
+    affected(session, delete(Post).where(col(Post.id).in_(posts)))
+    return affected(session, delete(Message).where(col(Message.id).in_(old)))
+
+
+def forget_client_ids(session: Session, *, now: datetime) -> int:
+    """Delete the client_ids that have expired; return how many."""
+    return affected(session, delete(ClientId).where(col(ClientId.expires_at) < now))

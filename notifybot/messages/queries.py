@@ -1,0 +1,138 @@
+"""Read messages: one with its details, a page of a list, the backlog."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, text
+from sqlmodel import Session, col, func, select
+
+from notifybot.errors import NotFound
+from notifybot.messages import attachments
+from notifybot.model.chats import Post
+from notifybot.model.conditions import IS_NEXT, IS_OPEN
+from notifybot.model.ids import first_id
+from notifybot.model.messages import Attachment, Delivery, Message, TimelineEvent
+from notifybot.model.schedules import Schedule
+from notifybot.model.states import State, Transition, sources
+from notifybot.posts import timeline
+from notifybot.storage.statements import table_of
+from notifybot.times import occurrences
+
+BACKLOG_SAMPLE = 100
+"""Of so many messages that wait, the first accepted ones, the oldest is found: what was scheduled is younger than its
+place among them."""
+
+
+@dataclass(frozen=True)
+class DeliveryDetails:
+    """One delivery, and where it stands."""
+
+    delivery: Delivery
+    telegram_message_ids: tuple[int, ...]
+    is_reminder: bool = False
+
+
+@dataclass(frozen=True)
+class MessageDetails:
+    """One message with all that belongs to it."""
+
+    message: Message
+    copies: tuple[DeliveryDetails, ...]
+    timeline: tuple[TimelineEvent, ...]
+    files: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True)
+class MessageFilter:
+    """Which messages a list holds; None: all. `account`: only those that this caller sent."""
+
+    status: State | None = None
+    source: str | None = None
+    since: datetime | None = None
+    account: str | None = None
+    before_id: str | None = None
+    is_open: bool = False
+    """Only alerts that are not closed."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be shown."""
+
+    waiting: int
+    oldest_at: datetime | None
+    uncertain: int
+
+
+def details(session: Session, message_id: str) -> MessageDetails:
+    message = find(session, message_id)
+    joined = select(Delivery, Post.shown, Post.is_reminder).join(Post, col(Post.id) == col(Delivery.post_id))
+    rows = session.exec(joined.where(Delivery.message_id == message_id).order_by(col(Delivery.id))).all()
+    copies = tuple(
+        DeliveryDetails(delivery, tuple(id for _, *ids in shown for id in ids), is_reminder)
+        for delivery, shown, is_reminder in rows
+    )
+    files = tuple(attachments.rows_of(session, message_id)) if message.file_count else ()
+    return MessageDetails(message, copies, tuple(timeline.events_of(session, message_id)), files)
+
+
+def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Message]:
+    """At most `limit` messages, newest first."""
+    chosen = select(Message)
+    if wanted.is_open:
+        chosen = chosen.where(text(IS_OPEN))
+    if wanted.status is not None:
+        chosen = chosen.where(Message.state == wanted.status)
+    if wanted.source is not None:
+        chosen = chosen.where(Message.source == wanted.source)
+    if wanted.since is not None:
+        # The id holds the time too, and is what the indexes end with.
+        chosen = chosen.where(col(Message.created_at) >= wanted.since, col(Message.id) >= first_id(wanted.since))
+    if wanted.account is not None:
+        chosen = chosen.where(Message.account == wanted.account)
+    if wanted.before_id is not None:
+        chosen = chosen.where(col(Message.id) < wanted.before_id)
+    return session.exec(chosen.order_by(col(Message.id).desc()).limit(limit)).all()
+
+
+def backlog(session: Session) -> Backlog:
+    """How many deliveries wait, since when, and how often a send could not be recorded."""
+    waits = text("status = 'waiting'")  # the text of a partial index
+    waiting = session.exec(select(func.count()).select_from(Delivery).where(waits)).one()
+    first = select(Delivery.message_id).where(waits).distinct().order_by(Delivery.message_id).limit(BACKLOG_SAMPLE)
+    came_at = func.coalesce(Message.send_at, Message.created_at, type_=table_of(Message).c.created_at.type)
+    oldest = session.exec(select(func.min(came_at)).where(col(Message.id).in_(first))).one()
+    uncertain = session.exec(select(func.coalesce(func.sum(Post.uncertain), 0)).where(text("uncertain > 0"))).one()
+    return Backlog(int(waiting), oldest, int(uncertain))
+
+
+def find(session: Session, message_id: str) -> Message:
+    message = session.get(Message, message_id, populate_existing=True)
+    if message is None:
+        raise NotFound("There is no message with this id.", hint="GET /api/messages lists the messages and their ids.")
+    return message
+
+
+def any_open(session: Session, message_ids: Collection[str]) -> bool:
+    """Whether one of them is an alert that still wants an answer."""
+    is_open = (col(Message.is_alert), col(Message.state).in_(sources(Transition.ACKNOWLEDGE)))
+    asked = select(col(Message.id)).where(col(Message.id).in_(message_ids), *is_open)
+    return session.execute(asked.where(col(Message.acknowledged_at).is_(None))).first() is not None
+
+
+def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
+    """The alerts shown in this chat that are not closed, newest first: those that rest acknowledged too."""
+    is_here = exists().where(col(Delivery.message_id) == Message.id, col(Delivery.chat_id) == chat_id)
+    here = select(Message).where(text(IS_OPEN), is_here)
+    return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))
+
+
+def next_times(session: Session, schedule_id: str) -> tuple[datetime, ...]:
+    """Return the next few times of a schedule; none while it is paused or after it has ended."""
+    schedule = session.get(Schedule, schedule_id, populate_existing=True)
+    if schedule is None or schedule.paused_at is not None:
+        return ()
+    waiting = select(Message.send_at).where(text(IS_NEXT), Message.schedule_id == schedule_id)
+    send_at = session.exec(waiting).first()
+    return () if send_at is None else occurrences.upcoming(schedule, send_at)

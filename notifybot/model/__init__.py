@@ -1,0 +1,1 @@
+"""Tables, states, enums, ids and actors."""

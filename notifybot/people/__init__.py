@@ -1,0 +1,1 @@
+"""People who pressed /start: linking, preferences, import and upkeep."""

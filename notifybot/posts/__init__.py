@@ -1,0 +1,1 @@
+"""What stands or should stand in a chat."""

@@ -1,0 +1,198 @@
+"""Chats: where they moved, whether they answer, and when each is worth a call next."""
+
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Update,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlmodel import Session, col
+
+from notifybot.model.chats import Chat, Post
+from notifybot.model.conditions import IS_DUE, IS_NAMED
+from notifybot.model.enums import Urgency
+from notifybot.model.messages import Delivery
+from notifybot.storage.statements import affected, fetch, insert_rows, padded, run, table_of
+from notifybot.storage.writer import changes
+
+MOVES_FOLLOWED = 5
+
+CHATS, POSTS = table_of(Chat), table_of(Post)
+_CHAT, _LEVEL = bindparam("chat", type_=String()), bindparam("level", type_=Integer())
+_MOMENT, _SAID = bindparam("moment", type_=CHATS.c.next_at.type), bindparam("said", type_=String())
+_DUE_BY_URGENCY = text(f"""
+    SELECT urgencies.urgency,
+           (SELECT not_before FROM posts
+             WHERE chat_id = :chat AND posts.urgency = urgencies.urgency AND {IS_DUE}
+             ORDER BY not_before LIMIT 1)
+      FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
+""").columns(POSTS.c.urgency, POSTS.c.not_before)
+
+_WHERE_IT_IS = select(CHATS.c.id, CHATS.c.moved_to, CHATS.c.held_until)
+_CHAT_ITSELF = _WHERE_IT_IS.where(CHATS.c.id == _CHAT)
+_IS_LATER = or_(CHATS.c.next_at.is_(None), CHATS.c.next_at > _MOMENT)
+_IS_CALMER = or_(CHATS.c.urgency.is_(None), CHATS.c.urgency > _LEVEL)
+_THIS_CHAT = update(CHATS).where(CHATS.c.id == _CHAT)
+_RESCHEDULE = _THIS_CHAT.values(urgency=_LEVEL, next_at=_MOMENT)
+_RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=None)
+_NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
+    unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind)
+)
+
+
+_NOTE_TITLE = _THIS_CHAT.where(or_(CHATS.c.title.is_(None), CHATS.c.title != _SAID)).values(title=_SAID)
+
+
+def ensure(session: Session, chat_ids: Collection[str]) -> None:
+    """Make a row for each chat that has none."""
+    insert_rows(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)], skip_known=True)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A chat that messages go to, and until when it is banned."""
+
+    id: str
+    held_until: datetime | None
+
+
+def current(session: Session, chat_ids: Collection[str], known: Collection[str] = ()) -> dict[str, Reached]:
+    """The chat that each id stands for now, by the id asked for, and of those that are `known` to have a row; others
+    are made where they have none.
+
+    A group that became a supergroup is followed, and so is an @name whose id is known. The usual chat, which neither
+    moved nor is banned, is not even read.
+    """
+    ensure(session, chat_ids)
+    everything = {*chat_ids, *known}
+    found = {chat_id: Reached(chat_id, None) for chat_id in everything}
+    for piece in padded(sorted(everything)):
+        for row in fetch(session, _unusual(len(piece)), **_numbered(piece)):
+            found[row.id] = _followed(session, row)
+    return found
+
+
+def _followed(session: Session, row: Any) -> Reached:
+    for _ in range(MOVES_FOLLOWED):
+        if row.moved_to is None:
+            break
+        row = fetch(session, _CHAT_ITSELF, chat=row.moved_to)[0]
+    return Reached(row.id, row.held_until)
+
+
+def _numbered(chat_ids: Sequence[str]) -> dict[str, str]:
+    return {f"chat_{number}": chat_id for number, chat_id in enumerate(chat_ids)}
+
+
+def _one_of(size: int) -> ColumnElement[bool]:
+    return CHATS.c.id.in_([bindparam(f"chat_{number}", type_=String()) for number in range(size)])
+
+
+@functools.cache
+def _unusual(size: int) -> Select[Any]:
+    return _WHERE_IT_IS.where(_one_of(size), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None)))
+
+
+@functools.cache
+def _wake(size: int) -> Update:
+    return (
+        update(CHATS)
+        .where(_one_of(size), or_(_IS_LATER, _IS_CALMER))
+        .values(
+            next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
+            urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
+        )
+    )
+
+
+def is_group(chat_id: str, kind: str | None) -> bool:
+    """Whether Telegram's limit per group may hold. A chat of unknown kind counts as a group if it can be one."""
+    if kind is not None:
+        return kind in ("group", "supergroup")
+    return chat_id.startswith(("-", "@"))
+
+
+def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: datetime) -> None:
+    """Say that posts of this urgency became due in these chats.
+
+    A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
+    """
+    for piece in padded(sorted(chat_ids)):
+        run(session, _wake(len(piece)), **_numbered(piece), level=int(urgency), moment=now)
+        changes(session).is_work_due = True
+
+
+def release(session: Session, chat_id: str, *, now: datetime) -> None:
+    """End the claim on a chat and work out when it is worth a call next."""
+    urgency, at = _next_post(session, chat_id, now)
+    run(session, _RELEASE, chat=chat_id, level=urgency, moment=at)
+    changes(session).is_work_due = True
+
+
+def reschedule(session: Session, chat_id: str, *, now: datetime) -> None:
+    """Set a chat's next call by its due posts: when the most urgent that is ready is, or the first that will be."""
+    urgency, at = _next_post(session, chat_id, now)
+    run(session, _RESCHEDULE, chat=chat_id, level=urgency, moment=at)
+
+
+def _next_post(session: Session, chat_id: str, now: datetime) -> tuple[int | None, datetime | None]:
+    due = [(urgency, at) for urgency, at in fetch(session, _DUE_BY_URGENCY, chat=chat_id) if at is not None]
+    if not due:
+        return None, None
+    ready = [(urgency, at) for urgency, at in due if at <= now]
+    return min(ready) if ready else min(due, key=lambda entry: (entry[1], entry[0]))
+
+
+def hold(session: Session, chat_id: str, until: datetime) -> None:
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(held_until=until))
+
+
+def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
+    affected(session, update(Chat).where(col(Chat.id) == chat_id).values(unreachable=reason))
+
+
+def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
+    """This chat can be reached; Telegram says of what kind it is, where known."""
+    run(session, _NOTE_ANSWER, chat=chat_id, said=kind)
+
+
+def note_title(session: Session, chat_id: str, title: str) -> None:
+    """Telegram calls this chat so."""
+    run(session, _NOTE_TITLE, chat=chat_id, said=title)
+
+
+def move(session: Session, old: str, new: str, *, now: datetime) -> None:
+    """A group became a supergroup: what waits follows it; what stands in the old chat stays as it is there."""
+    ensure(session, {new})
+    affected(session, update(Chat).where(col(Chat.id) == old).values(moved_to=new))
+    waiting = (col(Post.chat_id) == old, text(IS_DUE))
+    shown = (*waiting, col(Post.shown_version) > 0)
+    affected(session, update(Post).where(*shown).values(shown_version=Post.version))
+    moving = select(POSTS.c.id).where(*waiting)
+    affected(session, update(Delivery).where(col(Delivery.post_id).in_(moving)).values(chat_id=new))
+    affected(session, update(Post).where(*waiting).values(chat_id=new))
+    reschedule(session, new, now=now)
+
+
+def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
+    """Telegram told the id of @name: all its posts, shown ones too, stand under that id from now on."""
+    ensure(session, {chat_id})
+    affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
+    for table in (Delivery, Post):
+        named = (text(IS_NAMED), col(table.chat_id) == name)
+        affected(session, update(table).where(*named).values(chat_id=chat_id))
+    reschedule(session, chat_id, now=now)

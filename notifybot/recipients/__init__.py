@@ -1,0 +1,1 @@
+"""Which chats a recipient leads to."""

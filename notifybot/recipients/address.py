@@ -1,0 +1,44 @@
+"""Recipients as callers write them."""
+
+import functools
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+SUBSCRIBERS = "subscribers"
+_CHAT = re.compile(r"@.*|-?[0-9]+")
+_USER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class RecipientKind(StrEnum):
+    CHAT = "chat"
+    PERSON = "person"
+    NAME = "name"
+    """Of the config, else an account."""
+    SUBSCRIBERS = "subscribers"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a message is for: a chat by id or @name, a person by account or user_id, a name, or everybody."""
+
+    kind: RecipientKind
+    name: str
+
+
+EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
+
+
+@functools.lru_cache(4096)
+def recipient_of(text: str) -> Recipient:
+    """What a text means where any recipient may stand."""
+    if _CHAT.fullmatch(text):
+        return Recipient(RecipientKind.CHAT, text)
+    if text == SUBSCRIBERS:
+        return EVERYBODY
+    return person_recipient(text) if _USER_ID.fullmatch(text) else Recipient(RecipientKind.NAME, text)
+
+
+def person_recipient(text: str) -> Recipient:
+    """What it means where a person stands."""
+    return Recipient(RecipientKind.PERSON, text.lower() if _USER_ID.fullmatch(text) else text)

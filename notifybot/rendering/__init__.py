@@ -1,0 +1,1 @@
+"""Messages to texts, entities and buttons."""

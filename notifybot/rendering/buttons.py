@@ -1,0 +1,201 @@
+"""Buttons and what a press on them means: callback data both ways.
+
+It is at most 64 bytes and says all by itself, so that a button works after a restart. Posts and messages are named by
+their unguessable ids, so that a button that an older database made hits nothing.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from notifybot.model.ids import full, is_id, short
+from notifybot.rendering.parts import Buttons, PostButton
+from notifybot.times.spans import LONGEST, SHORTEST, Tomorrow, format_span
+
+Snooze = timedelta | Tomorrow
+
+_VERSION = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[1-9][0-9]{0,8}")
+_TIME = re.compile(r"t([01][0-9]|2[0-3])([0-5][0-9])")
+_TINY_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_ON_CALL = re.compile(r"[a-z]{1,8}|[1-9][0-9]{0,8}")
+_ROTATION = re.compile(r"([0-9a-f]{8})?")
+_SETTING = re.compile(r"[a-z]{1,8}(:[A-Za-z0-9_+/:-]{0,32})?")
+
+
+@dataclass(frozen=True)
+class AcknowledgePress:
+    """Acknowledge pressed under a post: it means the messages that this version of the post shows."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class SnoozePress:
+    """Snooze pressed under a post, for so long: it means the same messages."""
+
+    post_id: str
+    version: int
+    snooze: Snooze
+
+
+@dataclass(frozen=True)
+class ClosePress:
+    """Close pressed under a post whose alert somebody acknowledged: it means the same messages."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class UnacknowledgePress:
+    """Take back pressed there: the acknowledgement counts no more."""
+
+    post_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class AcknowledgeMessagePress:
+    """Acknowledge pressed in a list of open alerts: it means this one message."""
+
+    message_id: str
+
+
+@dataclass(frozen=True)
+class SettingPress:
+    """A button of somebody's settings, which stand in this post: a word, and what it is about (or nothing)."""
+
+    post_id: str
+    word: str
+    value: str
+
+
+@dataclass(frozen=True)
+class OnCallPress:
+    """A button of /oncall, whose answer stands in this post: a word, or for how many seconds somebody takes over; and
+    the rotation that it is about, by its `rotation_key` (or nothing)."""
+
+    post_id: str
+    word: str
+    rotation: str
+
+
+_PRESSES: dict[str, type[AcknowledgePress | ClosePress | UnacknowledgePress]] = {
+    "ack": AcknowledgePress,
+    "clo": ClosePress,
+    "una": UnacknowledgePress,
+}
+Press = (
+    AcknowledgePress
+    | SnoozePress
+    | ClosePress
+    | UnacknowledgePress
+    | AcknowledgeMessagePress
+    | SettingPress
+    | OnCallPress
+)
+
+
+def acknowledge_button(post_id: str, version: int) -> PostButton:
+    return PostButton("Acknowledge", callback_data=f"ack:{short(post_id)}:{version}", style="success")
+
+
+def snooze_button(post_id: str, version: int, snooze: Snooze) -> PostButton:
+    return PostButton(_snooze_label(snooze), callback_data=f"sno:{short(post_id)}:{version}:{_write_snooze(snooze)}")
+
+
+def close_button(post_id: str, version: int) -> PostButton:
+    return PostButton("Close", callback_data=f"clo:{short(post_id)}:{version}", style="success")
+
+
+def unacknowledge_button(post_id: str, version: int) -> PostButton:
+    return PostButton("Take back", callback_data=f"una:{short(post_id)}:{version}")
+
+
+def open_alert_button(message_id: str, label: str) -> PostButton:
+    return PostButton(label, callback_data=f"one:{short(message_id)}")
+
+
+def setting_button(post_id: str, label: str, word: str, value: str = "") -> PostButton:
+    return PostButton(label, callback_data=f"set:{_tiny(post_id)}:{word}:{value}".rstrip(":"))
+
+
+def on_call_button(post_id: str, label: str, word: str, rotation: str = "") -> PostButton:
+    key = rotation_key(rotation) if rotation else ""
+    return PostButton(label, callback_data=f"onc:{_tiny(post_id)}:{word}:{key}")
+
+
+def rotation_key(rotation: str) -> str:
+    """What stands for a rotation on a button: its name may be longer than that."""
+    return hashlib.sha256(rotation.encode()).hexdigest()[:8]
+
+
+def read_callback_data(data: str) -> Press | None:
+    """What a press means; None for data that none of our buttons carries."""
+    match data.split(":", 3):
+        case ["ack" | "clo" | "una" as verb, post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
+            return _PRESSES[verb](full(post), int(version))
+        case ["sno", post, version, value] if is_id(full(post)) and _VERSION.fullmatch(version):
+            snooze = _read_snooze(value)
+            return None if snooze is None else SnoozePress(full(post), int(version), snooze)
+        case ["one", message] if is_id(full(message)):
+            return AcknowledgeMessagePress(full(message))
+        case ["set", post, *rest] if _SETTING.fullmatch(":".join(rest)):
+            post_id = _untiny(post)
+            return None if post_id is None else SettingPress(post_id, rest[0], rest[1] if len(rest) > 1 else "")
+        case ["onc", post, word, key] if _ON_CALL.fullmatch(word) and _ROTATION.fullmatch(key):
+            post_id = _untiny(post)
+            return None if post_id is None else OnCallPress(post_id, word, key)
+    return None
+
+
+def _snooze_label(snooze: Snooze) -> str:
+    if isinstance(snooze, Tomorrow):
+        return f"Until tomorrow {snooze.at:%H:%M}"
+    return f"Snooze {_spaced(format_span(snooze))}"
+
+
+def _spaced(span: str) -> str:
+    """`1h30m` as people write it: `1 h 30 m`; a span of minutes alone as `15 min`."""
+    words = re.sub(r"([0-9]+)([a-z])", r"\1 \2 ", span).strip()
+    return f"{words}in" if re.fullmatch(r"[0-9]+ m", words) else words
+
+
+def _write_snooze(snooze: Snooze) -> str:
+    return f"t{snooze.at:%H%M}" if isinstance(snooze, Tomorrow) else str(int(snooze.total_seconds()))
+
+
+def _read_snooze(value: str) -> Snooze | None:
+    if found := _TIME.fullmatch(value):
+        return Tomorrow(time(int(found[1]), int(found[2])))
+    if not _SECONDS.fullmatch(value) or not SHORTEST <= timedelta(seconds=int(value)) <= LONGEST:
+        return None
+    return timedelta(seconds=int(value))
+
+
+def _tiny(uuid: str) -> str:
+    """22 characters, where `short` leaves too little room for the name of a time zone."""
+    return base64.urlsafe_b64encode(bytes.fromhex(short(uuid))).decode().rstrip("=")
+
+
+def _untiny(text: str) -> str | None:
+    if not _TINY_ID.fullmatch(text):
+        return None
+    try:
+        uuid = full(base64.urlsafe_b64decode(f"{text}==").hex())
+    except binascii.Error:
+        return None
+    return uuid if is_id(uuid) and _tiny(uuid) == text else None
+
+
+BUTTONS_PER_ROW = 2
+
+
+def button_rows(buttons: Sequence[PostButton]) -> Buttons:
+    return tuple(tuple(buttons[start : start + BUTTONS_PER_ROW]) for start in range(0, len(buttons), BUTTONS_PER_ROW))

@@ -1,0 +1,145 @@
+"""CommonMark with tables, strikethrough and task boxes → what a Telegram message can show of it."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+
+from notifybot.rendering.markup.builder import TextBuilder
+from notifybot.rendering.markup.commonmark_blocks import BlockWriter
+from notifybot.rendering.markup.commonmark_inline import write_inline
+from notifybot.rendering.markup.tables import Table
+
+MAX_CHARACTERS = 100_000
+"""A longer text stands as it is: it goes out as a file anyway."""
+
+MAX_LEVELS = 20
+"""A quote is one level, a list two. What lies deeper stands as it is."""
+
+RULE = "─" * 12
+BOXES = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
+LANGUAGE = re.compile(r"[^\s`]+")
+
+
+def read_common_mark(source: str) -> TextBuilder:
+    """Read it up to its settling; every text is some CommonMark. HTML in it stays as it is written.
+
+    A text of which nothing would be seen (the address of a link that nowhere stands, say) stays as it is, too.
+    """
+    tokens = _tokens(source)
+    draft = _written(tokens) if tokens is not None else TextBuilder()
+    if draft.is_blank:
+        draft = TextBuilder()
+        draft.write(source)
+    return draft
+
+
+def _written(tokens: Sequence[Token]) -> TextBuilder:
+    page = BlockWriter(TextBuilder())
+    table: Table | None = None
+    for token in tokens:
+        if token.type == "table_open":
+            table = Table(_lines(token))
+        elif token.type == "table_close" and table:
+            table.write(page)
+            table = None
+        elif table:
+            _add_to_table(table, token)
+        else:
+            _write(page, token)
+    return page.draft
+
+
+def _tokens(source: str) -> Sequence[Token] | None:
+    """Return the blocks of `source`, None where it is too long or images stand in images without end."""
+    try:
+        return _parser().parse(source) if len(source) <= MAX_CHARACTERS else None
+    except RecursionError:
+        return None
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_LEVELS})
+    parser.enable(["table", "strikethrough"])
+    parser.block.ruler.before("table", "too_deep", _stop_when_too_deep)
+    return parser
+
+
+def _stop_when_too_deep(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
+    """Take all that is left at this depth for plain lines: the library drops what lies deeper than it goes."""
+    if state.level < MAX_LEVELS - 2:
+        return False
+    if not silent:
+        token = state.push("plain", "", 0)
+        token.content = state.getLines(begin, end, state.blkIndent, False)
+        token.map = [begin, end]
+        state.line = end
+    return True
+
+
+def _lines(token: Token) -> tuple[int, int]:
+    assert token.map is not None  # blocks have it
+    return token.map[0], token.map[1]
+
+
+def _add_to_table(table: Table, token: Token) -> None:
+    match token.type:
+        case "tr_open":
+            table.add_row()
+        case "th_open":
+            table.add_column(str(token.attrGet("style") or ""))
+        case "inline":
+            cell = TextBuilder()
+            write_inline(BlockWriter(cell), token.children or [])
+            table.add_cell(cell)
+
+
+def _write(page: BlockWriter, token: Token) -> None:
+    """Write a block without others in it, or note that a quote, list or item begins or ends."""
+    match token.type:
+        case "inline":
+            _write_lines(page, token)
+        case "heading_close":
+            page.draft.mark("bold", page.block)
+        case "fence" | "code_block":
+            language = LANGUAGE.match(token.info.strip())
+            text = token.content.removesuffix("\n")
+            page.write_block(text, _lines(token), language=language[0] if language else None, is_code=True)
+        case "hr":
+            page.write_block(RULE, _lines(token), is_code=False)
+        case "plain":
+            page.write_block(token.content, _lines(token), is_code=False)
+        case _:
+            _write_container(page, token)
+
+
+def _write_lines(page: BlockWriter, token: Token) -> None:
+    """Write a paragraph or heading; a task's box goes into the mark of its item."""
+    children = token.children or []
+    if children and page.is_at_item and (box := BOXES.get(children[0].content[:4])):
+        children[0].content = children[0].content[4:]
+        page.tick_item(box)
+    page.begin_block(_lines(token))
+    write_inline(page, children)
+
+
+def _write_container(page: BlockWriter, token: Token) -> None:
+    match token.type:
+        case "blockquote_open":
+            page.begin_quote()
+        case "blockquote_close":
+            page.end_quote()
+        case "bullet_list_open":
+            page.begin_list(None)
+        case "ordered_list_open":
+            page.begin_list(int(token.attrs.get("start", 1)))
+        case "bullet_list_close" | "ordered_list_close":
+            page.end_list()
+        case "list_item_open":
+            page.begin_item(_lines(token)[0])
+        case "list_item_close":
+            page.end_item()

@@ -1,0 +1,74 @@
+"""What stands in a line of CommonMark: styles, code, links, images and breaks."""
+
+import re
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+
+from notifybot.rendering.markup.builder import Place
+from notifybot.rendering.markup.commonmark_blocks import BlockWriter
+from notifybot.rendering.markup.links import checked
+
+STYLES = {"em": "italic", "strong": "bold", "s": "strikethrough"}
+# Without its scheme an address means a place beside the text; Telegram would take README.md for a host in Moldova.
+ABSOLUTE = re.compile(r"(?:https?|tg|ton|tonsite):|www\.", re.IGNORECASE)
+MAIL_SCHEME = "mailto:"
+
+
+def write_inline(page: BlockWriter, tokens: Sequence[Token]) -> None:
+    """Write one paragraph's, heading's or cell's content."""
+    begun: list[tuple[Place, str]] = []
+    for token in tokens:
+        kind, _, step = token.type.rpartition("_")
+        if step == "open":
+            begun.append((page.draft.place, str(token.attrGet("href") or "")))
+        elif step == "close":
+            _close(page, kind, *begun.pop())
+        elif token.type == "image":
+            _image(page, token, is_in_link=any(address for _, address in begun))
+        else:
+            _write(page, token)
+
+
+def _close(page: BlockWriter, kind: str, place: Place, address: str) -> None:
+    if kind == "link":
+        _link(page, place, address)
+    else:
+        page.draft.mark(STYLES[kind], place.length)
+
+
+def _write(page: BlockWriter, token: Token) -> None:
+    match token.type:
+        case "code_inline":
+            begin = page.draft.length
+            page.draft.write(token.content)
+            page.draft.mark("code", begin)
+        case "softbreak" | "hardbreak":
+            page.break_line()
+        case _:
+            page.draft.write(token.content)
+
+
+def _image(page: BlockWriter, token: Token, *, is_in_link: bool) -> None:
+    """Write an image's text as a link to the image; in a link that one goes first."""
+    place = page.draft.place
+    page.draft.write(_alternative(token.children or []))
+    if not is_in_link:
+        _link(page, place, str(token.attrGet("src") or ""))
+
+
+def _link(page: BlockWriter, place: Place, address: str) -> None:
+    """Link what was written since `place`; an address that cannot be a link stands behind it, lest it be lost."""
+    if page.draft.length == place.length:
+        page.draft.write(address)
+    url = checked(address) if ABSOLUTE.match(address) else None
+    shown = address.removeprefix(MAIL_SCHEME)
+    if url is not None:
+        page.draft.mark("text_link", place.length, url=url)
+    elif address and page.draft.address_since(place) not in (shown, address):
+        page.draft.write(f" ({shown})")
+
+
+def _alternative(tokens: Sequence[Token]) -> str:
+    """Return an image's text without formatting; of an image in it only what stands there."""
+    return "".join("\n" if token.type.endswith("break") else token.content for token in tokens)

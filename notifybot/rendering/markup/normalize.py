@@ -1,0 +1,106 @@
+"""The last step for every style: blanks at both ends go, and formatting nests by Telegram's rules."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+from notifybot.rendering.markup.builder import Span, TextBuilder
+from notifybot.rendering.parts import Entity
+
+QUOTES = ("blockquote", "expandable_blockquote")
+MONOSPACED = ("pre", "code")
+STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
+# From the outside in, for formatting of the very same text.
+ORDER = (*QUOTES, *MONOSPACED, "text_link", "date_time", *STYLES, "custom_emoji")
+
+# What Telegram cuts off at both ends. All else that it cleans (control characters, direction marks) it cleans by itself
+# when the message comes, and moves the formatting along.
+BLANKS = "".join(map(chr, range(0x21)))
+
+
+def normalize(draft: TextBuilder) -> tuple[str, tuple[Entity, ...]]:
+    """Return the text and the entities that Telegram would keep."""
+    text, spans = _trim("".join(draft.pieces), _nested(sorted(draft.spans, key=_order)))
+    return text, tuple(_in_units(text, sorted(spans, key=_order)))
+
+
+def _order(span: Span) -> tuple[int, int, int]:
+    return span.begin, -span.end, ORDER.index(span.type)
+
+
+def _trim(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+    """Cut blanks off both ends; but the beginning of what is formatted stays, such as the indentation of code."""
+    end = len(text.rstrip(BLANKS))
+    first = spans[0].begin if spans else end
+    begin = min(len(text) - len(text.lstrip(BLANKS)), first) if end else 0
+    cut = (replace(span, begin=span.begin - begin, end=min(span.end, end) - begin) for span in spans)
+    return text[begin:end], [span for span in cut if span.begin < span.end]
+
+
+def _nested(spans: Sequence[Span]) -> list[Span]:
+    """Drop what may not stand inside other formatting. `spans` are sorted and do not cross, nor does what is kept.
+
+    Quotes hold no quotes; code and pre hold nothing, and styles around them go on behind them; links, quotes and styles
+    hold styles.
+    """
+    quotes = _outermost(span for span in spans if span.type in QUOTES)
+    edges = sorted({edge for quote in quotes for edge in (quote.begin, quote.end)})
+    others = _outermost(
+        span for span in spans if span.type not in (*QUOTES, *STYLES) and not _between(edges, span.begin, span.end)
+    )
+    solid = [span for span in others if span.type in MONOSPACED]
+    styled = [
+        piece for kind in STYLES for span in _outermost(_of(kind, spans)) for piece in _pieces(span, solid, edges)
+    ]
+    return sorted([*quotes, *others, *styled], key=_order)
+
+
+def _of(kind: str, spans: Iterable[Span]) -> Iterator[Span]:
+    return (span for span in spans if span.type == kind)
+
+
+def _outermost(spans: Iterable[Span]) -> list[Span]:
+    """Return those of the sorted `spans` that stand in no other of them."""
+    outermost: list[Span] = []
+    for span in spans:
+        if not outermost or outermost[-1].end <= span.begin:
+            outermost.append(span)
+    return outermost
+
+
+def _between(edges: Sequence[int], begin: int, end: int) -> Sequence[int]:
+    """Return which of the sorted `edges` lie strictly between the two."""
+    return edges[bisect_right(edges, begin) : bisect_left(edges, end)]
+
+
+def _pieces(span: Span, solid: Sequence[Span], edges: Sequence[int]) -> Iterator[Span]:
+    """Yield what of `span` lies outside `solid`, cut at the `edges` of quotes.
+
+    Uncut, what goes on behind code could begin inside the code's quote and end outside.
+    """
+    for piece in _around(span, solid):
+        cuts = [piece.begin, *_between(edges, piece.begin, piece.end), piece.end]
+        yield from (replace(piece, begin=begin, end=end) for begin, end in pairwise(cuts))
+
+
+def _around(span: Span, solid: Sequence[Span]) -> Iterator[Span]:
+    """Yield what of `span` lies outside `solid`, which is sorted and apart."""
+    begin = span.begin
+    for place in range(bisect_right(solid, begin, key=lambda block: block.end), len(solid)):
+        block = solid[place]
+        if block.begin >= span.end:
+            break
+        if begin < block.begin:
+            yield replace(span, begin=begin, end=block.begin)
+        begin = block.end
+    if begin < span.end:
+        yield replace(span, begin=begin)
+
+
+def _in_units(text: str, spans: Iterable[Span]) -> Iterator[Entity]:
+    """Yield the spans as entities, which count in UTF-16 units."""
+    units = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    for span in spans:
+        offset = units[span.begin]
+        yield Entity(span.type, offset, units[span.end] - offset, url=span.url, language=span.language)

@@ -1,0 +1,68 @@
+"""Tables as lines of equal width, for text in one width of letters."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from notifybot.rendering.markup.builder import TextBuilder
+from notifybot.rendering.markup.commonmark_blocks import BlockWriter
+
+MAX_PADDED_WIDTH = 40
+"""What a longer cell pushes out of line is not moved."""
+
+BETWEEN, CROSSING, LINE = " │ ", "─┼─", "─"
+
+
+@dataclass
+class Table:
+    """The cells of one table as they come; `ends` holds how each column is aligned: "left", "right" or "center"."""
+
+    lines: tuple[int, int]
+    ends: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+
+    def add_column(self, style: str) -> None:
+        self.ends.append(style.removeprefix("text-align:") or "left")
+
+    def add_row(self) -> None:
+        self.rows.append([])
+
+    def add_cell(self, cell: TextBuilder) -> None:
+        text = "".join(cell.pieces)
+        self.rows[-1].append(text)
+        self.links += [(text[span.begin : span.end], span.url) for span in cell.spans if span.url]
+
+    def write(self, page: BlockWriter) -> None:
+        """Write the table and, below it, the links that stand in it: text in one width holds none."""
+        page.write_block("\n".join(self._drawn()), self.lines, is_code=True)
+        for place, (text, url) in enumerate(self.links):
+            page.draft.write(" · " if place else "\n")
+            begin = page.draft.length
+            page.draft.write(text)
+            page.draft.mark("text_link", begin, url=url)
+
+    def _drawn(self) -> Iterator[str]:
+        widths = [min(max(map(_width, column)), MAX_PADDED_WIDTH) for column in zip(*self.rows, strict=True)]
+        for number, row in enumerate(self.rows):
+            cells = map(_padded, row, widths, self.ends)
+            yield BETWEEN.join(cells).rstrip(" ")
+            if number == 0:
+                yield CROSSING.join(LINE * width for width in widths)
+
+
+def _padded(text: str, width: int, end: str) -> str:
+    missing = max(width - _width(text), 0)
+    left = {"left": 0, "right": missing, "center": missing // 2}[end]
+    return " " * left + text + " " * (missing - left)
+
+
+def _width(text: str) -> int:
+    """Count the columns that `text` takes: two for a wide letter, none for what joins the one before it."""
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

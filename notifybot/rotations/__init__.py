@@ -1,0 +1,1 @@
+"""The arithmetic of rotations, and override rows."""

@@ -1,0 +1,339 @@
+"""Linking an account to a Telegram chat, as an existing dashboard or the command line does it."""
+
+import logging
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BeforeValidator
+from sqlmodel import Session
+
+from notifybot.auth import permissions
+from notifybot.auth.permissions import Action, Caller
+from notifybot.config.model import Config, Mode
+from notifybot.errors import Conflict, NotifybotError, Unavailable
+from notifybot.messages.watchers import ANY_WORK
+from notifybot.model.actors import by_account
+from notifybot.people import linking, preferences
+from notifybot.people.linking import LinkRefusal, PersonStatus
+from notifybot.people.preferences import PreferenceChanges
+from notifybot.people.qr_code import lines_of
+from notifybot.posts import bot as posts_bot
+from notifybot.posts import replies
+from notifybot.posts.replies import ReplyStatus
+from notifybot.rendering.parts import Part
+from notifybot.runtime import Runtime
+from notifybot.schemas import responses
+from notifybot.schemas.responses import Document
+from notifybot.schemas.types import Account, Label, Name, truth
+from notifybot.web.bodies import RequestFields, read_fields, read_query
+from notifybot.web.guard import caller_of
+from notifybot.web.problems import FieldProblem, InvalidFields
+from notifybot.web.route import Route, runtime_of
+
+TEST_WITHIN = timedelta(seconds=20)
+LINK_HINT = "`notifybot link`, or GET /api/telegram/link-account, links it."
+NOT_LINKED: Document = {
+    "linked": False,
+    "linked_at": None,
+    "chat_name": None,
+    "enabled": False,
+    "time_zone": None,
+    "summary_time": None,
+    "reachable": False,
+}
+log = logging.getLogger(__name__)
+
+
+class UserFields(RequestFields):
+    """`user`: for whose account; the caller's own where it is left out."""
+
+    user: Account = None
+
+
+class LinkQuery(UserFields):
+    qr: Annotated[bool, BeforeValidator(truth)] = False
+
+
+class LinkCodeFields(UserFields):
+    code: Name
+
+
+class LinkTokenFields(UserFields):
+    token: Name
+
+
+class PreferenceFields(UserFields):
+    enabled: bool = True
+    time_zone: Label = None
+    summary_time: Label = None
+    quiet_hours: Label = None
+
+
+async def link_account(request: web.Request) -> web.Response:
+    """Make a deep link, whose secret is told here and nowhere else."""
+    query = read_query(request, LinkQuery)
+    caller, account = _acting(request, query, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    bot = await _name_of_bot(runtime)
+    make = partial(
+        linking.new_token,
+        key=runtime.secret_key,
+        account=account,
+        actor=by_account(caller.account),
+        now=runtime.clock.now(),
+    )
+    made = await runtime.database.write(make)
+    url = f"https://t.me/{bot}?start={made.token}"
+    document: Document = {"url": url, "token": made.token, "expires_at": responses.moment(made.expires_at)}
+    answer = responses.json_response({**document, "qr": lines_of(url)} if query.qr else document)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+async def verify_link(request: web.Request) -> web.Response:
+    """Whether a deep link was used."""
+    fields = await read_fields(request, LinkTokenFields)
+    _, account = _acting(request, fields, Action.SEE_ACCOUNT)
+    runtime = runtime_of(request)
+    look = partial(
+        linking.token_used_at,
+        key=runtime.secret_key,
+        token=fields.token,
+        account=account,
+        now=runtime.clock.now(),
+    )
+    linked_at = await runtime.database.read(look)
+    return responses.json_response({"linked": linked_at is not None, "linked_at": responses.moment(linked_at)})
+
+
+async def verify(request: web.Request) -> web.Response:
+    """Link by the code that the bot gave out."""
+    fields = await read_fields(request, LinkCodeFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    tie = partial(
+        linking.verify,
+        key=runtime.secret_key,
+        code=re.sub(r"[\s-]", "", fields.code),
+        account=account,
+        actor=by_account(caller.account),
+        now=runtime.clock.now(),
+    )
+    found = await runtime.database.write(tie)
+    if isinstance(found, LinkRefusal):
+        if found.is_last:  # not at each refusal after it: a guesser must not fill the log
+            facts = {"action": "link_guessing", "account": account, "caller": caller.account}
+            log.warning("too many wrong link codes", extra=facts)
+        raise found.error
+    log.info("linked", extra={"action": "linked", "account": account, "caller": caller.account, "how": "code"})
+    return responses.json_response({"linked": True, "linked_at": responses.moment(found.person.linked_at)})
+
+
+async def status(request: web.Request) -> web.Response:
+    _, account = _acting(request, read_query(request, UserFields), Action.SEE_ACCOUNT)
+    runtime = runtime_of(request)
+    found = await runtime.database.read(partial(linking.status_of, account=account))
+    return responses.json_response(_status(found, runtime.config))
+
+
+async def send_test(request: web.Request) -> web.Response:
+    """Show a message in the account's chat, and answer once it stands there."""
+    fields = await read_fields(request, UserFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    check_bot(runtime.config)
+
+    def queue(session: Session) -> str:
+        chat_id = _linked(linking.status_of(session, account), account).person.chat_id
+        return replies.queue_reply(session, chat_id, _test_message(account, caller), now=runtime.clock.now())
+
+    post_id = await runtime.database.write(queue)
+    found = await _fate(runtime, post_id)
+    if found.failure is not None:
+        hint = "Open the chat with the bot, unblock it where need be, and press Start."
+        raise Conflict(f"The test message could not be shown: {found.failure}.", hint=hint)
+    if not found.is_shown:
+        seconds = f"{TEST_WITHIN.total_seconds():g} seconds"
+        hint = "GET /health says how it stands with Telegram."
+        raise Unavailable(f"The test message was not shown within {seconds}; it was taken back.", hint=hint)
+    return responses.json_response({"sent": True})
+
+
+async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
+    """What became of a post, once that is decided; what is not within TEST_WITHIN is taken back."""
+    look, until = partial(replies.reply_status, post_id=post_id), runtime.clock.now() + TEST_WITHIN
+    done = runtime.waiters.watch(ANY_WORK)
+    try:
+        while True:
+            found = await runtime.database.read(look)
+            if found.is_shown or found.failure is not None:
+                return found
+            if runtime.clock.now() >= until:
+                break
+            await runtime.waiters.next_change(done, until)
+    finally:
+        runtime.waiters.unwatch(ANY_WORK, done)
+    await runtime.database.write(partial(replies.withdraw_reply, post_id=post_id, now=runtime.clock.now()))
+    return await runtime.database.read(look)
+
+
+async def unlink(request: web.Request) -> web.Response:
+    """Take the account from its chat; the second time there is nothing to do."""
+    fields = await read_fields(request, UserFields)
+    caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
+    if await runtime.database.write(untie):
+        log.info("unlinked", extra={"action": "unlinked", "account": account, "caller": caller.account})
+    return responses.json_response({"linked": False})
+
+
+async def change_preferences(request: web.Request) -> web.Response:
+    """Change what the account's person chose; what is left out stays, null takes a choice back."""
+    fields = await read_fields(request, PreferenceFields)
+    _, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
+    runtime = runtime_of(request)
+    given = fields.model_dump(exclude_unset=True, exclude={"user"})
+    changes = PreferenceChanges(**given)  # type: ignore[typeddict-item]
+
+    def change(session: Session) -> PersonStatus:
+        found = _linked(linking.status_of(session, account), account)
+        preferences.change(session, found.person, changes, now=runtime.clock.now())
+        return found
+
+    found = await runtime.database.write(change)
+    quiet_hours = preferences.quiet_hours_of(found.person)
+    return responses.json_response({**_status(found, runtime.config), "quiet_hours": quiet_hours})
+
+
+# What they share
+
+
+def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[Caller, str]:
+    """Who asks, and for which account. Raises Forbidden where that is another's and the caller is no admin."""
+    caller = caller_of(request)
+    named = fields.user
+    if request.method not in ("GET", "HEAD") and request.query_string:
+        queried = read_query(request, UserFields).user
+        if named not in (None, queried):
+            raise InvalidFields([FieldProblem(("user",), "this and ?user= differ")])
+        named = queried
+    if named is None:
+        return caller, caller.account
+    account = runtime_of(request).config.accounts.get(named, named)
+    permissions.check_owner(caller, action, account)
+    return caller, account
+
+
+def check_bot(config: Config) -> None:
+    """Raises NotifybotError where no bot is configured, or Telegram could not prove itself to the webhook."""
+    if config.telegram.token is None:
+        raise NotifybotError(
+            "No bot token is configured, so that nobody can be linked.",
+            hint="Set telegram.token or TELEGRAM_BOT_TOKEN.",
+        )
+    if config.telegram.mode is Mode.WEBHOOK and config.telegram.webhook.secret_token is None:
+        raise NotifybotError(
+            "No webhook secret is configured, so that nobody can be linked.",
+            hint="Set telegram.webhook.secret_token or TELEGRAM_WEBHOOK_SECRET, or telegram.mode to polling.",
+        )
+
+
+async def _name_of_bot(runtime: Runtime) -> str:
+    """Its username, as Telegram said it last."""
+    check_bot(runtime.config)
+    token = runtime.config.telegram.token or ""
+    known = await runtime.database.read(posts_bot.identity)
+    if known is None or str(known["id"]) != token.partition(":")[0] or not known.get("username"):
+        reason = runtime.link.reason or "Telegram has not been asked yet"
+        raise Unavailable(f"Nobody knows yet what the bot is called: {reason}.", hint="Try again in a moment.")
+    return str(known["username"])
+
+
+def _linked(found: PersonStatus | None, account: str) -> PersonStatus:
+    if found is None:
+        raise NotifybotError(f"The account {account} is not linked to a chat.", hint=LINK_HINT)
+    return found
+
+
+def _test_message(account: str, caller: Caller) -> Part:
+    by = "" if caller.account == account else f" It was asked for by {caller.account}."
+    return Part(f"This is a test: what is sent to {account} arrives here.{by}")
+
+
+def _status(found: PersonStatus | None, config: Config) -> Document:
+    if found is None:
+        return NOT_LINKED
+    person, summary = found.person, config.summary
+    return {
+        "linked": True,
+        "linked_at": responses.moment(person.linked_at),
+        "chat_name": person.chat_name,
+        "enabled": person.is_enabled,
+        "time_zone": person.time_zone or summary.time_zone,
+        "summary_time": person.summary_time or f"{summary.time:%H:%M}",
+        "reachable": found.unreachable is None,
+    }
+
+
+SEE, CHANGE = Action.SEE_ACCOUNT, Action.CHANGE_ACCOUNT
+_UNLINK = "Take your account from its chat, which stays subscribed."
+ROUTES = (
+    Route(
+        "GET",
+        "/api/telegram/link-account",
+        link_account,
+        "Make a deep link for your account. ?qr=true",
+        CHANGE,
+        query=LinkQuery,
+    ),
+    Route(
+        "POST",
+        "/api/telegram/verify-link",
+        verify_link,
+        "Whether the deep link of this token was used.",
+        SEE,
+        body=LinkTokenFields,
+        query=UserFields,
+    ),
+    Route(
+        "POST",
+        "/api/telegram/verify",
+        verify,
+        "Link your account by the code that /start gave out.",
+        CHANGE,
+        body=LinkCodeFields,
+        query=UserFields,
+    ),
+    Route(
+        "GET",
+        "/api/telegram/status",
+        status,
+        "How your account is linked. Admins: ?user=, here and below.",
+        SEE,
+        query=UserFields,
+    ),
+    Route(
+        "POST",
+        "/api/telegram/send-test-message",
+        send_test,
+        "Show a test message in your chat.",
+        CHANGE,
+        body=UserFields,
+        query=UserFields,
+    ),
+    Route("POST", "/api/telegram/unlink-account", unlink, _UNLINK, CHANGE, body=UserFields, query=UserFields),
+    Route("POST", "/api/telegram/unlink", unlink, _UNLINK, CHANGE, body=UserFields, query=UserFields),
+    Route(
+        "PATCH",
+        "/api/telegram/preferences",
+        change_preferences,
+        "enabled, time_zone, summary_time, quiet_hours.",
+        CHANGE,
+        body=PreferenceFields,
+        query=UserFields,
+    ),
+)

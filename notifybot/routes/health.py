@@ -1,0 +1,121 @@
+"""GET /health: status, backlog, and warnings for the operator."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from aiohttp import web
+from sqlmodel import Session
+
+from notifybot import __version__
+from notifybot.alerts.policy import escalation_plan
+from notifybot.alerts.policy_gaps import find_gaps
+from notifybot.auth.permissions import Action
+from notifybot.errors import Unavailable
+from notifybot.health import assess, job_failures
+from notifybot.health.assess import HealthFacts, HealthStatus
+from notifybot.health.config_notes import configuration_notes
+from notifybot.messages import queries
+from notifybot.messages.queries import Backlog
+from notifybot.recipients import reachability
+from notifybot.runtime import Runtime
+from notifybot.schedules import queries as schedules_queries
+from notifybot.schemas import responses
+from notifybot.times.display import listed
+from notifybot.web.guard import CALLERS, known_caller_of
+from notifybot.web.route import Route, runtime_of
+
+DATABASE_WITHIN_S = 5.0
+T = TypeVar("T")
+
+
+async def show_health(request: web.Request) -> web.Response:
+    """How it goes; strangers are told the status alone."""
+    found = assess.assess(await _facts(request))
+    document: responses.Document = {"status": found.status}
+    if known_caller_of(request) is not None:
+        document = {**dataclasses.asdict(found), "version": __version__}
+    return responses.json_response(document, status=503 if found.status is HealthStatus.DOWN else 200)
+
+
+async def _facts(request: web.Request) -> HealthFacts:
+    runtime = runtime_of(request)
+    now = runtime.clock.now()
+    guessing = request.app[CALLERS].remote.throttle.warning(now)
+    return HealthFacts(
+        now=now,
+        is_moving=runtime.progress.is_moving(now),
+        telegram=runtime.link.state,
+        telegram_reason=runtime.link.reason,
+        backlog=await _backlog(runtime),
+        job_errors=runtime.progress.job_errors,
+        put_off=await _told(runtime, job_failures.put_off_warnings, {}),
+        hanging=runtime.progress.hanging(now),
+        notes=(
+            *configuration_notes(runtime.config),
+            *await _absent(runtime),
+            *await _unheard(runtime),
+            *await _gaps(runtime),
+            *await _zones(runtime),
+            *([guessing] if guessing else []),
+        ),
+    )
+
+
+async def _backlog(runtime: Runtime) -> Backlog | None:
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            await runtime.database.write(assess.check_writable)
+            return await runtime.database.read(queries.backlog)
+    except (TimeoutError, Unavailable):
+        return None
+
+
+async def _told(runtime: Runtime, look: Callable[[Session], T], otherwise: T) -> T:
+    """What the database says; `otherwise` where it does not answer."""
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN_S):
+            return await runtime.database.read(look)
+    except (TimeoutError, Unavailable):
+        return otherwise
+
+
+async def _absent(runtime: Runtime) -> list[str]:
+    """Whom messages to a name of the config leave out."""
+    if not runtime.directory.names:
+        return []
+    find = partial(reachability.members_without_chat, directory=runtime.directory)
+    absent: list[str] = await _told(runtime, find, [])
+    return [f"Names of the config leave out who has no chat with the bot: {listed(absent)}."] if absent else []
+
+
+async def _unheard(runtime: Runtime) -> list[str]:
+    """The admins who are not told when a job fails."""
+    if not runtime.config.admins:
+        return []
+    find = partial(reachability.without_chat, recipients=runtime.config.admins, directory=runtime.directory)
+    absent: list[str] = await _told(runtime, find, [])
+    return [f"Not told when a job fails, for want of a chat with the bot: {listed(absent)}."] if absent else []
+
+
+async def _gaps(runtime: Runtime) -> list[str]:
+    """Where alerts would escalate to nobody."""
+    alerts = runtime.config.alerts
+    plans = {name: escalation_plan(policy, None) for name, policy in alerts.policies.items()}
+    find = partial(find_gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
+    return await _told(runtime, find, [])
+
+
+async def _zones(runtime: Runtime) -> list[str]:
+    """What repeats in a zone that is not known any more."""
+    unknown: list[str] = await _told(runtime, schedules_queries.unknown_zones, [])
+    return (
+        [f"Schedules go on by UTC, in time zones that this system does not know: {listed(unknown)}."] if unknown else []
+    )
+
+
+HEALTH = Route(
+    "GET", "/health", show_health, "How it goes: status, what waits, warnings.", Action.LOOK, statuses=(200, 503)
+)

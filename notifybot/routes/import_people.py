@@ -1,0 +1,96 @@
+"""Taking over the people of another program, for admins."""
+
+import re
+from functools import partial
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from notifybot.auth.permissions import Action
+from notifybot.model.actors import by_account
+from notifybot.people import import_people
+from notifybot.people.import_people import CodeRecord, DryRun, ImportEntry, PersonRecord
+from notifybot.schemas import responses
+from notifybot.schemas.types import Account, Label, PrivateChatId, Timestamp
+from notifybot.web.bodies import RequestFields, read_fields
+from notifybot.web.guard import caller_of
+from notifybot.web.route import Route, runtime_of
+
+MOST = 2000
+"""People, and codes, of one request: they share one transaction."""
+_CODE = re.compile(r"[0-9]{6}")
+
+
+def _code(value: object) -> str:
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        raise ValueError("a code is six digits, as text")
+    return value
+
+
+def _few(value: object) -> object:
+    if isinstance(value, list) and len(value) > MOST:
+        raise ValueError(f"these are {len(value)}; send at most {MOST} at a time")
+    return value
+
+
+class ImportedPersonFields(RequestFields):
+    chat_id: PrivateChatId
+    user_id: Label = None
+    chat_name: Label = None
+    account: Account = None
+    created_at: Timestamp | None = None
+    linked_at: Timestamp | None = None
+
+
+class ImportedCodeFields(RequestFields):
+    code: Annotated[str, BeforeValidator(_code), WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"})]
+    chat_id: PrivateChatId
+    expires_at: Timestamp
+
+
+class ImportFields(RequestFields):
+    people: Annotated[list[ImportedPersonFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
+    codes: Annotated[list[ImportedCodeFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
+    dry_run: bool = False
+
+
+async def take_over(request: web.Request) -> web.Response:
+    """Take over what fits; with dry_run only say what would become of it."""
+    fields = await read_fields(request, ImportFields)
+    runtime = runtime_of(request)
+    accounts = runtime.config.accounts
+    take = partial(
+        import_people.dry_run if fields.dry_run else import_people.import_all,
+        key=runtime.secret_key,
+        people=[_record(person, accounts.get(person.account or "", person.account)) for person in fields.people],
+        codes=[CodeRecord(code.code, code.chat_id, code.expires_at) for code in fields.codes],
+        actor=by_account(caller_of(request).account),
+        now=runtime.clock.now(),
+    )
+    try:
+        entries = await runtime.database.write(take) or []
+    except DryRun as rehearsal:
+        entries = list(rehearsal.entries)
+    return responses.json_response({"dry_run": fields.dry_run, "entries": [_entry(each) for each in entries]})
+
+
+def _record(person: ImportedPersonFields, account: str | None) -> PersonRecord:
+    user_id = None if person.user_id is None else person.user_id.lower()
+    return PersonRecord(person.chat_id, user_id, person.chat_name, account, person.created_at, person.linked_at)
+
+
+def _entry(entry: ImportEntry) -> responses.Document:
+    return {"what": entry.what, "fate": entry.fate, "reason": entry.reason}
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/api/admin/import",
+        take_over,
+        "Take over people and codes of another program. dry_run",
+        Action.ADMINISTER,
+        body=ImportFields,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The Bot API of the sandbox: methods, checks, webhooks, polling, over HTTP."""

@@ -1,0 +1,60 @@
+"""Reads the text or caption of a call: parse mode, entities, lengths, as Telegram would store it."""
+
+from notifybot.sandbox.bot_api.wire import Params, bad_request
+from notifybot.sandbox.formatting.detection import merge_detected
+from notifybot.sandbox.formatting.entities import MAX_ENTITIES, MarkupError, tidy, utf16_len
+from notifybot.sandbox.formatting.markup import cleaned, parse
+from notifybot.sandbox.values import JsonObject
+from notifybot.sandbox.world.state import user_json
+from notifybot.sandbox.world.world import World
+
+MAX_TEXT_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
+
+
+def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
+    """Return a message's text and entities; raise Telegram's 400 for what it would not take.
+
+    A parse mode wins over given entities.
+    """
+    given = params.text("text")
+    if not given:
+        raise bad_request("message text is empty")
+    text, entities = _parsed(given, params, "entities")
+    if not text:
+        raise bad_request("text must be non-empty")
+    if utf16_len(text) > MAX_TEXT_UNITS:
+        raise bad_request("message is too long")
+    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+
+
+def read_caption(world: World, params: Params) -> tuple[str, list[JsonObject]]:
+    """Return a caption and its entities, which may both be empty; raise Telegram's 400 for what it would not take."""
+    text, entities = _parsed(params.text("caption") or "", params, "caption_entities")
+    if utf16_len(text) > MAX_CAPTION_UNITS:
+        raise bad_request("message caption is too long")
+    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+
+
+def _parsed(text: str, params: Params, entities_name: str) -> tuple[str, list[JsonObject]]:
+    mode = params.text("parse_mode")
+    entities = params.items(entities_name)
+    try:
+        if mode and mode.lower() != "none":
+            return parse(text, mode)
+        if entities:
+            return cleaned(text, entities)
+    except MarkupError as error:
+        raise bad_request(str(error)) from error
+    return tidy(text, [])[0], []
+
+
+def _with_known_users(world: World, entities: list[JsonObject]) -> list[JsonObject]:
+    """Write mentioned users whole; Telegram drops a mention of somebody whom the bot never met."""
+    kept: list[JsonObject] = []
+    for entity in entities:
+        if entity["type"] != "text_mention":
+            kept.append(entity)
+        elif isinstance(mentioned := entity["user"], dict) and (user := world.users.get(mentioned["id"])):
+            kept.append(entity | {"user": user_json(user)})
+    return kept

@@ -1,0 +1,1 @@
+"""Text as Telegram takes it: parse modes, entities, and what it detects by itself."""

@@ -1,0 +1,1 @@
+"""What the local Telegram knows: chats, people, files, updates, limits and faults."""

@@ -1,0 +1,139 @@
+"""Faults on demand: what may go wrong between a bot and Telegram, for chosen methods and chats."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from notifybot.sandbox.values import JsonObject, Refused
+
+# What a fault answers where nothing else was asked for.
+ERROR_CODE = 500
+DESCRIPTION = "Internal Server Error"
+RETRY_AFTER_S = 5
+
+
+class FaultKind(StrEnum):
+    """`error` answers error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts every
+    connection at once; `cut_before` cuts before the call was accepted, `cut_after` after it was; `html` answers 502
+    with a page; `hang` never answers; `slow` waits `seconds` first and combines with every other kind."""
+
+    ERROR = "error"
+    FLOOD = "flood"
+    AWAY = "away"
+    CUT_BEFORE = "cut_before"
+    CUT_AFTER = "cut_after"
+    HTML = "html"
+    HANG = "hang"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """What a fault does and to whom. No method or chat means all; `times` calls after the first `after` ones.
+
+    `seconds` is the delay of `slow`, and how long any other kind lasts.
+    """
+
+    kind: FaultKind
+    method: str | None = None
+    chat_id: int | None = None
+    times: int | None = None
+    seconds: float | None = None
+    after: int = 0
+    error_code: int = ERROR_CODE
+    description: str = DESCRIPTION
+    retry_after: int = RETRY_AFTER_S
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault that is set: how often it may still strike, how many calls it still lets pass, when it ends."""
+
+    id: int
+    spec: FaultSpec
+    times_left: int | None
+    to_skip: int
+    until: float | None
+    hits: int = 0
+
+    def concerns(self, method: str, chat_id: int | None) -> bool:
+        wants_method = self.spec.method is None or self.spec.method.lower() == method.lower()
+        return wants_method and (self.spec.chat_id is None or self.spec.chat_id == chat_id)
+
+    def strike(self) -> bool:
+        """Use the fault up by one call that it concerns; False while it still lets calls pass."""
+        if self.to_skip:
+            self.to_skip -= 1
+            return False
+        self.hits += 1
+        if self.times_left is not None:
+            self.times_left -= 1
+        return True
+
+    def as_json(self) -> JsonObject:
+        spec = self.spec
+        return {
+            "id": self.id,
+            "kind": spec.kind.value,
+            "method": spec.method,
+            "chat_id": spec.chat_id,
+            "times": self.times_left,
+            "seconds": spec.seconds,
+            "after": self.to_skip,
+            "error_code": spec.error_code if spec.kind is FaultKind.ERROR else None,
+            "description": spec.description if spec.kind is FaultKind.ERROR else None,
+            "retry_after": spec.retry_after if spec.kind is FaultKind.FLOOD else None,
+            "until": self.until,
+            "hits": self.hits,
+        }
+
+
+class Faults:
+    """The faults that are set, oldest first."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._last_id = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def add(self, spec: FaultSpec, now: float) -> Fault:
+        """Set a fault. A flood strikes once unless `times` says otherwise: the ban that it starts lasts by itself."""
+        self._last_id += 1
+        times = 1 if spec.kind is FaultKind.FLOOD and spec.times is None else spec.times
+        lasts = spec.seconds if spec.kind is not FaultKind.SLOW else None
+        until = None if lasts is None else now + lasts
+        fault = Fault(self._last_id, spec, times, spec.after, until)
+        self._faults.append(fault)
+        return fault
+
+    def remove(self, fault_id: int) -> None:
+        """Take one fault away; raise Refused if there is none of that id."""
+        kept = [fault for fault in self._faults if fault.id != fault_id]
+        if len(kept) == len(self._faults):
+            raise Refused(f"there is no fault {fault_id}")
+        self._faults = kept
+
+    def clear(self) -> None:
+        self._faults = []
+
+    def active(self, now: float) -> list[Fault]:
+        """List the faults that can still strike."""
+        self._faults = [
+            fault for fault in self._faults if fault.times_left != 0 and (fault.until is None or now < fault.until)
+        ]
+        return self._faults
+
+    def strike(self, method: str, chat_id: int | None, now: float) -> list[FaultSpec]:
+        """Return what goes wrong with this call, and use those faults up by one."""
+        if not self._faults:
+            return []
+        struck = [fault for fault in self.active(now) if fault.concerns(method, chat_id) and fault.strike()]
+        return [fault.spec for fault in struck]
+
+    def is_away(self, method: str, now: float) -> bool:
+        """Whether every connection for this method is cut now; uses nothing up."""
+        return any(
+            fault.spec.kind is FaultKind.AWAY and fault.concerns(method, None) and not fault.to_skip
+            for fault in self.active(now)
+        )

@@ -1,0 +1,108 @@
+"""Insert the message that is the next occurrence of a schedule."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, literal
+from sqlalchemy import select as select_columns
+from sqlmodel import Session
+
+from notifybot.model.enums import Deadline, EventKind
+from notifybot.model.ids import new_ids
+from notifybot.model.messages import Attachment, Message, TimelineEvent
+from notifybot.model.schedules import Schedule
+from notifybot.model.states import State
+from notifybot.schedules.queries import by_id
+from notifybot.storage.statements import insert_rows, table_of
+from notifybot.storage.writer import changes
+from notifybot.times import occurrences, recurrence
+from notifybot.times.occurrences import is_overdue, next_time
+
+ATTACHMENTS = table_of(Attachment)
+_COPIED = (
+    *("is_alert", "title", "content", "recipients", "source", "account", "schedule_id", "event", "policy", "plan"),
+    *("steps_left", "remind_every_s", "look", "data", "file_count"),
+)
+"""What the next occurrence has of the one before."""
+_DEADLINES = ("escalate_at", "close_at", "remind_at")
+_FILE_COLUMNS = ("ordinal", "kind", "name", "url", "is_refused", "sha256", "size", "media_type", "file_id", "problem")
+
+log = logging.getLogger(__name__)
+
+
+def occurrence_times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, datetime | None]:
+    """The times of an occurrence, with all deadlines as far behind it as those of the one `before` (a message)."""
+    shift = send_at - before.send_at
+    deadlines = {name: getattr(before, name) for name in _DEADLINES}
+    return {
+        "send_at": send_at,
+        "release_at": None if is_paused else send_at,
+        **{name: None if deadline is None else deadline + shift for name, deadline in deadlines.items()},
+    }
+
+
+def create_next(session: Session, released: Sequence[Any], *, now: datetime) -> None:
+    """These waiting messages (rows of the table) were released: make the occurrence that follows upon each. What should
+    have come meanwhile, while nobody was there, is counted as missed."""
+    schedules = by_id(session, {row.schedule_id for row in released})
+    following = []
+    for row in released:
+        schedule = schedules[row.schedule_id]
+        schedule.runs += 1
+        schedule.last_at = row.send_at
+        occurrences.settle(schedule, row.send_at, now=now)
+        following.append((schedule, row))
+    _insert_next(session, following, now=now)
+
+
+def skip(session: Session, cancelled: Message, *, now: datetime) -> None:
+    """A waiting message was cancelled alone: the one after it is made at once."""
+    assert cancelled.schedule_id is not None
+    schedule = by_id(session, {cancelled.schedule_id})[cancelled.schedule_id]
+    if schedule.ended_at is None:
+        assert cancelled.send_at is not None
+        if is_overdue(schedule, cancelled.send_at, now=now):
+            occurrences.settle(schedule, cancelled.send_at, now=now)
+        schedule.skipped_until = cancelled.send_at
+        _insert_next(session, [(schedule, cancelled)], now=now)
+
+
+def _insert_next(session: Session, following: Sequence[tuple[Schedule, Any]], *, now: datetime) -> None:
+    """Make the message that comes after each of these; where none ever does, the schedule ends."""
+    ids, rows, lines, with_files = new_ids(now), [], [], []
+    for schedule, row in following:
+        send_at = next_time(schedule, now=now)
+        if send_at is None:
+            schedule.ended_at = now
+            continue
+        times = occurrence_times(row, send_at, is_paused=schedule.paused_at is not None)
+        rows.append({"id": next(ids), **{name: getattr(row, name) for name in _COPIED}, **times})
+        lines.append(
+            {"message_id": rows[-1]["id"], "actor": f"account:{row.account}", "detail": _timeline_detail(schedule)}
+        )
+        if row.file_count:
+            with_files.append((row.id, rows[-1]["id"]))
+        changes(session).note_deadline(Deadline.RELEASE, times["release_at"])
+    same = {"state": State.SCHEDULED, "created_at": now, "may_expire": False}
+    session.flush()
+    insert_rows(session, Message, rows, same=same)
+    for before, after in with_files:
+        _copy_files(session, before, after)
+    insert_rows(session, TimelineEvent, lines, same={"event": EventKind.ACCEPTED, "at": now})
+
+
+def _timeline_detail(schedule: Schedule) -> str:
+    """What the timeline says of how its next message came to be."""
+    if recurrence.is_known_zone(schedule.time_zone):
+        return "The next of its schedule."
+    facts = {"action": "unknown_time_zone", "schedule": schedule.id, "time_zone": schedule.time_zone}
+    log.warning("a schedule goes on by UTC, for its time zone is not known here", extra=facts)
+    return f"The next of its schedule, by UTC: this system does not know the time zone {schedule.time_zone}."
+
+
+def _copy_files(session: Session, before: str, after: str) -> None:
+    columns = [ATTACHMENTS.c[name] for name in _FILE_COLUMNS]
+    old = select_columns(literal(after), *columns).where(ATTACHMENTS.c.message_id == before)
+    session.execute(insert(Attachment).from_select(["message_id", *_FILE_COLUMNS], old.order_by(ATTACHMENTS.c.ordinal)))

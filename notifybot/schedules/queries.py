@@ -1,0 +1,90 @@
+"""Read schedules: one, a page, what is pending."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
+
+from notifybot.errors import NotFound
+from notifybot.messages.queries import MessageDetails, details
+from notifybot.model.conditions import IS_NEXT
+from notifybot.model.messages import Message
+from notifybot.model.schedules import Schedule
+from notifybot.model.states import State
+from notifybot.times import occurrences, recurrence
+
+PENDING_SINCE = timedelta(days=1)
+"""What was to be sent longer ago has been, or was given up."""
+
+
+def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[MessageDetails]:
+    """What is to be sent later, or was released and does not stand in all chats yet, the next first; those of one
+    account, or all. What a paused schedule holds comes at the time for which it was meant."""
+    # As expressions, so that SQLite takes the index of the times, and not that of the states or of the accounts.
+    is_pending = func.lower(Message.state).in_((State.SCHEDULED.value, State.INITIATED.value))
+    coming = select(Message).where(text("send_at IS NOT NULL"), col(Message.send_at) >= now - PENDING_SINCE, is_pending)
+    if account is not None:
+        coming = coming.where(col(Message.account).concat("") == account)
+    found = list(session.exec(coming.order_by(col(Message.send_at)).limit(limit)))
+    listed = page(session, account=account, limit=limit)
+    found += [each.waiting for each in listed if each.schedule.paused_at is not None and each.waiting is not None]
+    by_time = sorted(
+        {message.id: message for message in found}.values(), key=lambda each: (each.send_at or now, each.id)
+    )
+    return [details(session, message.id) for message in by_time[:limit]]
+
+
+MOST_LISTED = 500
+
+
+@dataclass(frozen=True)
+class ScheduleDetails:
+    """A schedule with its waiting message (None: it has ended) and its next few times (none while it is paused)."""
+
+    schedule: Schedule
+    waiting: Message | None
+    next_times: tuple[datetime, ...]
+
+
+def find(session: Session, schedule_id: str) -> ScheduleDetails:
+    found = by_id(session, {schedule_id})
+    if schedule_id not in found:
+        raise NotFound("There is no schedule with this id.", hint="GET /api/schedules lists the schedules.")
+    return details_of(session, [found[schedule_id]])[0]
+
+
+def page(session: Session, *, account: str | None = None, limit: int = MOST_LISTED) -> list[ScheduleDetails]:
+    """The schedules that have not ended, newest first: those of one account, or all."""
+    standing = select(Schedule).where(col(Schedule.ended_at).is_(None))
+    if account is not None:
+        standing = standing.where(Schedule.account == account)
+    return details_of(session, session.exec(standing.order_by(col(Schedule.id).desc()).limit(limit)).all())
+
+
+def by_id(session: Session, ids: Collection[str]) -> dict[str, Schedule]:
+    if not ids:
+        return {}
+    asked = select(Schedule).where(col(Schedule.id).in_(ids))
+    return {schedule.id: schedule for schedule in session.exec(asked.execution_options(populate_existing=True))}
+
+
+def details_of(session: Session, schedules: Sequence[Schedule]) -> list[ScheduleDetails]:
+    ids = [schedule.id for schedule in schedules]
+    asked = select(Message).where(text(IS_NEXT), col(Message.schedule_id).in_(ids))
+    found = session.exec(asked.execution_options(populate_existing=True)) if ids else ()
+    waiting = {message.schedule_id: message for message in found}
+    return [_with_times(schedule, waiting.get(schedule.id)) for schedule in schedules]
+
+
+def _with_times(schedule: Schedule, waiting: Message | None) -> ScheduleDetails:
+    if waiting is None or waiting.send_at is None or schedule.paused_at is not None:
+        return ScheduleDetails(schedule, waiting, ())
+    return ScheduleDetails(schedule, waiting, occurrences.upcoming(schedule, waiting.send_at))
+
+
+def unknown_zones(session: Session) -> list[str]:
+    """The zones of standing schedules that this system does not know, or no longer."""
+    standing = select(Schedule.time_zone).where(col(Schedule.ended_at).is_(None)).distinct()
+    return sorted(zone for zone in session.exec(standing) if not recurrence.is_known_zone(zone))

@@ -1,0 +1,205 @@
+"""What a caller asked for → the message that is accepted: text, files, how it looks, its deadlines, for whom."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+
+from notifybot.alerts.policy import AlertTiming, alert_timing
+from notifybot.auth.permissions import Caller
+from notifybot.config.model import Policy
+from notifybot.files.media_types import safe_name
+from notifybot.messages.new_message import Extras, NewMessage
+from notifybot.model.enums import MediaKind
+from notifybot.recipients.address import recipient_of
+from notifybot.recipients.lookup import RecipientQuery
+from notifybot.recipients.resolve import check_reachable
+from notifybot.rendering.parts import NewFile
+from notifybot.rendering.render import is_long_markup, markup_problem
+from notifybot.runtime import Runtime
+from notifybot.schemas.messages import (
+    EXTRAS,
+    KEY_HEADER,
+    AnyFields,
+    EventFields,
+    F,
+    IngestFields,
+    KeyHeader,
+    PhotoFields,
+    SendFields,
+)
+from notifybot.schemas.template import fill_template
+from notifybot.schemas.types import MAX_URL
+from notifybot.web.bodies import check, read_fields
+from notifybot.web.local_copy import store_local_file
+from notifybot.web.multipart import from_base64, is_form, kind_of_type, read_form
+from notifybot.web.problems import FieldProblem, InvalidFields
+from notifybot.web.route import runtime_of
+
+TEXT = "text"
+SPANS = frozenset({"escalate_after", "close_after", "remind_every"})
+NOTHING = AlertTiming(None, None)
+NO_ALERT = "a policy is for an alert, and this is a notice: set acknowledge to true, or leave the policy out"
+"""How a notice insists."""
+SCHEME = 20
+"""Within so many characters an address has its ://, which base64 never has."""
+
+
+async def read_ingest(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /api/ingest`: a text, or files with a caption."""
+    fields, files = await _read(request, IngestFields)
+    if fields.type == "text" and not files:
+        _refuse_if(fields.caption is not None, "caption", "a text has no caption: say it in content")
+        return await message_of(request, caller, fields, fields.content, ())
+    _refuse_if(bool(files) and fields.content is not None, "content", "beside uploaded files the text is the caption")
+    if not files and fields.action is None:
+        files = (await _content_file(request, fields),)
+    return await message_of(request, caller, fields, fields.caption, files)
+
+
+async def read_send(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /send`."""
+    fields, files = await _read(request, SendFields)
+    return await message_of(request, caller, fields, fields.text, files)
+
+
+async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /send_photo`: a picture by its path, or uploaded."""
+    fields, files = await _read(request, PhotoFields)
+    _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "name a path, or upload the file as photo")
+    if fields.photo_path is not None:
+        files = (await store_local_file(runtime_of(request).files, fields.photo_path, request),)
+    return await message_of(request, caller, fields, fields.caption, files)
+
+
+async def read_event(request: web.Request, caller: Caller) -> NewMessage:
+    """The message of `POST /api/events`: its text is made by the template that is called as the event is."""
+    fields, files = await _read(request, EventFields)
+    return await message_of(request, caller, fields, None, files)
+
+
+async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
+    if not is_form(request):
+        return await read_fields(request, model), ()
+    form = await read_form(request, runtime_of(request).files, model.file_fields)
+    return check(model, form.fields), form.files
+
+
+async def _content_file(request: web.Request, fields: IngestFields) -> NewFile:
+    """The file that stands in `content`: an address, which Telegram fetches by itself, or base64."""
+    content, kind = fields.content, kind_of_type(fields.type)
+    _refuse_if(content is None, "content", f"this is required: the {fields.type} as an https:// URL, base64, or a file")
+    assert content is not None
+    if "://" not in content[:SCHEME]:
+        return await from_base64(content, name=fields.file_name, kind=kind, intake=runtime_of(request).files)
+    _refuse_if(not is_https(content), "content", "an address begins with https:// and names a host, without a password")
+    name = fields.file_name or unquote(urlsplit(content).path.rpartition("/")[2])
+    return NewFile(kind, safe_name(name) if name else "", url=content)
+
+
+def is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    is_plain = len(url) <= MAX_URL and url.isprintable() and not any(map(str.isspace, url))
+    return parts.scheme.lower() == "https" and has_host and parts.username is None and is_plain
+
+
+async def message_of(
+    request: web.Request, caller: Caller, fields: AnyFields, text: str | None, files: tuple[NewFile, ...]
+) -> NewMessage:
+    """The message that these fields say, with the text where it stands in one of them."""
+    runtime, asked = runtime_of(request), fields
+    if fields.template_name is not None:
+        fields, text = await fill_template(runtime.templates, fields.template_name, fields, text)
+    _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
+    _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
+    insists = await _alert_timing(runtime, caller, fields)
+    is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
+    client_id = _client_id(request, fields)
+    return NewMessage(
+        account=caller.account,
+        source=fields.source or caller.account,
+        recipients=fields.recipients,
+        content=text or "",
+        title=fields.title,
+        is_alert=fields.acknowledge,
+        escalate_after=insists.escalate_after,
+        close_after=insists.close_after,
+        client_id=client_id,
+        fingerprint="" if client_id is None else _fingerprint(asked, files),
+        extras=None if is_usual and not files and fields.kind == TEXT else await _extras(fields, text, files, insists),
+        allowed=caller.allowed,
+    )
+
+
+async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> AlertTiming:
+    """How an alert insists; the steps of a policy that the caller wrote must lead to people whom they may tell."""
+    given = {name: getattr(fields, name) for name in SPANS & fields.model_fields_set}
+    found = alert_timing(runtime.config.alerts, fields.policy, given)
+    if isinstance(fields.policy, Policy):
+        told = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
+        whom = RecipientQuery(caller.account, tuple(map(recipient_of, told)), caller.allowed)
+        now, directory = runtime.clock.now(), runtime.directory
+        await runtime.database.write(partial(check_reachable, whom=whom, now=now, directory=directory))
+    return found if fields.acknowledge else NOTHING
+
+
+async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...], insists: AlertTiming) -> Extras:
+    look = fields.look()
+    if files and look.type == "text":  # a form need not say what its files show
+        look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
+    return Extras(
+        look=look,
+        files=files,
+        data=fields.data,
+        dedup_key=fields.dedup_key,
+        is_resolving=fields.action == "resolve",
+        has_text=text is not None,
+        why_plain=await plain_reason(text, fields.parse_mode),
+        send_at=fields.sends_at,
+        repeat=fields.repeat,
+        time_zone=fields.time_zone or "UTC",
+        event=fields.kind_of_event,
+        policy=insists.policy,
+        plan=None if insists.plan is None else insists.plan.stored(),
+        steps=insists.steps,
+        remind_every=insists.remind_every,
+    )
+
+
+async def plain_reason(text: str | None, parse_mode: str | None) -> str | None:
+    """`why_plain` of a text, if there is one; long ones are read on a thread."""
+    markup = (text or "", parse_mode)
+    return await asyncio.to_thread(markup_problem, *markup) if is_long_markup(*markup) else markup_problem(*markup)
+
+
+def _refuse_if(is_wrong: bool, field: str, what: str) -> None:
+    if is_wrong:
+        raise InvalidFields([FieldProblem((field,), what)])
+
+
+def _client_id(request: web.Request, fields: AnyFields) -> str | None:
+    """The caller's own name for this request, from the body or the header; both only if they agree."""
+    if KEY_HEADER not in request.headers:
+        return fields.client_id
+    headers = set(request.headers.getall(KEY_HEADER))
+    if len(headers) > 1:
+        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
+    named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key
+    if fields.client_id not in (None, named):
+        raise InvalidFields([FieldProblem(("client_id",), f"this and the header {KEY_HEADER} differ")])
+    return named
+
+
+def _fingerprint(fields: AnyFields, files: Sequence[NewFile]) -> str:
+    asked = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
+    brought = json.dumps([asdict(file) for file in files]) if files else ""
+    return hashlib.sha256((asked + brought).encode()).hexdigest()

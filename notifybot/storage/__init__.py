@@ -1,0 +1,1 @@
+"""Database machinery that knows no feature."""

@@ -1,0 +1,66 @@
+"""Rows that fall due: find them, find the next due time, postpone a poison row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Integer, Select, Table, bindparam, func, select, text, update
+from sqlmodel import Session
+
+from notifybot.storage.statements import affected, fetch
+
+
+class DueRow(NamedTuple):
+    """One row that is due: its key, and since when."""
+
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Due:
+    """What one job works off: the rows of `table` that meet `condition`, once the moment in their column `at` came.
+
+    There is a partial index on `at` with the same condition; `key` is the primary key, a text.
+    """
+
+    table: Table
+    at: str
+    condition: str
+    key: str = "id"
+
+    @property
+    def _at(self) -> Column[datetime]:
+        return self.table.c[self.at]
+
+    @cached_property
+    def overdue(self) -> Select[tuple[str]]:
+        """The keys of those that are due, the longest overdue first; its parameters are `moment` and `most`."""
+        moment = bindparam("moment", type_=self._at.type)
+        is_due = (text(self.condition), self._at <= moment)
+        most = bindparam("most", type_=Integer())
+        return select(self.table.c[self.key]).where(*is_due).order_by(self._at).limit(most)
+
+    @cached_property
+    def _first(self) -> Select[Any]:
+        return self.overdue.with_only_columns(self.table.c[self.key].label("key"), self._at.label("at"))
+
+    @cached_property
+    def _earliest(self) -> Select[Any]:
+        return select(func.min(self._at, type_=self._at.type).label("at")).where(text(self.condition))
+
+    def first(self, session: Session, *, now: datetime) -> DueRow | None:
+        """The one that is overdue longest: where a job takes a single row, it takes this."""
+        found = fetch(session, self._first, moment=now, most=1)
+        return DueRow(found[0].key, found[0].at) if found else None
+
+    def next_at(self, session: Session) -> datetime | None:
+        """When the earliest of them is due."""
+        earliest: datetime | None = fetch(session, self._earliest)[0].at
+        return earliest
+
+    def put_off(self, session: Session, row: DueRow, *, until: datetime) -> bool:
+        """Move one row, if it is still as it was found: whoever answered or moved it meanwhile was right."""
+        is_same = (self.table.c[self.key] == row.key, self._at == row.at, text(self.condition))
+        return affected(session, update(self.table).where(*is_same).values({self.at: until})) == 1

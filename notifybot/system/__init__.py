@@ -1,0 +1,1 @@
+"""Logs, systemd, locks and the secret key."""

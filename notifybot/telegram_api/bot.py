@@ -1,0 +1,95 @@
+"""The bot: starts without Telegram where it is known already, and reports each fetch of updates and each failure."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import telegram
+from telegram.error import NetworkError, TelegramError
+from telegram.ext import ExtBot
+
+from notifybot.telegram_api.http import AiohttpRequest, Timeouts
+
+FIRST_RETRY, LONGEST_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
+POLLING = Timeouts(write=2.0, read=5.0)
+"""Beside its long poll. What waits comes at once: where nothing comes for so much longer, the connection is dead."""
+
+
+class PollingBot(ExtBot[None]):
+    """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched, or why
+    they could not be."""
+
+    __slots__ = ("_fetching", "_is_in_trouble", "_known", "_on_error", "_on_fetch", "_pause")
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str,
+        connections: int,
+        known: dict[str, Any] | None,
+        on_fetch: Callable[[], None],
+        on_error: Callable[[TelegramError], None],
+    ) -> None:
+        super().__init__(
+            token,
+            base_url=f"{base_url}/bot",
+            base_file_url=f"{base_url}/file/bot",
+            request=AiohttpRequest(max_connections=connections),
+            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING),
+        )
+        is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
+        self._known = known if is_same_bot else None
+        self._on_fetch = on_fetch
+        self._on_error = on_error
+        self._pause = FIRST_RETRY
+        self._is_in_trouble = False
+        self._fetching: asyncio.Timeout | None = None
+        """Ends the fetch that is under way."""
+
+    async def get_me(self, **options: Any) -> telegram.User:
+        known, self._known = self._known, None
+        if known is None:
+            return await super().get_me(**options)
+        self._bot_user = telegram.User.de_json(known, self)
+        return self._bot_user
+
+    async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+        """No updates where Telegram cannot be reached, after a pause: the library's own would grow to 30 s, and presses
+        would wait so long after Telegram is back. The first fetch after trouble does not wait: so it is known at once
+        that Telegram is back."""
+        if self._is_in_trouble:
+            options["timeout"] = 0
+        try:
+            updates = await self._fetch(*args, **options)
+        except TimeoutError:  # renew_polling
+            self._is_in_trouble = True
+            return ()
+        except NetworkError as error:
+            self._is_in_trouble = True
+            self._on_error(error)
+            await asyncio.sleep(self._pause.total_seconds())
+            self._pause = min(self._pause * 2, LONGEST_RETRY)
+            return ()
+        self._pause, self._is_in_trouble = FIRST_RETRY, False
+        self._on_fetch()
+        return updates
+
+    async def _fetch(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+        try:
+            async with asyncio.timeout(None) as self._fetching:
+                return await super().get_updates(*args, **options)
+        finally:
+            self._fetching = None
+
+    async def renew_polling(self) -> None:
+        """Fetch updates over a new connection, at once. The old ones are closed: what stalls below TLS would keep its
+        place in the pool for ever."""
+        if self._fetching is not None:
+            self._fetching.reschedule(0)
+        request = self._request[0]
+        with contextlib.suppress(TelegramError):
+            await request.shutdown()
+        await request.initialize()

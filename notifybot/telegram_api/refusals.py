@@ -1,0 +1,157 @@
+"""The table of Telegram's refusals, and the outcome that each means for a call."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+
+from notifybot.posts.outcomes import (
+    BotRefused,
+    ChatMoved,
+    FileRefused,
+    GiveUp,
+    Gone,
+    HoldOff,
+    Outcome,
+    Reformat,
+    Shown,
+    Target,
+    TryAgain,
+)
+from notifybot.rendering.parts import Delete, Edit, FileId, Media, Send
+from notifybot.system.logs import redact
+from notifybot.telegram_api.http import NeverSent
+
+MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
+DEFAULT_RETRY_AFTER = timedelta(seconds=5)  # for a 429 that does not say how long
+
+TOO_LARGE = "request entity too large"
+ALBUM_ITEM = re.compile(r"message #(\d+)")
+
+
+def _gone(what: Target) -> Callable[[str], Outcome]:
+    return lambda reason: Gone(what, reason)
+
+
+def _unreachable(reason: str) -> Outcome:
+    return GiveUp(reason, is_chat_unreachable=True)
+
+
+def _refused_here(reason: str) -> Outcome:
+    return GiveUp(reason, is_chat_unreachable=False)
+
+
+# What the descriptions of 400 answers mean, in lower case; the first row that fits decides, and what fits none is
+# given up without blaming the chat. Names with underscores (capitals at Telegram) come from behind the Bot API.
+REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
+    (re.compile(pattern), decide)
+    for pattern, decide in (
+        (r"message to edit not found|message_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
+        (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
+        (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
+        (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
+        (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
+        (r"failed to get http url|web page content|webpage_|image_process|photo_(?!\w*forbidden)", _gone(Target.FILE)),
+        (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),
+        (r"media_\w*(empty|invalid)|(document|external_url)_\w*invalid", _gone(Target.FILE)),
+        (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
+        (r"keyboard button|button_\w*(invalid|empty|url|text)", Reformat),
+        (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
+        (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
+        (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),
+        (r"chat was (deactivated|deleted|upgraded)|not a member|can't initiate", _unreachable),
+        (r"not enough rights|no rights to send|need administrator rights", _unreachable),
+        (r"chat_(write_forbidden|send_plain_forbidden|restricted|admin_required)", _unreachable),
+    )
+)
+
+
+def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
+    """What a refusal means for this very call: some say that it needed not be made, some that a file is to blame."""
+    match call, outcome:
+        case Edit(), GiveUp(reason) if "message is not modified" in reason:
+            return Shown(call.chat_id, (call.message_id,))
+        case Delete(), GiveUp(is_chat_unreachable=False) | Gone(Target.MESSAGE):
+            return Shown(call.chat_id, ())  # what cannot be deleted stays: it is too old, or gone already
+        case Send(), Gone(Target.FILE, reason):
+            return FileRefused(_blamed_files(media, reason), reason)
+        case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason.lower():
+            return FileRefused((max(media, key=lambda file: file.size),), reason, is_final=True)
+        case Send(), GiveUp(reason, False) if media:
+            # Chats can forbid files and still take texts, and so may it be with what nobody foresaw.
+            return FileRefused(_named_files(media, reason), reason, is_final=True)
+    return outcome
+
+
+def _blamed_files(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
+    """The file that Telegram names; all where it names none. A forgotten file_id comes before anything else."""
+    if ALBUM_ITEM.search(reason):
+        return _named_files(media, reason)
+    return tuple(file for file in media if isinstance(file.source, FileId)) or tuple(media)
+
+
+def _named_files(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
+    named = ALBUM_ITEM.search(reason)
+    return tuple(media[int(named[1]) - 1 : int(named[1])] if named else media) or tuple(media)
+
+
+def outcome_of(error: TelegramError) -> Outcome:
+    """Say what an exception of python-telegram-bot means for the call that raised it.
+
+    The order matters: `BadRequest` is a `NetworkError`. A 5xx answer counts as uncertain, because the gateway that
+    gives it may have passed the call on.
+    """
+    reason = _reason(error)
+    match error:
+        case RetryAfter():
+            return HoldOff(_wait(error.retry_after))
+        case ChatMigrated():
+            return ChatMoved(str(error.new_chat_id))
+        case InvalidToken() | EndPointNotFound():
+            return BotRefused("Telegram does not know this bot token")
+        case Forbidden():
+            return GiveUp(reason, is_chat_unreachable=True)
+        case BadRequest():
+            return _refusal(reason)
+        case Conflict() | NeverSent():
+            return TryAgain(reason, uncertain=False)
+        case NetworkError():
+            return _network_error(reason)
+    return TryAgain(reason, uncertain=True)
+
+
+def _refusal(reason: str) -> Outcome:
+    for pattern, decide in REFUSALS:
+        if pattern.search(reason.lower()):
+            return decide(reason)
+    return GiveUp(reason, is_chat_unreachable=False)
+
+
+def _network_error(reason: str) -> Outcome:
+    """Judge what python-telegram-bot raises as a plain NetworkError: every other status, and every lost connection."""
+    if TOO_LARGE in reason.lower():
+        return GiveUp(reason, is_chat_unreachable=False)
+    if "too many requests" in reason.lower():
+        return HoldOff(DEFAULT_RETRY_AFTER)
+    return TryAgain(reason, uncertain=True)
+
+
+def _wait(retry_after: int | timedelta) -> timedelta:
+    """Return a timedelta: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
+    return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
+
+
+def _reason(error: TelegramError) -> str:
+    text = redact(error.message).removeprefix("Forbidden: ").removeprefix("Conflict: ")
+    return (text[:1].lower() + text[1:])[:MAX_REASON]

@@ -1,0 +1,140 @@
+"""Show one post at Telegram; every answer becomes an outcome value."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import IO, Any
+
+from telegram import Bot
+from telegram.error import (
+    NetworkError,
+    TelegramError,
+)
+
+from notifybot.posts.outcomes import (
+    FileRefused,
+    Outcome,
+    Shown,
+    TryAgain,
+)
+from notifybot.rendering.parts import Delete, Edit, Media, Part, Send, Stored
+from notifybot.rendering.split import utf16_prefix
+from notifybot.telegram_api.refusals import outcome_for_call, outcome_of
+from notifybot.telegram_api.requests import Open, request_of
+from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
+
+PROBE_TIMEOUT = timedelta(seconds=6)  # a slow way may need seconds for TLS; probes do not wait for each other
+MAX_PRESS_ANSWER = 200  # UTF-16 units
+UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
+
+log = logging.getLogger(__name__)
+
+
+class _FileMissing(Exception):
+    """Somebody took a file out of our store."""
+
+    def __init__(self, stored: Stored) -> None:
+        super().__init__(stored.sha256)
+        self.stored = stored
+
+
+class TelegramSender:
+    """Calls Telegram through one `telegram.Bot`; its methods return outcomes and raise nothing but CancelledError."""
+
+    def __init__(self, bot: Bot, open_file: Open) -> None:
+        self._bot = bot
+        self._open_file = open_file
+        self._uploads = UploadCache()
+
+    async def show(self, call: Send | Edit | Delete, waiting: Waiting = contextlib.nullcontext) -> Outcome:
+        """Send, edit or delete. An edit that changes nothing is `Shown` too. Who waits for another's upload of the same
+        file does so in a block of `waiting`."""
+        if not isinstance(call, Send) or not call.part.media:
+            return await self._show(call, ())
+        try:
+            async with self._uploads.turn(call.part, waiting) as part:
+                return self._learned(call.part, await self._show(replace(call, part=part), part.media))
+        except UploadBusy:
+            return TryAgain("another upload of the same file takes its time", uncertain=False)
+
+    def _learned(self, part: Part, outcome: Outcome) -> Outcome:
+        """Remember what it says of the files of a part."""
+        match outcome:
+            case Shown(file_ids=file_ids):
+                self._uploads.remember(part.media, file_ids)
+            case FileRefused(media):
+                self._uploads.forget(media)
+        return outcome
+
+    async def _show(self, call: Send | Edit | Delete, media: Sequence[Media]) -> Outcome:
+        try:
+            with contextlib.ExitStack() as files:
+                method, parameters = request_of(call, lambda stored: files.enter_context(self._opened(stored)))
+                # Below `do_api_request`, which warns of names as Telegram writes them and fills in defaults, of which
+                # there are none. No objects are built of the answer: that would cost more than all the rest.
+                given = {name: value for name, value in parameters.items() if value is not None}
+                answer = await self._bot._do_post(method, given)
+        except TelegramError as error:
+            return outcome_for_call(call, outcome_of(error), media)
+        except _FileMissing as gone:
+            lost = tuple(file for file in media if file.source == gone.stored)
+            return FileRefused(lost, "its content is gone from notifybot's store", is_final=True)
+        except Exception:
+            facts = {"action": "telegram.unforeseen", "chat_id": call.chat_id}
+            log.exception("an answer cannot be used", extra=facts)
+            return UNREADABLE
+        return _shown(call, answer)
+
+    def _opened(self, stored: Stored) -> IO[bytes]:
+        try:
+            return self._open_file(stored)
+        except FileNotFoundError:
+            raise _FileMissing(stored) from None
+
+    async def is_there(self) -> bool:
+        """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
+        seconds = PROBE_TIMEOUT.total_seconds() / 2
+        try:
+            await self._bot.get_me(connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
+        except NetworkError:
+            return False
+        except TelegramError:
+            return True  # whatever it says, it says something
+        return True
+
+    async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
+        """Answer a button press; None once it is answered, `Gone(MESSAGE)` when it came too late for an answer.
+
+        Of `text` at most 200 UTF-16 units are shown.
+        """
+        shown_text = None if text is None else utf16_prefix(text, MAX_PRESS_ANSWER)
+        try:
+            await self._bot.answer_callback_query(query_id, text=shown_text, show_alert=show_alert)
+        except TelegramError as error:
+            return outcome_of(error)
+        except Exception:
+            log.exception("an answer cannot be used", extra={"action": "telegram.unforeseen"})
+            return UNREADABLE
+        return None
+
+
+def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
+    """What the answer to a call means that Telegram accepted: the messages as they stand now."""
+    answered: Any = answer
+    match answered:
+        case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:
+            return Shown(str(chat_id), (message_id,), kind, _file_ids([answer]))
+        case [{"chat": {"id": int(chat_id), "type": str(kind)}}, *_] as sent:
+            return Shown(str(chat_id), tuple(each["message_id"] for each in sent), kind, _file_ids(sent))
+        case True if isinstance(call, Delete):
+            return Shown(call.chat_id, ())
+    return UNREADABLE
+
+
+def _file_ids(answers: Sequence[Any]) -> tuple[str, ...]:
+    """Under which names Telegram keeps the files of these messages, in order, if it says so of all; a photo's largest
+    size stands last."""
+    found = [answer["photo"][-1] if answer.get("photo") else answer.get("document") for answer in answers]
+    return tuple(file["file_id"] for file in found) if all(found) else ()

@@ -1,0 +1,1 @@
+"""Clock, spans, zones, cron, recurrence and occurrences."""

@@ -1,0 +1,160 @@
+"""Request bodies and queries → checked values. Whatever is wrong is said, and nothing of it is kept."""
+
+import asyncio
+import difflib
+import functools
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import StreamReader, web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from notifybot.errors import NotifybotError, TooLarge, UnsupportedType
+from notifybot.web import json
+from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, problems_of, shortened
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_WITHIN_S = 30.0
+MAX_UNKNOWN = 10
+"""So many unknown fields are named; a body can hold a hundred thousand."""
+FORM = "application/x-www-form-urlencoded"
+BLANK = " \t\r\n"
+"""What JSON takes for white space; Python knows more of it."""
+ENCODINGS = ("utf-8", "utf8", "us-ascii")
+
+M = TypeVar("M", bound="RequestFields")
+
+
+class RequestFields(BaseModel):
+    """A request's fields: unknown ones are refused, and no type stands in for another."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+async def read_fields(request: web.Request, model: type[M]) -> M:
+    """The body as `model`. A missing body is an empty object."""
+    document = _parse(await _read(request)) if request.can_read_body else {}
+    if not isinstance(document, dict):
+        raise InvalidFields([FieldProblem((), "The body must be a JSON object.")])
+    return check(model, document)
+
+
+async def read_form_fields(request: web.Request) -> dict[str, str]:
+    """The fields of `application/x-www-form-urlencoded`; each may stand there once."""
+    _check_coding(request)
+    try:
+        pairs = parse_qsl(
+            (await _read_body(request)).decode(),
+            keep_blank_values=True,
+            max_num_fields=MAX_UNKNOWN * 10,
+            errors="strict",
+        )
+    except ValueError:
+        raise NotifybotError("The form cannot be read: it is not UTF-8, or has too many fields.") from None
+    if len(dict(pairs)) < len(pairs):
+        raise NotifybotError("A field stands there twice.")
+    return dict(pairs)
+
+
+def read_query(request: web.Request, model: type[M]) -> M:
+    """The query as `model`; each name may stand there once."""
+    seen: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in seen:
+            raise InvalidFields([FieldProblem((shortened(name),), "this parameter stands there twice")])
+        seen[name] = value
+    return check(model, seen)
+
+
+def check(model: type[M], given: Mapping[str, object]) -> M:
+    """The checked values; raises InvalidFields with all that is wrong, of unknown names the first MOST_UNKNOWN."""
+    names = _names(model)
+    if given.keys() <= names:
+        return _validated(model, given, [])
+    problems = [_unknown(name, names) for name in [name for name in given if name not in names][:MAX_UNKNOWN]]
+    _validated(model, {name: value for name, value in given.items() if name in names}, problems)
+    raise InvalidFields(problems)
+
+
+def _validated(model: type[M], given: Mapping[str, object], problems: list[FieldProblem]) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidFields([*problems, *problems_of(error)]) from None
+
+
+@functools.cache
+def _names(model: type[RequestFields]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _unknown(name: str, names: frozenset[str]) -> FieldProblem:
+    near = difflib.get_close_matches(shortened(name), sorted(names), n=1)
+    return FieldProblem((shortened(name),), "this field is unknown" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+async def _read(request: web.Request) -> bytes:
+    if request.headers.get("Content-Type") == "application/json" and "Content-Encoding" not in request.headers:
+        return await _read_body(request)
+    _check_coding(request)
+    kind = request.content_type
+    is_json = "Content-Type" not in request.headers or kind == "application/json" or kind.endswith("+json")
+    # `curl -d '{…}'` says that it sends a form; what it sends is JSON all the same.
+    if not is_json and kind != FORM:
+        raise _not_json(kind)
+    body = await _read_body(request)
+    if kind == FORM and not body.lstrip().startswith(b"{"):
+        raise _not_json(kind)
+    return body
+
+
+def _check_coding(request: web.Request) -> None:
+    """What is compressed or not UTF-8 is refused unread: nobody needs it here, and compressed bodies can be bombs."""
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise UnsupportedType(f"The body is encoded as {shortened(coding)}.", hint="Send it without Content-Encoding.")
+    charset = request.charset or ENCODINGS[0]
+    if charset.lower() not in ENCODINGS:
+        raise UnsupportedType(f"The body is said to be in {shortened(charset)}.", hint="Send JSON in UTF-8.")
+
+
+def _not_json(kind: str) -> UnsupportedType:
+    return UnsupportedType(
+        f"The body is {shortened(kind)}, not JSON.", hint="Send JSON with Content-Type: application/json."
+    )
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        if request.content.is_eof():  # it came with the headers, as small ones do
+            return _all_that_came(request.content)
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
+    except TimeoutError:
+        raise RequestTooSlow(f"The body did not come within {BODY_WITHIN_S:g} seconds.") from None
+    except web.RequestPayloadError:
+        raise NotifybotError("The body is not what its headers say, or it broke off.") from None
+
+
+def _all_that_came(content: StreamReader) -> bytes:
+    body = content.read_nowait()
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Files go as a form, as `curl -F` makes it."
+    )
+
+
+def _parse(body: bytes) -> object:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotifybotError(f"The body is not UTF-8: byte {error.start} does not fit.") from None
+    return json.parse(text) if text.strip(BLANK) else {}

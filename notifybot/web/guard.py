@@ -1,0 +1,61 @@
+"""Identify the caller of a request and check the permission of its route."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from notifybot.auth.local_callers import LocalCallers, allowed_by, peer_uid
+from notifybot.auth.permissions import Caller, check_permission
+from notifybot.auth.remote_callers import RemoteCallers
+from notifybot.runtime import Runtime
+from notifybot.web.route import Handler, Route
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Both kinds."""
+
+    local: LocalCallers
+    remote: RemoteCallers
+
+    async def find(self, request: web.Request, uid: int | None) -> Caller | None:
+        """The caller of this request; None for one on TCP who shows nothing.
+
+        Raises Unauthenticated, TooManyRequests.
+        """
+        return await (self.remote.caller(request) if uid is None else self.local.caller(uid))
+
+    @staticmethod
+    def of(runtime: Runtime) -> "Callers":
+        config = runtime.config
+        remote = RemoteCallers(config, runtime.database, runtime.clock, allowed=allowed_by(config))
+        return Callers(LocalCallers(config), remote)
+
+
+CALLERS = web.AppKey("callers", Callers)
+_CALLER = web.RequestKey("caller", Caller)
+
+
+def guarded(route: Route) -> Handler:
+    """The route's handler, behind the door: it is reached only by those whom the table admits."""
+    action, handler = route.action, route.handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        callers, uid = request.app[CALLERS], peer_uid(request.transport)
+        caller = callers.local.known(uid) or await callers.find(request, uid)
+        check_permission(caller, action)
+        if caller is not None:
+            request[_CALLER] = caller
+        return await handler(request)
+
+    return handle
+
+
+def caller_of(request: web.Request) -> Caller:
+    """The caller of a request that came through the door. A route for strangers asks `known_caller_of`."""
+    return request[_CALLER]
+
+
+def known_caller_of(request: web.Request) -> Caller | None:
+    """The same; None for somebody who did not say who they are."""
+    return request.get(_CALLER)

@@ -1,0 +1,165 @@
+"""The sockets that the daemon listens on: unix sockets, and TCP, with TLS where the config says so."""
+
+import grp
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from notifybot.config.model import Config, Socket, Tls
+from notifybot.config.types import Listen
+from notifybot.errors import StartRefused
+
+BACKLOG = 1024
+HANDSHAKE_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A bound socket; `tls` where what comes over it is encrypted."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        name = self.socket.getsockname()
+        return Listen(name[0], name[1]).__str__() if isinstance(name, tuple) else str(name)
+
+
+class Site(web.SockSite):
+    """The library's, which would wait a minute for a handshake."""
+
+    def __init__(self, runner: web.BaseRunner, listener: Listener) -> None:
+        super().__init__(runner, listener.socket, ssl_context=listener.tls, backlog=BACKLOG)
+        self._listener = listener
+
+    async def start(self) -> None:
+        if self._listener.tls is None:
+            await super().start()
+            return
+        await web.BaseSite.start(self)
+        assert self._runner.server is not None
+        self._server = await self._runner.server._loop.create_server(
+            self._runner.server,
+            sock=self._listener.socket,
+            ssl=self._listener.tls,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
+        )
+
+
+def open_all(config: Config, inherited: list[socket.socket]) -> list[Listener]:
+    """What there is to listen on. Raises StartRefused where a socket cannot be made; then none stays open."""
+    tls = None if config.http.tls is None else _tls(config.http.tls)
+    opened: list[Listener] = []
+    try:
+        opened += [Listener(each, tls if is_tcp(each) else None) for each in inherited]
+        if not inherited:
+            opened.append(Listener(_unix_socket(config.socket)))
+        if config.http.listen is not None and not any(map(is_tcp, inherited)):
+            opened += [Listener(each, tls) for each in _tcp_sockets(config.http.listen)]
+    except StartRefused:
+        for listener in opened:
+            listener.socket.close()
+        raise
+    return opened
+
+
+def is_tcp(listener: socket.socket) -> bool:
+    return listener.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def _tls(files: Tls) -> ssl.SSLContext:
+    """Server side, TLS 1.2 and newer. Raises StartRefused where the files do not fit."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        reason = getattr(error, "reason", None) or error
+        raise StartRefused(
+            f"TLS cannot be served with {files.certificate} and {files.key}: {reason}.",
+            hint="http.tls names the certificate with its chain and its private key, both in PEM, without a password.",
+        ) from error
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password")
+
+
+def _tcp_sockets(listen: Listen) -> Iterator[socket.socket]:
+    """One for each address that the host's name has here."""
+    try:
+        found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, *_, address in dict.fromkeys(found):
+            yield _tcp_socket(family, address)
+    except OSError as error:
+        raise StartRefused(
+            f"Nothing can listen at {listen}: {error.strerror or error}.",
+            hint="http.listen in the config says where; another program may have that port.",
+        ) from error
+
+
+def _tcp_socket(family: int, address: object) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(address)  # type: ignore[arg-type] # what getaddrinfo says is what bind takes
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _unix_socket(settings: Socket) -> socket.socket:
+    """Bind the configured path with its mode and group from the first moment on."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        settings.path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(settings.path)
+        before = os.umask(0o777 & ~settings.mode)
+        try:
+            listener.bind(str(settings.path))
+        finally:
+            os.umask(before)
+        if settings.group is not None:
+            os.chown(settings.path, -1, _group_id(settings.group))
+        return listener
+    except OSError as error:
+        listener.close()
+        raise StartRefused(
+            f"The socket {settings.path} cannot be made: {error.strerror or error}.",
+            hint="socket.path and socket.group in the config say where it lies and whose it is.",
+        ) from error
+
+
+def _group_id(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {name!r}") from None
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a daemon that is gone. One that still answers belongs to a daemon on another database."""
+    if not path.is_socket():
+        if path.exists():
+            raise OSError("something else than a socket lies there")
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.setblocking(False)
+        try:
+            asker.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass  # so busy that it has no place for one more
+    raise OSError("another daemon listens there")

@@ -1,0 +1,28 @@
+"""Files that a caller of the unix socket names by their path: copied at once, as far as that caller may read them."""
+
+from aiohttp import web
+
+from notifybot.errors import Forbidden, NotifybotError
+from notifybot.files.admit import FileAdmission
+from notifybot.files.local import open_for, peer_credentials
+from notifybot.model.enums import MediaKind
+from notifybot.rendering.parts import NewFile
+from notifybot.web.guard import caller_of
+
+
+async def store_local_file(intake: FileAdmission, path: str, request: web.Request) -> NewFile:
+    """Store the picture at `path`. Raises NotReadable where the caller may not read it, and what FileIntake raises."""
+    if not caller_of(request).is_local:
+        raise Forbidden("Paths are for callers on this machine's socket.", hint="Upload the file as photo.")
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        raise NotifybotError("The caller is gone.")
+    opened = await open_for(path, peer_credentials(connection))
+    try:
+        intake.store.refuse_larger(opened.size)
+        if not opened.size:
+            raise NotifybotError("The file is empty.", hint="Is it still being written?")
+        stored = await intake.store.receive_file(opened.file)
+    finally:
+        opened.file.close()
+    return await intake.admit(stored, opened.name, MediaKind.PHOTO)

@@ -1,0 +1,167 @@
+"""Every refusal as `application/problem+json`, and nothing of our insides in it."""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import HttpVersion10, web
+from pydantic import ValidationError
+
+from notifybot.errors import NotifybotError, TooManyRequests, Unauthenticated, Unavailable
+
+RETRY_AFTER_S = 1
+MOST_REPEATED = 80
+CHALLENGE = 'Bearer realm="notifybot"'
+"""RFC 6750, section 3."""
+SPEAK_HTTP = "Speak HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
+log = logging.getLogger(__name__)
+IN_OUR_WORDS = {
+    "missing": "this field is required",
+    "string_type": "this must be text",
+    "bool_type": "this must be true or false",
+    "int_type": "this must be a whole number",
+    "float_type": "this must be a number",
+    "list_type": "this must be a list",
+    "tuple_type": "this must be a list",
+    "dict_type": "this must be an object",
+    "model_type": "this must be an object",
+}
+"""What pydantic calls a wrong type, as callers know it, who may never have heard of Python."""
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """What is wrong with one field; `loc` is its path, empty for the whole body."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+
+
+class InvalidFields(NotifybotError):
+    """The request as a whole is readable, and these fields are not what they must be."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        first = problems[0]
+        where = ".".join(map(str, first.loc))
+        super().__init__(f"{where}: {first.msg}" if where else first.msg)
+        self.problems = tuple(problems)
+
+
+class RequestTooSlow(NotifybotError):
+    code = 408
+    title = "Request took too long"
+
+
+def problems_of(error: ValidationError) -> list[FieldProblem]:
+    """pydantic's findings in our words; what was sent is not repeated."""
+    return [
+        FieldProblem(found["loc"], _sentence(found["type"], found["msg"]))
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind in IN_OUR_WORDS:
+        return IN_OUR_WORDS[kind]
+    return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def shortened(text: str) -> str:
+    """What a caller sent, short enough to be repeated to them."""
+    return text if len(text) <= MOST_REPEATED else f"{text[:MOST_REPEATED]}…"
+
+
+def response(error: NotifybotError) -> web.Response:
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.code,
+        "detail": error.detail,
+    }
+    if error.hint is not None:
+        document["hint"] = error.hint
+    if isinstance(error, InvalidFields):
+        document["errors"] = [{"loc": list(found.loc), "msg": found.msg} for found in error.problems]
+    return _problem(document, error.code, _headers(error))
+
+
+def _headers(error: NotifybotError) -> dict[str, str]:
+    match error:
+        case Unavailable():
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case TooManyRequests(retry_after_s=seconds):
+            return {"Retry-After": str(seconds)}
+        case Unauthenticated(is_wrong=is_wrong):
+            return {"WWW-Authenticate": CHALLENGE + (', error="invalid_token"' if is_wrong else "")}
+    return {}
+
+
+def _problem(document: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    named = {"Server": "notifybot", **headers}  # not the library's version and Python's
+    return web.Response(body=body, status=status, content_type="application/problem+json", headers=named)
+
+
+def from_status(status: int, detail: str, *, hint: str | None = None, allow: str | None = None) -> web.Response:
+    """A problem for what aiohttp itself refuses."""
+    title = HTTPStatus(status).phrase.capitalize()
+    headers = {} if allow is None else {"Allow": allow}
+    document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return _problem(document | ({} if hint is None else {"hint": hint}), status, headers)
+
+
+def raw(error: NotifybotError) -> bytes:
+    """A refusal as it goes over the wire, for a connection that is closed before its request was read."""
+    answer = response(error)
+    assert isinstance(answer.body, bytes)
+    head = f"HTTP/1.1 {answer.status} {answer.reason}\r\nConnection: close\r\nContent-Length: {len(answer.body)}\r\n"
+    named = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items() if name != "Content-Length")
+    return f"{head}{named}\r\n".encode() + answer.body
+
+
+def unreadable() -> web.Response:
+    """400 for what is no HTTP request; nothing more can be read from this connection."""
+    answer = from_status(400, "This is not a readable HTTP request.", hint=SPEAK_HTTP)
+    answer.force_close()
+    return answer
+
+
+def of_library(error: web.HTTPException) -> web.Response:
+    """What aiohttp refuses before it looks for a handler."""
+    if error.status == HTTPStatus.EXPECTATION_FAILED:
+        return from_status(error.status, "The only expectation that can be met is 100-continue.")
+    return from_status(error.status, f"The request was refused: {error.reason}.")
+
+
+def internal(request: web.BaseRequest, error: BaseException | None) -> web.Response:
+    """500 with an id that the log has; the log has the rest."""
+    incident = secrets.token_hex(6)
+    extra = {"action": "internal_error", "incident": incident, "path": request.path}
+    log.error("a request failed inside", exc_info=error, extra=extra)
+    return from_status(500, f"notifybot failed to do this; its log says why under the id {incident}.")
+
+
+@web.middleware
+async def as_problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        if request.version < HttpVersion10:
+            raise NotifybotError("This is not a readable HTTP request: it names no version.", hint=SPEAK_HTTP)
+        return await handler(request)
+    except NotifybotError as error:
+        return response(error)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        detail = f"{shortened(request.path)} takes {allowed}, not {shortened(error.method)}."
+        return from_status(405, detail, allow=allowed)
+    except web.HTTPNotFound:
+        where = shortened(request.path or request.raw_path)
+        return from_status(404, f"There is nothing at {where}; GET / lists what there is.")
+    except (ConnectionError, web.HTTPException):
+        raise  # the caller is gone; or the protocol words what the library refuses
+    except Exception as error:  # noqa: BLE001 - logged with an id that the caller gets
+        return internal(request, error)

@@ -1,4 +1,4 @@
-# make run and make test need only python3 (3.11 or newer); each keeps an environment of its own.
+# make run and make test need only python3 (3.11 or newer). Each has its own environment.
 
 PYTHON ?= python3
 RUN := .venv-run
@@ -10,10 +10,10 @@ KILLS ?= 1000
 .DEFAULT_GOAL := help
 .PHONY: help run test test-postgres lint format lock bench crash-lab environment clean test-environment
 
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: environment ## the demo in the browser; with TELEGRAM_BOT_TOKEN set, the daemon with config.yaml
+run: environment ## run the demo in the browser; with TELEGRAM_BOT_TOKEN set, run the daemon with config.yaml
 	@if [ -n "$$TELEGRAM_BOT_TOKEN" ]; then \
 		exec $(RUN)/bin/python -m notifybot run --config $(CONFIG); \
 	else \
@@ -32,11 +32,11 @@ lint: test-environment ## ruff, mypy, import-linter
 	@$(TEST)/bin/python -m mypy
 	@$(TEST)/bin/lint-imports --no-logo
 
-format: test-environment ## let ruff mend what it can
+format: test-environment ## format the code, and fix what ruff can fix
 	@$(TEST)/bin/python -m ruff check --fix
 	@$(TEST)/bin/python -m ruff format
 
-lock: ## pin requirements/*.txt anew from pyproject.toml
+lock: ## pin requirements/*.txt again from pyproject.toml
 	@$(PYTHON) requirements/lock.py
 
 bench: test-environment ## run every benchmark briefly
@@ -44,10 +44,10 @@ bench: test-environment ## run every benchmark briefly
 		$(TEST)/bin/python -m "benchmarks.$$(basename "$$file" .py)" --quick || missed=1; echo; \
 	done; exit $${missed:-0}
 
-crash-lab: test-environment ## kill the daemon KILLS times under load, and count what is lost
+crash-lab: test-environment ## kill the daemon KILLS times under load, and count lost messages and presses
 	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)
 
-environment: ## only install what make run needs, as for a service; PINS=postgres, charts or all: with these extras
+environment: ## install only what make run needs, as for a service; PINS=postgres, charts or all adds extras
 	@$(PYTHON) requirements/install.py $(PINS) $(RUN)
 
 clean: ## remove environments, caches and builds

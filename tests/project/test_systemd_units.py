@@ -81,7 +81,7 @@ def test_callers_keep_their_user_ids() -> None:
 
 def test_the_credentials_are_those_that_the_config_reads() -> None:
     loaded = re.findall(r"(?m)^LoadCredential=(\w+):notifybot\.(\w+)$", SERVICE)
-    config = (ROOT / "notifybot" / "config_model.py").read_text(encoding="utf-8")
+    config = (ROOT / "notifybot" / "config" / "model.py").read_text(encoding="utf-8")
 
     assert [name for name, _ in loaded] == ["telegram_token", "telegram_webhook_secret"]
     assert all(name == stored and f'credential="{name}"' in config for name, stored in loaded)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from notifybot.cli.output import one_line, say
 from notifybot.cli.parser import Commands, UsageError
-from notifybot.config import SHIPPED, find_config, load
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -15,6 +14,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     """Load the config that `run` would load; ConfigInvalid goes up with everything that is wrong."""
+    from notifybot.config import SHIPPED, find_config, load
+
     explicit = Path(arguments.config) if arguments.config else None
     file = find_config(explicit, os.environ, Path.cwd())
     config = load(file or SHIPPED, os.environ)
@@ -40,6 +41,8 @@ def _check_templates(folder: Path) -> None:
 
 def _init(path: Path) -> int:
     """Write the shipped config, for its owner alone, as it may come to hold a token. Never writes over a file."""
+    from notifybot.config import SHIPPED
+
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(SHIPPED.read_bytes())

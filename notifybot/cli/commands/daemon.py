@@ -8,8 +8,10 @@ from pathlib import Path
 from notifybot.cli import arguments
 from notifybot.cli.output import say
 from notifybot.cli.parser import Commands
-from notifybot.config import find_config, load, load_default
-from notifybot.config.model import Config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.config.model import Config
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,8 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
     return _daemon(_config(arguments))
 
 
-def _config(arguments: argparse.Namespace) -> Config:
+def _config(arguments: argparse.Namespace) -> "Config":
     """The config that is found, else the shipped one; raises ConfigInvalid. --socket wins over what the file says."""
+    from notifybot.config import find_config, load, load_default
+
     explicit = Path(arguments.config) if arguments.config else None
     file = find_config(explicit, os.environ, Path.cwd())
     config = load_default(os.environ) if file is None else load(file, os.environ)
@@ -31,7 +35,7 @@ def _config(arguments: argparse.Namespace) -> Config:
     return replace(config, socket=replace(config.socket, path=Path(arguments.socket).absolute()))
 
 
-def _daemon(config: Config) -> int:
+def _daemon(config: "Config") -> int:
     from notifybot.app import run as run_daemon
 
     return run_daemon(config)
@@ -45,7 +49,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     return asyncio.run(run_demo(port=arguments.port, open_browser=not arguments.no_browser))
 
 
-def _upgrade(config: Config) -> int:
+def _upgrade(config: "Config") -> int:
     from notifybot.storage.migrations import upgrade
 
     say(upgrade(config.database.url))

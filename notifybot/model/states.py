@@ -1,6 +1,6 @@
 """Every state of a message, every step between two states, in one table.
 
-The diagram in docs/architecture.md is generated from it: `python -m notifybot.model.states`.
+The diagram in docs/design/states.md is generated from it: `python -m notifybot.model.states`.
 """
 
 from enum import StrEnum

@@ -77,6 +77,6 @@ def test_the_diagram_draws_each_step_once() -> None:
 
 
 def test_the_diagram_in_the_documentation_is_the_table() -> None:
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/design/states.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```mermaid\n(.*?)\n```$", page, re.MULTILINE | re.DOTALL)
     assert model_states.diagram() in blocks, "print it with: python -m notifybot.model.states"

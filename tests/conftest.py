@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres.server import MISSING, Server, find_binaries, serving
-from tests.support import budget
+from tests.support import budget, selection
 from tests.support.database_fixtures import database, file, migrated, store
 from tests.support.databases import KINDS, Template, new_template
 
@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(budget)
+    for plugin in (budget, selection):
+        config.pluginmanager.register(plugin)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

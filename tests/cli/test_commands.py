@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli import main
-from tests.support.hand_time import in_hand
 from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, problem
+from tests.support.hand_time import in_hand
 
 TO = "-1001234567890"
 Type = Callable[[bytes], None]

@@ -24,7 +24,6 @@ from notifybot.client import (
     send,
 )
 from notifybot.config import load_default
-from tests.support.hand_time import in_hand
 from tests.cli.standin import (
     Behaviour,
     StandIn,
@@ -40,6 +39,7 @@ from tests.cli.standin import (
     saying,
     serving,
 )
+from tests.support.hand_time import in_hand
 
 TO = "-1001234567890"
 BUSY = json_reply({"detail": "The queue is full."}, status="503 Service Unavailable", extra="Retry-After: 0\r\n")

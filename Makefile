@@ -9,6 +9,9 @@ KILLS ?= 1000
 WORKERS ?= auto
 SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
 
+# Without bytecode every worker compiles all test modules in each run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-postgres lint format lock bench crash-lab environment clean test-environment
 

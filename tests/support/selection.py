@@ -1,26 +1,40 @@
 """Marks on tests that start a daemon, and the choice of those with a database for a run on PostgreSQL."""
 
-from pathlib import Path
-
 import pytest
 
-STARTS_A_DAEMON = frozenset({"another", "browser", "lab", "postgres", "running", "session_template", "world"})
-"""Fixtures, whether a test names them or another fixture does."""
-FOLDERS = frozenset({"browser", "crash", "postgres", "stories"})
+STARTS_A_DAEMON = frozenset(
+    {
+        "benchmarks.lab.lab",
+        "notifybot.demo",
+        "tests.browser.visitor",
+        "tests.cli.real",
+        "tests.postgres.server",
+        "tests.stories.world",
+        "tests.support.door",
+        "tests.support.remote",
+    }
+)
+"""A test module that imports something of these is about more than one room."""
 USES_A_DATABASE = frozenset({"postgres", "session_template", "template"})
-ROOT = Path(__file__).parents[1]
+"""Fixtures, whether a test names them or another fixture does."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`daemon` marks whatever `make check` leaves to `make test`."""
+    """`daemon` marks what `make check` leaves to `make test`."""
     for item in items:
-        if STARTS_A_DAEMON & _fixtures(item) or FOLDERS & set(item.path.relative_to(ROOT).parts):
+        if _starts_a_daemon(item):
             item.add_marker(pytest.mark.daemon)
     if config.getoption("--database") == "postgresql":
-        without = [item for item in items if not USES_A_DATABASE & _fixtures(item)]
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if USES_A_DATABASE & _fixtures(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not _uses_a_database(item)])
+        items[:] = [item for item in items if _uses_a_database(item)]
 
 
-def _fixtures(item: pytest.Item) -> set[str]:
-    return set(item.fixturenames) if isinstance(item, pytest.Function) else set()
+def _starts_a_daemon(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function):
+        return False
+    imported = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+    return bool(imported & STARTS_A_DAEMON) or "postgres" in item.fixturenames
+
+
+def _uses_a_database(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and bool(USES_A_DATABASE & set(item.fixturenames))

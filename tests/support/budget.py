@@ -23,7 +23,7 @@ def cpu_seconds() -> float:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what was imported and collected: looking through it costs a test a second at random."""
+    """Spare the garbage collector the suite itself: a look through all of it costs a test a second at random."""
     gc.collect()
     gc.freeze()
 

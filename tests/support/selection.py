@@ -37,4 +37,6 @@ def _starts_a_daemon(item: pytest.Item) -> bool:
 
 
 def _uses_a_database(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and bool(USES_A_DATABASE & set(item.fixturenames))
+    """Tests of PostgreSQL itself may start a server of their own."""
+    has_one = isinstance(item, pytest.Function) and bool(USES_A_DATABASE & set(item.fixturenames))
+    return has_one or item.path.parent.name == "postgres"

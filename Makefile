@@ -6,9 +6,14 @@ TEST := .venv-test
 CONFIG ?= config.yaml
 PINS ?= run
 KILLS ?= 1000
+WORKERS ?= auto
+SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
+
+# Without bytecode every worker compiles all test modules in each run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint format lock bench crash-lab environment clean test-environment
+.PHONY: help run check test test-postgres lint format lock bench crash-lab environment clean test-environment
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,11 +25,14 @@ run: environment ## run the demo in the browser; with TELEGRAM_BOT_TOKEN set, ru
 		exec $(RUN)/bin/python -m notifybot demo; \
 	fi
 
-test: lint ## lint, then every test
-	@$(TEST)/bin/python -m pytest -rs
+check: lint ## lint, then the tests that start no daemon: under a minute
+	@$(SUITE) -m "not daemon and not crash and not slow_because"
 
-test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on a server of its own
-	@$(TEST)/bin/python -m pytest -rs --database=postgresql --ignore=tests/browser --ignore=tests/cli --ignore=tests/client --ignore=tests/crash --ignore=tests/demo --ignore=tests/sandbox
+test: lint ## lint, then every test, a few of them on PostgreSQL too
+	@$(SUITE)
+
+test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on servers of its own
+	@$(SUITE) --database=postgresql
 
 lint: test-environment ## ruff, mypy, import-linter
 	@$(TEST)/bin/python -m ruff check

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres.server import MISSING, Server, find_binaries, serving
+from tests.support import budget, selection
 from tests.support.database_fixtures import database, file, migrated, store
 from tests.support.databases import KINDS, Template, new_template
 
@@ -22,9 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=KINDS, default="sqlite", help="what the tests keep their messages in")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    for plugin in (budget, selection):
+        config.pluginmanager.register(plugin)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that is marked `both_databases` runs on SQLite and on PostgreSQL."""
-    if "database_kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
+    """A test that is marked `both_databases` runs on SQLite and on PostgreSQL, unless all tests run on PostgreSQL."""
+    if metafunc.config.getoption("--database") != "sqlite" or "database_kind" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.get_closest_marker("both_databases"):
         metafunc.parametrize("database_kind", KINDS)
 
 

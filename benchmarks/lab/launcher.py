@@ -1,12 +1,10 @@
 """Runs the real daemon and, where CRASH_AT says so, ends it with SIGKILL at one exact step.
 
-It imports the daemon, waits for a line on its standard input, and then runs the command line that it was given. The
-steps are functions of the daemon, wrapped here: the product itself knows nothing of it.
+The steps are functions of the daemon, wrapped here: the product itself knows nothing of it.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.lab.steps import CRASH_AT, Step
@@ -109,16 +107,9 @@ FUSED: Mapping[Step, Callable[[Fuse], None]] = {
 }
 
 
-def main() -> int:
-    import notifybot.app  # noqa: F401 - imported now, so that the start itself is short
-
+def run(argv: list[str]) -> int:
+    """Run a command line of the daemon, in a process of its own."""
     if crash_at := os.environ.get(CRASH_AT):
         step, _, nth = crash_at.partition(":")
         FUSED[Step(step)](Fuse(int(nth)))
-    if not sys.stdin.readline():
-        return 0  # whoever prepared us is gone
-    return cli.main(sys.argv[1:])
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return cli.main(argv)

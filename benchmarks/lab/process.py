@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from benchmarks.lab import launcher
+from benchmarks.lab.forks import Forked, fork
 from benchmarks.lab.steps import CRASH_AT, Kill
 from notifybot.sandbox import Sandbox
 
@@ -82,7 +84,7 @@ def new_sandbox(*, limits: bool) -> Sandbox:
 class Life:
     """One daemon from its start to its end."""
 
-    def __init__(self, process: asyncio.subprocess.Process, notices: socket.socket) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Forked, notices: socket.socket) -> None:
         self._process = process
         self._notices = notices
 
@@ -96,8 +98,8 @@ class Life:
 
     def go(self) -> None:
         """Let a prepared daemon begin."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"go\n")
+        assert isinstance(self._process, Forked)
+        self._process.go()
 
     async def ready(self) -> bool:
         """Return once it accepts requests; False when it ended before that."""
@@ -127,33 +129,33 @@ class Life:
         async with asyncio.timeout(ENDS_WITHIN_S):
             code = await self._process.wait()
         self._notices.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         return code
 
 
 async def start(home: Home) -> Life:
     """Start the daemon as an operator does."""
-    return await _spawn(home, ["-m", home.program, "run", "--config", str(home.config)], None)
+    notices, environ = _surroundings(home)
+    command = [sys.executable, "-m", home.program, "run", "--config", str(home.config)]
+    with home.log.open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    return Life(process, notices)
 
 
 async def prepare(home: Home, kill: Kill) -> Life:
-    """Start a daemon that imports everything, waits for `go`, and ends itself at a step if `kill` names one.
+    """Start a daemon that waits for `go`, and ends itself at a step if `kill` names one."""
+    notices, environ = _surroundings(home)
+    if kill.ends_itself:
+        environ[CRASH_AT] = f"{kill.step}:{kill.nth}"
+    argv = ["run", "--config", str(home.config)]
+    return Life(await fork(launcher.run, argv, environ, home.log), notices)
 
-    So the imports of the next life cost no time of this one.
-    """
-    command = ["-m", "benchmarks.lab.launcher", "run", "--config", str(home.config)]
-    return await _spawn(home, command, f"{kill.step}:{kill.nth}" if kill.ends_itself else None)
 
-
-async def _spawn(home: Home, command: list[str], crash_at: str | None) -> Life:
+def _surroundings(home: Home) -> tuple[socket.socket, dict[str, str]]:
+    """Where a daemon says that it is ready, and its environment."""
     notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     address = home.folder / f"n{next(_numbers)}"
     notices.bind(str(address))
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    kept |= {**home.environment, "NOTIFY_SOCKET": str(address)} | ({CRASH_AT: crash_at} if crash_at else {})
-    with home.log.open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, cwd=ROOT, env=kept, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log
-        )
-    return Life(process, notices)
+    return notices, {**kept, **home.environment, "NOTIFY_SOCKET": str(address)}

@@ -137,6 +137,7 @@ def _new() -> NewMessage:
     )
 
 
+@pytest.mark.slow_because("200 alerts live through what people do to them")
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds)

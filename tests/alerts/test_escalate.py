@@ -98,6 +98,7 @@ def batches(night: Night) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow_because("150 alerts live through a night")
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights())

@@ -17,8 +17,6 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
-pytestmark = pytest.mark.both_databases
-
 
 def new(name: str = "ci", *, lasts: timedelta | None = None) -> NewToken:
     return NewToken(name, name, frozenset({Scope.SEND, Scope.READ}), lasts=lasts)
@@ -55,6 +53,7 @@ async def test_only_the_whole_secret_holds(database: Database, changed: str) -> 
         assert await name_of(database, guess) == ("ci" if guess == secret else None)
 
 
+@pytest.mark.both_databases
 async def test_an_expired_name_can_be_given_again(database: Database) -> None:
     old = await make(database, new(lasts=DAY))
     with pytest.raises(Conflict):

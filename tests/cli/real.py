@@ -16,6 +16,7 @@ from urllib.parse import quote
 LOOK_EVERY_S = 0.5
 READY_WITHIN_LOOKS = 120
 STOPPED_WITHIN_S = 60
+NO_LIMITS = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
 Json = dict[str, object]
 
 
@@ -149,7 +150,7 @@ def _on_sandbox(folder: Path, url: str, token: str) -> Iterator[RealDaemon]:
     ops = str(ask_sandbox(url, "POST", "/sandbox/chats", group)["id"])
     daemon = RealDaemon(folder, url, token, ops)
     daemon.config.write_text(
-        f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}'}}\n"
+        f"telegram: {{token: '{token}', base_url: '{url.rstrip('/')}', limits: {json.dumps(NO_LIMITS)}}}\n"
         f"data_dir: {folder}/data\nsocket: {{path: {daemon.socket}}}\n"
     )
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from notifybot.cli import main
 from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, problem
+from tests.support.hand_time import in_hand
 
 TO = "-1001234567890"
 Type = Callable[[bytes], None]
@@ -166,7 +167,7 @@ def test_send_prints_the_daemons_answer_as_json(daemon: StandIn, capsys: pytest.
 def test_a_lost_answer_names_the_client_id_to_send_again_with(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifybot.client.PATIENCE_S", 0)
+    in_hand(monkeypatch)
     with misbehaving(tmp_path / "s", cutting):
         code, _, err = run(capsys, "send", "--to", TO, "--socket", str(tmp_path / "s"), "--client-id", "k9", "text")
 

@@ -187,6 +187,7 @@ def test_the_database_is_upgraded_and_said_to_be(tmp_path: Path, capsys: pytest.
     assert "already" in second[1]
 
 
+@pytest.mark.slow_because("a daemon starts again")
 def test_a_message_sent_during_a_restart_is_accepted(daemon: RealDaemon) -> None:
     assert daemon.stop() == 0
     daemon.launch()

@@ -239,6 +239,7 @@ def test_the_python_client_reads_back_what_it_sent(daemon: RealDaemon) -> None:
     assert [(each.name, each.kind, each.size) for each in message.attachments] == [("chart.png", "photo", len(PICTURE))]
 
 
+@pytest.mark.slow_because("a daemon starts again")
 def test_a_file_sent_while_the_daemon_starts_again_is_shown_once(daemon: RealDaemon) -> None:
     before = len(daemon.posts_in_ops())
     assert daemon.stop() == 0

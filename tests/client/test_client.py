@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +39,7 @@ from tests.cli.standin import (
     saying,
     serving,
 )
+from tests.support.hand_time import in_hand
 
 TO = "-1001234567890"
 BUSY = json_reply({"detail": "The queue is full."}, status="503 Service Unavailable", extra="Retry-After: 0\r\n")
@@ -365,12 +365,10 @@ def test_a_cut_connection_is_tried_again_under_the_same_client_id(first: Behavio
 def test_a_connection_cut_after_a_long_wait_is_still_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed_s = [0.0]
-    real = time.monotonic
-    monkeypatch.setattr("notifybot.client.transport.time.monotonic", lambda: real() + passed_s[0])
+    clock = in_hand(monkeypatch)
 
     def cut_late(_: socket.socket) -> None:
-        passed_s[0] += 20
+        clock.now_s += 20
 
     with misbehaving(tmp_path / "s", cut_late, saying(json_reply(accepted()))):
         assert send("text", to=TO, wait_s=30, socket_path=tmp_path / "s").id == message_id(1)

@@ -9,15 +9,18 @@ from benchmarks.lab.lab import Lab
 from benchmarks.lab.steps import NAMED, named_kill, random_kill
 
 pytestmark = pytest.mark.crash
+PARTS = 4
+"""Each with its share of the steps, so that several processes may work at them."""
 NAMED_KILLS_EACH = 2
-RANDOM_KILLS = 20
+RANDOM_KILLS = 5
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_nothing_is_lost_wherever_the_daemon_is_killed(
-    lab: Lab, seed: int, capsys: pytest.CaptureFixture[str]
+    lab: Lab, seed: int, part: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(seed)
-    kills = [named_kill(step, rng) for step in NAMED for _ in range(NAMED_KILLS_EACH)]
+    kills = [named_kill(step, rng) for step in NAMED[part::PARTS] for _ in range(NAMED_KILLS_EACH)]
     kills += [random_kill(rng) for _ in range(RANDOM_KILLS)]
     rng.shuffle(kills)
 

@@ -21,8 +21,6 @@ KEY = SecretKey(bytes(32))
 MINUTE = timedelta(minutes=1)
 ALICE, ROOT = by_account("alice"), by_account("root")
 
-pytestmark = pytest.mark.both_databases
-
 
 def person(session: Session, chat_id: str) -> Person:
     return people.subscribe(session, chat_id, f"chat {chat_id}", now=NOW)[0]
@@ -49,6 +47,7 @@ def told(session: Session, chat_id: str) -> list[str]:
     return [post.reply["text"] for post in posts if post.reply is not None]
 
 
+@pytest.mark.both_databases
 async def test_a_code_ties_the_chat_to_the_account_once(database: Database) -> None:
     def check(session: Session) -> None:
         code = code_of(session, "7")
@@ -257,6 +256,7 @@ async def test_a_chat_that_is_linked_to_another_account_leaves_the_first(databas
     await database.write(check)
 
 
+@pytest.mark.both_databases
 async def test_what_was_undone_is_not_linked_any_more(database: Database) -> None:
     def check(session: Session) -> None:
         made = linking.new_token(session, KEY, "alice", ALICE, now=NOW)

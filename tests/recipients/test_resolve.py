@@ -87,7 +87,7 @@ OPS = {"ops", "-1000", "-1001"}
         ({"nobody"}, {"nobody"}),
         ({"subscribers"}, (ALICES | BOBS | {"same", "subscribers"}) - {"7", "8"}),
     ],
-    ids=str,
+    ids=lambda names: ",".join(sorted(names)),
 )
 def test_a_caller_reaches_what_is_allowed_by_all_its_names_and_nothing_else(
     found: Lookup, allowed: set[str], reached: set[str]

@@ -125,6 +125,7 @@ HAPPENINGS = st.one_of(
 PLANS = st.lists(st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)), min_size=1, max_size=3)
 
 
+@pytest.mark.slow_because("50 schedules live through days")
 @settings(max_examples=50, deadline=None)
 @given(begin=st.sampled_from(CHANGES), plans=PLANS, happenings=st.lists(HAPPENINGS, min_size=1, max_size=8))
 def test_each_occurrence_is_released_or_counted_as_missed_exactly_once(
@@ -167,6 +168,7 @@ def check(daemon: Life, answer: Acceptance | NotifybotError) -> None:
 DEEDS = st.sampled_from(["pause", "resume", "skip", "every 11m", "0 5 * * *", "Africa/Cairo", "Europe/Berlin"])
 
 
+@pytest.mark.slow_because("50 schedules live through days")
 @settings(max_examples=50, deadline=None)
 @given(
     begin=st.sampled_from(CHANGES),

@@ -8,7 +8,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.world import Sent, World
 
-pytestmark = pytest.mark.both_databases
 RESTING = ["Close", "Take back"]
 
 
@@ -77,6 +76,7 @@ async def test_it_is_closed_through_the_socket_too(world: World, ops: Place) -> 
     assert (await alert.events()).count("acknowledged") == 1
 
 
+@pytest.mark.both_databases
 async def test_its_source_closes_it(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, dedup_key="disk")
@@ -100,6 +100,7 @@ async def test_a_second_acknowledgement_names_the_first(world: World, ops: Place
     assert await post.answer_to(second) == "Anna acknowledged this at 09:00 UTC."
 
 
+@pytest.mark.both_databases
 async def test_taken_back_it_is_open_again_and_asks_everybody_anew(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, source="db1")
@@ -277,6 +278,7 @@ async def test_who_wants_no_notifications_stays_unbothered_when_it_is_taken_back
     assert (await alert.delivery(anna))["status"] == "withdrawn"
 
 
+@pytest.mark.both_databases
 async def test_the_list_of_open_alerts_says_who_looks_after_them(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)

@@ -2,15 +2,12 @@
 
 from datetime import timedelta
 
-import pytest
-
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.test_policies import escalations, linked, steps
 from tests.stories.test_reminders import STILL, remembered
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 AN_HOUR = timedelta(hours=1)
 
 

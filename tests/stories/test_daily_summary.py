@@ -137,6 +137,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow_because("three days pass, a quarter of an hour at a time")
 @pytest.mark.parametrize(("zone", "time", "begin"), CHANGES)
 async def test_each_date_has_one_where_clocks_are_changed(another: MakeWorld, zone: str, time: str, begin: str) -> None:
     world = await another(summary={"time": time, "time_zone": zone, "chart": False})
@@ -173,6 +174,7 @@ async def test_a_clock_that_was_far_ahead_keeps_nobody_waiting(world: World) -> 
     assert len(world.rows("SELECT reader FROM summary_plans WHERE next_at < '2026-03-03 09:00:01+00:00'")) == 1
 
 
+@pytest.mark.slow_because("days pass, a quarter of an hour at a time")
 async def test_who_travels_gets_one_for_each_date(world: World) -> None:
     anna = await linked(world, time_zone="Asia/Tokyo")
     await until(world, "2026-03-03 00:00:00")  # 09:00 on the 3rd in Tokyo

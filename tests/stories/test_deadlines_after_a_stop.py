@@ -1,5 +1,7 @@
 """What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
 
+import pytest
+
 from notifybot.telegram_api.polling import UPDATES_A_FETCH
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
@@ -82,6 +84,7 @@ async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: Wor
     assert [call.status for call in answers] == [400]
 
 
+@pytest.mark.slow_because("a hundred and twenty alerts are shown, pressed and edited")
 async def test_more_presses_than_telegram_hands_over_at_once_all_count_first(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(UPDATES_A_FETCH + 20)]

@@ -16,7 +16,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
 from tests.stories.world import Json, Sent, World
 
-pytestmark = pytest.mark.both_databases
 PUT_OFF = timedelta(minutes=10)
 
 
@@ -63,6 +62,7 @@ async def warnings(world: World) -> list[str]:
 # Rows that are put off
 
 
+@pytest.mark.both_databases
 async def test_a_row_that_cannot_be_worked_on_holds_up_no_other(world: World, ops: Place) -> None:
     first, second, third = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
     for alert in (first, second, third):
@@ -182,6 +182,7 @@ async def test_what_every_row_would_meet_fails_the_tick_and_puts_nothing_off(wor
 # What the admins hear
 
 
+@pytest.mark.both_databases
 async def test_the_admins_hear_once_that_a_job_fails_and_once_that_it_works_again(told: World) -> None:
     admins = admins_of(told)
     with failing(told):

@@ -7,7 +7,6 @@ import pytest
 
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 OLD_ID = "0d6c8a52-7a55-4c1e-9d5c-2f1d1a3b5c7d"
 
 
@@ -58,6 +57,7 @@ async def test_the_second_import_changes_nothing(world: World) -> None:
     assert await people(world) == before
 
 
+@pytest.mark.both_databases
 async def test_who_is_subscribed_here_gets_the_account_and_keeps_the_rest(world: World) -> None:
     anna = await world.subscriber("Anna")
     (before,) = await people(world)

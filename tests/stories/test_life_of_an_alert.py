@@ -6,8 +6,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
-
 
 async def test_an_alert_arrives_with_its_button(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops, title="db1")
@@ -19,6 +17,7 @@ async def test_an_alert_arrives_with_its_button(world: World, ops: Place) -> Non
     assert (await alert.becomes("sent"))["sent_at"] is not None
 
 
+@pytest.mark.both_databases
 async def test_a_notice_arrives_without_a_button_and_ends_there(world: World, ops: Place) -> None:
     notice = await world.notice("backup done", to=ops)
 
@@ -63,6 +62,7 @@ async def test_in_a_private_chat_its_owner_answers(world: World) -> None:
     await world.sees(lambda: "Acknowledged by Anna (@anna_p)" in anna.texts[-1], "the post names her")
 
 
+@pytest.mark.both_databases
 async def test_of_two_presses_the_second_names_the_first(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
@@ -89,6 +89,7 @@ async def test_an_unanswered_alert_goes_to_the_escalation_channel(world: World, 
     assert (await alert.now())["status"] == "escalated"
 
 
+@pytest.mark.both_databases
 async def test_alerts_that_fall_due_together_escalate_once_each_but_for_the_answered(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alerts = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
@@ -154,6 +155,7 @@ async def test_an_answered_alert_does_not_escalate(world: World, ops: Place) -> 
     assert world.duty.texts == []
 
 
+@pytest.mark.both_databases
 async def test_time_closes_what_nobody_answered(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

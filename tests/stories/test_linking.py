@@ -22,8 +22,6 @@ NOT_LINKED = {
     "reachable": False,
 }
 
-pytestmark = pytest.mark.both_databases
-
 
 async def code_for(person: Person) -> str:
     """What /start gives out."""
@@ -68,6 +66,7 @@ async def a_wrong_code(world: World) -> str:
 # By code
 
 
+@pytest.mark.both_databases
 async def test_a_code_from_the_bot_links_the_account_that_enters_it(world: World) -> None:
     anna = world.person("Anna", username="anna_p")
     code = await code_for(anna)
@@ -336,6 +335,7 @@ async def test_a_test_message_is_taken_back_while_telegram_is_away(world: World)
 # Preferences
 
 
+@pytest.mark.both_databases
 async def test_preferences_are_changed_one_by_one_and_taken_back(world: World) -> None:
     await linked(world, "Anna", "alice")
 
@@ -465,6 +465,7 @@ async def test_of_two_callers_with_one_code_at_the_same_time_one_is_linked(world
     assert [each["linked"] for each in statuses] == [answer.status == 200 for answer in answers]
 
 
+@pytest.mark.both_databases
 async def test_of_two_chats_with_one_link_at_the_same_time_one_is_linked(world: World) -> None:
     token = (await link_for(world, "alice"))["token"]
     people = [world.person(name) for name in ("Anna", "Eve")]

@@ -188,6 +188,7 @@ async def test_after_a_late_answer_too_repeats_only_count_for_a_day(world: World
     await ops.receives("disk 99 %")
 
 
+@pytest.mark.both_databases
 async def test_a_resolve_closes_the_alert_and_frees_its_key(world: World, ops: Place) -> None:
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
     post = await ops.receives("disk 91 %")

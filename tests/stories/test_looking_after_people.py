@@ -5,8 +5,6 @@ import pytest
 from notifybot.jobs.daily_summary import next_due
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
-
 
 async def test_a_person_is_found_by_account_user_id_and_chat_id(world: World) -> None:
     anna = await world.subscriber("Anna", username="anna_p")
@@ -63,6 +61,7 @@ async def test_a_name_that_an_admin_gave_stays(world: World) -> None:
     assert (await world.get(f"/api/people/{anna.id}"))["chat_name"] == "Anna of the night shift"
 
 
+@pytest.mark.both_databases
 async def test_who_is_removed_is_told_and_may_come_again_as_somebody_new(world: World) -> None:
     anna = await world.subscriber("Anna")
     before = await world.get(f"/api/people/{anna.id}")

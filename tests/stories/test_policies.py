@@ -6,7 +6,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Person
 from tests.stories.world import Json, Sent, World
 
-pytestmark = pytest.mark.both_databases
 HOUR = OPEN[1]
 
 
@@ -87,6 +86,7 @@ async def test_an_answer_ends_it_and_every_post_says_who_answered(another: MakeW
     assert night.boss.texts == []
 
 
+@pytest.mark.both_databases
 async def test_a_policy_that_repeats_goes_through_its_steps_again(another: MakeWorld) -> None:
     night = Night(world := await another(), repeat=1)
     await world.starts()

@@ -13,7 +13,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Person, Place, Post
 from tests.stories.world import Sent, World
 
-pytestmark = pytest.mark.both_databases
 NOT_LINKED = "This does not count: only people who are linked may answer here. Send me /start in a private chat."
 UNKNOWN = "This button is not notifybot's any more."
 NO_SUCH_MESSAGE = "This button belongs to a message that notifybot does not know any more."
@@ -173,6 +172,7 @@ async def test_whatever_data_comes_each_press_is_answered_and_nothing_happens(wo
     assert world.log == []
 
 
+@pytest.mark.both_databases
 async def test_of_an_answer_and_a_snooze_at_once_the_first_decides(world: World, ops: Place) -> None:
     anna, bob = world.member(ops, "Anna"), world.member(ops, "Bob")
     alert = await world.alert("disk full", to=ops)

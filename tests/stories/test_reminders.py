@@ -6,7 +6,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.world import Json, Sent, World
 
-pytestmark = pytest.mark.both_databases
 STILL = "🔔 Still open: db1\ndisk full"
 
 
@@ -103,6 +102,7 @@ async def test_an_acknowledged_alert_is_reminded_of_until_it_is_closed(another: 
     assert len(ops.texts) == 2
 
 
+@pytest.mark.both_databases
 async def test_what_was_escalated_is_reminded_of_in_every_chat_that_shows_it(world: World, ops: Place) -> None:
     alert = await remembered(world, ops, escalate_after="10m")
     await ops.receives("disk full")

@@ -12,8 +12,6 @@ from tests.stories.places import Place
 from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
-
 
 async def counted(planned: Planned) -> tuple[int, int]:
     """How many occurrences were released, and how many were missed."""
@@ -77,6 +75,7 @@ async def test_its_caller_is_told_the_next_five_times(world: World, ops: Place) 
     assert (await report.schedule()).next_times == report.answer.next_times
 
 
+@pytest.mark.both_databases
 async def test_each_occurrence_is_a_message_of_its_own_with_the_same_spans(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     check = await plan(world, "check the backup", to=ops, repeat="0 10 * * *", is_alert=True)
@@ -259,6 +258,7 @@ async def test_a_schedule_that_ended_is_forgotten_with_the_last_of_its_messages(
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
 
 
+@pytest.mark.both_databases
 async def test_everything_that_waits_is_listed_with_its_next_times(world: World, ops: Place) -> None:
     daily = await plan(world, "the daily report", to=ops, repeat="@daily")
     weekly = await plan(world, "the weekly report", to=ops, repeat="@weekly")

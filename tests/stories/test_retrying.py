@@ -5,9 +5,8 @@ import pytest
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 
-
+@pytest.mark.both_databases
 async def test_a_notice_that_failed_is_sent_once_its_chat_takes_it(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)

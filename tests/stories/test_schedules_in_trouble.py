@@ -12,7 +12,6 @@ from tests.stories.places import Place
 from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 DROPPED = "US/Pacific-New"
 """A zone that there was once."""
 
@@ -60,6 +59,7 @@ async def test_a_zone_that_the_system_no_longer_knows_breaks_no_list_and_counts_
     assert f"does not know: {DROPPED}" in await warnings(world)
 
 
+@pytest.mark.both_databases
 async def test_a_schedule_in_such_a_zone_can_be_given_another_and_be_cancelled(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     other = await plan(world, "the other report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")

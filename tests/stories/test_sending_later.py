@@ -20,13 +20,13 @@ from tests.stories.planning import arrives, plan, seen, utc
 from tests.stories.test_recipients import linked
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 (SCHEDULES,) = [job for job in JOBS if job.name == "schedules"]
 
 
 NAMES = ["report.txt", "weekly.txt"]
 
 
+@pytest.mark.both_databases
 async def test_a_message_is_sent_at_its_time_and_not_before(world: World, ops: Place) -> None:
     report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
 
@@ -214,6 +214,7 @@ async def test_whoever_has_muted_notifications_by_then_is_spared(world: World, o
     assert not any("the weekly report" in text for text in anna.texts)
 
 
+@pytest.mark.both_databases
 async def test_it_can_be_cancelled_while_it_waits(world: World, ops: Place) -> None:
     report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
 

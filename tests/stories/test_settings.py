@@ -11,7 +11,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import Person, Place, Post
 from tests.stories.world import World
 
-pytestmark = pytest.mark.both_databases
 HOME = ["Turn notices off", "Time zone", "Daily summary", "Quiet hours", "Mute"]
 COLUMNS = ("is_enabled", "time_zone", "summary_time", "quiet_from", "quiet_until", "muted_until")
 
@@ -54,6 +53,7 @@ async def test_what_can_be_written_is_copied_by_a_tap(world: World) -> None:
     ]
 
 
+@pytest.mark.both_databases
 async def test_a_zone_is_chosen_by_buttons_in_one_post(world: World) -> None:
     anna = await world.subscriber("Anna")
     post = await settings_of(world, anna)

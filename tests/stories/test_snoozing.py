@@ -6,7 +6,6 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Person, Place
 from tests.stories.world import Sent, World
 
-pytestmark = pytest.mark.both_databases
 HOUR, TOMORROW = OPEN[1:]
 
 
@@ -35,6 +34,7 @@ async def test_a_snoozed_alert_says_who_and_until_when_in_every_chat(world: Worl
     assert len(ops.texts) == 1
 
 
+@pytest.mark.both_databases
 async def test_both_deadlines_move_to_the_wake_time_plus_their_spans(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)

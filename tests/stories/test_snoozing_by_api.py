@@ -5,8 +5,6 @@ import pytest
 from tests.stories.places import OPEN, Place
 from tests.stories.world import Answer, Sent, World
 
-pytestmark = pytest.mark.both_databases
-
 
 async def snoozed(alert: Sent, **fields: object) -> Answer:
     return await alert.world.ask("POST", f"/api/messages/{alert.id}/snooze", fields)

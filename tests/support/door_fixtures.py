@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.databases import PostgresTemplate, Template
+from tests.support.databases import PostgresStore, Template
 from tests.support.door import URL_FILE, Door, door, open_folder
 
 
@@ -36,12 +36,10 @@ def folder(session_template: Template) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def chosen_database(folder: Path, template: Template) -> Iterator[None]:
-    """On PostgreSQL a copy of the template; on SQLite the daemon makes its own below the folder."""
-    if not isinstance(template, PostgresTemplate):
-        yield
-        return
-    store = template.copy(folder)
-    (folder / URL_FILE).write_text(store.url)
+    """A migrated database, for the daemon whose folder this is."""
+    store = template.copy(folder / "data")
+    if isinstance(store, PostgresStore):
+        (folder / URL_FILE).write_text(store.url)
     yield
     store.drop()
 

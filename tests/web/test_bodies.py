@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -111,24 +112,35 @@ async def test_a_body_in_another_character_set_is_refused(refusing: Door, charse
     assert "UTF-8" in assert_problem(await refusing.ask("POST", "/api/ingest", GOOD, Content_Type=kind), 415)["hint"]
 
 
+COMPRESSED: dict[str, Callable[[], bytes]] = {
+    "not at all": lambda: GOOD,
+    "gzip": lambda: gzip.compress(GOOD),
+    "cut off": lambda: gzip.compress(GOOD)[:-5],
+    "a bomb": lambda: gzip.compress(bytes(200 * MIB), compresslevel=1)[:MIB],
+    "zlib": lambda: zlib.compress(GOOD),
+    "twice": lambda: gzip.compress(gzip.compress(GOOD)),
+}
+
+
 @pytest.mark.parametrize(
-    ("coding", "body"),
+    ("coding", "how"),
     [
-        ("gzip", GOOD),
-        ("gzip", gzip.compress(GOOD)),
-        ("gzip", gzip.compress(GOOD)[:-5]),
-        ("gzip", gzip.compress(bytes(200 * MIB), compresslevel=1)[:MIB]),
-        ("deflate", GOOD),
-        ("deflate", zlib.compress(GOOD)),
-        ("br", GOOD),
-        ("zstd", GOOD),
-        ("GZip", GOOD),
-        ("gzip, gzip", gzip.compress(gzip.compress(GOOD))),
-        ("nonsense", GOOD),
-        ("", GOOD),
+        ("gzip", "not at all"),
+        ("gzip", "gzip"),
+        ("gzip", "cut off"),
+        ("gzip", "a bomb"),
+        ("deflate", "not at all"),
+        ("deflate", "zlib"),
+        ("br", "not at all"),
+        ("zstd", "not at all"),
+        ("GZip", "not at all"),
+        ("gzip, gzip", "twice"),
+        ("nonsense", "not at all"),
+        ("", "not at all"),
     ],
 )
-async def test_a_compressed_body_is_refused_unread(refusing: Door, coding: str, body: bytes) -> None:
+async def test_a_compressed_body_is_refused_unread(refusing: Door, coding: str, how: str) -> None:
+    body = COMPRESSED[how]()
     found = assert_problem(await refusing.ask("POST", "/api/ingest", body, Content_Encoding=coding), 415)
     assert "Content-Encoding" in found["hint"]
 

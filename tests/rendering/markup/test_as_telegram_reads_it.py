@@ -76,6 +76,7 @@ def nested(mode: ParseMode) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.slow_because("300 texts are read twice")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())

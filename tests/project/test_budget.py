@@ -1,0 +1,71 @@
+"""The budget of a test: what counts, what does not, and that exceeding it fails the run."""
+
+import pytest
+
+from tests.support import budget
+
+pytest_plugins = "pytester"
+
+CONFTEST = """
+import pytest
+from tests.support import budget
+
+def pytest_configure(config):
+    config.pluginmanager.register(budget)
+    config.addinivalue_line("markers", "slow_because(reason): …")
+
+@pytest.fixture
+def database_kind():
+    return "sqlite"
+"""
+TESTS = """
+import subprocess, sys, time
+import pytest
+
+def work(seconds=0.3):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+@pytest.fixture
+def own():
+    work()
+
+@pytest.fixture
+def afterwards():
+    yield
+    work()
+
+@pytest.fixture(scope="module")
+def shared():
+    work()
+
+def test_by_itself(): work()
+def test_by_its_fixture(own): pass
+def test_by_its_teardown(afterwards): pass
+def test_by_a_child(): subprocess.run([sys.executable, "-c", "while __import__('time').process_time() < 0.3: pass"])
+def test_shared(shared): pass
+def test_waits(): subprocess.run(["sleep", "0.3"])
+@pytest.mark.slow_because("it shows that one may")
+def test_with_a_reason(): work()
+"""
+
+
+def test_a_test_that_exceeds_its_budget_fails_the_run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "BUDGET_S", 0.2)
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(TESTS)
+
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "-p", "no:schemathesis")
+
+    expensive = {line.split("::")[1] for line in result.outlines if line.startswith("ERROR") and "::" in line}
+    assert {name.split(" ")[0] for name in expensive} == {
+        "test_by_itself",
+        "test_by_its_fixture",
+        "test_by_its_teardown",
+        "test_by_a_child",
+    }
+    result.stdout.fnmatch_lines(["used 0.* s of CPU; the budget of a test is 0.2 s"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED

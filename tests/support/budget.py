@@ -1,0 +1,62 @@
+"""A limit on the cost of a test: one that uses more than BUDGET_S of CPU time fails.
+
+CPU time, not wall time: a busy machine fails nothing. It counts the threads of this process and the children that it
+has waited for, from the test's first fixture to its last. Fixtures that several tests share do not count: chance
+decides which test makes them.
+"""
+
+import gc
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+
+BUDGET_S = 2.0
+EXEMPT = ("browser", "crash", "slow_because")
+_on_shared_fixtures = pytest.StashKey[float]()
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of the children that it has waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the suite itself: a look through all of it costs a test a second at random."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _a_budget(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set up before the other fixtures of a test, and so torn down after them."""
+    stash = request.config.stash
+    has_budget = not _is_exempt(request)
+    stash[_on_shared_fixtures] = 0.0
+    start = cpu_seconds()
+    yield
+    used = cpu_seconds() - start - stash[_on_shared_fixtures]
+    if has_budget and used > BUDGET_S:
+        pytest.fail(f"used {used:.1f} s of CPU; the budget of a test is {BUDGET_S:g} s", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Count what a fixture costs that several tests share; those that it makes in turn are part of it."""
+    if request.scope == "function":
+        return (yield)
+    stash = request.config.stash
+    before, start = stash.get(_on_shared_fixtures, 0.0), cpu_seconds()
+    try:
+        return (yield)
+    finally:
+        stash[_on_shared_fixtures] = before + cpu_seconds() - start
+
+
+def _is_exempt(request: pytest.FixtureRequest) -> bool:
+    """Browsers, crashes and PostgreSQL take their time, and so does a test that says why."""
+    is_marked = any(request.node.get_closest_marker(name) for name in EXEMPT)
+    return is_marked or "postgres" in request.fixturenames or request.getfixturevalue("database_kind") == "postgresql"

@@ -1,6 +1,6 @@
 """Draw the rooms of docs/architecture.md from the layers contract in pyproject.toml.
 
-`python -m docs.rooms` rewrites the block between the two markers; tests/project/test_rooms.py fails while it is out of date.
+`python -m docs.rooms` rewrites the block between the two markers. A test fails while it is out of date.
 """
 
 import ast

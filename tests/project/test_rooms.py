@@ -1,4 +1,4 @@
-"""The rooms of the house: the picture is current, each has a sentence, and each module has tests of its own or a reason."""
+"""The rooms of the house: the picture is current, and each room has a sentence."""
 
 import ast
 from pathlib import Path
@@ -8,8 +8,6 @@ import pytest
 from docs import rooms
 
 PACKAGE = rooms.ROOT / "notifybot"
-TESTS = rooms.ROOT / "tests"
-FEWEST, MOST = 2, 20
 
 
 def packages() -> list[Path]:

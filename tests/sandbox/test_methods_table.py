@@ -77,7 +77,7 @@ def test_the_script_makes_it_from_a_list_of_the_api(tmp_path: Path) -> None:
     source.write_text(json.dumps(described), encoding="utf-8")
 
     made = subprocess.run(
-        [sys.executable, SANDBOX / "make_methods.py", source], capture_output=True, check=True, timeout=30
+        [sys.executable, SANDBOX / "bot_api" / "make_methods.py", source], capture_output=True, check=True, timeout=30
     )
 
     assert json.loads(made.stdout) == {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from notifybot import ingest_server
-from notifybot.web import bodies
+from notifybot.web import bodies, connections
 from tests.support.door import Door, Line, assert_problem, door
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -22,7 +22,7 @@ PLACES = 4
 
 @pytest.fixture
 def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_server, "MOST_CONNECTIONS", PLACES)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", PLACES)
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +84,7 @@ async def test_a_body_that_does_not_come_is_given_up(folder: Path, monkeypatch: 
 
 
 async def test_whoever_does_not_read_the_answer_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest_server, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(connections, "ANSWER_WITHIN_S", 0.2)
     async with door(folder) as opened:
         for _ in range(100):
             await opened.ingest(content="x" * 20_000)

@@ -12,13 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from sqlmodel import Session
 
-from notifybot import ingest_server
 from notifybot.auth import tokens
 from notifybot.auth.throttle import BURST, WORTH_A_WARNING
 from notifybot.config import load
 from notifybot.errors import StartRefused
 from notifybot.health.config_notes import configuration_notes
-from notifybot.web import listeners
+from notifybot.web import connections, listeners
 from tests.support.certificates import certificate
 from tests.support.door import assert_problem, door
 from tests.support.keys import ec_key, private_pem
@@ -137,7 +136,7 @@ async def test_a_stranger_is_refused_before_any_of_the_body_is_read(folder: Path
 async def test_strangers_take_no_place_from_callers_of_the_socket(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_server, "MOST_CONNECTIONS", 4)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 4)
     async with wire(folder) as line, line.socket.connection() as ours, contextlib.AsyncExitStack() as crowd:
         for _ in range(12):
             await crowd.enter_async_context(line.connection())

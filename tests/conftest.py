@@ -1,6 +1,7 @@
 """Which database the tests run on: `--database=postgresql` chooses, and some run on both in any case."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,8 +15,9 @@ __all__ = ["database", "file", "migrated", "store"]
 
 # The same examples in every run: whoever breaks something sees it, and nobody else. `--hypothesis-profile=search` looks
 # for new ones.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("search", derandomize=False, max_examples=1000)
+# No deadline: it is one of wall time, which a busy machine exceeds.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", derandomize=False, deadline=None, max_examples=1000)
 settings.load_profile("steady")
 
 
@@ -34,6 +36,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if metafunc.definition.get_closest_marker("both_databases"):
         metafunc.parametrize("database_kind", KINDS)
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a short name: a worker's folder is deep already, and the path of a socket ends after 107 bytes."""
+    return tmp_path_factory.mktemp("t")
 
 
 @pytest.fixture

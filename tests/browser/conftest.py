@@ -1,4 +1,4 @@
-"""A real Chromium, one for all browser tests; without it they are skipped."""
+"""A real Chromium for each module of browser tests; without it they are skipped."""
 
 from collections.abc import AsyncIterator
 
@@ -14,8 +14,9 @@ from tests.browser.visitor import CHROMIUM, Bot
 expect.set_options(timeout=30_000)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """It ends with its module: idle, it would take a tenth of a core from all tests after it."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing (on Debian: apt install chromium)")
     async with async_playwright() as playwright:

@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 
 from notifybot.demo.demo import running_demo
 
+pytestmark = pytest.mark.slow_because("each starts a daemon beside a sandbox")
 PATIENCE_S = 60.0
 
 

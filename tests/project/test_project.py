@@ -222,6 +222,7 @@ def install(checkout: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow_because("it makes environments")
 def test_two_at_once_make_one_environment_and_a_third_is_quiet(checkout: Path) -> None:
     both = [install(checkout), install(checkout)]
     said = sorted(each.communicate(timeout=120)[0] for each in both)
@@ -232,6 +233,7 @@ def test_two_at_once_make_one_environment_and_a_third_is_quiet(checkout: Path) -
     assert run_in(checkout, "env/bin/notifybot", "a b") == "['a b']\n"
 
 
+@pytest.mark.slow_because("it makes environments")
 def test_new_pins_make_a_new_environment_beside_the_one_in_use(checkout: Path) -> None:
     install(checkout).communicate(timeout=120)
     before = (checkout / "env").resolve()

@@ -5,7 +5,7 @@ import pytest
 STARTS_A_DAEMON = frozenset(
     {
         "benchmarks.lab.lab",
-        "notifybot.demo",
+        "notifybot.demo.demo",
         "tests.browser.visitor",
         "tests.cli.real",
         "tests.postgres.server",

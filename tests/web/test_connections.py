@@ -31,7 +31,7 @@ async def lines(opened: Door, count: int, said: bytes = b"") -> AsyncIterator[li
     async with contextlib.AsyncExitStack() as stack:
         found = []
         for _ in range(count):
-            taken = partial(taken_after, opened, connections(opened))
+            taken = partial(taken_after, opened, open_connections(opened))
             found.append(await stack.enter_async_context(opened.connection()))
             await found[-1].say(said)
             await until(taken)
@@ -39,7 +39,7 @@ async def lines(opened: Door, count: int, said: bytes = b"") -> AsyncIterator[li
 
 
 def taken_after(opened: Door, before: int) -> bool:
-    return connections(opened) > before
+    return open_connections(opened) > before
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def connections(opened: Door) -> int:
+def open_connections(opened: Door) -> int:
     server = opened.daemon.runner.server
     assert server is not None
     return len(server.connections)
@@ -90,8 +90,8 @@ async def test_whoever_does_not_read_the_answer_is_cut_off(folder: Path, monkeyp
             await opened.ingest(content="x" * 20_000)
         async with opened.connection() as line:
             await line.say(b"GET /api/messages?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n")
-            await until(lambda: connections(opened) == 1)
-            await until(lambda: connections(opened) == 0)
+            await until(lambda: open_connections(opened) == 1)
+            await until(lambda: open_connections(opened) == 0)
 
 
 @pytest.mark.usefixtures("few_places")

@@ -101,9 +101,9 @@ async def test_a_picture_has_its_caption_from_a_template(shared: Door) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"n": 1}, "The template down, line 2: 'host' is missing in data."),
-        ({"host": "db", "n": "1"}, "The template down, line 7: + does not fit a text and a number."),
-        (None, "The template down, line 2: 'host' is missing in data."),
+        ({"n": 1}, "The template down, line 2: 'host' is missing from data."),
+        ({"host": "db", "n": "1"}, "The template down, line 7: + does not work with a string and a number."),
+        (None, "The template down, line 2: 'host' is missing from data."),
     ],
 )
 async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door, data: Json | None, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Templates: named texts that are filled in with a caller's data, ours and the operator's."""
+"""Templates: named texts, ours and the operator's, that are filled in with a caller's data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from types import MappingProxyType
 from notifybot.errors import NotifybotError, StartRefused, did_you_mean
 from notifybot.rendering import markup
 from notifybot.rendering.markup import ParseMode
-from notifybot.templates.budget import MOST_CHARACTERS, is_larger
-from notifybot.templates.files import Problem, Template, read_folder
-from notifybot.templates.language import Unrenderable
+from notifybot.templates.errors import Unrenderable
+from notifybot.templates.limits import MAX_CHARACTERS, size_of
+from notifybot.templates.loader import Problem, Template, read_folder
 
 __all__ = ["CannotRender", "Problem", "Rendered", "Templates", "TemplatesInvalid", "UnknownTemplate"]
 
@@ -19,15 +19,13 @@ MAX_TITLE = 256
 
 
 class TemplatesInvalid(StartRefused):
-    """Everything that is wrong with the operator's templates; `detail` has a line for each."""
+    """The operator's templates have problems; `detail` has a line for each."""
 
     title = "Invalid templates"
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__(
-            "\n".join(map(str, self.problems)), hint="Mend this, then look again with: notifybot config check"
-        )
+        super().__init__("\n".join(map(str, self.problems)), hint="Fix this, then run: notifybot config check")
 
 
 class UnknownTemplate(NotifybotError):
@@ -40,7 +38,7 @@ class CannotRender(NotifybotError):
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a template makes of some data. `content` may be empty; None: the template does not say."""
+    """A filled-in template. `content` may be empty; None: the template does not say."""
 
     content: str
     title: str | None
@@ -56,7 +54,7 @@ class Templates:
 
     @staticmethod
     def read(folder: Path | None) -> "Templates":
-        """Ours, and those of the operator's folder, which may take our names. Raises TemplatesInvalid."""
+        """Read ours, then the operator's folder, which may replace ours by name. Raises TemplatesInvalid."""
         problems: list[Problem] = []
         found = {each.name: each for each in read_folder(SHIPPED, problems.append)}
         if folder is not None:
@@ -66,10 +64,10 @@ class Templates:
         return Templates(MappingProxyType(found))
 
     def render(self, name: str, data: Mapping[str, object]) -> Rendered:
-        """Fill a template in. Takes time in proportion to data that is large. Raises UnknownTemplate, CannotRender."""
+        """Fill in a template. Raises UnknownTemplate, CannotRender."""
         template = self._find(name)
-        if is_larger(data, MOST_CHARACTERS):
-            raise CannotRender(f"This is more data than a template takes: {MOST_CHARACTERS:,} characters.")
+        if size_of(data, stop_above=MAX_CHARACTERS, characters_per_step=1) > MAX_CHARACTERS:
+            raise CannotRender(f"The data is too large for a template: the limit is {MAX_CHARACTERS:,} characters.")
         try:
             return _rendered(template, data)
         except Unrenderable as error:
@@ -88,7 +86,7 @@ class Templates:
 
     def check(self) -> tuple[str, ...]:
         """Fill each in with its own sample; return the names of those that have none. Raises TemplatesInvalid."""
-        problems = [problem for each in self.by_name.values() if (problem := _trouble(each)) is not None]
+        problems = [problem for each in self.by_name.values() if (problem := _check(each)) is not None]
         if problems:
             raise TemplatesInvalid(problems)
         return tuple(sorted(name for name, each in self.by_name.items() if each.sample is None))
@@ -101,8 +99,8 @@ def _rendered(template: Template, data: Mapping[str, object]) -> Rendered:
     return Rendered(template.text.render(data), title or None, template.parse_mode, template.priority)
 
 
-def _trouble(template: Template) -> Problem | None:
-    """What goes wrong with its sample; a template that needs no data needs no sample either."""
+def _check(template: Template) -> Problem | None:
+    """Fill in a template with its own sample; one that needs no data needs no sample either."""
     try:
         made = _rendered(template, template.sample or {})
     except Unrenderable as error:
@@ -110,17 +108,17 @@ def _trouble(template: Template) -> Problem | None:
             return None
         return Problem(template.file, error.line or 1, f"with its sample: {error.what}")
     if not made.content:
-        return Problem(template.file, 1, "with its sample nothing is written")
-    return _unreadable_markup(template, made.content)
+        return Problem(template.file, 1, "with its sample the text is empty")
+    return _invalid_markup(template, made.content)
 
 
-def _unreadable_markup(template: Template, content: str) -> Problem | None:
-    """What Telegram would not read of it: the message would go out as plain text."""
+def _invalid_markup(template: Template, content: str) -> Problem | None:
+    """Parse as Telegram would; a message that Telegram cannot parse goes out as plain text."""
     if template.parse_mode is None:
         return None
     try:
         markup.parse(content, template.parse_mode)
     except markup.Unparseable as error:
         said = str(error).rstrip(".")
-        return Problem(template.file, 1, f"with its sample this is no {template.parse_mode} that can be read: {said}")
+        return Problem(template.file, 1, f"with its sample this is not valid {template.parse_mode}: {said}")
     return None

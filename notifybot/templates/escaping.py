@@ -1,4 +1,4 @@
-"""What data says, as it must be written so that each parse mode shows it literally."""
+"""Escaping: data is shown literally in each parse mode."""
 
 import re
 
@@ -9,18 +9,18 @@ _MARKDOWN_V2 = re.compile(r"[_*\[\]()~`>#+\-=|{}.!\\]")
 _MARKDOWN = re.compile(r"[_*`\[]")
 _COMMON_MARK = re.compile(r"[!-/:-@\[-`{-~]")
 _BLOCKS = re.compile(r"\A[ \t]|[ \t]\Z|\n")
-"""What begins or ends a block, where it stands in a text: a blank line, four blanks, two of them at the end."""
+"""A blank at either end and a newline can begin or end a block."""
 _TICKS = re.compile(r"`+")
 
 
 class MarkedUp(str):
-    """Markup already: it is put into the text as it stands."""
+    """Markup already, not escaped again."""
 
     __slots__ = ()
 
 
 def escaped(text: str, mode: ParseMode | None) -> MarkedUp:
-    """The text so that nothing in it is markup."""
+    """Escape the text, so that nothing in it is markup."""
     match mode:
         case None:
             return MarkedUp(text)
@@ -36,7 +36,7 @@ def escaped(text: str, mode: ParseMode | None) -> MarkedUp:
 
 
 def as_code(text: str, mode: ParseMode | None) -> MarkedUp:
-    """The text in one line of code, as it stands."""
+    """Show the text literally as one line of code."""
     line = " ".join(text.split("\n"))
     match mode:
         case ParseMode.HTML if line:
@@ -53,7 +53,7 @@ def as_code(text: str, mode: ParseMode | None) -> MarkedUp:
 
 
 def as_block(text: str, mode: ParseMode | None) -> MarkedUp:
-    """The text as a block of code with its lines, such as a part of a log."""
+    """Show the text literally as a block of code, such as a log."""
     if not text.strip():
         return MarkedUp("")
     match mode:
@@ -75,6 +75,6 @@ def _ticks_escaped(text: str) -> str:
 
 
 def _fence(text: str, *, least: int) -> str:
-    """More backticks than stand anywhere in the text."""
+    """Return more backticks than the text has in a row."""
     longest = max((len(found[0]) for found in _TICKS.finditer(text)), default=0)
     return "`" * max(least, longest + 1)

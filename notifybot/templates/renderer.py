@@ -1,4 +1,4 @@
-"""Fills templates in beside everything else: one after the other, and no more wait for it than soon have their turn."""
+"""Renders templates one at a time on a thread of its own, with a bounded queue."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,36 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from notifybot.errors import Unavailable
 from notifybot.templates import Rendered
 
-MOST_AT_ONCE = 32
+MAX_QUEUED = 32
 WITHIN_S = 10.0
-"""A rendering that takes all its steps takes a few tenths of a second."""
+"""A rendering that takes all its steps takes about 0.2 s."""
 
 
 class Renderer:
-    """One thread of its own: whatever templates cost, the common threads are left to others."""
+    """Keeps slow templates off the threads that others share."""
 
     def __init__(self, render: Callable[[str, Mapping[str, object]], Rendered], *, within_s: float = WITHIN_S) -> None:
         """`render`: as Templates.render."""
         self._render = render
         self._within_s = within_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="templates")
-        self._asked = 0
+        self._queued = 0
 
     async def render(self, name: str, data: Mapping[str, object]) -> Rendered:
-        """What Templates.render makes and raises; Unavailable where too many wait, or this one waited too long."""
-        if self._asked >= MOST_AT_ONCE:
-            raise _unavailable("Too many messages wait for their templates to be filled in.")
-        self._asked += 1
+        """As Templates.render; raises Unavailable too, for a full queue or a long wait."""
+        if self._queued >= MAX_QUEUED:
+            raise _unavailable("Too many messages are waiting for their templates.")
+        self._queued += 1
         try:
             async with asyncio.timeout(self._within_s):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._render, name, data)
         except TimeoutError:
-            raise _unavailable(f"The template was not filled in within {self._within_s:g} seconds.") from None
+            raise _unavailable(f"The template took longer than {self._within_s:g} seconds.") from None
         finally:
-            self._asked -= 1
+            self._queued -= 1
 
     def close(self) -> None:
-        """Let go of the thread; what still waits for it is given up."""
+        """Stop the thread, and cancel what is queued."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 

@@ -326,7 +326,7 @@ def test_config_check_names_what_is_wrong_with_templates(tmp_path: Path) -> None
     (folder / "down.txt").unlink()
     unfit = notifybot("config", "check", "--config", str(path))
     assert unfit.returncode == 2
-    said = f"error: {folder}/up.txt:4: with its sample: + does not fit a text and a number.\n"
+    said = f"error: {folder}/up.txt:4: with its sample: + does not work with a string and a number.\n"
     assert unfit.stderr.decode().startswith(said)
 
 

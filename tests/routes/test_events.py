@@ -101,9 +101,9 @@ async def test_a_picture_has_its_caption_from_a_template(shared: Door) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"n": 1}, "The template down, line 2: 'host' is missing in data."),
-        ({"host": "db", "n": "1"}, "The template down, line 7: + does not fit a text and a number."),
-        (None, "The template down, line 2: 'host' is missing in data."),
+        ({"n": 1}, "The template down, line 2: 'host' is missing from data."),
+        ({"host": "db", "n": "1"}, "The template down, line 7: + does not work with a string and a number."),
+        (None, "The template down, line 2: 'host' is missing from data."),
     ],
 )
 async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door, data: Json | None, said: str) -> None:
@@ -163,9 +163,9 @@ async def test_data_that_is_large_is_refused(refusing: Door) -> None:
 async def test_while_too_many_wait_for_their_templates_callers_come_again_later(
     shared: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renderer, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(renderer, "MAX_QUEUED", 0)
     answer = await shared.ask("POST", "/api/events", {"event": "post_success", "to": [-1001]})
-    assert assert_problem(answer, 503)["detail"] == "Too many messages wait for their templates to be filled in."
+    assert assert_problem(answer, 503)["detail"] == "Too many messages are waiting for their templates."
     assert answer.headers["retry-after"] == "1"
     assert (await shared.ingest()).status == 202
 

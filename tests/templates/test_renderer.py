@@ -8,7 +8,7 @@ import pytest
 
 from notifybot.errors import Unavailable
 from notifybot.templates import CannotRender, Rendered, Templates
-from notifybot.templates.renderer import MOST_AT_ONCE, Renderer
+from notifybot.templates.renderer import MAX_QUEUED, Renderer
 
 A_MOMENT_S = 60
 
@@ -43,13 +43,13 @@ async def test_a_template_is_filled_in_and_its_refusal_comes_back() -> None:
 
 async def test_one_too_many_is_told_to_come_again_and_the_others_have_their_turn(press: Press) -> None:
     renderer = Renderer(press.render)
-    waiting = [asyncio.create_task(renderer.render(str(number), {})) for number in range(MOST_AT_ONCE)]
+    waiting = [asyncio.create_task(renderer.render(str(number), {})) for number in range(MAX_QUEUED)]
     await asyncio.sleep(0)
 
-    with pytest.raises(Unavailable, match="Too many messages wait"):
+    with pytest.raises(Unavailable, match="Too many messages are waiting"):
         await renderer.render("x", {})
     press.may_go.set()
-    assert [made.content for made in await asyncio.gather(*waiting)] == [str(each) for each in range(MOST_AT_ONCE)]
+    assert [made.content for made in await asyncio.gather(*waiting)] == [str(each) for each in range(MAX_QUEUED)]
     assert len(press.threads) == 1
     assert (await renderer.render("x", {})).content == "x"
     renderer.close()
@@ -57,14 +57,14 @@ async def test_one_too_many_is_told_to_come_again_and_the_others_have_their_turn
 
 async def test_nobody_waits_for_ever(press: Press) -> None:
     renderer = Renderer(press.render, within_s=0.01)
-    with pytest.raises(Unavailable, match=r"not filled in within 0\.01 seconds"):
+    with pytest.raises(Unavailable, match=r"longer than 0\.01 seconds"):
         await renderer.render("x", {})
     renderer.close()
 
 
 async def test_other_work_on_threads_does_not_wait_behind_templates(press: Press) -> None:
     renderer = Renderer(press.render)
-    waiting = [asyncio.create_task(renderer.render("x", {})) for _ in range(MOST_AT_ONCE)]
+    waiting = [asyncio.create_task(renderer.render("x", {})) for _ in range(MAX_QUEUED)]
     await asyncio.sleep(0)
 
     async with asyncio.timeout(A_MOMENT_S):
@@ -77,7 +77,7 @@ async def test_other_work_on_threads_does_not_wait_behind_templates(press: Press
 
 async def test_whoever_leaves_makes_room(press: Press) -> None:
     renderer = Renderer(press.render)
-    waiting = [asyncio.create_task(renderer.render("x", {})) for _ in range(MOST_AT_ONCE)]
+    waiting = [asyncio.create_task(renderer.render("x", {})) for _ in range(MAX_QUEUED)]
     await asyncio.sleep(0)
     waiting.pop().cancel()
     await asyncio.sleep(0)

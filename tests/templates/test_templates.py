@@ -10,8 +10,9 @@ from notifybot.rendering import markup
 from notifybot.rendering.markup import ParseMode
 from notifybot.rendering.parts import Entity
 from notifybot.templates import CannotRender, Rendered, Templates, TemplatesInvalid, UnknownTemplate
+from notifybot.templates.compiled import Compiled
+from notifybot.templates.errors import Unrenderable
 from notifybot.templates.escaping import as_block, as_code, escaped
-from notifybot.templates.language import Source, Unrenderable
 
 OURS = Templates.read(None)
 SIGNS = st.text(
@@ -21,7 +22,7 @@ LINES = st.lists(SIGNS.filter(str.isprintable), min_size=1, max_size=3).map("\n"
 
 
 def rendered(text: str, mode: ParseMode | None = None, /, **data: object) -> str:
-    return Source(text, mode).render(data)
+    return Compiled(text, mode).render(data)
 
 
 def refusal(text: str, /, **data: object) -> Unrenderable:
@@ -62,14 +63,14 @@ def test_what_is_missing_may_be_asked_for_and_not_written() -> None:
         "{% if url %}{{ url }}{% endif %}{{ a.b.c|default('-') }}{{ x or 'y' }}{{ z is defined }}", a={}
     ) == ("-yfalse")
     found = refusal("one\n\n{{ a.host }}", a={})
-    assert (found.what, found.line, found.is_missing) == ("'host' is missing in an object", 3, True)
-    assert refusal("{{ host }}").what == "'host' is missing in data"
+    assert (found.what, found.line, found.is_missing) == ("'host' is missing from an object", 3, True)
+    assert refusal("{{ host }}").what == "'host' is missing from data"
     assert refusal("{{ n + 1 }}").is_missing
     assert refusal("{% for each in rows %}{% endfor %}").is_missing
 
 
 def test_what_does_not_fit_is_told_with_its_line() -> None:
-    assert refusal("\n{{ n - 1 }}", n="3").what == "- does not fit a text and a number"
+    assert refusal("\n{{ n - 1 }}", n="3").what == "- does not work with a string and a number"
     assert refusal("\n{{ n - 1 }}", n="3").line == 2
     assert refusal("{{ n / 0 }}", n=1).what == "division by zero"
 
@@ -143,12 +144,15 @@ def test_no_template_does_or_writes_without_end(text: str) -> None:
         "{{ x|_each }}", "{{ _x }}", "{{ x", "{% if x %}", "{{ x|nothing }}", "{{ x is nothing }}", "{% set a.b = 1 %}",
         "{{ " + "(" * 3000 + " }}", "{% for a in x %}" * 30 + "{% endfor %}" * 30,
         "{% if x %}" * 200 + "{% endif %}" * 200,
-        "{{ 1" + "0" * 5000 + " }}", "{{ {[]: 1} }}",
+        "{{ 1" + "0" * 5000 + " }}", "{{ x.zfill(5) }}", "{{ x.format(5) }}", "{{ lipsum() }}", "{{ x() }}",
+        "{{ x[0]() }}",
+        "{% set f = x.upper %}{{ f() }}", "{% for a in x %}{{ loop() }}{% endfor %}", "{% set n = namespace() %}",
+        "{{ x|center(5) }}", "{{ x|pprint }}", "{{ x|attr('upper') }}", "{{ x|random }}", "{{ x is callable }}",
     ],
 )  # fmt: skip
 def test_what_is_not_in_the_language_is_refused_at_once(text: str) -> None:
     with pytest.raises(Unrenderable):
-        Source(text, None)
+        Compiled(text, None)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,9 @@ def test_what_is_not_in_the_language_is_refused_at_once(text: str) -> None:
     [
         "{{ x.__class__ }}", "{{ x['__class__'] }}", "{{ x.upper }}", "{{ x.format(5) }}", "{{ x.zfill(10 ** 9) }}",
         "{{ [].append(5) }}", "{{ range }}", "{{ self }}", "{{ lipsum() }}", "{{ cycler }}", "{{ x|attr('upper') }}",
-        "{{ x|truncate(-5) }}", "{{ x|center(1000000000) }}", "{{ x|pprint }}", "{{ ()|random }}",
+        "{{ x|truncate(-5) }}", "{{ x|center(1000000000) }}", "{{ x|pprint }}", "{{ ()|random }}", "{{ {[]: 1} }}",
+        "{{ x.format }}", "{{ ['{:>1000000000}']|map(attribute='format')|first }}", "{{ x['ljust'] }}", "{{ loop }}",
+        "{{ {'upper': ['{:>1000000000}']|map(attribute='format')|first}.upper(1) }}",
     ],
 )  # fmt: skip
 def test_nothing_beyond_the_language_is_reached(text: str) -> None:
@@ -223,15 +229,15 @@ def test_other_files_are_left_alone_and_ours_can_be_replaced(tmp_path: Path) -> 
     ("text", "line", "said"),
     [
         ("one\n{{ host\n", 2, "unexpected end of template"),
-        ("---\ntitle: x\n---\n\n{% macro f() %}{% endmacro %}", 5, "'macro' is no part of templates here"),
+        ("---\ntitle: x\n---\n\n{% macro f() %}{% endmacro %}", 5, "'macro' is not available in templates"),
         ("---\ntitle: {{ x\n---\ntext", 2, "unexpected end of template"),
         ("---\ntitel: x\n---\ntext", 2, "did you mean title"),
-        ("---\ntitle: x\ntitle: y\n---\ntext", 3, "title is given twice"),
+        ("---\ntitle: x\ntitle: y\n---\ntext", 3, "title occurs twice"),
         ("---\nparse_mode: rtf\n---\ntext", 2, "parse_mode is one of"),
         ("---\npriority: urgent\n---\ntext", 2, "priority is one of"),
-        ("---\nsample: [1]\n---\ntext", 2, "a sample is a JSON object"),
+        ("---\nsample: [1]\n---\ntext", 2, "sample is a JSON object"),
         ("---\nnonsense\n---\ntext", 2, "key: value"),
-        ("---\ntitle: x\n", 1, "must end what begins here"),
+        ("---\ntitle: x\n", 1, "must end the header that begins here"),
         ("a\n\x00", 2, "U+0000"),
     ],
 )
@@ -257,7 +263,7 @@ def test_a_check_fills_in_the_sample(tmp_path: Path) -> None:
     file = write(tmp_path, "down.txt", '---\nsample: {"host": "db1",\n  "n": "x"}\n---\n{{ host }}\n{{ n - 1 }}\n')
     with pytest.raises(TemplatesInvalid) as caught:
         Templates.read(tmp_path).check()
-    assert caught.value.detail == f"{file}:6: with its sample: - does not fit a text and a number."
+    assert caught.value.detail == f"{file}:6: with its sample: - does not work with a string and a number."
 
 
 def test_a_check_reads_the_markup_that_comes_out(tmp_path: Path) -> None:
@@ -265,7 +271,7 @@ def test_a_check_reads_the_markup_that_comes_out(tmp_path: Path) -> None:
     file = write(tmp_path, "down.html", '---\nsample: {"host": "db1"}\n---\n<b>{{ host }}</i> is down')
     with pytest.raises(TemplatesInvalid) as caught:
         Templates.read(tmp_path).check()
-    assert caught.value.detail.startswith(f"{file}:1: with its sample this is no HTML that can be read: ")
+    assert caught.value.detail.startswith(f"{file}:1: with its sample this is not valid HTML: ")
 
 
 def test_a_check_names_templates_that_have_no_sample(tmp_path: Path) -> None:
@@ -286,7 +292,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
 
 
 def test_data_that_no_message_could_show_is_refused() -> None:
-    with pytest.raises(CannotRender, match="more data than a template takes"):
+    with pytest.raises(CannotRender, match="too large for a template"):
         OURS.render("post_success", {"rows": list(range(100_000))})
 
 

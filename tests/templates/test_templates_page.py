@@ -10,7 +10,7 @@ import pytest
 from notifybot.rendering import markup
 from notifybot.rendering.markup import ParseMode
 from notifybot.templates import Templates, TemplatesInvalid
-from notifybot.templates.functions import filters
+from notifybot.templates.filters import filters
 
 PAGE = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
 

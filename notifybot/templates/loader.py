@@ -1,4 +1,4 @@
-"""A template's file: a few lines that say how it is shown, between two lines of ---, and then its text."""
+"""Reads template files: an optional header between two lines of ---, then the text."""
 
 import difflib
 import json
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifybot.rendering.markup import ParseMode
-from notifybot.templates.language import Source, Unrenderable
+from notifybot.templates.compiled import Compiled
+from notifybot.templates.errors import Unrenderable
 
 MAX_FILE_BYTES = 64_000
-MOST_FILES = 500
+MAX_FILES = 500
 FENCE = "---"
 PRIORITIES = ("low", "normal", "high", "critical")
 PARSE_MODES: Mapping[str, ParseMode | None] = {"plain": None, **{mode.value.lower(): mode for mode in ParseMode}}
@@ -24,13 +25,13 @@ MODE_OF_SUFFIX: Mapping[str, ParseMode | None] = {
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _QUOTED = re.compile(r"(['\"])([^'\"]*)\1")
-"""The whole of a value, as those write it who know YAML."""
+"""A value in quotes, as in YAML."""
 _KEY = re.compile(r"([A-Za-z_]+):(?:[ \t]+(.*))?")
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong with a template; `line` counts from 1."""
+    """A mistake in a template; `line` counts from 1."""
 
     file: Path
     line: int
@@ -42,7 +43,7 @@ class Problem:
 
 
 class Broken(Exception):
-    """A file that is no template."""
+    """The file is not a template."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -51,12 +52,12 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Template:
-    """A template that was read. `sample`: data to try it with, None where its file has none."""
+    """`sample`: data to check it with, None where the file has none."""
 
     name: str
     file: Path
-    text: Source
-    title: Source | None
+    text: Compiled
+    title: Compiled | None
     parse_mode: ParseMode | None
     priority: str | None
     sample: Mapping[str, object] | None
@@ -69,7 +70,7 @@ class _Line:
 
 
 def name_of(file: Path) -> str | None:
-    """The template's name, None for a file that is none: `deploy` for deploy.txt, deploy.html, deploy.md."""
+    """Name the template in a file: `deploy` for deploy.txt, deploy.html, deploy.md. None: not a template."""
     return file.stem if file.suffix in MODE_OF_SUFFIX and not file.name.startswith(".") else None
 
 
@@ -77,7 +78,7 @@ def read(file: Path) -> Template:
     """Read one template. Raises Broken."""
     name = file.stem
     if not NAME.fullmatch(name):
-        raise Broken(Problem(file, 1, "its name has small letters, digits, _ and -, at most 64 of them"))
+        raise Broken(Problem(file, 1, "a name has lower-case letters, digits, _ and -, at most 64 of them"))
     lines = [_Line(number, text) for number, text in enumerate(_content(file).split("\n"), 1)]
     head, body = _parted(file, lines)
     values = _values(file, head)
@@ -86,8 +87,8 @@ def read(file: Path) -> Template:
     return Template(
         name=name,
         file=file,
-        text=_source(file, "\n".join(line.text for line in body), mode, body[0].number if body else 1),
-        title=None if title is None else _source(file, title.text, None, title.number),
+        text=_compiled(file, "\n".join(line.text for line in body), mode, body[0].number if body else 1),
+        title=None if title is None else _compiled(file, title.text, None, title.number),
         parse_mode=mode,
         priority=_priority(file, values),
         sample=_sample(file, values),
@@ -98,23 +99,23 @@ def _content(file: Path) -> str:
     try:
         with open(file, "rb", opener=_at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise Broken(Problem(file, 1, "this is no regular file"))
+                raise Broken(Problem(file, 1, "this is not a regular file"))
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise Broken(Problem(file, 1, f"a template has at most {MAX_FILE_BYTES:,} bytes"))
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise Broken(Problem(file, 1, f"it cannot be read: {os.strerror(error.errno or 0)}")) from None
+        raise Broken(Problem(file, 1, f"cannot read it: {os.strerror(error.errno or 0)}")) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise Broken(Problem(file, line, "this is not UTF-8 text")) from None
     if "\x00" in text:
-        raise Broken(Problem(file, text[: text.index("\x00")].count("\n") + 1, "the character U+0000 cannot be sent"))
+        raise Broken(Problem(file, text[: text.index("\x00")].count("\n") + 1, "the character U+0000 is not allowed"))
     return text.replace("\r\n", "\n")
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open a file; one that is a pipe would keep us waiting until somebody writes into it."""
+    """Open a file without waiting: a pipe would block until somebody writes."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -124,12 +125,12 @@ def _parted(file: Path, lines: list[_Line]) -> tuple[list[_Line], list[_Line]]:
     ends = (place for place, line in enumerate(lines[1:], 1) if line.text.rstrip() == FENCE)
     end = next(ends, None)
     if end is None:
-        raise Broken(Problem(file, 1, f"a second line {FENCE} must end what begins here"))
+        raise Broken(Problem(file, 1, f"a second line {FENCE} must end the header that begins here"))
     return lines[1:end], lines[end + 1 :]
 
 
 def _values(file: Path, head: list[_Line]) -> dict[str, _Line]:
-    """What each key says; an indented line goes on with the one above it."""
+    """Read key: value; an indented line continues the one above."""
     found: dict[str, _Line] = {}
     key = None
     for line in head:
@@ -140,13 +141,13 @@ def _values(file: Path, head: list[_Line]) -> dict[str, _Line]:
             continue
         named = _KEY.fullmatch(line.text.rstrip())
         if named is None:
-            raise Broken(Problem(file, line.number, "this is written like key: value"))
+            raise Broken(Problem(file, line.number, "write key: value"))
         key = named[1]
         if key not in _KEYS:
             near = next(iter(difflib.get_close_matches(key, _KEYS, n=1)), ", ".join(_KEYS))
-            raise Broken(Problem(file, line.number, f"the key {key!r} is not known here; did you mean {near}"))
+            raise Broken(Problem(file, line.number, f"unknown key {key!r}; did you mean {near}"))
         if key in found:
-            raise Broken(Problem(file, line.number, f"{key} is given twice"))
+            raise Broken(Problem(file, line.number, f"{key} occurs twice"))
         found[key] = _Line(line.number, _unquoted((named[2] or "").strip()))
     return found
 
@@ -185,31 +186,31 @@ def _sample(file: Path, values: Mapping[str, _Line]) -> Mapping[str, object] | N
     except (ValueError, RecursionError):
         sample = None
     if not isinstance(sample, dict):
-        raise Broken(Problem(file, given.number, 'a sample is a JSON object, like {"host": "db1"}'))
+        raise Broken(Problem(file, given.number, 'sample is a JSON object, such as {"host": "db1"}'))
     return sample
 
 
-def _source(file: Path, text: str, mode: ParseMode | None, line: int) -> Source:
+def _compiled(file: Path, text: str, mode: ParseMode | None, line: int) -> Compiled:
     try:
-        return Source(text, mode, line=line)
+        return Compiled(text, mode, line=line)
     except Unrenderable as error:
         raise Broken(Problem(file, error.line or line, error.what)) from None
 
 
 def read_folder(folder: Path, note: Callable[[Problem], None]) -> Iterator[Template]:
-    """Read the templates of a folder, in the order of their names; what is wrong with the others is noted."""
+    """Read the templates of a folder in the order of their names; `note` is called for each mistake."""
     try:
         files = sorted(file for file in folder.iterdir() if name_of(file) is not None)
     except OSError as error:
-        note(Problem(folder, 1, f"the folder cannot be read: {os.strerror(error.errno or 0)}"))
+        note(Problem(folder, 1, f"cannot read the folder: {os.strerror(error.errno or 0)}"))
         return
-    if len(files) > MOST_FILES:
-        note(Problem(folder, 1, f"a folder has at most {MOST_FILES} templates"))
+    if len(files) > MAX_FILES:
+        note(Problem(folder, 1, f"a folder has at most {MAX_FILES} templates"))
         return
     seen: dict[str, Path] = {}
     for file in files:
         if file.stem in seen:
-            note(Problem(file, 1, f"{seen[file.stem].name} has the same name"))
+            note(Problem(file, 1, f"{seen[file.stem].name} is the same template"))
             continue
         seen[file.stem] = file
         try:

@@ -1,32 +1,18 @@
 """Chats: where they moved, whether they answer, and when each is worth a call next."""
 
-import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Select,
-    String,
-    Update,
-    bindparam,
-    case,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Integer, String, bindparam, case, func, or_, select, text, update
 from sqlmodel import Session, col
 
 from notifybot.model.chats import Chat, Post
 from notifybot.model.conditions import IS_DUE, IS_NAMED
 from notifybot.model.enums import Urgency
 from notifybot.model.messages import Delivery
-from notifybot.storage.statements import affected, fetch, insert_rows, padded, run, table_of
+from notifybot.storage.statements import affected, fetch, in_list, insert_rows, run, table_of
 from notifybot.storage.writer import changes
 
 MOVES_FOLLOWED = 5
@@ -52,9 +38,18 @@ _RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=No
 _NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
     unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind)
 )
-
-
 _NOTE_TITLE = _THIS_CHAT.where(or_(CHATS.c.title.is_(None), CHATS.c.title != _SAID)).values(title=_SAID)
+_MOVED_OR_HELD = _WHERE_IT_IS.where(
+    in_list(CHATS.c.id, "chats"), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None))
+)
+_WAKE = (
+    update(CHATS)
+    .where(in_list(CHATS.c.id, "chats"), or_(_IS_LATER, _IS_CALMER))
+    .values(
+        next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
+        urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
+    )
+)
 
 
 def ensure(session: Session, chat_ids: Collection[str]) -> None:
@@ -80,9 +75,8 @@ def current(session: Session, chat_ids: Collection[str], known: Collection[str] 
     ensure(session, chat_ids)
     everything = {*chat_ids, *known}
     found = {chat_id: Reached(chat_id, None) for chat_id in everything}
-    for piece in padded(sorted(everything)):
-        for row in fetch(session, _unusual(len(piece)), **_numbered(piece)):
-            found[row.id] = _followed(session, row)
+    for row in fetch(session, _MOVED_OR_HELD, chats=sorted(everything)):
+        found[row.id] = _followed(session, row)
     return found
 
 
@@ -92,31 +86,6 @@ def _followed(session: Session, row: Any) -> Reached:
             break
         row = fetch(session, _CHAT_ITSELF, chat=row.moved_to)[0]
     return Reached(row.id, row.held_until)
-
-
-def _numbered(chat_ids: Sequence[str]) -> dict[str, str]:
-    return {f"chat_{number}": chat_id for number, chat_id in enumerate(chat_ids)}
-
-
-def _one_of(size: int) -> ColumnElement[bool]:
-    return CHATS.c.id.in_([bindparam(f"chat_{number}", type_=String()) for number in range(size)])
-
-
-@functools.cache
-def _unusual(size: int) -> Select[Any]:
-    return _WHERE_IT_IS.where(_one_of(size), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None)))
-
-
-@functools.cache
-def _wake(size: int) -> Update:
-    return (
-        update(CHATS)
-        .where(_one_of(size), or_(_IS_LATER, _IS_CALMER))
-        .values(
-            next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
-            urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
-        )
-    )
 
 
 def is_group(chat_id: str, kind: str | None) -> bool:
@@ -131,9 +100,10 @@ def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: 
 
     A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
     """
-    for piece in padded(sorted(chat_ids)):
-        run(session, _wake(len(piece)), **_numbered(piece), level=int(urgency), moment=now)
-        changes(session).is_work_due = True
+    if not chat_ids:
+        return
+    run(session, _WAKE, chats=sorted(chat_ids), level=int(urgency), moment=now)
+    changes(session).is_work_due = True
 
 
 def release(session: Session, chat_id: str, *, now: datetime) -> None:

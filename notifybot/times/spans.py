@@ -44,6 +44,12 @@ def parse_reminding(value: str | int) -> timedelta | None:
     return span
 
 
+def comes_before_close(after: timedelta, close_after: timedelta | None) -> bool:
+    """Return True if a step this long after an alert's beginning is due before the alert closes; at that moment it is
+    too late."""
+    return close_after is None or after < close_after
+
+
 def format_span(span: timedelta | None) -> str:
     """Write a span as `parse_span` reads it, in whole seconds: "1h30m", "90d"; None is "never"."""
     if span is None:

@@ -56,7 +56,7 @@ async def test_a_zone_that_the_system_no_longer_knows_breaks_no_list_and_counts_
 
     assert seen(world, ops) == ["03-02 11:00", "03-02 12:00", "03-03 12:00"]
     accepted = [line["detail"] for line in (await (await report.next()).now())["timeline"]]
-    assert accepted == [f"The next of its schedule, by UTC: this system does not know the time zone {DROPPED}."]
+    assert accepted == [f"Next occurrence of its schedule, in UTC: the time zone {DROPPED} is unknown on this system."]
     assert f"does not know: {DROPPED}" in await warnings(world)
 
 

@@ -40,7 +40,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 @pytest.fixture(scope="module", autouse=True)
 def _everything_is_counted() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(times_occurrences, "MOST_COUNTED", 100_000)
+        patched.setattr(times_occurrences, "MAX_MISSED", 100_000)
         yield
 
 

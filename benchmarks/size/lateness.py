@@ -22,7 +22,7 @@ from sqlmodel import Session, col, func, select
 from benchmarks.lab.process import ROOT
 from notifybot.app import daemon
 from notifybot.config import load
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model.messages import Message
 from notifybot.model.states import State
 from notifybot.recipients.address import Recipient, RecipientKind
@@ -107,7 +107,7 @@ def _alert(chat_id: str, send_at: datetime | None) -> NewMessage:
         is_alert=True,
         escalate_after=DUE_AFTER if send_at is None else timedelta(minutes=15),
         close_after=timedelta(hours=1),
-        extras=None if send_at is None else Extras(send_at=send_at),
+        send_at=send_at,
     )
 
 

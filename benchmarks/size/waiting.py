@@ -10,7 +10,7 @@ from sqlmodel import Session
 from benchmarks.load.filling import A_COMMIT, filling
 from benchmarks.load.plain_stores import ACCOUNT
 from notifybot.messages import accept
-from notifybot.messages.new_message import Extras, NewMessage
+from notifybot.messages.new_message import NewMessage
 from notifybot.model.people import Person
 from notifybot.posts import chats
 from notifybot.recipients.address import Recipient, RecipientKind
@@ -60,5 +60,5 @@ def _scheduled(chat_id: str, send_at: datetime) -> NewMessage:
         is_alert=False,
         escalate_after=None,
         close_after=None,
-        extras=Extras(send_at=send_at),
+        send_at=send_at,
     )

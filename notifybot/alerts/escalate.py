@@ -1,15 +1,14 @@
 """Escalate alerts that nobody acknowledged in time."""
 
-import functools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, bindparam, exists, text, update
+from sqlalchemy import bindparam, text, update
 from sqlmodel import Session
 
 from notifybot.alerts.policy import DueSteps, EscalationPlan
-from notifybot.messages import edit
+from notifybot.messages import edit, transitions
 from notifybot.model import actors
 from notifybot.model.conditions import MAY_ESCALATE
 from notifybot.model.enums import Deadline, DeliveryStatus, EventKind, Purpose, Urgency
@@ -21,14 +20,13 @@ from notifybot.recipients import resolve
 from notifybot.recipients.directory import Directory
 from notifybot.recipients.resolve import Destination, Resolved
 from notifybot.storage.due import Due
-from notifybot.storage.statements import fetch, insert_rows, padded, run, table_of
+from notifybot.storage.statements import fetch, in_list, insert_rows, run, table_of
 from notifybot.storage.writer import changes
 from notifybot.times.display import listed
 
-MESSAGES, DELIVERIES = table_of(Message), table_of(Delivery)
+MESSAGES = table_of(Message)
 ESCALATIONS = Due(MESSAGES, "escalate_at", MAY_ESCALATE)
 NOW = bindparam("moment", type_=MESSAGES.c.escalate_at.type)
-_WAS_SHOWN = exists().where(DELIVERIES.c.message_id == MESSAGES.c.id, DELIVERIES.c.status == DeliveryStatus.SHOWN)
 _DUE = ESCALATIONS.overdue.with_only_columns(
     *(MESSAGES.c[name] for name in ("id", "plan", "steps_left", "escalate_at"))
 )
@@ -36,17 +34,7 @@ _STEP = update(MESSAGES).where(text(MAY_ESCALATE)).values(state=target(Transitio
 _NEXT_STEP = _STEP.where(MESSAGES.c.id == bindparam("message")).values(
     steps_left=bindparam("left"), escalate_at=bindparam("next_at", type_=MESSAGES.c.escalate_at.type)
 )
-
-# One more delivery waits then, so time may close only what was shown.
-_NEXT_STEP_AND_TELL = _NEXT_STEP.values(may_expire=_WAS_SHOWN)
-
-
-@functools.cache
-def _last_step(size: int, *, is_told: bool) -> Update:
-    """The one step of so many messages that have no plan."""
-    numbered = [bindparam(f"message_{number}", type_=MESSAGES.c.id.type) for number in range(size)]
-    step = _STEP.where(MESSAGES.c.id.in_(numbered)).values(steps_left=0)
-    return step.values(may_expire=_WAS_SHOWN) if is_told else step
+_ONLY_STEP = _STEP.where(in_list(MESSAGES.c.id, "messages")).values(steps_left=0)
 
 
 def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, most: int) -> int:
@@ -96,7 +84,7 @@ class _EscalationRound:
             if is_told or left == 0 or plan.is_last_of_round(plan.count - left - 1):
                 break
             due_at = self.now
-        self._move(row.id, left, due_at + (taken.next_after or timedelta()), is_told=is_told)
+        self._move(row.id, left, due_at + (taken.next_after or timedelta()))
 
     def _tell(self, message_id: str, taken: DueSteps, plan: EscalationPlan | None) -> bool:
         """The same message once more, as a new post in each chat of these recipients; False where there is none."""
@@ -122,23 +110,21 @@ class _EscalationRound:
         delivery = {"message_id": message_id, "post_id": post["id"], "chat_id": to.chat.id, "recipient": to.name}
         self.deliveries.append(delivery)
 
-    def _move(self, message_id: str, left: int, next_at: datetime, *, is_told: bool) -> None:
-        step = _NEXT_STEP_AND_TELL if is_told else _NEXT_STEP
-        run(self.session, step, message=message_id, moment=self.now, left=left, next_at=next_at)
+    def _move(self, message_id: str, left: int, next_at: datetime) -> None:
+        run(self.session, _NEXT_STEP, message=message_id, moment=self.now, left=left, next_at=next_at)
         changes(self.session).note_deadline(Deadline.ESCALATE, next_at if left else None)
 
     def insert(self) -> None:
         """Write what follows from the steps, and show everywhere that they were taken."""
-        for piece in padded(self.unplanned):
-            numbered = {f"message_{number}": message_id for number, message_id in enumerate(piece)}
-            step = _last_step(len(piece), is_told=self.channel is not None)
-            run(self.session, step, moment=self.now, **numbered)
+        if self.unplanned:
+            run(self.session, _ONLY_STEP, moment=self.now, messages=self.unplanned)
         escalated = list(dict.fromkeys(line["message_id"] for line in self.lines))
         changes(self.session).messages.update(escalated)
         edit.refresh_posts(self.session, escalated, now=self.now)
         posts_posts.queue(self.session, self.posts, Urgency.ALERT, now=self.now)
         same = {"purpose": Purpose.ESCALATION, "status": DeliveryStatus.WAITING, "attempts": 0}
         insert_rows(self.session, Delivery, self.deliveries, same=same)
+        transitions.update_may_expire(self.session, list({each["message_id"] for each in self.deliveries}))
         event = {"event": EventKind.ESCALATED, "at": self.now, "actor": actors.NOTIFYBOT}
         insert_rows(self.session, TimelineEvent, self.lines, same=event)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from notifybot.config.model import Alerts, Policy
 from notifybot.errors import NotifybotError, did_you_mean
-from notifybot.times.spans import LEAST_REMINDING, format_span
+from notifybot.times.spans import LEAST_REMINDING, comes_before_close, format_span
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def escalation_plan(policy: Policy, close_after: timedelta | None, *, is_off: bo
     """The steps of a policy that are due before the alert closes: at that moment nobody is bothered any more."""
     steps = tuple(EscalationStep(step.after, step.to) for step in policy.steps)
     whole = EscalationPlan(steps, 0 if is_off else len(steps) * (policy.repeat + 1))
-    if close_after is None:
-        return whole
-    return replace(whole, count=sum(whole.due_after(step) < close_after for step in range(whole.count)))
+    return replace(
+        whole, count=sum(comes_before_close(whole.due_after(step), close_after) for step in range(whole.count))
+    )
 
 
 def _find_policy(alerts: Alerts, name: str) -> Policy:

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlmodel import Session, col
 
-from notifybot.alerts import deadlines
 from notifybot.errors import Conflict, NotifybotError
-from notifybot.messages import edit, queries, transitions
+from notifybot.messages import deadlines, edit, queries, transitions
 from notifybot.model.actors import Actor, name_of
+from notifybot.model.conditions import IS_UNACKNOWLEDGED
 from notifybot.model.enums import Deadline, EventKind
 from notifybot.model.messages import Message
-from notifybot.model.states import Transition, sources
 from notifybot.people import preferences
 from notifybot.posts import timeline
 from notifybot.rendering.buttons import Snooze
@@ -22,8 +21,6 @@ from notifybot.storage.statements import affected
 from notifybot.storage.writer import changes
 from notifybot.times.display import clock_time, local_time
 from notifybot.times.spans import LONGEST
-
-_OPEN = sources(Transition.ACKNOWLEDGE)
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,9 @@ def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
 def _try_snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
     """False where its state forbids it."""
     moved = deadlines.restarted(message, until)
-    is_open = (col(Message.is_alert), col(Message.acknowledged_at).is_(None), col(Message.state).in_(_OPEN))
+    is_unacknowledged = (col(Message.id) == message.id, text(IS_UNACKNOWLEDGED))
     facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}
-    if not affected(session, update(Message).where(col(Message.id) == message.id, *is_open).values(**facts)):
+    if not affected(session, update(Message).where(*is_unacknowledged).values(**facts)):
         return False
     detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
     timeline.add(session, [message.id], EventKind.SNOOZED, now=now, actor=actor.name, detail=detail)

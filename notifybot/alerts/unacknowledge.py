@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import and_, not_, update
 from sqlmodel import Session, col, select
 
-from notifybot.alerts import deadlines, remind
+from notifybot.alerts import remind
 from notifybot.errors import Conflict
-from notifybot.messages import dedup, edit, queries, transitions
+from notifybot.messages import deadlines, dedup, edit, queries, transitions
 from notifybot.model.actors import Actor
 from notifybot.model.chats import Post
 from notifybot.model.enums import Deadline, DeliveryStatus, EventKind

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from notifybot.config.model import Algorithm, Config, InboundFormat, Jwt, Mode
 from notifybot.errors import did_you_mean
-from notifybot.times.spans import format_span
+from notifybot.times.spans import comes_before_close, format_span
 
 MAX_SOCKET_PATH_BYTES = 107
 MOST_SNOOZES = 8
@@ -196,7 +196,7 @@ def _steps(config: Config) -> Iterator[Contradiction]:
                     f"{place}.after", "a step comes later than the one before it", "Spans count from acceptance."
                 )
             close_after = policy.completed(config.alerts).close_after
-            if close_after is not None and step.after >= close_after:
+            if not comes_before_close(step.after, close_after):
                 yield Contradiction(
                     f"{place}.after",
                     f"the alert is closed before this step, after {format_span(close_after)}",

@@ -286,7 +286,7 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
 def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone, and so is a
     reminder, which another post of the chat makes good for."""
-    if post.is_reminder or not queries.any_open(session, posts.messages_of(session, post.id)):
+    if post.is_reminder or not queries.any_unacknowledged(session, posts.messages_of(session, post.id)):
         _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     stands = [part for place, part in enumerate(post.shown) if place != attempt.place]

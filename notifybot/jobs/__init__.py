@@ -46,6 +46,6 @@ JOBS = (
         deadline=Deadline.SUMMARY,
         by_hand=daily_summary.run_now,
     ),
-    Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.TURN),
+    Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.SHIFT),
     Job("retention", retention.run, retention.next_due, most_apart=timedelta(hours=1)),
 )

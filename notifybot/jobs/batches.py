@@ -51,7 +51,7 @@ async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, 
         try:
             done = await runtime.database.write(_Batch(due, work, now, most))
         except PoisonRow as spoiled:
-            if left == 0 or runtime.database.keeps_nothing(spoiled):
+            if left == 0 or runtime.database.is_down(spoiled):
                 raise _cause(spoiled) from spoiled
             if most == 1:
                 await put_off(runtime, job, due, spoiled, now=now)

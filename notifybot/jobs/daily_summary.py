@@ -86,7 +86,7 @@ class _Sending:
         try:
             await self.tell_together(turns)
         except Exception as error:
-            if self.runtime.database.keeps_nothing(error) or self.left == 0:
+            if self.runtime.database.is_down(error) or self.left == 0:
                 raise
             if len(turns) == 1:
                 self.left -= 1

@@ -7,30 +7,34 @@ from sqlmodel import Session
 
 from notifybot.errors import NotifybotError
 from notifybot.messages import accept
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model.actors import NOTIFYBOT
 from notifybot.recipients.address import Recipient
 from notifybot.recipients.directory import Directory
+from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 
 DAILY_SUMMARY, ON_CALL, JOBS = OWN_SOURCES = ("daily-summary", "on-call", "jobs")
-"""Which part of notifybot speaks. Summaries leave out what these say."""
+"""Sources of notifybot's own messages. Summaries leave them out."""
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """A notice to some recipients. `source`: one of OWN_SOURCES."""
+    """A notice of notifybot itself. `source`: one of OWN_SOURCES."""
 
     recipients: tuple[Recipient, ...]
     source: str
     content: str
     title: str | None = None
-    extras: Extras | None = None
+    look: Appearance = DEFAULT_APPEARANCE
+    files: tuple[NewFile, ...] = ()
+    is_awaited: bool = False
+    """Sent at a time that its reader chose, so quiet hours do not delay it."""
 
 
 def announce(
     session: Session, announcement: Announcement, directory: Directory, *, now: datetime
 ) -> Acceptance | NotifybotError:
-    """Accept it as a message of notifybot's own account; the refusal is returned, for nobody waits for an answer."""
+    """Accept a message of notifybot's own account. Returns a refusal instead of raising it."""
     new = NewMessage(
         account=NOTIFYBOT,
         source=announcement.source,
@@ -40,7 +44,9 @@ def announce(
         is_alert=False,
         escalate_after=None,
         close_after=None,
-        extras=announcement.extras,
+        look=announcement.look,
+        files=announcement.files,
+        is_awaited=announcement.is_awaited,
     )
     (answer,) = accept.accept(session, [new], now=now, directory=directory)
     return answer

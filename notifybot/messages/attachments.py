@@ -1,8 +1,8 @@
-"""The files of messages: where each comes from, and what is tried next where Telegram does not take it.
+"""The files of messages: the source of each, and the fallback if Telegram refuses it.
 
-Content goes to Telegram in the cheapest way that is left: by the file_id of an earlier upload, by its address (Telegram
-fetches it), from our store. What Telegram refuses falls to the next: a forgotten file_id is uploaded anew, an address
-is fetched by us, a picture goes as a document. What cannot be shown at all is a line in the text.
+A file takes the cheapest way left: the file_id of an earlier upload, its URL (Telegram fetches it), our store. If
+Telegram refuses one, the next is tried: a forgotten file_id is uploaded again, we fetch a URL ourselves, a photo goes
+as a document. A file that cannot be shown becomes a line in the text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ _NAMED = _this.values(name=bindparam("new_name"), kind=bindparam("new_kind"))
 
 @dataclass(frozen=True)
 class PostFiles:
-    """What a post shows of its message's files."""
+    """The files of a message as its next call shows them."""
 
     media: tuple[Media, ...] = ()
     missing: tuple[MissingFile, ...] = ()
@@ -64,12 +64,12 @@ class PostFiles:
 NO_FILES = PostFiles()
 NONE_SHOWN: Mapping[int, MediaKind] = MappingProxyType({})
 FORGOTTEN = FileId("-")
-"""What stands in a chat keeps its place, though nothing is left that could be sent again."""
-NO_LONGER_KEPT = "It is no longer kept."
+"""Stands for a file already in the chat that we could not send again."""
+NOT_STORED_ANY_MORE = "It is not stored any more."
 
 
 def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
-    """Write down the files of new messages: (message id, its files) each."""
+    """Insert the files of new messages, given as (message id, files)."""
     rows = [
         {
             "message_id": message_id,
@@ -87,42 +87,45 @@ def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
     insert_rows(session, Attachment, rows)
 
 
-def files_of(session: Session, message_id: str, standing: Mapping[int, MediaKind] = NONE_SHOWN) -> PostFiles:
-    """The files of a message, each in the way that comes next. What is `standing` in the chat stays as it stands there,
-    whatever became of it since in another."""
+def files_of(session: Session, message_id: str, shown: Mapping[int, MediaKind] = NONE_SHOWN) -> PostFiles:
+    """Return the files of a message, each with its cheapest source left.
+
+    `shown`: attachments already in this chat, with their kind there. They stay as they are, even if another chat
+    refused them since.
+    """
     media: list[Media] = []
     missing: list[MissingFile] = []
     to_fetch: list[Fetch] = []
     for row in fetch(session, _OF, message=message_id):
-        if row.id in standing:
-            media.append(Media(standing[row.id], row.name, FORGOTTEN, row.id, row.size or 0))
+        if row.id in shown:
+            media.append(Media(shown[row.id], row.name, FORGOTTEN, row.id, row.size or 0))
         elif row.problem is not None:
             missing.append(MissingFile(row.url or row.name, row.problem))
         elif (source := _source(row)) is None:
             to_fetch.append(Fetch(row.id, row.url, row.kind, row.name))
         elif source is FORGOTTEN:
-            missing.append(MissingFile(row.name, NO_LONGER_KEPT))
+            missing.append(MissingFile(row.name, NOT_STORED_ANY_MORE))
         else:
             media.append(Media(row.kind, row.name, source, row.id, row.size or 0))
     return PostFiles(tuple(media), tuple(missing), tuple(to_fetch))
 
 
 def rows_of(session: Session, message_id: str) -> list[Attachment]:
-    """All that is known of a message's files, in order."""
+    """Return the files of a message, in order."""
     of_message = sqlmodel.select(Attachment).where(Attachment.message_id == message_id)
     return list(session.exec(of_message.order_by(col(Attachment.ordinal))))
 
 
 @dataclass(frozen=True)
 class OwnedFile:
-    """An attachment, and whose message it belongs to."""
+    """An attachment and the account that sent it."""
 
     file: Attachment
     account: str
 
 
 def find_stored(session: Session, message_id: str, ordinal: int) -> OwnedFile | None:
-    """A file whose content lies in our store."""
+    """Find a file with content in our store."""
     asked = sqlmodel.select(Attachment, Message.account).join(Message, col(Message.id) == col(Attachment.message_id))
     here = (Attachment.message_id == message_id, Attachment.ordinal == ordinal, col(Attachment.sha256).is_not(None))
     found = session.exec(asked.where(*here)).first()
@@ -130,13 +133,13 @@ def find_stored(session: Session, message_id: str, ordinal: int) -> OwnedFile | 
 
 
 def is_used(session: Session, sha256: str) -> bool:
-    """Whether a message has a file of this content."""
+    """Return True if any attachment has this content."""
     return session.exec(sqlmodel.select(Attachment.id).where(Attachment.sha256 == sha256).limit(1)).first() is not None
 
 
 def forget_content(session: Session, *, before: datetime, most: int) -> int:
-    """Let go of the content of at most `most` files of messages accepted, or sent later, before then that wait no
-    more."""
+    """Release the stored content of at most `most` files whose message is older than `before` and has no waiting
+    delivery. A scheduled message counts from the time it is sent."""
     waits = sqlmodel.select(Delivery.message_id).where(text("status = 'waiting'"))
     is_of_message = col(Message.id) == Attachment.message_id
     is_ahead = or_(col(Message.state) == State.SCHEDULED, col(Message.send_at) >= before)
@@ -152,7 +155,7 @@ def forget_content(session: Session, *, before: datetime, most: int) -> int:
 
 
 def _source(row: Any) -> Source | None:
-    """Where its content comes from now; None where it must be fetched before."""
+    """Return the cheapest source left; None if we must fetch the file first."""
     if file_id := row.file_id or row.known_id:
         return FileId(file_id)
     if row.sha256 is not None:
@@ -163,15 +166,15 @@ def _source(row: Any) -> Source | None:
 
 
 def note_uploaded(session: Session, media: Sequence[Media], file_ids: Sequence[str]) -> None:
-    """Telegram has these files, under these names in the same order."""
+    """Keep the file_ids that Telegram gave to files, in the same order."""
     for file, file_id in zip(media, file_ids, strict=False):
         if file.attachment_id is not None and not isinstance(file.source, FileId):
             run(session, _UPLOADED, attachment=file.attachment_id, new_file_id=file_id)
 
 
 def note_refused(session: Session, refused: FileRefused, *, now: datetime) -> bool:
-    """Telegram does not take one of these as it was sent: say what comes next of each, in the timeline too. False where
-    nothing is left to change."""
+    """Switch refused files to their next source, and note it in the timeline. Returns False if nothing was left to
+    change."""
     rows = [(file, file.attachment_id) for file in refused.media if file.attachment_id is not None]
     for file, attachment in rows:
         if refused.is_final:
@@ -183,7 +186,7 @@ def note_refused(session: Session, refused: FileRefused, *, now: datetime) -> bo
 
 def _degrade(session: Session, file: Media, attachment: int, reason: str, *, now: datetime) -> None:
     match file.source:
-        case FileId(file_id):  # many chats may learn of it at once
+        case FileId(file_id):  # for all attachments that use it
             run(session, _FORGET_FILE_ID, gone=file_id)
         case FileUrl():
             run(session, _REFUSED_LINK, attachment=attachment)
@@ -198,14 +201,14 @@ def _degrade(session: Session, file: Media, attachment: int, reason: str, *, now
 
 
 def note_fetched(session: Session, attachment_id: int, file: NewFile) -> None:
-    """What Telegram could not fetch lies in our store now. An address may have hidden that it is no picture."""
+    """Record that we fetched a file. Its kind may change: the URL did not tell that it is no image."""
     content = {"content": file.sha256, "bytes": file.size, "type": file.media_type}
     run(session, _FETCHED, attachment=attachment_id, **content)
     run(session, _NAMED, attachment=attachment_id, new_name=file.name, new_kind=file.kind)
 
 
 def note_missing(session: Session, attachment_id: int, reason: str, *, now: datetime) -> None:
-    """A file cannot be shown: the text says so in its place."""
+    """Record that a file cannot be shown; the text gives the reason instead."""
     run(session, _PROBLEM, attachment=attachment_id, why=reason)
     _note_in_timeline(session, attachment_id, reason, now=now)
 

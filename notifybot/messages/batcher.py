@@ -26,56 +26,56 @@ class _Pending:
 
 
 class Batcher:
-    """Collects messages and accepts them in batches: one work of the writer for all who wait, and no task."""
+    """Collects messages and accepts them in batches, one write for all callers waiting, without a task of its own."""
 
     def __init__(self, database: Database, clock: Clock, directory: Directory) -> None:
         self._database = database
         self._clock = clock
         self._directory = directory
-        self._callers: deque[_Pending] = deque()
-        self._is_asked = False
-        """The writer will take whoever waits, and has not begun to. At most one such work is on its way."""
+        self._pending: deque[_Pending] = deque()
+        self._is_submitted = False
+        """A write is submitted and has not started yet; there is at most one."""
 
     async def accept(self, new: NewMessage) -> Acceptance:
-        """Keep one message; return once it is on disk. Raises the refusal where it is refused."""
+        """Accept one message; return once it is on disk. Raises the refusal if it is refused."""
         caller = _Pending(new, asyncio.get_running_loop().create_future())
-        self._callers.append(caller)
+        self._pending.append(caller)
         self._database.note_arrival()
-        self._ask()
+        self._submit()
         return await caller.future
 
-    def _ask(self) -> None:
-        if self._callers and not self._is_asked:
-            self._is_asked = True
+    def _submit(self) -> None:
+        if self._pending and not self._is_submitted:
+            self._is_submitted = True
             batch: list[_Pending] = []
-            self._database.submit(partial(self._accept_waiting, batch), partial(self._answer, batch))
+            self._database.submit(partial(self._accept_pending, batch), partial(self._answer_batch, batch))
 
-    def _accept_waiting(self, batch: list[_Pending], session: Session) -> BatchAnswers:
-        """Run in the writer, which takes the callers only now: so everybody who came during the last commit is in."""
-        self._is_asked = False  # first: who comes after this asks again, who came before is taken
-        self._take(batch)
+    def _accept_pending(self, batch: list[_Pending], session: Session) -> BatchAnswers:
+        """Run in the writer. The batch is filled only now, with everybody who came during the last commit."""
+        self._is_submitted = False  # first: whoever comes after this submits again
+        self._fill(batch)
         return self._accept_all(session, batch)
 
-    def _take(self, batch: list[_Pending]) -> None:
-        while self._callers and len(batch) < MAX_BATCH:
-            batch.append(self._callers.popleft())
+    def _fill(self, batch: list[_Pending]) -> None:
+        while self._pending and len(batch) < MAX_BATCH:
+            batch.append(self._pending.popleft())
 
-    def _answer(self, batch: list[_Pending], answers: BatchAnswers | Exception) -> None:
+    def _answer_batch(self, batch: list[_Pending], answers: BatchAnswers | Exception) -> None:
         if isinstance(answers, Exception):
             self._refuse(batch, answers)
         else:
             for caller, answer in zip(batch, answers, strict=True):
-                _answer_one(caller, answer)
-        self._ask()
+                _answer(caller, answer)
+        self._submit()
 
     def _refuse(self, batch: list[_Pending], error: Exception) -> None:
-        """Where the database keeps nothing, all are refused; where one message broke the batch, only that one is."""
+        """Refuse all if the database is down. Otherwise one message broke the batch: accept each alone."""
         if not batch:  # the transaction did not even begin
-            self._is_asked = False
-            self._take(batch)
-        if len(batch) == 1 or self._database.keeps_nothing(error):
+            self._is_submitted = False
+            self._fill(batch)
+        if len(batch) == 1 or self._database.is_down(error):
             for caller in batch:
-                _answer_one(caller, error)
+                _answer(caller, error)
         else:
             for caller in batch:
                 self._database.submit(partial(self._accept_alone, caller), partial(_answer_alone, caller))
@@ -89,11 +89,11 @@ class Batcher:
 
 
 def _answer_alone(caller: _Pending, answers: BatchAnswers | Exception) -> None:
-    _answer_one(caller, answers if isinstance(answers, Exception) else answers[0])
+    _answer(caller, answers if isinstance(answers, Exception) else answers[0])
 
 
-def _answer_one(caller: _Pending, answer: Acceptance | Exception) -> None:
-    if caller.future.done():  # given up by its caller
+def _answer(caller: _Pending, answer: Acceptance | Exception) -> None:
+    if caller.future.done():  # the caller gave up
         return
     if isinstance(answer, Exception):
         caller.future.set_exception(answer)

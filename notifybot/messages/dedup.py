@@ -1,8 +1,8 @@
-"""What is told again under a dedup_key: it counts on the message that is bound to it, and the newest text is shown.
+"""Deduplication: further messages with a dedup_key count on the message bound to it and replace its text.
 
-A key belongs to a caller and their recipients. It is bound while its message lives: until the source says that the
-trouble is over, until an alert is closed unanswered, or KEPT_AFTER_ANSWER after an answer, in which time repeats only
-count. Deadlines stay what the first made them.
+A key belongs to a caller and a set of recipients. It is bound until its message is resolved, closed without an
+acknowledgement, or, after an acknowledgement, for BOUND_AFTER_ACKNOWLEDGEMENT: meanwhile repeats are only counted. The
+deadlines stay those of the first message.
 """
 
 from collections.abc import Collection
@@ -23,18 +23,19 @@ from notifybot.rendering.parts import Appearance
 from notifybot.storage.statements import affected, insert_rows
 from notifybot.storage.writer import changes
 
-KEPT_AFTER_ACKNOWLEDGEMENT = timedelta(hours=24)
+BOUND_AFTER_ACKNOWLEDGEMENT = timedelta(hours=24)
 
 
 def recipients_key(recipients: Collection[str]) -> str:
-    """All recipients as one text, whatever their order."""
+    """Join recipients to one text that does not depend on their order."""
     return "\n".join(sorted(set(recipients)))
 
 
 def find_bound(
     session: Session, account: str, recipients: Collection[str], dedup_key: str, *, now: datetime
 ) -> str | None:
-    """The message that this key is bound to now. What failed or was cancelled told nobody: the next begins anew."""
+    """Return the id of the message that this key is bound to, if any. One that failed or was cancelled does not count,
+    since it reached nobody."""
     of_key = select(col(Message.id)).join(DedupKey, col(DedupKey.message_id) == col(Message.id))
     of_key = of_key.where(
         col(DedupKey.account) == account,
@@ -50,7 +51,7 @@ def find_bound(
 
 
 def bind(session: Session, account: str, recipients: Collection[str], dedup_key: str, message_id: str) -> None:
-    """From now on the key means this message."""
+    """Bind the key to this message from now on."""
     key = {"account": account, "recipients": recipients_key(recipients), "dedup_key": dedup_key}
     affected(session, delete(DedupKey).where(and_(*(getattr(DedupKey, name) == key[name] for name in key))))
     insert_rows(session, DedupKey, [{**key, "message_id": message_id}])
@@ -58,7 +59,7 @@ def bind(session: Session, account: str, recipients: Collection[str], dedup_key:
 
 @dataclass(frozen=True)
 class NewText:
-    """What is told again: the newest text, in whatever markup it is written. `why_plain`: that cannot be read."""
+    """A newer text of a message. `why_plain`: reason why its markup cannot be parsed."""
 
     title: str | None
     content: str
@@ -66,18 +67,14 @@ class NewText:
     why_plain: str | None = None
 
 
-def count_repeat(session: Session, message_id: str, told: NewText | None, *, now: datetime) -> Message:
-    """The same once more: counted, and shown with the newest text (None: none came) unless somebody answered."""
+def count_repeat(session: Session, message_id: str, text: NewText | None, *, now: datetime) -> Message:
+    """Count a repeat. Unless the message is acknowledged, its text becomes the newest one (None if none came)."""
     message = queries.find(session, message_id)
-    newest = (
-        {}
-        if told is None or message.acknowledged_at is not None
-        else {"title": told.title, **_text_columns(message, told)}
-    )
-    counted = {"repeats": col(Message.repeats) + 1, "repeated_at": now, **newest}
+    counted: dict[str, Any] = {"repeats": col(Message.repeats) + 1, "repeated_at": now}
+    if text is not None and message.acknowledged_at is None:
+        counted |= {"title": text.title, **_text_columns(message, text)}
+        _note_plain(session, message_id, text, now=now)
     affected(session, update(Message).where(col(Message.id) == message_id).values(**counted))
-    if newest and told is not None:
-        _note_plain(session, message_id, told, now=now)
     changes(session).messages.add(message_id)
     timeline.trim(session, message_id, EventKind.EDITED)
     edit.refresh_posts(session, [message_id], now=now)
@@ -85,44 +82,47 @@ def count_repeat(session: Session, message_id: str, told: NewText | None, *, now
 
 
 def keep_after_acknowledgement(session: Session, message_id: str, *, now: datetime) -> None:
-    """Somebody answered: for a while repeats of this trouble do not ask again."""
-    answered = update(DedupKey).where(col(DedupKey.message_id) == message_id)
-    affected(session, answered.values(bound_until=now + KEPT_AFTER_ACKNOWLEDGEMENT))
+    """Let the key expire some time after an acknowledgement, so that repeats do not alert again until then."""
+    _bind_until(session, message_id, now + BOUND_AFTER_ACKNOWLEDGEMENT)
 
 
 def keep_while_open(session: Session, message_id: str) -> None:
-    """The answer was taken back: the key is bound as before it."""
-    taken_back = update(DedupKey).where(col(DedupKey.message_id) == message_id)
-    affected(session, taken_back.values(bound_until=None))
+    """Bind the key without an end again, after an acknowledgement was taken back."""
+    _bind_until(session, message_id, None)
 
 
-def _text_columns(message: Message, told: NewText) -> dict[str, Any]:
-    """The columns of a text; its markup is its own, all else looks as before."""
-    look = replace(Appearance.of(message.look), parse_mode=told.parse_mode)
-    return {"content": told.content, "look": look.stored()}
+def _bind_until(session: Session, message_id: str, until: datetime | None) -> None:
+    affected(session, update(DedupKey).where(col(DedupKey.message_id) == message_id).values(bound_until=until))
 
 
-def _note_plain(session: Session, message_id: str, told: NewText, *, now: datetime) -> None:
-    if told.why_plain is not None:
-        detail = timeline.shown_plain(told.why_plain)
+def _text_columns(message: Message, text: NewText) -> dict[str, Any]:
+    look = replace(Appearance.of(message.look), parse_mode=text.parse_mode)
+    return {"content": text.content, "look": look.stored()}
+
+
+def _note_plain(session: Session, message_id: str, text: NewText, *, now: datetime) -> None:
+    if text.why_plain is not None:
+        detail = timeline.shown_plain(text.why_plain)
         timeline.add(session, [message_id], EventKind.REFORMATTED, now=now, detail=detail)
 
 
 def resolve(
-    session: Session, message_id: str, actor: Actor, *, now: datetime, last_word: NewText | None = None
+    session: Session, message_id: str, actor: Actor, *, now: datetime, last_text: NewText | None = None
 ) -> Message:
-    """The trouble is over: the key is free, an open alert is closed, what stands in the chats says so, with the last
-    word as its text if there is one, under the title that it had unless another comes."""
+    """Resolve a message: free its key, close an open alert and update its posts. Resolving again changes nothing.
+
+    `last_text` replaces the text; the title stays unless there is a new one.
+    """
     message = queries.find(session, message_id)
-    resolved = update(Message).where(col(Message.id) == message_id, col(Message.resolved_at).is_(None))
-    newest = (
-        {} if last_word is None else {"title": last_word.title or message.title, **_text_columns(message, last_word)}
-    )
-    if affected(session, resolved.values(resolved_at=now, **newest)):
+    unresolved = update(Message).where(col(Message.id) == message_id, col(Message.resolved_at).is_(None))
+    resolved: dict[str, Any] = {"resolved_at": now}
+    if last_text is not None:
+        resolved |= {"title": last_text.title or message.title, **_text_columns(message, last_text)}
+    if affected(session, unresolved.values(**resolved)):
         affected(session, delete(DedupKey).where(col(DedupKey.message_id) == message_id))
         timeline.add(session, [message_id], EventKind.RESOLVED, now=now, actor=actor.name)
-        if last_word is not None:
-            _note_plain(session, message_id, last_word, now=now)
+        if last_text is not None:
+            _note_plain(session, message_id, last_text, now=now)
         if message.is_alert and transitions.move(session, message_id, Transition.CLOSE, closed_at=now):
             timeline.add(session, [message_id], EventKind.CLOSED, now=now, actor=actor.name)
             edit.withdraw_unshown(session, message_id, now=now)

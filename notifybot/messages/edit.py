@@ -1,20 +1,10 @@
-"""Edit the text of a message, update the posts that show it, or withdraw them."""
+"""Edit a message, and update or withdraw its posts."""
 
-import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Update,
-    and_,
-    bindparam,
-    case,
-    select,
-    update,
-)
+from sqlalchemy import and_, bindparam, case, select, update
 from sqlmodel import Session, col
 
 from notifybot.errors import Conflict
@@ -23,9 +13,9 @@ from notifybot.messages.transitions import DELIVERIES, POSTS
 from notifybot.model.actors import Actor
 from notifybot.model.enums import DeliveryStatus, EventKind, Urgency
 from notifybot.model.messages import Message
-from notifybot.model.states import State
+from notifybot.model.states import FINAL
 from notifybot.posts import chats, timeline
-from notifybot.storage.statements import affected, fetch, padded, run
+from notifybot.storage.statements import affected, fetch, in_list, run
 from notifybot.storage.writer import changes
 
 _MOMENT = bindparam("moment", type_=POSTS.c.not_before.type)
@@ -47,6 +37,21 @@ _WITHDRAW_DELIVERIES = (
     )
     .values(status=DeliveryStatus.WITHDRAWN)
 )
+_SHOWING = select(DELIVERIES.c.post_id).where(in_list(DELIVERIES.c.message_id, "messages"))
+_ARE_EDITABLE = (
+    POSTS.c.id.in_(_SHOWING),
+    *(column.is_(None) for column in (POSTS.c.failure, POSTS.c.withdrawn_at, POSTS.c.superseded_at)),
+)
+_EDITABLE_POSTS = select(POSTS.c.chat_id, POSTS.c.urgency).distinct().where(*_ARE_EDITABLE)
+_WAITS_FOR_QUIET_HOURS = and_(POSTS.c.parts_shown == 0, POSTS.c.errors == 0, POSTS.c.not_before > _MOMENT)
+_RENEW_POSTS = (
+    update(POSTS)
+    .where(*_ARE_EDITABLE)
+    .values(
+        version=POSTS.c.version + 1,
+        not_before=case((_WAITS_FOR_QUIET_HOURS, POSTS.c.not_before), else_=_MOMENT),
+    )
+)
 
 
 def edit(
@@ -58,16 +63,16 @@ def edit(
     now: datetime,
     why_plain: str | None = None,
 ) -> Message:
-    """Give a message a newer `content` or `title` (None: none any more); every post that shows it follows.
+    """Set a newer `content` or `title` (None for no title); every post that shows the message is edited.
 
-    `why_plain`: its markup could not be read. Raises Conflict where it is over.
+    `why_plain`: reason why the markup cannot be parsed. Raises Conflict if the message is over.
     """
     message = find(session, message_id)
-    if message.state in (State.CLOSED, State.CANCELLED):
-        raise Conflict(f"This message is {message.state}; what it says stays as it is.")
+    if message.state in FINAL:
+        raise Conflict(f"This message is {message.state} and cannot be edited any more.")
     if any(getattr(message, name) != value for name, value in newest.items()):
         affected(session, update(Message).where(col(Message.id) == message_id).values(**newest))
-        timeline.add(session, [message_id], EventKind.EDITED, now=now, actor=actor.name, detail="It has a newer text.")
+        timeline.add(session, [message_id], EventKind.EDITED, now=now, actor=actor.name, detail="The text was changed.")
         timeline.trim(session, message_id, EventKind.EDITED)
         if why_plain is not None:
             detail = timeline.shown_plain(why_plain)
@@ -78,40 +83,22 @@ def edit(
 
 
 def refresh_posts(session: Session, message_ids: Sequence[str], *, now: datetime) -> None:
-    """Every post that shows one of these messages is due again, with its newest version."""
+    """Make every post that shows one of these messages due again, with a newer version."""
+    if not message_ids:
+        return
     due: defaultdict[int, set[str]] = defaultdict(set)
-    for piece in padded(message_ids):
-        shown = {f"message_{number}": message_id for number, message_id in enumerate(piece)}
-        for post in fetch(session, _editable_posts(len(piece)), **shown):
-            due[post.urgency].add(post.chat_id)
-        run(session, _renew_posts(len(piece)), **shown, moment=now)
+    for post in fetch(session, _EDITABLE_POSTS, messages=message_ids):
+        due[post.urgency].add(post.chat_id)
+    run(session, _RENEW_POSTS, messages=message_ids, moment=now)
     for urgency, chat_ids in due.items():
         chats.wake(session, chat_ids, Urgency(urgency), now=now)
 
 
-@functools.cache
-def _editable_posts(size: int) -> Select[tuple[str, int]]:
-    return select(POSTS.c.chat_id, POSTS.c.urgency).distinct().where(*_are_editable(size))
-
-
-@functools.cache
-def _renew_posts(size: int) -> Update:
-    waits = and_(POSTS.c.parts_shown == 0, POSTS.c.errors == 0, POSTS.c.not_before > _MOMENT)  # for quiet hours to end
-    not_before = case((waits, POSTS.c.not_before), else_=_MOMENT)
-    return update(POSTS).where(*_are_editable(size)).values(version=POSTS.c.version + 1, not_before=not_before)
-
-
-def _are_editable(size: int) -> tuple[ColumnElement[bool], ...]:
-    """The posts that show one of so many messages, and may still be changed."""
-    numbered = [bindparam(f"message_{number}", type_=DELIVERIES.c.message_id.type) for number in range(size)]
-    showing = select(DELIVERIES.c.post_id).where(DELIVERIES.c.message_id.in_(numbered))
-    over = (POSTS.c.failure, POSTS.c.withdrawn_at, POSTS.c.superseded_at)
-    return POSTS.c.id.in_(showing), *(each.is_(None) for each in over)
-
-
 def withdraw_unshown(session: Session, message_id: str, *, now: datetime) -> None:
-    """Take back what never stood in a chat. A call under way may still show it: then it is shown, and edited at once,
-    for its version has grown."""
+    """Withdraw the posts and deliveries of a message that were never shown.
+
+    A call in flight may still show one. It is then edited at once, since its version has grown.
+    """
     run(session, _WITHDRAW_POSTS, message=message_id, moment=now)
     if run(session, _WITHDRAW_DELIVERIES, message=message_id):
         timeline.add(session, [message_id], EventKind.WITHDRAWN, now=now)

@@ -1,4 +1,4 @@
-"""Delete old messages that are over."""
+"""Delete old messages that are over, and expired client_ids."""
 
 from datetime import datetime
 
@@ -8,22 +8,20 @@ from sqlmodel import Session, col, select
 from notifybot.model.chats import Post
 from notifybot.model.ids import first_id
 from notifybot.model.messages import Attachment, ClientId, DedupKey, Delivery, Message, TimelineEvent
-from notifybot.model.states import State
+from notifybot.model.states import FINAL, FINAL_FOR_NOTICES
 from notifybot.storage.statements import affected
-
-FINAL_FOR_ALERTS = (State.CLOSED, State.CANCELLED)
-FINAL_FOR_NOTICES = (State.SENT, State.FAILED)
-"""Where an alert still wants an answer."""
 
 
 def forget_messages(session: Session, *, before: datetime, most: int) -> int:
-    """Delete at most `most` messages accepted, or sent later, before then that are over, with all that belongs to
-    them."""
+    """Delete at most `most` messages that are over and older than `before`, with everything that belongs to them.
+
+    A scheduled message counts from the time it is sent.
+    """
     is_over = or_(
-        col(Message.state).in_(FINAL_FOR_ALERTS),
+        col(Message.state).in_(FINAL),
         and_(not_(col(Message.is_alert)), col(Message.state).in_(FINAL_FOR_NOTICES)),
     )
-    # The id holds the time too, and has an index.
+    # The id contains the time too, and has an index.
     is_long_over = or_(col(Message.send_at) < before, col(Message.closed_at) < before)
     was_sent = or_(col(Message.send_at).is_(None), is_long_over)
     is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before), was_sent)
@@ -38,5 +36,5 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
 
 
 def forget_client_ids(session: Session, *, now: datetime) -> int:
-    """Delete the client_ids that have expired; return how many."""
+    """Delete expired client_ids; return their number."""
     return affected(session, delete(ClientId).where(col(ClientId.expires_at) < now))

@@ -1,4 +1,4 @@
-"""Insert the posts and deliveries of messages, and note who is not notified."""
+"""Insert the posts and deliveries of messages, and note in their timelines who is not notified."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from notifybot.recipients.resolve import Destination, Resolved
 from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance
 from notifybot.storage.statements import insert_rows
 
-URGENCY_OF_NOTICES = {
+_URGENCY_OF_NOTICES = {
     "low": Urgency.BULK,
     "normal": Urgency.NOTICE,
     "high": Urgency.REPLY,
@@ -26,7 +26,7 @@ URGENCY_OF_NOTICES = {
 
 
 class _SendOptions(NamedTuple):
-    """How posts are sent. `not_before`: not before their reader's quiet hours end."""
+    """Columns of posts that are sent in the same way. `not_before`: end of their reader's quiet hours."""
 
     urgency: Urgency
     is_silent: bool = False
@@ -39,8 +39,7 @@ _DEFAULTS = {True: _SendOptions(Urgency.ALERT), False: _SendOptions(Urgency.NOTI
 
 @dataclass
 class DeliveryRows:
-    """What messages that go out at `now` insert beside themselves; what all rows of a table have in common stands in
-    `insert`."""
+    """Posts, deliveries and timeline lines of messages sent at `now`, collected by `add` and written by `insert`."""
 
     now: datetime
     ids: Iterator[str]
@@ -48,60 +47,58 @@ class DeliveryRows:
     withheld_posts: dict[_SendOptions, list[dict[str, Any]]] = field(default_factory=dict)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[dict[str, Any]] = field(default_factory=list)
-    """Deliveries too, each with the reason."""
-    remarks: list[dict[str, Any]] = field(default_factory=list)
-    """Lines of their timelines, which most do not have."""
+    """Deliveries to people who muted the bot, each with the reason."""
+    timeline_lines: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, message_id: str, way: Resolved, look: Appearance, *, is_alert: bool) -> None:
-        """Add the deliveries of a message, and say in its timeline who is not told."""
-        manner = _send_options(look, is_alert=is_alert)
-        told = 0
-        for each in way.destinations:
-            told += self._add_delivery(message_id, each, manner)
-        if way.absent or way.vacant or told < len(way.destinations):
-            for said in resolve.not_told(way):
-                self.remark(message_id, EventKind.WITHDRAWN, said)
-        if not told:
-            self.remark(message_id, EventKind.FAILED, "Nobody is left to be told.")
+    def add(self, message_id: str, resolved: Resolved, look: Appearance, *, is_alert: bool) -> None:
+        """Add the deliveries of a message, and lines for those who are not notified."""
+        options = _send_options(look, is_alert=is_alert)
+        notified = sum(self._add_delivery(message_id, each, options) for each in resolved.destinations)
+        if resolved.absent or resolved.vacant or notified < len(resolved.destinations):
+            for sentence in resolve.not_told(resolved):
+                self.note(message_id, EventKind.WITHDRAWN, sentence)
+        if not notified:
+            self.note(message_id, EventKind.FAILED, "Nobody was notified.")
 
-    def _add_delivery(self, message_id: str, destination: Destination, manner: _SendOptions) -> bool:
-        """Whether its reader is told."""
+    def _add_delivery(self, message_id: str, destination: Destination, options: _SendOptions) -> bool:
+        """Return False if the delivery is withheld."""
         post_id, chat_id = next(self.ids), destination.chat.id
         delivery = {"message_id": message_id, "post_id": post_id, "chat_id": chat_id, "recipient": destination.name}
         post = {"id": post_id, "chat_id": chat_id}
         if destination.withheld is not None:
-            self.withheld_posts.setdefault(manner, []).append(post)
+            self.withheld_posts.setdefault(options, []).append(post)
             self.withheld.append({**delivery, "last_error": destination.withheld})
             return False
         if destination.not_before is not None:
-            manner = manner._replace(not_before=destination.not_before)
-        self.posts.setdefault(manner, []).append(post)
+            options = options._replace(not_before=destination.not_before)
+        self.posts.setdefault(options, []).append(post)
         self.deliveries.append(delivery)
         return True
 
-    def remark(self, message_id: str, event: EventKind, detail: str | None = None) -> None:
-        self.remarks.append({"message_id": message_id, "event": event, "detail": detail})
+    def note(self, message_id: str, event: EventKind, detail: str | None = None) -> None:
+        """Add a line to the timeline of a message."""
+        self.timeline_lines.append({"message_id": message_id, "event": event, "detail": detail})
 
     def insert(self, session: Session) -> None:
-        """Write all of it; the messages are there already."""
-        for manner, posts in self.posts.items():
-            due_at = manner.not_before or self.now
-            posts_posts.queue(session, posts, manner.urgency, now=due_at, same=_common_columns(manner, due_at))
-        for manner, posts in self.withheld_posts.items():
-            insert_rows(session, Post, posts, same={**_common_columns(manner, self.now), "withdrawn_at": self.now})
+        """Write all rows. The messages exist already."""
+        for options, posts in self.posts.items():
+            due_at = options.not_before or self.now
+            posts_posts.queue(session, posts, options.urgency, now=due_at, same=_post_columns(options, due_at))
+        for options, posts in self.withheld_posts.items():
+            insert_rows(session, Post, posts, same={**_post_columns(options, self.now), "withdrawn_at": self.now})
         same = {"purpose": Purpose.PRIMARY, "attempts": 0}
         insert_rows(session, Delivery, self.deliveries, same={**same, "status": DeliveryStatus.WAITING})
         insert_rows(session, Delivery, self.withheld, same={**same, "status": DeliveryStatus.WITHDRAWN})
-        insert_rows(session, TimelineEvent, self.remarks, same={"at": self.now, "actor": actors.NOTIFYBOT})
+        insert_rows(session, TimelineEvent, self.timeline_lines, same={"at": self.now, "actor": actors.NOTIFYBOT})
 
 
 def _send_options(look: Appearance, *, is_alert: bool) -> _SendOptions:
     if look is DEFAULT_APPEARANCE:
         return _DEFAULTS[is_alert]
-    urgency = Urgency.ALERT if is_alert else URGENCY_OF_NOTICES[look.priority]
+    urgency = Urgency.ALERT if is_alert else _URGENCY_OF_NOTICES[look.priority]
     return _SendOptions(urgency, look.silent or look.priority == "low", look.thread_id)
 
 
-def _common_columns(manner: _SendOptions, due_at: datetime) -> dict[str, Any]:
-    looks = {"is_silent": manner.is_silent, "thread_id": manner.thread_id}
-    return {**posts_posts.due_now(manner.urgency, now=due_at), **looks}
+def _post_columns(options: _SendOptions, due_at: datetime) -> dict[str, Any]:
+    columns = {"is_silent": options.is_silent, "thread_id": options.thread_id}
+    return {**posts_posts.due_now(options.urgency, now=due_at), **columns}

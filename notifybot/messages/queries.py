@@ -1,4 +1,4 @@
-"""Read messages: one with its details, a page of a list, the backlog."""
+"""Read messages: one, its details, a page of the list, the backlog."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from sqlmodel import Session, col, func, select
 from notifybot.errors import NotFound
 from notifybot.messages import attachments
 from notifybot.model.chats import Post
-from notifybot.model.conditions import IS_NEXT, IS_OPEN
+from notifybot.model.conditions import IS_NEXT, IS_OPEN, IS_UNACKNOWLEDGED
 from notifybot.model.ids import first_id
 from notifybot.model.messages import Attachment, Delivery, Message, TimelineEvent
 from notifybot.model.schedules import Schedule
-from notifybot.model.states import State, Transition, sources
+from notifybot.model.states import State
 from notifybot.posts import timeline
 from notifybot.storage.statements import table_of
 from notifybot.times import occurrences
 
 BACKLOG_SAMPLE = 100
-"""Of so many messages that wait, the first accepted ones, the oldest is found: what was scheduled is younger than its
-place among them."""
+"""Waiting messages, in the order of acceptance, among which the oldest is looked for. A scheduled message counts from
+its send_at, so the first one is not always the oldest."""
 
 
 @dataclass(frozen=True)
 class DeliveryDetails:
-    """One delivery, and where it stands."""
+    """One delivery, and its messages in Telegram."""
 
     delivery: Delivery
     telegram_message_ids: tuple[int, ...]
@@ -35,7 +35,7 @@ class DeliveryDetails:
 
 @dataclass(frozen=True)
 class MessageDetails:
-    """One message with all that belongs to it."""
+    """One message with its deliveries, timeline and files."""
 
     message: Message
     copies: tuple[DeliveryDetails, ...]
@@ -45,7 +45,7 @@ class MessageDetails:
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Which messages a list holds; None: all. `account`: only those that this caller sent."""
+    """Filter of a list of messages; None matches all. `before_id`: only messages accepted before this one."""
 
     status: State | None = None
     source: str | None = None
@@ -53,12 +53,12 @@ class MessageFilter:
     account: str | None = None
     before_id: str | None = None
     is_open: bool = False
-    """Only alerts that are not closed."""
+    """Only alerts that can still be closed."""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What waits to be shown."""
+    """Deliveries that wait to be shown, and sends with an unknown outcome."""
 
     waiting: int
     oldest_at: datetime | None
@@ -78,7 +78,7 @@ def details(session: Session, message_id: str) -> MessageDetails:
 
 
 def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Message]:
-    """At most `limit` messages, newest first."""
+    """Return at most `limit` messages, newest first."""
     chosen = select(Message)
     if wanted.is_open:
         chosen = chosen.where(text(IS_OPEN))
@@ -87,7 +87,7 @@ def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Mes
     if wanted.source is not None:
         chosen = chosen.where(Message.source == wanted.source)
     if wanted.since is not None:
-        # The id holds the time too, and is what the indexes end with.
+        # The id contains the time too, and is the last column of the indexes.
         chosen = chosen.where(col(Message.created_at) >= wanted.since, col(Message.id) >= first_id(wanted.since))
     if wanted.account is not None:
         chosen = chosen.where(Message.account == wanted.account)
@@ -97,7 +97,7 @@ def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Mes
 
 
 def backlog(session: Session) -> Backlog:
-    """How many deliveries wait, since when, and how often a send could not be recorded."""
+    """Count waiting deliveries and uncertain sends, and find the time of the oldest waiting message."""
     waits = text("status = 'waiting'")  # the text of a partial index
     waiting = session.exec(select(func.count()).select_from(Delivery).where(waits)).one()
     first = select(Delivery.message_id).where(waits).distinct().order_by(Delivery.message_id).limit(BACKLOG_SAMPLE)
@@ -114,15 +114,14 @@ def find(session: Session, message_id: str) -> Message:
     return message
 
 
-def any_open(session: Session, message_ids: Collection[str]) -> bool:
-    """Whether one of them is an alert that still wants an answer."""
-    is_open = (col(Message.is_alert), col(Message.state).in_(sources(Transition.ACKNOWLEDGE)))
-    asked = select(col(Message.id)).where(col(Message.id).in_(message_ids), *is_open)
-    return session.execute(asked.where(col(Message.acknowledged_at).is_(None))).first() is not None
+def any_unacknowledged(session: Session, message_ids: Collection[str]) -> bool:
+    """Return True if one of these is an alert that still waits for an acknowledgement."""
+    found = select(col(Message.id)).where(col(Message.id).in_(message_ids), text(IS_UNACKNOWLEDGED))
+    return session.execute(found).first() is not None
 
 
 def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
-    """The alerts shown in this chat that are not closed, newest first: those that rest acknowledged too."""
+    """Return the open alerts in this chat, newest first, acknowledged ones included."""
     is_here = exists().where(col(Delivery.message_id) == Message.id, col(Delivery.chat_id) == chat_id)
     here = select(Message).where(text(IS_OPEN), is_here)
     return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))

@@ -1,20 +1,11 @@
 """Move messages along the state table, by conditional updates."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Update,
-    bindparam,
-    exists,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Update, bindparam, exists, not_, or_, select, text, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -24,7 +15,7 @@ from notifybot.model.conditions import MAY_ESCALATE
 from notifybot.model.enums import Deadline, DeliveryStatus, Purpose
 from notifybot.model.messages import Delivery, Message
 from notifybot.model.states import State, Transition, next_state, sources, target
-from notifybot.storage.statements import affected, fetch, run, table_of
+from notifybot.storage.statements import affected, fetch, in_list, run, table_of
 from notifybot.storage.writer import changes
 from notifybot.times.display import clock_time
 
@@ -32,13 +23,14 @@ MESSAGES, DELIVERIES, POSTS = table_of(Message), table_of(Delivery), table_of(Po
 _OTHER = DELIVERIES.alias("other")
 
 
-def _any(status: DeliveryStatus, *purposes: Purpose) -> ColumnElement[bool]:
-    """Whether the message has such a delivery: soon found out, however many it has. The status stands in the text, so
-    that SQLite sees that the partial index of those that wait will do."""
-    others = exists().where(_OTHER.c.message_id == DELIVERIES.c.message_id, text(f"other.status = '{status}'"))
-    return others.where(or_(*(_OTHER.c.purpose == purpose for purpose in purposes))) if purposes else others
+def _has_delivery(status: DeliveryStatus, purpose: Purpose | None = None) -> ColumnElement[bool]:
+    # The status is part of the text, so that SQLite can see that the partial index of waiting deliveries will do.
+    of_message = exists().where(_OTHER.c.message_id == MESSAGES.c.id, text(f"other.status = '{status}'"))
+    return of_message if purpose is None else of_message.where(_OTHER.c.purpose == purpose)
 
 
+_MAY_EXPIRE = or_(_has_delivery(DeliveryStatus.SHOWN), not_(_has_delivery(DeliveryStatus.WAITING)))
+_UPDATE_MAY_EXPIRE = update(MESSAGES).where(in_list(MESSAGES.c.id, "messages")).values(may_expire=_MAY_EXPIRE)
 _TALLIES = (
     select(
         MESSAGES.c.id,
@@ -46,10 +38,9 @@ _TALLIES = (
         MESSAGES.c.is_alert,
         MESSAGES.c.close_at,
         MESSAGES.c.sent_at,
-        _any(DeliveryStatus.SHOWN).label("is_shown"),
-        _any(DeliveryStatus.SHOWN, Purpose.PRIMARY).label("primary_is_shown"),
-        _any(DeliveryStatus.WAITING, Purpose.PRIMARY).label("primary_waits"),
-        _any(DeliveryStatus.WAITING, Purpose.ESCALATION).label("escalation_waits"),
+        _MAY_EXPIRE.label("may_expire"),
+        _has_delivery(DeliveryStatus.SHOWN, Purpose.PRIMARY).label("primary_is_shown"),
+        _has_delivery(DeliveryStatus.WAITING, Purpose.PRIMARY).label("primary_waits"),
     )
     .join(DELIVERIES, DELIVERIES.c.message_id == MESSAGES.c.id)
     .where(DELIVERIES.c.post_id == bindparam("post"))
@@ -62,73 +53,78 @@ _SETTLE = (
 
 
 def check_released(message: Message, *, now: datetime) -> None:
-    """Raise Conflict for an alert that waits for its time: nobody was told of it, so there is nothing to answer."""
+    """Raise Conflict for an alert that is still scheduled: nobody was notified, so there is nothing to acknowledge."""
     if message.state is not State.SCHEDULED or not message.is_alert or message.send_at is None:
         return
     due = f"it is due at {clock_time(message.send_at, now)}"
     when = due if message.release_at is not None else "its schedule is paused"
-    raise Conflict(f"This alert was not sent yet: {when}.", hint="It can be cancelled.")
+    raise Conflict(f"This alert was not sent yet: {when}.", hint="You can cancel it.")
 
 
-def move(session: Session, message_id: str, step: Transition, **also: Any) -> bool:
-    """Take one step of model/states.py's table, with `also` as further columns; False where the state forbids it."""
-    if not run(session, _step(step, tuple(also)), message=message_id, **{f"new_{name}": also[name] for name in also}):
+def move(session: Session, message_id: str, transition: Transition, **columns: Any) -> bool:
+    """Make a transition of model/states.py's table and set further `columns`; return False if the state forbids it."""
+    values = {f"new_{name}": value for name, value in columns.items()}
+    if not run(session, _move(transition, tuple(columns)), message=message_id, **values):
         return False
     changes(session).messages.add(message_id)
     return True
 
 
 @functools.cache
-def _step(step: Transition, names: tuple[str, ...]) -> Update:
+def _move(transition: Transition, names: tuple[str, ...]) -> Update:
     columns = {name: bindparam(f"new_{name}", type_=MESSAGES.c[name].type) for name in names}
-    may = or_(*(MESSAGES.c.state == state for state in sources(step)))
-    return update(MESSAGES).where(MESSAGES.c.id == bindparam("message"), may).values(state=target(step), **columns)
+    is_allowed = or_(*(MESSAGES.c.state == state for state in sources(transition)))
+    this = update(MESSAGES).where(MESSAGES.c.id == bindparam("message"), is_allowed)
+    return this.values(state=target(transition), **columns)
 
 
 def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
-    """After a post was shown or given up: say what follows for the messages that it shows; return their ids.
+    """Update the messages of a post that was shown or given up; return their ids.
 
-    A message whose primary deliveries wait no more was sent, or failed; a failed alert escalates at once. Time may
-    close what was shown somewhere, or what nothing is left to show of.
+    Once no primary delivery is waiting, a message is sent or has failed. A failed alert escalates at once.
     """
     tallies = fetch(session, _TALLIES, post=post_id)
     for tally in tallies:
-        step = _step_after(tally)
-        moved = None if step is None else next_state(tally.state, step, is_alert=tally.is_alert)
-        may_expire = bool(tally.is_shown or not (tally.primary_waits or tally.escalation_waits))
-        sent_at = tally.sent_at or (now if moved and step is Transition.SHOW else None)
+        transition = _next_transition(tally)
+        moved = None if transition is None else next_state(tally.state, transition, is_alert=tally.is_alert)
+        sent_at = tally.sent_at or (now if moved and transition is Transition.SHOW else None)
         run(
             session,
             _SETTLE,
             message=tally.id,
             was=tally.state,
             became=moved or tally.state,
-            may=may_expire,
+            may=tally.may_expire,
             sent=sent_at,
         )
-        if moved and step is Transition.FAIL:
+        if moved and transition is Transition.FAIL:
             escalate_now(session, [tally.id], now=now)
         changes(session).messages.add(tally.id)
-        changes(session).note_deadline(Deadline.CLOSE, tally.close_at if may_expire else None)
+        changes(session).note_deadline(Deadline.CLOSE, tally.close_at if tally.may_expire else None)
     return [tally.id for tally in tallies]
 
 
-def _step_after(tally: Any) -> Transition | None:
-    """What its deliveries say of a message that is on its way."""
+def _next_transition(tally: Any) -> Transition | None:
     if tally.primary_waits:
         return None
     return Transition.SHOW if tally.primary_is_shown else Transition.FAIL
 
 
+def update_may_expire(session: Session, message_ids: Sequence[str]) -> None:
+    """Derive `may_expire` again for messages that got deliveries or lost them. `settle` does so by itself."""
+    if message_ids:
+        run(session, _UPDATE_MAY_EXPIRE, messages=message_ids)
+
+
 def escalate_now(session: Session, message_ids: Collection[str], *, now: datetime) -> None:
-    """Bring the escalation of alerts forward to `now`, where they still may escalate and have where to."""
+    """Move the next escalation step of alerts forward to `now`, if they have one left."""
     later = (col(Message.id).in_(message_ids), col(Message.escalate_at) > now, text(MAY_ESCALATE))
     if affected(session, update(Message).where(*later).values(escalate_at=now)):
         changes(session).note_deadline(Deadline.ESCALATE, now)
 
 
 def escalate_after_failure(session: Session, post_id: str, *, now: datetime) -> None:
-    """A post of an escalation was given up: where that reached nobody else, the next step is taken at once."""
+    """After an escalation post was given up: take the next step at once if that step reached nobody else."""
     here = aliased(Delivery)
     is_alive = col(Delivery.status).in_((DeliveryStatus.WAITING, DeliveryStatus.SHOWN))
     others = exists().where(col(Delivery.message_id) == here.message_id, is_alive)
@@ -138,7 +134,7 @@ def escalate_after_failure(session: Session, post_id: str, *, now: datetime) -> 
 
 
 def escalate_held(session: Session, chat_id: str, until: datetime, *, now: datetime) -> None:
-    """A chat is banned until then: alerts that would have escalated before it ends do so now."""
+    """Escalate now the alerts waiting for a chat with a flood wait, if they would escalate before it ends."""
     waits = (col(Delivery.chat_id) == chat_id, col(Delivery.status) == DeliveryStatus.WAITING)
     overdue = select(col(Message.id)).join(Delivery).where(*waits, col(Message.escalate_at) <= until)
     escalate_now(session, session.execute(overdue).scalars().all(), now=now)

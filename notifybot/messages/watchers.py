@@ -1,4 +1,4 @@
-"""Wait until a message changes, or until a post may have been shown."""
+"""Wait for a change of a message, or of any post."""
 
 import asyncio
 from collections import defaultdict
@@ -8,11 +8,11 @@ from notifybot.storage.writer import Changes
 from notifybot.times.clock import Clock
 
 ANY_WORK = ""
-"""No message's id: `watch(WORK)` wakes whenever a post may have been shown."""
+"""In place of a message id: `watch(ANY_WORK)` wakes whenever a post may have been shown."""
 
 
 class Watchers:
-    """Wakes those who wait for a message whenever a commit changed it."""
+    """Wakes the requests that wait for a message, after each commit that changes it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,12 +29,12 @@ class Watchers:
             event.set()
 
     async def next_change(self, changed: asyncio.Event, until: datetime) -> None:
-        """Return when `changed` was set, or `until` has come."""
+        """Return once `changed` is set, or at `until`."""
         await self._clock.wait(changed, until)
         changed.clear()
 
     def watch(self, message_id: str) -> asyncio.Event:
-        """An event that every change of this message sets, from now on, until `unwatch`."""
+        """Return an event that every change of this message sets from now on, until `unwatch`."""
         event = asyncio.Event()
         self._events[message_id].append(event)
         return event

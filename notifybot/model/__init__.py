@@ -1,1 +1,1 @@
-"""Tables, states, enums, ids and actors."""
+"""Tables, states, SQL conditions, enums, ids and actors."""

@@ -1,4 +1,4 @@
-"""Who did something: an account, a person in Telegram, or notifybot itself."""
+"""Actors: an account, a person in Telegram, or notifybot itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Actor:
-    """Who did something: `name` stands in the timeline, `facts` is what `acknowledged_by` keeps."""
+    """The one who did something: `name` is written to the timeline, `facts` to columns such as `acknowledged_by`."""
 
     name: str
     facts: dict[str, Any]
@@ -22,11 +22,11 @@ def by_telegram(telegram_id: int, name: str, username: str | None) -> Actor:
 
 
 def name_of(who: Mapping[str, Any]) -> str:
-    """The name that people see of `acknowledged_by`."""
+    """Return the display name in an actor's `facts`."""
     if "account" in who:
         return str(who["account"])
     return f"{who['name']} (@{who['username']})" if who.get("username") else str(who["name"])
 
 
 NOTIFYBOT = "notifybot"
-"""The actor where no person acted."""
+"""The actor of everything that no person did."""

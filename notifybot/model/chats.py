@@ -1,4 +1,4 @@
-"""Tables of chats, of posts in them, and of what Telegram sends."""
+"""Tables of chats, posts, updates from Telegram, and the bot itself."""
 
 from datetime import datetime
 from typing import Any
@@ -11,52 +11,61 @@ from notifybot.model.conditions import HAS_WORK, IS_DUE, IS_IN_TROUBLE, IS_NAMED
 
 
 class Bot(SQLModel, table=True):
-    """One row (id 1): what concerns every chat."""
+    """State of the whole bot, in a single row with id 1."""
 
     __tablename__ = "bot"
 
     id: int = Field(primary_key=True)
     term: int = 0
-    """Counts the daemons that have led; claims of older terms are void."""
+    """Number of the current leader: each daemon that starts to lead adds one. Claims of older terms are void."""
     batch: int = Field(default=0, sa_type=BigInteger)
-    """On PostgreSQL the term's commits are numbered; see storage/leadership.py."""
+    """Number of the term's last commit, on PostgreSQL; see storage/leadership.py."""
     held_until: datetime | None = None
+    """End of the bot-wide flood wait; null if there was none."""
     pace: datetime | None = None
-    """See delivery/rate_limits.py; the overall limit."""
+    """State of the overall rate limit; see delivery/rate_limits.py."""
     floods: int = 0
-    """429s in a row, of whatever chats: several mean that Telegram is tired of the whole bot."""
+    """Consecutive 429s over all chats. Several in a row mean that Telegram limits the whole bot."""
     network_errors: int = 0
-    """Failures in a row, whatever the chat; from AWAY_AFTER on Telegram counts as away and is only probed."""
+    """Consecutive network failures over all chats. From AWAY_AFTER on, Telegram counts as away and is only probed."""
     identity: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """What getMe said last, so that stored presses can be handled while Telegram is away."""
+    """Last result of getMe, so that stored presses can be handled while Telegram is away."""
     probe_at: datetime | None = None
-    """While Telegram is away: when the next single call may go out."""
+    """While Telegram is away: time of the next single call."""
 
 
 class Chat(SQLModel, table=True):
-    """A private chat, group or channel, by Telegram's id as digits, or by @name until Telegram told its id."""
+    """A private chat, group or channel. The id is Telegram's, or the @name until Telegram reports the id."""
 
     __tablename__ = "chats"
 
     id: str = Field(primary_key=True)
     kind: str | None = None
-    """Telegram's word: private, group, supergroup, channel; null until known."""
+    """`private`, `group`, `supergroup` or `channel`; null until known."""
     title: str | None = None
-    """Its name at Telegram, as far as the bot was told."""
+    """Name of the chat in Telegram, if the bot has seen it."""
     moved_to: str | None = None
+    """Id of the chat that replaces this one: a group became a supergroup, or the id of an @name is known."""
     unreachable: str | None = None
-    """Why nothing can be shown here; null when it answered last."""
+    """Reason why nothing can be sent here; null if the last call succeeded."""
     held_until: datetime | None = None
+    """End of the chat's flood wait; null if there was none."""
     pace: datetime | None = None
+    """State of the chat's rate limit per second; see delivery/rate_limits.py."""
     group_pace: datetime | None = None
+    """State of the limit per minute, for groups."""
     quiet_pace: datetime | None = None
+    """State of the part of that limit that notices may use."""
     urgency: int | None = None
-    """Of its most urgent due post; null when nothing is due."""
+    """Urgency of the most urgent due post; null if nothing is due."""
     next_at: datetime | None = None
-    """When the next call may be worth trying: early is harmless, late would be a delay; null when nothing is due."""
+    """Time of the next call worth trying; null if nothing is due. Too early is harmless, too late delays a post."""
     claimed_post: str | None = None
+    """Post with a call in flight; null if there is none."""
     claim_term: int | None = None
+    """Term of the daemon that claimed it."""
     claim_until: datetime | None = None
+    """End of the claim's lease."""
 
     __table_args__ = (
         partial_index("chats_next", HAS_WORK, "urgency", "next_at"),
@@ -67,7 +76,7 @@ class Chat(SQLModel, table=True):
 
 
 class Post(SQLModel, table=True):
-    """What stands in a chat: due when IS_DUE holds and `not_before` has come."""
+    """A Telegram message, or its parts, in one chat. Due once IS_DUE holds and `not_before` has come."""
 
     __tablename__ = "posts"
 
@@ -75,30 +84,35 @@ class Post(SQLModel, table=True):
     chat_id: str = Field(foreign_key="chats.id")
     urgency: int
     version: int = 1
-    """Counts what should stand there."""
+    """Version that the chat should show; each change adds one."""
     shown_version: int = 0
-    """The newest that does; 0 before the last part of the first was shown."""
+    """Newest version shown in full; 0 until every part of the first one is shown."""
     not_before: datetime
+    """Time of the next attempt."""
     errors: int = 0
+    """Consecutive failed attempts."""
     tried_for_s: float = 0.0
-    """Time spent backing off; bans and our own downtime do not count."""
+    """Time spent backing off; flood waits and our own downtime do not count."""
     failure: str | None = None
+    """Reason for giving up; null unless given up."""
     withdrawn_at: datetime | None = None
+    """Set when the post is not needed any more."""
     is_silent: bool = False
     is_reminder: bool = False
-    """It says once more what another post of this chat says already."""
+    """Repeats another post of this chat."""
     superseded_at: datetime | None = None
-    """A newer reminder came since: this one loses its buttons, and follows no later change."""
+    """Set when a newer reminder replaces it: it loses its buttons and is not edited any more."""
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """What the bot answers somebody, ready to show; null where the post shows deliveries."""
+    """A reply of the bot, ready to show (rendering.parts.Part); null if the post shows deliveries."""
     is_plain: bool = False
-    """Telegram did not take its formatting, or a button."""
+    """Sent as plain text, since Telegram refused its formatting or a button."""
     parts_shown: int = 0
+    """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    """For each part shown so far, in order: `[digest, message_id, …]`; see formatting.ShownPart."""
+    """Parts in the chat, in order, each `[digest, message_id, …]`; see rendering.views.ShownPart."""
     uncertain: int = 0
-    """How often Telegram may have accepted a send that we could not record."""
+    """Sends that Telegram may have accepted without our record."""
 
     __table_args__ = (
         partial_index("posts_of_names", IS_NAMED, "chat_id"),
@@ -110,7 +124,7 @@ class Post(SQLModel, table=True):
 
 
 class Update(SQLModel, table=True):
-    """An update from Telegram, stored before it is confirmed, kept so that a redelivery does not run twice."""
+    """An update from Telegram. Stored before it is confirmed, and kept so that a redelivery is not handled twice."""
 
     __tablename__ = "inbox"
 
@@ -120,6 +134,6 @@ class Update(SQLModel, table=True):
     handled_at: datetime | None = None
     attempts: int = 0
     error: str | None = None
-    """Of the last attempt; after the third it is parked."""
+    """Error of the last attempt. After the third the update is parked."""
 
     __table_args__ = (partial_index("inbox_waiting", "handled_at IS NULL", "update_id"),)

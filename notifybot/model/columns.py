@@ -15,6 +15,6 @@ def enum_column(kind: type[StrEnum]) -> EnumType:
 
 
 def partial_index(name: str, condition: str, *columns: str, is_unique: bool = False) -> Index:
-    """An index of those rows alone that meet `condition`, on both databases."""
+    """Build an index over the rows that meet `condition`, for SQLite and PostgreSQL."""
     only = text(condition)
     return Index(name, *columns, unique=is_unique, sqlite_where=only, postgresql_where=only)

@@ -1,23 +1,35 @@
-"""SQL conditions of the partial indexes, and of the queries that rely on them."""
+"""SQL conditions of the partial indexes, shared with the queries that use those indexes.
 
-# What the timed jobs look for. The partial indexes below hold exactly these rows, and the queries repeat the
-# same text, for SQLite uses a partial index only where it can see that the query implies its condition. They say which
-# states are left out: for those that are meant, SQLite would prefer to look through all messages of each.
-MAY_ESCALATE = (
-    "escalate_at IS NOT NULL AND steps_left > 0 AND state NOT IN ('scheduled', 'acknowledged', 'closed', 'cancelled')"
-)
-IS_OPEN = "is_alert AND state NOT IN ('scheduled', 'closed', 'cancelled')"
-_WAITS = "state NOT IN ('initiated', 'sent', 'escalated', 'acknowledged', 'closed', 'failed', 'cancelled')"
-MAY_BE_RELEASED = f"release_at IS NOT NULL AND {_WAITS}"
-IS_NEXT = "schedule_id IS NOT NULL AND state = 'scheduled'"
-"""It waits to be the next occurrence of its schedule, which has one at most."""
-MAY_REMIND = "remind_at IS NOT NULL AND state NOT IN ('scheduled', 'closed', 'cancelled')"
-MAY_EXPIRE = "close_at IS NOT NULL AND may_expire AND state NOT IN ('scheduled', 'closed', 'cancelled')"
+SQLite uses a partial index only if it can see that the query implies the index's condition, so both take the same text
+from here. The states come from the table in model/states.py. Each condition names the states that it excludes: if it
+named the included ones, SQLite would rather search messages_by_state and read every message in those states.
+"""
+
+from notifybot.model.states import State, Transition, sources
+
+
+def _allows(transition: Transition) -> str:
+    excluded = ", ".join(f"'{state}'" for state in State if state not in sources(transition))
+    return f"state NOT IN ({excluded})"
+
+
+MAY_ESCALATE = f"escalate_at IS NOT NULL AND steps_left > 0 AND {_allows(Transition.ESCALATE)}"
+MAY_REMIND = f"remind_at IS NOT NULL AND {_allows(Transition.CLOSE)}"
+MAY_EXPIRE = f"close_at IS NOT NULL AND may_expire AND {_allows(Transition.CLOSE)}"
+MAY_BE_RELEASED = f"release_at IS NOT NULL AND {_allows(Transition.RELEASE)}"
+IS_OPEN = f"is_alert AND {_allows(Transition.CLOSE)}"
+"""An alert that can still be closed; it may be acknowledged."""
+IS_UNACKNOWLEDGED = f"is_alert AND acknowledged_at IS NULL AND {_allows(Transition.ACKNOWLEDGE)}"
+"""An open alert that nobody has acknowledged; in Python: states.can_acknowledge. No index has this condition."""
+IS_NEXT = f"schedule_id IS NOT NULL AND state = '{State.SCHEDULED}'"
+"""The next occurrence of a schedule; a schedule has at most one."""
+
 IS_DUE = "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version"
+"""A post that is out of date in its chat, whenever its time comes (`not_before`)."""
 IS_IN_TROUBLE = f"errors > 0 AND {IS_DUE}"
-HAS_WORK = "next_at IS NOT NULL"
 IS_NAMED = "substr(chat_id, 1, 1) = '@'"
-"""Its chat is known by @name only, so far."""
-
+"""A chat known only by its @name; Telegram has not told its id yet."""
+HAS_WORK = "next_at IS NOT NULL"
+"""A chat with a due post."""
 IS_PLANNED = "next_at IS NOT NULL"
-"""Of a summary plan."""
+"""A summary plan with a next summary."""

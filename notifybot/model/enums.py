@@ -1,11 +1,10 @@
-"""Enums that tables, jobs and callers share."""
+"""Enums shared by tables, jobs and callers."""
 
-# key() and its like make dataclass fields, as dataclasses.field() does.
 from enum import IntEnum, StrEnum
 
 
 class Purpose(StrEnum):
-    """Why a chat gets its copy of a message."""
+    """Reason for a delivery."""
 
     PRIMARY = "primary"
     ESCALATION = "escalation"
@@ -15,24 +14,24 @@ class DeliveryStatus(StrEnum):
     WAITING = "waiting"
     SHOWN = "shown"
     FAILED = "failed"
-    """A dead letter; `last_error` says why."""
+    """A dead letter: given up, with the reason in `last_error`."""
     WITHDRAWN = "withdrawn"
-    """Answered, closed or cancelled before it was shown."""
+    """Not needed any more before it was shown (acknowledged, closed, cancelled), or its reader had muted the bot."""
 
 
 class Deadline(StrEnum):
-    """What a job waits for: of messages, by the name of the column that says when."""
+    """The deadlines that jobs wait for. Those of messages are named like their column."""
 
     RELEASE = "release_at"
     ESCALATE = "escalate_at"
     CLOSE = "close_at"
     REMIND = "remind_at"
     SUMMARY = "summary"
-    TURN = "turn"
+    SHIFT = "shift"
 
 
 class Urgency(IntEnum):
-    """Which posts go first; within one urgency the order of acceptance decides."""
+    """Order in which posts are sent, most urgent first; within one urgency, in the order of acceptance."""
 
     ALERT = 0
     REPLY = 1
@@ -42,7 +41,7 @@ class Urgency(IntEnum):
 
 
 class EventKind(StrEnum):
-    """What a timeline can say."""
+    """Kind of a timeline event."""
 
     ACCEPTED = "accepted"
     RELEASED = "released"
@@ -70,7 +69,7 @@ class Priority(StrEnum):
 
 
 class MediaKind(StrEnum):
-    """How Telegram shows a file."""
+    """The form in which Telegram shows a file."""
 
     PHOTO = "photo"
     DOCUMENT = "document"

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 
 _tails = random.Random()
-"""Seeded by the system once: an id has to be unique, not secret, and asking the system costs ten times as much."""
+"""Seeded once by the system. Ids must be unique, not secret, and the system's own generator takes ten times as long."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -17,7 +17,7 @@ def new_id(now: datetime) -> str:
 
 
 def new_ids(now: datetime) -> Iterator[str]:
-    """Make ids without end, each a microsecond after the one before it."""
+    """Yield ids without end, each one microsecond after the previous one."""
     for moment in count(round(now.timestamp() * 1_000_000)):
         milliseconds, microseconds = divmod(moment, 1000)
         fraction = microseconds * 4096 // 1000
@@ -27,7 +27,7 @@ def new_ids(now: datetime) -> Iterator[str]:
 
 
 def first_id(moment: datetime) -> str:
-    """The beginning of the ids of this millisecond: all made before it are smaller, no other is."""
+    """Return the common prefix of all ids of this millisecond: every earlier id sorts before it, all others after."""
     digits = f"{round(moment.timestamp() * 1_000_000) // 1000:012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
@@ -37,10 +37,10 @@ def is_id(text: str) -> bool:
 
 
 def short(uuid: str) -> str:
-    """Drop the hyphens: 32 characters, for callback data of at most 64 bytes."""
+    """Drop the hyphens: 32 characters, since callback data has room for 64 bytes."""
     return uuid.replace("-", "")
 
 
 def full(text: str) -> str:
-    """Put the hyphens back into what `short` made."""
+    """Put the hyphens that `short` dropped back in."""
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

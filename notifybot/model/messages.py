@@ -1,9 +1,7 @@
-"""The tables of messages and of what is done about them; people and callers: model/people.py, what comes at its time:
-model/schedules.py.
+"""Tables of messages, deliveries, attachments, the timeline and callers' keys.
 
-States are documented where their columns stand; who may change them: model/states.py and posts/posts.py.
-
-Table models do not validate: what comes from outside is checked before it becomes a row.
+The states of a message and its transitions are in model/states.py. Table models do not validate: input is checked
+before it becomes a row.
 """
 
 from datetime import datetime
@@ -19,7 +17,7 @@ from notifybot.model.states import State
 
 
 class Message(SQLModel, table=True):
-    """What a caller asked notifybot to tell."""
+    """A message from a caller: an alert, which asks for an acknowledgement, or a notice."""
 
     __tablename__ = "messages"
 
@@ -29,61 +27,64 @@ class Message(SQLModel, table=True):
     title: str | None = None
     content: str = Field(sa_type=Text)
     recipients: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    """As the caller named them."""
+    """Recipients as the caller wrote them."""
     source: str
     account: str
-    """The caller's."""
+    """Account of the caller."""
     created_at: datetime
+    """Time of acceptance."""
     send_at: datetime | None = None
-    """When it is to be sent, or was; null: at once. Its deadlines count from here."""
+    """Time for which it is or was scheduled; its deadlines count from here. Null if it was sent at once."""
     release_at: datetime | None = None
-    """While it is scheduled: when it is released. That is `send_at`, or later where a release failed; null: not as long
-    as its schedule is paused."""
+    """Time of the release: `send_at`, or later if a release failed. Null while its schedule is paused."""
     schedule_id: str | None = Field(default=None, foreign_key="schedules.id")
-    """Of a message that repeats: all its occurrences have the same."""
+    """Schedule of a repeating message, the same for all its occurrences."""
     event: str | None = None
-    """The kind of event that it tells of; see routes/events.py."""
+    """Kind of event, from `POST /api/events`; see routes/events.py."""
     policy: str | None = None
-    """The name of its policy in the config, when it was accepted."""
+    """Name of its policy in the config at acceptance."""
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """The steps of its policy (policies.Plan); null: one step, to the escalation channel."""
+    """Steps of its policy (alerts.policy.EscalationPlan). Null: one step, to the escalation channel."""
     steps_left: int = 1
-    """So many steps of escalation are still ahead."""
+    """Escalation steps still to come."""
     escalate_at: datetime | None = None
-    """When the next step is taken, or when the last one was due."""
+    """Time of the next escalation step. With no steps left: the time at which the last one was due."""
     close_at: datetime | None = None
+    """Time at which the alert expires; null for never."""
     remind_every_s: int | None = None
     remind_at: datetime | None = None
-    """When people are reminded next that it is still open; null: never."""
+    """Time of the next reminder; null for never."""
     may_expire: bool = False
-    """Time may close it: it was shown somewhere, or nothing is left that could still be shown."""
+    """Derived from its deliveries: one was shown, or none is waiting. Written by messages.transitions alone."""
     sent_at: datetime | None = None
+    """Time at which it stood in a primary chat and no primary delivery was waiting."""
     escalated_at: datetime | None = None
-    """When its last step so far was taken."""
+    """Time of the last escalation step taken."""
     acknowledged_at: datetime | None = None
     acknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """`{telegram_id, name, username}` or `{account}`."""
     closed_at: datetime | None = None
     resolved_at: datetime | None = None
-    """Its source said that the trouble is over."""
+    """Time at which its source resolved it."""
     look: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """How it is to be shown (rendering.Look); null for the usual."""
+    """Appearance (rendering.parts.Appearance); null for the default."""
     data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """The caller's own, kept as it came."""
+    """Data of the caller, kept unchanged."""
     file_count: int = 0
     dedup_key: str | None = None
     repeats: int = 0
-    """How often the same was told again under its dedup_key."""
+    """Further messages counted under its dedup_key."""
     repeated_at: datetime | None = None
+    """Time of the last of them."""
     snoozed_until: datetime | None = None
-    """Its deadlines lie their spans behind this, or behind `unacknowledged_at` if that is later; see
-    alerts/deadlines.py."""
+    """End of the last snooze. Deadlines count from here, or from `unacknowledged_at` if that is later; see
+    messages/deadlines.py."""
     snoozed_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """As `acknowledged_by`."""
+    """Like `acknowledged_by`."""
     unacknowledged_at: datetime | None = None
-    """When an acknowledgement was taken back last."""
+    """Time at which an acknowledgement was last taken back."""
     unacknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """As `acknowledged_by`."""
+    """Like `acknowledged_by`."""
 
     __table_args__ = (
         partial_index("messages_escalate", MAY_ESCALATE, "escalate_at"),
@@ -124,26 +125,31 @@ class Delivery(SQLModel, table=True):
 
 
 class Attachment(SQLModel, table=True):
-    """A file of a message. Where its content comes from: `file_id` (Telegram has it), else our store (`sha256`), else
-    `url`, which Telegram fetches, and where it refused (`is_refused`) we do."""
+    """A file of a message.
+
+    Its content comes from Telegram if it has a `file_id`, else from our store (`sha256`), else from `url`: Telegram
+    fetches that, and if it refuses to (`is_refused`) we do.
+    """
 
     __tablename__ = "attachments"
 
     id: int | None = Field(default=None, primary_key=True)
     message_id: str = Field(foreign_key="messages.id", index=True)
     ordinal: int
-    """From 1, in the caller's order."""
+    """Position in the caller's order, from 1."""
     kind: MediaKind = Field(sa_column=Column(enum_column(MediaKind), nullable=False))
     name: str
     url: str | None = Field(default=None, sa_type=Text)
     is_refused: bool = False
+    """Telegram did not take the `url`."""
     sha256: str | None = None
-    """Of its content in our store."""
+    """Hash of the content, and its name in our store."""
     size: int | None = Field(default=None, sa_type=BigInteger)
     media_type: str | None = None
     file_id: str | None = None
+    """Telegram's name for the file, from an earlier upload."""
     problem: str | None = None
-    """Why it is not shown: its line in the text says so."""
+    """Reason why it cannot be shown; a line in the text gives it."""
 
     __table_args__ = (
         partial_index("attachments_stored", "sha256 IS NOT NULL", "sha256", "id"),
@@ -152,7 +158,7 @@ class Attachment(SQLModel, table=True):
 
 
 class TimelineEvent(SQLModel, table=True):
-    """One line of a message's history."""
+    """One event in the history of a message."""
 
     __tablename__ = "timeline"
 
@@ -161,12 +167,12 @@ class TimelineEvent(SQLModel, table=True):
     at: datetime
     event: EventKind = Field(sa_column=Column(enum_column(EventKind), nullable=False))
     actor: str
-    """`account:alice`, `telegram:42`, `notifybot`."""
+    """`account:alice`, `telegram:42` or `notifybot`."""
     detail: str | None = None
 
 
 class ClientId(SQLModel, table=True):
-    """A request that must not be accepted twice: the caller's own name for it."""
+    """Idempotency key of a request, chosen by the caller: the same request is not accepted twice."""
 
     __tablename__ = "client_ids"
 
@@ -174,19 +180,19 @@ class ClientId(SQLModel, table=True):
     client_id: str = Field(primary_key=True)
     message_id: str = Field(foreign_key="messages.id", index=True)
     fingerprint: str
-    """Of what was asked: the same name with another request is a conflict."""
+    """Hash of the request. The same key with another request is a conflict."""
     expires_at: datetime = Field(index=True)
 
 
 class DedupKey(SQLModel, table=True):
-    """A caller's name for a trouble that lasts: while it is bound, whatever comes under it counts on one message."""
+    """Key that a caller gives to a lasting problem. While it is bound, further messages count on the first one."""
 
     __tablename__ = "dedup_keys"
 
     account: str = Field(primary_key=True)
     recipients: str = Field(primary_key=True)
-    """All of them, as one text."""
+    """All recipients, as one text; see messages.dedup.recipients_key."""
     dedup_key: str = Field(primary_key=True)
     message_id: str = Field(foreign_key="messages.id", index=True)
     bound_until: datetime | None = None
-    """Null before an answer."""
+    """End of the binding, once acknowledged; null before that."""

@@ -1,4 +1,4 @@
-"""Tables of people and callers: chats, link secrets, API tokens."""
+"""Tables of people, link secrets and API tokens."""
 
 from datetime import datetime
 
@@ -7,52 +7,54 @@ from sqlmodel import Field, SQLModel
 
 
 class Person(SQLModel, table=True):
-    """Somebody who pressed /start, or whom a caller subscribed."""
+    """Somebody who pressed /start, or was subscribed by a caller."""
 
     __tablename__ = "people"
 
     user_id: str = Field(primary_key=True)
     account: str | None = Field(default=None, unique=True)
-    """The local or dashboard user whose chat this is, once it is linked."""
+    """Local or dashboard user that the chat is linked to."""
     chat_id: str = Field(unique=True, foreign_key="chats.id")
     chat_name: str
     is_renamed: bool = False
-    """An admin chose the chat_name: /start leaves it."""
+    """An admin chose the chat_name, so /start keeps it."""
     created_at: datetime
     linked_at: datetime | None = None
     linked_by: str | None = None
-    """As in the timeline: `account:alice`, `telegram:42`."""
+    """Actor, as in the timeline: `account:alice`, `telegram:42`."""
     is_enabled: bool = True
-    """Wants notices and summaries."""
+    """Gets notices and summaries."""
     muted_until: datetime | None = None
     time_zone: str | None = None
-    """By its IANA name; null is the summary's in the config."""
+    """IANA name; null for the one in the config."""
     summary_time: str | None = None
-    """`HH:MM` there; null is the config's."""
+    """`HH:MM` in their time zone; null for the one in the config."""
     quiet_from: str | None = None
     quiet_until: str | None = None
-    """`HH:MM` in their zone; both or neither. From the later to the earlier one goes over midnight."""
+    """`HH:MM` in their time zone, both or neither. Quiet hours may cross midnight."""
 
 
 class LinkSecret(SQLModel, table=True):
-    """A code that the bot gave to a chat, or the token of a deep link that a caller asked for. Each ties a chat to an
-    account, once; only its keyed hash is kept."""
+    """A link code that the bot gave to a chat, or the link token of a deep link that a caller asked for.
+
+    Each links one chat to one account, once. Only a keyed hash is stored.
+    """
 
     __tablename__ = "link_secrets"
 
     digest: str = Field(primary_key=True)
     chat_id: str | None = Field(default=None, index=True)
-    """Of a code: whose it is. Of a token: the chat that used it."""
+    """Chat that got the code, or that used the token."""
     account: str | None = Field(default=None, index=True)
-    """Of a token: for whom. Of a code: who used it."""
+    """Account that the token is for, or that used the code."""
     actor: str | None = None
-    """Who asked for a token."""
+    """Actor who asked for the token."""
     expires_at: datetime = Field(index=True)
     used_at: datetime | None = None
 
 
 class LinkGuess(SQLModel, table=True):
-    """A code that was wrong: too many in a short time stop whoever guesses."""
+    """A wrong link code. Too many within a short time block the account."""
 
     __tablename__ = "link_guesses"
 
@@ -62,19 +64,19 @@ class LinkGuess(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """What a caller on TCP proves who it is with. Only its hash is kept."""
+    """Bearer token of a caller on TCP. Only its hash is stored."""
 
     __tablename__ = "api_tokens"
 
     id: str = Field(primary_key=True)
     name: str = Field(unique=True)
     account: str
-    """As whom it calls."""
+    """Account that the token acts for."""
     digest: str = Field(unique=True)
     scopes: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    """Of send, read, admin."""
+    """Any of `send`, `read`, `admin`."""
     recipients: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """To whom it may send; null: as `socket.allow` says."""
+    """Recipients it may send to; null for those of `socket.allow`."""
     created_at: datetime
     created_by: str
     expires_at: datetime | None = None

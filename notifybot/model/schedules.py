@@ -2,102 +2,99 @@
 
 from datetime import datetime
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Index,
-    text,
-)
+from sqlalchemy import JSON, Column, Index
 from sqlmodel import Field, SQLModel
 
+from notifybot.model.columns import partial_index
 from notifybot.model.conditions import IS_PLANNED
-
-_IS_PLANNED = text(IS_PLANNED)
 
 
 class Schedule(SQLModel, table=True):
-    """Why a message repeats. The next occurrence is always there as a message that is `scheduled`; its release makes
-    the one after it, so that what it says and for whom stands in the messages alone."""
+    """The times of a repeating message.
+
+    Its next occurrence is always in `messages` as a scheduled message, and releasing that inserts the one after it. So
+    the text and the recipients are in `messages` alone.
+    """
 
     __tablename__ = "schedules"
 
     id: str = Field(primary_key=True)
     account: str = Field(index=True)
     repeat: str
-    """A cron expression of five fields, or `every 15m`."""
+    """Cron expression of five fields, or `every 15m`."""
     time_zone: str
-    """In which a cron expression is meant, by its IANA name."""
+    """IANA name of the time zone of the cron expression."""
     created_at: datetime
     begins_at: datetime
-    """The first occurrence; `every 15m` counts from here."""
+    """Time of the first occurrence; `every 15m` counts from here."""
     paused_at: datetime | None = None
     ended_at: datetime | None = Field(default=None, index=True)
-    """Cancelled: nothing comes any more."""
+    """Set when it was cancelled, or no time is left: there are no more occurrences."""
     last_at: datetime | None = None
-    """For when the last occurrence was meant that was released."""
+    """Scheduled time of the last released occurrence."""
     runs: int = 0
-    """How many were released."""
+    """Occurrences released so far."""
     missed: int = 0
-    """How many were not, because nobody was there at their time; at most schedule_times.MOST_COUNTED of one stop."""
+    """Occurrences skipped because the daemon was down; at most occurrences.MAX_MISSED for one stop."""
     settled_until: datetime | None = Field(default=None, index=True)
-    """Of all times up to here it is settled what became of them, whatever the clock says since."""
+    """All times up to here are released, missed or skipped, even if the clock is set back."""
     skipped_until: datetime | None = None
-    """The last occurrence that somebody left out."""
+    """Time of the last occurrence that somebody cancelled."""
 
 
 class OnCallOverride(SQLModel, table=True):
-    """Somebody else is on call for a while; the latest one made counts."""
+    """Somebody else is on call for a while. Where overrides overlap, the newest one counts."""
 
     __tablename__ = "on_call_overrides"
 
     id: str = Field(primary_key=True)
     rotation: str
     member: str
-    """A recipient, as the config would name them."""
+    """Recipient, as written in the config."""
     starts_at: datetime
     ends_at: datetime = Field(index=True)
     created_at: datetime
     created_by: str
-    """As in the timeline: `account:alice`, `telegram:42`."""
+    """Actor, as in the timeline: `account:alice`, `telegram:42`."""
     cancelled_at: datetime | None = None
 
 
 class OnCallTurn(SQLModel, table=True):
-    """Who was told last that their turn has begun."""
+    """The people last notified that their shift began, for each rotation."""
 
     __tablename__ = "on_call_turns"
 
     rotation: str = Field(primary_key=True)
     members: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    """Nobody yet, where it is empty."""
+    """Empty if nobody was notified yet."""
     since: datetime
-    """When they were told."""
+    """Time of the notification."""
     look_at: datetime | None = Field(default=None, index=True)
-    """When somebody else may be on call; null: never."""
+    """Next time at which the person on call may change; null for never."""
     rota: str = ""
-    """A digest of what the config says of the rotation, as of then."""
+    """Digest of the rotation's config at that time."""
 
 
 class SummaryPlan(SQLModel, table=True):
-    """When somebody gets their next summary."""
+    """Time of a reader's next summary."""
 
     __tablename__ = "summary_plans"
 
     reader: str = Field(primary_key=True)
-    """`person:<user_id>`, or `to:<recipient>` for those of the config."""
+    """`person:<user_id>`, or `to:<recipient>` for readers from the config."""
     daily: str | None = None
-    """For when it is planned (wall_clock.Daily), `09:00 Europe/Berlin`; null: they get none."""
+    """Time of day (wall_clock.Daily), such as `09:00 Europe/Berlin`; null if they get no summary."""
     next_at: datetime | None = None
     last_date: str | None = None
-    """The last local date that had its summary, `2026-03-29`: each has one at most."""
+    """Last local date with a summary, such as `2026-03-29`; a date has at most one."""
     told_until: datetime | None = None
-    """The next one tells what happened since then; null: nothing that is older than a day."""
+    """Start of the next summary's period; null for the time of the day before."""
 
-    __table_args__ = (Index("summary_plans_due", "next_at", sqlite_where=_IS_PLANNED, postgresql_where=_IS_PLANNED),)
+    __table_args__ = (partial_index("summary_plans_due", IS_PLANNED, "next_at"),)
 
 
 class JobRun(SQLModel, table=True):
-    """One tick of one job."""
+    """One run of one job."""
 
     __tablename__ = "job_runs"
 
@@ -106,31 +103,31 @@ class JobRun(SQLModel, table=True):
     started_at: datetime
     duration_s: float
     done: int = 0
-    """How much it did."""
+    """Rows it worked off."""
     is_manual: bool = False
-    """Somebody asked for it."""
+    """Run on request."""
     error: str | None = None
 
     __table_args__ = (Index("job_runs_of", "job", "id"),)
 
 
 class JobTrouble(SQLModel, table=True):
-    """What is amiss with a job: its ticks fail, or a row cannot be worked on. Gone once it is over."""
+    """A failing job, or a poison row of a job. Deleted once it is over."""
 
     __tablename__ = "job_troubles"
 
     job: str = Field(primary_key=True)
     row_key: str = Field(primary_key=True)
-    """The row that was put off; empty where the tick itself failed."""
+    """Key of the poison row; empty if the run itself failed."""
     error: str
     since: datetime
     last_at: datetime
-    """When it was met last."""
+    """Time of the last failure."""
     until: datetime
-    """When the row is tried again; or how long ticks must go well before it is over."""
+    """Next try of the row. If the run failed: it is over once runs succeed until then."""
     times: int = 1
     told_at: datetime | None = None
-    """When the admins were told."""
+    """Time when the admins were notified."""
 
 
 OF_PERSON, OF_CONFIG = "person:", "to:"

@@ -1,6 +1,7 @@
-"""Every state of a message, every step between two states, in one table.
+"""States of a message and the transitions between them, in one table.
 
-The diagram in docs/design/states.md is generated from it: `python -m notifybot.model.states`.
+The SQL conditions in model/conditions.py and the diagram in docs/design/states.md are generated from it; print the
+diagram with `python -m notifybot.model.states`.
 """
 
 from enum import StrEnum
@@ -18,7 +19,7 @@ class State(StrEnum):
 
 
 class Transition(StrEnum):
-    """Why a message changes its state."""
+    """Reason for a change of state."""
 
     RELEASE = "release"
     SHOW = "show"
@@ -60,31 +61,38 @@ TRANSITIONS: dict[Transition, dict[State, State]] = {
 }
 
 ALERTS_ONLY = frozenset({Transition.ESCALATE, Transition.ACKNOWLEDGE, Transition.UNACKNOWLEDGE, Transition.CLOSE})
-FINAL = frozenset({State.CLOSED, State.CANCELLED})
+FINAL = frozenset(State) - {state for moves in TRANSITIONS.values() for state in moves}
+"""States that no transition leaves. A notice also stays in FINAL_FOR_NOTICES, unless somebody retries it."""
+FINAL_FOR_NOTICES = frozenset({State.SENT, State.FAILED})
 
 
-def next_state(state: State, step: Transition, *, is_alert: bool) -> State | None:
-    """Say where `step` leads from `state`; None where it is not allowed."""
-    if step in ALERTS_ONLY and not is_alert:
+def next_state(state: State, transition: Transition, *, is_alert: bool) -> State | None:
+    """Return the state that `transition` leads to from `state`; None if it is not allowed."""
+    if transition in ALERTS_ONLY and not is_alert:
         return None
-    return TRANSITIONS[step].get(state)
+    return TRANSITIONS[transition].get(state)
 
 
-def sources(step: Transition) -> tuple[State, ...]:
-    """The states from which `step` is allowed, for a conditional UPDATE."""
-    return tuple(TRANSITIONS[step])
+def sources(transition: Transition) -> tuple[State, ...]:
+    """Return the states from which `transition` is allowed, for a conditional UPDATE."""
+    return tuple(TRANSITIONS[transition])
 
 
-def target(step: Transition) -> State:
-    """The one state that `step` leads to."""
-    return next(iter(TRANSITIONS[step].values()))
+def target(transition: Transition) -> State:
+    """Return the one state that `transition` leads to."""
+    return next(iter(TRANSITIONS[transition].values()))
+
+
+def can_acknowledge(state: State, *, is_alert: bool, is_acknowledged: bool) -> bool:
+    """Return True if a message still waits for an acknowledgement; in SQL: conditions.IS_UNACKNOWLEDGED."""
+    return not is_acknowledged and next_state(state, Transition.ACKNOWLEDGE, is_alert=is_alert) is not None
 
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    [*] --> scheduled: send_at lies ahead", "    [*] --> initiated: accepted"]
-    for step, moves in TRANSITIONS.items():
-        lines += [f"    {source} --> {to}: {step}" for source, to in moves.items()]
+    for transition, moves in TRANSITIONS.items():
+        lines += [f"    {source} --> {to}: {transition}" for source, to in moves.items()]
     lines += [f"    {state} --> [*]" for state in State if state in FINAL]
     return "\n".join(lines)
 

@@ -217,4 +217,4 @@ def _recheck_shift(session: Session, rotation: str, *, now: datetime) -> None:
     """Somebody else's turn may have begun."""
     session.flush()
     affected(session, update(OnCallTurn).where(col(OnCallTurn.rotation) == rotation).values(look_at=now))
-    changes(session).note_deadline(Deadline.TURN, now)
+    changes(session).note_deadline(Deadline.SHIFT, now)

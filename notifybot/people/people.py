@@ -1,20 +1,18 @@
 """People: who pressed /start, and which chat is theirs."""
 
-import functools
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, String, bindparam, or_
+from sqlalchemy import or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from notifybot.errors import NotifybotError
 from notifybot.model.people import Person
 from notifybot.posts import chats
-from notifybot.storage.statements import fetch, padded, table_of
+from notifybot.storage.statements import fetch, in_list, table_of
 
 
 def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) -> tuple[Person, bool]:
@@ -67,46 +65,25 @@ class Reader:
 
 PEOPLE = table_of(Person)
 _READERS = select_columns(*(PEOPLE.c[field.name] for field in fields(Reader)))
+_NAMED = _READERS.where(or_(in_list(PEOPLE.c.user_id, "names"), in_list(PEOPLE.c.account, "names")))
+_OF_CHATS = _READERS.where(in_list(PEOPLE.c.chat_id, "chats"))
 _EVERYBODY = _READERS.order_by(PEOPLE.c.created_at, PEOPLE.c.user_id)
 
 
 def readers(session: Session, names: Collection[str]) -> dict[str, Reader]:
     """The people whom these names mean, by account or user_id: of each name that somebody has."""
     found: dict[str, Reader] = {}
-    for piece in padded(sorted(names)):
-        for row in fetch(session, _named(len(piece)), **_numbered(piece)):
-            reader = Reader(*row)
-            found |= {name: reader for name in (reader.user_id, reader.account) if name is not None and name in names}
+    for row in fetch(session, _NAMED, names=sorted(names)):
+        reader = Reader(*row)
+        found |= {name: reader for name in (reader.user_id, reader.account) if name is not None and name in names}
     return found
 
 
 def readers_of_chats(session: Session, chat_ids: Collection[str]) -> dict[str, Reader]:
     """The people whose private chats these are, by chat."""
-    return {
-        row.chat_id: Reader(*row)
-        for piece in padded(sorted(chat_ids))
-        for row in fetch(session, _with_chats(len(piece)), **_numbered(piece))
-    }
+    return {row.chat_id: Reader(*row) for row in fetch(session, _OF_CHATS, chats=sorted(chat_ids))}
 
 
 def all_readers(session: Session) -> list[Reader]:
     """Everybody, in the order in which they came."""
     return [Reader(*row) for row in fetch(session, _EVERYBODY)]
-
-
-def _numbered(values: Sequence[str]) -> dict[str, str]:
-    return {f"value_{number}": value for number, value in enumerate(values)}
-
-
-def _one_of(column: Column[Any], size: int) -> ColumnElement[bool]:
-    return column.in_([bindparam(f"value_{number}", type_=String()) for number in range(size)])
-
-
-@functools.cache
-def _named(size: int) -> Select[Any]:
-    return _READERS.where(or_(_one_of(PEOPLE.c.user_id, size), _one_of(PEOPLE.c.account, size)))
-
-
-@functools.cache
-def _with_chats(size: int) -> Select[Any]:
-    return _READERS.where(_one_of(PEOPLE.c.chat_id, size))

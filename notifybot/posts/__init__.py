@@ -1,1 +1,1 @@
-"""What stands or should stand in a chat."""
+"""Chats and the posts in them, with the timeline and the outcomes of calls."""

@@ -1,4 +1,4 @@
-"""The row of the bot: the term of the leading daemon, and its identity."""
+"""The row of the bot: term of the leading daemon, and identity."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from notifybot.posts.posts import note_uncertain
 
 
 def begin_term(session: Session, *, now: datetime) -> int:
-    """Begin a new term. What older terms had in flight may have been accepted: it is counted and due again at once."""
+    """Begin a new term and return its number. Calls in flight in older terms count as uncertain and are due again."""
     bot = session.get(Bot, 1) or Bot(id=1)
     bot.term += 1
     bot.probe_at = now
@@ -28,12 +28,12 @@ def _free_claims(session: Session, *, now: datetime) -> None:
     ).all()
     for chat_id, post_id in claimed:
         assert post_id is not None
-        note_uncertain(session, post_id, now=now, detail="The daemon stopped while a call was under way.")
+        note_uncertain(session, post_id, now=now, detail="The daemon stopped while a call was in flight.")
         chats.release(session, chat_id, now=now)
 
 
 def identity(session: Session) -> dict[str, Any] | None:
-    """Who the bot was at the last contact, as Telegram's User object: with it a start needs no Telegram."""
+    """Return Telegram's User object of the bot as of the last contact, with which the daemon can start offline."""
     bot = session.get(Bot, 1)
     return None if bot is None else bot.identity
 

@@ -1,32 +1,18 @@
-"""Chats: where they moved, whether they answer, and when each is worth a call next."""
+"""Chats: their moves, whether they can be reached, and the time of their next call."""
 
-import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Select,
-    String,
-    Update,
-    bindparam,
-    case,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Integer, String, bindparam, case, func, or_, select, text, update
 from sqlmodel import Session, col
 
 from notifybot.model.chats import Chat, Post
 from notifybot.model.conditions import IS_DUE, IS_NAMED
 from notifybot.model.enums import Urgency
 from notifybot.model.messages import Delivery
-from notifybot.storage.statements import affected, fetch, insert_rows, padded, run, table_of
+from notifybot.storage.statements import affected, fetch, in_list, insert_rows, run, table_of
 from notifybot.storage.writer import changes
 
 MOVES_FOLLOWED = 5
@@ -52,37 +38,44 @@ _RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=No
 _NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
     unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind)
 )
-
-
 _NOTE_TITLE = _THIS_CHAT.where(or_(CHATS.c.title.is_(None), CHATS.c.title != _SAID)).values(title=_SAID)
+_MOVED_OR_HELD = _WHERE_IT_IS.where(
+    in_list(CHATS.c.id, "chats"), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None))
+)
+_WAKE = (
+    update(CHATS)
+    .where(in_list(CHATS.c.id, "chats"), or_(_IS_LATER, _IS_CALMER))
+    .values(
+        next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
+        urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
+    )
+)
 
 
 def ensure(session: Session, chat_ids: Collection[str]) -> None:
-    """Make a row for each chat that has none."""
+    """Insert a row for each chat that has none."""
     insert_rows(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)], skip_known=True)
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A chat that messages go to, and until when it is banned."""
+    """A chat that messages go to, with the end of its flood wait."""
 
     id: str
     held_until: datetime | None
 
 
 def current(session: Session, chat_ids: Collection[str], known: Collection[str] = ()) -> dict[str, Reached]:
-    """The chat that each id stands for now, by the id asked for, and of those that are `known` to have a row; others
-    are made where they have none.
+    """Return the chat that each id stands for now, by the given id. Inserts missing rows, except for `known` ids.
 
-    A group that became a supergroup is followed, and so is an @name whose id is known. The usual chat, which neither
-    moved nor is banned, is not even read.
+    Follows groups that became supergroups, and @names whose id is known. Chats that neither moved nor have a flood
+    wait, which are most, are not even read.
     """
     ensure(session, chat_ids)
     everything = {*chat_ids, *known}
     found = {chat_id: Reached(chat_id, None) for chat_id in everything}
-    for piece in padded(sorted(everything)):
-        for row in fetch(session, _unusual(len(piece)), **_numbered(piece)):
-            found[row.id] = _followed(session, row)
+    for row in fetch(session, _MOVED_OR_HELD, chats=sorted(everything)):
+        found[row.id] = _followed(session, row)
     return found
 
 
@@ -94,57 +87,33 @@ def _followed(session: Session, row: Any) -> Reached:
     return Reached(row.id, row.held_until)
 
 
-def _numbered(chat_ids: Sequence[str]) -> dict[str, str]:
-    return {f"chat_{number}": chat_id for number, chat_id in enumerate(chat_ids)}
-
-
-def _one_of(size: int) -> ColumnElement[bool]:
-    return CHATS.c.id.in_([bindparam(f"chat_{number}", type_=String()) for number in range(size)])
-
-
-@functools.cache
-def _unusual(size: int) -> Select[Any]:
-    return _WHERE_IT_IS.where(_one_of(size), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None)))
-
-
-@functools.cache
-def _wake(size: int) -> Update:
-    return (
-        update(CHATS)
-        .where(_one_of(size), or_(_IS_LATER, _IS_CALMER))
-        .values(
-            next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
-            urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
-        )
-    )
-
-
 def is_group(chat_id: str, kind: str | None) -> bool:
-    """Whether Telegram's limit per group may hold. A chat of unknown kind counts as a group if it can be one."""
+    """Return True if Telegram's limit for groups may apply. A chat of unknown kind counts if it can be a group."""
     if kind is not None:
         return kind in ("group", "supergroup")
     return chat_id.startswith(("-", "@"))
 
 
 def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: datetime) -> None:
-    """Say that posts of this urgency became due in these chats.
+    """Make these chats due for a call, since they have new due posts of this urgency.
 
-    A chat that may not be called yet is woken too: the next claim puts it back, for it knows why.
+    This includes chats that must not be called yet; the next claim puts those back.
     """
-    for piece in padded(sorted(chat_ids)):
-        run(session, _wake(len(piece)), **_numbered(piece), level=int(urgency), moment=now)
-        changes(session).is_work_due = True
+    if not chat_ids:
+        return
+    run(session, _WAKE, chats=sorted(chat_ids), level=int(urgency), moment=now)
+    changes(session).is_work_due = True
 
 
 def release(session: Session, chat_id: str, *, now: datetime) -> None:
-    """End the claim on a chat and work out when it is worth a call next."""
+    """End the claim on a chat and set the time of its next call."""
     urgency, at = _next_post(session, chat_id, now)
     run(session, _RELEASE, chat=chat_id, level=urgency, moment=at)
     changes(session).is_work_due = True
 
 
 def reschedule(session: Session, chat_id: str, *, now: datetime) -> None:
-    """Set a chat's next call by its due posts: when the most urgent that is ready is, or the first that will be."""
+    """Set a chat's next call: for its most urgent post that is ready, else for the first one that will be."""
     urgency, at = _next_post(session, chat_id, now)
     run(session, _RESCHEDULE, chat=chat_id, level=urgency, moment=at)
 
@@ -166,17 +135,17 @@ def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
 
 
 def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
-    """This chat can be reached; Telegram says of what kind it is, where known."""
+    """Record that a chat can be reached, and its kind if Telegram told it."""
     run(session, _NOTE_ANSWER, chat=chat_id, said=kind)
 
 
 def note_title(session: Session, chat_id: str, title: str) -> None:
-    """Telegram calls this chat so."""
+    """Record the title of a chat."""
     run(session, _NOTE_TITLE, chat=chat_id, said=title)
 
 
 def move(session: Session, old: str, new: str, *, now: datetime) -> None:
-    """A group became a supergroup: what waits follows it; what stands in the old chat stays as it is there."""
+    """Follow a group that became a supergroup. Waiting posts move with it, shown ones are not edited any more."""
     ensure(session, {new})
     affected(session, update(Chat).where(col(Chat.id) == old).values(moved_to=new))
     waiting = (col(Post.chat_id) == old, text(IS_DUE))
@@ -189,7 +158,7 @@ def move(session: Session, old: str, new: str, *, now: datetime) -> None:
 
 
 def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
-    """Telegram told the id of @name: all its posts, shown ones too, stand under that id from now on."""
+    """Replace an @name by the id that Telegram told, for all its posts."""
     ensure(session, {chat_id})
     affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
     for table in (Delivery, Post):

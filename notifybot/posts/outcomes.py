@@ -8,7 +8,7 @@ from notifybot.rendering.parts import Media, NewFile
 
 
 class Target(StrEnum):
-    """What an outcome says no longer exists at Telegram."""
+    """Kinds of things that may no longer exist in Telegram."""
 
     MESSAGE = "message"
     TOPIC = "topic"
@@ -17,26 +17,26 @@ class Target(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """The call was accepted: it stands in `chat_id` (Telegram's own id, as digits) as these messages."""
+    """Telegram accepted the call: the messages are in `chat_id` (Telegram's own id, as digits)."""
 
     chat_id: str
     message_ids: tuple[int, ...]
     chat_kind: str | None = None
-    """Telegram's word, where the answer has it: private, group, supergroup, channel."""
+    """`private`, `group`, `supergroup` or `channel`, if the answer contains it."""
     file_ids: tuple[str, ...] = ()
-    """Under which names Telegram keeps the files that were sent, in their order."""
+    """Telegram's ids of the files sent, in their order."""
 
 
 @dataclass(frozen=True)
 class HoldOff:
-    """429: nothing more for this chat before `wait` has passed. Costs no attempt."""
+    """429: no call to this chat until `wait` has passed. Does not count as an attempt."""
 
     wait: timedelta
 
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Network trouble or 5xx. `uncertain`: Telegram may have accepted the call all the same."""
+    """Network failure or 5xx. `uncertain`: Telegram may have accepted the call."""
 
     reason: str
     uncertain: bool
@@ -44,7 +44,7 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Reformat:
-    """Telegram cannot parse the markup, or refuses a button: the same goes out once more as plain text."""
+    """Telegram cannot parse the markup or refuses a button: send it again as plain text."""
 
     reason: str
 
@@ -59,7 +59,7 @@ class Gone:
 
 @dataclass(frozen=True)
 class FileRefused:
-    """Telegram does not take one of these files as they were sent; in another way it may, unless that `is_final`."""
+    """Telegram refuses one of these files. It may take it from another source, unless `is_final`."""
 
     media: tuple[Media, ...]
     reason: str
@@ -68,14 +68,14 @@ class FileRefused:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file came into our store from its address."""
+    """We downloaded a file from its URL into our store."""
 
     file: NewFile
 
 
 @dataclass(frozen=True)
 class NotFetched:
-    """It did not; `is_temporary`: it may later."""
+    """We could not download a file. `is_temporary`: worth another try."""
 
     reason: str
     is_temporary: bool
@@ -83,7 +83,7 @@ class NotFetched:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Telegram refuses this for good. `is_chat_unreachable`: it would refuse everything else in that chat too."""
+    """Telegram refuses this for good. `is_chat_unreachable`: it refuses everything else in that chat too."""
 
     reason: str
     is_chat_unreachable: bool
@@ -98,7 +98,7 @@ class ChatMoved:
 
 @dataclass(frozen=True)
 class BotRefused:
-    """401 or 404: Telegram does not know this token. Concerns the whole bot and costs no attempt."""
+    """401 or 404: Telegram does not know the token. Affects the whole bot and does not count as an attempt."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Replies of the bot to a person: queue, revise, withdraw, and look up their status."""
+"""Replies of the bot to a person: queue, revise, withdraw, and read their status."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,8 +25,10 @@ def queue_reply(
     thread_id: int | None = None,
     post_id: str | None = None,
 ) -> str:
-    """Answer somebody in their chat: a post like any other, so that it survives and is paced like one. Returns its
-    id; `post_id`: a new one, where the part's buttons have to know it."""
+    """Queue a reply and return its post id. It survives restarts and is rate-limited like any post.
+
+    `post_id`: a new id, if the buttons of `part` have to contain it.
+    """
     chats.ensure(session, {chat_id})
     post = new_post(post_id or new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
     queue(session, [post], Urgency.REPLY, now=now)
@@ -35,7 +37,7 @@ def queue_reply(
 
 @dataclass(frozen=True)
 class ReplyStatus:
-    """What became of a post: `failure` says why it was given up; neither: it is on its way."""
+    """Status of a reply: shown, given up (with the reason in `failure`), or neither yet."""
 
     is_shown: bool
     failure: str | None
@@ -47,13 +49,13 @@ def reply_status(session: Session, post_id: str) -> ReplyStatus:
 
 
 def withdraw_reply(session: Session, post_id: str, *, now: datetime) -> None:
-    """Take a post back that was not shown yet. A call that is under way may still show it."""
+    """Withdraw a reply that is not shown yet. A call in flight may still show it."""
     unshown = (col(Post.id) == post_id, col(Post.shown_version) == 0, col(Post.parts_shown) == 0)
     affected(session, update(Post).where(*unshown).values(withdrawn_at=now))
 
 
 def revise_reply(session: Session, post_id: str, chat_id: str, part: Part, *, now: datetime) -> bool:
-    """Let an answer that stands in this chat say something else; False where there is no such answer any more."""
+    """Change a reply in this chat; return False if it does not exist any more."""
     of_chat = (col(Post.id) == post_id, col(Post.chat_id) == chat_id, col(Post.reply).is_not(None))
     standing = update(Post).where(*of_chat, col(Post.failure).is_(None), col(Post.withdrawn_at).is_(None))
     newer = {"reply": asdict(part), "version": Post.version + 1, "not_before": now, "urgency": int(Urgency.REPLY)}
@@ -64,6 +66,6 @@ def revise_reply(session: Session, post_id: str, chat_id: str, part: Part, *, no
 
 
 def forget_old(session: Session, *, before: datetime) -> int:
-    """Delete replies from before then that wait for nothing; return how many."""
+    """Delete replies older than `before` that are not due; return their number."""
     is_over = (col(Post.reply).is_not(None), col(Post.not_before) < before, text(f"NOT ({IS_DUE})"))
     return affected(session, delete(Post).where(*is_over))

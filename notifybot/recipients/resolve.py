@@ -43,6 +43,11 @@ class Resolved(NamedTuple):
         """Whether anybody is."""
         return any(each.withheld is None for each in self.destinations)
 
+    def is_too_late(self, escalate_at: datetime) -> bool:
+        """Return True if no chat can show an alert before it escalates."""
+        told = (each.chat.held_until for each in self.destinations if each.withheld is None)
+        return all(held_until is not None and held_until >= escalate_at for held_until in told)
+
 
 def resolve_request(session: Session, wish: RecipientRequest, found: Lookup, *, is_later: bool = False) -> Resolved:
     """The chats that a message goes to, each once, brought by the first of its recipients that stands for it.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifybot.model.states import State
+from notifybot.model.states import State, can_acknowledge
 from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, Fetch, Media, MissingFile, Part, PostButton
 
 
@@ -76,12 +76,9 @@ class PostView:
 
 
 def is_open(message: MessageView) -> bool:
-    """Whether there is something left to acknowledge."""
-    return (
-        message.is_alert
-        and message.acknowledged_at is None
-        and message.state in (State.INITIATED, State.SENT, State.ESCALATED, State.FAILED)
-    )
+    """Return True if the message still waits for an acknowledgement."""
+    is_acknowledged = message.acknowledged_at is not None
+    return can_acknowledge(message.state, is_alert=message.is_alert, is_acknowledged=is_acknowledged)
 
 
 def is_acknowledged(message: MessageView) -> bool:

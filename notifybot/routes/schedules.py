@@ -128,9 +128,8 @@ async def _later(
     }
     usual = check(SendFields, given)
     new = await message_of(request, caller, usual, usual.text, files)
-    assert new.extras is not None
-    extras = replace(new.extras, look=replace(new.extras.look, text_first=bool(files)))
-    return replace(new, recipients=await _known(request, new.recipients), extras=extras)
+    look = replace(new.look, text_first=bool(files))
+    return replace(new, recipients=await _known(request, new.recipients), look=look)
 
 
 async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Recipient, ...]:

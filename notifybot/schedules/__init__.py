@@ -1,1 +1,1 @@
-"""Messages that wait for a time or repeat."""
+"""Scheduled and repeating messages: list, change, release, cancel."""

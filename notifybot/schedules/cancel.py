@@ -16,15 +16,17 @@ from notifybot.schedules import next_occurrence
 
 
 def cancel_message(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
-    """Take a message back before it was shown; cancelling again changes nothing. Raises Conflict once it stands in a
-    chat. Where a call is under way it may still appear there, and is then marked as cancelled. Of a message that
-    repeats this leaves out one occurrence: the next one waits at once."""
+    """Cancel a message before it is shown. Cancelling again changes nothing. Raises Conflict once it was shown.
+
+    A call in flight may still show it; it is then marked as cancelled. Of a repeating message only this occurrence is
+    skipped, and the next one is inserted at once.
+    """
     message = queries.find(session, message_id)
     if message.state is State.CANCELLED:
         return message
     if _was_shown(session, message_id) or not transitions.move(session, message_id, Transition.CANCEL, closed_at=now):
-        hint = "An alert can be closed instead." if message.is_alert else None
-        raise Conflict("This message was shown already and cannot be cancelled.", hint=hint)
+        hint = "You can close the alert instead." if message.is_alert else None
+        raise Conflict("This message was already shown and cannot be cancelled.", hint=hint)
     timeline.add(session, [message_id], EventKind.CANCELLED, now=now, actor=actor.name)
     if message.state is State.SCHEDULED and message.schedule_id is not None:
         next_occurrence.skip(session, message, now=now)

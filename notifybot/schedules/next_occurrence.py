@@ -9,6 +9,7 @@ from sqlalchemy import insert, literal
 from sqlalchemy import select as select_columns
 from sqlmodel import Session
 
+from notifybot.messages import deadlines
 from notifybot.model.enums import Deadline, EventKind
 from notifybot.model.ids import new_ids
 from notifybot.model.messages import Attachment, Message, TimelineEvent
@@ -25,27 +26,19 @@ _COPIED = (
     *("is_alert", "title", "content", "recipients", "source", "account", "schedule_id", "event", "policy", "plan"),
     *("steps_left", "remind_every_s", "look", "data", "file_count"),
 )
-"""What the next occurrence has of the one before."""
-_DEADLINES = ("escalate_at", "close_at", "remind_at")
+"""Columns that an occurrence takes over from the one before."""
 _FILE_COLUMNS = ("ordinal", "kind", "name", "url", "is_refused", "sha256", "size", "media_type", "file_id", "problem")
 
 log = logging.getLogger(__name__)
 
 
 def occurrence_times(before: Any, send_at: datetime, *, is_paused: bool) -> dict[str, datetime | None]:
-    """The times of an occurrence, with all deadlines as far behind it as those of the one `before` (a message)."""
-    shift = send_at - before.send_at
-    deadlines = {name: getattr(before, name) for name in _DEADLINES}
-    return {
-        "send_at": send_at,
-        "release_at": None if is_paused else send_at,
-        **{name: None if deadline is None else deadline + shift for name, deadline in deadlines.items()},
-    }
+    """Return the times and deadlines of an occurrence at `send_at` that follows `before` (a message or row)."""
+    return {"send_at": send_at, "release_at": None if is_paused else send_at, **deadlines.restarted(before, send_at)}
 
 
 def create_next(session: Session, released: Sequence[Any], *, now: datetime) -> None:
-    """These waiting messages (rows of the table) were released: make the occurrence that follows upon each. What should
-    have come meanwhile, while nobody was there, is counted as missed."""
+    """Insert the next occurrence of each released message (a row). Occurrences since then count as missed."""
     schedules = by_id(session, {row.schedule_id for row in released})
     following = []
     for row in released:
@@ -58,7 +51,7 @@ def create_next(session: Session, released: Sequence[Any], *, now: datetime) -> 
 
 
 def skip(session: Session, cancelled: Message, *, now: datetime) -> None:
-    """A waiting message was cancelled alone: the one after it is made at once."""
+    """Insert the occurrence after one that was cancelled by itself."""
     assert cancelled.schedule_id is not None
     schedule = by_id(session, {cancelled.schedule_id})[cancelled.schedule_id]
     if schedule.ended_at is None:
@@ -70,7 +63,7 @@ def skip(session: Session, cancelled: Message, *, now: datetime) -> None:
 
 
 def _insert_next(session: Session, following: Sequence[tuple[Schedule, Any]], *, now: datetime) -> None:
-    """Make the message that comes after each of these; where none ever does, the schedule ends."""
+    """Insert the occurrence after each of these messages. A schedule without one ends."""
     ids, rows, lines, with_files = new_ids(now), [], [], []
     for schedule, row in following:
         send_at = next_time(schedule, now=now)
@@ -79,27 +72,24 @@ def _insert_next(session: Session, following: Sequence[tuple[Schedule, Any]], *,
             continue
         times = occurrence_times(row, send_at, is_paused=schedule.paused_at is not None)
         rows.append({"id": next(ids), **{name: getattr(row, name) for name in _COPIED}, **times})
-        lines.append(
-            {"message_id": rows[-1]["id"], "actor": f"account:{row.account}", "detail": _timeline_detail(schedule)}
-        )
+        line = {"message_id": rows[-1]["id"], "actor": f"account:{row.account}", "detail": _timeline_detail(schedule)}
+        lines.append(line)
         if row.file_count:
             with_files.append((row.id, rows[-1]["id"]))
         changes(session).note_deadline(Deadline.RELEASE, times["release_at"])
-    same = {"state": State.SCHEDULED, "created_at": now, "may_expire": False}
     session.flush()
-    insert_rows(session, Message, rows, same=same)
+    insert_rows(session, Message, rows, same={"state": State.SCHEDULED, "created_at": now})
     for before, after in with_files:
         _copy_files(session, before, after)
     insert_rows(session, TimelineEvent, lines, same={"event": EventKind.ACCEPTED, "at": now})
 
 
 def _timeline_detail(schedule: Schedule) -> str:
-    """What the timeline says of how its next message came to be."""
     if recurrence.is_known_zone(schedule.time_zone):
-        return "The next of its schedule."
+        return "Next occurrence of its schedule."
     facts = {"action": "unknown_time_zone", "schedule": schedule.id, "time_zone": schedule.time_zone}
-    log.warning("a schedule goes on by UTC, for its time zone is not known here", extra=facts)
-    return f"The next of its schedule, by UTC: this system does not know the time zone {schedule.time_zone}."
+    log.warning("a schedule continues in UTC: its time zone is unknown on this system", extra=facts)
+    return f"Next occurrence of its schedule, in UTC: the time zone {schedule.time_zone} is unknown on this system."
 
 
 def _copy_files(session: Session, before: str, after: str) -> None:

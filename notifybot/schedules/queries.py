@@ -1,4 +1,4 @@
-"""Read schedules: one, a page, what is pending."""
+"""Read schedules, and pending messages."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ from notifybot.model.states import State
 from notifybot.times import occurrences, recurrence
 
 PENDING_SINCE = timedelta(days=1)
-"""What was to be sent longer ago has been, or was given up."""
+"""A message scheduled longer ago than this is shown or given up."""
+MAX_LISTED = 500
 
 
 def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[MessageDetails]:
-    """What is to be sent later, or was released and does not stand in all chats yet, the next first; those of one
-    account, or all. What a paused schedule holds comes at the time for which it was meant."""
-    # As expressions, so that SQLite takes the index of the times, and not that of the states or of the accounts.
+    """Return messages that are scheduled, or released but not yet shown in all chats, the next first.
+
+    A message of a paused schedule is sorted by its scheduled time. `account`: only those of this account.
+    """
+    # As expressions, so that SQLite uses the index of the times instead of those of states or accounts.
     is_pending = func.lower(Message.state).in_((State.SCHEDULED.value, State.INITIATED.value))
     coming = select(Message).where(text("send_at IS NOT NULL"), col(Message.send_at) >= now - PENDING_SINCE, is_pending)
     if account is not None:
         coming = coming.where(col(Message.account).concat("") == account)
     found = list(session.exec(coming.order_by(col(Message.send_at)).limit(limit)))
-    listed = page(session, account=account, limit=limit)
-    found += [each.waiting for each in listed if each.schedule.paused_at is not None and each.waiting is not None]
+    schedules = page(session, account=account, limit=limit)
+    found += [each.waiting for each in schedules if each.schedule.paused_at is not None and each.waiting is not None]
     by_time = sorted(
         {message.id: message for message in found}.values(), key=lambda each: (each.send_at or now, each.id)
     )
     return [details(session, message.id) for message in by_time[:limit]]
 
 
-MOST_LISTED = 500
-
-
 @dataclass(frozen=True)
 class ScheduleDetails:
-    """A schedule with its waiting message (None: it has ended) and its next few times (none while it is paused)."""
+    """A schedule, its waiting message (None if it has ended) and its next few times (none while it is paused)."""
 
     schedule: Schedule
     waiting: Message | None
@@ -55,12 +55,12 @@ def find(session: Session, schedule_id: str) -> ScheduleDetails:
     return details_of(session, [found[schedule_id]])[0]
 
 
-def page(session: Session, *, account: str | None = None, limit: int = MOST_LISTED) -> list[ScheduleDetails]:
-    """The schedules that have not ended, newest first: those of one account, or all."""
-    standing = select(Schedule).where(col(Schedule.ended_at).is_(None))
+def page(session: Session, *, account: str | None = None, limit: int = MAX_LISTED) -> list[ScheduleDetails]:
+    """Return the schedules that have not ended, newest first; only those of `account`, if given."""
+    active = select(Schedule).where(col(Schedule.ended_at).is_(None))
     if account is not None:
-        standing = standing.where(Schedule.account == account)
-    return details_of(session, session.exec(standing.order_by(col(Schedule.id).desc()).limit(limit)).all())
+        active = active.where(Schedule.account == account)
+    return details_of(session, session.exec(active.order_by(col(Schedule.id).desc()).limit(limit)).all())
 
 
 def by_id(session: Session, ids: Collection[str]) -> dict[str, Schedule]:
@@ -85,6 +85,6 @@ def _with_times(schedule: Schedule, waiting: Message | None) -> ScheduleDetails:
 
 
 def unknown_zones(session: Session) -> list[str]:
-    """The zones of standing schedules that this system does not know, or no longer."""
-    standing = select(Schedule.time_zone).where(col(Schedule.ended_at).is_(None)).distinct()
-    return sorted(zone for zone in session.exec(standing) if not recurrence.is_known_zone(zone))
+    """Return the time zones of active schedules that are unknown on this system."""
+    zones = select(Schedule.time_zone).where(col(Schedule.ended_at).is_(None)).distinct()
+    return sorted(zone for zone in session.exec(zones) if not recurrence.is_known_zone(zone))

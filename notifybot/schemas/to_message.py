@@ -14,7 +14,7 @@ from notifybot.alerts.policy import AlertTiming, alert_timing
 from notifybot.auth.permissions import Caller
 from notifybot.config.model import Policy
 from notifybot.files.media_types import safe_name
-from notifybot.messages.new_message import Extras, NewMessage
+from notifybot.messages.new_message import NewMessage
 from notifybot.model.enums import MediaKind
 from notifybot.recipients.address import recipient_of
 from notifybot.recipients.lookup import RecipientQuery
@@ -124,7 +124,7 @@ async def message_of(
     insists = await _alert_timing(runtime, caller, fields)
     is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
     client_id = _client_id(request, fields)
-    return NewMessage(
+    new = NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
         recipients=fields.recipients,
@@ -135,9 +135,10 @@ async def message_of(
         close_after=insists.close_after,
         client_id=client_id,
         fingerprint="" if client_id is None else _fingerprint(asked, files),
-        extras=None if is_usual and not files and fields.kind == TEXT else await _extras(fields, text, files, insists),
         allowed=caller.allowed,
     )
+    is_plain = is_usual and not files and fields.kind == TEXT
+    return new if is_plain else await _with_extras(new, fields, text, files, insists)
 
 
 async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> AlertTiming:
@@ -152,11 +153,14 @@ async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> 
     return found if fields.acknowledge else NOTHING
 
 
-async def _extras(fields: AnyFields, text: str | None, files: tuple[NewFile, ...], insists: AlertTiming) -> Extras:
+async def _with_extras(
+    new: NewMessage, fields: AnyFields, text: str | None, files: tuple[NewFile, ...], insists: AlertTiming
+) -> NewMessage:
     look = fields.look()
     if files and look.type == "text":  # a form need not say what its files show
         look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
-    return Extras(
+    return replace(
+        new,
         look=look,
         files=files,
         data=fields.data,

@@ -1,1 +1,1 @@
-"""Database machinery that knows no feature."""
+"""Database machinery without features: the writer, readers, engines, leadership, compiled statements, migrations."""

@@ -1,4 +1,4 @@
-"""Rows that fall due: find them, find the next due time, postpone a poison row."""
+"""Due rows of a job: find them, find the next due time, postpone a poison row."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from notifybot.storage.statements import affected, fetch
 
 
 class DueRow(NamedTuple):
-    """One row that is due: its key, and since when."""
+    """Key of a due row, and the time it became due."""
 
     key: str
     at: datetime
@@ -20,9 +20,9 @@ class DueRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Due:
-    """What one job works off: the rows of `table` that meet `condition`, once the moment in their column `at` came.
+    """Rows that one job works off: those of `table` that meet `condition`, once the time in their column `at` has come.
 
-    There is a partial index on `at` with the same condition; `key` is the primary key, a text.
+    A partial index on `at` has the same condition. `key` is the primary key, a text.
     """
 
     table: Table
@@ -36,7 +36,7 @@ class Due:
 
     @cached_property
     def overdue(self) -> Select[tuple[str]]:
-        """The keys of those that are due, the longest overdue first; its parameters are `moment` and `most`."""
+        """Query for the keys of due rows, the longest overdue first. Its parameters are `moment` and `most`."""
         moment = bindparam("moment", type_=self._at.type)
         is_due = (text(self.condition), self._at <= moment)
         most = bindparam("most", type_=Integer())
@@ -51,16 +51,16 @@ class Due:
         return select(func.min(self._at, type_=self._at.type).label("at")).where(text(self.condition))
 
     def first(self, session: Session, *, now: datetime) -> DueRow | None:
-        """The one that is overdue longest: where a job takes a single row, it takes this."""
+        """Return the row that is overdue longest, which a job takes first."""
         found = fetch(session, self._first, moment=now, most=1)
         return DueRow(found[0].key, found[0].at) if found else None
 
     def next_at(self, session: Session) -> datetime | None:
-        """When the earliest of them is due."""
+        """Return the earliest due time, also if it is past."""
         earliest: datetime | None = fetch(session, self._earliest)[0].at
         return earliest
 
     def put_off(self, session: Session, row: DueRow, *, until: datetime) -> bool:
-        """Move one row, if it is still as it was found: whoever answered or moved it meanwhile was right."""
+        """Move the due time of one row; return False if the row changed meanwhile."""
         is_same = (self.table.c[self.key] == row.key, self._at == row.at, text(self.condition))
         return affected(session, update(self.table).where(*is_same).values({self.at: until})) == 1

@@ -1,4 +1,4 @@
-"""Database engines, the lock of the leading daemon, and the transaction of a migration."""
+"""Engines, the lock of the leading daemon, and the transaction of a migration."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from notifybot.storage.sqlite import sqlite_engine, sqlite_path
 from notifybot.system.locks import hold_file
 
 MIGRATION_LOCK = 7_046_029_254_386_353_131
-"""The key of PostgreSQL's advisory lock around a migration; see storage/leadership.py for the other one."""
+"""Key of the advisory lock around a migration, on PostgreSQL. The other one is in storage/leadership.py."""
 
 
 def engine_for(url: URL, *, read_only: bool) -> Engine:
-    """An engine for the one connection that writes, or for READERS that cannot."""
+    """Make an engine for the one connection that writes, or for READERS read-only ones."""
     if url.get_backend_name() == "sqlite":
         return sqlite_engine(url, read_only=read_only)
     return postgresql_engine(url, read_only=read_only)
@@ -27,10 +27,9 @@ def engine_for(url: URL, *, read_only: bool) -> Engine:
 
 @contextlib.contextmanager
 def hold_database(url: str) -> Iterator[Leadership | None]:
-    """Be the one daemon that leads on this database, until the end of the block or of the process.
+    """Lead on this database until the block or the process ends. Raises StartRefused while another daemon leads.
 
-    On PostgreSQL the lock is held by the connection that writes: give what is yielded to Database. Raises
-    StartRefused while another daemon leads.
+    On PostgreSQL the connection that writes holds the lock: pass the yielded value to Database.
     """
     path = sqlite_path(url)
     if path is not None:
@@ -52,12 +51,12 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
         raise StartRefused(
-            f"The folder of the database cannot be made: {error}.", hint="data_dir or database.url says where it lies."
+            f"The folder of the database cannot be created: {error}.", hint="Check data_dir and database.url."
         ) from error
 
 
 def current_revision(url: str) -> str | None:
-    """The schema's revision in the database; None for an empty one."""
+    """Return the schema revision of the database; None if it is empty."""
     with _connected(url) as connection:
         return revision_in(connection)
 
@@ -71,19 +70,22 @@ def revision_in(connection: Connection) -> str | None:
 
 @contextlib.contextmanager
 def migrating(url: str) -> Iterator[Connection]:
-    """One transaction for all of a migration. On SQLite foreign keys are checked at its end, not on the way: with
-    them on, rebuilding a parent table deletes its children. On PostgreSQL it waits for another migration to end."""
+    """Run a whole migration in one transaction.
+
+    On SQLite foreign keys are checked only at the end: with them on, rebuilding a parent table deletes its children.
+    On PostgreSQL it waits for another migration to end.
+    """
     with _connected(url) as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:
             _outside_a_transaction(connection, "PRAGMA foreign_keys = OFF")
         with connection.begin():
             if not is_sqlite:
-                connection.execute(text("SET LOCAL lock_timeout = 0"))  # another one may take long
+                connection.execute(text("SET LOCAL lock_timeout = 0"))  # another migration may take long
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             yield connection
             if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise StartRefused("The migration would break references between rows; nothing was changed.")
+                raise StartRefused("The migration would break foreign keys; nothing was changed.")
 
 
 def _outside_a_transaction(connection: Connection, statement: str) -> None:
@@ -94,7 +96,7 @@ def _outside_a_transaction(connection: Connection, statement: str) -> None:
 
 @contextlib.contextmanager
 def _connected(url: str) -> Iterator[Connection]:
-    """A connection of its own. Raises StartRefused where the database cannot be reached or is none of ours."""
+    """Open a separate connection. Raises StartRefused if the database cannot be used."""
     engine = engine_for(make_url(url), read_only=False)
     try:
         with _refusing_in_two_lines(url), engine.connect() as connection:
@@ -111,12 +113,12 @@ def _refusing_in_two_lines(url: str) -> Iterator[None]:
         reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
         raise StartRefused(
             f"The database {_without_secrets(url)} cannot be used: {reason}.",
-            hint="database.url or data_dir says which it is.",
+            hint="Check database.url or data_dir.",
         ) from error
 
 
 def password_in(url: str) -> str | None:
-    """What must never be shown; libpq takes it at either of two places."""
+    """Return the password in a database URL, which must never be shown. libpq accepts it in two places."""
     parsed = make_url(url)
     return parsed.password or next(iter(parsed.normalized_query.get("password", ())), None)
 

@@ -1,4 +1,4 @@
-"""Who leads on PostgreSQL: an advisory lock on the connection that writes, and a fence in each of its commits."""
+"""Leadership on PostgreSQL: an advisory lock on the connection that writes, and a fence in each of its commits."""
 
 import logging
 import os
@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError
 from notifybot.errors import StartRefused
 
 LEADER_LOCK = 7_046_029_254_386_353_132
-"""The key of the advisory lock that a daemon holds for as long as it leads."""
+"""Key of the advisory lock that the leading daemon holds."""
 FREED_WITHIN = "3s"
-"""A daemon that was killed has left the lock by then: the server notices its closed connection at once, or ends what
-it was doing for it."""
+"""Time to wait for the lock of a daemon that was just killed: the server frees it once it notices the closed
+connection, or has finished its last statement."""
 LOCK_REFUSED = "55P03"
 """SQLSTATE lock_not_available."""
 log = logging.getLogger(__name__)
@@ -39,28 +39,28 @@ _HAS_WRITTEN = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
 
 
 class Deposed(Exception):
-    """Another daemon has led since: this one may write no more."""
+    """Another daemon leads now, so this one must not write any more."""
 
 
 class HeldElsewhere(Exception):
-    """Another session holds the lock, and has begun no term yet: whether it will is not known."""
+    """Another session holds the lock but has not begun a term: it may be about to lead, or not."""
 
 
 @dataclass(frozen=True)
 class _Session:
-    """One connection as the server sees it; process ids come back, so the start belongs to it."""
+    """A connection as the server identifies it. Process ids are reused, so the start time is part of it."""
 
     pid: int
     started_at: object
 
 
 class Leadership:
-    """Held from the first `connect` on. Only its own connection writes, and that one holds the lock: where it breaks,
-    the server frees the lock and takes back what was not committed, and `connect` finds out whether we still lead.
+    """Held from the first `connect` on, by the one connection that writes.
 
-    From `begin_term` on every commit that wrote something carries the term and a number, so that a daemon whose term
-    is over cannot commit, whatever became of locks, and so that after a commit whose answer was lost it can be told
-    whether it was kept.
+    If that connection breaks, the server frees the lock and rolls back, and `connect` finds out whether we still lead.
+
+    From `begin_term` on, every commit that wrote something stores its term and number. So a daemon whose term is over
+    cannot commit, whoever holds the lock, and after a lost answer `was_committed` can tell the outcome.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -71,16 +71,19 @@ class Leadership:
         self._waiting: Connection | None = None
 
     def hold(self) -> None:
-        """Take the lock for the first time. Raises StartRefused while another daemon has it."""
+        """Take the lock for the first time. Raises StartRefused while another daemon holds it."""
         self._waiting = self.connect()
 
     def begin_term(self, term: int) -> None:
-        """From now on nothing is committed but in this term."""
+        """Allow commits only in this term from now on."""
         self._term = term
 
     def connect(self) -> Connection:
-        """A connection that holds the lock. Raises Deposed where another daemon has led since, HeldElsewhere where one
-        may be about to, StartRefused where one leads and we have not begun, and what SQLAlchemy raises."""
+        """Return a connection that holds the lock.
+
+        Raises Deposed if another daemon leads now, HeldElsewhere if one may be about to, StartRefused if one leads and
+        our term has not begun, and SQLAlchemy's errors.
+        """
         if self._waiting is not None:
             connection, self._waiting = self._waiting, None
             return connection
@@ -98,8 +101,10 @@ class Leadership:
         return connection
 
     def seal(self, connection: Connection) -> int | None:
-        """Fence a transaction, last thing before its commit. Returns its number; None where it wrote nothing, or no
-        term has begun. Raises Deposed."""
+        """Store term and number in a transaction, last thing before its commit.
+
+        Returns the number; None if the transaction wrote nothing, or no term has begun. Raises Deposed.
+        """
         if self._term is None:
             return None
         self._batch += 1
@@ -109,14 +114,14 @@ class Leadership:
             raise Deposed
         return None
 
-    def was_kept(self, connection: Connection, batch: int) -> bool:
-        """Whether the last transaction that was sealed is in the database."""
+    def was_committed(self, connection: Connection, batch: int) -> bool:
+        """Return True if the transaction with this number was the last one committed."""
         with connection.begin():
-            kept: int = connection.execute(_TERM_AND_BATCH).one().batch
-        return kept == batch
+            committed: int = connection.execute(_TERM_AND_BATCH).one().batch
+        return committed == batch
 
     def release(self) -> None:
-        """Close what is open; the server frees the lock."""
+        """Close all connections; the server then frees the lock."""
         if self._waiting is not None:
             self._waiting.close()
         self.engine.dispose()
@@ -126,7 +131,7 @@ class Leadership:
             return
         holder = connection.execute(_HOLDER, {"key": LEADER_LOCK}).first()
         if holder is not None and _Session(holder.pid, holder.backend_start) == self._session:
-            # Our own connection of before, whose end the server has not noticed yet.
+            # Our own previous connection; the server has not noticed its end yet.
             connection.execute(_END_SESSION, {"pid": holder.pid})
             if self._lock_is_free(connection):
                 return
@@ -136,11 +141,11 @@ class Leadership:
         who = "" if holder is None or not holder.application_name else f" ({holder.application_name})"
         raise StartRefused(
             f"Another daemon{who} leads on this database.",
-            hint="Stop the other daemon first, or give this one a database and a socket of its own.",
+            hint="Stop the other daemon first, or give this one its own database and socket.",
         )
 
     def _lock_is_free(self, connection: Connection) -> bool:
-        """Take the lock, and wait for it for FREED_WITHIN."""
+        """Try to take the lock, waiting for at most FREED_WITHIN."""
         try:
             with connection.begin_nested():
                 connection.execute(_WITHIN, {"within": FREED_WITHIN})
@@ -157,6 +162,6 @@ class Leadership:
 
 
 def own_name() -> str:
-    """How the server names our sessions, and so how another daemon learns who leads; at most 63 bytes of ASCII."""
+    """Return the application name of our sessions, which tells others who leads: at most 63 bytes of ASCII."""
     host = socket.gethostname().encode("ascii", "replace").decode()
     return f"process {os.getpid()} on {host}"[:63]

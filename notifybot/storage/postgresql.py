@@ -8,8 +8,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from notifybot.errors import StartRefused
+from notifybot.storage import settings
 from notifybot.storage.leadership import own_name
-from notifybot.storage.settings import LOCKED_WITHIN_S, READERS
 
 OLDEST_POSTGRESQL = 13
 log = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ def postgresql_engine(url: URL, *, read_only: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
-        pool_size=READERS if read_only else 1,
-        # A reader may lie idle while the server restarts; the writer's connection is looked after by its holder.
+        pool_size=settings.READERS if read_only else 1,
+        # The server may restart while a reader is idle. The writer checks its connection itself.
         pool_pre_ping=read_only,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
     )
@@ -37,7 +37,7 @@ def postgresql_engine(url: URL, *, read_only: bool) -> Engine:
     return engine.execution_options(postgresql_readonly=True) if read_only else engine
 
 
-# A server that does not answer must not hold us up for the hours that TCP would wait.
+# Without these, a server that does not answer would hold us up for as long as TCP waits: hours.
 _CONNECT: dict[str, object] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -48,8 +48,8 @@ _CONNECT: dict[str, object] = {
     "fallback_application_name": own_name(),
 }
 
-# The same for the server's side of the connection: else the lock of a daemon whose machine died would stay for hours.
-# Nothing is answered before it is on disk: `off` would be a lie, while more than `on` is the operator's choice.
+# The keepalives are for the server's side: without them the lock of a daemon whose machine died would stay for hours.
+# Callers get their answer once data is on disk, so synchronous_commit must not be `off`; stricter values stay.
 _SETTINGS = """
     SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
            current_setting('fsync'),
@@ -64,15 +64,15 @@ _SETTINGS = """
 
 
 def _set_up_session(connection: Any, *, read_only: bool) -> None:
-    locked = {"locked": f"{round(LOCKED_WITHIN_S * 1000)}ms"}
+    locked = {"locked": f"{round(settings.LOCKED_WITHIN_S * 1000)}ms"}
     version, encoding, fsync, *_ = connection.execute(_SETTINGS, locked).fetchone()
     connection.commit()
     if version < OLDEST_POSTGRESQL:
         raise StartRefused(f"The server is PostgreSQL {version}; notifybot needs {OLDEST_POSTGRESQL} or newer.")
     if encoding != "UTF8":
         raise StartRefused(
-            f"The database is encoded in {encoding}, which cannot hold every message.",
-            hint="Make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
+            f"The encoding of the database is {encoding}, which cannot store every message.",
+            hint="Create it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
         )
     if fsync == "off" and not read_only:
-        log.warning("the server runs with fsync off: a power cut may lose messages", extra={"action": "database"})
+        log.warning("fsync is off on the server: a power cut may lose messages", extra={"action": "database"})

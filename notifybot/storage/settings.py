@@ -2,4 +2,4 @@
 
 READERS = 2
 LOCKED_WITHIN_S = 5.0
-"""So long a write waits while another program holds what it needs; none but an operator's does."""
+"""Time that a write waits for a lock of another program. Only an operator's own program holds one."""

@@ -7,26 +7,26 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 
-from notifybot.storage.settings import LOCKED_WITHIN_S, READERS
+from notifybot.storage import settings
 
 STATEMENTS_KEPT = 512
-"""Compiled by SQLite: each way to insert rows in each of the sizes of storage/statements.py is one."""
+"""Compiled statements that SQLite keeps. Each kind of INSERT takes one for each of statements.SIZES."""
 
 
 def sqlite_engine(url: URL, *, read_only: bool) -> Engine:
-    connect = {"check_same_thread": False, "timeout": LOCKED_WITHIN_S, "cached_statements": STATEMENTS_KEPT}
-    engine = create_engine(url, connect_args=connect, pool_size=READERS if read_only else 1)
+    connect = {"check_same_thread": False, "timeout": settings.LOCKED_WITHIN_S, "cached_statements": STATEMENTS_KEPT}
+    engine = create_engine(url, connect_args=connect, pool_size=settings.READERS if read_only else 1)
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
-        # Without this the driver begins transactions by itself, and only before the first write: reads before it
-        # would then see an older state than the write overwrites.
+        # Without this the driver begins transactions by itself, and only at the first write: reads before it would
+        # see an older state than the one that is overwritten.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(pragma)
-        connection.execute(f"PRAGMA busy_timeout = {round(LOCKED_WITHIN_S * 1000)}")
-        # In KiB. Readers answer seldom and share the system's own cache of the file.
+        connection.execute(f"PRAGMA busy_timeout = {round(settings.LOCKED_WITHIN_S * 1000)}")
+        # In KiB. Readers run seldom and have the page cache of the system.
         connection.execute(f"PRAGMA cache_size = {-4096 if read_only else -32768}")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
@@ -44,21 +44,23 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    # In pages of 4 KiB, for what `checkpoint` has left over: this one holds up a commit.
+    # In pages of 4 KiB. Only for what `checkpoint` leaves over, since this one delays a commit.
     "PRAGMA wal_autocheckpoint = 8000",
 )
 
 
 def checkpoint(engine: Engine) -> None:
-    """Move what SQLite's log holds into the database, beside the writer, who would else do it within somebody's commit.
-    PostgreSQL sees to that itself."""
+    """Copy SQLite's write-ahead log into the database beside the writer, which would otherwise do it within a commit.
+
+    Does nothing on PostgreSQL.
+    """
     if engine.dialect.name == "sqlite":
         with contextlib.closing(engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The database file; None where the URL is not SQLite's."""
+    """Return the database file; None if the URL is not one of SQLite."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None

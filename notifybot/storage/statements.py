@@ -1,18 +1,23 @@
-"""Statements that are compiled once and then run at the driver's own speed.
+"""Statements that are compiled once and then run at the speed of the driver.
 
-A delivery costs some twenty statements. Through the ORM each takes 60 to 130 µs, most of it spent on building the
-statement anew; here it takes about 5. The price: nothing here flushes pending objects or refreshes loaded ones.
+A delivery takes about twenty statements. Through the ORM each takes 60 to 130 µs, most of it to build the statement
+again; here it takes about 5. The price: nothing here flushes pending objects or refreshes loaded ones.
 """
 
 import functools
+import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
+    Boolean,
+    Column,
+    ColumnElement,
     Connection,
     CursorResult,
     Delete,
@@ -20,12 +25,18 @@ from sqlalchemy import (
     Enum,
     Float,
     Select,
+    String,
     Table,
     TextualSelect,
+    TypeDecorator,
     Update,
+    bindparam,
 )
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, SQLModel
@@ -37,20 +48,20 @@ Query = Select[Any] | TextualSelect | ReturningUpdate[Any]
 VALUES_KEPT = 64
 NOTHING: Parameters = {}
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""How many rows or values one statement takes: few sizes, so that few statements have to be compiled."""
+"""Numbers of rows that one INSERT takes on SQLite: few, so that few statements have to be compiled."""
 
 
 def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
-    """The rows of a query, or of what an UPDATE returns, as named tuples."""
+    """Return the rows of a query, or of UPDATE … RETURNING, as named tuples."""
     cursor, dialect = _cursor(session)
     plan = _plan(query, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
     rows = _rows(query, dialect)
-    return [rows.made_of(row) for row in cursor.fetchall()]
+    return [rows.convert_row(row) for row in cursor.fetchall()]
 
 
 def run(session: Session, change: Update, **parameters: object) -> int:
-    """Run an UPDATE; return how many rows it met."""
+    """Run an UPDATE; return the number of matched rows."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
@@ -58,7 +69,7 @@ def run(session: Session, change: Update, **parameters: object) -> int:
 
 
 def run_many(session: Session, change: Update, parameters: Iterable[Parameters]) -> None:
-    """Run the same change for each set of parameters."""
+    """Run the same UPDATE once for each set of parameters."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
     if sets := [plan.parameters(each) for each in parameters]:
@@ -66,7 +77,7 @@ def run_many(session: Session, change: Update, parameters: Iterable[Parameters])
 
 
 def _cursor(session: Session) -> tuple[DBAPICursor, Dialect]:
-    """A cursor of the driver within the session's transaction; its errors are the driver's own."""
+    """Return a driver cursor inside the session's transaction. It raises the driver's own errors."""
     connection = session.bind if isinstance(session.bind, Connection) else session.connection()
     return connection.connection.cursor(), connection.dialect
 
@@ -79,10 +90,10 @@ def insert_rows(
     same: Parameters = NOTHING,
     skip_known: bool = False,
 ) -> None:
-    """Insert rows that all name the same columns; `same`: what stands in every row besides. Columns that are left out
-    get the table's defaults. `skip_known`: rows whose key is there already are left as they are.
+    """Insert rows that all have the same columns. `same`: further columns with one value for every row.
 
-    Many rows go into one statement: the driver gives way to other threads at each, and waits to get its turn back.
+    Other columns get the table's defaults. `skip_known`: skip rows whose key exists. Many rows share a statement, since
+    the driver releases the interpreter lock for each statement and then waits to get it back.
     """
     if not rows:
         return
@@ -94,21 +105,54 @@ def insert_rows(
         cursor.execute(plan.sql(len(chunk)), [*given, *plan.values(chunk)])
 
 
-def padded(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Cut a list into pieces of few different lengths (SIZES) for IN (…), the last filled up by repeating its end."""
-    for start in range(0, len(values), SIZES[-1]):
-        piece = tuple(values[start : start + SIZES[-1]])
-        yield piece + piece[-1:] * (_size(len(piece)) - len(piece))
+class _TextList(TypeDecorator[Sequence[str]]):
+    """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite, which has no arrays."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String() if dialect.name == "sqlite" else ARRAY(String()))
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        return json.dumps(value) if dialect.name == "sqlite" else value
+
+
+class _InList(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        return self  # without this, SQLAlchemy compares it with 1 on SQLite, which then uses no index
+
+
+@compiles(_InList)
+def _as_any(element: _InList, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+@compiles(_InList, "sqlite")
+def _as_in(element: _InList, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+def in_list(column: Column[Any], parameter: str) -> ColumnElement[bool]:
+    """Match a text column against a list of any length, given as one `parameter` when the statement runs."""
+    return _InList(column, bindparam(parameter, type_=_TextList()))
 
 
 @dataclass(frozen=True)
 class _InsertPlan:
-    """INSERT … SELECT what all rows have in common, what each has, FROM the rows. How the rows get there is what
-    differs: PostgreSQL takes one array for each column, and SQLite, which has none, a list of few different lengths
-    whose end is left out."""
+    """INSERT … SELECT <same columns>, row.* FROM <rows>.
+
+    PostgreSQL takes the rows as one array for each column. SQLite has no arrays: it takes a VALUES list in one of
+    SIZES, filled up with nulls that are filtered out.
+    """
 
     sql: Callable[[int], str]
-    """By the number of rows."""
+    """Returns the statement for this number of rows."""
     columns: tuple[tuple[str, Convert | None], ...]
     same: tuple[tuple[str, Convert | None], ...]
     defaults: tuple[object, ...]
@@ -169,42 +213,42 @@ def _insert_plan(
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    """How values of this type become the driver's. The rows of a batch hold the same few moments and states: each is
-    converted once."""
+    """Return the conversion of this type for the driver. The rows of a batch share few times and states, so those are
+    cached."""
     convert = kind.dialect_impl(dialect).bind_processor(dialect)
     return functools.lru_cache(VALUES_KEPT)(convert) if convert and isinstance(kind, UTCDateTime | Enum) else convert
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """SQL for the driver, and for each of its places a parameter with its conversion, or a constant."""
+    """SQL for the driver, and for each placeholder a parameter with its conversion, or a constant."""
 
     sql: str
-    places: tuple[tuple[str, Convert | None], ...]
+    placeholders: tuple[tuple[str, Convert | None], ...]
     constants: Mapping[str, object]
     is_positional: bool
 
     def parameters(self, given: Parameters) -> Any:
         values = [
             self.constants[name] if name in self.constants else given[name] if convert is None else convert(given[name])
-            for name, convert in self.places
+            for name, convert in self.placeholders
         ]
-        return (
-            tuple(values) if self.is_positional else dict(zip((name for name, _ in self.places), values, strict=True))
-        )
+        if self.is_positional:
+            return tuple(values)
+        return dict(zip((name for name, _ in self.placeholders), values, strict=True))
 
 
 @functools.cache
 def _plan(statement: Query | Update, dialect: Dialect) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect)
     if "POSTCOMPILE" in compiled.string:
-        raise TypeError(f"a prepared statement cannot have a list of unknown length: {compiled.string}")
+        raise TypeError(f"a prepared statement takes a list with in_list, not with in_: {compiled.string}")
     names = compiled.positiontup if compiled.positional else list(compiled.params)
     binds: dict[str, BindParameter[Any]] = {name: compiled.binds[name] for name in names}
     converters = {name: _converter(bind.type, dialect) for name, bind in binds.items()}
     constants = {name: _converted(converters[name], bind.value) for name, bind in binds.items() if not bind.required}
-    places = tuple((name, converters[name]) for name in names)
-    return _Plan(compiled.string, places, constants, bool(compiled.positional))
+    placeholders = tuple((name, converters[name]) for name in names)
+    return _Plan(compiled.string, placeholders, constants, bool(compiled.positional))
 
 
 def _converted(convert: Convert | None, value: object) -> object:
@@ -213,12 +257,12 @@ def _converted(convert: Convert | None, value: object) -> object:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Makes named tuples of what the driver returns."""
+    """Converts rows of the driver to named tuples."""
 
     kind: Callable[..., Any]
     conversions: tuple[tuple[int, Convert], ...]
 
-    def made_of(self, row: Sequence[Any]) -> Any:
+    def convert_row(self, row: Sequence[Any]) -> Any:
         values = list(row)
         for place, convert in self.conversions:
             values[place] = convert(values[place])
@@ -235,17 +279,17 @@ def _rows(query: Query, dialect: Dialect) -> _Rows:
 
 def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     if isinstance(kind, Float):
-        return None  # both drivers give floats; for PostgreSQL, SQLAlchemy would first ask for the server's type
+        return None  # both drivers return floats; for PostgreSQL, SQLAlchemy would first look up the server's type
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """The table behind a model, for statements that are built once and run past the session."""
+    """Return the table of a model, for statements that bypass the session."""
     return model.metadata.tables[str(model.__tablename__)]
 
 
 def affected(session: Session, statement: Update | Delete) -> int:
-    """Run an UPDATE or DELETE; return how many rows it met. Objects already loaded are not brought up to date."""
+    """Run an UPDATE or DELETE; return the number of matched rows. Loaded objects are not refreshed."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return int(result.rowcount)

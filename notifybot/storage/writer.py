@@ -1,4 +1,4 @@
-"""A unit of work for the writer thread: its session, its changes, and the reply to its caller."""
+"""A write: work for the writer thread with its session, its changes and the reply to its caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ from notifybot.errors import Unavailable
 from notifybot.model.enums import Deadline
 
 T = TypeVar("T")
-Settle = Callable[[T | Exception], None]
-"""Called on the event loop with what a work returned, or with what it raised."""
-LATER = "Try again in a moment. If it goes on, look at the disk space and at the daemon's log."
+Reply = Callable[[T | Exception], None]
+"""Called on the event loop with the result of a work, or with its error."""
+LATER = "Try again in a moment. If it happens again, check the disk space and the daemon's log."
 
 
 @dataclass
 class Changes:
-    """What a transaction makes known, after its commit, to those who wait for it. Core functions fill it in."""
+    """Changes of a transaction, filled in by core functions and published to listeners after its commit."""
 
     messages: set[str] = field(default_factory=set)
-    """Whose state or deliveries changed."""
+    """Ids of messages whose state or deliveries changed."""
     is_work_due: bool = False
-    """A post may be due: the dispatcher looks."""
+    """A post may be due: wakes the dispatcher."""
     deadlines: dict[Deadline, datetime] = field(default_factory=dict)
-    """The earliest new one of each kind: its job looks."""
+    """Earliest new deadline of each kind: reschedules its job."""
 
     def note_deadline(self, of: Deadline, moment: datetime | None) -> None:
         if moment is not None and (of not in self.deadlines or moment < self.deadlines[of]):
@@ -41,71 +41,68 @@ class Changes:
 
 
 def changes(session: Session) -> Changes:
-    """The notes of the transaction that `session` belongs to."""
+    """Return the changes of the transaction that `session` belongs to."""
     noted: Changes = session.info.setdefault("changes", Changes())
     return noted
 
 
 @dataclass
 class Write(Generic[T]):
-    """One work and whoever waits for it; `settle` hears of its end."""
+    """Work for the next transaction. `reply` is called with its result or error."""
 
     work: Callable[[Session], T]
-    settle: Settle[T]
+    reply: Reply[T]
     result: T | None = None
     error: Exception | None = None
     changes: Changes = field(default_factory=Changes)
 
-    def run_alone(self, connection: Connection, transaction: RootTransaction) -> None:
-        """Do the work in a transaction that nobody shares: a refusal takes back all of it."""
-        self._work(connection)
+    def run_in_own_transaction(self, connection: Connection, transaction: RootTransaction) -> None:
+        """Run the work as the only one of a transaction, which an error rolls back."""
+        self._run(connection)
         if self.error is not None and transaction.is_active:
             transaction.rollback()
 
-    def run(self, connection: Connection) -> None:
-        """Do the work in a savepoint of its own, so that a refusal takes back this job alone."""
+    def run_in_savepoint(self, connection: Connection) -> None:
+        """Run the work in a savepoint, so that an error rolls back this work alone."""
         driver = connection.connection.cursor()  # SQLAlchemy's own savepoints cost ten times as much
         driver.execute("SAVEPOINT work")
-        self._work(connection)
+        self._run(connection)
         if self.error is not None:
             if not connection.in_transaction():
-                return  # a flush that fails rolls back everything, not only its own work
+                return  # a failed flush rolls back the whole transaction
             driver.execute("ROLLBACK TO SAVEPOINT work")
         driver.execute("RELEASE SAVEPOINT work")
 
-    def _work(self, connection: Connection) -> None:
+    def _run(self, connection: Connection) -> None:
         # In this mode closing the session leaves transaction and savepoint alone.
         with Session(connection, join_transaction_mode="rollback_only", expire_on_commit=False) as session:
             try:
                 self.result = self.work(session)
                 session.flush()
                 self.changes = changes(session)
-            except Exception as error:  # noqa: BLE001 - handed to the caller, who waits for it
+            except Exception as error:  # noqa: BLE001 - passed on to the caller
                 self.error = unavailable(error) if is_database_error(error, connection.dialect) else error
 
-    def begin_anew(self) -> None:
-        """Forget what `run` did: its transaction was rolled back for the sake of another job."""
+    def reset(self) -> None:
+        """Forget the outcome: the transaction was rolled back because of another write."""
         self.result, self.error, self.changes = None, None, Changes()
 
 
 def is_database_error(error: BaseException, dialect: Dialect) -> bool:
-    """Return whether the database failed, not the work: SQLAlchemy's error or the driver's own."""
+    """Return True if the database failed, not the work: SQLAlchemy's error or the driver's own."""
     return isinstance(error, SQLAlchemyError | dialect.loaded_dbapi.Error)
 
 
 def unavailable(error: BaseException) -> Unavailable:
-    refusal = Unavailable(
-        "The database could not keep this; nothing was accepted.",
-        hint=LATER,
-    )
+    refusal = Unavailable("The database could not store this; nothing was accepted.", hint=LATER)
     refusal.__cause__ = error
     return refusal
 
 
 def outcome_unknown(error: BaseException) -> Unavailable:
     refusal = Unavailable(
-        "The database broke off while this was being kept, and did not come back: it may have been accepted.",
-        hint="Look for it in GET /api/messages, or repeat the request with the client_id that it had.",
+        "The connection to the database broke during the commit and did not come back: this may have been accepted.",
+        hint="Check GET /api/messages, or repeat the request with the same client_id.",
     )
     refusal.__cause__ = error
     return refusal

@@ -10,9 +10,8 @@ from sqlmodel import Session
 from notifybot.errors import NotifybotError
 from notifybot.messages import announce
 from notifybot.messages.announce import Announcement
-from notifybot.messages.new_message import Extras
 from notifybot.recipients.directory import Directory
-from notifybot.rendering.parts import Appearance, NewFile
+from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 from notifybot.summaries import plan
 from notifybot.summaries.plan import DueSummary
 
@@ -31,10 +30,9 @@ def announcement_of(
     turn: DueSummary, content: str, title: str | None = None, files: tuple[NewFile, ...] = ()
 ) -> Announcement:
     """Who chose the time is not kept waiting by quiet hours; those of the config did not."""
-    extras = Extras(
-        look=Appearance(type="image" if files else "text"), files=files, is_awaited=turn.user_id is not None
-    )
-    return Announcement((turn.recipient,), announce.DAILY_SUMMARY, content, title, extras)
+    look = Appearance(type="image") if files else DEFAULT_APPEARANCE
+    is_awaited = turn.user_id is not None
+    return Announcement((turn.recipient,), announce.DAILY_SUMMARY, content, title, look, files, is_awaited=is_awaited)
 
 
 def send(session: Session, *, written: Sequence[ReadySummary], directory: Directory, now: datetime) -> int:

@@ -1,17 +1,17 @@
-"""The only place that reads the clock, and the only way to wait for a moment."""
+"""The clock: the only place that reads the time or waits for it."""
 
 import asyncio
 from datetime import UTC, datetime
 
 
 class Clock:
-    """Real time. Tests put a clock of their own here, which moves when they say so."""
+    """Real time. Tests use a clock that they move by hand."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251
 
     async def wait(self, event: asyncio.Event, until: datetime | None) -> None:
-        """Return when `event` is set or `until` has come, whichever is first; without `until`, on the event alone."""
+        """Return once `event` is set, or at `until` if that comes first."""
         seconds = None if until is None else max(0.0, (until - self.now()).total_seconds())
         try:
             async with asyncio.timeout(seconds):

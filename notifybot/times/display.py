@@ -1,4 +1,4 @@
-"""Times and lists of names as people read them."""
+"""Times and lists of names in texts for people."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 
 def local_time(moment: datetime, zone: str, *, now: datetime) -> str:
-    """`10:00 UTC`, or as the clock of that zone shows it, `2026-03-03 09:00 (Europe/Berlin)`."""
+    """Format a time as `10:00 UTC`, or as `2026-03-03 09:00 (Europe/Berlin)`; the date is left out if it is today."""
     if zone == "UTC":
         return clock_time(moment, now)
     local = moment.astimezone(ZoneInfo(zone))
@@ -14,17 +14,17 @@ def local_time(moment: datetime, zone: str, *, now: datetime) -> str:
     return local.strftime(f"{'' if is_today else '%Y-%m-%d '}%H:%M ({zone})")
 
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 
 
 def listed(names: Sequence[str], between: str = ", ") -> str:
-    """Names for a sentence, at most MOST_LISTED."""
-    more = len(names) - MOST_LISTED
-    return between.join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    """Join names for a sentence, at most MAX_LISTED."""
+    more = len(names) - MAX_LISTED
+    return between.join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def clock_time(moment: datetime, beside: datetime) -> str:
-    """`14:02 UTC`, with the date where it is not that of `beside`."""
+    """Format a time as `14:02 UTC`, with the date if it differs from that of `beside`."""
     utc = moment.astimezone(UTC)
     form = "%H:%M UTC" if utc.date() == beside.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
     return utc.strftime(form)

@@ -1,11 +1,11 @@
-"""When a message repeats: `every 15m`, or a cron expression in a time zone.
+"""Repeat rules: `every 15m`, or a cron expression in a time zone.
 
-A cron expression follows the clock on the wall. A time of the day that the clock jumps over comes as it jumps, and one
-that it shows twice comes as it shows it first. What has a star in its minutes or hours (`*/15 * * * *`) follows the
-clock minute by minute instead: it goes on through both of two hours that look alike, and lacks one that never comes.
+A cron expression follows the wall clock. If a clock change skips a time of day, the occurrence comes at the change; if
+it repeats one, the occurrence comes the first time. A rule with a star in its minutes or hours (`*/15 * * * *`) follows
+the clock minute by minute instead: it runs through both repeated hours, and not at all in a skipped one.
 
-Known to be wrong: where clocks are put back by half an hour (Lord Howe Island alone), a rule with a star in its minutes
-and given hours (`* 2 * * *`) lacks the half hour that follows upon the change. The library goes by whole hours there.
+Known bug: where clocks are set back by half an hour (only on Lord Howe Island), a rule with a star in its minutes and
+fixed hours (`* 2 * * *`) misses the half hour after the change, since the library counts in whole hours.
 """
 
 import functools
@@ -21,7 +21,7 @@ from notifybot.times.cron import parse_cron
 from notifybot.times.spans import format_span, parse_span
 
 SHOWN = 5
-"""So many of the next times people are shown."""
+"""Number of next times that are shown to people."""
 SHORTEST = timedelta(minutes=1)
 _INSTANT = timedelta(microseconds=1)
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Repeat:
-    """One of the two: five fields of `cron`, or a span."""
+    """A repeat rule: either five fields of `cron`, or a span."""
 
     cron: str | None = None
     every: timedelta | None = None
@@ -40,7 +40,7 @@ class Repeat:
 
 @functools.lru_cache(1024)
 def parse(text: str) -> Repeat:
-    """Read `0 9 * * mon-fri`, `@daily` and the like, or `every 15m`. Raises ValueError with one sentence."""
+    """Parse `0 9 * * mon-fri`, `@daily` and the like, or `every 15m`. Raises ValueError with one sentence."""
     words = text.lower().split()
     if words[:1] == ["every"]:
         return Repeat(every=_span(" ".join(words[1:])))
@@ -54,9 +54,9 @@ def _span(text: str) -> timedelta:
     try:
         every = parse_span(text)
     except ValueError as error:
-        raise ValueError("what repeats after a span is written like every 15m, every 2h or every 1d") from error
+        raise ValueError("an interval is written like every 15m, every 2h or every 1d") from error
     if every is None or every < SHORTEST:
-        raise ValueError("between two times there is at least a minute")
+        raise ValueError("the shortest interval is one minute")
     return every
 
 
@@ -65,22 +65,21 @@ def _first(cron: str, after: datetime) -> datetime | None:
 
 
 def upcoming(repeat: Repeat, zone: str, send_at: datetime | None, *, now: datetime) -> tuple[datetime, ...]:
-    """The first SHOWN times of a message that is handed over now, not before `send_at`; fewer, or none, where no more
-    ever come."""
+    """Return the first SHOWN times of a new message, not before `send_at`; fewer if there are no more."""
     first = first_of(repeat, zone, send_at, now=now)
     return () if first is None else (first, *later(repeat, zone, first))
 
 
 def later(repeat: Repeat, zone: str, begins_at: datetime, after: datetime | None = None) -> tuple[datetime, ...]:
-    """The times that follow upon the next one (the first, or `after`), so that with it there are SHOWN."""
+    """Return the times after the next one (`after`, or the first one), SHOWN together with it."""
     times = occurrences(repeat, zone, begins_at, after or begins_at)
     return tuple(itertools.islice(times, SHOWN - 1))
 
 
 def first_of(repeat: Repeat, zone: str, send_at: datetime | None, *, now: datetime) -> datetime | None:
-    """The first time of a message that is handed over now: at `send_at` or as soon after it as the repeat allows.
+    """Return the first time of a new message: `send_at`, or the first time after it that the rule allows.
 
-    `every 15m` counts from `send_at`, or begins a span from now. None: it never comes.
+    `every 15m` counts from `send_at`; without one, the first time is one interval from now. None if there is no time.
     """
     if repeat.every is not None and send_at is None:
         return now.replace(microsecond=0) + repeat.every
@@ -88,12 +87,12 @@ def first_of(repeat: Repeat, zone: str, send_at: datetime | None, *, now: dateti
 
 
 def next_after(repeat: Repeat, zone: str, begins_at: datetime, after: datetime) -> datetime | None:
-    """The first time after `after`, and not before `begins_at`; None where no more ever comes."""
+    """Return the first time after `after` and not before `begins_at`; None if there is none."""
     return next(occurrences(repeat, zone, begins_at, after), None)
 
 
 def occurrences(repeat: Repeat, zone: str, begins_at: datetime, after: datetime) -> Iterator[datetime]:
-    """All times after `after`, and not before `begins_at`, in UTC. They are the same wherever one begins to look."""
+    """Yield all times after `after` and not before `begins_at`, in UTC. They do not depend on `after`."""
     if repeat.every is not None:
         return _regular(repeat.every, begins_at, after)
     assert repeat.cron is not None
@@ -105,12 +104,12 @@ def occurrences(repeat: Repeat, zone: str, begins_at: datetime, after: datetime)
 
 
 def _behind(begins_at: datetime, after: datetime) -> datetime:
-    """Behind which moment times are looked for; at the first moment of the calendar there is none before it."""
+    """Return the time after which to search. At the very first time of the calendar there is none before it."""
     return after if begins_at <= after else begins_at - _INSTANT
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of that name; UTC where this system knows no such zone, or no longer."""
+    """Return the zone of this name; UTC if it is unknown on this system."""
     if name == "UTC":
         return UTC
     try:
@@ -124,7 +123,7 @@ def is_known_zone(name: str) -> bool:
 
 
 def count(repeat: Repeat, zone: str, begins_at: datetime, *, after: datetime, until: datetime, most: int) -> int:
-    """How many times lie after `after` and not after `until`, as far as `most`: each takes some 40 µs to find."""
+    """Count the times after `after`, up to `until`, at most `most`. Each takes about 40 µs to find."""
     if repeat.every is not None:
         passed = (until - begins_at) // repeat.every - max(-1, (after - begins_at) // repeat.every)
         return max(0, min(passed, most))
@@ -133,7 +132,7 @@ def count(repeat: Repeat, zone: str, begins_at: datetime, *, after: datetime, un
 
 @functools.lru_cache(128)
 def _count_cron(repeat: Repeat, zone: str, after: datetime, until: datetime, most: int) -> int:
-    """After a stop the same rules are counted for the same time, over and over."""
+    # Cached: after a stop, the same few rules are counted for the same period many times.
     times = itertools.takewhile(lambda at: at <= until, occurrences(repeat, zone, after, after))
     return sum(1 for _ in itertools.islice(times, most))
 
@@ -148,8 +147,7 @@ def _regular(every: timedelta, begins_at: datetime, after: datetime) -> Iterator
 
 
 def _wall_times(cron: str, after: datetime) -> Iterator[datetime]:
-    """Where the clock was put back, the library begins at the first of two moments that look alike, which may be before
-    `after`."""
+    # If the clock was set back, the library begins at the first of two equal wall times, which may be before `after`.
     try:
         for at in CronSim(cron, after):
             moment = at.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Spans ("15m"), times of day ("09:00") and snooze values ("tomorrow 09:00"): text to value and back."""
+"""Spans ("15m"), times of day ("09:00") and snooze values ("tomorrow 09:00"): parse and format."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import time, timedelta
 SHORTEST = timedelta(seconds=1)
 LONGEST = timedelta(days=366)
 LEAST_REMINDING = timedelta(minutes=1)
-"""People are reminded no more often, lest reminders be all that a chat holds."""
+"""Shortest interval of reminders, so that they do not flood a chat."""
 
 _SPAN = re.compile(r"(?:([0-9]{1,9})d)? ?(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -17,35 +17,40 @@ _TOMORROW = re.compile(r"tomorrow +(.+)")
 
 @dataclass(frozen=True)
 class Tomorrow:
-    """The next calendar day at `at`, in the reader's own zone."""
+    """The next calendar day at `at`, in the reader's time zone."""
 
     at: time
 
 
 def parse_span(value: str | int) -> timedelta | None:
-    """Read "30s", "15m", "1h30m", "1d" or seconds; None stands for "never" and 0.
+    """Parse "30s", "15m", "1h30m", "1d" or seconds; "never" and 0 give None.
 
-    Raise ValueError unless it is 1 s to 366 days.
+    Raises ValueError unless the span is 1 s to 366 days.
     """
     seconds = _seconds(value)
     if seconds == 0:
         return None
-    # Compared as numbers: a timedelta of a very long span would overflow.
+    # Compared as numbers, since a timedelta of a very long span would overflow.
     if not SHORTEST.total_seconds() <= seconds <= LONGEST.total_seconds():
         raise ValueError("a span is at least 1 second and at most 366 days")
     return timedelta(seconds=seconds)
 
 
 def parse_reminding(value: str | int) -> timedelta | None:
-    """Read how often people are reminded, as `parse_span` does; raise ValueError below LEAST_REMINDING."""
+    """Parse the interval of reminders like `parse_span`; raise ValueError below LEAST_REMINDING."""
     span = parse_span(value)
     if span is not None and span < LEAST_REMINDING:
-        raise ValueError(f"people are reminded at most once in {format_span(LEAST_REMINDING)}")
+        raise ValueError(f"the shortest interval of reminders is {format_span(LEAST_REMINDING)}")
     return span
 
 
+def comes_before_close(after: timedelta, close_after: timedelta | None) -> bool:
+    """Return True if a step is due before the alert closes. One due at the same time never comes."""
+    return close_after is None or after < close_after
+
+
 def format_span(span: timedelta | None) -> str:
-    """Write a span as `parse_span` reads it, in whole seconds: "1h30m", "90d"; None is "never"."""
+    """Format a span for `parse_span`, in whole seconds: "1h30m", "90d"; None as "never"."""
     if span is None:
         return "never"
     minutes, seconds = divmod(int(span.total_seconds()), 60)
@@ -56,7 +61,7 @@ def format_span(span: timedelta | None) -> str:
 
 
 def parse_time_of_day(text: str) -> time:
-    """Read "09:00" or "9:00", 24 hours a day; raise ValueError otherwise."""
+    """Parse "09:00" or "9:00", on a 24-hour clock; raise ValueError otherwise."""
     found = _TIME_OF_DAY.fullmatch(text.strip())
     if found is None:
         raise ValueError("a time of day is written like 09:00 or 22:30")
@@ -64,18 +69,18 @@ def parse_time_of_day(text: str) -> time:
 
 
 def parse_snooze(value: str | int) -> timedelta | Tomorrow:
-    """Read a span, or "tomorrow 09:00"; raise ValueError otherwise, also for "never"."""
+    """Parse a span or "tomorrow 09:00"; raise ValueError otherwise, also for "never"."""
     found = _TOMORROW.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is not None:
         return Tomorrow(parse_time_of_day(found[1]))
     span = parse_span(value)
     if span is None:
-        raise ValueError("nothing can be snoozed for no time; write a span like 1h, or tomorrow 09:00")
+        raise ValueError("a snooze needs an end; write a span like 1h, or tomorrow 09:00")
     return span
 
 
 def format_snooze(snooze: timedelta | Tomorrow) -> str:
-    """Write a snooze value as `parse_snooze` reads it."""
+    """Format a snooze value for `parse_snooze`."""
     return f"tomorrow {snooze.at:%H:%M}" if isinstance(snooze, Tomorrow) else format_span(snooze)
 
 

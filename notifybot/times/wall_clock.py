@@ -1,4 +1,4 @@
-"""The clocks of a zone: when they show a time of the day, on the days that they are changed as well."""
+"""Wall clocks: when a zone's clocks show a time of day, also on days with a clock change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +11,17 @@ A_SECOND = timedelta(seconds=1)
 
 
 def moments(day: date, at: time, zone: tzinfo | None) -> tuple[datetime, ...]:
-    """When a clock of `zone`, or of this machine, shows this, in UTC: once, or twice where it is put back; where it
-    never does, the moment at which it jumps over it."""
+    """Return the times, in UTC, at which the clocks of `zone` (None: of this machine) show `at` on this day.
+
+    That is one time, or two if the clocks are set back over it. If they skip it, it is the time of the jump.
+    """
     shown = datetime.combine(day, at, tzinfo=zone)
     first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return (first, second) if first <= second else (_jump(second, first, zone),)
 
 
 def _jump(before: datetime, after: datetime, zone: tzinfo | None) -> datetime:
-    """The first second between these two at which the zone has another offset than before."""
+    """Return the first second between two times at which the offset of the zone has changed."""
     offset = before.astimezone(zone).utcoffset()
     while after - before > A_SECOND:
         middle = before + (after - before) // 2
@@ -29,14 +31,14 @@ def _jump(before: datetime, after: datetime, zone: tzinfo | None) -> datetime:
 
 @dataclass(frozen=True)
 class Daily:
-    """Once on each date of a zone, as its clocks show `at` for the first time on that date."""
+    """A daily time: on each date of a zone, the first time its clocks show `at`."""
 
     at: time
     zone: str
 
     @staticmethod
     def read(text: str) -> "Daily":
-        """Read what `str` made; raises ValueError, and KeyError where there is no such zone."""
+        """Parse the result of `str`. Raises ValueError, and KeyError for an unknown zone."""
         at, _, zone = text.partition(" ")
         return Daily(time.fromisoformat(at), ZoneInfo(zone).key)
 
@@ -44,22 +46,22 @@ class Daily:
         return f"{self.at:%H:%M} {self.zone}"
 
     def on(self, day: date) -> datetime | None:
-        """When that is on this date, in UTC; None for a date that the zone left out."""
+        """Return the time on this date, in UTC; None for a date that the zone skipped."""
         zone = ZoneInfo(self.zone)
         begins = moments(day, time(), zone)[0]
         return moments(day, self.at, zone)[0] if begins.astimezone(zone).date() == day else None
 
     def latest(self, now: datetime) -> date:
-        """The date whose moment came last."""
+        """Return the date whose time came last."""
         return next(day for day, moment in self._from(now, -A_DAY) if moment <= now)
 
     def following(self, now: datetime, *, after: date | None = None) -> tuple[date, datetime]:
-        """The first date whose moment is still to come, with that moment; only dates behind `after` count."""
+        """Return the first date (later than `after`, if given) whose time is still to come, with that time."""
         ahead = ((day, moment) for day, moment in self._from(now, A_DAY) if moment > now)
         return next((day, moment) for day, moment in ahead if after is None or day > after)
 
     def _from(self, now: datetime, step: timedelta) -> Iterator[tuple[date, datetime]]:
-        """The dates and their moments, one after the other, from before (or behind) today."""
+        """Yield dates with their times, in steps, beginning one step before today."""
         begin = now.astimezone(ZoneInfo(self.zone)).date() - step
         for day in (begin + step * number for number in count()):
             if (moment := self.on(day)) is not None:

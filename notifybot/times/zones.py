@@ -1,4 +1,4 @@
-"""Time zones by the names that people give them."""
+"""Time zones by the names that people write."""
 
 import difflib
 import functools
@@ -6,12 +6,14 @@ import re
 
 _NAME = re.compile(r"(?!posix/|right/)[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}")
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
-"""They stand beside the zones, and mean whatever this machine is set to."""
+"""Files beside the zones that stand for the zone of this machine."""
 
 
 def find_zone(text: str) -> str:
-    """The IANA name that is meant: `Europe/Berlin`, also written `europe/berlin` or `Berlin`; a city of two words as
-    `new york`. Raises ValueError(what, hint) where none is, naming the nearest."""
+    """Return the IANA name of a time zone: `Europe/Berlin` for `europe/berlin` or `Berlin`, also for `new york`.
+
+    Raises ValueError(sentence, hint) for an unknown one; the hint has the nearest name.
+    """
     name = text.strip()
     if _is_exact(name):
         return name
@@ -26,12 +28,12 @@ def find_zone(text: str) -> str:
 
 
 def _is_exact(name: str) -> bool:
-    """Whether a zone has this very name; to find out needs no list of all."""
+    """Return True if a zone has exactly this name, without reading the list of all zones."""
     if name == "UTC":
         return True
     if not _NAME.fullmatch(name):
         return False
-    # zoneinfo is imported late: it looks through a folder of files, and UTC needs none of them.
+    # Imported late: zoneinfo scans a folder of files, and UTC needs none of them.
     from zoneinfo import ZoneInfo
 
     try:
@@ -50,7 +52,7 @@ def _zones() -> dict[str, str]:
 
 @functools.cache
 def _cities() -> dict[str, str]:
-    """The last words of zones, where only one zone has them."""
+    """Return zones by the last part of their name, if only one zone has it."""
     cities: dict[str, list[str]] = {}
     for folded, zone in _zones().items():
         area, _, city = folded.rpartition("/")
@@ -63,5 +65,5 @@ AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Eu
 
 
 def zones_of(area: str) -> list[str]:
-    """The zones of one of AREAS, by their names."""
+    """Return the zones of one of AREAS, sorted."""
     return sorted(zone for zone in _zones().values() if zone.startswith(f"{area}/"))

@@ -12,7 +12,7 @@ from notifybot.alerts import acknowledge, close, escalate, expire, remind, snooz
 from notifybot.alerts.policy import EscalationPlan, EscalationStep
 from notifybot.errors import Conflict
 from notifybot.messages import accept
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model import actors
 from notifybot.model.enums import Purpose
 from notifybot.model.messages import Delivery, Message
@@ -133,7 +133,9 @@ def _new() -> NewMessage:
         is_alert=True,
         escalate_after=PLAN.due_after(0),
         close_after=CLOSE_AFTER,
-        extras=Extras(plan=PLAN.stored(), steps=PLAN.count, remind_every=timedelta(minutes=30)),
+        plan=PLAN.stored(),
+        steps=PLAN.count,
+        remind_every=timedelta(minutes=30),
     )
 
 

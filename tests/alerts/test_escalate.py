@@ -12,7 +12,7 @@ from notifybot.alerts import acknowledge, escalate
 from notifybot.alerts.policy import EscalationPlan, escalation_plan
 from notifybot.config.model import Policy, StepConfig
 from notifybot.messages import accept as messages_accept
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model import actors
 from notifybot.model.enums import EventKind, Purpose
 from notifybot.model.messages import Delivery, Message, TimelineEvent
@@ -53,7 +53,8 @@ def accept(session: Session, plan: EscalationPlan) -> str:
         is_alert=True,
         escalate_after=plan.due_after(0) if plan.count else None,
         close_after=None,
-        extras=Extras(plan=plan.stored(), steps=plan.count),
+        plan=plan.stored(),
+        steps=plan.count,
     )
     (answer,) = messages_accept.accept(session, [new], now=BEGINNING)
     assert isinstance(answer, Acceptance)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from notifybot.errors import StartRefused, Unavailable
-from notifybot.storage import database as database_module
+from notifybot.storage import writer_thread
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database
 from notifybot.storage.leadership import LEADER_LOCK, own_name
@@ -19,8 +19,8 @@ from tests.support.databases import PostgresStore
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "CHECK_LEADERSHIP_EVERY_S", 0.1)
-    monkeypatch.setattr(database_module, "CHECK_LEADERSHIP_EVERY_WHILE_BROKEN_S", 0.05)
+    monkeypatch.setattr(writer_thread, "CHECK_LEADERSHIP_EVERY_S", 0.1)
+    monkeypatch.setattr(writer_thread, "CHECK_LEADERSHIP_EVERY_WHILE_BROKEN_S", 0.05)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_a_daemon_that_was_overtaken_while_cut_off_keeps_nothing_more(stor
 
 
 async def test_an_idle_daemon_that_was_overtaken_notices(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "CHECK_LEADERSHIP_EVERY_S", 1.0)
+    monkeypatch.setattr(writer_thread, "CHECK_LEADERSHIP_EVERY_S", 1.0)
     async with leading(store.url) as first:
         await first.write(adding("first"))  # from now on it does not look for a second
         end_sessions(store)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.storage import postgresql
+from notifybot.storage import settings
 from tests.support.databases import PostgresStore
 from tests.support.door import URL_FILE, Door, assert_problem, door, open_folder
 
@@ -39,7 +39,7 @@ async def test_one_message_that_breaks_its_batch_is_refused_alone(folder: Path, 
 async def test_while_a_table_is_locked_callers_are_told_to_come_again_and_later_all_is_well(
     folder: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "LOCKED_WITHIN_S", 0.05)
+    monkeypatch.setattr(settings, "LOCKED_WITHIN_S", 0.05)
     async with door(folder) as opened:
         async with locked(store):
             for answer in await asyncio.gather(*(opened.ingest(client_id="during") for _ in range(5))):

@@ -149,7 +149,7 @@ async def test_the_next_times_are_asked_for_as_far_ahead_as_one_can_send(refusin
         sent = assert_problem(await refusing.ingest(**times, send_at=begins_at), 400)
         asked = {**times, "begins_at": begins_at}
         found = assert_problem(await refusing.ask("POST", "/api/schedules/preview", asked), 400)
-        assert found["detail"] == sent["detail"] == "A message is sent within ten years, or not at all."
+        assert found["detail"] == sent["detail"] == "This message would not be sent within ten years."
 
 
 @pytest.mark.parametrize("repeat", ["@daily", "* * * * *", "every 15m"])

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from notifybot.errors import NotifybotError
 from notifybot.messages import accept
 from notifybot.messages.accept import NO_CONFIG
-from notifybot.messages.new_message import LONGEST_AHEAD, Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import MAX_AHEAD, Acceptance, NewMessage
 from notifybot.model.actors import by_account
 from notifybot.model.messages import Delivery, Message
 from notifybot.model.states import State
@@ -40,7 +40,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 @pytest.fixture(scope="module", autouse=True)
 def _everything_is_counted() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(times_occurrences, "MOST_COUNTED", 100_000)
+        patched.setattr(times_occurrences, "MAX_MISSED", 100_000)
         yield
 
 
@@ -49,9 +49,9 @@ def utc(text: str) -> datetime:
 
 
 def new(repeat: str | None, zone: str = "UTC", send_at: datetime | None = None) -> NewMessage:
-    extras = Extras(send_at=send_at, repeat=repeat, time_zone=zone)
     whom = (recipient_of("-1001"),)
-    return NewMessage("anna", "test", whom, "still here", None, False, None, None, extras=extras)
+    usual = NewMessage("anna", "test", whom, "still here", None, False, None, None)
+    return replace(usual, send_at=send_at, repeat=repeat, time_zone=zone)
 
 
 @dataclass
@@ -235,8 +235,8 @@ def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -
 
 def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -> None:
     with life(migrated, CHANGES[0]) as daemon:
-        refused = daemon.accepts(new(None, send_at=daemon.now + LONGEST_AHEAD + timedelta(days=1)))
-        accepted = daemon.accepts(new(None, send_at=daemon.now + LONGEST_AHEAD))
+        refused = daemon.accepts(new(None, send_at=daemon.now + MAX_AHEAD + timedelta(days=1)))
+        accepted = daemon.accepts(new(None, send_at=daemon.now + MAX_AHEAD))
 
     assert isinstance(refused, NotifybotError)
     assert isinstance(accepted, Acceptance)
@@ -253,8 +253,6 @@ def test_what_cannot_be_repeated_is_refused(migrated: Path, repeat: str) -> None
 
 def test_what_has_a_dedup_key_is_not_sent_later(migrated: Path) -> None:
     with life(migrated, CHANGES[0]) as daemon:
-        extras = Extras(dedup_key="disk", repeat="@daily")
-        whom = (recipient_of("-1001"),)
-        refused = daemon.accepts(NewMessage("anna", "t", whom, "x", None, False, None, None, extras=extras))
+        refused = daemon.accepts(replace(new("@daily"), dedup_key="disk"))
 
     assert isinstance(refused, NotifybotError)

@@ -24,7 +24,7 @@ from notifybot.health import job_history
 from notifybot.messages import accept as messages_accept
 from notifybot.messages import forget, queries, retry
 from notifybot.messages import queries as messages_queries
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.messages.queries import MessageFilter
 from notifybot.model import actors
 from notifybot.model.schedules import JobRun
@@ -282,8 +282,7 @@ async def test_no_verb_reads_a_whole_table(
 
 async def planned(database: Database) -> tuple[str, str]:
     """Twenty schedules; the ids of one, and of its waiting message."""
-    repeating = Extras(repeat="every 15m")
-    batch = [replace(new(number), client_id=None, extras=repeating) for number in range(20)]
+    batch = [replace(new(number), client_id=None, repeat="every 15m") for number in range(20)]
     answer = (await database.write(lambda session: messages_accept.accept(session, batch, now=NOW)))[7]
     assert isinstance(answer, Acceptance)
     return answer.schedule_id or "", answer.id

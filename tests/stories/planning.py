@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model.actors import by_account
 from notifybot.recipients.address import recipient_of
-from notifybot.rendering.parts import NewFile
+from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 from notifybot.schedules import queries
 from notifybot.schedules.queries import ScheduleDetails
 from tests.stories.places import Place
@@ -61,17 +61,17 @@ async def plan(
     zone: str = "UTC",
     is_alert: bool = False,
     files: tuple[NewFile, ...] = (),
-    extras: Extras | None = None,
+    look: Appearance = DEFAULT_APPEARANCE,
     client_id: str | None = None,
 ) -> Planned:
     """Hand over a message that is meant for later; its times are UTC."""
     name = to if isinstance(to, str) else str(to.id)
     moment = None if send_at is None else utc(send_at)
-    times = replace(extras or Extras(), send_at=moment, repeat=repeat, time_zone=zone, files=files)
     insists = SPANS if is_alert else {"escalate_after": None, "close_after": None}
     whom = (recipient_of(name),)
-    new = NewMessage("root", "test", whom, content, None, is_alert, client_id=client_id, extras=times, **insists)
-    accepted = await world.runtime.intake.accept(new)
+    new = NewMessage("root", "test", whom, content, None, is_alert, client_id=client_id, look=look, **insists)
+    timed = replace(new, send_at=moment, repeat=repeat, time_zone=zone, files=files)
+    accepted = await world.runtime.intake.accept(timed)
     return Planned(world, accepted.id, {}, accepted)
 
 

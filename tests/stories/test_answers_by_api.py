@@ -86,7 +86,7 @@ async def test_an_alert_that_was_shown_is_not_cancelled_but_may_be_closed(world:
     answer = await alert.is_asked("cancel")
 
     assert answer.status == 409
-    assert answer.body["hint"] == "An alert can be closed instead."
+    assert answer.body["hint"] == "You can close the alert instead."
 
 
 @pytest.mark.parametrize("verb", VERBS)

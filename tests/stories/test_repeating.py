@@ -131,7 +131,7 @@ async def test_a_zone_that_is_changed_while_it_waits_holds_for_the_next_one(worl
     assert changed.next_times[0] == utc("2026-03-02T17:00")
     assert seen(world, ops) == ["03-02 17:00", "03-03 17:00"]
     said = [line["detail"] for line in (await report.now())["timeline"] if line["event"] == "edited"]
-    assert said == ["It repeats 0 12 * * * (America/New_York) from now on."]
+    assert said == ["It now repeats 0 12 * * * (America/New_York)."]
 
 
 async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: Place) -> None:

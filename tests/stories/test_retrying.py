@@ -100,7 +100,7 @@ async def test_there_is_nothing_to_retry_where_nothing_was_given_up(world: World
 
     answer = await notice.is_asked("retry")
 
-    assert (answer.status, answer.body["detail"]) == (409, "Nothing of this message was given up.")
+    assert (answer.status, answer.body["detail"]) == (409, "This message has no failed delivery.")
 
 
 async def test_what_is_closed_is_not_sent_any_more(world: World) -> None:
@@ -114,5 +114,5 @@ async def test_what_is_closed_is_not_sent_any_more(world: World) -> None:
 
     assert (answer.status, answer.body["detail"]) == (
         409,
-        "This message is closed; nothing of it is sent any more.",
+        "This message is closed and is not sent any more.",
     )

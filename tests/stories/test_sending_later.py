@@ -8,7 +8,7 @@ from notifybot.jobs import JOBS
 from notifybot.jobs.batches import PUT_OFF
 from notifybot.jobs.scheduler import run_job
 from notifybot.messages import accept
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model.enums import MediaKind
 from notifybot.recipients.address import person_recipient
 from notifybot.recipients.directory import Directory
@@ -137,10 +137,8 @@ async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_
     """No config says so, but what is accepted must not depend on that."""
     anna = await linked(world, "Anna", "anna")
     directory = Directory(names={"ops": (person_recipient("ben"),)}, accounts={"ops": "anna"})
-    extras = Extras(send_at=utc("2026-03-04T06:30"))
-    new = NewMessage(
-        "root", "test", (person_recipient("ops"),), "the weekly report", None, False, None, None, extras=extras
-    )
+    whom, send_at = (person_recipient("ops"),), utc("2026-03-04T06:30")
+    new = NewMessage("root", "test", whom, "the weekly report", None, False, None, None, send_at=send_at)
     accepting = partial(accept.accept, batch=[new], now=world.clock.at, directory=directory)
 
     (answer,) = await world.runtime.database.write(accepting)
@@ -159,7 +157,7 @@ async def test_who_answers_too_early_is_told_when_it_is_due(world: World, ops: P
 
     assert answer.status == 409
     assert answer.body["detail"] == "This alert was not sent yet: it is due at 2026-03-04 06:30 UTC."
-    assert answer.body["hint"] == "It can be cancelled."
+    assert answer.body["hint"] == "You can cancel it."
     assert (await alert.now())["status"] == "scheduled"
 
 
@@ -184,7 +182,7 @@ async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: Mak
 
     assert (await notice.now())["status"] == "failed"
     said = [line["detail"] for line in (await notice.now())["timeline"]]
-    assert said[2:] == ["Not told, for want of a chat with the bot: team.", "Nobody is left to be told."]
+    assert said[2:] == ["Not told, for want of a chat with the bot: team.", "Nobody was notified."]
     await world.duty.receives("check the backup")
     assert (await alert.becomes("escalated"))["deliveries"][0]["purpose"] == "escalation"
 
@@ -234,8 +232,8 @@ async def test_what_it_says_can_be_changed_while_it_waits(world: World, ops: Pla
 
 
 async def test_it_is_as_silent_and_as_urgent_as_it_was_asked_to_be(world: World, ops: Place) -> None:
-    quiet = Extras(look=Appearance(priority="low"))
-    await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30", extras=quiet)
+    quiet = Appearance(priority="low")
+    await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30", look=quiet)
 
     await arrives(world, "2026-03-04T06:30")
 

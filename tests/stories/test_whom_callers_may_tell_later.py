@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 
 from notifybot.errors import Forbidden
-from notifybot.messages.new_message import Acceptance, Extras, NewMessage
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.recipients.address import recipient_of
 from notifybot.recipients.allowed import check_may_notify
 from notifybot.recipients.lookup import RecipientQuery
@@ -30,10 +31,10 @@ async def team(another: MakeWorld) -> AsyncIterator[World]:
     yield world
 
 
-async def sends(world: World, to: str, *allowed: str, extras: Extras | None = None) -> Acceptance:
+async def sends(world: World, to: str, *allowed: str, **other: Any) -> Acceptance:
     """What a caller hands over who may send to `allowed` only."""
     whom = (recipient_of(to),)
-    new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, extras=extras, allowed=frozenset(allowed))
+    new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, allowed=frozenset(allowed), **other)
     return await world.runtime.intake.accept(new)
 
 
@@ -43,15 +44,15 @@ def told(*people: Person) -> list[bool]:
 
 @pytest.mark.parametrize(
     "later",
-    [Extras(send_at=utc("2026-03-02T10:00")), Extras(send_at=utc(TOMORROW)), Extras(repeat="0 9 * * *")],
+    [{"send_at": utc("2026-03-02T10:00")}, {"send_at": utc(TOMORROW)}, {"repeat": "0 9 * * *"}],
     ids=["in an hour", "tomorrow", "every day"],
 )
-async def test_nobody_is_told_later_who_only_may_be_on_call_by_then(team: World, later: Extras) -> None:
+async def test_nobody_is_told_later_who_only_may_be_on_call_by_then(team: World, later: dict[str, Any]) -> None:
     alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
 
     for to in ("duty", "everyone"):
         with pytest.raises(Forbidden) as refusal:
-            await sends(team, to, "alice", "carol", extras=later)
+            await sends(team, to, "alice", "carol", **later)
         assert "by its own name" in str(refusal.value.hint)
 
     await arrives(team, TOMORROW)
@@ -70,7 +71,7 @@ async def test_who_is_on_call_is_told_at_once_where_they_are_allowed(team: World
 async def test_a_time_that_has_passed_is_at_once(team: World) -> None:
     alice = await linked(team, "Alice", "alice")
 
-    await sends(team, "duty", "alice", extras=Extras(send_at=utc("2026-03-02T08:00")))
+    await sends(team, "duty", "alice", send_at=utc("2026-03-02T08:00"))
 
     await alice.receives("the report")
 
@@ -79,7 +80,7 @@ async def test_a_time_that_has_passed_is_at_once(team: World) -> None:
 async def test_a_rotation_that_is_allowed_by_name_is_told_whoever_is_on_call_by_then(team: World, allowed: str) -> None:
     alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
 
-    await sends(team, "duty", allowed, extras=Extras(send_at=utc(TOMORROW)))
+    await sends(team, "duty", allowed, send_at=utc(TOMORROW))
     await arrives(team, TOMORROW)
 
     await bob.receives("the report")
@@ -89,7 +90,7 @@ async def test_a_rotation_that_is_allowed_by_name_is_told_whoever_is_on_call_by_
 async def test_what_is_allowed_part_by_part_is_told_later_as_well(team: World) -> None:
     carol = await linked(team, "Carol", "carol")
 
-    await sends(team, "everyone", "duty", "carol", extras=Extras(send_at=utc(TOMORROW)))
+    await sends(team, "everyone", "duty", "carol", send_at=utc(TOMORROW))
     await arrives(team, TOMORROW)
 
     await carol.receives("the report")
@@ -100,9 +101,9 @@ async def test_a_rotation_that_is_allowed_allows_later_what_it_allows_now(team: 
     await linked(team, "Alice", "alice")
     await linked(team, "Bob", "bob")
 
-    await sends(team, "alice", "duty", extras=Extras(send_at=utc(TOMORROW)))
+    await sends(team, "alice", "duty", send_at=utc(TOMORROW))
     with pytest.raises(Forbidden):
-        await sends(team, to, "duty", extras=Extras(send_at=utc(TOMORROW)))
+        await sends(team, to, "duty", send_at=utc(TOMORROW))
 
 
 @pytest.mark.parametrize("check", [check_reachable, check_may_notify], ids=["a step of a policy", "a change"])
@@ -125,7 +126,7 @@ async def test_under_a_key_that_outlives_a_turn_the_rotation_itself_is_needed(te
     alice = await linked(team, "Alice", "alice")
 
     with pytest.raises(Forbidden):
-        await sends(team, "duty", "alice", extras=Extras(dedup_key="disk"))
-    await sends(team, "duty", "duty", extras=Extras(dedup_key="disk"))
+        await sends(team, "duty", "alice", dedup_key="disk")
+    await sends(team, "duty", "duty", dedup_key="disk")
 
     await alice.receives("the report")

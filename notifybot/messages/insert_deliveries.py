@@ -59,7 +59,7 @@ class DeliveryRows:
         for each in way.destinations:
             told += self._add_delivery(message_id, each, manner)
         if way.absent or way.vacant or told < len(way.destinations):
-            for said in resolve.not_told(way):
+            for said in resolve.not_notified(way):
                 self.remark(message_id, EventKind.WITHDRAWN, said)
         if not told:
             self.remark(message_id, EventKind.FAILED, "Nobody is left to be told.")

@@ -105,7 +105,7 @@ async def test_who_is_on_call_without_a_chat_keeps_no_alert_from_being_taken(ano
     await world.ticks("escalation")
 
     await world.duty.receives("disk full")
-    assert "Not told, for want of a chat with the bot: alice." in [
+    assert "Not notified, as they have no chat with the bot: alice." in [
         line["detail"] for line in (await alert.now())["timeline"]
     ]
     assert any("alice, bob" in warning for warning in (await world.get("/health"))["warnings"])

@@ -56,9 +56,8 @@ def resolve_request(session: Session, request: RecipientRequest, found: Lookup, 
     """
     check_allowed(request, found, is_later=is_later)
     if len(request.recipients) == 1 and request.recipients[0].kind is RecipientKind.CHAT:
-        return Resolved(
-            (_to_chat(request.recipients[0].name, request.recipients[0], request, found),)
-        )  # as most messages do
+        (chat,) = request.recipients  # as most messages do
+        return Resolved((_to_chat(chat.name, chat, request, found),))
     resolved, unreached = _resolve_all(request, found)
     if unreached:
         raise why_unreachable(session, unreached, request, found)

@@ -89,7 +89,7 @@ class _EscalationRound:
     def _tell(self, message_id: str, taken: DueSteps, plan: EscalationPlan | None) -> bool:
         """The same message once more, as a new post in each chat of these recipients; False where there is none."""
         way = self._way(taken.to)
-        said = [_steps_in_words(taken, plan), *resolve.not_told(way)]
+        said = [_steps_in_words(taken, plan), *resolve.not_notified(way)]
         if not way.is_told and plan is not None and self.channel is not None:
             way = self._way((self.channel,))
             said.append(f"None of them can be told, so it goes to {self.channel}.")

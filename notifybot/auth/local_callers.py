@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from notifybot.auth.admins import is_admin_user
 from notifybot.auth.permissions import Caller
 from notifybot.config.model import Config
 
@@ -48,7 +49,7 @@ class LocalCallers:
 
     def _look_up(self, uid: int) -> Caller:
         name, groups = _user(uid)
-        is_admin = uid in (0, os.getuid()) or not groups.isdisjoint(self._admin_groups)
+        is_admin = is_admin_user(uid, groups, self._admin_groups)
         account = self._accounts.get(name, name)
         return Caller(account, is_admin, allowed=None if is_admin else self._allowed)
 

@@ -6,6 +6,7 @@ from enum import Enum, StrEnum, auto
 from functools import cached_property
 from types import MappingProxyType
 
+from notifybot.auth.admins import ADMIN_SCOPE, ADMINS
 from notifybot.errors import Forbidden, NotFound, Unauthenticated
 
 SCOPES_HINT = "`notifybot token create NAME --scope send,read` makes a token that may."
@@ -16,7 +17,7 @@ class Scope(StrEnum):
 
     SEND = "send"
     READ = "read"
-    ADMIN = "admin"
+    ADMIN = ADMIN_SCOPE
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,7 @@ def check_owner(caller: Caller, action: Action, owner: str) -> None:
         case OwnershipRule.HIDDEN:
             raise NotFound("There is no message of yours with this id.", hint="Admins see everybody's messages.")
         case OwnershipRule.REFUSED:
-            raise Forbidden(
-                f"{caller.account} may not act for {owner}.", hint="Admins may: root, the daemon's user, admin tokens."
-            )
+            raise Forbidden(f"{caller.account} may not act for {owner}.", hint=f"Admins may: {ADMINS}.")
         case OwnershipRule.ALLOWED:
             return
 
@@ -157,5 +156,5 @@ def _words(scopes: frozenset[Scope]) -> str:
 
 def _hint(missing: frozenset[Scope]) -> str:
     if Scope.ADMIN in missing:
-        return "Admins are root, the daemon's user, members of socket.admin_groups, and tokens with the scope admin."
+        return f"Admins are {ADMINS}."
     return SCOPES_HINT

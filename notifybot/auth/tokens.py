@@ -1,6 +1,5 @@
 """API tokens: made once, shown once, kept as a hash, taken back at any time."""
 
-import difflib
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -9,8 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from notifybot.auth.admins import is_admin_token
 from notifybot.auth.permissions import Caller, Scope
-from notifybot.errors import Conflict, NotFound, NotifybotError
+from notifybot.errors import Conflict, NotFound, NotifybotError, did_you_mean
 from notifybot.model.ids import new_id
 from notifybot.model.people import ApiToken
 
@@ -34,7 +34,7 @@ class NewToken:
 
 def create(session: Session, new: NewToken, *, actor: str, now: datetime) -> tuple[ApiToken, str]:
     """A new token and its secret, which nobody can find out again. Raises Conflict while its name is in use."""
-    if Scope.ADMIN in new.scopes and new.recipients is not None:
+    if is_admin_token(new.scopes) and new.recipients is not None:
         raise NotifybotError(
             "A token with the scope admin may send to anybody: it could make itself another one.",
             hint="Leave the recipients out, or the scope admin.",
@@ -77,8 +77,8 @@ def revoke(session: Session, name: str, *, now: datetime) -> ApiToken:
     """End a token at once; the second time changes nothing. Raises NotFound, naming the nearest."""
     token = session.exec(select(ApiToken).where(ApiToken.name == name)).first()
     if token is None:
-        near = difflib.get_close_matches(name, session.exec(select(ApiToken.name)).all(), n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`notifybot token list` shows them."
+        near = did_you_mean(name, session.exec(select(ApiToken.name)).all())
+        hint = f"Did you mean {near}?" if near else "`notifybot token list` shows them."
         raise NotFound(f"There is no token {name!r}.", hint=hint)
     if token.revoked_at is None:
         token.revoked_at = now
@@ -113,7 +113,7 @@ def is_use_worth_noting(token: ApiToken, now: datetime) -> bool:
 
 def caller_with(token: ApiToken, *, allowed: frozenset[str] | None) -> Caller:
     """Whoever bears this token; `allowed` is to whom they may send where the token does not say."""
-    is_admin = Scope.ADMIN in token.scopes
+    is_admin = is_admin_token(token.scopes)
     own = allowed if token.recipients is None else frozenset(token.recipients)
     return Caller(
         account=token.account,

@@ -1,4 +1,4 @@
-"""One Telegram update → one core call → one short reply."""
+"""Telegram handlers: one update, one core call, one short reply."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from notifybot.handlers import button_press, commands, errors, membership, oncal
 
 
 def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
-    """Say who handles what; the first that fits takes the update, and the last one takes what nobody wants."""
+    """Register the handlers: the first that matches handles an update, the last one ignores the rest."""
     private = filters.ChatType.PRIVATE
     application.add_handlers(
         [

@@ -1,4 +1,4 @@
-"""A pressed button: counted first, then answered with one sentence while Telegram still takes it."""
+"""Button presses: apply first, then answer with one sentence while Telegram still accepts it."""
 
 from functools import partial
 
@@ -7,12 +7,10 @@ from telegram import CallbackQuery, Update
 from notifybot.alerts import press as alerts_press
 from notifybot.alerts.press import PressedButton, PressRules
 from notifybot.config.model import AcknowledgeBy
-from notifybot.handlers import oncall, settings
+from notifybot.handlers import oncall, settings, texts
 from notifybot.handlers.transaction import Context, actor_of, in_transaction, runtime_of
 from notifybot.rendering.buttons import OnCallPress, SettingPress, read_callback_data
 from notifybot.runtime import Runtime
-
-UNKNOWN = "This button is not notifybot's any more."
 
 
 async def press(update: Update, context: Context) -> None:
@@ -34,7 +32,7 @@ async def _answer(update: Update, context: Context, query: CallbackQuery) -> str
     runtime = runtime_of(context)
     pressed = _read(query)
     if pressed is None:
-        return await in_transaction(update, context, lambda _: UNKNOWN)
+        return await in_transaction(update, context, lambda _: texts.UNKNOWN_BUTTON)
     rules, now = _rules(runtime), runtime.clock.now()
     return await in_transaction(update, context, partial(alerts_press.press, pressed=pressed, rules=rules, now=now))
 
@@ -43,7 +41,7 @@ def _read(query: CallbackQuery) -> PressedButton | None:
     meaning = read_callback_data(query.data or "")
     if meaning is None or isinstance(meaning, SettingPress | OnCallPress) or query.message is None:
         return None
-    # An old message comes as inaccessible; it still says where it stands.
+    # An old message comes as inaccessible, but still with its chat and id.
     return PressedButton(meaning, str(query.message.chat.id), query.message.message_id, actor_of(query.from_user))
 
 

@@ -1,4 +1,4 @@
-"""The list of commands that Telegram's apps offer, for private chats and for groups."""
+"""Command menus of the Telegram apps, for private chats and for groups."""
 
 import logging
 from datetime import timedelta
@@ -11,27 +11,27 @@ from notifybot.telegram_api.polling import TelegramConnection
 from notifybot.times.clock import Clock
 
 PRIVATE = {
-    "open": "alerts that wait for an answer",
-    "oncall": "who is on call, and taking over",
-    "status": "how you are linked, and what you chose",
-    "settings": "time zone, daily summary, quiet hours",
-    "mute": "no notices for a while: /mute 1h",
-    "start": "subscribe, and get a code to link your account",
-    "unlink": "take your account from this chat",
-    "help": "what I understand",
+    "open": "list open alerts",
+    "oncall": "see who is on call, or take over",
+    "status": "show your linked account and settings",
+    "settings": "change time zone, daily summary, quiet hours",
+    "mute": "mute notices for a while: /mute 1h",
+    "start": "subscribe, and get a link code",
+    "unlink": "unlink your account from this chat",
+    "help": "list the commands",
 }
 GROUPS = {
-    "open": "alerts that wait for an answer",
-    "oncall": "who is on call, and taking over",
-    "start": "the id of this chat",
-    "help": "what I understand",
+    "open": "list open alerts",
+    "oncall": "see who is on call, or take over",
+    "start": "show the id of this chat",
+    "help": "list the commands",
 }
 RETRY_AFTER = timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
 async def publish(bot: Bot, link: TelegramConnection, clock: Clock) -> None:
-    """Tell Telegram the commands once it is there. Where it does not take them, nothing else suffers."""
+    """Set the menus once Telegram is reachable, and retry until it accepts them."""
     await link.caught_up.wait()
     while not await _publish_once(bot):
         await clock.sleep_until(clock.now() + RETRY_AFTER)
@@ -43,6 +43,6 @@ async def _publish_once(bot: Bot) -> bool:
         await bot.set_my_commands(list(GROUPS.items()), scope=BotCommandScopeAllGroupChats())
     except TelegramError as error:
         facts = {"action": "commands_refused", "reason": redact(str(error))}
-        log.warning("Telegram did not take the list of commands", extra=facts)
+        log.warning("Telegram refused the command menu", extra=facts)
         return False
     return True

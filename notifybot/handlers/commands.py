@@ -1,4 +1,4 @@
-"""/help, /status, /open, /unlink, and what is no command of ours."""
+"""/help, /status, /open, /unlink, and everything that is not a command."""
 
 from sqlmodel import Session
 from telegram import Chat, Update
@@ -8,8 +8,8 @@ from notifybot.handlers.transaction import Context, actor_of, in_transaction, qu
 from notifybot.messages import queries
 from notifybot.people import linking, preferences
 
-MOST_SHOWN = 10
-MOST_COUNTED = 100
+MAX_SHOWN = 10
+MAX_COUNTED = 100
 
 
 async def help_(update: Update, context: Context) -> None:
@@ -19,20 +19,20 @@ async def help_(update: Update, context: Context) -> None:
 
 
 async def open_(update: Update, context: Context) -> None:
-    """The open alerts of this chat, each with its own button."""
+    """List the open alerts of this chat, each with its own button."""
     chat = update.effective_chat
     assert chat is not None
     now = runtime_of(context).clock.now()
 
     def show(session: Session) -> None:
-        waiting = queries.open_alerts(session, str(chat.id), most=MOST_SHOWN + 1)
-        queue_answer(session, update, texts.open_alerts(waiting, most=MOST_SHOWN, now=now), now=now)
+        waiting = queries.open_alerts(session, str(chat.id), most=MAX_SHOWN + 1)
+        queue_answer(session, update, texts.open_alerts(waiting, most=MAX_SHOWN, now=now), now=now)
 
     await in_transaction(update, context, show)
 
 
 async def status(update: Update, context: Context) -> None:
-    """How this chat is linked, what its owner chose, and how much waits for an answer."""
+    """Show the linked account, the settings, and the number of unacknowledged alerts."""
     chat, runtime = update.effective_chat, runtime_of(context)
     assert chat is not None
     now = runtime.clock.now()
@@ -42,16 +42,16 @@ async def status(update: Update, context: Context) -> None:
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=now)
             return
-        found = queries.open_alerts(session, str(chat.id), most=MOST_COUNTED)
+        found = queries.open_alerts(session, str(chat.id), most=MAX_COUNTED)
         waiting = sum(alert.acknowledged_at is None for alert in found)
         chosen = settings_screens.chosen(settings.screen_of(runtime, person))
-        queue_answer(session, update, texts.status(person, chosen, waiting, most=MOST_COUNTED), now=now)
+        queue_answer(session, update, texts.status(person, chosen, waiting, most=MAX_COUNTED), now=now)
 
     await in_transaction(update, context, show)
 
 
 async def unlink(update: Update, context: Context) -> None:
-    """Take the account from this chat; it stays subscribed."""
+    """Unlink the account from this chat, which stays subscribed."""
     user, chat = update.effective_user, update.effective_chat
     assert user is not None
     assert chat is not None
@@ -66,7 +66,7 @@ async def unlink(update: Update, context: Context) -> None:
 
 
 async def only_in_private(update: Update, context: Context) -> None:
-    """In a group such a command may be meant for another bot: only who names this one is answered."""
+    """Refuse a private command in a group, but only if it names this bot: others may share the command."""
     message = update.effective_message
     assert message is not None
     command = (message.text or "").split(maxsplit=1)[0]
@@ -81,22 +81,22 @@ async def unknown(update: Update, context: Context) -> None:
 
 
 async def not_a_command(update: Update, context: Context) -> None:
-    """What reads like a setting may be meant as one; nothing else is understood."""
+    """Offer to change a setting if the text reads like one."""
     chat, message, runtime = update.effective_chat, update.effective_message, runtime_of(context)
     assert chat is not None
     assert message is not None
-    meant, now = settings.read_as_setting(message.text or ""), runtime.clock.now()
+    setting, now = settings.read_as_setting(message.text or ""), runtime.clock.now()
 
     def answer(session: Session) -> None:
         person = preferences.of_chat(session, str(chat.id))
-        if meant is None or person is None:
+        if setting is None or person is None:
             queue_answer(session, update, texts.NOT_A_COMMAND, now=now)
         else:
-            settings.offer(session, settings.screen_of(runtime, person), meant)
+            settings.offer(session, settings.screen_of(runtime, person), setting)
 
     await in_transaction(update, context, answer)
 
 
 async def ignore(update: Update, context: Context) -> None:
-    """Take out of the inbox what needs no answer."""
+    """Mark an update that needs no answer as handled."""
     await in_transaction(update, context, lambda _: None)

@@ -1,4 +1,4 @@
-"""The one error handler: an update that could not be handled is tried again, then parked."""
+"""Error handler: a failed update is retried, then parked."""
 
 import logging
 from datetime import timedelta
@@ -18,20 +18,20 @@ log = logging.getLogger(__name__)
 
 
 async def on_error(update: object, context: Context) -> None:
-    log.error("an update was not handled", exc_info=context.error, extra={"action": "update_failed"})
+    log.error("update failed", exc_info=context.error, extra={"action": "update_failed"})
     if not isinstance(update, Update):
         return
     runtime = runtime_of(context)
     if await _may_retry(update, context):
         context.application.create_task(_retry(update, context))
         return
-    log.error("an update is parked", extra={"action": "update_parked", "update": update.update_id})
+    log.error("update parked", extra={"action": "update_parked", "update": update.update_id})
     if update.callback_query is not None:
         await runtime.sender.answer_press(update.callback_query.id, SORRY)
 
 
 async def _may_retry(update: Update, context: Context) -> bool:
-    """Count the failure. While the database keeps nothing, not even that, the update is no worse than any other."""
+    """Count the failure. While the database cannot store even that, any update may be retried."""
     reason = redact(repr(context.error))
     note = partial(update_store.note_failure, update_id=update.update_id, error=reason)
     try:

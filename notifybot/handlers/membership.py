@@ -1,4 +1,4 @@
-"""What becomes of chats: the bot is let in, blocked, removed; a group becomes a supergroup."""
+"""Changes of chats: the bot is added, blocked or removed; a group becomes a supergroup."""
 
 from sqlmodel import Session
 from telegram import Chat, ChatMember, ChatMemberAdministrator, ChatMemberRestricted, ChatMemberUpdated, Update
@@ -13,7 +13,7 @@ OUTSIDE = {ChatMember.LEFT: "the bot is not a member of this chat", ChatMember.B
 
 
 async def membership(update: Update, context: Context) -> None:
-    """Note whether the chat can be reached, and tell whoever let the bot in what the chat's id is."""
+    """Record if the chat is reachable, and send its id to the person who added the bot."""
     change = update.my_chat_member
     assert change is not None
     now = runtime_of(context).clock.now()
@@ -27,16 +27,16 @@ async def membership(update: Update, context: Context) -> None:
             chats.mark_unreachable(session, chat_id, reason)
             return
         chats.note_answer(session, chat_id, str(change.chat.type))
-        if _is_news(change) and (told := _whom_to_tell(session, change)) is not None:
+        if _gained_access(change) and (target := _chat_to_notify(session, change)) is not None:
             may_write = _may_write(change.new_chat_member, change.chat)
-            part = texts.let_in(change.chat, is_here=told == chat_id, may_write=may_write)
-            replies.queue_reply(session, told, part, now=now)
+            part = texts.joined(change.chat, is_here=target == chat_id, may_write=may_write)
+            replies.queue_reply(session, target, part, now=now)
 
     await in_transaction(update, context, note)
 
 
-def _is_news(change: ChatMemberUpdated) -> bool:
-    """The bot came into a group or channel, or may write there since."""
+def _gained_access(change: ChatMemberUpdated) -> bool:
+    """Tell if the bot joined a group or channel, or has just gained the right to post."""
     if change.chat.type == Chat.PRIVATE:
         return False
     was_outside = change.old_chat_member.status in OUTSIDE
@@ -53,9 +53,8 @@ def _may_write(member: ChatMember, chat: Chat) -> bool:
     return member.status not in OUTSIDE and chat.type != Chat.CHANNEL
 
 
-def _whom_to_tell(session: Session, change: ChatMemberUpdated) -> str | None:
-    """The private chat of whoever let the bot in: others need not read it. Without one, the chat itself if it can be
-    written to; None where there is nobody."""
+def _chat_to_notify(session: Session, change: ChatMemberUpdated) -> str | None:
+    """Return the private chat of the person who added the bot, else the chat itself if the bot may post there."""
     if preferences.of_chat(session, str(change.from_user.id)) is not None:
         return str(change.from_user.id)
     is_anybody = change.from_user.id != ChatID.SERVICE_CHAT

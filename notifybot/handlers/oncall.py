@@ -1,6 +1,6 @@
-"""/oncall: who is on call and until when; buttons and words by which somebody takes over or is put in.
+"""/oncall: who is on call and until when; buttons and words to take over or put somebody on call.
 
-A post of it names itself in its buttons, and each button says what it does: nothing is remembered between presses.
+Its buttons carry the id of their post and what they do: nothing is remembered between presses.
 """
 
 from collections.abc import Callable
@@ -28,157 +28,153 @@ from notifybot.rendering.parts import Part
 from notifybot.runtime import Runtime
 from notifybot.times.spans import parse_span
 
-USAGE = "Write /oncall override ROTATION NAME 2h, or /oncall cancel ROTATION; /oncall alone shows who is on call."
-UNKNOWN = "This button is not notifybot's any more."
-GONE = "This rotation is not in the config any more."
-NO_HANDOVER = "This rotation has no further hand-over."
-NOT_ALLOWED = (
-    "Who is on call is told to those who are linked to an account. In a private chat with me, /start gives you a code "
-    "for that."
-)
-LONGEST_WORDS = 400
+USAGE = "Use /oncall override ROTATION NAME 2h or /oncall cancel ROTATION. /oncall alone shows who is on call."
+GONE = "This rotation is no longer in the config."
+NO_HANDOVER = "This rotation has no further handover."
+NOT_ALLOWED = "Link your account to see who is on call: send /start in a private chat with me to get a code."
+MAX_WORDS_LENGTH = 400
 
 
 @dataclass(frozen=True)
-class OnCallUpdate:
-    """One update: in which transaction, in which chat, from whom, and when. `who` None: they never pressed /start."""
+class OnCallRequest:
+    """A command or press: its transaction, chat and time. `person` None: they never pressed /start."""
 
     session: Session
     runtime: Runtime
     chat_id: str
-    who: Person | None
+    person: Person | None
     now: datetime
 
     @classmethod
-    def of(cls, session: Session, update: Update, context: Context) -> "OnCallUpdate":
-        """At Telegram a private chat has the number of its person."""
+    def of(cls, session: Session, update: Update, context: Context) -> "OnCallRequest":
         runtime, user, chat = runtime_of(context), update.effective_user, update.effective_chat
         assert chat is not None
-        who = None if user is None else preferences.of_chat(session, str(user.id))
-        return cls(session, runtime, str(chat.id), who, runtime.clock.now())
+        # In Telegram a private chat has the id of its user.
+        person = None if user is None else preferences.of_chat(session, str(user.id))
+        return cls(session, runtime, str(chat.id), person, runtime.clock.now())
 
     @property
-    def is_told(self) -> bool:
-        """Whether who is on call is said here: to whoever is linked, and to people and chats that the config names."""
-        if self.who is not None and self.who.account is not None:
+    def may_see(self) -> bool:
+        """True for linked people, and for people and chats that the config lists."""
+        if self.person is not None and self.person.account is not None:
             return True
         config, directory = self.runtime.config, self.runtime.directory
         channel = config.alerts.escalation_channel
         others = (*config.admins, *config.summary.to, *([] if channel is None else [channel]))
         here = {Recipient(RecipientKind.CHAT, self.chat_id)}
-        asked = here if self.who is None else here | changes.aliases_of(self.who)
+        asked = here if self.person is None else here | changes.aliases_of(self.person)
         return changes.config_names_any(self.session, directory, asked, others)
 
-    def sheet(self, post_id: str | None = None) -> OnCallScreen:
-        """How all rotations stand, for a post that stands there, or for a new one."""
-        standings = shifts.all_statuses(self.session, self.runtime.directory, now=self.now)
-        return OnCallScreen(standings, post_id or new_id(self.now), self.now)
+    def screen(self, post_id: str | None = None) -> OnCallScreen:
+        """Return the status of all rotations, for an existing post or a new one."""
+        statuses = shifts.all_statuses(self.session, self.runtime.directory, now=self.now)
+        return OnCallScreen(statuses, post_id or new_id(self.now), self.now)
 
 
-RotationChange = Callable[[OnCallUpdate, Editor, RotationStatus], None]
+RotationChange = Callable[[OnCallRequest, Editor, RotationStatus], None]
 """Raises NotifybotError."""
 
 
 async def show(update: Update, context: Context) -> None:
-    """/oncall alone shows all rotations; with words behind it, it changes who is on call."""
-    words = " ".join(context.args or ())[:LONGEST_WORDS].split()
+    """/oncall alone shows all rotations; with words it changes who is on call."""
+    words = " ".join(context.args or ())[:MAX_WORDS_LENGTH].split()
 
     def work(session: Session) -> None:
-        turn = OnCallUpdate.of(session, update, context)
-        if not turn.is_told:
-            queue_answer(session, update, Part(NOT_ALLOWED), now=turn.now)
+        request = OnCallRequest.of(session, update, context)
+        if not request.may_see:
+            queue_answer(session, update, Part(NOT_ALLOWED), now=request.now)
         elif words:
-            queue_answer(session, update, Part(_typed(turn, words)), now=turn.now)
+            queue_answer(session, update, Part(_run_command(request, words)), now=request.now)
         else:
-            sheet = turn.sheet()
-            queue_answer(session, update, oncall_screens.overview(sheet), now=turn.now, post_id=sheet.post_id)
+            screen = request.screen()
+            queue_answer(session, update, oncall_screens.overview(screen), now=request.now, post_id=screen.post_id)
 
     await in_transaction(update, context, work)
 
 
 async def press(update: Update, context: Context, pressed: OnCallPress) -> str | None:
-    """A button of /oncall: do what it says, and let its post show what follows."""
+    """Do what a button of /oncall says, and update its post."""
     query = update.callback_query
     assert query is not None
     message = query.message
     if message is None:
-        return await in_transaction(update, context, lambda _: UNKNOWN)
+        return await in_transaction(update, context, lambda _: texts.UNKNOWN_BUTTON)
 
     def work(session: Session) -> str:
-        turn = OnCallUpdate.of(session, update, context)
-        if not turn.is_told:
+        request = OnCallRequest.of(session, update, context)
+        if not request.may_see:
             return NOT_ALLOWED
-        posts.adopt(session, pressed.post_id, turn.chat_id, message.message_id)
-        said = _do(turn, pressed)
-        part = _view(turn.sheet(pressed.post_id), pressed)
-        replies.revise_reply(session, pressed.post_id, turn.chat_id, part, now=turn.now)
-        return said
+        posts.adopt(session, pressed.post_id, request.chat_id, message.message_id)
+        answer = _do(request, pressed)
+        part = _view(request.screen(pressed.post_id), pressed)
+        replies.revise_reply(session, pressed.post_id, request.chat_id, part, now=request.now)
+        return answer
 
     return await in_transaction(update, context, work)
 
 
-def _view(sheet: OnCallScreen, pressed: OnCallPress) -> Part:
-    meant = [each for each in sheet.standings if rotation_key(each.rotation) == pressed.rotation]
-    return oncall_screens.page(sheet, meant[0]) if meant else oncall_screens.overview(sheet)
+def _view(screen: OnCallScreen, pressed: OnCallPress) -> Part:
+    chosen = [each for each in screen.statuses if rotation_key(each.name) == pressed.rotation]
+    return oncall_screens.page(screen, chosen[0]) if chosen else oncall_screens.overview(screen)
 
 
-def _do(turn: OnCallUpdate, pressed: OnCallPress) -> str:
-    """Do what a button says; return what its presser is told."""
+def _do(request: OnCallRequest, pressed: OnCallPress) -> str:
+    """Do what a button says; return the answer to the press."""
     if pressed.word in ("home", "see"):
         return ""
-    names = [name for name in turn.runtime.directory.rotas if rotation_key(name) == pressed.rotation]
+    names = [name for name in request.runtime.directory.rotations if rotation_key(name) == pressed.rotation]
     if not names:
         return GONE
     match pressed.word:
         case "end":
-            return _changed(turn, names[0], _end)
+            return _change(request, names[0], _end)
         case "turn":
-            return _changed(turn, names[0], partial(_take_over, span=None))
+            return _change(request, names[0], partial(_take_over, span=None))
         case seconds if seconds.isdecimal():
-            return _changed(turn, names[0], partial(_take_over, span=timedelta(seconds=int(seconds))))
-    return UNKNOWN
+            return _change(request, names[0], partial(_take_over, span=timedelta(seconds=int(seconds))))
+    return texts.UNKNOWN_BUTTON
 
 
-def _typed(turn: OnCallUpdate, words: list[str]) -> str:
-    """`override ROTATION NAME SPAN`, `cancel ROTATION`; what is said to it."""
+def _run_command(request: OnCallRequest, words: list[str]) -> str:
+    """Run `override ROTATION NAME SPAN` or `cancel ROTATION`; return the answer."""
     match [words[0].lower(), *words[1:]]:
         case ["override", rotation, member, *rest] if rest:
             try:
                 span = parse_span(" ".join(rest))
             except ValueError as error:
-                return f"This cannot be read: {error}. {USAGE}"
-            return _changed(turn, rotation, partial(_override, member=member, span=span or timedelta()))
+                return f"I could not read that: {error}. {USAGE}"
+            return _change(request, rotation, partial(_override, member=member, span=span or timedelta()))
         case ["cancel", rotation]:
-            return _changed(turn, rotation, _end)
+            return _change(request, rotation, _end)
     return USAGE
 
 
-def _changed(turn: OnCallUpdate, rotation: str, change: RotationChange) -> str:
-    """Change a rotation; return who is on call then, or why not."""
-    if turn.who is None:
+def _change(request: OnCallRequest, rotation: str, change: RotationChange) -> str:
+    """Change a rotation; return who is on call then, or the refusal."""
+    if request.person is None:
         return texts.START_FIRST.text
-    session, directory = turn.session, turn.runtime.directory
+    session, directory = request.session, request.runtime.directory
     try:
-        standing = shifts.find_status(session, directory, rotation, now=turn.now)
-        change(turn, changes.editor_of_person(turn.who, directory, turn.runtime.config.admins), standing)
+        status = shifts.find_status(session, directory, rotation, now=request.now)
+        change(request, changes.editor_of_person(request.person, directory, request.runtime.config.admins), status)
     except NotifybotError as error:
         return f"{error.detail} {error.hint or ''}".strip()
-    return oncall_screens.sentence(shifts.find_status(session, directory, rotation, now=turn.now))
+    return oncall_screens.sentence(shifts.find_status(session, directory, rotation, now=request.now))
 
 
-def _take_over(turn: OnCallUpdate, hand: Editor, standing: RotationStatus, *, span: timedelta | None) -> None:
-    """Without a span until the hand-over."""
+def _take_over(request: OnCallRequest, editor: Editor, status: RotationStatus, *, span: timedelta | None) -> None:
+    """Take over for a span, or without one until the next handover."""
     if span is None:
-        if standing.handover is None:
+        if status.next_handover is None:
             raise NotifybotError(NO_HANDOVER)
-        span = standing.handover - turn.now
-    _override(turn, hand, standing, member=hand.account, span=span)
+        span = status.next_handover - request.now
+    _override(request, editor, status, member=editor.account, span=span)
 
 
-def _override(turn: OnCallUpdate, hand: Editor, standing: RotationStatus, *, member: str, span: timedelta) -> None:
-    wanted = NewOverride(standing.rotation, member, None, turn.now + span)
-    changes.add_override(turn.session, wanted, hand, turn.runtime.directory, now=turn.now)
+def _override(request: OnCallRequest, editor: Editor, status: RotationStatus, *, member: str, span: timedelta) -> None:
+    override = NewOverride(status.name, member, None, request.now + span)
+    changes.add_override(request.session, override, editor, request.runtime.directory, now=request.now)
 
 
-def _end(turn: OnCallUpdate, hand: Editor, standing: RotationStatus) -> None:
-    changes.end_current_override(turn.session, standing, hand, turn.runtime.directory, now=turn.now)
+def _end(request: OnCallRequest, editor: Editor, status: RotationStatus) -> None:
+    changes.end_current_override(request.session, status, editor, request.runtime.directory, now=request.now)

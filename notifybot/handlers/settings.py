@@ -1,6 +1,6 @@
-"""/settings, /mute and /status in a private chat: what its owner chose, changed by buttons or by what they write.
+"""/settings and /mute in a private chat: change preferences by buttons or by typing.
 
-A settings post names itself in its buttons, and each button says what it does: nothing is remembered between presses.
+The buttons carry the id of their post and what they do: nothing is remembered between presses.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,13 @@ from notifybot.runtime import Runtime
 from notifybot.times.spans import LONGEST, parse_span
 from notifybot.times.zones import AREAS
 
-NOT_YOURS = "These settings are somebody else's."
-UNKNOWN = "This button is not notifybot's any more."
+NOT_YOURS = "These settings belong to somebody else."
 SAVED = "Saved."
 TYPED_FORMS = (
-    "Write /settings zone Europe/Berlin, summary 07:30, quiet 22:00-07:00 or notices off; or off to take it back."
+    "Use /settings zone Europe/Berlin, summary 07:30, quiet 22:00-07:00 or notices off. “off” resets a setting."
 )
 OFF = ("off", "none", "no", "default")
-LONGEST_WORDS = 64
+MAX_WORDS_LENGTH = 64
 Screen = Callable[[SettingsScreen], Part]
 
 MENUS: dict[str, Screen] = {
@@ -45,76 +44,76 @@ MENUS: dict[str, Screen] = {
 
 
 async def show(update: Update, context: Context) -> None:
-    """/settings alone shows them; with words behind it, it changes them."""
+    """/settings alone shows the settings; with words it changes them."""
     words = " ".join(context.args or ())
     if not words:
-        await _say(update, context, settings_screens.overview)
+        await _show(update, context, settings_screens.overview)
         return
-    await _change(update, context, lambda sheet: _typed(words))
+    await _change(update, context, lambda _: _read_command(words))
 
 
 async def mute(update: Update, context: Context) -> None:
-    """/mute 1h, /mute off; alone it shows how it stands."""
+    """/mute 1h and /mute off; alone it shows the mute menu."""
     words = " ".join(context.args or ())
     if not words:
-        await _say(update, context, settings_screens.mutes)
+        await _show(update, context, settings_screens.mutes)
         return
-    await _change(update, context, lambda sheet: _mute(words, sheet))
+    await _change(update, context, lambda screen: _read_mute(words, screen))
 
 
-async def _say(update: Update, context: Context, view: Screen) -> None:
-    """Show something of the settings in a new post."""
+async def _show(update: Update, context: Context, view: Screen) -> None:
+    """Show a screen in a new post."""
     runtime, chat = runtime_of(context), update.effective_chat
     assert chat is not None
 
-    def show(session: Session) -> None:
+    def work(session: Session) -> None:
         person = preferences.of_chat(session, str(chat.id))
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=runtime.clock.now())
         else:
             _queue(session, view, screen_of(runtime, person))
 
-    await in_transaction(update, context, show)
+    await in_transaction(update, context, work)
 
 
 async def _change(update: Update, context: Context, read: Callable[[SettingsScreen], PreferenceChanges]) -> None:
-    """Change what somebody wrote, and show what holds now; or say what is wrong with it."""
+    """Apply typed changes and show the settings, or answer with the refusal."""
     runtime, chat = runtime_of(context), update.effective_chat
     assert chat is not None
 
-    def change(session: Session) -> None:
+    def work(session: Session) -> None:
         person = preferences.of_chat(session, str(chat.id))
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=runtime.clock.now())
             return
-        sheet = screen_of(runtime, person)
+        screen = screen_of(runtime, person)
         try:
-            preferences.change(session, person, read(sheet), now=sheet.now)
+            preferences.change(session, person, read(screen), now=screen.now)
         except NotifybotError as error:
-            queue_answer(session, update, Part(f"{error.detail} {error.hint or ''}".strip()), now=sheet.now)
+            queue_answer(session, update, Part(f"{error.detail} {error.hint or ''}".strip()), now=screen.now)
         else:
-            _queue(session, partial(settings_screens.overview, note=SAVED), sheet)
+            _queue(session, partial(settings_screens.overview, note=SAVED), screen)
 
-    await in_transaction(update, context, change)
+    await in_transaction(update, context, work)
 
 
-def _queue(session: Session, view: Screen, sheet: SettingsScreen) -> None:
-    replies.queue_reply(session, sheet.person.chat_id, view(sheet), now=sheet.now, post_id=sheet.post_id)
+def _queue(session: Session, view: Screen, screen: SettingsScreen) -> None:
+    replies.queue_reply(session, screen.person.chat_id, view(screen), now=screen.now, post_id=screen.post_id)
 
 
 def screen_of(runtime: Runtime, person: Person, post_id: str | None = None) -> SettingsScreen:
-    """A sheet for a post that stands there, or for a new one."""
+    """Return the settings of a person, for an existing post or a new one."""
     now, summary = runtime.clock.now(), runtime.config.summary
     defaults = SettingsDefaults(summary.time_zone, f"{summary.time:%H:%M}", runtime.config.alerts.reach_muted)
     return SettingsScreen(person, post_id or new_id(now), defaults, now)
 
 
 async def press(update: Update, context: Context, pressed: SettingPress) -> str | None:
-    """A button of somebody's settings: do what it says, and let its post show what follows."""
+    """Do what a settings button says, and update its post."""
     query, runtime = update.callback_query, runtime_of(context)
     assert query is not None
     message = query.message
-    # In a private chat nobody else can press; a button that came elsewhere is not one that we made.
+    # In a private chat nobody else can press; a press from elsewhere is not on a button of ours.
     if message is None or message.chat.id != query.from_user.id:
         return await in_transaction(update, context, lambda _: NOT_YOURS)
 
@@ -128,38 +127,38 @@ async def press(update: Update, context: Context, pressed: SettingPress) -> str 
     return await in_transaction(update, context, work)
 
 
-def _do(session: Session, pressed: SettingPress, sheet: SettingsScreen) -> str:
+def _do(session: Session, pressed: SettingPress, screen: SettingsScreen) -> str:
     view = _menu(pressed)
     if view is not None:
-        _show_in_its_post(session, view, sheet)
+        _revise(session, view, screen)
         return ""
-    changes = _change_of_button(pressed, sheet)
+    changes = _read_button(pressed, screen)
     if changes is None:
-        return UNKNOWN
+        return texts.UNKNOWN_BUTTON
     try:
-        preferences.change(session, sheet.person, changes, now=sheet.now)
+        preferences.change(session, screen.person, changes, now=screen.now)
     except NotifybotError as error:
         return error.detail
-    _show_in_its_post(session, settings_screens.overview, sheet)
+    _revise(session, settings_screens.overview, screen)
     return SAVED
 
 
-def _show_in_its_post(session: Session, view: Screen, sheet: SettingsScreen) -> None:
-    """Where the post is forgotten, because it is old, a new one shows it."""
-    if not replies.revise_reply(session, sheet.post_id, sheet.person.chat_id, view(sheet), now=sheet.now):
-        _queue(session, view, SettingsScreen(sheet.person, new_id(sheet.now), sheet.defaults, sheet.now))
+def _revise(session: Session, view: Screen, screen: SettingsScreen) -> None:
+    """Update the post; if its row was deleted for age, show a new post."""
+    if not replies.revise_reply(session, screen.post_id, screen.person.chat_id, view(screen), now=screen.now):
+        _queue(session, view, SettingsScreen(screen.person, new_id(screen.now), screen.defaults, screen.now))
 
 
 def _menu(pressed: SettingPress) -> Screen | None:
     if pressed.word == "area":
         area, _, page = pressed.value.partition(":")
-        is_ours = area in AREAS and page.isascii() and page.isdigit() and len(page) < 3
-        return partial(settings_screens.zones, area=area, page=int(page)) if is_ours else None
+        is_valid = area in AREAS and page.isascii() and page.isdigit() and len(page) < 3
+        return partial(settings_screens.zones, area=area, page=int(page)) if is_valid else None
     return MENUS.get(pressed.word)
 
 
-def _change_of_button(pressed: SettingPress, sheet: SettingsScreen) -> PreferenceChanges | None:
-    """What a button changes; None for what none of ours says."""
+def _read_button(pressed: SettingPress, screen: SettingsScreen) -> PreferenceChanges | None:
+    """Read the changes of a button; None if no button of ours says this."""
     value = pressed.value or None
     match pressed.word, value:
         case "on", "0" | "1":
@@ -173,15 +172,15 @@ def _change_of_button(pressed: SettingPress, sheet: SettingsScreen) -> Preferenc
         case "mute", None:
             return PreferenceChanges(muted_until=None)
         case "mute", str() if value.isascii() and value.isdigit() and 0 < int(value) <= LONGEST.total_seconds():
-            return PreferenceChanges(muted_until=preferences.mute_end(timedelta(seconds=int(value)), now=sheet.now))
+            return PreferenceChanges(muted_until=preferences.mute_end(timedelta(seconds=int(value)), now=screen.now))
     return None
 
 
-def _typed(words: str) -> PreferenceChanges:
-    """`zone Europe/Berlin`, `summary 07:30`, `quiet off`, … Raises NotifybotError."""
-    what, _, value = words[:LONGEST_WORDS].partition(" ")
+def _read_command(words: str) -> PreferenceChanges:
+    """Read `zone Europe/Berlin`, `summary 07:30`, `quiet off`, … Raises NotifybotError."""
+    name, _, value = words[:MAX_WORDS_LENGTH].partition(" ")
     chosen = None if value.strip().lower() in OFF else value.strip()
-    match what.lower():
+    match name.lower():
         case "zone":
             return PreferenceChanges(time_zone=chosen)
         case "summary":
@@ -190,24 +189,24 @@ def _typed(words: str) -> PreferenceChanges:
             return PreferenceChanges(quiet_hours=chosen)
         case "notices" if value.strip().lower() in ("on", "off"):
             return PreferenceChanges(enabled=value.strip().lower() == "on")
-    raise NotifybotError("This is no setting.", hint=TYPED_FORMS)
+    raise NotifybotError("Unknown setting.", hint=TYPED_FORMS)
 
 
-def _mute(words: str, sheet: SettingsScreen) -> PreferenceChanges:
-    """Raises NotifybotError."""
+def _read_mute(words: str, screen: SettingsScreen) -> PreferenceChanges:
+    """Read `1h` or `off`. Raises NotifybotError."""
     if words.lower() in OFF:
         return PreferenceChanges(muted_until=None)
     try:
-        span = parse_span(words[:LONGEST_WORDS])
+        span = parse_span(words[:MAX_WORDS_LENGTH])
     except ValueError as error:
-        raise NotifybotError(f"This cannot be read: {error}.", hint="Write /mute 1h, or /mute off.") from error
-    return PreferenceChanges(muted_until=None if span is None else preferences.mute_end(span, now=sheet.now))
+        raise NotifybotError(f"I could not read that: {error}.", hint="Use /mute 1h or /mute off.") from error
+    return PreferenceChanges(muted_until=None if span is None else preferences.mute_end(span, now=screen.now))
 
 
 def read_as_setting(text: str) -> tuple[str, str, str] | None:
-    """What plain text may mean: a label, and the word and value of the button that does it."""
+    """Read plain text as a setting: a label, and the word and value of the button that changes it."""
     words = text.strip()
-    if len(words) > LONGEST_WORDS:
+    if len(words) > MAX_WORDS_LENGTH:
         return None
     for label, word, read in (
         ("Daily summary at {}", "time", preferences.read_time),
@@ -223,10 +222,10 @@ def read_as_setting(text: str) -> tuple[str, str, str] | None:
     return None
 
 
-def offer(session: Session, sheet: SettingsScreen, meant: tuple[str, str, str]) -> None:
+def offer(session: Session, screen: SettingsScreen, setting: tuple[str, str, str]) -> None:
     """Ask whether plain text was meant as a setting."""
-    label, word, value = meant
-    _queue(session, partial(settings_screens.offer, label=label, word=word, value=value), sheet)
+    label, word, value = setting
+    _queue(session, partial(settings_screens.offer, label=label, word=word, value=value), screen)
 
 
 def _hours(words: str) -> str:

@@ -1,5 +1,4 @@
-"""/start: the person is subscribed, and told the ids and the code that others need to reach them. With the token of a
-deep link behind it, the chat is linked at once."""
+"""/start: subscribe a person and show their ids and a link code, or link at once with the token of a deep link."""
 
 import logging
 
@@ -15,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 async def start(update: Update, context: Context) -> None:
-    """In a private chat: subscribe, then link by the token, or give out a code."""
+    """Subscribe in a private chat, then link by token or give out a code."""
     user, chat = update.effective_user, update.effective_chat
     assert user is not None
     assert chat is not None
@@ -26,7 +25,7 @@ async def start(update: Update, context: Context) -> None:
     def subscribe(session: Session) -> AccountLink | None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
         if token and (link := linking.use_token(session, key, token, person, now=now)) is not None:
-            return link  # which says so itself, to everybody whom it concerns
+            return link  # has notified everybody concerned
         code = linking.new_code(session, key, person.chat_id, now=now)
         queue_answer(session, update, texts.welcome(person, code, is_new=is_new, is_void=bool(token)), now=now)
         return None
@@ -38,7 +37,7 @@ async def start(update: Update, context: Context) -> None:
 
 
 async def start_in_group(update: Update, context: Context) -> None:
-    """In a group nobody is subscribed; its id is what a caller needs."""
+    """Show the id of a group; nobody is subscribed there."""
     chat = update.effective_chat
     assert chat is not None
     await reply(update, context, texts.group_id(str(chat.id)))

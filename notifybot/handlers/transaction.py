@@ -1,4 +1,4 @@
-"""What every handler shares: the runtime, and the one transaction of an update."""
+"""The runtime, and the single transaction of an update, for all handlers."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -30,9 +30,9 @@ def actor_of(who: User) -> Actor:
 
 
 async def in_transaction(update: Update, context: Context, work: Callable[[Session], T]) -> T | None:
-    """Do the work of an update and take it out of the inbox, in one transaction: both or neither survive a kill.
+    """Run `work` and mark the update as handled, in one transaction. None if it was handled before.
 
-    None when it was handled before. A chat that an update comes from can be reached, whatever was known before.
+    A chat that sends an update is reachable again.
     """
     runtime = runtime_of(context)
     now = runtime.clock.now()
@@ -55,13 +55,13 @@ def note_title(session: Session, chat: Chat) -> None:
 
 
 async def reply(update: Update, context: Context, part: Part) -> None:
-    """Answer in the chat that the update comes from."""
+    """Answer in the chat of the update."""
     now = runtime_of(context).clock.now()
     await in_transaction(update, context, lambda session: queue_answer(session, update, part, now=now))
 
 
 def queue_answer(session: Session, update: Update, part: Part, *, now: datetime, post_id: str | None = None) -> None:
-    """Queue an answer where the question was asked: in its chat, and in its topic. `post_id`: as for queue_reply."""
+    """Queue an answer in the chat and topic of the update. `post_id`: see queue_reply."""
     chat, message = update.effective_chat, update.effective_message
     assert chat is not None
     thread_id = message.message_thread_id if message is not None and message.is_topic_message else None

@@ -55,7 +55,7 @@ class DeliveryRows:
         options = _send_options(look, is_alert=is_alert)
         notified = sum(self._add_delivery(message_id, each, options) for each in resolved.destinations)
         if resolved.absent or resolved.vacant or notified < len(resolved.destinations):
-            for sentence in resolve.not_told(resolved):
+            for sentence in resolve.not_notified(resolved):
                 self.note(message_id, EventKind.WITHDRAWN, sentence)
         if not notified:
             self.note(message_id, EventKind.FAILED, "Nobody was notified.")

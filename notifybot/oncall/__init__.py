@@ -1,1 +1,1 @@
-"""On-call shifts: who is on call, overrides, and notices to them."""
+"""Who is on call, overrides, and notices when shifts start."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
+from notifybot.auth.admins import is_admin_person
 from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
 from notifybot.model.chats import Chat
 from notifybot.model.enums import Deadline
@@ -24,64 +25,65 @@ from notifybot.storage.statements import affected
 from notifybot.storage.writer import changes
 from notifybot.times.spans import LONGEST
 
-MOST_OVERRIDES = 100
-"""Of one rotation, that have not ended."""
+MAX_OVERRIDES = 100
+"""Running and upcoming overrides of one rotation."""
 
 
 @dataclass(frozen=True)
 class Editor:
-    """Whose hand changes a rotation. `name`: as in the timeline; `is_of`: all that recipients may call them; `allowed`:
-    to whom they may send."""
+    """Somebody who changes a rotation.
+
+    `name`: as in `created_by`; `aliases`: all recipients that mean them; `allowed`: recipients that they may send to.
+    """
 
     name: str
     account: str
-    is_of: frozenset[Recipient]
+    aliases: frozenset[Recipient]
     is_admin: bool
     allowed: frozenset[str] | None = None
 
     def may_change(self, directory: Directory, rotation: str) -> bool:
-        """Who is never on call in a rotation would get, by an override, what is not meant for them."""
-        return self.is_admin or not self.is_of.isdisjoint(directory.names.get(rotation, ()))
+        """Tell if they may change this rotation: an override lets outsiders read what they should not."""
+        return self.is_admin or not self.aliases.isdisjoint(directory.names.get(rotation, ()))
 
 
 def editor_of_account(session: Session, account: str, *, is_admin: bool, allowed: frozenset[str] | None) -> Editor:
-    """A caller's."""
-    found = session.exec(select(Person).where(Person.account == account)).first()
-    known = {person_recipient(account)} if found is None else aliases_of(found)
-    return Editor(f"account:{account}", account, frozenset(known), is_admin, allowed)
+    person = session.exec(select(Person).where(Person.account == account)).first()
+    aliases = {person_recipient(account)} if person is None else aliases_of(person)
+    return Editor(f"account:{account}", account, frozenset(aliases), is_admin, allowed)
 
 
-def editor_of_person(found: Person, directory: Directory, admins: Collection[str]) -> Editor:
-    """That of somebody at Telegram; `admins`: recipients, as the config names them."""
-    known = frozenset(aliases_of(found))
-    chosen = {member for admin in admins for member in directory.members(recipient_of(admin))}
-    # Where a name of the config is called like their account, it would be taken for that.
-    account = found.user_id if found.account is None or found.account in directory.names else found.account
-    return Editor(f"telegram:{found.chat_id}", account, known, not known.isdisjoint(chosen))
+def editor_of_person(person: Person, directory: Directory, admins: Collection[str]) -> Editor:
+    """Return the editor for somebody in Telegram; `admins`: recipients from the config."""
+    aliases = frozenset(aliases_of(person))
+    is_admin = is_admin_person(aliases, {member for each in admins for member in directory.members(recipient_of(each))})
+    # An account that is also a name in the config would be read as that name.
+    account = person.user_id if person.account is None or person.account in directory.names else person.account
+    return Editor(f"telegram:{person.chat_id}", account, aliases, is_admin)
 
 
-def aliases_of(found: Person) -> set[Recipient]:
-    """All that recipients may call them."""
-    names = {person_recipient(found.user_id), Recipient(RecipientKind.CHAT, found.chat_id)}
-    return names if found.account is None else {*names, person_recipient(found.account)}
+def aliases_of(person: Person) -> set[Recipient]:
+    """Return all recipients that mean this person."""
+    aliases = {person_recipient(person.user_id), Recipient(RecipientKind.CHAT, person.chat_id)}
+    return aliases if person.account is None else {*aliases, person_recipient(person.account)}
 
 
 def config_names_any(
     session: Session, directory: Directory, asked: Collection[Recipient], others: Collection[str]
 ) -> bool:
-    """Whether the config names one of these: under recipients, in a rotation, or by one of the `others`."""
+    """Tell if the config lists one of these: under recipients, in a rotation, or among `others`."""
     named = {member for members in directory.names.values() for member in members}
     named |= {member for text in others for member in directory.members(recipient_of(text))}
     if not named.isdisjoint(asked):
         return True
     chat_ids = [each.name for each in named if each.kind is RecipientKind.CHAT]
-    stand_for = chats.current(session, chat_ids) if chat_ids else {}
-    return any(Recipient(RecipientKind.CHAT, chat.id) in asked for chat in stand_for.values())
+    current = chats.current(session, chat_ids) if chat_ids else {}
+    return any(Recipient(RecipientKind.CHAT, chat.id) in asked for chat in current.values())
 
 
 @dataclass(frozen=True)
 class NewOverride:
-    """Who is to be on call instead, and for how long; `starts_at` None, or in the past: from now on."""
+    """A requested override. `starts_at` None, or in the past: from now on."""
 
     rotation: str
     member: str
@@ -90,44 +92,44 @@ class NewOverride:
 
 
 def add_override(
-    session: Session, wanted: NewOverride, hand: Editor, directory: Directory, *, now: datetime
+    session: Session, new: NewOverride, editor: Editor, directory: Directory, *, now: datetime
 ) -> OnCallOverride:
-    """Let somebody stand in. The latest override goes before all others, and one that begins now takes the place of
-    what the same hand chose for the same member before.
+    """Put somebody on call for a while. The latest override wins.
 
-    Raises NotFound for no rotation, Forbidden for who may not change it, or not send to that member; NotifybotError for
-    a member whom nobody knows, and for a time that cannot be; Conflict for one without a chat, and for too many.
+    One that starts now replaces earlier ones by the same editor for the same member. Raises NotFound for an unknown
+    rotation; Forbidden if the editor may not change it or not send to the member; NotifybotError for an unknown member
+    or an impossible time; Conflict for a member without a chat, and above MAX_OVERRIDES.
     """
-    check_known(directory, wanted.rotation)
-    _check_editor(hand, directory, wanted.rotation)
-    starts_at = max(now, wanted.starts_at or now)
-    _check_time(starts_at, wanted.ends_at, now=now)
-    member = _checked_member(session, wanted.member, hand, directory, now=now)
+    check_known(directory, new.rotation)
+    _check_editor(editor, directory, new.rotation)
+    starts_at = max(now, new.starts_at or now)
+    _check_time(starts_at, new.ends_at, now=now)
+    member = _checked_member(session, new.member, editor, directory, now=now)
     if starts_at == now:
-        _end_overrides(session, _running(session, wanted.rotation, member, now=now, created_by=hand.name), now=now)
-    _check_room(session, wanted.rotation, now=now)
+        _end_overrides(session, _running(session, new.rotation, member, now=now, created_by=editor.name), now=now)
+    _check_limit(session, new.rotation, now=now)
     made = OnCallOverride(
         id=new_id(now),
-        rotation=wanted.rotation,
+        rotation=new.rotation,
         member=member,
         starts_at=starts_at,
-        ends_at=wanted.ends_at,
+        ends_at=new.ends_at,
         created_at=now,
-        created_by=hand.name,
+        created_by=editor.name,
     )
     session.add(made)
-    _recheck_shift(session, wanted.rotation, now=now)
+    _recheck_shift(session, new.rotation, now=now)
     return made
 
 
 def cancel_override(
-    session: Session, override_id: str, hand: Editor, directory: Directory, *, now: datetime
+    session: Session, override_id: str, editor: Editor, directory: Directory, *, now: datetime
 ) -> OnCallOverride:
-    """End an override; one that has ended stays as it is. Raises NotFound, Forbidden."""
+    """End an override; one that has ended stays unchanged. Raises NotFound, Forbidden."""
     found = session.get(OnCallOverride, override_id, populate_existing=True)
     if found is None:
-        raise NotFound("There is no override with this id.", hint="GET /api/oncall shows those that stand.")
-    _check_editor(hand, directory, found.rotation)
+        raise NotFound("There is no override with this id.", hint="GET /api/oncall lists them.")
+    _check_editor(editor, directory, found.rotation)
     if found.cancelled_at is None and found.ends_at > now:
         _end_overrides(session, [found], now=now)
         _recheck_shift(session, found.rotation, now=now)
@@ -135,24 +137,25 @@ def cancel_override(
 
 
 def end_current_override(
-    session: Session, standing: RotationStatus, hand: Editor, directory: Directory, *, now: datetime
+    session: Session, status: RotationStatus, editor: Editor, directory: Directory, *, now: datetime
 ) -> None:
-    """End all by which whoever stands in now does so. Raises Forbidden; NotFound, where nobody stands in."""
-    _check_editor(hand, directory, standing.rotation)
-    override = standing.now.duty.override
+    """End all overrides of whoever is standing in now. Raises Forbidden; NotFound if nobody is."""
+    _check_editor(editor, directory, status.name)
+    override = status.current.assignment.override
     if override is None:
-        raise NotFound("Nobody stands in at the moment.")
-    _end_overrides(session, _running(session, standing.rotation, override.member, now=now), now=now)
-    _recheck_shift(session, standing.rotation, now=now)
+        raise NotFound("Nobody is standing in at the moment.")
+    _end_overrides(session, _running(session, status.name, override.member, now=now), now=now)
+    _recheck_shift(session, status.name, now=now)
 
 
 def _running(
     session: Session, rotation: str, member: str, *, now: datetime, created_by: str | None = None
 ) -> Sequence[OnCallOverride]:
-    """The overrides by which this member stands in at `now`; `created_by`: as far as this hand made them."""
+    """Return the overrides that put this member on call now; with `created_by` only those of one editor."""
     runs = (col(OnCallOverride.starts_at) <= now, col(OnCallOverride.ends_at) > now)
-    stands = (*runs, col(OnCallOverride.cancelled_at).is_(None))
-    asked = select(OnCallOverride).where(*stands, OnCallOverride.rotation == rotation, OnCallOverride.member == member)
+    is_active = (*runs, col(OnCallOverride.cancelled_at).is_(None))
+    of_member = (OnCallOverride.rotation == rotation, OnCallOverride.member == member)
+    asked = select(OnCallOverride).where(*is_active, *of_member)
     return [each for each in session.exec(asked) if created_by in (None, each.created_by)]
 
 
@@ -163,58 +166,58 @@ def _end_overrides(session: Session, ended: Sequence[OnCallOverride], *, now: da
     session.flush()
 
 
-def _check_editor(hand: Editor, directory: Directory, rotation: str) -> None:
-    if not hand.may_change(directory, rotation):
+def _check_editor(editor: Editor, directory: Directory, rotation: str) -> None:
+    if not editor.may_change(directory, rotation):
         raise Forbidden(
-            f"Only who takes turns in {rotation}, or an admin, may change who is on call.",
-            hint="One of them can put you in.",
+            f"Only members of {rotation} and admins may change who is on call.",
+            hint="One of them can put you on call.",
         )
 
 
 def _check_time(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
     if ends_at > now + LONGEST:
-        raise NotifybotError("An override ends within 366 days.")
+        raise NotifybotError("An override must end within 366 days.")
     if ends_at <= starts_at:
-        raise NotifybotError("An override ends after it begins, and ahead of now.")
+        raise NotifybotError("An override must end after it starts, and in the future.")
 
 
-def _checked_member(session: Session, member: str, hand: Editor, directory: Directory, *, now: datetime) -> str:
-    """The member in the spelling of the config, who can be told something."""
+def _checked_member(session: Session, member: str, editor: Editor, directory: Directory, *, now: datetime) -> str:
+    """Return the member in the config's spelling, or refuse one who cannot be notified."""
     meant = recipient_of(member)
-    if meant == EVERYBODY or directory.turns(meant):
-        hint = "Name a person, a chat, or a name of the config that holds no rotation."
+    if meant == EVERYBODY or directory.is_rotating(meant):
+        hint = "Use a person, a chat, or a name in the config that contains no rotation."
         raise NotifybotError(f"{meant.name} cannot stand in for anybody.", hint=hint)
-    whom = RecipientQuery(hand.account, (meant,), hand.allowed)
-    way = resolve.resolve_request(session, whom, lookup.look_up(session, [whom], directory, now=now))
+    query = RecipientQuery(editor.account, (meant,), editor.allowed)
+    resolved = resolve.resolve_request(session, query, lookup.look_up(session, [query], directory, now=now))
     if meant.kind is RecipientKind.CHAT:
-        _check_heard_of(session, meant.name, way.destinations[0].chat.id, directory)
+        _check_chat_known(session, meant.name, resolved.destinations[0].chat.id, directory)
     return meant.name
 
 
-def _check_heard_of(session: Session, name: str, chat_id: str, directory: Directory) -> None:
-    """Raise Conflict for a chat of which nobody has heard: alerts would go there, and be read nowhere.
+def _check_chat_known(session: Session, name: str, chat_id: str, directory: Directory) -> None:
+    """Raise Conflict for a chat that the bot has never seen, as nobody would read its alerts.
 
-    A group that the config names is known; a private chat is once its person has pressed /start.
+    A group that the config lists is known; a private chat once its owner has pressed /start.
     """
-    heard = select(Chat.id).where(col(Chat.id).in_({name, chat_id}), col(Chat.kind).is_not(None))
-    if session.exec(heard).first() is not None or people.readers_of_chats(session, [chat_id]):
+    seen = select(Chat.id).where(col(Chat.id).in_({name, chat_id}), col(Chat.kind).is_not(None))
+    if session.exec(seen).first() is not None or people.readers_of_chats(session, [chat_id]):
         return
     is_private = chat_id.isdecimal()
     if not is_private and any(recipient_of(name) in members for members in directory.names.values()):
         return
-    hint = "They press /start with the bot." if is_private else "Let the bot in, or send something there."
-    raise Conflict(f"{name} has no chat with the bot, as far as it has heard.", hint=hint)
+    hint = "They send /start to the bot." if is_private else "Add the bot to it, or send a message there."
+    raise Conflict(f"The bot has never seen the chat {name}.", hint=hint)
 
 
-def _check_room(session: Session, rotation: str, *, now: datetime) -> None:
-    standing = (col(OnCallOverride.ends_at) > now, col(OnCallOverride.cancelled_at).is_(None))
-    asked = select(func.count()).select_from(OnCallOverride).where(*standing, col(OnCallOverride.rotation) == rotation)
-    if session.exec(asked).one() >= MOST_OVERRIDES:
-        raise Conflict(f"{rotation} has {MOST_OVERRIDES} overrides already.", hint="Cancel some of them.")
+def _check_limit(session: Session, rotation: str, *, now: datetime) -> None:
+    is_active = (col(OnCallOverride.ends_at) > now, col(OnCallOverride.cancelled_at).is_(None))
+    asked = select(func.count()).select_from(OnCallOverride).where(*is_active, col(OnCallOverride.rotation) == rotation)
+    if session.exec(asked).one() >= MAX_OVERRIDES:
+        raise Conflict(f"{rotation} has {MAX_OVERRIDES} overrides already.", hint="Cancel some first.")
 
 
 def _recheck_shift(session: Session, rotation: str, *, now: datetime) -> None:
-    """Somebody else's turn may have begun."""
+    """Let the job look at once, as another shift may have started."""
     session.flush()
     affected(session, update(OnCallTurn).where(col(OnCallTurn.rotation) == rotation).values(look_at=now))
     changes(session).note_deadline(Deadline.SHIFT, now)

@@ -1,4 +1,4 @@
-"""Notify people when their shift begins, once a shift."""
+"""Notify people when their shift starts, once a shift."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,33 +21,34 @@ from notifybot.times.display import local_time
 
 SHIFT_CHANGES = Due(table_of(OnCallTurn), "look_at", "look_at IS NOT NULL", key="rotation")
 RETRY_AFTER = timedelta(minutes=10)
-"""Who has no chat with the bot yet is told once they do."""
+"""Wait before looking again for the chat of somebody on call who has none yet."""
 MAX_CLOCK_STEP_BACK = timedelta(days=1)
-"""Of a clock: until it shows again what it has shown, nobody is told anew."""
+"""If the clock is set back by less, nobody is notified again until it has caught up."""
 _HELP = "/oncall shows who is on call and lets others take over."
 
 
 def is_outdated(session: Session, directory: Directory, *, now: datetime) -> bool:
-    """Whether the rows are not those of the config, or a clock that was put back has made one look too late."""
+    """Tell if the rows differ from the config, or one would look too late because the clock was set back."""
     rows = _rows(session)
-    if rows.keys() != directory.rotas.keys():
+    if rows.keys() != directory.rotations.keys():
         return True
-    standing = overrides.active_or_upcoming(session, now=now)
+    active = overrides.active_or_upcoming(session, now=now)
     return any(
-        _is_row_outdated(rows[name], rota, standing.get(name, ()), now) for name, rota in directory.rotas.items()
+        _is_row_outdated(rows[name], rotation, active.get(name, ()), now)
+        for name, rotation in directory.rotations.items()
     )
 
 
 def sync_rotations(session: Session, directory: Directory, *, now: datetime) -> None:
-    """Make the rows those of the config. Of what is new in it, people are told who is on call."""
+    """Make the rows match the config. People are notified of shifts that a config change gives them."""
     rows = _rows(session)
-    for gone in rows.keys() - directory.rotas.keys():
+    for gone in rows.keys() - directory.rotations.keys():
         session.delete(rows[gone])
-    standing = overrides.active_or_upcoming(session, now=now)
-    for name, rota in directory.rotas.items():
+    active = overrides.active_or_upcoming(session, now=now)
+    for name, rotation in directory.rotations.items():
         row = rows.get(name) or OnCallTurn(rotation=name, members=[], since=now)
-        if _is_row_outdated(row, rota, standing.get(name, ()), now):
-            row.rota, row.look_at = _digest(rota), now
+        if _is_row_outdated(row, rotation, active.get(name, ()), now):
+            row.rota, row.look_at = _digest(rotation), now
         session.add(row)
     session.flush()
 
@@ -56,41 +57,42 @@ def _rows(session: Session) -> dict[str, OnCallTurn]:
     return {row.rotation: row for row in session.exec(select(OnCallTurn))}
 
 
-def _digest(rota: Rotation) -> str:
-    return hashlib.sha256(repr(rota).encode()).hexdigest()[:16]
+def _digest(rotation: Rotation) -> str:
+    return hashlib.sha256(repr(rotation).encode()).hexdigest()[:16]
 
 
-def _is_row_outdated(row: OnCallTurn, rota: Rotation, standing: Sequence[Override], now: datetime) -> bool:
-    change = next_change(rota, standing, now)
-    return row.rota != _digest(rota) or (change is not None and (row.look_at is None or row.look_at > change))
+def _is_row_outdated(row: OnCallTurn, rotation: Rotation, active: Sequence[Override], now: datetime) -> bool:
+    change = next_change(rotation, active, now)
+    return row.rota != _digest(rotation) or (change is not None and (row.look_at is None or row.look_at > change))
 
 
 def notify_due(session: Session, *, directory: Directory, now: datetime, most: int) -> int:
-    """Look at most at `most` rotations whose time has come; return how many turns have begun.
+    """Process at most `most` rotations that are due; return the number of shifts that started.
 
-    Who is told stands in the row, in the same transaction: so nobody is told twice, nor for a turn that passed while
-    nobody was there. Where hours alone begin or end, nobody is told anything.
+    The row records who was notified, in the same transaction: nobody is notified twice, nor of a shift that passed
+    while the daemon was down. The start or end of hours alone notifies nobody.
     """
     due = [row.rotation for row in fetch(session, SHIFT_CHANGES.overdue, moment=now, most=most)]
-    standing = overrides.active_or_upcoming(session, now=now)
-    return sum(_begin_shift(session, name, standing, directory, now=now) for name in due)
+    active = overrides.active_or_upcoming(session, now=now)
+    return sum(_start_shift(session, name, active, directory, now=now) for name in due)
 
 
-def _begin_shift(
-    session: Session, name: str, standing: Mapping[str, list[Override]], directory: Directory, *, now: datetime
+def _start_shift(
+    session: Session, name: str, active: Mapping[str, list[Override]], directory: Directory, *, now: datetime
 ) -> bool:
     row = session.get_one(OnCallTurn, name, populate_existing=True)
-    rota, overriding = directory.rotas[name], standing.get(name, ())
-    row.look_at = next_change(rota, overriding, now)
+    rotation, own_overrides = directory.rotations[name], active.get(name, ())
+    row.look_at = next_change(rotation, own_overrides, now)
     session.add(row)
     if row.members and now < row.since <= now + MAX_CLOCK_STEP_BACK:
         row.look_at = row.since
         return False
-    stint = next(shifts(rota, overriding, now))
-    members = list(stint.duty.members)
-    if stint.duty.reason is Reason.OTHERWISE or members == row.members:
+    shift = next(shifts(rotation, own_overrides, now))
+    members = list(shift.assignment.members)
+    if shift.assignment.reason is Reason.OTHERWISE or members == row.members:
         return False
-    if not _notify(session, _NewShift(name, rota, stint.duty, stint.until, tuple(row.members)), directory, now=now):
+    started = _StartedShift(name, rotation, shift.assignment, shift.until, tuple(row.members))
+    if not _notify(session, started, directory, now=now):
         row.look_at = min(row.look_at or now + RETRY_AFTER, now + RETRY_AFTER)
         return False
     row.members, row.since = members, now
@@ -98,44 +100,45 @@ def _begin_shift(
 
 
 @dataclass(frozen=True)
-class _NewShift:
-    """A turn that has begun. `before`: whom people were told of last."""
+class _StartedShift:
+    """A shift that has started. `last_notified`: members notified before it."""
 
-    rotation: str
-    rota: Rotation
-    duty: Assignment
+    name: str
+    rotation: Rotation
+    assignment: Assignment
     until: datetime | None
-    before: tuple[str, ...]
+    last_notified: tuple[str, ...]
 
 
-def _notify(session: Session, turn: _NewShift, directory: Directory, *, now: datetime) -> bool:
-    """Tell whoever is on call now and, where another stands in for them, whoever was. False: they have no chat."""
-    override = turn.duty.override
-    until = "from now on" if turn.until is None else f"until {local_time(turn.until, turn.rota.zone, now=now)}"
-    by = None if override is None else _creator_of(session, override.id)
-    said = f"You are on call {until}{_chosen_by(by, turn.duty.members)}. {_HELP}"
-    if not _announce(session, turn, turn.duty.members, said, directory, now=now):
+def _notify(session: Session, shift: _StartedShift, directory: Directory, *, now: datetime) -> bool:
+    """Notify whoever is on call now, and whoever an override replaces. False if those on call have no chat."""
+    override, members = shift.assignment.override, shift.assignment.members
+    until = "from now on" if shift.until is None else f"until {local_time(shift.until, shift.rotation.zone, now=now)}"
+    creator = None if override is None else _creator_of(session, override.id)
+    text = f"You are on call {until}{_credit(creator, members)}. {_HELP}"
+    if not _announce(session, shift, members, text, directory, now=now):
         return False
-    if override is not None and planned_on_call(turn.rota, now) == Assignment(turn.before, Reason.TURN):
-        instead = ", ".join(oncall_shifts.names_of(session, turn.duty.members).values())
-        said = f"{instead} is on call in your place {until}{_chosen_by(by, (*turn.before, instead))}."
-        _announce(session, turn, turn.before, said, directory, now=now)
+    if override is not None and planned_on_call(shift.rotation, now) == Assignment(shift.last_notified, Reason.SHIFT):
+        replacement = ", ".join(oncall_shifts.names_of(session, members).values())
+        credit = _credit(creator, (*shift.last_notified, replacement))
+        text = f"{replacement} is on call in your place {until}{credit}."
+        _announce(session, shift, shift.last_notified, text, directory, now=now)
     return True
 
 
 def _announce(
-    session: Session, turn: _NewShift, members: Sequence[str], text: str, directory: Directory, *, now: datetime
+    session: Session, shift: _StartedShift, members: Sequence[str], text: str, directory: Directory, *, now: datetime
 ) -> bool:
-    said = Announcement(tuple(map(recipient_of, members)), ON_CALL, text, title=f"On call: {turn.rotation}")
-    return isinstance(announce(session, said, directory, now=now), Acceptance)
+    announcement = Announcement(tuple(map(recipient_of, members)), ON_CALL, text, title=f"On call: {shift.name}")
+    return isinstance(announce(session, announcement, directory, now=now), Acceptance)
 
 
-def _chosen_by(by: str | None, known: Sequence[str]) -> str:
-    """Who chose that, where its reader does not know it anyway."""
-    return "" if by is None or by in known else f", as {by} chose"
+def _credit(creator: str | None, involved: Sequence[str]) -> str:
+    """Name the creator of an override, unless it is one of those involved."""
+    return "" if creator is None or creator in involved else f" (override by {creator})"
 
 
 def _creator_of(session: Session, override_id: str) -> str:
-    """Who made an override, as people see them."""
-    by, _, name = session.get_one(OnCallOverride, override_id).created_by.partition(":")
-    return oncall_shifts.names_of(session, [name])[name] if by == "telegram" else name
+    """Return the creator of an override, as people see them."""
+    kind, _, name = session.get_one(OnCallOverride, override_id).created_by.partition(":")
+    return oncall_shifts.names_of(session, [name])[name] if kind == "telegram" else name

@@ -1,1 +1,1 @@
-"""People who pressed /start: linking, preferences, import and upkeep."""
+"""People who pressed /start: linking, preferences, import, management."""

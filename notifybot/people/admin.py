@@ -1,4 +1,4 @@
-"""People as admins manage them: find, rename, remove."""
+"""Manage people: find, rename, remove."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from notifybot.storage.statements import affected
 
 
 def everybody(session: Session, *, account: str | None = None) -> Sequence[PersonStatus]:
-    """All people, in the order in which they came; `account`: only whoever is linked to it."""
+    """Return all people in order of subscription; with `account` only the person linked to it."""
     asked = select(Person, Chat.unreachable).join(Chat).order_by(col(Person.created_at), col(Person.user_id))
     if account is not None:
         asked = asked.where(Person.account == account)
@@ -26,7 +26,7 @@ def everybody(session: Session, *, account: str | None = None) -> Sequence[Perso
 
 
 def find(session: Session, name: str) -> PersonStatus:
-    """The person of this account, user_id, or chat id. Raises NotFound."""
+    """Find a person by account, user_id or chat id; an account match wins. Raises NotFound."""
     is_meant = or_(col(Person.account) == name, col(Person.user_id) == name.lower(), col(Person.chat_id) == name)
     asked = select(Person, Chat.unreachable).join(Chat).where(is_meant)
     found = {person.account == name: PersonStatus(person, unreachable) for person, unreachable in session.exec(asked)}
@@ -38,7 +38,7 @@ def find(session: Session, name: str) -> PersonStatus:
 
 
 def rename(session: Session, name: str, chat_name: str) -> PersonStatus:
-    """Give somebody the name by which they are listed, whatever Telegram calls them. Raises NotFound."""
+    """Set somebody's displayed name, which then no longer follows Telegram. Raises NotFound."""
     found = find(session, name)
     found.person.chat_name, found.person.is_renamed = chat_name, True
     session.add(found.person)
@@ -47,8 +47,7 @@ def rename(session: Session, name: str, chat_name: str) -> PersonStatus:
 
 
 def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> PersonStatus:
-    """Forget somebody, their link, their preferences and their summaries, and tell them. Messages stay. Raises
-    NotFound."""
+    """Delete somebody with their link, preferences and summaries, and notify them. Messages stay. Raises NotFound."""
     found = find(session, name)
     person = found.person
     affected(session, delete(LinkSecret).where(col(LinkSecret.chat_id) == person.chat_id))
@@ -56,6 +55,6 @@ def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> Perso
     session.flush()
     summary_plans.forget(session, person.user_id)
     who = actor.name.removeprefix("account:")
-    text = f"You are not subscribed any more: {who} removed you. /start subscribes you anew."
+    text = f"You are no longer subscribed: {who} removed you. /start subscribes you again."
     replies.queue_reply(session, person.chat_id, Part(text), now=now)
     return found

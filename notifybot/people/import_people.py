@@ -1,4 +1,4 @@
-"""Taking over people and codes that another program knows: all that fits, and why the rest does not."""
+"""Import people and codes from another program: everything that fits, with reasons for the rest."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from notifybot.system.secret_key import SecretKey
 
 @dataclass(frozen=True)
 class PersonRecord:
-    """Somebody as the other program knows them. Without a `user_id` they get a new one."""
+    """A person in the other program. Without a `user_id` they get a new one."""
 
     chat_id: str
     user_id: str | None = None
@@ -29,7 +29,7 @@ class PersonRecord:
 
 @dataclass(frozen=True)
 class CodeRecord:
-    """A code that the other program gave to a chat, and that nobody has used yet."""
+    """An unused link code that the other program gave to a chat."""
 
     code: str
     chat_id: str
@@ -39,22 +39,22 @@ class CodeRecord:
 class ImportOutcome(StrEnum):
     ADDED = "added"
     LINKED = "linked"
-    """Was subscribed already, and got their account."""
+    """Was already subscribed, and got their account."""
     UNCHANGED = "unchanged"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class ImportEntry:
-    """What became of one record or code; `reason`, where it was refused."""
+    """Outcome for one record or code; `reason` if it was refused."""
 
-    what: str
-    fate: ImportOutcome
+    subject: str
+    outcome: ImportOutcome
     reason: str | None = None
 
 
 class DryRun(Exception):
-    """All of it was tried and taken back."""
+    """Raised to roll back an import that was only tried."""
 
     def __init__(self, entries: Sequence[ImportEntry]) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def import_all(
     *,
     now: datetime,
 ) -> list[ImportEntry]:
-    """Take over what fits. Nobody is told; who is known already keeps what they have."""
+    """Import everything that fits. Nobody is notified; known people keep what they have."""
     found = [_import_person(session, record, actor, now=now) for record in people]
     return found + [_import_code(session, key, code, now=now) for code in codes]
 
@@ -84,31 +84,31 @@ def dry_run(
     *,
     now: datetime,
 ) -> None:
-    """Raises Rehearsed with what `take` would do, so that nothing of it stays."""
+    """Raise DryRun with what `import_all` would do, so that nothing is stored."""
     raise DryRun(import_all(session, key, people, codes, actor, now=now))
 
 
 def _import_person(session: Session, record: PersonRecord, actor: Actor, *, now: datetime) -> ImportEntry:
-    what = record.account or record.chat_name or record.chat_id
+    subject = record.account or record.chat_name or record.chat_id
     known = session.exec(select(Person).where(Person.chat_id == record.chat_id)).one_or_none()
-    if (reason := _why_not(session, record, known)) is not None:
-        return ImportEntry(what, ImportOutcome.REFUSED, reason)
+    if (reason := _conflict(session, record, known)) is not None:
+        return ImportEntry(subject, ImportOutcome.REFUSED, reason)
     if known is not None and record.account in (None, known.account):
-        return ImportEntry(what, ImportOutcome.UNCHANGED)
+        return ImportEntry(subject, ImportOutcome.UNCHANGED)
     person = known or _new_person(session, record, now=now)
     if record.account is not None:
         person.account, person.linked_at, person.linked_by = record.account, record.linked_at or now, actor.name
     session.add(person)
     session.flush()
-    return ImportEntry(what, ImportOutcome.ADDED if known is None else ImportOutcome.LINKED)
+    return ImportEntry(subject, ImportOutcome.ADDED if known is None else ImportOutcome.LINKED)
 
 
-def _why_not(session: Session, record: PersonRecord, known: Person | None) -> str | None:
-    """What of the record contradicts what is known here."""
+def _conflict(session: Session, record: PersonRecord, known: Person | None) -> str | None:
+    """Return how the record contradicts the database, if it does."""
     if record.user_id is not None and known is not None and known.user_id != record.user_id:
-        return f"the chat {record.chat_id} is subscribed already, under the user_id {known.user_id}"
+        return f"the chat {record.chat_id} is already subscribed, with the user_id {known.user_id}"
     if record.user_id is not None and known is None and session.get(Person, record.user_id) is not None:
-        return f"the user_id {record.user_id} is another chat's"
+        return f"the user_id {record.user_id} belongs to another chat"
     if record.account is None:
         return None
     if known is not None and known.account not in (None, record.account):
@@ -130,15 +130,15 @@ def _new_person(session: Session, record: PersonRecord, *, now: datetime) -> Per
 
 
 def _import_code(session: Session, key: SecretKey, code: CodeRecord, *, now: datetime) -> ImportEntry:
-    what = f"a code of the chat {code.chat_id}"
+    subject = f"a code of the chat {code.chat_id}"
     if code.expires_at <= now:
-        return ImportEntry(what, ImportOutcome.REFUSED, "it has expired")
+        return ImportEntry(subject, ImportOutcome.REFUSED, "it has expired")
     if session.exec(select(Person).where(Person.chat_id == code.chat_id)).one_or_none() is None:
-        return ImportEntry(what, ImportOutcome.REFUSED, "the chat is not subscribed")
+        return ImportEntry(subject, ImportOutcome.REFUSED, "the chat is not subscribed")
     expires_at = min(code.expires_at, now + linking.VALID_FOR)
     is_taken = linking.add_code(session, key, code.code, code.chat_id, expires_at=expires_at, now=now)
     return (
-        ImportEntry(what, ImportOutcome.ADDED)
+        ImportEntry(subject, ImportOutcome.ADDED)
         if is_taken
-        else ImportEntry(what, ImportOutcome.REFUSED, "another chat has the same code")
+        else ImportEntry(subject, ImportOutcome.REFUSED, "another chat has the same code")
     )

@@ -20,14 +20,14 @@ from notifybot.system.secret_key import SecretKey
 
 VALID_FOR = timedelta(minutes=10)
 USED_KEPT = timedelta(days=1)
-"""So long whoever asked for a deep link learns that it was used."""
+"""How long the requester of a deep link can see that it was used."""
 CODES = 1_000_000
 MOST_TRIES = 100
 MOST_TOKENS = 10
-"""Of one account at a time; a further one voids the oldest."""
+"""Valid tokens of one account; a further one voids the oldest."""
 TOKEN_BYTES = 32
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What Telegram lets a deep link carry."""
+"""Characters that Telegram allows in a deep link."""
 
 WRONG_CODE = "This code is wrong, used or expired."
 WRONG_CODE_HINT = "Send /start to the bot for a new one; it is valid for 10 minutes, once."
@@ -35,7 +35,7 @@ WRONG_CODE_HINT = "Send /start to the bot for a new one; it is valid for 10 minu
 
 @dataclass(frozen=True)
 class LinkToken:
-    """A deep link's secret: it is told once and kept nowhere."""
+    """The secret of a deep link, returned once and stored only as a hash."""
 
     token: str
     expires_at: datetime
@@ -43,31 +43,28 @@ class LinkToken:
 
 @dataclass(frozen=True)
 class LinkRefusal:
-    """An account was not tied. It is no exception, for the wrong guess that was counted has to stay.
+    """A refused link, returned rather than raised so that the counted guess is committed.
 
-    `is_last`: it was the last guess, and nobody is listened to for a while.
+    `is_last`: this guess exhausted the rate limit.
     """
 
     error: NotifybotError
     is_last: bool = False
 
 
-# Secrets
-
-
 def new_code(session: Session, key: SecretKey, chat_id: str, *, now: datetime) -> str:
-    """Give out a code for a chat; the chat's earlier ones are void."""
-    mine = (col(LinkSecret.chat_id) == chat_id, col(LinkSecret.account).is_(None))
-    affected(session, delete(LinkSecret).where(*mine))
+    """Make a link code for a chat, and void its earlier ones."""
+    own = (col(LinkSecret.chat_id) == chat_id, col(LinkSecret.account).is_(None))
+    affected(session, delete(LinkSecret).where(*own))
     for _ in range(MOST_TRIES):
         code = f"{secrets.randbelow(CODES):06d}"
         if add_code(session, key, code, chat_id, expires_at=now + VALID_FOR, now=now):
             return code
-    raise Unavailable("No code is free.", hint="Try again in a few minutes.")
+    raise Unavailable("All link codes are in use.", hint="Try again in a few minutes.")
 
 
 def add_code(session: Session, key: SecretKey, code: str, chat_id: str, *, expires_at: datetime, now: datetime) -> bool:
-    """Let this code be a chat's; False where it is somebody's already."""
+    """Store a chat's code; False if another chat has the same one."""
     digest = key.digest("code", code)
     taken = session.get(LinkSecret, digest)
     if taken is not None and taken.expires_at > now:
@@ -81,7 +78,7 @@ def add_code(session: Session, key: SecretKey, code: str, chat_id: str, *, expir
 
 
 def new_token(session: Session, key: SecretKey, account: str, actor: Actor, *, now: datetime) -> LinkToken:
-    """Give out the secret of a deep link that ties `account` to the chat that uses it; `actor` asked for it."""
+    """Make the secret of a deep link that links `account` to the chat that opens it, at the request of `actor`."""
     _void_oldest_tokens(session, account)
     made = LinkToken(secrets.token_urlsafe(TOKEN_BYTES), now + VALID_FOR)
     digest = key.digest("token", made.token)
@@ -99,28 +96,25 @@ def _void_oldest_tokens(session: Session, account: str) -> None:
 
 
 def token_used_at(session: Session, key: SecretKey, token: str, account: str, *, now: datetime) -> datetime | None:
-    """When the link that this token made was made; None while it was not used, and once it was undone.
+    """Return when this token linked the account; None while it is unused, or after the link was undone.
 
-    Raises NotFound where the token is unknown, expired, or another account's.
+    Raises NotFound if the token is unknown, expired, or belongs to another account.
     """
     found = session.get(LinkSecret, key.digest("token", token))
     is_known = found is not None and (found.used_at is not None or found.expires_at > now)
     if found is None or not is_known or found.account != account:
         raise NotFound(
-            "This token is unknown or expired, or it is another account's.",
+            "This token is unknown or expired, or belongs to another account.",
             hint="GET /api/telegram/link-account makes a new one, valid for 10 minutes.",
         )
     person = person_of(session, account)
     return found.used_at if person is not None and person.chat_id == found.chat_id else None
 
 
-# Tying
-
-
 def verify(
     session: Session, key: SecretKey, code: str, account: str, actor: Actor, *, now: datetime
 ) -> AccountLink | LinkRefusal:
-    """Tie `account` to the chat that was given this code; a wrong one is counted."""
+    """Link `account` to the chat that this code was given to; count a wrong code."""
     if (too_many := code_limits.check(session, account, now=now)) is not None:
         return LinkRefusal(too_many)
     digest = key.digest("code", code)
@@ -133,11 +127,11 @@ def verify(
     person = session.exec(select(Person).where(Person.chat_id == chat_id)).one_or_none()
     if person is None:  # removed since
         return LinkRefusal(NotifybotError(WRONG_CODE, hint=WRONG_CODE_HINT))
-    return _tie(session, person, account, actor.name, how="with the code that you got here", now=now)
+    return _link(session, person, account, actor.name, how="with the code from this chat", now=now)
 
 
 def use_token(session: Session, key: SecretKey, token: str, person: Person, *, now: datetime) -> AccountLink | None:
-    """Tie the account that this deep link was made for to the chat that it was opened in; None where it is void."""
+    """Link the account of this deep link to the chat that it was opened in; None if the token is not valid."""
     if not TOKEN.fullmatch(token):
         return None
     digest = key.digest("token", token)
@@ -147,41 +141,38 @@ def use_token(session: Session, key: SecretKey, token: str, person: Person, *, n
     account, actor = session.exec(select(LinkSecret.account, LinkSecret.actor).where(LinkSecret.digest == digest)).one()
     assert account is not None
     assert actor is not None
-    return _tie(session, person, account, actor, how="with the link that you opened", now=now)
+    return _link(session, person, account, actor, how="with the link that you opened", now=now)
 
 
-def _tie(session: Session, person: Person, account: str, actor: str, *, how: str, now: datetime) -> AccountLink:
-    """Let this chat be the account's, and no other, and tell everybody whom it concerns."""
-    former = session.exec(select(Person).where(Person.account == account)).one_or_none()
-    former = None if former is None or former.user_id == person.user_id else former
-    if former is not None:
-        _untie(session, former)
+def _link(session: Session, person: Person, account: str, actor: str, *, how: str, now: datetime) -> AccountLink:
+    """Make this the account's only chat, and notify everybody concerned."""
+    previous = person_of(session, account)
+    previous = None if previous is None or previous.user_id == person.user_id else previous
+    if previous is not None:
+        _clear_link(session, previous)
     left = person.account if person.account != account else None
     person.account, person.linked_at, person.linked_by = account, now, actor
     session.add(person)
     session.flush()
     summary_plans.replan_summary(session, now=now)
-    link = AccountLink(person, left, former)
+    link = AccountLink(person, left, previous)
     replies.queue_reply(session, person.chat_id, linked_text(link, actor, how), now=now)
-    if former is not None:
-        replies.queue_reply(session, former.chat_id, moved_text(link, actor), now=now)
+    if previous is not None:
+        replies.queue_reply(session, previous.chat_id, moved_text(link, actor), now=now)
     return link
 
 
-# Untying
-
-
 def unlink(session: Session, *, chat_id: str, actor: Actor, now: datetime) -> str | None:
-    """Take the account from a chat, which stays subscribed; returns it, None where there was none.
+    """Unlink a chat, which stays subscribed, and notify it unless its owner did it there.
 
-    Whoever did it elsewhere than in this chat is told to the chat.
+    Return the account; None if there was none.
     """
     person = session.exec(select(Person).where(Person.chat_id == chat_id)).one_or_none()
     return None if person is None else _unlink(session, person, actor, now=now)
 
 
 def unlink_account(session: Session, account: str, actor: Actor, *, now: datetime) -> bool:
-    """Take an account from its chat, which stays subscribed and is told; False where it had none."""
+    """Unlink an account from its chat, which stays subscribed and is notified; False if it had none."""
     person = person_of(session, account)
     return person is not None and _unlink(session, person, actor, now=now) is not None
 
@@ -190,34 +181,32 @@ def _unlink(session: Session, person: Person, actor: Actor, *, now: datetime) ->
     account = person.account
     if account is None:
         return None
-    _untie(session, person)
+    _clear_link(session, person)
     summary_plans.replan_summary(session, now=now)
     if not actor.name.startswith("telegram:"):
         replies.queue_reply(session, person.chat_id, unlinked_text(account, actor.name), now=now)
     return account
 
 
-def _untie(session: Session, person: Person) -> None:
+def _clear_link(session: Session, person: Person) -> None:
     person.account = person.linked_at = person.linked_by = None
     session.add(person)
     session.flush()
 
 
 def person_of(session: Session, account: str) -> Person | None:
-    """Whoever is linked to this account."""
     return session.exec(select(Person).where(Person.account == account)).one_or_none()
 
 
 @dataclass(frozen=True)
 class PersonStatus:
-    """How an account is linked. `unreachable`: why nothing can be shown in its chat; None where something can."""
+    """A person and why their chat is unreachable; None if it is not."""
 
     person: Person
     unreachable: str | None
 
 
 def status_of(session: Session, account: str) -> PersonStatus | None:
-    """None where the account is not linked."""
     person = person_of(session, account)
     if person is None:
         return None
@@ -225,5 +214,5 @@ def status_of(session: Session, account: str) -> PersonStatus | None:
 
 
 def forget_old(session: Session, *, now: datetime) -> int:
-    """Delete secrets that are past their time."""
+    """Delete secrets that expired longer than USED_KEPT ago."""
     return affected(session, delete(LinkSecret).where(col(LinkSecret.expires_at) < now - USED_KEPT))

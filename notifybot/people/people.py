@@ -1,4 +1,4 @@
-"""People: who pressed /start, and which chat is theirs."""
+"""People who pressed /start, and their private chats."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ from notifybot.storage.statements import fetch, in_list, table_of
 
 
 def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) -> tuple[Person, bool]:
-    """The person of this private chat, made if need be; the second value says whether they are new."""
+    """Return the person of this private chat, created if needed, and True if they are new."""
     known = session.exec(select(Person).where(Person.chat_id == chat_id)).first()
     if known is not None:
         if known.chat_name != chat_name and not known.is_renamed:
@@ -31,22 +31,22 @@ def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) 
 
 
 def subscribe_new(session: Session, chat_id: str, chat_name: str, *, now: datetime) -> Person:
-    """Subscribe a chat on a caller's word; raises NotifybotError when it is subscribed already."""
+    """Subscribe a chat for a caller. Raises NotifybotError if it is already subscribed."""
     if session.exec(select(Person).where(Person.chat_id == chat_id)).first() is not None:
         raise NotifybotError(
-            f"The chat {chat_id} is subscribed already.", hint="GET /subscribed-users lists everybody who is."
+            f"The chat {chat_id} is already subscribed.", hint="GET /subscribed-users lists all subscribers."
         )
     return subscribe(session, chat_id, chat_name, now=now)[0]
 
 
 def everybody(session: Session) -> Sequence[Person]:
-    """All people, in the order in which they came."""
+    """Return all people in order of subscription."""
     return session.exec(select(Person).order_by(col(Person.created_at), col(Person.user_id))).all()
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A person as far as it matters whether and when they are told something; see models.Person."""
+    """The columns of Person that decide if and when somebody is notified."""
 
     user_id: str
     account: str | None
@@ -71,7 +71,7 @@ _EVERYBODY = _READERS.order_by(PEOPLE.c.created_at, PEOPLE.c.user_id)
 
 
 def readers(session: Session, names: Collection[str]) -> dict[str, Reader]:
-    """The people whom these names mean, by account or user_id: of each name that somebody has."""
+    """Find people by account or user_id; names that nobody has are left out."""
     found: dict[str, Reader] = {}
     for row in fetch(session, _NAMED, names=sorted(names)):
         reader = Reader(*row)
@@ -80,10 +80,10 @@ def readers(session: Session, names: Collection[str]) -> dict[str, Reader]:
 
 
 def readers_of_chats(session: Session, chat_ids: Collection[str]) -> dict[str, Reader]:
-    """The people whose private chats these are, by chat."""
+    """Find the owners of private chats, by chat id."""
     return {row.chat_id: Reader(*row) for row in fetch(session, _OF_CHATS, chats=sorted(chat_ids))}
 
 
 def all_readers(session: Session) -> list[Reader]:
-    """Everybody, in the order in which they came."""
+    """Return everybody in order of subscription."""
     return [Reader(*row) for row in fetch(session, _EVERYBODY)]

@@ -1,4 +1,4 @@
-"""What people choose for themselves: whether they are told, in which zone they live, and when they want quiet."""
+"""Preferences of people: notifications, time zone, summary time, quiet hours, mute."""
 
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -16,11 +16,11 @@ LONGEST_MUTE = LONGEST
 
 
 class PreferenceChanges(TypedDict, total=False):
-    """What is to change, in the words of people and callers; None takes back what was chosen."""
+    """Preferences to change, as people write them; None resets one to its default."""
 
     enabled: bool
     time_zone: str | None
-    """An IANA name, or a city that has one."""
+    """An IANA name, or a city in one."""
     summary_time: str | None
     """`09:00`, in their zone."""
     quiet_hours: str | None
@@ -29,29 +29,29 @@ class PreferenceChanges(TypedDict, total=False):
 
 
 def of_chat(session: Session, chat_id: str) -> Person | None:
-    """The person whose private chat this is; None where nobody pressed /start."""
+    """Return the owner of this private chat; None if nobody pressed /start."""
     return session.exec(select(Person).where(Person.chat_id == chat_id)).first()
 
 
 def is_linked(session: Session, actor: Actor) -> bool:
-    """Whether whoever acts at Telegram is linked to an account."""
+    """Tell if this Telegram user is linked to an account."""
     person = _person(session, actor)
     return person is not None and person.account is not None
 
 
 def time_zone_of(session: Session, actor: Actor) -> str | None:
-    """The zone that whoever acts at Telegram chose."""
+    """Return the zone that this Telegram user chose."""
     person = _person(session, actor)
     return None if person is None else person.time_zone
 
 
 def _person(session: Session, actor: Actor) -> Person | None:
-    """At Telegram a private chat has the number of its person."""
+    """In Telegram a private chat has the id of its user."""
     return of_chat(session, str(actor.facts["telegram_id"])) if "telegram_id" in actor.facts else None
 
 
 def change(session: Session, person: Person, changes: PreferenceChanges, *, now: datetime) -> None:
-    """Change what somebody chose: all of it, or nothing. Raises NotifybotError for what cannot be."""
+    """Change preferences, all or none. Raises NotifybotError for an invalid value."""
     values = _read(changes)
     if (until := changes.get("muted_until")) is not None:
         _check_mute(until, now)
@@ -63,7 +63,7 @@ def change(session: Session, person: Person, changes: PreferenceChanges, *, now:
 
 
 def _read(changes: PreferenceChanges) -> dict[str, object]:
-    """By column."""
+    """Return values by column."""
     columns: dict[str, object] = {}
     if "enabled" in changes:
         columns["is_enabled"] = changes["enabled"]
@@ -84,11 +84,11 @@ def _read(changes: PreferenceChanges) -> dict[str, object]:
 
 def _check_mute(until: datetime, now: datetime) -> None:
     if not now < until <= now + LONGEST_MUTE:
-        raise NotifybotError("Nobody is muted but for a time that ends ahead, within 366 days.")
+        raise NotifybotError("A mute must end in the future, within 366 days.")
 
 
 def read_zone(text: str | None) -> str | None:
-    """The name of the zone that is meant; raises ValueError with one clause that names the nearest."""
+    """Return the name of the zone; raises ValueError with one clause that suggests the nearest."""
     if text is None:
         return None
     try:
@@ -99,12 +99,12 @@ def read_zone(text: str | None) -> str | None:
 
 
 def read_time(text: str | None) -> str | None:
-    """`9:00` as `09:00`; raises ValueError with one clause."""
+    """Return `9:00` as `09:00`; raises ValueError with one clause."""
     return None if text is None else f"{parse_time_of_day(text):%H:%M}"
 
 
 def read_quiet_hours(text: str | None) -> tuple[str | None, str | None]:
-    """From when until when, each `HH:MM`: of `22:00-07:00`; raises ValueError with one clause."""
+    """Split `22:00-07:00` into start and end, each `HH:MM`; raises ValueError with one clause."""
     if text is None:
         return None, None
     start, dash, end = text.replace("–", "-").partition("-")
@@ -118,12 +118,12 @@ def read_quiet_hours(text: str | None) -> tuple[str | None, str | None]:
 
 
 def quiet_hours_of(person: Person) -> str | None:
-    """`22:00-07:00`, as `change` takes them; None where there are none."""
+    """Return quiet hours as `change` takes them: `22:00-07:00`; None if there are none."""
     if person.quiet_from is None or person.quiet_until is None:
         return None
     return f"{person.quiet_from}-{person.quiet_until}"
 
 
 def mute_end(span: timedelta, *, now: datetime) -> datetime:
-    """When a mute of so long ends, on a whole second."""
+    """Return when a mute of this length ends, on a whole second."""
     return now.replace(microsecond=0) + span

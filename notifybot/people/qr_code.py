@@ -1,15 +1,15 @@
-"""A text as a QR code, in lines of characters that a terminal shows."""
+"""Draw a QR code in lines of text for a terminal."""
 
 import segno
 
 QUIET_ZONE = 2
-"""Modules of margin; less than the four that the standard wants is enough where the lines around it are empty."""
+"""Modules of margin; fewer than the standard's four are enough between empty lines."""
 BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-"""By upper and lower module: two modules are one character, which is twice as high as wide."""
+"""By upper and lower module: a character is twice as high as wide, so it holds two modules."""
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines to be shown dark on light: a block stands for dark modules."""
+    """Return lines to be shown dark on light: blocks are the dark modules."""
     code = segno.make(text, error="l", micro=False)
     rows = [[bool(module) for module in row] for row in code.matrix_iter(border=QUIET_ZONE)]
     if len(rows) % 2:

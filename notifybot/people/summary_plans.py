@@ -1,4 +1,4 @@
-"""Plan or drop the daily summaries of a person."""
+"""Replan or delete the daily summaries of a person."""
 
 from datetime import datetime
 
@@ -14,14 +14,11 @@ from notifybot.storage.writer import changes
 PEOPLE, PLANS = table_of(Person), table_of(SummaryPlan)
 
 
-# Planning
-
-
 def replan_summary(session: Session, *, now: datetime) -> None:
-    """Somebody may want something else than what is planned: the jobs look at once, and not within half a minute."""
+    """Let the summary job look at once for changed preferences, instead of within half a minute."""
     changes(session).note_deadline(Deadline.SUMMARY, now)
 
 
 def forget(session: Session, user_id: str) -> None:
-    """Plan nothing any more for somebody who is removed."""
+    """Delete the plans of somebody who is removed."""
     affected(session, delete(PLANS).where(PLANS.c.reader == OF_PERSON + user_id))

@@ -14,13 +14,13 @@ class RecipientKind(StrEnum):
     CHAT = "chat"
     PERSON = "person"
     NAME = "name"
-    """Of the config, else an account."""
+    """A name in the config, or else an account."""
     SUBSCRIBERS = "subscribers"
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Whom a message is for: a chat by id or @name, a person by account or user_id, a name, or everybody."""
+    """A chat by id or @name, a person by account or user_id, a name, or all subscribers."""
 
     kind: RecipientKind
     name: str
@@ -31,7 +31,7 @@ EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
 
 @functools.lru_cache(4096)
 def recipient_of(text: str) -> Recipient:
-    """What a text means where any recipient may stand."""
+    """Read a recipient of any kind."""
     if _CHAT.fullmatch(text):
         return Recipient(RecipientKind.CHAT, text)
     if text == SUBSCRIBERS:
@@ -40,5 +40,5 @@ def recipient_of(text: str) -> Recipient:
 
 
 def person_recipient(text: str) -> Recipient:
-    """What it means where a person stands."""
+    """Read an account or user_id, where only a person can be meant."""
     return Recipient(RecipientKind.PERSON, text.lower() if _USER_ID.fullmatch(text) else text)

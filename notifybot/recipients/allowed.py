@@ -10,43 +10,42 @@ from notifybot.recipients.directory import Directory
 from notifybot.recipients.lookup import Lookup, RecipientRequest, look_up
 
 
-def check_allowed(wish: RecipientRequest, found: Lookup, *, is_later: bool = False) -> None:
-    """Raise Forbidden for a recipient that is not named by `allowed`, and leads to chats which that does not stand for.
+def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = False) -> None:
+    """Raise Forbidden for a recipient outside `allowed`: neither listed nor leading only to chats behind the list.
 
-    Also for one that nobody knows: who may send to few learns nothing of the others. `is_later`: also for one that
-    leads to a rotation which `allowed` does not name, whoever is on call now.
+    Unknown recipients are refused too, so that a restricted caller cannot probe for names. With `is_later` a rotation
+    must be listed itself, whoever is on call now.
     """
-    allowed = wish.allowed
+    allowed = request.allowed
     if allowed is None:
         return
-    directory, named = found.directory, [recipient_of(text) for text in allowed]
-    members = {member for each in named for member in directory.members(each)}
+    directory, listed = found.directory, [recipient_of(text) for text in allowed]
+    members = {member for each in listed for member in directory.members(each)}
     chat_ids = {chat_id for member in members if (chat_id := _chat_of(member, found)) is not None}
     if is_later:
-        members |= {member for each in named for member in directory.lasting(each)}
-    for recipient in wish.recipients:
-        for member in directory.lasting(recipient) if is_later else directory.members(recipient):
+        members |= {member for each in listed for member in directory.members_at_any_time(each)}
+    for recipient in request.recipients:
+        for member in directory.members_at_any_time(recipient) if is_later else directory.members(recipient):
             is_person = member.kind is RecipientKind.PERSON and member.name in found.by_name
-            is_named = member in members or (is_person and EVERYBODY in members)
-            if not is_named and _chat_of(member, found) not in chat_ids:
-                raise _not_allowed(wish, recipient, member)
+            is_listed = member in members or (is_person and EVERYBODY in members)
+            if not is_listed and _chat_of(member, found) not in chat_ids:
+                raise _not_allowed(request, recipient, member)
 
 
-def _not_allowed(wish: RecipientRequest, recipient: Recipient, member: Recipient) -> Forbidden:
-    hint = "socket.allow says to whom callers of the socket may send, and each token for itself."
+def _not_allowed(request: RecipientRequest, recipient: Recipient, member: Recipient) -> Forbidden:
+    hint = "Callers on the socket are limited by socket.allow, a token by its own list of recipients."
     if member.kind is RecipientKind.NAME:
-        hint = f"Who is on call at another time may be anybody: {member.name} must be allowed by its own name."
-    return Forbidden(f"{wish.account} may not send to {recipient.name}.", hint=hint)
+        hint = f"Anybody may be on call by then: the rotation {member.name} must be allowed by name."
+    return Forbidden(f"{request.account} may not send to {recipient.name}.", hint=hint)
 
 
 def check_may_notify(session: Session, whom: RecipientRequest, *, now: datetime, directory: Directory) -> None:
-    """`check_allowed` for who changes what others were told, or will be."""
+    """Apply `check_allowed` to a caller who changes a message that these recipients got or will get."""
     if whom.allowed is not None:
         check_allowed(whom, look_up(session, [whom], directory, now=now), is_later=True)
 
 
 def _chat_of(member: Recipient, found: Lookup) -> str | None:
-    """The chat of a single recipient, None for one without."""
     match member.kind:
         case RecipientKind.CHAT:
             return found.chats[member.name].id

@@ -17,8 +17,11 @@ from notifybot.rotations.overrides import active_or_upcoming
 
 
 class RecipientRequest(Protocol):
-    """What a message says of its recipients. `allowed`: to whom its caller may send, in the config's words; None is
-    anybody. `is_awaited`: they chose this time for it, so that no quiet hours hold it up."""
+    """Recipients of a message and their caller.
+
+    `allowed`: recipients that the caller may send to, None for all. `is_awaited`: the recipients chose the time
+    themselves, so quiet hours do not delay it.
+    """
 
     @property
     def account(self) -> str: ...
@@ -34,7 +37,7 @@ class RecipientRequest(Protocol):
 
 @dataclass(frozen=True)
 class RecipientQuery:
-    """Recipients alone, as far as it matters who may tell them something."""
+    """Recipients without a message."""
 
     account: str
     recipients: tuple[Recipient, ...]
@@ -45,39 +48,39 @@ class RecipientQuery:
 
 @dataclass(frozen=True)
 class Lookup:
-    """What the database says of the recipients of a batch, at `now`."""
+    """Database rows for the recipients of a batch, as of `now`."""
 
     directory: Directory
     now: datetime
     by_name: Mapping[str, Reader]
     by_chat: Mapping[str, Reader]
-    """Whose private chats were named by their ids, where it matters what they chose."""
+    """Owners of private chats addressed by id, if their preferences matter."""
     everybody: Sequence[Reader]
     chats: Mapping[str, Reached]
 
 
-def look_up(session: Session, wishes: Collection[RecipientRequest], directory: Directory, *, now: datetime) -> Lookup:
-    """Read what `way_of` has to know of all these recipients at once."""
-    if directory.turning:
-        directory = as_of(session, directory, _names_in(wishes), now=now)
+def look_up(session: Session, requests: Collection[RecipientRequest], directory: Directory, *, now: datetime) -> Lookup:
+    """Read everything that resolving these recipients needs, in one go."""
+    if directory.rotating:
+        directory = as_of(session, directory, _names_in(requests), now=now)
     asked = _Asked(directory)
-    for wish in wishes:
-        asked.note(wish)
+    for request in requests:
+        asked.add(request)
     by_name = people.readers(session, asked.persons) if asked.persons else {}
     by_chat = people.readers_of_chats(session, asked.private) if asked.private else {}
     everybody = people.all_readers(session) if asked.is_everybody else ()
-    theirs = {reader.chat_id for reader in (*by_name.values(), *everybody)}
-    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats, theirs))
+    own_chats = {reader.chat_id for reader in (*by_name.values(), *everybody)}
+    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats, own_chats))
 
 
-def _names_in(wishes: Collection[RecipientRequest]) -> set[str]:
-    named = {recipient.name for wish in wishes for recipient in wish.recipients}
-    return named.union(*(wish.allowed for wish in wishes if wish.allowed is not None))
+def _names_in(requests: Collection[RecipientRequest]) -> set[str]:
+    named = {recipient.name for request in requests for recipient in request.recipients}
+    return named.union(*(request.allowed for request in requests if request.allowed is not None))
 
 
 @dataclass
 class _Asked:
-    """What the recipients of a batch name. `private`: private chats, where it matters what their people chose."""
+    """People and chats to read for a batch. `private`: private chats whose owners' preferences matter."""
 
     directory: Directory
     persons: set[str] = field(default_factory=set)
@@ -85,18 +88,18 @@ class _Asked:
     private: set[str] = field(default_factory=set)
     is_everybody: bool = False
 
-    def note(self, wish: RecipientRequest) -> None:
-        reaches_all = wish.is_alert and self.directory.alerts_reach_muted
-        for recipient in wish.recipients:
+    def add(self, request: RecipientRequest) -> None:
+        ignores_mutes = request.is_alert and self.directory.alerts_reach_muted
+        for recipient in request.recipients:
             for member in self.directory.members(recipient):
-                self._add(member)
-                if not reaches_all and member.kind is RecipientKind.CHAT and member.name.isdecimal():
+                self._add_member(member)
+                if not ignores_mutes and member.kind is RecipientKind.CHAT and member.name.isdecimal():
                     self.private.add(member.name)
-        for text in wish.allowed or ():
+        for text in request.allowed or ():
             for member in self.directory.members(recipient_of(text)):
-                self._add(member)
+                self._add_member(member)
 
-    def _add(self, member: Recipient) -> None:
+    def _add_member(self, member: Recipient) -> None:
         match member.kind:
             case RecipientKind.CHAT:
                 self.chats.add(member.name)
@@ -107,7 +110,7 @@ class _Asked:
 
 
 def as_of(session: Session, directory: Directory, names: Collection[str], *, now: datetime) -> Directory:
-    """The directory with whoever is on call at `now`, where one of these names turns; for others it costs nothing."""
-    if directory.turning.isdisjoint(names):
+    """Return the directory as of `now` if one of these names rotates; otherwise nothing is read."""
+    if directory.rotating.isdisjoint(names):
         return directory
     return directory.at(now, active_or_upcoming(session, now=now))

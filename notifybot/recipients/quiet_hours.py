@@ -1,7 +1,7 @@
-"""Quiet hours: when notices may be told again. Times are those of the person's own clock, in their zone.
+"""Quiet hours: until when notices wait, by the person's own clock.
 
-Where their clock is put forward over an hour, what falls into that hour happens as the clock jumps. Where it is put
-back, quiet hours begin as it shows their beginning for the first time, and end as it shows their end for the last.
+A time that the clock skips counts as the moment of the jump. If the clock shows a time twice, quiet hours start at the
+first and end at the second.
 """
 
 import functools
@@ -15,7 +15,7 @@ from notifybot.times.wall_clock import A_DAY, moments
 
 @dataclass(frozen=True)
 class QuietHours:
-    """From `start` until `end`, each a time of the day; from the later to the earlier it goes over midnight."""
+    """From `start` until `end`; past midnight if `end` is earlier."""
 
     start: time
     end: time
@@ -24,17 +24,17 @@ class QuietHours:
     @classmethod
     @functools.lru_cache(1024)
     def read(cls, start: str, end: str, zone: str) -> "QuietHours":
-        """Read times as the database has them: `22:00`."""
+        """Read times as the database stores them: `22:00`."""
         return cls(time.fromisoformat(start), time.fromisoformat(end), zone)
 
 
 def ends_at(hours: QuietHours, now: datetime) -> datetime | None:
-    """When the quiet hours end that it is now, in UTC; None where it is none."""
+    """Return when the current quiet hours end, in UTC; None outside quiet hours."""
     return max((end for start, end in _around(hours, now) if start <= now < end), default=None)
 
 
 def _around(hours: QuietHours, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The quiet hours that may have begun by now, as they follow each other."""
+    """Yield the quiet hours that may have started by now, in order."""
     if hours.start == hours.end:
         return
     zone = ZoneInfo(hours.zone)

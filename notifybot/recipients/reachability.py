@@ -13,30 +13,30 @@ from notifybot.recipients.lookup import Lookup, RecipientRequest
 from notifybot.times.display import listed
 
 _LINK_HINT = (
-    "They press /start with the bot and hand its code to `notifybot verify`, or open what `notifybot link` shows."
+    "They send /start to the bot and run `notifybot verify` with its code, or open the link from `notifybot link`."
 )
 
 
 def why_unreachable(
-    session: Session, unreached: Sequence[Recipient], wish: RecipientRequest, found: Lookup
+    session: Session, unreached: Sequence[Recipient], request: RecipientRequest, found: Lookup
 ) -> NotifybotError:
-    """Why these recipients lead to nobody: what nobody knows is said first."""
-    unknown = [recipient for recipient in unreached if _is_unknown(recipient, wish, found.directory)]
+    """Return the refusal for recipients without a chat: unknown ones first, all at once."""
+    unknown = [recipient for recipient in unreached if _is_unknown(recipient, request, found.directory)]
     if unknown:
         return suggest.unknown_recipients(session, unknown, found.directory)
     recipient = unreached[0]
     if recipient == EVERYBODY:
-        return Conflict("Nobody is subscribed yet.", hint="Whoever presses /start with the bot is.")
+        return Conflict("Nobody is subscribed yet.", hint="People subscribe by sending /start to the bot.")
     names = [member.name for member in found.directory.members(recipient)]
     if recipient.kind is RecipientKind.NAME and recipient.name in found.directory.names:
-        return Conflict(f"Nobody of {recipient.name} has a chat with the bot yet: {listed(names)}.", hint=_LINK_HINT)
+        return Conflict(f"No member of {recipient.name} has a chat with the bot yet: {listed(names)}.", hint=_LINK_HINT)
     return Conflict(f"{names[0]} has no chat with the bot yet.", hint=_LINK_HINT)
 
 
-def _is_unknown(recipient: Recipient, wish: RecipientRequest, directory: Directory) -> bool:
+def _is_unknown(recipient: Recipient, request: RecipientRequest, directory: Directory) -> bool:
     if recipient == EVERYBODY or (recipient.kind is RecipientKind.NAME and recipient.name in directory.names):
         return False
-    return all(name not in directory.known and name != wish.account for name in _names_of(recipient, directory))
+    return all(name not in directory.known and name != request.account for name in _names_of(recipient, directory))
 
 
 def _names_of(recipient: Recipient, directory: Directory) -> tuple[str, ...]:
@@ -44,13 +44,13 @@ def _names_of(recipient: Recipient, directory: Directory) -> tuple[str, ...]:
 
 
 def members_without_chat(session: Session, directory: Directory) -> list[str]:
-    """Who stands in a name of the config and cannot be told anything."""
+    """Return members of the config's names who cannot be notified."""
     members = {member.name for each in directory.names.values() for member in each} & directory.known
     return sorted(members - people.readers(session, members).keys())
 
 
 def without_chat(session: Session, recipients: Iterable[str], directory: Directory) -> list[str]:
-    """Who of these, or of what they stand for, cannot be told anything."""
+    """Return the people behind these recipients who cannot be notified."""
     members = {member for text in recipients for member in directory.members(recipient_of(text))}
     people_asked = {member.name for member in members if member.kind is RecipientKind.PERSON}
     return sorted(people_asked - people.readers(session, people_asked).keys())

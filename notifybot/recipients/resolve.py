@@ -21,8 +21,11 @@ from notifybot.times.display import listed
 
 
 class Destination(NamedTuple):
-    """A chat that a message goes to. `name`: who brought it, in the caller's words; `withheld`: why it is not told
-    there; `not_before`: it waits until then."""
+    """A chat that a message goes to.
+
+    `name`: the recipient that led to it, as the caller wrote it; `withheld`: reason why the message is not sent there;
+    `not_before`: end of quiet hours.
+    """
 
     chat: Reached
     name: str
@@ -31,8 +34,7 @@ class Destination(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """Where a message goes; `absent` are the members of its names who have no chat, `vacant` the names for which nobody
-    is on call."""
+    """Chats that a message goes to. `absent`: members without a chat; `vacant`: names for which nobody is on call."""
 
     destinations: tuple[Destination, ...]
     absent: tuple[str, ...] = ()
@@ -40,7 +42,7 @@ class Resolved(NamedTuple):
 
     @property
     def is_told(self) -> bool:
-        """Whether anybody is."""
+        """True if anybody is notified."""
         return any(each.withheld is None for each in self.destinations)
 
     def is_too_late(self, escalate_at: datetime) -> bool:
@@ -49,60 +51,60 @@ class Resolved(NamedTuple):
         return all(held_until is not None and held_until >= escalate_at for held_until in told)
 
 
-def resolve_request(session: Session, wish: RecipientRequest, found: Lookup, *, is_later: bool = False) -> Resolved:
-    """The chats that a message goes to, each once, brought by the first of its recipients that stands for it.
-    `is_later`: it is not told now, so that its caller must be allowed to tell whoever is on call by then.
+def resolve_request(session: Session, request: RecipientRequest, found: Lookup, *, is_later: bool = False) -> Resolved:
+    """Return the chats that a message goes to, each once, under the first recipient that leads to it.
 
-    A member of a name who has no chat is left out, so that who unlinks costs the others nothing. Raises Forbidden for
-    a recipient that its caller may not send to, NotifybotError for one that nobody knows, Conflict for one that stands
-    for no chat. A name that turns is never refused: who is on call is not its sender's doing.
+    Members without a chat are left out, so that one who unlinks does not block the others. `is_later`: it is not
+    sent now, so its caller must be allowed to notify whoever is on call by then. Raises Forbidden for a recipient that
+    the caller may not send to, NotifybotError for an unknown one, Conflict for one without any chat. Rotating names are
+    never refused, as the caller has no say in who is on call.
     """
-    check_allowed(wish, found, is_later=is_later)
-    if len(wish.recipients) == 1 and wish.recipients[0].kind is RecipientKind.CHAT:
-        return Resolved((_to_chat(wish.recipients[0].name, wish.recipients[0], wish, found),))  # as most messages do
-    way, unreached = _resolve_all(wish, found)
+    check_allowed(request, found, is_later=is_later)
+    if len(request.recipients) == 1 and request.recipients[0].kind is RecipientKind.CHAT:
+        (chat,) = request.recipients  # as most messages do
+        return Resolved((_to_chat(chat.name, chat, request, found),))
+    resolved, unreached = _resolve_all(request, found)
     if unreached:
-        raise why_unreachable(session, unreached, wish, found)
-    return way
+        raise why_unreachable(session, unreached, request, found)
+    return resolved
 
 
 def check_reachable(session: Session, whom: RecipientRequest, *, now: datetime, directory: Directory) -> None:
-    """Raise what `way_of` raises where these recipients are to be told later."""
+    """Raise what `resolve_request` would raise for these recipients later."""
     resolve_request(session, whom, look_up(session, [whom], directory, now=now), is_later=True)
 
 
 def resolve_names(session: Session, names: Collection[str], directory: Directory, *, now: datetime) -> Resolved:
-    """Where an alert goes that tells these recipients now, as `way_left` says."""
-    wish = RecipientQuery(NOTIFYBOT, tuple(map(recipient_of, names)), allowed=None)
-    return resolve_leniently(wish, look_up(session, [wish], directory, now=now))
+    """Resolve recipients of an alert now, as `resolve_leniently` does."""
+    query = RecipientQuery(NOTIFYBOT, tuple(map(recipient_of, names)), allowed=None)
+    return resolve_leniently(query, look_up(session, [query], directory, now=now))
 
 
-def resolve_leniently(wish: RecipientRequest, found: Lookup) -> Resolved:
-    """The chats that a message goes to where nobody waits for an answer, so that nothing is refused: who is not known,
-    or has no chat, is among the absent."""
-    way, unreached = _resolve_all(wish, found)
-    return way._replace(absent=(*way.absent, *(recipient.name for recipient in unreached)))
+def resolve_leniently(request: RecipientRequest, found: Lookup) -> Resolved:
+    """Resolve recipients when no caller waits for a response: unknown ones are absent, not refused."""
+    resolved, unreached = _resolve_all(request, found)
+    return resolved._replace(absent=(*resolved.absent, *(recipient.name for recipient in unreached)))
 
 
-def not_told(way: Resolved) -> list[str]:
-    """Who is not told and why, a sentence each."""
-    reasons = [each.withheld.removesuffix(".") for each in way.destinations if each.withheld is not None]
-    absent = [f"Not told, for want of a chat with the bot: {listed(way.absent)}."] if way.absent else []
-    vacant = [f"Nobody is on call: {listed(way.vacant)}."] if way.vacant else []
+def not_notified(resolved: Resolved) -> list[str]:
+    """Return sentences that say who is not notified, and why."""
+    reasons = [each.withheld.removesuffix(".") for each in resolved.destinations if each.withheld is not None]
+    absent = [f"Not notified, as they have no chat with the bot: {listed(resolved.absent)}."] if resolved.absent else []
+    vacant = [f"Nobody is on call: {listed(resolved.vacant)}."] if resolved.vacant else []
     return vacant + absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
 
 
-def _resolve_all(wish: RecipientRequest, found: Lookup) -> tuple[Resolved, list[Recipient]]:
-    """The chats that the recipients stand for, each once, and those of them who stand for none."""
+def _resolve_all(request: RecipientRequest, found: Lookup) -> tuple[Resolved, list[Recipient]]:
+    """Return the chats behind all recipients, each once, and the recipients that lead to none."""
     reached: dict[str, Destination] = {}
     absent: list[str] = []
     vacant: list[str] = []
     unreached: list[Recipient] = []
-    for recipient in wish.recipients:
-        destinations, missing = _resolve_one(recipient, wish, found)
+    for recipient in request.recipients:
+        destinations, missing = _resolve_one(recipient, request, found)
         for each in destinations:
             reached.setdefault(each.chat.id, each)
-        if not destinations and not found.directory.turns(recipient):
+        if not destinations and not found.directory.is_rotating(recipient):
             unreached.append(recipient)
             continue
         absent += missing
@@ -111,40 +113,40 @@ def _resolve_all(wish: RecipientRequest, found: Lookup) -> tuple[Resolved, list[
     return Resolved(tuple(reached.values()), tuple(dict.fromkeys(absent)), tuple(vacant)), unreached
 
 
-def _resolve_one(recipient: Recipient, wish: RecipientRequest, found: Lookup) -> tuple[list[Destination], list[str]]:
-    """Where this recipient leads, and who of its members has no chat."""
+def _resolve_one(recipient: Recipient, request: RecipientRequest, found: Lookup) -> tuple[list[Destination], list[str]]:
+    """Return the chats behind one recipient, and its members without one."""
     destinations: list[Destination] = []
     absent: list[str] = []
     for member in found.directory.members(recipient):
         match member.kind:
             case RecipientKind.CHAT:
-                destinations.append(_to_chat(member.name, recipient, wish, found))
+                destinations.append(_to_chat(member.name, recipient, request, found))
             case RecipientKind.SUBSCRIBERS:
-                everybody = (reader for reader in found.everybody if wish.is_alert or reader.is_enabled)
-                destinations += (_to(reader, recipient, wish, found) for reader in everybody)
+                everybody = (reader for reader in found.everybody if request.is_alert or reader.is_enabled)
+                destinations += (_to(reader, recipient, request, found) for reader in everybody)
             case _ if (reader := found.by_name.get(member.name)) is not None:
-                destinations.append(_to(reader, recipient, wish, found))
+                destinations.append(_to(reader, recipient, request, found))
             case _:
                 absent.append(member.name)
     return destinations, absent
 
 
-def _to_chat(chat_id: str, recipient: Recipient, wish: RecipientRequest, found: Lookup) -> Destination:
-    return _destination(found.chats[chat_id], found.by_chat.get(chat_id), recipient, wish, found)
+def _to_chat(chat_id: str, recipient: Recipient, request: RecipientRequest, found: Lookup) -> Destination:
+    return _destination(found.chats[chat_id], found.by_chat.get(chat_id), recipient, request, found)
 
 
-def _to(reader: Reader, recipient: Recipient, wish: RecipientRequest, found: Lookup) -> Destination:
-    return _destination(found.chats[reader.chat_id], reader, recipient, wish, found)
+def _to(reader: Reader, recipient: Recipient, request: RecipientRequest, found: Lookup) -> Destination:
+    return _destination(found.chats[reader.chat_id], reader, recipient, request, found)
 
 
 def _destination(
-    chat: Reached, reader: Reader | None, recipient: Recipient, wish: RecipientRequest, found: Lookup
+    chat: Reached, reader: Reader | None, recipient: Recipient, request: RecipientRequest, found: Lookup
 ) -> Destination:
-    """What a reader chose holds for notices; for alerts only where the config says so, and quiet hours never."""
-    if reader is None or (wish.is_alert and found.directory.alerts_reach_muted):
+    """Apply a reader's preferences: mutes to notices, and to alerts if the config says so; quiet hours to notices."""
+    if reader is None or (request.is_alert and found.directory.alerts_reach_muted):
         return Destination(chat, recipient.name)
     withheld = _why_withheld(reader, found.now)
-    may_wait = not wish.is_alert and not wish.is_awaited
+    may_wait = not request.is_alert and not request.is_awaited
     is_quiet = withheld is None and may_wait and reader.quiet_from is not None
     return Destination(chat, recipient.name, withheld, _end_of_quiet(reader, found) if is_quiet else None)
 
@@ -166,5 +168,5 @@ def _end_of_quiet(reader: Reader, found: Lookup) -> datetime | None:
 
 @functools.lru_cache(1024)
 def _end_of(hours: QuietHours, now: datetime) -> datetime | None:
-    """Most of those who are told at once have the same quiet hours."""
+    """Cached, as most readers of a broadcast have the same quiet hours."""
     return quiet_hours.ends_at(hours, now)

@@ -1,1 +1,1 @@
-"""The arithmetic of rotations, and override rows."""
+"""Rotations: the arithmetic of shifts, and override rows."""

@@ -1,4 +1,4 @@
-"""Rows of rotation overrides."""
+"""Override rows: read and expire them."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from notifybot.rotations.rotation import Override
 from notifybot.storage.statements import affected, fetch, table_of
 
 RECENTLY = timedelta(days=31)
-"""So long overrides are kept that have ended."""
+"""How long overrides are kept after their end."""
 OVERRIDES = table_of(OnCallOverride)
 _NOT_ENDED = (
     select(
@@ -28,7 +28,7 @@ _NOT_ENDED = (
 
 
 def active_or_upcoming(session: Session, *, now: datetime) -> dict[str, list[Override]]:
-    """The overrides that run or are still to come, by rotation, in the order of their beginnings."""
+    """Return running and upcoming overrides by rotation, in order of their start."""
     found: dict[str, list[Override]] = {}
     for rotation, *facts in fetch(session, _NOT_ENDED, moment=now):
         found.setdefault(rotation, []).append(Override(*facts))
@@ -36,7 +36,7 @@ def active_or_upcoming(session: Session, *, now: datetime) -> dict[str, list[Ove
 
 
 def recent(session: Session, rotation: str, *, now: datetime) -> list[Override]:
-    """Those of a rotation that stand, and those that have ended within RECENTLY."""
+    """Return a rotation's running and upcoming overrides, and those that ended within RECENTLY."""
     return [Override(*facts) for name, *facts in fetch(session, _NOT_ENDED, moment=now - RECENTLY) if name == rotation]
 
 

@@ -1,7 +1,7 @@
-"""Who is on call: rotations with their hand-overs and hours, and the overrides that go before them.
+"""Who is on call: rotations with their handovers and hours, and the overrides that take precedence.
 
-Times are those of a clock in the rotation's zone. What falls into an hour that it skips happens as it jumps. Where it
-shows a time twice, hand-overs and the beginnings of hours are meant by the first, the ends of hours by the second.
+Times are wall-clock times in the rotation's zone. A time that the clock skips happens at the jump. Of a time that the
+clock shows twice, handovers and starts of hours use the first, ends of hours the second.
 """
 
 import functools
@@ -12,61 +12,29 @@ from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from notifybot.times.cron import cron_numbers
+from notifybot.times.cron import falls_on, times_of_day
 from notifybot.times.wall_clock import A_DAY, moments
 
 A_WEEK = 7
 AN_INSTANT = timedelta(microseconds=1)
-MOST_DAYS_AHEAD = 41 * 366
-"""29 February on a given day of the week comes again after 40 years at the latest."""
-MOST_MERGED = 64
-"""So many changes that change nobody are looked through for the end of a stint."""
+MAX_DAYS_AHEAD = 41 * 366
+"""29 February falls on a given day of the week again after at most 40 years."""
+MAX_MERGED = 64
+"""Changes looked through for the end of a shift, while the same people stay on call."""
 
 
 class Reason(StrEnum):
-    """Why somebody is on call."""
+    """Reason why somebody is on call."""
 
-    TURN = "turn"
+    SHIFT = "turn"
     OVERRIDE = "override"
     OTHERWISE = "otherwise"
-    """It is outside of the rotation's hours, or it has not begun."""
-
-
-@dataclass(frozen=True)
-class Handover:
-    """A cron expression: at these `times` of the days that it means."""
-
-    times: tuple[time, ...]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    """From 0, Monday."""
-    meets_both: bool
-    """A day must be one of `days` and of `weekdays`: cron's rule where one of the two begins with a star."""
-
-    @classmethod
-    @functools.lru_cache(256)
-    def read(cls, cron: str) -> "Handover":
-        """Read five fields, as parse_cron returns them."""
-        minutes, hours, days, months, weekdays = cron_numbers(cron)
-        return cls(
-            tuple(time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)),
-            frozenset(days),
-            frozenset(months),
-            frozenset((day - 1) % A_WEEK for day in weekdays),
-            any(cron.split()[place].startswith("*") for place in (2, 4)),
-        )
-
-    def is_on(self, day: date) -> bool:
-        if day.month not in self.months:
-            return False
-        found = day.day in self.days, day.weekday() in self.weekdays
-        return all(found) if self.meets_both else any(found)
+    """Outside the rotation's hours, or before its start."""
 
 
 @dataclass(frozen=True)
 class Hours:
-    """A window that begins on these weekdays (from 0, Monday); an `end` at or before `start` lies on the next day."""
+    """A window that opens on these weekdays (0 is Monday); an `end` at or before `start` is on the next day."""
 
     weekdays: frozenset[int]
     start: time
@@ -75,12 +43,15 @@ class Hours:
 
 @dataclass(frozen=True)
 class Rotation:
-    """The first member from the first hand-over of the day `start` on (its midnight, where it has none), the next one
-    from each hand-over on. Outside of `hours`, and before all that, it is `otherwise`."""
+    """Members who take shifts, changing at each handover: a cron expression as parse_cron returns it.
+
+    The first shift starts with the first handover on the day `start`, or at its midnight if that day has none. Outside
+    `hours`, and before the start, `otherwise` is on call.
+    """
 
     members: tuple[str, ...]
     start: date
-    handover: Handover
+    handover: str
     zone: str
     hours: tuple[Hours, ...] = ()
     otherwise: tuple[str, ...] = ()
@@ -88,7 +59,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Override:
-    """Somebody is on call instead, from `starts_at` until `ends_at`, whatever the hours; the latest made counts."""
+    """A replacement on call from `starts_at` until `ends_at`, whatever the hours; the one created last wins."""
 
     id: str
     member: str
@@ -99,7 +70,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Who is on call, by the names of the config; nobody, where `members` is empty."""
+    """Who is on call, by the names of the config; nobody if `members` is empty."""
 
     members: tuple[str, ...]
     reason: Reason
@@ -108,167 +79,160 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Shift:
-    """The same people on call, without a break. `until` None: no end is in sight."""
+    """The same people on call without a break. `until` None: no end in sight."""
 
-    duty: Assignment
+    assignment: Assignment
     starts_at: datetime
     until: datetime | None
 
 
-def on_call_at(rota: Rotation, overrides: Sequence[Override], at: datetime) -> Assignment:
-    """Who is on call at this moment."""
-    standing = [each for each in overrides if each.starts_at <= at < each.ends_at]
-    if standing:
-        latest = max(standing, key=lambda each: (each.created_at, each.id))
+def on_call_at(rotation: Rotation, overrides: Sequence[Override], at: datetime) -> Assignment:
+    running = [each for each in overrides if each.starts_at <= at < each.ends_at]
+    if running:
+        latest = max(running, key=lambda each: (each.created_at, each.id))
         return Assignment((latest.member,), Reason.OVERRIDE, latest)
-    return planned_on_call(rota, at)
+    return planned_on_call(rotation, at)
 
 
-def planned_on_call(rota: Rotation, at: datetime) -> Assignment:
-    """Who it would be without overrides."""
-    # Hand-overs, hours and the jumps of clocks all lie on whole minutes, so that one answer serves a minute.
-    return _planned(rota, at.replace(second=0, microsecond=0))
+def planned_on_call(rotation: Rotation, at: datetime) -> Assignment:
+    """Return who would be on call without overrides."""
+    # Handovers, hours and clock changes all fall on whole minutes, so one cached answer serves a minute.
+    return _planned(rotation, at.replace(second=0, microsecond=0))
 
 
 @functools.lru_cache(4096)
-def _planned(rota: Rotation, at: datetime) -> Assignment:
-    turn = _shift_index(rota, at)
-    if turn is None or not _is_within(rota, at):
-        return Assignment(rota.otherwise, Reason.OTHERWISE)
-    return Assignment((rota.members[turn % len(rota.members)],), Reason.TURN)
+def _planned(rotation: Rotation, at: datetime) -> Assignment:
+    index = _shift_index(rotation, at)
+    if index is None or not _is_within_hours(rotation, at):
+        return Assignment(rotation.otherwise, Reason.OTHERWISE)
+    return Assignment((rotation.members[index % len(rotation.members)],), Reason.SHIFT)
 
 
-def shifts(rota: Rotation, overrides: Sequence[Override], at: datetime) -> Iterator[Shift]:
-    """Who is on call from this moment on, one stint after the other, for ever or until no end is in sight."""
-    begins: datetime | None = at
-    while begins is not None:
-        now = on_call_at(rota, overrides, begins)
-        ends = _end(rota, overrides, begins, now.members)
-        yield Shift(now, begins, ends)
-        begins = ends
+def shifts(rotation: Rotation, overrides: Sequence[Override], at: datetime) -> Iterator[Shift]:
+    """Yield the shifts from `at` on, one after another, endlessly or until one has no end in sight."""
+    starts_at: datetime | None = at
+    while starts_at is not None:
+        current = on_call_at(rotation, overrides, starts_at)
+        until = _shift_end(rotation, overrides, starts_at, current.members)
+        yield Shift(current, starts_at, until)
+        starts_at = until
 
 
-def _end(rota: Rotation, overrides: Sequence[Override], at: datetime, members: tuple[str, ...]) -> datetime | None:
-    """The first change after which others are on call."""
-    for _ in range(MOST_MERGED):
-        change = next_change(rota, overrides, at)
-        if change is None or on_call_at(rota, overrides, change).members != members:
+def _shift_end(
+    rotation: Rotation, overrides: Sequence[Override], at: datetime, members: tuple[str, ...]
+) -> datetime | None:
+    for _ in range(MAX_MERGED):
+        change = next_change(rotation, overrides, at)
+        if change is None or on_call_at(rotation, overrides, change).members != members:
             return change
         at = change
     return None
 
 
-def shift_start(rota: Rotation, overrides: Sequence[Override], at: datetime) -> datetime:
-    """Since when those have been on call who are at this moment; as far back as MOST_MERGED changes.
+def shift_start(rotation: Rotation, overrides: Sequence[Override], at: datetime) -> datetime:
+    """Return when the shift that is running at `at` started, looking back at most MAX_MERGED changes.
 
-    `overrides` must hold those that have ended as well.
+    `overrides` must include those that have ended.
     """
-    members, begun = on_call_at(rota, overrides, at).members, at
-    for _ in range(MOST_MERGED):
-        change = _last_change(rota, overrides, at)
+    members, start = on_call_at(rotation, overrides, at).members, at
+    for _ in range(MAX_MERGED):
+        change = _last_change(rotation, overrides, at)
         if change is None:
-            return begun
-        begun, at = change, change - AN_INSTANT
-        if on_call_at(rota, overrides, at).members != members:
-            return begun
-    return begun
+            return start
+        start, at = change, change - AN_INSTANT
+        if on_call_at(rotation, overrides, at).members != members:
+            return start
+    return start
 
 
-def _last_change(rota: Rotation, overrides: Sequence[Override], at: datetime) -> datetime | None:
-    """The last moment, at the latest this one, at which somebody else may have been on call before."""
-    if at < _opening(rota):
+def _last_change(rotation: Rotation, overrides: Sequence[Override], at: datetime) -> datetime | None:
+    """Return the latest moment, up to `at`, before which somebody else may have been on call."""
+    if at < _first_handover(rotation):
         bounds = []
     else:
-        spans = _spans(rota, at, days_behind=A_WEEK + 2, days_ahead=1)
-        bounds = [_last_handover(rota, at), *(bound for span in spans for bound in span)]
+        spans = _open_spans(rotation, at, days_behind=A_WEEK + 2, days_ahead=1)
+        bounds = [_last_handover(rotation, at), *(bound for span in spans for bound in span)]
     bounds += [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
     return max((bound for bound in bounds if bound <= at), default=None)
 
 
-def _last_handover(rota: Rotation, at: datetime) -> datetime:
-    """When the turn began that it is at this moment."""
-    latest = _day(rota, at) + A_DAY
-    for behind in range((latest - rota.start).days + 1):
-        day = latest - behind * A_DAY
-        past = [each for each in _handovers_of(rota, day) if each <= at] if rota.handover.is_on(day) else []
+def _last_handover(rotation: Rotation, at: datetime) -> datetime:
+    latest = _day(rotation, at) + A_DAY
+    for behind in range((latest - rotation.start).days + 1):
+        past = [each for each in _handovers_on(rotation, latest - behind * A_DAY) if each <= at]
         if past:
             return past[-1]
-    return _opening(rota)
+    return _first_handover(rotation)
 
 
-def next_change(rota: Rotation, overrides: Sequence[Override], after: datetime) -> datetime | None:
-    """The first moment after this one at which somebody else may be on call."""
+def next_change(rotation: Rotation, overrides: Sequence[Override], after: datetime) -> datetime | None:
+    """Return the first moment after `after` at which somebody else may be on call."""
     bounds = [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
-    bounds += [bound for span in _spans(rota, after, days_ahead=A_WEEK + 1) for bound in span]
-    handover = next_handover(rota, after)
+    bounds += [bound for span in _open_spans(rotation, after, days_ahead=A_WEEK + 1) for bound in span]
+    handover = next_handover(rotation, after)
     return min((bound for bound in [*bounds, handover] if bound is not None and bound > after), default=None)
 
 
-def next_handover(rota: Rotation, after: datetime) -> datetime | None:
-    """When the next turn begins, after this moment; None where none ever does."""
-    opening = _opening(rota)
-    if after < opening:
-        return opening
-    return next((at for at in _handovers(rota, _day(rota, after) - A_DAY) if at > after), None)
+def next_handover(rotation: Rotation, after: datetime) -> datetime | None:
+    """Return when the next shift starts, after `after`; None if there is no further handover."""
+    first = _first_handover(rotation)
+    if after < first:
+        return first
+    yesterday = _day(rotation, after) - A_DAY
+    days = (yesterday + ahead * A_DAY for ahead in range(MAX_DAYS_AHEAD))
+    return next((at for day in days for at in _handovers_on(rotation, day) if at > after), None)
 
 
-def _handovers(rota: Rotation, first: date) -> Iterator[datetime]:
-    """The hand-overs of this day and of those after it, in their order."""
-    for ahead in range(MOST_DAYS_AHEAD):
-        day = first + ahead * A_DAY
-        if rota.handover.is_on(day):
-            yield from _handovers_of(rota, day)
+def _handovers_on(rotation: Rotation, day: date) -> list[datetime]:
+    if not falls_on(rotation.handover, day):
+        return []
+    return [moments(day, at, ZoneInfo(rotation.zone))[0] for at in times_of_day(rotation.handover)]
 
 
-def _handovers_of(rota: Rotation, day: date) -> list[datetime]:
-    return [moments(day, at, ZoneInfo(rota.zone))[0] for at in rota.handover.times]
-
-
-def _shift_index(rota: Rotation, at: datetime) -> int | None:
-    """How many hand-overs there were since the first member's turn began; None before that."""
-    if at < _opening(rota):
+def _shift_index(rotation: Rotation, at: datetime) -> int | None:
+    """Count the handovers since the first member's shift started; None before it."""
+    if at < _first_handover(rotation):
         return None
-    today = _day(rota, at)
-    recent = max(rota.start, today - A_DAY)
-    past = _days_on(rota.handover, rota.start, recent) * len(rota.handover.times)
-    # Where midnight is shown twice, it may have been tomorrow already.
+    today = _day(rotation, at)
+    recent = max(rotation.start, today - A_DAY)
+    past = _count_days(rotation.handover, rotation.start, recent) * len(times_of_day(rotation.handover))
+    # If midnight is shown twice, it may have been tomorrow already.
     around = (recent + ahead * A_DAY for ahead in range((today - recent).days + 2))
-    past += sum(each <= at for day in around if rota.handover.is_on(day) for each in _handovers_of(rota, day))
-    return past - rota.handover.is_on(rota.start)
+    past += sum(each <= at for day in around for each in _handovers_on(rotation, day))
+    return past - falls_on(rotation.handover, rotation.start)
 
 
-def _opening(rota: Rotation) -> datetime:
-    if rota.handover.is_on(rota.start):
-        return _handovers_of(rota, rota.start)[0]
-    return moments(rota.start, time(), ZoneInfo(rota.zone))[0]
+def _first_handover(rotation: Rotation) -> datetime:
+    handovers = _handovers_on(rotation, rotation.start)
+    return handovers[0] if handovers else moments(rotation.start, time(), ZoneInfo(rotation.zone))[0]
 
 
-def _days_on(handover: Handover, first: date, end: date) -> int:
-    """On how many days from `first` on, before `end`, there are hand-overs."""
+def _count_days(handover: str, first: date, end: date) -> int:
+    """Count the days with handovers from `first` up to, but not including, `end`; whole years are cached."""
     years = [date(year, 1, 1) for year in range(first.year + 1, end.year + 1)]
-    return sum(_days_within(handover, *bounds) for bounds in pairwise([first, *years, end]))
+    return sum(_count_days_within(handover, *bounds) for bounds in pairwise([first, *years, end]))
 
 
 @functools.lru_cache(4096)
-def _days_within(handover: Handover, first: date, end: date) -> int:
-    return sum(handover.is_on(date.fromordinal(day)) for day in range(first.toordinal(), end.toordinal()))
+def _count_days_within(handover: str, first: date, end: date) -> int:
+    return sum(falls_on(handover, date.fromordinal(day)) for day in range(first.toordinal(), end.toordinal()))
 
 
-def _is_within(rota: Rotation, at: datetime) -> bool:
-    return not rota.hours or any(start <= at < end for start, end in _spans(rota, at, days_ahead=1))
+def _is_within_hours(rotation: Rotation, at: datetime) -> bool:
+    return not rotation.hours or any(start <= at < end for start, end in _open_spans(rotation, at, days_ahead=1))
 
 
-def _spans(
-    rota: Rotation, at: datetime, *, days_behind: int = 2, days_ahead: int
+def _open_spans(
+    rotation: Rotation, at: datetime, *, days_behind: int = 2, days_ahead: int
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The windows that begin from so many days before this moment on, until so many days after it."""
-    zone, today = ZoneInfo(rota.zone), _day(rota, at)
-    for window in rota.hours:
+    """Yield the start and end of each window of `hours` that opens within these days around `at`."""
+    zone, today = ZoneInfo(rotation.zone), _day(rotation, at)
+    for window in rotation.hours:
         nights = timedelta(days=window.end <= window.start)
         for day in (today + ahead * A_DAY for ahead in range(-days_behind, days_ahead + 1)):
             if day.weekday() in window.weekdays:
                 yield moments(day, window.start, zone)[0], moments(day + nights, window.end, zone)[-1]
 
 
-def _day(rota: Rotation, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(rota.zone)).date()
+def _day(rotation: Rotation, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(rotation.zone)).date()

@@ -81,7 +81,7 @@ def _record(person: ImportedPersonFields, account: str | None) -> PersonRecord:
 
 
 def _entry(entry: ImportEntry) -> responses.Document:
-    return {"what": entry.what, "fate": entry.fate, "reason": entry.reason}
+    return {"what": entry.subject, "fate": entry.outcome, "reason": entry.reason}
 
 
 ROUTES = (

@@ -71,7 +71,7 @@ async def cancel(request: web.Request) -> web.Response:
     await read_fields(request, RequestFields)
     override_id, runtime = request.match_info["id"], runtime_of(request)
     if not is_id(override_id):
-        raise NotFound("There is no override with this id.", hint="GET /api/oncall shows those that stand.")
+        raise NotFound("There is no override with this id.", hint="GET /api/oncall lists them.")
 
     def end(session: Session) -> Document:
         hand, now = _editor(session, request), runtime.clock.now()
@@ -88,23 +88,23 @@ def _editor(session: Session, request: web.Request) -> Editor:
 
 def _rotation_status(found: RotationStatus) -> Document:
     return {
-        "rotation": found.rotation,
-        "time_zone": found.rota.zone,
-        **_shift(found, found.now),
-        "handover_at": responses.moment(found.handover),
-        "next": [_shift(found, stint) for stint in found.stints[1:]],
+        "rotation": found.name,
+        "time_zone": found.rotation.zone,
+        **_shift(found, found.current),
+        "handover_at": responses.moment(found.next_handover),
+        "next": [_shift(found, shift) for shift in found.shifts[1:]],
         "overrides": [_override(each, found.names) for each in found.overrides],
     }
 
 
-def _shift(found: RotationStatus, stint: Shift) -> Document:
+def _shift(found: RotationStatus, shift: Shift) -> Document:
     """`on_call`: recipients, as the config names them; `names`: how people see them."""
     return {
-        "on_call": list(stint.duty.members),
-        "names": [found.names[member] for member in stint.duty.members],
-        "reason": stint.duty.reason,
-        "from": responses.moment(stint.starts_at),
-        "until": responses.moment(stint.until),
+        "on_call": list(shift.assignment.members),
+        "names": [found.names[member] for member in shift.assignment.members],
+        "reason": shift.assignment.reason,
+        "from": responses.moment(shift.starts_at),
+        "until": responses.moment(shift.until),
     }
 
 

@@ -1,6 +1,10 @@
-"""Parse and check cron expressions."""
+"""Cron expressions: check them, and ask the library on which days and at which times they fall."""
 
+import functools
 import re
+from datetime import UTC, date, datetime, time
+
+from cronsim import CronSim, CronSimError
 
 _WORDS = {
     "@hourly": "0 * * * *",
@@ -11,59 +15,57 @@ _WORDS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
-    ("minute", 0, 59, {}),
-    ("hour", 0, 23, {}),
-    ("day of the month", 1, 31, {}),
-    ("month", 1, 12, {word: at for at, word in enumerate(_MONTHS, 1)}),
-    ("day of the week", 0, 7, {word: at for at, word in enumerate(_DAYS)}),
+_FIELDS = (
+    ("minute", "0-59"),
+    ("hour", "0-23"),
+    ("day of the month", "1-31"),
+    ("month", "1-12 or jan-dec"),
+    ("day of the week", "0-7 or sun-sat"),
 )
-_PART = re.compile(r"(?:\*|(?P<first>[0-9a-z]{1,3})(?:-(?P<last>[0-9a-z]{1,3}))?)(?:/(?P<step>[1-9][0-9]?))?")
-_MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_PART = re.compile(r"(\*|([0-9]{1,3}|[a-z]{3})(-([0-9]{1,3}|[a-z]{3}))?)(/[0-9]{1,2})?")
+"""Plain cron: the library's extensions (`L`, `#`, seconds) are refused."""
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def parse_cron(text: str) -> str:
-    """Return five fields of numbers, names, ranges, lists and steps; "@daily" and its like are spelled out."""
+    """Return five lowercase fields; "@daily" and its like are spelled out. Raises ValueError with one clause."""
     fields = _WORDS.get(text, text).lower().split()
     if len(fields) != len(_FIELDS):
-        raise ValueError("a cron expression has five fields, like 0 9 * * mon-fri, or is @daily or the like")
-    _, _, days, months, _ = cron_numbers(" ".join(fields))
-    if fields[4] == "*" and not any(min(days) <= _MONTH_LENGTHS[month - 1] for month in months):
-        raise ValueError("this day never comes")
+        raise ValueError("a cron expression has five fields, like 0 9 * * mon-fri, or is a shorthand like @daily")
+    for place, field in enumerate(fields):
+        for part in field.split(","):
+            _check_part(part, place)
+    try:
+        _read(" ".join(fields))
+    except CronSimError as error:
+        raise ValueError("this day never comes") from error
     return " ".join(fields)
 
 
-def cron_numbers(cron: str) -> list[set[int]]:
-    """Return what each of five fields allows: minutes, hours, days, months, weekdays (0 and 7 are Sunday)."""
-    return [_numbers(field, *rule) for field, rule in zip(cron.split(), _FIELDS, strict=True)]
+def _check_part(part: str, place: int) -> None:
+    """Let the library read this part alone, with stars in the other fields."""
+    try:
+        if not _PART.fullmatch(part):
+            raise CronSimError
+        CronSim(" ".join(part if at == place else "*" for at in range(len(_FIELDS))), _SOME_DAY)
+    except CronSimError as error:
+        name, allowed = _FIELDS[place]
+        raise ValueError(f"{part!r} is not a valid {name} (use {allowed}, in ascending order)") from error
 
 
-def _numbers(field: str, name: str, least: int, most: int, words: dict[str, int]) -> set[int]:
-    """Return the numbers that one field allows; raise ValueError with the part that cannot be read."""
-    numbers: set[int] = set()
-    for part in field.split(","):
-        found = _PART.fullmatch(part)
-        allowed = range(0) if found is None else _span(found, least, most, words)
-        if not allowed or allowed.start < least or allowed.stop > most + 1:
-            raise ValueError(f"the {name} {part!r} is not within {least} and {most}, or not in order")
-        numbers.update(allowed)
-    return numbers
+@functools.lru_cache(1024)
+def _read(cron: str) -> CronSim:
+    return CronSim(cron, _SOME_DAY)
 
 
-def _span(part: re.Match[str], least: int, most: int, words: dict[str, int]) -> range:
-    """Return what `*`, `5`, `5-10` and each of them with a step stand for; "5/10" goes on to the end."""
-    first, last = (_number(part[end], words) for end in ("first", "last"))
-    step = int(part["step"] or 1)
-    if first is None:
-        return range(least, most + 1, step)
-    if last is None:
-        last = most if part["step"] else first
-    return range(first, last + 1, step)
+def falls_on(cron: str, day: date) -> bool:
+    """Tell whether a cron expression, as `parse_cron` returns it, has times on this date."""
+    expression = _read(cron)
+    return day.month in expression.months and expression.match_day(day)
 
 
-def _number(word: str | None, words: dict[str, int]) -> int | None:
-    if word is None:
-        return None
-    return int(word) if word.isdigit() else words.get(word, -1)
+@functools.lru_cache(1024)
+def times_of_day(cron: str) -> tuple[time, ...]:
+    """Return the times of each day on which the expression falls, in order."""
+    expression = _read(cron)
+    return tuple(time(hour, minute) for hour in sorted(expression.hours) for minute in sorted(expression.minutes))

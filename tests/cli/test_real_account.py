@@ -99,7 +99,7 @@ def test_an_account_is_linked_by_code_looked_at_tested_and_unlinked(run: Run, an
 
     assert run("verify", code[1], "--user", name) == (0, "linked: the bot has said so in the chat\n", "")
 
-    anna.hears(f"This chat is linked to the account {name} now")
+    anna.hears(f"This chat is now linked to the account {name}")
     status = run("status", "--user", name)[1].splitlines()
     assert [line.split()[0] for line in status] == ["linked", "notices", "summary", "reachable"]
     assert "to the chat of anna_" in status[0]
@@ -129,7 +129,7 @@ def test_in_a_pipe_a_link_is_its_address_alone(run: Run, anna: Somebody) -> None
     found = URL.fullmatch(out.strip().encode())
     assert code == 0 and found is not None
     anna.says(f"/start {found[1].decode()}")
-    anna.hears(f"This chat is linked to the account {name} now")
+    anna.hears(f"This chat is now linked to the account {name}")
 
 
 def test_on_a_terminal_a_link_is_shown_as_a_qr_code_and_waited_for(daemon: RealDaemon, anna: Somebody) -> None:

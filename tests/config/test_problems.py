@@ -214,7 +214,7 @@ def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
         ("rotations: {a: {members: [b], start: 9999-12-31}}",
          "1:38: rotations.a.start: a rotation begins from 1970 to 2999. Write the day on which the first turn begins."),
         ("rotations: {a: {members: [b], start: 2026-01-01, handover: '0 25 * * *'}}",
-         "1:60: rotations.a.handover: '0 25 * * *' is refused: the hour '25' is not within 0 and 23, or not in order."),
+         "1:60: rotations.a.handover: '0 25 * * *' is refused: '25' is not a valid hour (use 0-23, in ascending order)."),
         ("recipients: {oncall: [anna]}\nalerts: {policies: {p: {steps: [{after: 5m, to: [oncal]}]}}}",
          "2:50: alerts.policies.p.steps[0].to[0]: nobody is called 'oncal'. Did you mean 'oncall'?"),
         ("alerts: {policies: {p: {steps: [{after: 5m, to: [bob]}]}}}",

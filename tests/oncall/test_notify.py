@@ -16,7 +16,7 @@ from notifybot.oncall import changes, notify
 from notifybot.oncall.changes import Editor, NewOverride
 from notifybot.recipients.directory import Directory, flattened, rotating_names
 from notifybot.rotations import rotation
-from notifybot.rotations.rotation import Handover, Hours, Override, Reason, Rotation
+from notifybot.rotations.rotation import Hours, Override, Reason, Rotation
 from notifybot.storage.database import Database
 
 BEGINNING = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ def random_rota(chance: random.Random) -> Rotation:
     return Rotation(
         tuple(chance.choices(CHATS, k=chance.randint(1, 5))),
         date(2026, 3, chance.randint(1, 31)),
-        Handover.read(chance.choice(HANDOVERS)),
+        chance.choice(HANDOVERS),
         chance.choice(ZONES),
         tuple(hours),
         tuple(chance.sample(CHATS, chance.randint(0, 1))),
@@ -42,7 +42,7 @@ def random_rota(chance: random.Random) -> Rotation:
 
 def directory_of(rota: Rotation) -> Directory:
     names = {"duty": (*rota.members, *rota.otherwise), "all": tuple(CHATS)}
-    return Directory(flattened(names, {}), rotas={"duty": rota}, turning=rotating_names(names, {"duty": rota}))
+    return Directory(flattened(names, {}), rotations={"duty": rota}, rotating=rotating_names(names, {"duty": rota}))
 
 
 @dataclass

@@ -237,10 +237,10 @@ async def test_an_account_that_is_linked_anew_moves_and_both_chats_are_told(data
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"))
         link = verify(session, code_of(session, "8"), at=NOW + MINUTE)
-        assert isinstance(link, AccountLink) and link.former is not None
+        assert isinstance(link, AccountLink) and link.previous_person is not None
         assert (person(session, "7").account, person(session, "8").account) == (None, "alice")
-        assert "is linked to another chat now (chat 8)" in told(session, "7")[-1]
-        assert "(chat 7) is told" in told(session, "8")[-1]
+        assert "is now linked to another chat (chat 8)" in told(session, "7")[-1]
+        assert "(chat 7) is notified" in told(session, "8")[-1]
 
     await database.write(check)
 
@@ -249,9 +249,9 @@ async def test_a_chat_that_is_linked_to_another_account_leaves_the_first(databas
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"), "bob")
         link = verify(session, code_of(session, "7"), "alice", at=NOW + MINUTE)
-        assert isinstance(link, AccountLink) and link.left == "bob"
+        assert isinstance(link, AccountLink) and link.left_account == "bob"
         assert linking.person_of(session, "bob") is None
-        assert "Before, it was linked to bob, which has no chat any more." in told(session, "7")[-1]
+        assert "It was linked to bob before; that account has no chat now." in told(session, "7")[-1]
 
     await database.write(check)
 
@@ -276,7 +276,7 @@ async def test_who_is_unlinked_by_a_caller_is_told_by_whom(database: Database) -
         verify(session, code_of(session, "7"))
         assert linking.unlink_account(session, "alice", ROOT, now=NOW)
         assert not linking.unlink_account(session, "alice", ROOT, now=NOW)
-        assert "It was unlinked by root; you stay subscribed." in told(session, "7")[-1]
+        assert "It was unlinked by root. You stay subscribed." in told(session, "7")[-1]
 
     await database.write(check)
 

@@ -135,7 +135,7 @@ def who(directory: Directory, name: str) -> list[str]:
 
 
 def test_a_name_that_holds_a_rotation_turns_with_it(turning: Directory) -> None:
-    assert turning.turning == {"duty", "team", "wide", "wider"}
+    assert turning.rotating == {"duty", "team", "wide", "wider"}
     a_week_before, a_day_later = MONDAY - timedelta(days=1), MONDAY + timedelta(days=1)
     assert who(turning.at(a_week_before, {}), "wider") == ["alice", "carol", "-1001"]
     assert who(turning.at(MONDAY, {}), "wider") == ["erin", "carol", "-1001"]
@@ -156,7 +156,7 @@ def test_who_may_be_on_call_at_some_time_is_known_before_it_is_their_turn(turnin
 
 def test_who_takes_turns_is_not_among_those_for_whom_a_name_stands_at_any_time(turning: Directory) -> None:
     def lasting(name: str) -> list[str]:
-        return [member.name for member in turning.at(MONDAY, {}).lasting(recipient_of(name))]
+        return [member.name for member in turning.at(MONDAY, {}).members_at_any_time(recipient_of(name))]
 
     assert lasting("wider") == ["duty", "carol", "-1001"]
     assert lasting("duty") == ["duty"]

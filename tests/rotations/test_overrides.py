@@ -13,25 +13,25 @@ from notifybot.model.chats import Chat
 from notifybot.model.people import Person
 from notifybot.model.schedules import OnCallOverride
 from notifybot.oncall import changes, shifts
-from notifybot.oncall.changes import MOST_OVERRIDES, Editor, NewOverride
+from notifybot.oncall.changes import MAX_OVERRIDES, Editor, NewOverride
 from notifybot.people import people
 from notifybot.recipients import lookup
 from notifybot.recipients.address import person_recipient
 from notifybot.recipients.directory import Directory, flattened, rotating_names
 from notifybot.rotations import overrides
-from notifybot.rotations.rotation import Handover, Rotation
+from notifybot.rotations.rotation import Rotation
 from notifybot.storage.database import Database
 from tests.storage.test_query_plans import asking
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ROTAS = {"duty": Rotation(("-1001", "alice"), NOW.date() - timedelta(days=7), Handover.read("0 9 * * mon"), "UTC")}
+ROTATIONS = {"duty": Rotation(("-1001", "alice"), NOW.date() - timedelta(days=7), "0 9 * * mon", "UTC")}
 NAMES = {"duty": ("-1001", "alice"), "wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")}
 DIRECTORY = Directory(
     flattened(NAMES, {}),
-    rotas=ROTAS,
+    rotations=ROTATIONS,
     nested={"wide": ("duty", "-1002"), "ops": ("-1002",), "others": ("-1003", "@status", "8")},
-    turning=rotating_names(NAMES, ROTAS),
+    rotating=rotating_names(NAMES, ROTATIONS),
 )
 ALICE = Editor("account:alice", "alice", frozenset({person_recipient("alice")}), is_admin=False)
 BOB = Editor("account:bob", "bob", frozenset({person_recipient("bob")}), is_admin=False)
@@ -89,7 +89,7 @@ async def test_who_may_send_to_few_puts_in_one_of_them(database: Database) -> No
 
 async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) -> None:
     def fill(session: Session) -> None:
-        for number in range(MOST_OVERRIDES):
+        for number in range(MAX_OVERRIDES):
             put_in(session, hand=replace(ALICE, name=f"account:{number}"))
 
     await database.write(fill)

@@ -125,7 +125,7 @@ async def test_only_who_takes_turns_and_admins_change_who_is_on_call(folder: Pat
         made = await line.ask("POST", OVERRIDES, body, **alice)
         assert (made.status, made.json["created_by"]) == (200, "account:alice")
         refusal = assert_problem(await line.ask("POST", OVERRIDES, body, **bob), 403)
-        assert refusal["detail"] == "Only who takes turns in duty, or an admin, may change who is on call."
+        assert refusal["detail"] == "Only members of duty and admins may change who is on call."
         assert_problem(await line.ask("DELETE", f"/api/oncall/overrides/{made.json['id']}", **bob), 403)
         assert (await line.ask("GET", "/api/oncall", **bob)).status == 200
         assert (await line.socket.ask("DELETE", f"/api/oncall/overrides/{made.json['id']}")).status == 200

@@ -288,7 +288,7 @@ async def test_the_list_of_open_alerts_says_who_looks_after_them(world: World, o
 
     anna.says("/open", to=ops)
 
-    listed = await ops.receives("Waiting for an answer:")
+    listed = await ops.receives("Open alerts:")
     assert "2. disk full (09:00 UTC, acknowledged by Anna)" in listed.text
     assert listed.buttons == ["Acknowledge 1"]
     await listed.pressed(anna, "Acknowledge 1")

@@ -105,7 +105,7 @@ async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> 
 
     anna.says("/open", to=forum, thread_id=topic)
 
-    answer = await forum.receives("Nothing waits for an answer here.")
+    answer = await forum.receives("No open alerts here.")
     assert answer.message.thread_id == topic
 
 
@@ -117,7 +117,7 @@ async def test_where_the_topic_was_closed_the_answer_goes_to_the_chat(world: Wor
     anna.says("/open", to=forum, thread_id=topic)
     world.sandbox.close_topic(forum.id, topic)
 
-    answer = await forum.receives("Nothing waits for an answer here.")
+    answer = await forum.receives("No open alerts here.")
     assert answer.message.thread_id is None
 
 

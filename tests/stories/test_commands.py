@@ -30,7 +30,7 @@ async def test_status_tells_how_one_is_linked_what_one_chose_and_what_waits(worl
     anna.says("/status")
 
     text = (await anna.receives("Linked to the account anna since 2026-02-01.")).text
-    for line in ("Notices and summaries: on", "Time zone: UTC", "Alerts that wait for an answer here: 1; /open lists"):
+    for line in ("Notices and summaries: on", "Time zone: UTC", "Unacknowledged alerts here: 1; /open lists"):
         assert line in text
 
 
@@ -40,7 +40,7 @@ async def test_status_of_somebody_who_is_not_linked_says_where_to_begin(world: W
     anna.says("/status")
 
     text = (await anna.receives("Not linked to an account; /start gives you a code")).text
-    assert "wait for an answer here: none" in text
+    assert "Unacknowledged alerts here: none" in text
 
 
 @pytest.mark.both_databases
@@ -50,7 +50,7 @@ async def test_unlink_takes_the_account_and_leaves_the_subscription(world: World
 
     anna.says("/unlink")
 
-    await anna.receives("This chat is not linked to the account anna any more.")
+    await anna.receives("This chat is no longer linked to the account anna.")
     assert world.rows("SELECT account FROM people") == [(None,)]
     anna.says("/unlink")
     await anna.receives("This chat is not linked to any account.")
@@ -65,7 +65,7 @@ async def test_open_says_what_is_snoozed(world: World) -> None:
 
     anna.says("/open")
 
-    assert "(09:00 UTC, snoozed until 10:00 UTC)" in (await anna.receives("Waiting for an answer:")).text
+    assert "(09:00 UTC, snoozed until 10:00 UTC)" in (await anna.receives("Open alerts:")).text
 
 
 # Groups
@@ -80,7 +80,7 @@ async def test_in_a_group_what_may_be_meant_for_another_bot_is_left_to_it(
     anna.says(command, to=ops)
     anna.says(f"/help{BOT}", to=ops)
 
-    await ops.receives("/open lists the alerts of this group")
+    await ops.receives("/open lists the open alerts of this group")
     assert len(ops.texts) == 1
 
 
@@ -92,7 +92,7 @@ async def test_what_is_about_one_person_is_not_done_in_a_group(world: World, ops
 
     anna.says(command, to=ops)
 
-    await ops.receives("That is about you alone: say it in a private chat with me.")
+    await ops.receives("This command works only in a private chat with me.")
     assert world.rows("SELECT account, muted_until FROM people") == [("anna", None)]
 
 
@@ -103,7 +103,7 @@ async def test_a_command_in_a_topic_is_answered_there(world: World) -> None:
 
     anna.says(f"/status{BOT}", to=forum, thread_id=topic)
 
-    await forum.receives("That is about you alone")
+    await forum.receives("This command works only in a private chat")
     assert [sent["message_thread_id"] for sent in forum.sends()] == [str(topic)]
 
 
@@ -132,7 +132,7 @@ async def test_what_the_menu_offers_is_understood(world: World) -> None:
     for command in found["all_private_chats"]:
         anna.says(f"/{command}")
 
-    await anna.receives("/settings changes it")
+    await anna.receives("/settings changes")
     assert not [text for text in anna.texts if text == "Use /start to link your account."]
 
 
@@ -142,7 +142,7 @@ async def test_a_menu_that_telegram_refuses_costs_nothing_else(world: World, ops
     world.sandbox.fault("error", method="setMyCommands")
     await world.starts()
 
-    await world.logs("Telegram did not take the list of commands")
+    await world.logs("Telegram refused the command menu")
     await world.alert("disk full", to=ops)
     await ops.receives("disk full")
 
@@ -165,7 +165,7 @@ async def test_who_lets_the_bot_into_a_group_is_told_its_id_in_private(world: Wo
 
     ops = world.group("Ops", members=[anna.user])
 
-    told = await anna.receives("Messages can come to the group “Ops” now, with its id")
+    told = await anna.receives("I can post in the group “Ops” now. To send messages to it, use its id")
     assert str(ops.id) in told.text
     assert ops.texts == []
     assert title_of(world, ops) == ("Ops", None)
@@ -178,7 +178,7 @@ async def test_where_whoever_let_the_bot_in_has_no_chat_with_it_the_line_stands_
     place = world.group("Ops", kind, members=[anna.user])
 
     what = "channel" if kind == "channel" else "group"
-    await place.receives(f"Messages can come to this {what} now, with its id {place.id} as channel_id.")
+    await place.receives(f"I can post in this {what} now. To send messages to it, use its id {place.id} as channel_id.")
 
 
 async def test_who_adds_the_bot_to_a_channel_without_the_right_to_post_is_told_what_it_needs(world: World) -> None:
@@ -188,11 +188,11 @@ async def test_who_adds_the_bot_to_a_channel_without_the_right_to_post_is_told_w
 
     deliver(world, duty, anna, old=member_json(world.sandbox.bot, "left"), new=may_not)
 
-    told = await anna.receives("I am in the channel “Night duty” with the id")
+    told = await anna.receives("I am in the channel “Night duty”, with the id")
     assert str(duty.id) in told.text
-    assert "may not write there: make me an administrator who may post messages." in told.text
+    assert "may not post there: make me an administrator who may post messages." in told.text
     deliver(world, duty, anna, old=may_not, new=member_json(world.sandbox.bot, "administrator"))
-    await anna.receives("Messages can come to the channel “Night duty” now")
+    await anna.receives("I can post in the channel “Night duty” now")
     assert duty.texts == []
 
 
@@ -204,7 +204,7 @@ async def test_another_right_that_changes_is_no_news(world: World) -> None:
     deliver(world, duty, anna, old=before, new=before | {"can_edit_messages": False})
     anna.says("/help")
 
-    await anna.receives("/settings changes it")
+    await anna.receives("/settings changes")
     assert not [text for text in anna.texts if "Night duty" in text]
 
 
@@ -212,13 +212,13 @@ async def test_another_right_that_changes_is_no_news(world: World) -> None:
 async def test_a_chat_that_the_bot_left_is_marked_and_taken_up_again(world: World) -> None:
     anna = world.person("Anna")
     ops = world.group("Ops", members=[anna.user])
-    await ops.receives("Messages can come")
+    await ops.receives("I can post in")
 
     world.sandbox.kick(ops.id)
     await world.sees(lambda: title_of(world, ops)[1] == "the bot was blocked or removed", "the chat is marked")
     world.sandbox.rejoin(ops.id)
 
-    await ops.receives("Messages can come to this group now")
+    await ops.receives("I can post in this group now")
     assert title_of(world, ops) == ("Ops", None)
 
 
@@ -231,7 +231,7 @@ async def test_who_blocks_the_bot_and_lets_it_back_is_told_nothing(world: World)
     await world.sees(lambda: title_of(world, anna)[1] is None, "the chat is reachable")
     anna.says("/help")
 
-    await anna.receives("/settings changes it")
+    await anna.receives("/settings changes")
     assert len(anna.texts) == 2
 
 
@@ -239,12 +239,12 @@ async def test_who_blocks_the_bot_and_lets_it_back_is_told_nothing(world: World)
 async def test_a_chat_is_known_by_its_newest_name(world: World) -> None:
     anna = world.person("Anna")
     ops = world.group("Ops", members=[anna.user])
-    await ops.receives("Messages can come")
+    await ops.receives("I can post in")
     world.sandbox.chat(ops.id).title = "Operations"
 
     anna.says(f"/open{BOT}", to=ops)
 
-    await ops.receives("Nothing waits for an answer here.")
+    await ops.receives("No open alerts here.")
     assert title_of(world, ops)[0] == "Operations"
 
 

@@ -86,8 +86,8 @@ async def test_what_contradicts_what_is_known_is_refused_and_named(world: World)
     assert entries == [
         ("bob", "refused", "the chat 7 is linked to alice"),
         ("alice", "refused", "alice is linked to another chat, 7"),
-        ("7", "refused", f"the chat 7 is subscribed already, under the user_id {OLD_ID}"),
-        ("9", "refused", f"the user_id {OLD_ID} is another chat's"),
+        ("7", "refused", f"the chat 7 is already subscribed, with the user_id {OLD_ID}"),
+        ("9", "refused", f"the user_id {OLD_ID} belongs to another chat"),
     ]
     assert await people(world) == before
 

@@ -76,9 +76,9 @@ async def test_a_code_from_the_bot_links_the_account_that_enters_it(world: World
     assert answer.status == 200
     assert set(answer.body) == {"linked", "linked_at"}
     assert answer.body["linked"] is True
-    told = await anna.receives("This chat is linked to the account alice now: what is sent to alice comes here.")
-    assert "It was linked by root, with the code that you got here." in told.text
-    assert "Was that not you? /unlink undoes it." in told.text
+    told = await anna.receives("This chat is now linked to the account alice: messages for alice arrive here.")
+    assert "It was linked by root, with the code from this chat." in told.text
+    assert "If this was not you, /unlink undoes it." in told.text
     assert await status(world) == {
         "linked": True,
         "linked_at": answer.body["linked_at"],
@@ -97,7 +97,7 @@ async def test_without_a_user_the_callers_own_account_is_linked(world: World) ->
 
     await verify(world, await code_for(anna), user=None)
 
-    await anna.receives("This chat is linked to the account root now")
+    await anna.receives("This chat is now linked to the account root")
     assert (await world.get("/api/telegram/status"))["linked"] is True
 
 
@@ -133,7 +133,7 @@ async def test_start_says_to_which_account_one_is_linked(world: World) -> None:
 
     anna.says("/start")
 
-    assert "This chat is linked to the account alice." in (await anna.receives("You are subscribed already.")).text
+    assert "This chat is linked to the account alice." in (await anna.receives("You are already subscribed.")).text
 
 
 async def test_a_code_survives_a_restart(world: World) -> None:
@@ -158,7 +158,7 @@ async def test_a_deep_link_links_at_once_and_says_so(world: World) -> None:
 
     anna.says(f"/start {made['token']}")
 
-    told = await anna.receives("This chat is linked to the account alice now")
+    told = await anna.receives("This chat is now linked to the account alice")
     assert "It was linked by root, with the link that you opened." in told.text
     done = await world.ask("POST", "/api/telegram/verify-link", {"token": made["token"], "user": "alice"})
     assert (done.status, done.body["linked"]) == (200, True)
@@ -226,8 +226,8 @@ async def test_an_account_that_is_linked_anew_moves_and_both_are_told(world: Wor
 
     new = await linked(world, "Anna's new phone", "alice")
 
-    moved = await old.receives("The account alice is linked to another chat now (Anna's new phone)")
-    assert "It was linked by root." in moved.text and "Send /start for a code" in moved.text
+    moved = await old.receives("The account alice is now linked to another chat (Anna's new phone)")
+    assert "It was linked by root." in moved.text and "send /start for a code" in moved.text
     await world.ask("POST", "/send", {"user": "alice", "text": "where are you?"})
     await new.receives("where are you?")
     assert not any("where are you?" in text for text in old.texts)
@@ -236,11 +236,11 @@ async def test_an_account_that_is_linked_anew_moves_and_both_are_told(world: Wor
 async def test_who_moves_back_undoes_a_move(world: World) -> None:
     anna = await linked(world, "Anna", "alice")
     eve = await linked(world, "Eve", "alice")
-    await anna.receives("is linked to another chat now (Eve)")
+    await anna.receives("is now linked to another chat (Eve)")
 
     assert (await verify(world, await code_for(anna))).status == 200
 
-    await eve.receives("is linked to another chat now (Anna)")
+    await eve.receives("is now linked to another chat (Anna)")
     assert (await status(world))["chat_name"] == "Anna"
 
 
@@ -249,7 +249,7 @@ async def test_a_chat_that_gets_another_account_leaves_the_first(world: World) -
 
     assert (await verify(world, await code_for(anna), "alice")).status == 200
 
-    await anna.receives("Before, it was linked to bob, which has no chat any more.")
+    await anna.receives("It was linked to bob before; that account has no chat now.")
     assert await status(world, "bob") == NOT_LINKED
 
 
@@ -260,8 +260,8 @@ async def test_unlinking_is_done_once_and_answered_twice_and_the_chat_stays_subs
     answers = [await world.ask("POST", path, {"user": "alice"}) for _ in range(2)]
 
     assert [(answer.status, answer.body) for answer in answers] == [(200, {"linked": False})] * 2
-    told = await anna.receives("This chat is not linked to the account alice any more.")
-    assert "unlinked by root; you stay subscribed" in told.text
+    told = await anna.receives("This chat is no longer linked to the account alice.")
+    assert "unlinked by root. You stay subscribed" in told.text
     assert await status(world) == NOT_LINKED
     assert [person["chat_name"] for person in (await world.ask("GET", "/subscribed-users")).body] == ["Anna"]
 
@@ -475,7 +475,7 @@ async def test_of_two_chats_with_one_link_at_the_same_time_one_is_linked(world: 
 
     await world.sees(lambda: all(person.texts for person in people), "both are answered")
     answers = sorted(text.partition(":")[0] for person in people for text in person.texts)
-    assert answers == ["This chat is linked to the account alice now", "This link is not valid"]
+    assert answers == ["This chat is now linked to the account alice", "This link is not valid"]
 
 
 async def test_an_update_that_comes_twice_links_and_tells_once(world: World) -> None:

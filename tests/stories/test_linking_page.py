@@ -49,10 +49,10 @@ async def test_every_request_of_the_page_is_answered_as_it_shows(world: World) -
 @pytest.mark.parametrize(
     "fragment",
     [
-        "what is sent to alice comes here.",
-        "Was that not you? /unlink undoes it.",
-        "The code links this chat to your account, once, within 10 minutes:",
-        "Was that not you? Send /start for a code, and link alice to this chat again.",
+        "messages for alice arrive here.",
+        "If this was not you, /unlink undoes it.",
+        "It works once, within 10 minutes: enter it in your dashboard,",
+        "If this was not you, send /start for a code and link alice to this chat again.",
     ],
 )
 async def test_what_people_are_told_is_what_the_page_says(world: World, fragment: str) -> None:
@@ -62,8 +62,8 @@ async def test_what_people_are_told_is_what_the_page_says(world: World, fragment
         code = CODE.search((await person.receives("code: ")).text)
         assert code is not None
         await world.ask("POST", "/api/telegram/verify", {"code": code[1], "user": "alice"})
-        await person.receives("This chat is linked to the account alice now")
-    await people[0].receives("The account alice is linked to another chat now")
+        await person.receives("This chat is now linked to the account alice")
+    await people[0].receives("The account alice is now linked to another chat")
 
     assert fragment in " ".join(TOLD.findall(PAGE))
     assert any(fragment in text for person in people for text in person.texts)

@@ -55,7 +55,7 @@ async def test_a_name_that_an_admin_gave_stays(world: World) -> None:
 
     answer = await world.ask("PATCH", f"/api/people/{anna.id}", {"chat_name": "Anna of the night shift"})
     anna.says("/start")
-    await anna.receives("You are subscribed already.")
+    await anna.receives("You are already subscribed.")
 
     assert answer.body["chat_name"] == "Anna of the night shift"
     assert (await world.get(f"/api/people/{anna.id}"))["chat_name"] == "Anna of the night shift"
@@ -69,7 +69,7 @@ async def test_who_is_removed_is_told_and_may_come_again_as_somebody_new(world: 
     answer = await world.ask("DELETE", f"/api/people/{anna.id}")
 
     assert (answer.status, answer.body["user_id"]) == (200, before["user_id"])
-    await anna.receives("You are not subscribed any more: root removed you.")
+    await anna.receives("You are no longer subscribed: root removed you.")
     assert (await world.get("/api/people"))["people"] == []
     anna.says("/start")
     await anna.receives("You are subscribed.\n")

@@ -105,7 +105,7 @@ async def test_who_is_on_call_without_a_chat_keeps_no_alert_from_being_taken(ano
     await world.ticks("escalation")
 
     await world.duty.receives("disk full")
-    assert "Not told, for want of a chat with the bot: alice." in [
+    assert "Not notified, as they have no chat with the bot: alice." in [
         line["detail"] for line in (await alert.now())["timeline"]
     ]
     assert any("alice, bob" in warning for warning in (await world.get("/health"))["warnings"])
@@ -206,8 +206,8 @@ async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(anot
     made = await stands_in(world, "bob", **{"for": "2h"})
     await world.ticks("on_call")
     by = made["created_by"].removeprefix("account:")
-    await bob.receives(f"You are on call until 11:00 UTC, as {by} chose.")
-    await alice.receives(f"bob is on call in your place until 11:00 UTC, as {by} chose.")
+    await bob.receives(f"You are on call until 11:00 UTC (override by {by}).")
+    await alice.receives(f"bob is on call in your place until 11:00 UTC (override by {by}).")
     await alerts(world, ["duty"], "at noon")
     await bob.receives("at noon")
 
@@ -274,7 +274,7 @@ def test_the_story_begins_on_a_monday_at_nine() -> None:
     assert datetime(2026, 3, 2, 9, tzinfo=UTC) == BEGINNING
 
 
-TAKE = ["Take over for 1 h", "Take over for 8 h", "Take over until the hand-over"]
+TAKE = ["Take over for 1 h", "Take over for 8 h", "Take over until the handover"]
 
 
 async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: MakeWorld) -> None:
@@ -289,7 +289,7 @@ async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: Ma
         "then alice until Mon 2026-03-23 09:00",
         "then bob until Mon 2026-03-30 09:00",
     ]
-    assert post.text.endswith("Times are those of Europe/Berlin.")
+    assert post.text.endswith("Times are in Europe/Berlin.")
     (code,) = [each for each in post.message.entities if each["type"] == "code"]
     assert post.text[int(str(code["offset"])) :].startswith("/oncall override duty NAME 2h")
     assert post.buttons == TAKE
@@ -391,7 +391,7 @@ async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) ->
     post = await ops.receives("Who is on call: duty")
 
     assert await post.pressed(stranger, TAKE[0]) == NOT_ALLOWED
-    assert "Only who takes turns in duty, or an admin" in await post.pressed(zoe, TAKE[0])
+    assert "Only members of duty and admins" in await post.pressed(zoe, TAKE[0])
     assert (await post.pressed(bob, TAKE[0])).startswith("bob is on call")
     assert (await post.pressed(dora, TAKE[0])).startswith("dora is on call")
     await post.becomes("dora (stands in)")
@@ -412,16 +412,16 @@ async def test_somebody_is_put_in_by_writing_it(another: MakeWorld) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ("override duty carol", "Write /oncall override ROTATION NAME 2h"),
-        ("override duty carol soon", "This cannot be read: a span is written like"),
-        ("override duty carol 0", "An override ends after it begins"),
+        ("override duty carol", "Use /oncall override ROTATION NAME 2h"),
+        ("override duty carol soon", "I could not read that: a span is written like"),
+        ("override duty carol 0", "An override must end after it starts"),
         ("override duty carol 366d1h", "at most 366 days"),
         ("override dutty carol 2h", "There is no rotation 'dutty'. Did you mean duty?"),
         ("override duty nobody 2h", "There is no recipient 'nobody'."),
         ("override duty duty 2h", "duty cannot stand in for anybody."),
         ("override duty subscribers 2h", "subscribers cannot stand in for anybody."),
-        ("cancel duty", "Nobody stands in at the moment."),
-        ("cancel", "Write /oncall override ROTATION NAME 2h"),
+        ("cancel duty", "Nobody is standing in at the moment."),
+        ("cancel", "Use /oncall override ROTATION NAME 2h"),
     ],
 )
 async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, words: str, answer: str) -> None:
@@ -446,7 +446,7 @@ async def test_of_several_rotations_each_has_its_own_page(another: MakeWorld) ->
 
     post.press(alice, "night")
     await post.becomes("Who is on call: night", "then bob until Tue 2026-03-03 08:00", buttons=[*TAKE, "All rotations"])
-    assert "Only who takes turns in night" in await post.pressed(alice, TAKE[0])
+    assert "Only members of night" in await post.pressed(alice, TAKE[0])
     post.press(alice, "All rotations")
     await post.becomes("Who is on call", buttons=["duty", "night"])
 
@@ -458,7 +458,7 @@ async def test_a_button_of_a_rotation_that_is_gone_says_so(another: MakeWorld) -
     world.sets(rotations=None)
     await world.restarts()
 
-    assert await post.pressed(alice, TAKE[0]) == "This rotation is not in the config any more."
+    assert await post.pressed(alice, TAKE[0]) == "This rotation is no longer in the config."
     await post.becomes("No rotation is configured", buttons=[])
 
 

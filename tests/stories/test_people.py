@@ -32,7 +32,7 @@ async def test_start_again_keeps_the_person(world: World) -> None:
 
     anna.says("/start")
 
-    await anna.receives("You are subscribed already.")
+    await anna.receives("You are already subscribed.")
     assert (await world.ask("GET", "/subscribed-users")).body == before
 
 
@@ -75,7 +75,7 @@ async def test_plain_text_says_what_is_understood(world: World) -> None:
 
     anna.says("is the disk full?")
 
-    await anna.receives("I understand commands only; /help lists them.")
+    await anna.receives("I only understand commands; /help lists them.")
 
 
 async def test_commands_for_others_in_a_group_are_left_alone(world: World, ops: Place) -> None:
@@ -85,7 +85,7 @@ async def test_commands_for_others_in_a_group_are_left_alone(world: World, ops: 
 
     anna.says("/open", to=ops)
 
-    await ops.receives("Nothing waits for an answer here.")
+    await ops.receives("No open alerts here.")
     assert len(ops.texts) == 1
 
 
@@ -98,7 +98,7 @@ async def test_open_lists_what_waits_with_buttons_that_answer(world: World) -> N
 
     anna.says("/open")
 
-    listing = await anna.receives("Waiting for an answer:")
+    listing = await anna.receives("Open alerts:")
     assert listing.buttons == ["Acknowledge 1", "Acknowledge 2"]
     assert [line.split(" (")[0] for line in listing.text.splitlines()[1:]] == ["1. gw2", "2. db1"]
     assert await listing.pressed(anna, "Acknowledge 2") == "Acknowledged."
@@ -114,7 +114,7 @@ async def test_open_shows_nothing_of_other_chats(world: World, ops: Place) -> No
 
     anna.says("/open")
 
-    await anna.receives("Nothing waits for an answer here.")
+    await anna.receives("No open alerts here.")
 
 
 async def test_open_shows_what_escalated_into_the_chat(another: MakeWorld) -> None:
@@ -128,7 +128,7 @@ async def test_open_shows_what_escalated_into_the_chat(another: MakeWorld) -> No
 
     boss.says("/open", to=world.duty)
 
-    await world.duty.receives("Waiting for an answer:").presses("Acknowledge 1", by=boss)
+    await world.duty.receives("Open alerts:").presses("Acknowledge 1", by=boss)
     await alert.becomes("closed")
 
 
@@ -151,6 +151,6 @@ async def test_who_was_unreachable_is_reached_after_start(world: World) -> None:
 
     anna.says("/start")
 
-    await anna.receives("You are subscribed already.")
+    await anna.receives("You are already subscribed.")
     await world.notice("found", to=anna)
     await anna.receives("found")

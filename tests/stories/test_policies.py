@@ -126,7 +126,7 @@ async def test_a_step_that_reaches_nobody_goes_to_the_escalation_channel(another
 
     await world.duty.receives("disk full")
     assert await escalations(alert) == [
-        "Step 1 of 2, to anna. Not told, for want of a chat with the bot: anna. "
+        "Step 1 of 2, to anna. Not notified, as they have no chat with the bot: anna. "
         f"None of them can be told, so it goes to {world.duty.id}."
     ]
     await world.later(minutes=15)

@@ -14,7 +14,7 @@ from tests.stories.places import OPEN, Person, Place, Post
 from tests.stories.world import Sent, World
 
 NOT_LINKED = "This does not count: only people who are linked may answer here. Send me /start in a private chat."
-UNKNOWN = "This button is not notifybot's any more."
+UNKNOWN = "This button no longer works."
 NO_SUCH_MESSAGE = "This button belongs to a message that notifybot does not know any more."
 
 
@@ -78,7 +78,7 @@ async def test_who_is_not_linked_does_not_answer_from_the_list_of_open_alerts_ei
     await alert.becomes("sent")
     anna.says("/open")
 
-    assert await anna.receives("Waiting for an answer:").presses("Acknowledge 1") == NOT_LINKED
+    assert await anna.receives("Open alerts:").presses("Acknowledge 1") == NOT_LINKED
     assert (await alert.now())["status"] == "sent"
 
 

@@ -166,7 +166,7 @@ async def test_a_name_of_the_config_is_no_user(another: MakeWorld) -> None:
     answer = await world.ask("POST", "/send", {"user": "backend", "text": "hello"})
 
     assert answer.status == 400
-    assert answer.body["hint"].startswith("backend is a name of the config: send to it with `to`.")
+    assert answer.body["hint"].startswith("backend is a name in the config: send to it with `to`.")
 
 
 @pytest.mark.parametrize("name", ["alice", "alice@example.org", "carol", "erin"])
@@ -200,7 +200,7 @@ async def test_a_member_without_a_chat_keeps_no_alert_from_the_others(another: M
     assert answer.status == 202, answer
     await alice.receives("disk full")
     timeline = (await world.get(f"/api/messages/{answer.body['id']}"))["timeline"]
-    assert "Not told, for want of a chat with the bot: bob." in [line["detail"] for line in timeline]
+    assert "Not notified, as they have no chat with the bot: bob." in [line["detail"] for line in timeline]
 
 
 async def test_health_warns_of_members_without_a_chat(another: MakeWorld) -> None:
@@ -222,7 +222,7 @@ async def test_a_name_of_whose_members_nobody_has_a_chat_is_refused(another: Mak
 
     found = await refused(world, ["oncall"], 409)
 
-    assert found["detail"] == "Nobody of oncall has a chat with the bot yet: alice, bob."
+    assert found["detail"] == "No member of oncall has a chat with the bot yet: alice, bob."
 
 
 async def test_a_repeat_under_a_key_is_known_by_all_its_recipients(world: World, ops: Place) -> None:

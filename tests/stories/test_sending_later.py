@@ -182,7 +182,7 @@ async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: Mak
 
     assert (await notice.now())["status"] == "failed"
     said = [line["detail"] for line in (await notice.now())["timeline"]]
-    assert said[2:] == ["Not told, for want of a chat with the bot: team.", "Nobody was notified."]
+    assert said[2:] == ["Not notified, as they have no chat with the bot: team.", "Nobody was notified."]
     await world.duty.receives("check the backup")
     assert (await alert.becomes("escalated"))["deliveries"][0]["purpose"] == "escalation"
 

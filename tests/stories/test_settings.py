@@ -59,7 +59,7 @@ async def test_a_zone_is_chosen_by_buttons_in_one_post(world: World) -> None:
     post = await settings_of(world, anna)
 
     post.press(anna, "Time zone")
-    await post.becomes("Choose where you live")
+    await post.becomes("Choose your area")
     post.press(anna, "Europe")
     await post.becomes("Europe, page 1 of")
     assert "Berlin" in post.buttons
@@ -94,7 +94,7 @@ async def test_notices_are_turned_off_and_on(world: World) -> None:
     post = await settings_of(world, anna)
 
     assert await post.pressed(anna, "Turn notices off") == "Saved."
-    await post.becomes("Notices and summaries: off; alerts come all the same")
+    await post.becomes("Notices and summaries: off; alerts still come")
     assert not chosen(world, anna)["is_enabled"]
 
     assert await post.pressed(anna, "Turn notices on") == "Saved."
@@ -112,7 +112,7 @@ async def test_the_summary_time_is_chosen_and_taken_back(world: World) -> None:
     await post.becomes("Daily summary: 07:00")
     post.press(anna, "Daily summary")
     await post.becomes("When do you want it")
-    await post.pressed(anna, "As usual (09:00)")
+    await post.pressed(anna, "Default (09:00)")
 
     await post.becomes("Daily summary: 09:00")
     assert chosen(world, anna)["summary_time"] is None
@@ -146,7 +146,7 @@ async def test_a_setting_can_be_written(world: World, words: str, column: str, v
         ("zone", "This time zone is not known here"),
         ("summary 25:00", "A time of day is written like 09:00 or 22:30."),
         ("quiet tonight", "Quiet hours are written like 22:00-07:00."),
-        ("colour blue", "This is no setting. Write /settings zone Europe/Berlin"),
+        ("colour blue", "Unknown setting. Use /settings zone Europe/Berlin"),
         ("zone " + "x" * 3000, "This time zone is not known here"),
     ],
 )
@@ -176,7 +176,7 @@ async def test_plain_text_that_reads_like_a_setting_is_asked_about(
 
     anna.says(text)
 
-    post = await anna.receives("Is this meant for your settings?")
+    post = await anna.receives("Do you want to change this setting?")
     assert chosen(world, anna) == before
     assert await post.pressed(anna, button) == "Saved."
     assert chosen(world, anna)[column] == value
@@ -187,7 +187,7 @@ async def test_mute_keeps_notices_away_for_a_while(world: World) -> None:
 
     anna.says("/mute 1h")
 
-    await anna.receives("Muted: no notices until 10:00 UTC; alerts come all the same")
+    await anna.receives("Muted: no notices until 10:00 UTC; alerts still come")
     assert str(chosen(world, anna)["muted_until"]).startswith("2026-03-02 10:00")
     anna.says("/mute off")
     await anna.receives("Muted: no")
@@ -197,7 +197,7 @@ async def test_mute_keeps_notices_away_for_a_while(world: World) -> None:
 async def test_mute_alone_shows_how_it_stands_with_buttons(world: World) -> None:
     anna = await world.subscriber("Anna")
     anna.says("/mute")
-    post = await anna.receives("For how long do you want no notices?")
+    post = await anna.receives("For how long do you want to mute notices?")
 
     assert await post.pressed(anna, "8h") == "Saved."
 
@@ -215,7 +215,7 @@ async def test_a_mute_that_is_over_is_not_shown_any_more(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [("a while", "This cannot be read"), ("400d", "at most 366 days"), ("-1h", "This cannot be read")],
+    [("a while", "I could not read that"), ("400d", "at most 366 days"), ("-1h", "I could not read that")],
 )
 async def test_no_span_is_no_mute(world: World, words: str, says: str) -> None:
     anna = await world.subscriber("Anna")
@@ -296,7 +296,7 @@ async def test_nobody_presses_a_button_of_anothers_settings(world: World, ops: P
     await world.notice("hello", to=ops)
     said = await pressed_with(await ops.receives("hello"), mallory, button)
 
-    assert said == "These settings are somebody else's."
+    assert said == "These settings belong to somebody else."
     assert chosen(world, anna) == before
     assert not chosen(world, mallory)["is_enabled"]
     await world.is_quiet()
@@ -311,7 +311,7 @@ async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(worl
     ((waiting,),) = world.rows("SELECT id FROM posts WHERE chat_id = ?", str(ops.id))
 
     press_with(post, mallory, setting_button(str(waiting), "x", "areas").callback_data)
-    await mallory.receives("Choose where you live")
+    await mallory.receives("Choose your area")
     world.sandbox.clear_faults()
     await world.passes(seconds=10)
 
@@ -325,12 +325,12 @@ async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(worl
         ("zone", "Europe/Nowhere", "This time zone is not known here"),
         ("time", "99:99", "A time of day is written like"),
         ("quiet", "22:00", "Quiet hours are written like"),
-        ("mute", "999999999999", "This button is not notifybot's any more."),
-        ("mute", "-1", "This button is not notifybot's any more."),
-        ("on", "2", "This button is not notifybot's any more."),
-        ("area", "Europe:999", "This button is not notifybot's any more."),
-        ("area", "Mars:0", "This button is not notifybot's any more."),
-        ("admin", "1", "This button is not notifybot's any more."),
+        ("mute", "999999999999", "This button no longer works."),
+        ("mute", "-1", "This button no longer works."),
+        ("on", "2", "This button no longer works."),
+        ("area", "Europe:999", "This button no longer works."),
+        ("area", "Mars:0", "This button no longer works."),
+        ("admin", "1", "This button no longer works."),
     ],
 )
 async def test_settings_that_were_tampered_with_change_nothing(world: World, word: str, value: str, says: str) -> None:

@@ -28,15 +28,15 @@ def broken(world: World, when: str) -> Iterator[None]:
 
 async def is_parked(world: World) -> None:
     """Wait until an update was given up, after three attempts."""
-    await world.in_time(lambda: "an update is parked" in world.log, "the update is parked")
-    assert world.log.count("an update was not handled") == 3
+    await world.in_time(lambda: "update parked" in world.log, "the update is parked")
+    assert world.log.count("update failed") == 3
 
 
 async def test_an_update_that_failed_is_tried_again(world: World) -> None:
     anna = world.person("Anna")
     with broken(world, "INSERT ON posts"):
         anna.says("/start")
-        await world.logs("an update was not handled")
+        await world.logs("update failed")
 
     await world.in_time(lambda: anna.texts, "Anna is answered")
 
@@ -54,7 +54,7 @@ async def test_an_update_that_fails_three_times_is_parked_and_others_go_on(world
     await world.restarts()
 
     anna.says("/open")
-    await anna.receives("Nothing waits for an answer here.")
+    await anna.receives("No open alerts here.")
     assert len(anna.texts) == 2
 
 
@@ -78,7 +78,7 @@ async def test_a_press_counts_although_the_database_could_keep_nothing_for_a_whi
     post = await ops.receives("disk full")
     with broken(world, "UPDATE ON inbox"):
         post.press(anna)
-        await world.logs("an update was not handled")
+        await world.logs("update failed")
 
     await world.in_time(lambda: not post.buttons, "the press counts")
 
@@ -112,7 +112,7 @@ async def test_an_update_that_comes_twice_is_handled_once(world: World) -> None:
     await world.starts()
 
     anna.says("/open")
-    await anna.receives("Nothing waits for an answer here.")
+    await anna.receives("No open alerts here.")
     assert len([text for text in anna.texts if "/open lists" in text]) == 1
 
 
@@ -120,7 +120,7 @@ async def test_an_update_stored_before_a_stop_is_handled_after_it(world: World) 
     anna = world.person("Anna")
     with broken(world, "INSERT ON posts"):
         anna.says("/start")
-        await world.logs("an update was not handled")
+        await world.logs("update failed")
         await world.is_quiet()
         await world.stops()
 
@@ -135,7 +135,7 @@ async def test_stored_presses_count_at_the_start_although_telegram_is_away(world
     post = await ops.receives("disk full")
     with broken(world, "UPDATE ON messages WHEN NEW.state = 'acknowledged'"):
         post.press(anna)
-        await world.logs("an update was not handled")
+        await world.logs("update failed")
         await world.stops()
     world.sandbox.fault("away")
 
@@ -172,7 +172,7 @@ async def test_a_button_of_another_program_says_so(another: MakeWorld) -> None:
 
     answer = await ops.receives("from an older bot").presses(by=anna)
 
-    assert answer == "This button is not notifybot's any more."
+    assert answer == "This button no longer works."
 
 
 async def test_a_write_that_fails_takes_no_other_with_it(world: World) -> None:

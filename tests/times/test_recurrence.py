@@ -127,7 +127,7 @@ def test_after_the_end_of_the_calendar_nothing_comes() -> None:
         ("every 400d", "written like every 15m"),
         ("tomorrow", "has five fields"),
         ("", "has five fields"),
-        ("60 * * * *", "minute '60' is not within"),
+        ("60 * * * *", "'60' is not a valid minute"),
         ("0 0 30 2 *", "this day never comes"),
         ("0 0 30 2 */2", "this day never comes"),
     ],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from notifybot.cli.output import Terminal, exact, moment_in_full, one_line, sanitized, size_of
+from notifybot.cli.output import Terminal, exact_time, full_time, one_line, sanitized, size_of
 from notifybot.cli.tables import table
 from notifybot.client import AttachmentInfo, Button, MessageInfo
 
@@ -69,7 +69,7 @@ def _moments(message: MessageInfo, at: datetime) -> Iterator[Fact]:
         ("closed", "", message.closed_at, ""),
     )
     for label, before, when, after in moments:
-        yield label, f"{before}{moment_in_full(when, at)}{after}" if when else None
+        yield label, f"{before}{full_time(when, at)}{after}" if when else None
 
 
 def _if_ahead(message: MessageInfo, deadline: datetime | None, at: datetime) -> datetime | None:
@@ -104,7 +104,7 @@ def _deliveries(message: MessageInfo, screen: Terminal) -> Iterator[str]:
             each.purpose,
             each.status,
             str(each.attempts),
-            each.last_error or (f"at {exact(each.shown_at)}" if each.shown_at else ""),
+            each.last_error or (f"at {exact_time(each.shown_at)}" if each.shown_at else ""),
         )
         for each in message.deliveries
     ]
@@ -115,6 +115,6 @@ def _deliveries(message: MessageInfo, screen: Terminal) -> Iterator[str]:
 def _timeline(message: MessageInfo, screen: Terminal) -> Iterator[str]:
     if not message.timeline:
         return
-    rows = [(exact(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
+    rows = [(exact_time(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
     yield ""
     yield from table(("TIME", "EVENT", "WHO", "DETAIL"), rows, screen)

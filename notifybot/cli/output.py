@@ -71,7 +71,7 @@ def escape_unencodable_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     with _writing():
         print(line)
 
@@ -111,11 +111,11 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> Refused:
     return Refused(f"There is no {what} {name}.", hint=f"Did you mean {near[0]}?" if near else hint)
 
 
-def say_json(document: object) -> None:
+def print_json(document: object) -> None:
     """Print the document for machines; what could drive a terminal is escaped, which JSON allows in its strings."""
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(document, indent=2, ensure_ascii=not is_unicode, default=dict)
-    say(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    print_line(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def sanitized(text: str) -> str:
@@ -152,23 +152,23 @@ def size_of(size: int | None) -> str:
     return f"{size} B"
 
 
-def moment(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+def short_time(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """A time in the local zone, or in `zone`: `10:31:02` today, else with its date."""
     local = at.astimezone(zone)
     return f"{local:%H:%M:%S}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
-def exact(at: datetime) -> str:
+def exact_time(at: datetime) -> str:
     """A time in the local zone, to the second and with the zone: `2026-03-01 10:31:02 CET`."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
-def moment_in_full(at: datetime, now: datetime) -> str:
+def full_time(at: datetime, now: datetime) -> str:
     """A time in the local zone with date, zone and distance: `2026-03-01 10:31:02 CET (3m ago)`."""
-    return f"{exact(at)} ({_distance(at, now)})"
+    return f"{exact_time(at)} ({_distance(at, now)})"
 
 
-def in_full(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+def full_date(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """The same with the day of the week, in `zone`, and without seconds where there are none: for times ahead."""
     local = at.astimezone(zone)
     seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
@@ -176,9 +176,9 @@ def in_full(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
 
 
 def _distance(at: datetime, now: datetime) -> str:
-    return f"{span(now - at)} ago" if at <= now else time_to(at, now)
+    return f"{span(now - at)} ago" if at <= now else time_until(at, now)
 
 
-def time_to(at: datetime, now: datetime) -> str:
+def time_until(at: datetime, now: datetime) -> str:
     """How far ahead it is: `in 2h`, also a moment after two hours were said."""
     return f"in {span(at - now + ROUNDING)}"

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from notifybot.cli.output import in_full, now, say
+from notifybot.cli.output import full_date, now, print_line
 from notifybot.cli.parser import UsageError
 from notifybot.times.spans import parse_span
 from notifybot.times.wall_clock import moments
@@ -152,7 +152,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 def print_times(times: Sequence[datetime], zone: tzinfo | None) -> None:
     for each in times:
-        say(f"  {in_full(each, now(), zone)}")
+        print_line(f"  {full_date(each, now(), zone)}")
 
 
 def _zone_of(every: str) -> str | None:

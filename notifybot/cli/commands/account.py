@@ -4,7 +4,7 @@ import argparse
 import time
 from datetime import datetime
 
-from notifybot.cli.output import moment, moment_in_full, now, one_line, say, say_json, terminal
+from notifybot.cli.output import short_time, full_time, now, one_line, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.client import Client, ClientError
 from notifybot.client.account import Account, AccountStatus, DeepLink
@@ -33,9 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _say(arguments: argparse.Namespace, document: object, line: str) -> None:
     if arguments.json:
-        say_json(document)
+        print_json(document)
     else:
-        say(line)
+        print_line(line)
 
 
 def _link(account: Account, arguments: argparse.Namespace) -> None:
@@ -43,18 +43,18 @@ def _link(account: Account, arguments: argparse.Namespace) -> None:
     screen = terminal()
     link = account.link(with_qr=screen.has_colour and not arguments.json)
     if arguments.json:
-        say_json(link.document)
+        print_json(link.document)
         return
     if screen.width is None:  # in a pipe goes the link alone
-        say(link.url)
+        print_line(link.url)
         return
-    say(f"Open this in Telegram and press Start, before {moment(link.expires_at, now())}; it works once:\n")
-    say(f"  {one_line(link.url)}\n")
+    print_line(f"Open this in Telegram and press Start, before {short_time(link.expires_at, now())}; it works once:\n")
+    print_line(f"  {one_line(link.url)}\n")
     for line in link.qr:
         if len(line) + 2 <= screen.width:
-            say(f"  {DARK_ON_LIGHT.format(one_line_of_code(line))}")
+            print_line(f"  {DARK_ON_LIGHT.format(one_line_of_code(line))}")
     if not arguments.no_wait:
-        say("\nWaiting until it is used; Ctrl-C ends the waiting, not the link.")
+        print_line("\nWaiting until it is used; Ctrl-C ends the waiting, not the link.")
         _wait(account, link)
 
 
@@ -69,7 +69,7 @@ def _wait(account: Account, link: DeepLink) -> None:
             time.sleep(LOOK_EVERY_S)  # noqa: TID251 - a blocking client has nothing else to do
     except Refused as error:
         raise ClientError("The link was not used in time.", hint="`notifybot link` makes a new one.") from error
-    say(f"linked: {_whose(account.status())}")
+    print_line(f"linked: {_whose(account.status())}")
 
 
 def _whose(status: AccountStatus) -> str:
@@ -83,16 +83,16 @@ def _verify(account: Account, arguments: argparse.Namespace) -> None:
 
 def _status(status: AccountStatus, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(status.document)
+        print_json(status.document)
     elif not status.is_linked:
-        say("not linked; `notifybot link` links your account to a chat in Telegram")
+        print_line("not linked; `notifybot link` links your account to a chat in Telegram")
     else:
         for name, value in _lines(status, now()):
-            say(f"{name:<11}{one_line(value)}")
+            print_line(f"{name:<11}{one_line(value)}")
 
 
 def _lines(status: AccountStatus, at: datetime) -> list[tuple[str, str]]:
-    since = "" if status.linked_at is None else f", since {moment_in_full(status.linked_at, at)}"
+    since = "" if status.linked_at is None else f", since {full_time(status.linked_at, at)}"
     return [
         ("linked", f"{_whose(status)}{since}"),
         ("notices", "on" if status.is_enabled else "off"),

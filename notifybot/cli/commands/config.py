@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from notifybot.cli.output import one_line, say
+from notifybot.cli.output import one_line, print_line
 from notifybot.cli.parser import Commands, UsageError
 
 
@@ -19,10 +19,10 @@ def _check(arguments: argparse.Namespace) -> int:
     explicit = Path(arguments.config) if arguments.config else None
     file = find_config(explicit, os.environ, Path.cwd())
     config = load(file or SHIPPED, os.environ)
-    say(f"{one_line(str(file))} is right." if file else "There is no config file: the defaults apply.")
-    say(f"  database  {one_line(_without_password(config.database.url or ''))}")
-    say(f"  socket    {one_line(str(config.socket.path))}")
-    say(f"  telegram  {'a token is set' if config.telegram.token else 'no token is set: messages wait'}")
+    print_line(f"{one_line(str(file))} is right." if file else "There is no config file: the defaults apply.")
+    print_line(f"  database  {one_line(_without_password(config.database.url or ''))}")
+    print_line(f"  socket    {one_line(str(config.socket.path))}")
+    print_line(f"  telegram  {'a token is set' if config.telegram.token else 'no token is set: messages wait'}")
     if config.templates is not None:
         _check_templates(config.templates)
     return 0
@@ -34,9 +34,9 @@ def _check_templates(folder: Path) -> None:
 
     found = Templates.read(folder)
     unsampled = found.check()
-    say(f"  templates {len(found.by_name)}: {', '.join(sorted(found.by_name))}")
+    print_line(f"  templates {len(found.by_name)}: {', '.join(sorted(found.by_name))}")
     for name in unsampled:
-        say(f"            {name} has no sample, so only its syntax was checked")
+        print_line(f"            {name} has no sample, so only its syntax was checked")
 
 
 def _init(path: Path) -> int:
@@ -50,7 +50,7 @@ def _init(path: Path) -> int:
         raise UsageError(f"{path} exists already.", hint="Name another path, or move it away.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.", hint="Name another path.") from error
-    say(f"{path} is written. Look at it, then: notifybot config check --config {path}")
+    print_line(f"{path} is written. Look at it, then: notifybot config check --config {path}")
     return 0
 
 

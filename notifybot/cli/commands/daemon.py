@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifybot.cli import arguments
-from notifybot.cli.output import say
+from notifybot.cli.output import print_line
 from notifybot.cli.parser import Commands
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _upgrade(config: "Config") -> int:
     from notifybot.storage.migrations import upgrade
 
-    say(upgrade(config.database.url))
+    print_line(upgrade(config.database.url))
     return 0
 
 

@@ -11,7 +11,7 @@ from notifybot.cli.commands.send import (
     is_for_later,
     recipients,
 )
-from notifybot.cli.output import one_line, say, say_json
+from notifybot.cli.output import one_line, print_line, print_json
 from notifybot.cli.parser import Commands, add_json
 from notifybot.client import Accepted, Client
 
@@ -37,11 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _say(accepted: Accepted, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
     elif accepted.is_duplicate:
-        say(f"accepted before, not sent again: {accepted.id} ({one_line(accepted.status)})")
+        print_line(f"accepted before, not sent again: {accepted.id} ({one_line(accepted.status)})")
     else:
-        say(f"accepted: {accepted.id}{deadlines(accepted)}")
+        print_line(f"accepted: {accepted.id}{deadlines(accepted)}")
 
 
 def add(commands: Commands) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from datetime import timedelta
 
-from notifybot.cli.output import one_line, say, say_json, span, terminal
+from notifybot.cli.output import one_line, print_line, print_json, span, terminal
 from notifybot.cli.parser import Commands, add_json
 from notifybot.client import Client, ClientError, Health
 
@@ -14,7 +14,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the daemon's health. A daemon that can accept nothing is a failure; a degraded one still works."""
     health = Client(arguments.socket).health()
     if arguments.json:
-        say_json(health.document)
+        print_json(health.document)
     else:
         _say(health)
     if health.status not in ALIVE:
@@ -27,11 +27,11 @@ def _say(health: Health) -> None:
     if health.waiting:
         waiting += f", the oldest for {span(timedelta(seconds=health.oldest_waiting_s))}"
     parts = (("telegram", health.telegram), ("database", health.database), ("jobs", health.jobs), ("waiting", waiting))
-    say(terminal().paint(health.status, one_line(health.status)))
+    print_line(terminal().paint(health.status, one_line(health.status)))
     for name, state in parts:
-        say(f"  {name:<10}{one_line(state)}")
+        print_line(f"  {name:<10}{one_line(state)}")
     for warning in health.warnings:
-        say(f"  warning: {one_line(warning)}")
+        print_line(f"  warning: {one_line(warning)}")
 
 
 def add(commands: Commands) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 
 from notifybot.cli.import_sources import ImportData, read
-from notifybot.cli.output import one_line, say, say_json, terminal
+from notifybot.cli.output import one_line, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, add_json
 from notifybot.cli.tables import table
 from notifybot.client import Client, ClientError
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     entries = Client(arguments.socket).people().take_over(found.people, found.codes, is_rehearsal=arguments.dry_run)
     if arguments.json:
-        say_json({"dry_run": arguments.dry_run, "entries": [entry.document for entry in entries]})
+        print_json({"dry_run": arguments.dry_run, "entries": [entry.document for entry in entries]})
     else:
         _say(entries, is_rehearsal=arguments.dry_run)
     refused = sum(entry.fate == "refused" for entry in entries)
@@ -39,10 +39,10 @@ def _say(entries: tuple[ImportResult, ...], *, is_rehearsal: bool) -> None:
     shown = [entry for entry in entries if is_rehearsal or entry.fate == "refused"]
     rows = [(entry.fate, entry.what, entry.reason or "") for entry in shown]
     for line in table(("FATE", "WHO", "WHY"), rows, terminal()) if rows else ():
-        say(line)
+        print_line(line)
     counts = Counter(entry.fate for entry in entries)
     summary = ", ".join(f"{counts[fate]} {fate}" for fate in ("added", "linked", "unchanged", "refused"))
-    say(one_line(f"{'dry run, nothing is changed: ' if is_rehearsal else ''}{summary}"))
+    print_line(one_line(f"{'dry run, nothing is changed: ' if is_rehearsal else ''}{summary}"))
 
 
 def add(commands: Commands) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from notifybot.cli.output import exact, moment, moment_in_full, now, one_line, say, say_json, terminal, unknown_name
+from notifybot.cli.output import exact_time, short_time, full_time, now, one_line, print_line, print_json, terminal, unknown_name
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.cli.tables import table
 from notifybot.client import Client, ClientError
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(jobs: Jobs, arguments: argparse.Namespace) -> None:
     found = jobs.everything()
     if arguments.json:
-        say_json({"jobs": [job.document for job in found]})
+        print_json({"jobs": [job.document for job in found]})
         return
     at = now()
     rows = [
@@ -46,7 +46,7 @@ def _list(jobs: Jobs, arguments: argparse.Namespace) -> None:
         for job in found
     ]
     for line in table(("JOB", "STATUS", "LAST", "NEXT", "TOOK", "AVERAGE", "SUCCESS", "ERROR"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _status(job: JobInfo) -> str:
@@ -56,7 +56,7 @@ def _status(job: JobInfo) -> str:
 
 
 def _when(at: datetime | None, seen_at: datetime) -> str:
-    return "-" if at is None else moment(at, seen_at)
+    return "-" if at is None else short_time(at, seen_at)
 
 
 def _took(seconds: float) -> str:
@@ -71,15 +71,15 @@ def _rate(job: JobInfo) -> str:
 def _show(jobs: Jobs, arguments: argparse.Namespace) -> None:
     job = _named(jobs.everything(runs=RUNS_SHOWN), arguments.name)
     if arguments.json:
-        say_json(job.document)
+        print_json(job.document)
         return
-    say(f"{one_line(job.name)}  {terminal().paint(_status(job))}")
+    print_line(f"{one_line(job.name)}  {terminal().paint(_status(job))}")
     for name, value in _facts(job, now()):
         if value:
-            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+            print_line(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
     for lines in (_put_off(job), _history(job.latest)):
         for line in lines:
-            say(line)
+            print_line(line)
 
 
 def _named(jobs: Iterable[JobInfo], name: str) -> JobInfo:
@@ -90,14 +90,14 @@ def _named(jobs: Iterable[JobInfo], name: str) -> JobInfo:
 
 
 def _facts(job: JobInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
-    yield "next run", None if job.next_run is None else moment_in_full(job.next_run, at)
-    yield "at work", None if job.running_since is None else f"since {moment_in_full(job.running_since, at)}"
+    yield "next run", None if job.next_run is None else full_time(job.next_run, at)
+    yield "at work", None if job.running_since is None else f"since {full_time(job.running_since, at)}"
     if job.last_run is not None:
-        yield "last run", f"{moment_in_full(job.last_run, at)}, {_took(job.last_duration_s)}"
+        yield "last run", f"{full_time(job.last_run, at)}, {_took(job.last_duration_s)}"
         yield "average", f"{_took(job.average_s)} in {'one run' if job.runs == 1 else f'{job.runs} runs'}"
     yield "success rate", None if job.success_rate is None else _rate(job)
     if job.last_error is not None and job.last_error_at is not None:
-        yield "last error", f"{moment_in_full(job.last_error_at, at)}: {job.last_error}"
+        yield "last error", f"{full_time(job.last_error_at, at)}: {job.last_error}"
 
 
 def _put_off(job: JobInfo) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _put_off(job: JobInfo) -> Iterator[str]:
     if not job.put_off:
         return
     rows = [
-        (each.row, exact(each.since), str(each.times), _when(each.tried_again_at, now()), each.error)
+        (each.row, exact_time(each.since), str(each.times), _when(each.tried_again_at, now()), each.error)
         for each in job.put_off
     ]
     yield ""
@@ -114,7 +114,7 @@ def _put_off(job: JobInfo) -> Iterator[str]:
 
 def _history(runs: Iterable[JobRunInfo]) -> Iterator[str]:
     rows = [
-        (exact(each.started_at), _took(each.duration_s), str(each.done), _by_whom(each), each.error or "")
+        (exact_time(each.started_at), _took(each.duration_s), str(each.done), _by_whom(each), each.error or "")
         for each in runs
     ]
     if rows:
@@ -130,9 +130,9 @@ def _trigger(jobs: Jobs, arguments: argparse.Namespace) -> None:
     """Run it once. A run that fails is a failure here."""
     done = jobs.trigger(arguments.name)
     if arguments.json:
-        say_json(done.document)
+        print_json(done.document)
     elif done.error is None:
-        say(f"done: {one_line(done.job)} ({_took(done.duration_s)}, did {done.done})")
+        print_line(f"done: {one_line(done.job)} ({_took(done.duration_s)}, did {done.done})")
     if done.error is not None:
         raise ClientError(f"{done.job} failed: {done.error}", hint="The daemon's log says more.")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from notifybot.cli import arguments
-from notifybot.cli.output import moment, now, one_line, say, say_json, size_of, span, terminal, time_to
+from notifybot.cli.output import short_time, now, one_line, print_line, print_json, size_of, span, terminal, time_until
 from notifybot.cli.parser import Commands, Parser, UsageError, add_id, add_ids, add_json
 from notifybot.cli.stdin import text_of
 from notifybot.cli.tables import short_ids, table
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(client: Client, arguments: argparse.Namespace) -> None:
     page = client.messages(status=arguments.status, source=arguments.source, limit=arguments.limit)
     if arguments.json:
-        say_json(page.document)
+        print_json(page.document)
     else:
         _say_table(page.messages, none="no messages")
 
@@ -59,7 +59,7 @@ def _list(client: Client, arguments: argparse.Namespace) -> None:
 def _open(client: Client, arguments: argparse.Namespace) -> None:
     alerts = client.open_alerts(limit=arguments.limit)
     if arguments.json:
-        say_json({"messages": [alert.document for alert in alerts]})
+        print_json({"messages": [alert.document for alert in alerts]})
     else:
         _say_table(alerts, none="no open alerts")
 
@@ -67,12 +67,12 @@ def _open(client: Client, arguments: argparse.Namespace) -> None:
 def _show(client: Client, arguments: argparse.Namespace) -> None:
     message = client.message(client.find(arguments.id))
     if arguments.json:
-        say_json(message.document)
+        print_json(message.document)
         return
     from notifybot.cli.message_details import detail_lines
 
     for line in detail_lines(message, terminal(), now()):
-        say(line)
+        print_line(line)
 
 
 def _save(client: Client, arguments: argparse.Namespace) -> None:
@@ -83,9 +83,9 @@ def _edit(client: Client, arguments: argparse.Namespace) -> None:
     text = text_of(arguments.text, is_needed=arguments.title is None)
     message = client.edit(client.find(arguments.id), text, title=arguments.title)
     if arguments.json:
-        say_json(message.document)
+        print_json(message.document)
     else:
-        say(f"edited: {message.id} ({message.status})")
+        print_line(f"edited: {message.id} ({message.status})")
 
 
 def _snooze(client: Client, arguments: argparse.Namespace) -> None:
@@ -93,9 +93,9 @@ def _snooze(client: Client, arguments: argparse.Namespace) -> None:
     for prefix in arguments.ids:
         message = client.snooze(client.find(prefix), span=arguments.span, until=until)
         if arguments.json:
-            say_json(message.document)
+            print_json(message.document)
         elif message.snoozed_until is not None:
-            say(f"snoozed until {moment(message.snoozed_until, now())}: {message.id}")
+            print_line(f"snoozed until {short_time(message.snoozed_until, now())}: {message.id}")
 
 
 def _moment_ahead(text: str) -> datetime:
@@ -109,26 +109,26 @@ def _change(client: Client, arguments: argparse.Namespace, change: Callable[[str
     for prefix in arguments.ids:
         message = change(client.find(prefix))
         if arguments.json:
-            say_json(message.document)
+            print_json(message.document)
         else:
-            say(f"{terminal().paint(message.status)}: {message.id}{_by_whom(message)}")
+            print_line(f"{terminal().paint(message.status)}: {message.id}{_by_whom(message)}")
 
 
 def _by_whom(message: MessageInfo) -> str:
     if message.acknowledged_by is None or message.acknowledged_at is None:
         return ""
-    return f" (acknowledged by {one_line(message.acknowledged_by)} at {moment(message.acknowledged_at, now())})"
+    return f" (acknowledged by {one_line(message.acknowledged_by)} at {short_time(message.acknowledged_at, now())})"
 
 
 def _say_table(messages: Sequence[MessageInfo], *, none: str) -> None:
     if not messages:
-        say(none)
+        print_line(none)
         return
     at, ids = now(), short_ids([message.id for message in messages])
     rows = [
         (
             ids[message.id],
-            moment(message.created_at, at),
+            short_time(message.created_at, at),
             _age(message, at),
             message.status,
             "alert" if message.is_alert else "notice",
@@ -138,13 +138,13 @@ def _say_table(messages: Sequence[MessageInfo], *, none: str) -> None:
         for message in messages
     ]
     for line in table(("ID", "CREATED", "AGE", "STATUS", "KIND", "SOURCE", "TEXT"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _age(message: MessageInfo, at: datetime) -> str:
     """How old it is, or when it goes out."""
     if message.status == "scheduled" and message.send_at is not None:
-        return time_to(message.send_at, at)
+        return time_until(message.send_at, at)
     return span(at - message.created_at)
 
 
@@ -165,7 +165,7 @@ def save_file(client: Client, message: MessageInfo, number: int, output: str | N
         raise ClientError(
             f"{target} cannot be written: {error.strerror}.", hint="Name another place with -o."
         ) from error
-    say(f"saved: {one_line(str(target))}{f' ({size_of(attachment.size)})' if attachment.size else ''}")
+    print_line(f"saved: {one_line(str(target))}{f' ({size_of(attachment.size)})' if attachment.size else ''}")
 
 
 def _attachment(message: MessageInfo, number: int) -> AttachmentInfo:

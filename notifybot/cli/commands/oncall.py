@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
-from notifybot.cli.output import in_full, moment, moment_in_full, now, one_line, say, say_json, terminal, unknown_name
+from notifybot.cli.output import full_date, short_time, full_time, now, one_line, print_line, print_json, terminal, unknown_name
 from notifybot.cli.parser import Commands, Parser, UsageError, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import future_moment
@@ -36,23 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(rotations: tuple[RotationInfo, ...], arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json({"rotations": [each.document for each in rotations]})
+        print_json({"rotations": [each.document for each in rotations]})
         return
     if not rotations:
-        say("no rotations; the config has them under `rotations`")
+        print_line("no rotations; the config has them under `rotations`")
         return
     at = now()
     rows = [
         (
             each.name,
             _who(each.now),
-            "-" if each.now.until is None else moment(each.now.until, at),
+            "-" if each.now.until is None else short_time(each.now.until, at),
             _who(each.after[0]) if each.after else "-",
         )
         for each in rotations
     ]
     for line in table(("ROTATION", "ON CALL", "UNTIL", "THEN"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _who(stint: ShiftInfo) -> str:
@@ -68,30 +68,30 @@ def _named(rotations: tuple[RotationInfo, ...], name: str) -> RotationInfo:
 
 def _show(rotation: RotationInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(rotation.document)
+        print_json(rotation.document)
         return
-    say(f"{one_line(rotation.name)}  {one_line(_who(rotation.now))}")
+    print_line(f"{one_line(rotation.name)}  {one_line(_who(rotation.now))}")
     for name, value in _facts(rotation, now()):
         if value:
-            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+            print_line(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
     for lines in (_after(rotation), _overrides(rotation)):
         for line in lines:
-            say(line)
+            print_line(line)
 
 
 def _facts(rotation: RotationInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
     stint = rotation.now
     yield "why", WHY.get(stint.reason, stint.reason)
-    yield "since", moment_in_full(stint.begins, at)
-    yield "until", None if stint.until is None else moment_in_full(stint.until, at)
-    yield "hand-over", None if rotation.handover_at is None else moment_in_full(rotation.handover_at, at)
+    yield "since", full_time(stint.begins, at)
+    yield "until", None if stint.until is None else full_time(stint.until, at)
+    yield "hand-over", None if rotation.handover_at is None else full_time(rotation.handover_at, at)
     yield "zone", rotation.time_zone
 
 
 def _after(rotation: RotationInfo) -> Iterator[str]:
     at = now()
     rows = [
-        (moment(each.begins, at), "-" if each.until is None else moment(each.until, at), _who(each))
+        (short_time(each.begins, at), "-" if each.until is None else short_time(each.until, at), _who(each))
         for each in rotation.after
     ]
     if rows:
@@ -102,7 +102,7 @@ def _after(rotation: RotationInfo) -> Iterator[str]:
 def _overrides(rotation: RotationInfo) -> Iterator[str]:
     at, ids = now(), short_ids([each.id for each in rotation.overrides])
     rows = [
-        (ids[each.id], moment(each.begins, at), moment(each.until, at), each.created_by, each.name)
+        (ids[each.id], short_time(each.begins, at), short_time(each.until, at), each.created_by, each.name)
         for each in rotation.overrides
     ]
     if rows:
@@ -115,9 +115,9 @@ def _override(on_call: OnCall, arguments: argparse.Namespace) -> None:
     until = None if arguments.until is None else _end(on_call, arguments.rotation, arguments.until)
     made = on_call.override(arguments.rotation, arguments.member, span=arguments.span, until=until, begins=begins)
     if arguments.json:
-        say_json(made.document)
+        print_json(made.document)
     else:
-        say(f"{_sentence(made, now())}: {made.id}")
+        print_line(f"{_sentence(made, now())}: {made.id}")
 
 
 def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
@@ -131,17 +131,17 @@ def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
 
 
 def _sentence(made: OverrideInfo, at: datetime) -> str:
-    begins = f"from {in_full(made.begins, at)} " if made.begins > at else ""
-    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {in_full(made.until, at)}")
+    begins = f"from {full_date(made.begins, at)} " if made.begins > at else ""
+    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {full_date(made.until, at)}")
 
 
 def _cancel(on_call: OnCall, arguments: argparse.Namespace) -> None:
     for prefix in arguments.ids:
         ended = on_call.cancel(on_call.find(prefix))
         if arguments.json:
-            say_json(ended.document)
+            print_json(ended.document)
         else:
-            say(f"ended: {ended.id} ({one_line(f'{ended.name} in {ended.rotation}')})")
+            print_line(f"ended: {ended.id} ({one_line(f'{ended.name} in {ended.rotation}')})")
 
 
 def add(commands: Commands) -> None:

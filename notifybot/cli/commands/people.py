@@ -3,7 +3,7 @@
 import argparse
 from datetime import datetime
 
-from notifybot.cli.output import moment, moment_in_full, now, one_line, say, say_json, terminal
+from notifybot.cli.output import short_time, full_time, now, one_line, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.cli.tables import table
 from notifybot.client import Client
@@ -27,24 +27,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(people: People, arguments: argparse.Namespace) -> None:
     found = people.everybody()
     if arguments.json:
-        say_json({"people": [person.document for person in found]})
+        print_json({"people": [person.document for person in found]})
         return
     if not found:
-        say("no people; whoever sends /start to the bot is one")
+        print_line("no people; whoever sends /start to the bot is one")
         return
     rows = [
         (
             person.user_id,
             person.account or "-",
             person.chat_id,
-            moment(person.created_at, now()),
+            short_time(person.created_at, now()),
             _state(person),
             person.chat_name,
         )
         for person in found
     ]
     for line in table(("USER ID", "ACCOUNT", "CHAT", "SINCE", "NOTICES", "NAME"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _state(person: PersonInfo) -> str:
@@ -57,24 +57,24 @@ def _state(person: PersonInfo) -> str:
 
 def _show(person: PersonInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(person.document)
+        print_json(person.document)
         return
-    say(f"{person.user_id}  {one_line(person.chat_name)}")
+    print_line(f"{person.user_id}  {one_line(person.chat_name)}")
     for name, value in _lines(person, now()):
         if value is not None:
-            say(f"  {name:<13}{one_line(value)}")
+            print_line(f"  {name:<13}{one_line(value)}")
 
 
 def _lines(person: PersonInfo, at: datetime) -> list[tuple[str, str | None]]:
-    linked = None if person.linked_at is None else f"{moment_in_full(person.linked_at, at)} by {person.linked_by}"
+    linked = None if person.linked_at is None else f"{full_time(person.linked_at, at)} by {person.linked_by}"
     muted = person.muted_until if person.muted_until is not None and person.muted_until > at else None
     return [
         ("chat", person.chat_id),
-        ("subscribed", moment_in_full(person.created_at, at)),
+        ("subscribed", full_time(person.created_at, at)),
         ("account", person.account),
         ("linked", linked),
         ("notices", "on" if person.is_enabled else "off"),
-        ("muted", None if muted is None else f"until {moment_in_full(muted, at)}"),
+        ("muted", None if muted is None else f"until {full_time(muted, at)}"),
         ("zone", person.time_zone),
         ("summary", person.summary_time),
         ("quiet hours", person.quiet_hours),
@@ -84,9 +84,9 @@ def _lines(person: PersonInfo, at: datetime) -> list[tuple[str, str | None]]:
 
 def _say(person: PersonInfo, what: str, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(person.document)
+        print_json(person.document)
     else:
-        say(f"{what}: {person.user_id} ({one_line(person.chat_name)})")
+        print_line(f"{what}: {person.user_id} ({one_line(person.chat_name)})")
 
 
 def _add_who(command: Parser) -> Parser:

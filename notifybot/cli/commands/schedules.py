@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from notifybot.cli.output import in_full, moment, moment_in_full, now, one_line, sanitized, say, say_json, terminal
+from notifybot.cli.output import full_date, short_time, full_time, now, one_line, sanitized, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, UsageError, add_id, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import print_times, read_repetition, zone_named
@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
     found = schedules.everything()
     if arguments.json:
-        say_json({"schedules": [each.document for each in found]})
+        print_json({"schedules": [each.document for each in found]})
         return
     if not found:
-        say("nothing repeats")
+        print_line("nothing repeats")
         return
     at, ids = now(), short_ids([each.id for each in found])
     rows = [
@@ -42,12 +42,12 @@ def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
         for each in found
     ]
     for line in table(("ID", "STATUS", "REPEATS", "ZONE", "NEXT", "SENT", "TEXT"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _next(schedule: ScheduleInfo, at: datetime) -> str:
     """On the clocks of its own zone, which stands beside it."""
-    return moment(schedule.next_times[0], at, _zone_of(schedule)) if schedule.next_times else "-"
+    return short_time(schedule.next_times[0], at, _zone_of(schedule)) if schedule.next_times else "-"
 
 
 def _zone_of(schedule: ScheduleInfo) -> tzinfo | None:
@@ -64,27 +64,27 @@ def _summary(schedule: ScheduleInfo) -> str:
 
 def _show(schedule: ScheduleInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(schedule.document)
+        print_json(schedule.document)
         return
-    say(f"{schedule.id}  {terminal().paint(schedule.status)}")
+    print_line(f"{schedule.id}  {terminal().paint(schedule.status)}")
     for name, value in _facts(schedule, now()):
         if value:
-            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+            print_line(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
     if schedule.message is not None and schedule.message.text:
-        say("")
+        print_line("")
         for line in sanitized(schedule.message.text).split("\n"):
-            say(f"  {line}".rstrip())
+            print_line(f"  {line}".rstrip())
     if schedule.next_times:
-        say("")
+        print_line("")
         print_times(schedule.next_times, _zone_of(schedule))  # as the clocks of its own zone show them
 
 
 def _facts(schedule: ScheduleInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
     yield "repeats", f"{schedule.repeat} ({schedule.time_zone})"
-    yield "created", f"{moment_in_full(schedule.created_at, at)} by {schedule.account}"
-    yield "paused", None if schedule.paused_at is None else moment_in_full(schedule.paused_at, at)
-    yield "cancelled", None if schedule.ended_at is None else moment_in_full(schedule.ended_at, at)
-    last = "" if schedule.last_at is None else f", last {moment_in_full(schedule.last_at, at)}"
+    yield "created", f"{full_time(schedule.created_at, at)} by {schedule.account}"
+    yield "paused", None if schedule.paused_at is None else full_time(schedule.paused_at, at)
+    yield "cancelled", None if schedule.ended_at is None else full_time(schedule.ended_at, at)
+    last = "" if schedule.last_at is None else f", last {full_time(schedule.last_at, at)}"
     yield "sent", f"{_times(schedule.runs)}{last}"
     yield "missed", _times(schedule.missed) if schedule.missed else None
     if schedule.message is not None:
@@ -104,15 +104,15 @@ def _end_or_begin(schedules: Schedules, arguments: argparse.Namespace) -> None:
     for prefix in arguments.ids:
         schedule = changes[verb](schedules.find(prefix))
         if arguments.json:
-            say_json(schedule.document)
+            print_json(schedule.document)
         else:
-            say(f"{terminal().paint(schedule.status)}: {schedule.id}{_from_then(schedule)}")
+            print_line(f"{terminal().paint(schedule.status)}: {schedule.id}{_from_then(schedule)}")
 
 
 def _from_then(schedule: ScheduleInfo) -> str:
     if schedule.status != "waiting" or not schedule.next_times:
         return ""
-    return f", next {in_full(schedule.next_times[0], now(), _zone_of(schedule))}"
+    return f", next {full_date(schedule.next_times[0], now(), _zone_of(schedule))}"
 
 
 def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
@@ -122,9 +122,9 @@ def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
     zone = None if arguments.time_zone is None else zone_named(arguments.time_zone).key
     schedule = schedules.change(schedules.find(arguments.id), every=every, time_zone=zone)
     if arguments.json:
-        say_json(schedule.document)
+        print_json(schedule.document)
         return
-    say(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
+    print_line(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
     print_times(schedule.next_times, _zone_of(schedule))
 
 

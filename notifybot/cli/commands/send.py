@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Sequence
 
 from notifybot.cli import arguments
-from notifybot.cli.output import in_full, moment, now, one_line, say, say_json, terminal
+from notifybot.cli.output import full_date, short_time, now, one_line, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
 from notifybot.cli.stdin import files_of, text_of
 from notifybot.cli.times import TimeOptions, print_times, time_options_of
@@ -39,11 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     undelivered = _undelivered(client, accepted)
     is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
     elif is_withheld:
-        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
+        print_line(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
     else:
-        say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
+        print_line(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
     if accepted.status == "failed" and not is_withheld:
         raise _not_shown(accepted, undelivered)
     return 0
@@ -112,11 +112,11 @@ def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Ac
 def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
     """Nothing to resolve is no failure: a check that finds all well says so each time."""
     if arguments.json:
-        say_json(None if resolved is None else resolved.document)
+        print_json(None if resolved is None else resolved.document)
     elif resolved is None:
-        say(f"nothing is open under {one_line(arguments.dedup_key)}")
+        print_line(f"nothing is open under {one_line(arguments.dedup_key)}")
     else:
-        say(f"resolved: {resolved.id} ({resolved.status})")
+        print_line(f"resolved: {resolved.id} ({resolved.status})")
     return 0
 
 
@@ -156,7 +156,7 @@ def deadlines(accepted: Accepted) -> str:
     """When an alert escalates and closes, in local time; nothing for a notice."""
     at = now()
     dates = (("escalates", accepted.escalate_at), ("closes", accepted.close_at))
-    parts = [f"{verb} {moment(when, at)}" for verb, when in dates if when is not None]
+    parts = [f"{verb} {short_time(when, at)}" for verb, when in dates if when is not None]
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -182,9 +182,9 @@ def run_later(client: Client, arguments: argparse.Namespace, hand_over: "Callabl
         raise UsageError("Nothing is sent.", hint="Say --every, --at and --time-zone as you mean them.")
     accepted = hand_over({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
         return 0
-    say(_later_sentence(accepted, timing))
+    print_line(_later_sentence(accepted, timing))
     if not is_asked:
         print_times(accepted.next_times, timing.zone)
     return 0
@@ -206,7 +206,7 @@ def _is_agreed(client: Client, timing: TimeOptions) -> bool:
 def _later_sentence(accepted: Accepted, timing: TimeOptions) -> str:
     when = accepted.send_at or timing.at
     what = "accepted before, not sent again" if accepted.is_duplicate else accepted.status
-    at = f" for {in_full(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""
+    at = f" for {full_date(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""
     again = f", again and again as schedule {accepted.schedule_id}" if accepted.schedule_id else ""
     return f"{what}: {accepted.id}{at}{again}{deadlines(accepted)}"
 

@@ -3,7 +3,7 @@
 import argparse
 
 from notifybot.cli import arguments
-from notifybot.cli.output import exact, moment, now, one_line, say, say_json, terminal
+from notifybot.cli.output import exact_time, short_time, now, one_line, print_line, print_json, terminal
 from notifybot.cli.parser import Commands, add_json
 from notifybot.cli.tables import table
 from notifybot.client import Client, Token
@@ -30,22 +30,22 @@ def _create(client: Client, arguments: argparse.Namespace) -> None:
         expires=arguments.expires,
     )
     if arguments.json:
-        say_json(token.document)
+        print_json(token.document)
         return
-    say(token.secret or "")
+    print_line(token.secret or "")
     if terminal().width is None:  # in a pipe goes the secret alone
         return
-    until = f"until {exact(token.expires_at)}" if token.expires_at else "until it is revoked"
-    say(f"  It is shown this once. It holds {until}, for {', '.join(token.scopes)} as {one_line(token.account)}.")
+    until = f"until {exact_time(token.expires_at)}" if token.expires_at else "until it is revoked"
+    print_line(f"  It is shown this once. It holds {until}, for {', '.join(token.scopes)} as {one_line(token.account)}.")
 
 
 def _list(client: Client, arguments: argparse.Namespace) -> None:
     tokens = client.tokens()
     if arguments.json:
-        say_json({"tokens": [token.document for token in tokens]})
+        print_json({"tokens": [token.document for token in tokens]})
         return
     if not tokens:
-        say("no tokens")
+        print_line("no tokens")
         return
     at = now()
     rows = [
@@ -54,23 +54,23 @@ def _list(client: Client, arguments: argparse.Namespace) -> None:
             token.status(at),
             token.account,
             ",".join(token.scopes),
-            "-" if token.last_used_at is None else moment(token.last_used_at, at),
-            "never" if token.expires_at is None else moment(token.expires_at, at),
+            "-" if token.last_used_at is None else short_time(token.last_used_at, at),
+            "never" if token.expires_at is None else short_time(token.expires_at, at),
             "as the socket" if token.recipients is None else ", ".join(token.recipients),
         )
         for token in tokens
     ]
     for line in table(("NAME", "STATUS", "ACCOUNT", "SCOPES", "LAST USED", "EXPIRES", "TO"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _revoke(client: Client, arguments: argparse.Namespace) -> None:
     for name in arguments.names:
         token: Token = client.revoke_token(name)
         if arguments.json:
-            say_json(token.document)
+            print_json(token.document)
         else:
-            say(f"revoked: {one_line(token.name)}")
+            print_line(f"revoked: {one_line(token.name)}")
 
 
 def add(commands: Commands) -> None:

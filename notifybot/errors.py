@@ -11,6 +11,8 @@ class NotifybotError(Exception):
 
     code = 400
     title = "Invalid request"
+    is_callers_fault = True
+    """Exit code 2 on the command line, else 1."""
 
     def __init__(self, detail: str, *, hint: str | None = None) -> None:
         super().__init__(detail)
@@ -70,6 +72,7 @@ class Unavailable(NotifybotError):
 
     code = 503
     title = "Not available now"
+    is_callers_fault = False
 
 
 class StartRefused(NotifybotError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.cli.output import Terminal, full_date, short_time, one_line, sanitized, span, time_until
+from notifybot.cli.output import Terminal, full_date, one_line, sanitized, short_time, span, time_until
 from notifybot.cli.tables import columns, cut, short_ids, table
 
 ANY = Terminal(width=None, has_colour=False)

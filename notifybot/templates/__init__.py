@@ -26,7 +26,7 @@ class TemplatesInvalid(StartRefused):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__(
-            "\n".join(map(str, self.problems)), hint="Mend this, then look again with: notifybot config check"
+            "\n".join(map(str, self.problems)), hint="Fix this, then check again with: notifybot config check"
         )
 
 

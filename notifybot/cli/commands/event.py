@@ -4,6 +4,7 @@ import argparse
 
 from notifybot.cli.commands.send import (
     add_alert_options,
+    add_client_id,
     add_data_option,
     add_time_options,
     alert_options,

@@ -24,7 +24,7 @@ from notifybot.client.oncall import OnCall, OverrideInfo, RotationInfo, ShiftInf
 LABEL_WIDTH = 14
 HANDOVER = ("handover", "hand-over")
 REASONS = {
-    "turn": "it is their shift",
+    "turn": "their shift",
     "override": "an override",
     "otherwise": "outside the rotation's hours",
 }

@@ -1,17 +1,18 @@
-"""Expected refusals: one sentence for a person, a hint what to do, and the HTTP status that fits."""
+"""Expected refusals: one sentence for people, a hint what to do, and an HTTP status."""
 
-import difflib
 from collections.abc import Collection
 
 
 class NotifybotError(Exception):
-    """Base of every expected refusal; the same object speaks in HTTP, on the command line and in Telegram.
+    """Base of every expected refusal, for HTTP, the command line and Telegram alike.
 
-    `code` is an HTTP status, `title` a constant name of the kind, `detail` one sentence, `hint` what to do.
+    `code`: HTTP status; `title`: constant per class; `detail`: one sentence; `hint`: what to do.
     """
 
     code = 400
     title = "Invalid request"
+    is_callers_fault = True
+    """Exit code 2 on the command line, else 1."""
 
     def __init__(self, detail: str, *, hint: str | None = None) -> None:
         super().__init__(detail)
@@ -30,7 +31,7 @@ class Conflict(NotifybotError):
 
 
 class Unauthenticated(NotifybotError):
-    """Nobody knows who is calling. `is_wrong`: what they said of themselves does not hold."""
+    """The caller is unknown. `is_wrong`: they presented credentials, and these are not valid."""
 
     code = 401
     title = "Unauthenticated"
@@ -56,7 +57,7 @@ class UnsupportedType(NotifybotError):
 
 
 class TooManyRequests(NotifybotError):
-    """This caller asks too often; nothing was done. `retry_after_s`: when it is worth another try."""
+    """The caller is over a rate limit; nothing was done. `retry_after_s`: when to retry."""
 
     code = 429
     title = "Too many requests"
@@ -67,19 +68,22 @@ class TooManyRequests(NotifybotError):
 
 
 class Unavailable(NotifybotError):
-    """Nothing was accepted; the caller tries again."""
+    """Nothing was accepted; the caller should retry."""
 
     code = 503
     title = "Not available now"
+    is_callers_fault = False
 
 
 class StartRefused(NotifybotError):
-    """The daemon cannot start for a reason that its operator can mend; exit code 2."""
+    """The daemon cannot start until its operator fixes something; exit code 2."""
 
     code = 500
     title = "Cannot start"
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str | None:
-    """Return the known word most like `word`, if any is like it."""
+    """Return the known word closest to `word`, None if none is close."""
+    import difflib  # rarely needed, and client commands import this module
+
     return next(iter(difflib.get_close_matches(word, sorted(known), n=1)), None)

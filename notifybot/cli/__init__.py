@@ -1,6 +1,6 @@
-"""The command line: reads the words, runs one command, and turns whatever happens into two lines and an exit code.
+"""The command line: parses the words, runs one command, and turns errors into two lines and an exit code.
 
-Client commands import the standard library only; a command's module is imported when it is asked for.
+Client commands import only the standard library. A command's module is imported when that command is run.
 """
 
 import argparse
@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from notifybot.cli.output import escape_unencodable_output, flush, one_line, print_error
-from notifybot.cli.parser import COMMAND_MODULES, command_module, parse
-from notifybot.client.errors import ClientError, Refused
+from notifybot.cli.parser import command_module, parse
 from notifybot.errors import NotifybotError, StartRefused
 
 DONE, DAEMONS_FAULT, CALLERS_FAULT, INTERRUPTED = 0, 1, 2, 130
@@ -27,8 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         flush()
     except NotifybotError as error:
         _explain(error)
-        return _exit_code(error)
-    except BrokenPipeError:  # the reader has left, as `head` does; what was asked is done
+        return CALLERS_FAULT if error.is_callers_fault else DAEMONS_FAULT
+    except BrokenPipeError:  # the reader has left, as `head` does; the command itself is done
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -45,27 +44,24 @@ def _command(argv: Sequence[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     words: str = arguments.command
-    code: int = command_module(COMMAND_MODULES[words.split()[0]]).run(arguments)
+    code: int = command_module(words.split()[0]).run(arguments)
     return code
 
 
 def _explain(error: NotifybotError) -> None:
-    """End in two lines. Several problems, as a config file may have, come before them, a line each."""
+    """Print the error and its hint. Several problems, as in a config file, come before them, one per line."""
     detail, problems = error.detail, error.detail.splitlines()
     if isinstance(error, StartRefused) and len(problems) > 1:
         for problem in problems:
             print(one_line(problem), file=sys.stderr)
         detail = f"{error.title}: {len(problems)} problems."
-    if isinstance(error, Refused):
-        found = (f"{place}: {what}" if place else what for place, what in error.errors)
-        detail = "; ".join([detail, *(each for each in found if each not in detail)])
-    print_error(detail, error.hint or NO_HINT)
+    print_error("; ".join([detail, *_field_errors(error)]), error.hint or NO_HINT)
 
 
-def _exit_code(error: NotifybotError) -> int:
-    match error:
-        case ClientError():
-            return CALLERS_FAULT if error.is_callers_fault else DAEMONS_FAULT
-        case StartRefused():
-            return CALLERS_FAULT
-    return CALLERS_FAULT if error.code < 500 else DAEMONS_FAULT
+def _field_errors(error: NotifybotError) -> list[str]:
+    from notifybot.client.errors import Refused  # `--help` does without the client
+
+    if not isinstance(error, Refused):
+        return []
+    found = (f"{field}: {problem}" if field else problem for field, problem in error.errors)
+    return [each for each in found if each not in error.detail]

@@ -1,14 +1,18 @@
-"""What an option's word stands for. Each function raises ArgumentTypeError where it stands for nothing."""
+"""Converters for option values; each raises ArgumentTypeError for an invalid one."""
 
 import argparse
 import json
 import math
 
-from notifybot.client.results import Button
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.client import Button
 
+PRIORITIES = ("low", "normal", "high", "critical")
+STATES = ("scheduled", "initiated", "sent", "escalated", "acknowledged", "closed", "failed", "cancelled")
 SCOPES = ("send", "read", "admin")
 MAX_WAIT_S = 30.0
-"""The daemon waits no longer for one request."""
+"""Longest wait that the daemon allows."""
 
 
 def port(text: str) -> int:
@@ -23,30 +27,34 @@ def thread(text: str) -> int:
     return _whole(text, most=2**31 - 1, least=1)
 
 
-def number_of_file(text: str) -> int:
+def file_number(text: str) -> int:
     return _whole(text, most=99, least=1)
 
 
-def link_button(text: str) -> Button:
-    words, url = _two_sides(text, "TEXT=URL")
-    return Button(words, url=url)
+def link_button(text: str) -> "Button":
+    from notifybot.client import Button
+
+    label, url = _two_sides(text, "TEXT=URL")
+    return Button(label, url=url)
 
 
-def copy_button(text: str) -> Button:
-    words, value = _two_sides(text, "TEXT=VALUE")
-    return Button(words, copy=value)
+def copy_button(text: str) -> "Button":
+    from notifybot.client import Button
+
+    label, value = _two_sides(text, "TEXT=VALUE")
+    return Button(label, copy=value)
 
 
 def _two_sides(text: str, form: str) -> tuple[str, str]:
-    """What stands before and after the first `=`; URLs have more of them."""
+    """Split at the first `=`; URLs may have more of them."""
     left, _, right = (side.strip() for side in text.partition("="))
     if not left or not right:
-        raise argparse.ArgumentTypeError(f"`{text}` is not of the form {form}")
+        raise argparse.ArgumentTypeError(f"`{text}` does not have the form {form}")
     return left, right
 
 
 def data(text: str) -> dict[str, object]:
-    """An object, written as JSON or as one KEY=VALUE of it; a value that is written as a number is one."""
+    """Read a JSON object, or one KEY=VALUE of it; a value that looks like a number becomes one."""
     if text.lstrip().startswith("{") or "=" not in text:
         return json_object(text)
     key, value = _two_sides(text, "KEY=VALUE")
@@ -54,12 +62,12 @@ def data(text: str) -> dict[str, object]:
 
 
 def policy(text: str) -> str | dict[str, object]:
-    """A name of the config, or a policy of its own as a JSON object."""
+    """Read a policy: a name from the config, or a JSON object."""
     return json_object(text) if text.lstrip().startswith("{") else text
 
 
 def _number_or_text(text: str) -> int | float | str:
-    """`74` and `1.5` are numbers; what a number would not be written back as, such as `1.10` or `007`, stays a text."""
+    """Convert `74` and `1.5` to numbers; `1.10` or `007`, which would not survive it, stay text."""
     for kind in (int, float):
         try:
             found = kind(text)
@@ -76,27 +84,27 @@ def json_object(text: str) -> dict[str, object]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise argparse.ArgumentTypeError(f"`{text}` is no JSON object")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a JSON object")
     return document
 
 
 def _whole(text: str, *, most: int, least: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise argparse.ArgumentTypeError(f"`{text}` is no whole number from {least} to {most}")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from {least} to {most}")
     return int(text)
 
 
 def scopes(text: str) -> list[str]:
     found = text.split(",")
     if not set(found) <= set(SCOPES):
-        raise argparse.ArgumentTypeError(f"`{text}` is not of {','.join(SCOPES)}")
+        raise argparse.ArgumentTypeError(f"`{text}` is not one of {','.join(SCOPES)}")
     return list(dict.fromkeys(found))
 
 
 def wait(text: str) -> float:
     seconds = number(text)
     if seconds is None or not 0 <= seconds <= MAX_WAIT_S:
-        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds from 0 to {MAX_WAIT_S:g}")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number of seconds from 0 to {MAX_WAIT_S:g}")
     return seconds
 
 

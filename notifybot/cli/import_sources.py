@@ -1,4 +1,4 @@
-"""What another program keeps of its people: JSON files, and a table `subscribed_users` in SQLite or PostgreSQL."""
+"""Readers for `notifybot import`: JSON files, and a table `subscribed_users` in SQLite or PostgreSQL."""
 
 import json
 import sqlite3
@@ -13,8 +13,8 @@ from notifybot.cli.parser import UsageError
 TABLE = "subscribed_users"
 SQLITE_MAGIC = b"SQLite format 3\x00"
 CODE_VALID_FOR = timedelta(minutes=10)
-ACCOUNTS = ("account", "username", "user", "login")
-EXPIRY, BEGIN = ("expires_at", "expires"), ("created_at", "timestamp", "created")
+ACCOUNT_KEYS = ("account", "username", "user", "login")
+EXPIRY_KEYS, CREATION_KEYS = ("expires_at", "expires"), ("created_at", "timestamp", "created")
 Row = Mapping[str, object]
 Json = dict[str, object]
 
@@ -27,21 +27,21 @@ class ImportData:
     codes: tuple[Json, ...]
 
 
-def read(source: str) -> ImportData:
-    """Read a JSON file, a SQLite file, or the database behind a postgresql:// URL. Raises UsageError."""
+def read_source(source: str) -> ImportData:
+    """Read a JSON file, a SQLite file, or a database at a postgresql:// URL. Raises UsageError."""
     if source.startswith(("postgresql://", "postgres://")):
-        return _of_table(_postgresql_rows(source), "The table")
+        return _from_table(_postgresql_rows(source), "the table")
     path = Path(source.removeprefix("sqlite:///"))
     try:
         with path.open("rb") as file:
             is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
-        return _of_table(_sqlite_rows(path), source) if is_sqlite else _of_json(path.read_bytes(), source)
+        return _from_table(_sqlite_rows(path), source) if is_sqlite else _from_json(path.read_bytes(), source)
     except OSError as error:
         raise _unusable(source, error.strerror or str(error)) from error
 
 
 def _unusable(source: str, why: str) -> UsageError:
-    return UsageError(f"{source} cannot be imported: {why}.", hint="`notifybot import --help` says what can.")
+    return UsageError(f"Cannot import {source}: {why}.", hint="`notifybot import --help` lists the formats.")
 
 
 # Tables
@@ -61,36 +61,36 @@ def _postgresql_rows(url: str) -> list[Row]:
         import psycopg
         from psycopg.rows import dict_row
     except ImportError as error:
-        hint = "Install notifybot with its extra `postgres`."
+        hint = "Install notifybot with the extra `postgres`."
         raise UsageError("PostgreSQL's driver is not installed.", hint=hint) from error
     try:
         with psycopg.connect(url, connect_timeout=10, row_factory=dict_row) as connection:
             connection.read_only = True
             return list(connection.execute(f"SELECT * FROM {TABLE}"))
     except psycopg.Error as error:
-        raise _unusable("The database", str(error).splitlines()[0]) from error
+        raise _unusable("the database", str(error).splitlines()[0]) from error
 
 
-def _of_table(rows: Iterable[Row], source: str) -> ImportData:
+def _from_table(rows: Iterable[Row], source: str) -> ImportData:
     return ImportData(tuple(_person(row, None, source) for row in rows), ())
 
 
 # JSON
 
 
-def _of_json(content: bytes, source: str) -> ImportData:
+def _from_json(content: bytes, source: str) -> ImportData:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _unusable(source, "it is neither JSON nor a SQLite file") from error
     people: list[Json] = []
     codes: list[Json] = []
-    _gather(document, source, people, codes)
+    _collect(document, source, people, codes)
     return ImportData(tuple(people), tuple(codes))
 
 
-def _gather(document: object, source: str, people: list[Json], codes: list[Json]) -> None:
-    """Take a list of people, or an object of people by account and of codes; both may lie in further objects."""
+def _collect(document: object, source: str, people: list[Json], codes: list[Json]) -> None:
+    """Collect people from a list, or people by account and codes from an object, at any depth."""
     if isinstance(document, list):
         people += [_person(_row(each, source), None, source) for each in document]
         return
@@ -103,12 +103,12 @@ def _gather(document: object, source: str, people: list[Json], codes: list[Json]
         elif isinstance(value, str | int) and not isinstance(value, bool):
             people.append(_person({"chat_id": value}, name, source))
         else:
-            _gather(value, source, people, codes)
+            _collect(value, source, people, codes)
 
 
 def _row(value: object, source: str) -> Row:
     if not isinstance(value, Mapping):
-        raise _unusable(source, "an object of people, or a list of them, was expected")
+        raise _unusable(source, "expected an object of people, or a list of people")
     return value
 
 
@@ -117,11 +117,11 @@ def _is_code(name: str, value: Row) -> bool:
 
 
 def _code(name: str, value: Row, source: str) -> Json:
-    expires_at = _first(value, EXPIRY)
-    begin = _first(value, BEGIN)
-    if expires_at is None and begin is None:
-        raise _unusable(source, f"the code of the chat {value['chat_id']} says neither expires_at nor created_at")
-    until = _moment(expires_at, source) if expires_at is not None else _moment(begin, source) + CODE_VALID_FOR
+    expires_at = _first(value, EXPIRY_KEYS)
+    created_at = _first(value, CREATION_KEYS)
+    if expires_at is None and created_at is None:
+        raise _unusable(source, f"the code for the chat {value['chat_id']} has neither expires_at nor created_at")
+    until = _moment(expires_at, source) if expires_at is not None else _moment(created_at, source) + CODE_VALID_FOR
     return {"code": name, "chat_id": _chat(value, source), "expires_at": until.isoformat()}
 
 
@@ -133,7 +133,7 @@ def _person(row: Row, account: str | None, source: str) -> Json:
         "chat_id": _chat(row, source),
         "user_id": _text(_first(row, ("user_id", "id"))),
         "chat_name": _text(_first(row, ("chat_name", "first_name", "name"))),
-        "account": account or _text(_first(row, ACCOUNTS)),
+        "account": account or _text(_first(row, ACCOUNT_KEYS)),
     }
     for name in ("created_at", "linked_at"):
         value = row.get(name)
@@ -144,7 +144,7 @@ def _person(row: Row, account: str | None, source: str) -> Json:
 def _chat(row: Row, source: str) -> str:
     value = row.get("chat_id")
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
-        raise _unusable(source, "somebody in it has no chat_id")
+        raise _unusable(source, "a person has no chat_id")
     return str(value).strip()
 
 
@@ -157,11 +157,11 @@ def _text(value: object) -> str | None:
 
 
 def _moment(value: object, source: str) -> datetime:
-    """A time as ISO 8601 (without an offset it means UTC), as seconds since 1970, or as the driver gave it."""
+    """Read a time: ISO 8601 (UTC without an offset), seconds since 1970, or a datetime from the driver."""
     try:
         moment = _read_moment(value)
     except (ValueError, OverflowError, OSError) as error:
-        raise _unusable(source, f"{value!r} is no time") from error
+        raise _unusable(source, f"{value!r} is not a time") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -1,10 +1,10 @@
-"""Print all that is known of one message."""
+"""Output of `messages show`: everything about one message."""
 
 import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from notifybot.cli.output import Terminal, exact, moment_in_full, one_line, sanitized, size_of
+from notifybot.cli.output import Terminal, exact_time, full_time, one_line, sanitized, size_of
 from notifybot.cli.tables import table
 from notifybot.client import AttachmentInfo, Button, MessageInfo
 
@@ -13,7 +13,7 @@ Fact = tuple[str, str | None]
 
 
 def detail_lines(message: MessageInfo, screen: Terminal, at: datetime) -> Iterator[str]:
-    """The lines, as seen at the time `at`."""
+    """Yield the lines, as of the time `at`."""
     yield f"{message.id}  {screen.paint(message.status)} {'alert' if message.is_alert else 'notice'}"
     for label, value in (*_contents(message), *_moments(message, at)):
         if value:
@@ -58,8 +58,8 @@ def _moments(message: MessageInfo, at: datetime) -> Iterator[Fact]:
     times = "once" if message.repeats == 1 else f"{message.repeats} times"
     moments = (
         ("created", "", message.created_at, ""),
-        ("goes out" if message.status == "scheduled" else "meant for", "", message.send_at, ""),
-        ("told again", f"{times}, last ", message.repeated_at, ""),
+        ("sends" if message.status == "scheduled" else "scheduled for", "", message.send_at, ""),
+        ("repeated", f"{times}, last ", message.repeated_at, ""),
         ("escalates", "", None if message.acknowledged_at else _if_ahead(message, message.escalate_at, at), ""),
         ("reminds", "", _if_ahead(message, message.remind_at, at), ""),
         ("closes", "", _if_ahead(message, message.close_at, at), ""),
@@ -69,29 +69,29 @@ def _moments(message: MessageInfo, at: datetime) -> Iterator[Fact]:
         ("closed", "", message.closed_at, ""),
     )
     for label, before, when, after in moments:
-        yield label, f"{before}{moment_in_full(when, at)}{after}" if when else None
+        yield label, f"{before}{full_time(when, at)}{after}" if when else None
 
 
 def _if_ahead(message: MessageInfo, deadline: datetime | None, at: datetime) -> datetime | None:
-    """A deadline that can still come."""
+    """Return a deadline that can still come."""
     is_over = message.status in ("closed", "cancelled")
     return None if is_over or deadline is None or deadline <= at else deadline
 
 
 def _files(message: MessageInfo, screen: Terminal) -> Iterator[str]:
-    """Numbered as `messages file` takes them."""
+    """Number the files for `messages file`."""
     if not message.attachments:
         return
     rows = [
-        (str(number), each.name, each.kind, size_of(each.size), each.media_type or "", _whereabouts(each))
+        (str(number), each.name, each.kind, size_of(each.size), each.media_type or "", _location(each))
         for number, each in enumerate(message.attachments, start=1)
     ]
     yield ""
-    yield from table(("FILE", "NAME", "KIND", "SIZE", "TYPE", "WHERE"), rows, screen)
+    yield from table(("FILE", "NAME", "KIND", "SIZE", "TYPE", "LOCATION"), rows, screen)
 
 
-def _whereabouts(file: AttachmentInfo) -> str:
-    return file.problem or ("kept here" if file.href else file.url or "not kept any more")
+def _location(file: AttachmentInfo) -> str:
+    return file.problem or ("stored" if file.href else file.url or "deleted")
 
 
 def _deliveries(message: MessageInfo, screen: Terminal) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _deliveries(message: MessageInfo, screen: Terminal) -> Iterator[str]:
             each.purpose,
             each.status,
             str(each.attempts),
-            each.last_error or (f"at {exact(each.shown_at)}" if each.shown_at else ""),
+            each.last_error or (f"at {exact_time(each.shown_at)}" if each.shown_at else ""),
         )
         for each in message.deliveries
     ]
@@ -115,6 +115,6 @@ def _deliveries(message: MessageInfo, screen: Terminal) -> Iterator[str]:
 def _timeline(message: MessageInfo, screen: Terminal) -> Iterator[str]:
     if not message.timeline:
         return
-    rows = [(exact(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
+    rows = [(exact_time(each.at), each.event, each.actor, each.detail or "") for each in message.timeline]
     yield ""
     yield from table(("TIME", "EVENT", "WHO", "DETAIL"), rows, screen)

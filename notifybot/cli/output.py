@@ -1,4 +1,4 @@
-"""What the commands print: tables that fit, times for people, and texts from outside made harmless to a terminal."""
+"""Output of the commands: lines, JSON, errors, times, and text from outside made safe for a terminal."""
 
 import io
 import json
@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from notifybot.client.errors import ClientError, Refused
+from notifybot.errors import did_you_mean
 
-# Control characters drive a terminal, directional marks let text pose as other text, lone surrogates cannot be written.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.client import Refused
+
+# Control characters control a terminal, directional marks disguise text, lone surrogates cannot be encoded.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _COLOURS = {
     "scheduled": "33",
@@ -35,20 +39,20 @@ ROUNDING = timedelta(microseconds=999_999)
 
 @dataclass(frozen=True)
 class Terminal:
-    """Where output goes. `width` in columns, None where nobody looks at columns, as in a pipe."""
+    """The output device. `width` in columns, None in a pipe."""
 
     width: int | None
     has_colour: bool
 
     def paint(self, word: str, text: str | None = None) -> str:
-        """Colour `text` (default: the word itself) as the state `word` is coloured."""
+        """Colour `text` (default: the word itself) in the colour of the state `word`."""
         shown = word if text is None else text
         colour = _COLOURS.get(word) if self.has_colour else None
         return f"\x1b[{colour}m{shown}\x1b[0m" if colour else shown
 
 
 def terminal() -> Terminal:
-    """Look at standard output. NO_COLOR, TERM=dumb and COLUMNS are respected."""
+    """Inspect standard output. Respects NO_COLOR, TERM=dumb and COLUMNS."""
     if not sys.stdout.isatty():
         return Terminal(width=None, has_colour=False)
     environ = os.environ
@@ -61,70 +65,72 @@ def terminal() -> Terminal:
 
 
 def now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - clock.py would load asyncio: as long again as a whole client call
+    return datetime.now(UTC)  # noqa: TID251 - importing clock.py, and asyncio with it, doubles the start-up time
 
 
 def escape_unencodable_output() -> None:
-    """Under a locale that cannot write a character, write its escape instead of failing after the work is done."""
+    """Escape characters that the locale cannot encode, instead of failing after the work is done."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(line: str) -> None:
-    with _writing():
+def print_line(line: str) -> None:
+    with _reporting_errors():
         print(line)
 
 
 def flush() -> None:
-    """Find out now whether the output could be written, not when the interpreter ends."""
-    with _writing():
+    """Flush standard output, so that errors show now and not when the interpreter exits."""
+    with _reporting_errors():
         sys.stdout.flush()
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
-    """After a failure nothing more is written, for the interpreter would complain of it at its end."""
+def _reporting_errors() -> Iterator[None]:
+    """Report a failed write once: /dev/null takes the rest, or the interpreter would complain at exit."""
     try:
         yield
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise
-        detail = f"Standard output cannot be written: {error.strerror}."
-        raise ClientError(detail, hint="The command itself was done.") from error
+        from notifybot.client import ClientError
+
+        detail = f"Cannot write to standard output: {error.strerror}."
+        raise ClientError(detail, hint="The command itself succeeded.") from error
 
 
 def print_error(detail: str, hint: str) -> None:
-    """The two lines on standard error that every failure ends with."""
+    """Print the two lines on standard error that end every failure."""
     print(f"error: {one_line(detail)}", file=sys.stderr)
     print(f"hint: {one_line(hint)}", file=sys.stderr)
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> Refused:
-    """The error for a name that nothing has, with the nearest."""
-    import difflib  # hardly ever needed
+def unknown_name(what: str, name: str, known: Iterable[str]) -> "Refused":
+    """Make the error for an unknown name, with the nearest known one."""
+    from notifybot.client import Refused
 
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = did_you_mean(name, names)
     hint = f"There are {', '.join(names)}." if names else "There are none."
-    return Refused(f"There is no {what} {name}.", hint=f"Did you mean {near[0]}?" if near else hint)
+    return Refused(f"There is no {what} {name}.", hint=f"Did you mean {near}?" if near else hint)
 
 
-def say_json(document: object) -> None:
-    """Print the document for machines; what could drive a terminal is escaped, which JSON allows in its strings."""
+def print_json(document: object) -> None:
+    """Print JSON, with control characters escaped."""
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(document, indent=2, ensure_ascii=not is_unicode, default=dict)
-    say(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    print_line(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def sanitized(text: str) -> str:
-    """Make what drives a terminal visible instead; line breaks stay."""
+    """Make control characters visible; line breaks stay."""
     return _UNSAFE.sub(_visible, text.replace("\r\n", "\n").expandtabs(4))
 
 
 def one_line(text: str) -> str:
-    """The same on one line, every stretch of white space as one space."""
+    """Sanitize a text and put it on one line, with single spaces."""
     return _UNSAFE.sub(_visible, " ".join(text.split()))
 
 
@@ -134,7 +140,7 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A span as one number: `12s`, `5m`, `3h`, `2d`."""
+    """Format a span as one number: `12s`, `5m`, `3h`, `2d`."""
     seconds = max(0, int(length.total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:
@@ -143,7 +149,7 @@ def span(length: timedelta) -> str:
 
 
 def size_of(size: int | None) -> str:
-    """A size as people tell it: `812 B`, `48 kB`, `3.2 MB`; nothing where it is not known."""
+    """Format a size: `812 B`, `48 kB`, `3.2 MB`; empty if unknown."""
     if size is None:
         return ""
     for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -152,33 +158,33 @@ def size_of(size: int | None) -> str:
     return f"{size} B"
 
 
-def moment(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """A time in the local zone, or in `zone`: `10:31:02` today, else with its date."""
+def short_time(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """Format a time in the local zone or `zone`: `10:31:02` today, else `2026-03-01 10:31`."""
     local = at.astimezone(zone)
     return f"{local:%H:%M:%S}" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d %H:%M}"
 
 
-def exact(at: datetime) -> str:
-    """A time in the local zone, to the second and with the zone: `2026-03-01 10:31:02 CET`."""
+def exact_time(at: datetime) -> str:
+    """Format a time in the local zone: `2026-03-01 10:31:02 CET`."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
-def moment_in_full(at: datetime, now: datetime) -> str:
-    """A time in the local zone with date, zone and distance: `2026-03-01 10:31:02 CET (3m ago)`."""
-    return f"{exact(at)} ({_distance(at, now)})"
+def full_time(at: datetime, now: datetime) -> str:
+    """Format a time in the local zone, with its distance: `2026-03-01 10:31:02 CET (3m ago)`."""
+    return f"{exact_time(at)} ({_distance(at, now)})"
 
 
-def in_full(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """The same with the day of the week, in `zone`, and without seconds where there are none: for times ahead."""
+def full_date(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """Format a future time in the local zone or `zone`: `Sun 2026-03-01 10:31 CET (in 2h)`."""
     local = at.astimezone(zone)
     seconds = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
     return f"{local:%a %Y-%m-%d} {seconds} {local:%Z} ({_distance(at, now)})"
 
 
 def _distance(at: datetime, now: datetime) -> str:
-    return f"{span(now - at)} ago" if at <= now else time_to(at, now)
+    return f"{span(now - at)} ago" if at <= now else time_until(at, now)
 
 
-def time_to(at: datetime, now: datetime) -> str:
-    """How far ahead it is: `in 2h`, also a moment after two hours were said."""
+def time_until(at: datetime, now: datetime) -> str:
+    """Format a distance, rounded up: `in 2h`, also a moment after somebody asked for two hours."""
     return f"in {span(at - now + ROUNDING)}"

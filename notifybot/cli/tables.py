@@ -1,4 +1,4 @@
-"""Aligned tables that fit the terminal, and the shortest unique prefixes of ids."""
+"""Aligned tables that fit the terminal, and unique prefixes of ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ MAX_INNER_COLUMN = 24
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], screen: Terminal) -> Iterable[str]:
-    """Lines of an aligned table. The last column takes what is left of the width; a column STATUS is coloured."""
+    """Format an aligned table. The last column takes the rest of the width; the column STATUS is coloured."""
     cells = [[one_line(cell) for cell in row] for row in rows]
     if screen.width is not None:
         cells = [[*(cut(cell, MAX_INNER_COLUMN) for cell in row[:-1]), row[-1]] for row in cells]
@@ -35,7 +35,7 @@ def _row(
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes."""
+    """Count the columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(map(_columns_of, text))
@@ -50,7 +50,7 @@ def _columns_of(character: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """At most `width` columns of `text`; what was left out shows as an ellipsis."""
+    """Truncate `text` to `width` columns, with an ellipsis."""
     if columns(text) <= width:
         return text
     taken, room = "", width - 1
@@ -63,7 +63,7 @@ def cut(text: str, width: int) -> str:
 
 
 def short_ids(ids: Sequence[str], *, at_least: int = 13) -> Mapping[str, str]:
-    """The shortest beginning of each id that none of the others has; 13 characters tell the millisecond."""
+    """Find the shortest unique prefix of each id; 13 characters are a millisecond."""
     ordered = sorted(set(ids))
     if not ordered:
         return {}
@@ -73,5 +73,5 @@ def short_ids(ids: Sequence[str], *, at_least: int = 13) -> Mapping[str, str]:
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters two different ids have in common at their beginning."""
+    """Count the characters that two different ids share at the start."""
     return next(index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right)

@@ -1,4 +1,4 @@
-"""Read times and repetitions as people type them: `18:30`, `+2h`, `--every '9:00'`; print them back."""
+"""Times as people type them: `18:30`, `+2h`, `--every '9:00'`."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from notifybot.cli.output import in_full, now, say
+from notifybot.cli.output import full_date, now, print_line
 from notifybot.cli.parser import UsageError
 from notifybot.times.spans import parse_span
 from notifybot.times.wall_clock import moments
@@ -18,20 +18,20 @@ from notifybot.times.zones import find_zone
 FORMS = "18:30, tomorrow 9:00, mon 9:00, +2h or 2026-01-31 18:30"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SHORTEST_DAY = 3
-_SOON = re.compile(r"(?:\+|in )\s*(.+)")
-_TIME_OF_A_DAY = re.compile(r"(?:([a-z]+)\s+)?([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?\s*(am|pm)?")
+_FROM_NOW = re.compile(r"(?:\+|in )\s*(.+)")
+_TIME_OF_DAY = re.compile(r"(?:([a-z]+)\s+)?([01]?[0-9]|2[0-3])(?::([0-5][0-9]))?\s*(am|pm)?")
 
 
 def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """The moment that is meant at `now`; without an offset it is in `zone`, else in this machine's own.
+    """Parse a time, relative to `now`; without an offset it is in `zone`, by default this machine's.
 
-    `18:30` and `mon 9:00` are the next ones, `today 9:00` may be over. A time that the clocks skip is when they are put
-    on; of one that comes twice it is the first that lies ahead. Raises ValueError.
+    `18:30` and `mon 9:00` mean the next match, `today 9:00` may be past. A time that the clock skips means the moment
+    of the jump; of a time that comes twice, the first one ahead. Raises ValueError.
     """
     words = " ".join(text.split()).lower()
-    if found := _SOON.fullmatch(words):
+    if found := _FROM_NOW.fullmatch(words):
         return (now + _span(found[1])).astimezone(zone)
-    if found := _TIME_OF_A_DAY.fullmatch(words):
+    if found := _TIME_OF_DAY.fullmatch(words):
         return _next_of(found, now, zone).astimezone(zone)
     moment = datetime.fromisoformat(text.strip())
     meant = moment if moment.tzinfo else _ahead(moments(moment.date(), moment.time(), zone), now)
@@ -39,9 +39,9 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetim
 
 
 def read_repetition(text: str) -> str:
-    """What the daemon is told: `15m` is `every 15m`, `9:00` and `mon 9:00` are cron expressions; others stay."""
+    """Convert `15m` to `every 15m`, `9:00` and `mon 9:00` to cron expressions; other text stays."""
     words = " ".join(text.split()).lower()
-    found = _TIME_OF_A_DAY.fullmatch(words)
+    found = _TIME_OF_DAY.fullmatch(words)
     days = _days(found[1]) if found else ()
     if found and days and (at := _time(found)):
         on = "*" if len(days) == len(DAYS) else str((days[0] + 1) % len(DAYS))
@@ -55,31 +55,31 @@ def read_repetition(text: str) -> str:
 def _span(text: str) -> timedelta:
     span = parse_span(text)
     if span is None:
-        raise ValueError("no time")
+        raise ValueError("not a time")
     return span
 
 
 def _next_of(found: re.Match[str], now: datetime, zone: tzinfo | None) -> datetime:
-    """The first moment ahead that is written so; one of today, where that is said, also if it is over."""
+    """Find the next match; `today` may be past."""
     at, day = _time(found), found[1]
     today = now.astimezone(zone).date()
     if at is None:
-        raise ValueError("no time of day")
+        raise ValueError("not a time of day")
     if day in ("today", "tomorrow"):
         return _ahead(moments(today + timedelta(days=day == "tomorrow"), at, zone), now)
     days = _days(day)
     if not days:
-        raise ValueError("no day")
+        raise ValueError("not a day")
     return next(moment for moment in _on(days, at, zone, since=today) if moment > now)
 
 
 def _ahead(meant: tuple[datetime, ...], now: datetime) -> datetime:
-    """The first of these that lies ahead, or the first of all."""
+    """Pick the first that is ahead, else the first."""
     return next((moment for moment in meant if moment > now), meant[0])
 
 
 def _on(days: tuple[int, ...], at: time, zone: tzinfo | None, *, since: date) -> Iterator[datetime]:
-    """This time of day on the days of this week from `since` on, and on the first one after it."""
+    """Yield this time of day on matching days, for a week and a day from `since`."""
     for distance in range(len(DAYS) + 1):
         day = since + timedelta(days=distance)
         if day.weekday() in days:
@@ -87,14 +87,14 @@ def _on(days: tuple[int, ...], at: time, zone: tzinfo | None, *, since: date) ->
 
 
 def _days(word: str | None) -> tuple[int, ...]:
-    """The days of the week that a word stands for, Monday is 0; all for none, none for one that is no day."""
+    """List the weekdays that a word means (Monday is 0): all for None or `day`, none for an unknown word."""
     if word is None or word == "day":
         return tuple(range(len(DAYS)))
     return tuple(number for number, day in enumerate(DAYS) if len(word) >= SHORTEST_DAY and day.startswith(word))
 
 
 def _time(found: re.Match[str]) -> time | None:
-    """The time of day, None where a number alone is no time."""
+    """Return the time of day, None for a bare number."""
     hour, minute, half = int(found[2]), found[3], found[4]
     if half is None:
         return None if minute is None else time(hour, int(minute))
@@ -109,7 +109,7 @@ ZONES = "/zoneinfo/"
 
 @dataclass(frozen=True)
 class TimeOptions:
-    """`every` and `time_zone` are as the daemon takes them; times are said in `zone`, None is this machine's."""
+    """`every` and `time_zone` go to the daemon; `zone` is for output, None is this machine's."""
 
     at: datetime | None
     every: str | None
@@ -118,10 +118,10 @@ class TimeOptions:
 
 
 def time_options_of(arguments: argparse.Namespace) -> TimeOptions:
-    """Raises UsageError for words that are no time, and for a time that is over."""
+    """Read --at, --every and --time-zone. Raises UsageError, also for a time in the past."""
     zone = None if arguments.time_zone is None else zone_named(arguments.time_zone)
     if arguments.at is None and arguments.every is None:
-        raise UsageError("--time-zone goes with --at or --every.", hint="Say when it is to be sent.")
+        raise UsageError("--time-zone needs --at or --every.", hint="Say when to send the message.")
     at = None if arguments.at is None else future_moment(arguments.at, zone)
     if arguments.every is None:
         return TimeOptions(at, None, None, zone)
@@ -130,19 +130,19 @@ def time_options_of(arguments: argparse.Namespace) -> TimeOptions:
 
 
 def future_moment(text: str, zone: tzinfo | None = None) -> datetime:
-    """The moment that is meant. Raises UsageError where it is none, or over."""
+    """Parse a time. Raises UsageError if it is invalid or in the past."""
     at = now()
     try:
         moment = read_moment(text, at, zone)
     except (ValueError, OverflowError):
-        raise UsageError(f"`{text}` is no time.", hint=f"Write it like {FORMS}.") from None
+        raise UsageError(f"`{text}` is not a time.", hint=f"Examples: {FORMS}.") from None
     if moment <= at:
-        raise UsageError(f"`{text}` is over.", hint="Name a time that lies ahead.")
+        raise UsageError(f"`{text}` is in the past.", hint="Give a time in the future.")
     return moment
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """Raises UsageError for a name that no zone has, with the nearest."""
+    """Find a time zone. Raises UsageError for an unknown name, with the nearest known one."""
     try:
         return ZoneInfo(find_zone(name))
     except ValueError as error:
@@ -152,21 +152,21 @@ def zone_named(name: str) -> ZoneInfo:
 
 def print_times(times: Sequence[datetime], zone: tzinfo | None) -> None:
     for each in times:
-        say(f"  {in_full(each, now(), zone)}")
+        print_line(f"  {full_date(each, now(), zone)}")
 
 
 def _zone_of(every: str) -> str | None:
-    """In which zone a repetition is meant where none is named: this machine's; a span is the same in all."""
+    """Return the default time zone of a repetition: this machine's, None for a span."""
     if every.startswith("every "):
         return None
     name = zone_of_this_machine(os.environ)
     if name is None:
-        raise UsageError("This machine's time zone has no name.", hint="Name one: --time-zone Europe/Berlin, say.")
+        raise UsageError("This machine's time zone has no name.", hint="Name one, such as --time-zone Europe/Berlin.")
     return name
 
 
 def zone_of_this_machine(environ: Mapping[str, str], local_time: Path = LOCAL_TIME) -> str | None:
-    """The IANA name of the zone that local times are in; None where it has none, or it cannot be found."""
+    """Return the IANA name of the local time zone, None if it has none or is unknown."""
     named = environ.get("TZ")
     if named is not None:
         name = named.removeprefix(":") or "UTC"

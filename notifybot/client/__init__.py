@@ -2,7 +2,7 @@
 
     accepted = send("disk full on db1", to="-1001234567890", alert=True)
 
-Calls block, and raise a ClientError where they cannot be done. Several threads take a Client each.
+Calls block, and raise a ClientError if they fail. Use one Client per thread.
 """
 
 import json
@@ -22,6 +22,7 @@ from notifybot.client.options import (
     whole_seconds,
     without_none,
 )
+from notifybot.client.reader import read, read_list
 from notifybot.client.results import (
     Accepted,
     AttachmentInfo,
@@ -30,18 +31,12 @@ from notifybot.client.results import (
     MessageInfo,
     MessagePage,
     Subscriber,
-    read_accepted,
-    read_health,
-    read_message,
-    read_page,
-    read_subscriber,
-    read_subscribers,
 )
-from notifybot.client.tokens import Token, read_token, read_tokens
+from notifybot.client.tokens import Token
 from notifybot.client.transport import Transport, default_socket_paths, parse_json
 from notifybot.client.unix_http import HttpRequest, RequestBody, json_body
 
-TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+TYPE_CHECKING = False  # importing typing takes 3 ms
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import IO, Unpack
@@ -78,11 +73,11 @@ __all__ = [
 
 TIMEOUT_S = 10.0
 PATIENCE_S = 10.0
-"""How long a call is tried again: about what a restart of the daemon takes."""
+"""How long a call is retried: about as long as the daemon takes to restart."""
 NOT_FOUND = 404
 PAGE = 500
 MAX_PAGES = 20
-MESSAGE_IDS = IdKind("message", "/api/messages", hint="`notifybot messages list` shows the ids.")
+MESSAGE_IDS = IdKind("message", "/api/messages", hint="`notifybot messages list` lists the ids.")
 
 
 def send(
@@ -92,7 +87,10 @@ def send(
     socket_path: str | os.PathLike[str] | None = None,
     **options: "Unpack[SendOptions]",
 ) -> Accepted:
-    """Send one message through the daemon at `socket_path` or in the usual places; `options` are Client.send's."""
+    """Send one message through the daemon at `socket_path`, or at the first default path that answers.
+
+    `options` are those of Client.send.
+    """
     return Client(socket_path).send(text, to=to, **options)
 
 
@@ -103,16 +101,15 @@ def resolve(
     text: str | None = None,
     socket_path: str | os.PathLike[str] | None = None,
 ) -> Accepted | None:
-    """Say that what was told under `dedup_key` is over. See Client.resolve."""
+    """Resolve the message with this `dedup_key`. See Client.resolve."""
     return Client(socket_path).resolve(dedup_key, to=to, text=text)
 
 
 class Client:
     """Calls to one daemon.
 
-    The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default places that answers.
-    `timeout_s` bounds each attempt (files get longer), `patience_s` how long after its first failure a call is
-    begun again.
+    The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default paths that answers.
+    `timeout_s` limits each attempt (files get longer), `patience_s` how long a call is retried after its first failure.
     """
 
     def __init__(
@@ -127,29 +124,29 @@ class Client:
         self._calls = Transport(paths, timeout_s=timeout_s, patience_s=patience_s)
 
     def send(self, text: str | None = None, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
-        """Hand over one message; once this returns, it is on the daemon's disk.
+        """Send one message; once this returns, it is on the daemon's disk.
 
-        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name of the daemon's config,
-        `subscribers`, or several of these; each chat gets it once. `photos` are shown as pictures, `files` under their
-        names: paths, `File`s, or one https URL; beside them, or with a `template` that is rendered with `data`, `text`
-        may be missing. `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high, critical.
-        An `alert` asks for an acknowledgement; a `policy`, by its name in the config or as a mapping, says to whom it
-        escalates. `at` (aware) is for later, `every` (a cron expression in `time_zone`, or `every 15m`) for again and
-        again. While a message of the same `dedup_key` is not over, it is repeated instead. `wait_s` (at most 30) waits
-        until it was shown or failed. A cut connection is tried again under the same client_id, made anew for each call
-        unless given, so that the message is never accepted twice.
+        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name from the daemon's config,
+        `subscribers`, or several of these; each chat gets the message once. `photos` are shown as pictures, `files`
+        under their names: paths, `File`s, or one https URL. `text` is optional with files, or with a `template`, which
+        is rendered with `data`. `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high,
+        critical. An `alert` asks for an acknowledgement; its `policy`, a name from the config or a mapping, says to
+        whom it escalates. `at` (aware) delays the message, `every` (a cron expression in `time_zone`, or `every 15m`)
+        repeats it. While a message with the same `dedup_key` is open, that one counts up instead. `wait_s` (at most 30)
+        waits until the message is posted or has failed. If the connection drops, the call is retried under the same
+        client_id (a new one per call unless given), so the message is never accepted twice.
         """
         fields = {**recipient_fields(to), **request_fields(options)}
         photos, files = options.get("photos", ()), options.get("files", ())
         with message_body(fields, text, photos=photos, files=files) as body:
-            return self._hand_over(body, str(fields["client_id"]), wait_s=options.get("wait_s"))
+            return self._post_message(body, str(fields["client_id"]), wait_s=options.get("wait_s"))
 
     def resolve(
         self, dedup_key: str, *, to: str | Iterable[str], text: str | None = None, client_id: str | None = None
     ) -> Accepted | None:
-        """Say that what was told `to` somebody under `dedup_key` is over: its alert is closed, its posts show `text`.
+        """Resolve the message sent `to` these recipients under `dedup_key`: close it, and show `text` in its posts.
 
-        Returns the message that it closed, None where nothing is open under this key: a check may say so each time.
+        Returns the message, None if nothing is open under this key: a check may resolve each time it finds all well.
         """
         key = client_id or os.urandom(16).hex()
         fields = {
@@ -160,36 +157,36 @@ class Client:
             "client_id": key,
         }
         try:
-            return self._hand_over(_json_body(without_none(fields)), key)
+            return self._post_message(_json_body(without_none(fields)), key)
         except Refused as error:
             if error.code != NOT_FOUND:
                 raise
             return None
 
     def message(self, message_id: str) -> MessageInfo:
-        return read_message(self._calls.call(HttpRequest("GET", MESSAGE_IDS.path(message_id))))
+        return read(MessageInfo, self._calls.call(HttpRequest("GET", MESSAGE_IDS.path(message_id))))
 
     def messages(
         self, *, status: str | None = None, source: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> MessagePage:
-        """One page of messages, newest first; `limit` from 1 to 500."""
+        """List one page of messages, newest first; `limit` from 1 to 500."""
         query = _query({"status": status, "source": source, "limit": str(limit), "cursor": cursor})
-        return read_page(self._calls.call(HttpRequest("GET", f"/api/messages?{query}")))
+        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages?{query}")))
 
     def open_alerts(self, *, limit: int = PAGE) -> tuple[MessageInfo, ...]:
-        """Alerts that wait for an answer or to be closed, newest first."""
+        """List the alerts that are not closed, newest first."""
         query = _query({"open": "true", "limit": str(limit)})
-        return read_page(self._calls.call(HttpRequest("GET", f"/api/messages?{query}"))).messages
+        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages?{query}"))).messages
 
     def find(self, prefix: str) -> str:
-        """The full id of the one message whose id begins with `prefix`, among the newest 10,000.
+        """Return the full id of the message with this prefix, among the newest 10,000.
 
-        Raise Refused where there is none, or more than one.
+        Raises Refused if there is none, or several.
         """
         return MESSAGE_IDS.find(prefix, self._ids())
 
     def edit(self, message_id: str, text: str | None = None, *, title: str | None = None) -> MessageInfo:
-        """Change what a message says; its posts follow. An empty title takes the title away, None leaves it.
+        """Change the text or title of a message, also in its posts. An empty title removes the title, None keeps it.
 
         Refused (409) once it is closed or cancelled.
         """
@@ -197,57 +194,59 @@ class Client:
         if title is not None:
             fields["title"] = title or None
         if not fields:
-            raise Refused("Neither a text nor a title is given.", hint="Say what to change.")
-        return read_message(self._calls.call(HttpRequest("PATCH", MESSAGE_IDS.path(message_id), _json_body(fields))))
+            raise Refused("No text or title is given.", hint="Give a new text, a new title, or both.")
+        request = HttpRequest("PATCH", MESSAGE_IDS.path(message_id), _json_body(fields))
+        return read(MessageInfo, self._calls.call(request))
 
     def download(self, attachment: AttachmentInfo, target: "IO[bytes]") -> None:
-        """Write one of a message's attachments to `target`, as it comes. Refused where the daemon does not have it.
+        """Download one of a message's attachments to `target`. Refused if the daemon does not have it.
 
-        A cut connection is not tried again, as a part may be written by then: raises NoAnswer.
+        Not retried, as part of it may already be written: raises NoAnswer if the connection drops.
         """
         if attachment.href is None:
             raise Refused(f"The daemon does not have {attachment.name}.", hint=attachment.problem or attachment.url)
         if not attachment.href.startswith("/") or not attachment.href.isascii() or not attachment.href.isprintable():
-            raise UnknownShape("`href` is no path")
+            raise UnknownShape("`href` is not a path")
         try:
             self._calls.fetch(HttpRequest("GET", attachment.href), target.write, size=attachment.size or 0)
         except NoAnswer as error:
-            raise NoAnswer(error.detail, hint="Fetch it again; the daemon still has it.") from error
+            raise NoAnswer(error.detail, hint="Download it again; the daemon still has it.") from error
 
     def acknowledge(self, message_id: str) -> MessageInfo:
-        """Answer an alert; the second time it returns the first answer. Refused (409) for a notice."""
+        """Acknowledge an alert; the second time changes nothing. Refused (409) for a notice."""
         return self._change(message_id, "acknowledge")
 
     def unacknowledge(self, message_id: str) -> MessageInfo:
-        """Take the answer to an alert back; it waits for one again. Refused (409) once it is closed."""
+        """Take the acknowledgement of an alert back. Refused (409) once it is closed."""
         return self._change(message_id, "unacknowledge")
 
     def snooze(self, message_id: str, *, span: Span | None = None, until: "datetime | None" = None) -> MessageInfo:
-        """Let an alert sleep for a `span` or `until` a moment (aware); its deadlines begin anew then.
+        """Snooze an alert for a `span` or `until` a time (aware); its deadlines start over then.
 
-        Refused (409) for a notice, and once it is answered or over.
+        Refused (409) for a notice, and once it is acknowledged or closed.
         """
         body = _json_body(without_none({"for": whole_seconds(span), "until": rfc3339(until)}))
-        return read_message(self._calls.call(HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/snooze", body)))
+        request = HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/snooze", body)
+        return read(MessageInfo, self._calls.call(request))
 
     def close(self, message_id: str) -> MessageInfo:
         return self._change(message_id, "close")
 
     def cancel(self, message_id: str) -> MessageInfo:
-        """Cancel a message that was not shown yet; Refused (409) once it was. Of what repeats, one time is left out."""
+        """Cancel a message that is not posted yet, else Refused (409). A recurring message skips one occurrence."""
         return self._change(message_id, "cancel")
 
     def retry(self, message_id: str) -> MessageInfo:
-        """Try again to show a message where it was given up. Refused (409) where it was not."""
+        """Retry the failed deliveries of a message. Refused (409) if none has failed."""
         return self._change(message_id, "retry")
 
     def subscribe_user(self, chat_id: str, chat_name: str) -> Subscriber:
-        """Subscribe a chat by hand. Refused (400) if it is subscribed already, so a lost answer is not tried again."""
+        """Subscribe a chat. Not retried: Refused (400) if it is subscribed already."""
         body = _json_body({"chat_id": chat_id, "chat_name": chat_name})
-        return read_subscriber(self._calls.attempt(HttpRequest("POST", "/subscribe-user", body)))
+        return read(Subscriber, self._calls.attempt(HttpRequest("POST", "/subscribe-user", body)))
 
     def subscribed_users(self) -> tuple[Subscriber, ...]:
-        return read_subscribers(self._calls.call(HttpRequest("GET", "/subscribed-users")))
+        return read_list(Subscriber, self._calls.call(HttpRequest("GET", "/subscribed-users")))
 
     def create_token(
         self,
@@ -258,88 +257,89 @@ class Client:
         account: str | None = None,
         expires: Span | None = None,
     ) -> Token:
-        """Make an API token, for admins; a lost answer is not tried again, as its secret is lost with it.
+        """Create an API token; for admins. Not retried: if the response is lost, so is the secret.
 
-        `scopes`: of send, read, admin. `to`: its only recipients. `account`: as whom it calls, else `name`.
+        `scopes`: of send, read, admin. `to`: the only recipients it allows. `account`: the account it acts as, else
+        `name`.
         """
         fields = {"name": name, "scopes": list(scopes), "to": None if to is None else list(to), "account": account}
         body = _json_body(without_none({**fields, "expires": whole_seconds(expires)}))
-        return read_token(self._calls.attempt(HttpRequest("POST", "/api/admin/tokens", body)))
+        return read(Token, self._calls.attempt(HttpRequest("POST", "/api/admin/tokens", body)))
 
     def tokens(self) -> tuple[Token, ...]:
-        return read_tokens(self._calls.call(HttpRequest("GET", "/api/admin/tokens")))
+        return read_list(Token, self._calls.call(HttpRequest("GET", "/api/admin/tokens")), "tokens")
 
     def revoke_token(self, name: str) -> Token:
-        """End a token at once. Refused (404) where there is none of this name."""
-        from urllib.parse import quote  # the other calls do without it
+        """Revoke a token at once. Refused (404) for an unknown name."""
+        from urllib.parse import quote  # the other calls do not need it
 
-        return read_token(self._calls.call(HttpRequest("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
+        return read(Token, self._calls.call(HttpRequest("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
 
     def account(self, user: str | None = None) -> "Account":
-        """The calls that link an account to a chat; `user` is another's, for admins."""
+        """Calls about an account's link to a chat; admins may name another `user`."""
         from notifybot.client.account import Account
 
         return Account(self._calls, user)
 
     def people(self) -> "People":
-        """The calls of admins about people."""
+        """Calls about people."""
         from notifybot.client.people import People
 
         return People(self._calls)
 
     def event(self, name: str, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
-        """Tell of an event in the words of the template of this `name`, rendered with `data`; the summary counts it.
+        """Report an event, worded by the template `name` and `data`; the daily summary counts it.
 
-        There are `post_success`, `post_failure`, `automation_executed` and the operator's own. `options` are those of
-        Client.send, but for files and for waiting.
+        Built in are `post_success`, `post_failure` and `automation_executed`. `options` are those of Client.send,
+        except `photos`, `files` and `wait_s`.
         """
         for unusable in options.keys() & {"photos", "files", "wait_s"}:
             raise TypeError(f"event() got an unexpected keyword argument {unusable!r}")
         fields = {"event": name, "to": recipients_of(to), **request_fields(options)}
-        return self._hand_over(_json_body(without_none(fields)), str(fields["client_id"]), path="/api/events")
+        return self._post_message(_json_body(without_none(fields)), str(fields["client_id"]), path="/api/events")
 
     def schedules(self) -> "Schedules":
-        """The calls about what repeats."""
+        """Calls about recurring messages."""
         from notifybot.client.schedules import Schedules
 
         return Schedules(self._calls)
 
     def on_call(self) -> "OnCall":
-        """The calls about who is on call."""
+        """Calls about who is on call."""
         from notifybot.client.oncall import OnCall
 
         return OnCall(self._calls)
 
     def jobs(self) -> "Jobs":
-        """The calls of admins about the daemon's timed jobs."""
+        """Calls about the daemon's timed jobs; for admins."""
         from notifybot.client.jobs import Jobs
 
         return Jobs(self._calls)
 
     def health(self) -> Health:
-        """How the daemon is, also where it answers 503 because it can accept nothing."""
+        """Return the daemon's health, even if it answers 503 because it cannot accept messages."""
         try:
             document = self._calls.attempt(HttpRequest("GET", "/health"))
         except NotReady as error:
             document = parse_json(error.body)
             if not isinstance(document, Mapping) or "telegram" not in document:
                 raise
-        return read_health(document)
+        return read(Health, document)
 
-    def _hand_over(
+    def _post_message(
         self, body: RequestBody, client_id: str, *, path: str = "/api/ingest", wait_s: float | None = None
     ) -> Accepted:
         request = HttpRequest("POST", path + ("" if wait_s is None else f"?wait={wait_s:g}"), body)
         try:
-            return read_accepted(self._calls.call(request, extra_s=wait_s or 0, is_patient=True))
+            return read(Accepted, self._calls.call(request, extra_s=wait_s or 0, survives_restart=True))
         except NoAnswer as error:
-            raise error.about(client_id) from error
+            raise error.for_message(client_id) from error
 
     def _change(self, message_id: str, verb: str) -> MessageInfo:
-        return read_message(self._calls.call(HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/{verb}")))
+        return read(MessageInfo, self._calls.call(HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/{verb}")))
 
     def _ids(self) -> Iterator[str]:
-        """Ids of messages, newest first, page by page, up to MAX_PAGES."""
+        """Ids of messages, newest first, up to MAX_PAGES pages."""
         cursor = None
         for _ in range(MAX_PAGES):
             page = self.messages(limit=PAGE, cursor=cursor)
@@ -354,6 +354,6 @@ def _json_body(fields: Mapping[str, object]) -> RequestBody:
 
 
 def _query(fields: Mapping[str, str | None]) -> str:
-    from urllib.parse import urlencode  # the other calls do without it
+    from urllib.parse import urlencode  # the other calls do not need it
 
     return urlencode(without_none(fields))

@@ -1,4 +1,4 @@
-"""One account's link to a Telegram chat, for Python programs: `Client().account()`. Standard library only."""
+"""An account's link to a Telegram chat: `Client().account()`. Standard library only."""
 
 import json
 from collections.abc import Mapping
@@ -6,45 +6,45 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifybot.client.errors import NoAnswer
-from notifybot.client.json_fields import JsonFields, JsonObject
+from notifybot.client.reader import JsonObject, key, read, read_object, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
-TEST_TAKES_S = 20.0
-"""So long the daemon waits for Telegram."""
+TEST_TIMEOUT_S = 20.0
+"""How long the daemon waits for Telegram."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeepLink:
-    """Whoever opens `url` in Telegram before `expires_at` links their chat, once. `qr`: lines, where they were asked
-    for, to be shown dark on light."""
+    """Links the chat of whoever opens `url` in Telegram before `expires_at`; works once. `qr`: lines of a QR code, if
+    requested, to be shown dark on light."""
 
     url: str
     token: str
     expires_at: datetime
     qr: tuple[str, ...]
-    document: JsonObject
+    document: JsonObject = whole()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LinkStatus:
-    is_linked: bool
+    is_linked: bool = key("linked")
     linked_at: datetime | None
-    document: JsonObject
+    document: JsonObject = whole()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AccountStatus:
-    """How an account is linked; the rest means something only where it is. `summary_time`: `09:00` in `time_zone`."""
+    """How an account is linked; the other fields are set only if it is. `summary_time`: `09:00` in `time_zone`."""
 
-    is_linked: bool
+    is_linked: bool = key("linked")
     linked_at: datetime | None
     chat_name: str | None
-    is_enabled: bool
+    is_enabled: bool = key("enabled", default=False)
     time_zone: str | None
     summary_time: str | None
-    is_reachable: bool
-    document: JsonObject
+    is_reachable: bool = key("reachable", default=False)
+    document: JsonObject = whole()
 
 
 class Account:
@@ -55,49 +55,31 @@ class Account:
         self._user = user
 
     def link(self, *, with_qr: bool = False) -> DeepLink:
-        """Make a deep link, valid for ten minutes, once."""
+        """Create a deep link, valid for ten minutes, once."""
         query = self._query({"qr": "true"} if with_qr else {})
-        fields = JsonFields(self._calls.call(HttpRequest("GET", f"/api/telegram/link-account{query}")))
-        return DeepLink(
-            url=fields.text("url"),
-            token=fields.text("token"),
-            expires_at=fields.moment("expires_at"),
-            qr=fields.texts("qr"),
-            document=fields.document,
-        )
+        return read(DeepLink, self._calls.call(HttpRequest("GET", f"/api/telegram/link-account{query}")))
 
     def verify_link(self, token: str) -> LinkStatus:
-        """Whether a deep link was used. Refused (404) once it has expired."""
-        return _link_status(self._calls.call(self._post("verify-link", token=token)))
+        """Check whether a deep link was used. Refused (404) once it has expired."""
+        return read(LinkStatus, self._calls.call(self._post("verify-link", token=token)))
 
     def verify(self, code: str) -> LinkStatus:
-        """Link by the code that /start gave out. Refused (400) for a wrong one. As it works once, a lost answer is not
-        tried again."""
+        """Link by the code from /start. Refused (400) for a wrong one. Not retried, as a code works once."""
         try:
-            return _link_status(self._calls.attempt(self._post("verify", code=code)))
+            return read(LinkStatus, self._calls.attempt(self._post("verify", code=code)))
         except NoAnswer as error:
-            raise NoAnswer(error.detail, hint="It may be linked by now: `notifybot status` shows it.") from error
+            raise NoAnswer(error.detail, hint="It may be linked by now: check with `notifybot status`.") from error
 
     def unlink(self) -> LinkStatus:
-        """Take the account from its chat; where it has none, nothing is done."""
-        return _link_status(self._calls.call(self._post("unlink-account")))
+        """Unlink the account from its chat; does nothing if it has none."""
+        return read(LinkStatus, self._calls.call(self._post("unlink-account")))
 
     def send_test(self) -> JsonObject:
-        """Show a message in the account's chat; returns once it stands there. Refused (400) where it is not linked."""
-        return JsonFields(self._calls.attempt(self._post("send-test-message"), extra_s=TEST_TAKES_S)).document
+        """Send a test message to the account's chat; returns once it is posted. Refused (400) if it is not linked."""
+        return read_object(self._calls.attempt(self._post("send-test-message"), extra_s=TEST_TIMEOUT_S))
 
     def status(self) -> AccountStatus:
-        fields = JsonFields(self._calls.call(HttpRequest("GET", f"/api/telegram/status{self._query({})}")))
-        return AccountStatus(
-            is_linked=fields.truth("linked"),
-            linked_at=fields.moment_or_none("linked_at"),
-            chat_name=fields.text_or_none("chat_name"),
-            is_enabled=fields.truth("enabled"),
-            time_zone=fields.text_or_none("time_zone"),
-            summary_time=fields.text_or_none("summary_time"),
-            is_reachable=fields.truth("reachable"),
-            document=fields.document,
-        )
+        return read(AccountStatus, self._calls.call(HttpRequest("GET", f"/api/telegram/status{self._query({})}")))
 
     def _post(self, verb: str, **fields: str) -> HttpRequest:
         named = fields if self._user is None else {**fields, "user": self._user}
@@ -110,8 +92,3 @@ class Account:
         from urllib.parse import urlencode
 
         return f"?{urlencode(named)}"
-
-
-def _link_status(document: object) -> LinkStatus:
-    fields = JsonFields(document)
-    return LinkStatus(fields.truth("linked"), fields.moment_or_none("linked_at"), fields.document)

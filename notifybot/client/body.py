@@ -1,4 +1,4 @@
-"""Request bodies for messages: JSON, or multipart/form-data whose files are read in pieces."""
+"""Request bodies for messages: JSON, or multipart/form-data whose files are read in chunks."""
 
 import io
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 20
 PHOTO, DOCUMENT = "photo", "file"
-"""The two kinds of files, as a form's field is called that carries one."""
+"""Kinds of files, by the name of their form field."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
 
 
@@ -31,42 +31,37 @@ def message_body(
     photos: Attachable | Iterable[Attachable] = (),
     files: Attachable | Iterable[Attachable] = (),
 ) -> Iterator[RequestBody]:
-    """The body that carries a message: JSON, or a form where files are uploaded, which stay open until the block ends.
+    """Make the body of a message: JSON, or a form with its files, which stay open until the block ends.
 
-    Raises Refused for whatever can be seen to be wrong before anything is sent.
+    Raises Refused for problems that show before anything is sent.
     """
     attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
     if len(attached) > MAX_FILES:
         raise Refused(
             f"A message takes {MAX_FILES} files, not {len(attached)}.",
-            hint="Send several, or pack them into one file.",
+            hint="Send several messages, or pack the files into one.",
         )
     by_url = next((each for each in attached if _url_of(each[1])), None)
     if by_url is not None:
         yield json_body(_json(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
     elif attached:
-        from notifybot.client.body import (
-            multipart_body,
-            open_upload,  # most messages have none
-        )
-
         with ExitStack() as stack:
             uploads = [open_upload(file, kind, stack) for kind, file in attached]
             yield multipart_body({"type": TYPES[attached[0][0]], **fields, "caption": text}, uploads)
     elif text is None and fields.get("template") is None:
-        raise Refused("Neither a text nor a file is given.", hint="Say something.")
+        raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
     else:
         yield json_body(_json({"type": "text", "content": text, **fields}))
 
 
 def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
-    """What was given for a list of files; a single one is one of them."""
+    """List the files; a single one becomes a list of one."""
     listed = (given,) if isinstance(given, File | str | os.PathLike) else given
     return [each if isinstance(each, File) else File(each) for each in listed]
 
 
 def _url_of(file: File) -> str | None:
-    """The https URL that this file is, None where it is something to upload. Refused for other URLs."""
+    """Return the https URL of a file, None if it is to be uploaded. Raises Refused for other URLs."""
     if not isinstance(file.source, str):
         return None
     scheme, is_url, _ = file.source.partition("://")
@@ -74,7 +69,7 @@ def _url_of(file: File) -> str | None:
         return None
     if scheme.lower() != "https":
         raise Refused(
-            f"{file.source} is no https URL.", hint="Only https URLs are fetched: download it, send the file."
+            f"{file.source} is not an https URL.", hint="Download it and send the file: only https URLs are fetched."
         )
     return file.source
 
@@ -83,7 +78,7 @@ def _by_url(
     fields: Mapping[str, object], text: str | None, kind: str, file: File, *, is_alone: bool
 ) -> dict[str, object]:
     if not is_alone:
-        raise Refused("A message takes one URL, and no other file beside it.", hint="Send them one by one.")
+        raise Refused("A message takes one URL, and no other file with it.", hint="Send them one by one.")
     content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
     return {**content, **fields, "caption": text}
 
@@ -93,12 +88,12 @@ def _json(fields: Mapping[str, object]) -> bytes:
 
 
 MAX_COPY_BYTES = 2_000_000_000
-"""The most that any Telegram takes of one file; a daemon usually allows less, and says so."""
+"""Largest file that any Bot API server takes; a daemon usually allows less."""
 
 
 @dataclass(frozen=True)
 class FileUpload:
-    """A file that is open, from `start` on `size` bytes long, and can be read any number of times."""
+    """An open file of `size` bytes from `start`, which can be read any number of times."""
 
     kind: str
     name: str
@@ -106,33 +101,34 @@ class FileUpload:
     start: int
     size: int
 
-    def pieces(self) -> Iterator[bytes]:
-        """The bytes, from the beginning. A file that grows is sent as long as it was; Refused where it shrinks."""
+    def chunks(self) -> Iterator[bytes]:
+        """Read the file from the start. Bytes added since are left out; raises Refused if it has shrunk."""
         self.stream.seek(self.start)
         rest = self.size
         while rest:
-            piece = self.stream.read(min(rest, CHUNK_BYTES))
-            if not piece:
-                raise Refused(f"{self.name} became shorter while it was sent.", hint="Send it once it is complete.")
-            rest -= len(piece)
-            yield piece
+            chunk = self.stream.read(min(rest, CHUNK_BYTES))
+            if not chunk:
+                raise Refused(f"{self.name} shrank while it was sent.", hint="Send it once it is complete.")
+            rest -= len(chunk)
+            yield chunk
 
 
 def open_upload(file: File, kind: str, stack: ExitStack) -> FileUpload:
-    """Open `file` until `stack` closes. What cannot be read twice is copied to a temporary file. Raises Refused."""
+    """Open `file` until `stack` closes. A stream that cannot be read twice is copied to a temporary file. Raises
+    Refused."""
     shown, name = _shown(file), _name(file, kind)
     stream = _stream(file.source, shown, stack)
     size = _rest(stream)
-    if not size:  # a pipe, or a file whose size is only known by reading it, as in /proc
+    if not size:  # a pipe, or a file without a known size, as in /proc
         stream = _copy(stream, shown, stack)
         size = _rest(stream)
     if not size:
-        raise Refused(f"{shown} is empty.", hint="Telegram takes no empty file.")
+        raise Refused(f"{shown} is empty.", hint="Telegram does not take empty files.")
     return FileUpload(kind, name, stream, stream.tell(), size)
 
 
 def _rest(stream: "IO[bytes]") -> int | None:
-    """How many bytes follow, None where that cannot be told. It stands where it stood."""
+    """Count the bytes that follow, None if the stream cannot seek. The position stays the same."""
     try:
         start = stream.tell()
         size = stream.seek(0, os.SEEK_END) - start
@@ -148,7 +144,7 @@ def _stream(source: "str | os.PathLike[str] | bytes | IO[bytes]", shown: str, st
     if not isinstance(source, str | os.PathLike):
         return source
     if not os.fspath(source):
-        raise Refused("A file without a name is given.", hint="Check the path.")
+        raise Refused("An empty file name is given.", hint="Check the path.")
     try:
         path = Path(source)
         _check_kind(path.stat().st_mode, shown)
@@ -158,11 +154,11 @@ def _stream(source: "str | os.PathLike[str] | bytes | IO[bytes]", shown: str, st
 
 
 def _check_kind(mode: int, shown: str) -> None:
-    """Let files and pipes through; opening a device can do something."""
+    """Accept only files and pipes: opening a device can have side effects."""
     if stat.S_ISDIR(mode):
-        raise Refused(f"{shown} is a directory.", hint="Name the files in it, or pack them into one.")
+        raise Refused(f"{shown} is a directory.", hint="Name the files in it, or pack them into an archive.")
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-        raise Refused(f"{shown} is a device or a socket.", hint="Name a file, or pipe it in.")
+        raise Refused(f"{shown} is a device or a socket.", hint="Name a file, or pipe the data in.")
 
 
 def _unreadable(shown: str, error: OSError | ValueError) -> Refused:
@@ -170,47 +166,47 @@ def _unreadable(shown: str, error: OSError | ValueError) -> Refused:
         case FileNotFoundError():
             return Refused(f"{shown} does not exist.", hint="Check its path.")
         case PermissionError():
-            return Refused(f"You may not read {shown}.", hint="It is read under your account, not the daemon's.")
+            return Refused(f"You may not read {shown}.", hint="Files are read under your account, not the daemon's.")
         case OSError():
             return Refused(f"{shown} cannot be read: {error.strerror}.", hint="Check the path.")
-    return Refused(f"{shown} is no path: {error}.", hint="Check the path.")
+    return Refused(f"{shown} is not a path: {error}.", hint="Check the path.")
 
 
 def _copy(stream: "IO[bytes]", shown: str, stack: ExitStack) -> "IO[bytes]":
-    """What `stream` still has, in a temporary file that is gone with `stack`."""
+    """Copy the rest of `stream` to a temporary file that lives as long as `stack`."""
     import tempfile  # most files need no copy
 
     try:
         copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         size = 0
-        while piece := stream.read(CHUNK_BYTES):
-            size += copy.write(piece)
+        while chunk := stream.read(CHUNK_BYTES):
+            size += copy.write(chunk)
             if size > MAX_COPY_BYTES:
-                raise Refused(f"{shown} is too large for Telegram.", hint="Telegram takes 50 MB as a rule.")
+                raise Refused(f"{shown} is too large for Telegram.", hint="Telegram usually takes up to 50 MB.")
         copy.flush()
     except OSError as error:
         raise ClientError(
-            f"{shown} cannot be copied before it is sent: {error.strerror}.",
-            hint="Make room, or name another folder in $TMPDIR.",
+            f"Cannot copy {shown} to a temporary file: {error.strerror}.",
+            hint="Free some space, or set $TMPDIR to another folder.",
         ) from error
     copy.seek(0)
     return copy
 
 
 def _shown(file: File) -> str:
-    """How an error speaks of it."""
+    """Name the file for an error message."""
     if isinstance(file.source, str | os.PathLike):
         return os.fspath(file.source)
-    return file.name or "What was given as a file"
+    return file.name or "The file"
 
 
 def _name(file: File, kind: str) -> str:
-    """What to call it: its own name without folders."""
+    """Name of the upload: without folders, never empty."""
     named = file.name
     if named is None and isinstance(file.source, str | os.PathLike):
         named = os.fspath(file.source)
     elif named is None:
-        named = getattr(file.source, "name", None)  # an open file has one, unless it is a number
+        named = getattr(file.source, "name", None)  # a number, for some
     return (named.rstrip("/").rpartition("/")[2] if isinstance(named, str) else "") or kind
 
 
@@ -218,9 +214,9 @@ PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 
 def multipart_body(fields: Mapping[str, object], uploads: Sequence[FileUpload]) -> RequestBody:
-    """The fields that have a value, text as it is and the rest as JSON, then the files.
+    """Encode the fields that have a value (text as it is, the rest as JSON), then the files.
 
-    In this order, so that wrong fields can be refused before the files have come.
+    The fields come first so that the daemon can refuse a request before it has received the files.
     """
     boundary = os.urandom(16).hex()
     texts = [(_head(boundary, name), _text(value)) for name, value in fields.items() if value is not None]
@@ -228,16 +224,16 @@ def multipart_body(fields: Mapping[str, object], uploads: Sequence[FileUpload]) 
     beginning = b"".join(head + text + b"\r\n" for head, text in texts)
     end = f"--{boundary}--\r\n".encode("ascii")
 
-    def pieces() -> Iterator[bytes]:
+    def chunks() -> Iterator[bytes]:
         yield beginning
         for head, upload in files:
             yield head
-            yield from upload.pieces()
+            yield from upload.chunks()
             yield b"\r\n"
         yield end
 
     length = len(beginning) + sum(len(head) + upload.size + 2 for head, upload in files) + len(end)
-    return RequestBody(f"multipart/form-data; boundary={boundary}", length, pieces)
+    return RequestBody(f"multipart/form-data; boundary={boundary}", length, chunks)
 
 
 def _head(boundary: str, name: str) -> bytes:
@@ -248,13 +244,13 @@ def _file_head(boundary: str, upload: FileUpload) -> bytes:
     lines = [
         f"--{boundary}",
         f'Content-Disposition: form-data; name="{upload.kind}"; {_filename(upload.name)}',
-        "Content-Type: application/octet-stream",  # the daemon looks for itself
+        "Content-Type: application/octet-stream",  # the daemon detects the type itself
     ]
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 def _filename(name: str) -> str:
-    """The name, for the header; one with quotes, semicolons or letters beyond ASCII in the form that keeps them all."""
+    """Encode a file name for the header; names with special characters take the RFC 5987 form."""
     raw = name.encode("utf-8", "replace")
     if PLAIN.issuperset(raw):
         return f'filename="{name}"'
@@ -262,5 +258,5 @@ def _filename(name: str) -> str:
 
 
 def _text(value: object) -> bytes:
-    """Lone surrogates go as they are: it is for the daemon to refuse them."""
+    """Encode a value; the daemon refuses lone surrogates."""
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")

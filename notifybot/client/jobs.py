@@ -1,34 +1,34 @@
-"""The daemon's timed jobs, for admins, from Python: `Client().jobs()`. Standard library only."""
+"""The daemon's timed jobs, for admins: `Client().jobs()`. Standard library only."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from notifybot.client.json_fields import JsonFields, JsonObject
+from notifybot.client.reader import JsonObject, key, read, read_list, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest
 
 STATUS = "/api/admin/scheduler/status"
 RUN_TIMEOUT_S = 300.0
-"""So long a job that is run by hand may take before its answer counts as lost."""
+"""How long a job run by hand may take before its response counts as lost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobRunInfo:
-    """One tick of a job. `done`: how much it did; `error` None: it went well."""
+    """One run of a job. `done`: how many rows it processed; `error`: None if it succeeded."""
 
     job: str
     started_at: datetime
     duration_s: float
     done: int
-    is_manual: bool
+    is_manual: bool = key("manual")
     error: str | None
-    document: JsonObject
+    document: JsonObject = whole()
 
 
 @dataclass(frozen=True)
 class PutOffRow:
-    """A row that a job cannot do; it is tried again at `tried_again_at`, and holds up no other meanwhile."""
+    """A row that a job cannot process. It is retried at `tried_again_at`, and holds up no other row."""
 
     row: str
     error: str
@@ -37,25 +37,25 @@ class PutOffRow:
     tried_again_at: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobInfo:
-    """How a job did in its latest `runs`. `success_rate` from 0 to 1, None before the first run; `latest`: the runs
-    themselves, where they were asked for."""
+    """Statistics of a job's latest `runs`. `success_rate`: 0 to 1, None before the first run; `latest`: the runs
+    themselves, if requested."""
 
     name: str
     next_run: datetime | None
     running_since: datetime | None
     last_run: datetime | None
-    last_duration_s: float
-    average_s: float
+    last_duration_s: float = 0
+    average_s: float = key("average", default=0)
     success_rate: float | None
     runs: int
     is_failing: bool
     last_error: str | None
     last_error_at: datetime | None
     put_off: tuple[PutOffRow, ...]
-    latest: tuple[JobRunInfo, ...]
-    document: JsonObject
+    latest: tuple[JobRunInfo, ...] = key("history")
+    document: JsonObject = whole()
 
 
 class Jobs:
@@ -65,52 +65,11 @@ class Jobs:
         self._calls = calls
 
     def everything(self, *, runs: int = 0) -> tuple[JobInfo, ...]:
-        """All jobs, each with so many of its latest runs, newest first (at most 100)."""
-        fields = JsonFields(self._calls.call(HttpRequest("GET", f"{STATUS}?runs={runs}" if runs else STATUS)))
-        return tuple(_job(each) for each in fields.each("jobs"))
+        """All jobs, each with its latest `runs` (at most 100), newest first."""
+        found = self._calls.call(HttpRequest("GET", f"{STATUS}?runs={runs}" if runs else STATUS))
+        return read_list(JobInfo, found, "jobs")
 
     def trigger(self, name: str) -> JobRunInfo:
-        """Run a job once, now, and return what came of it. Refused (404) where there is none of this name."""
+        """Run a job once, now, and return the run. Refused (404) for an unknown name."""
         path = f"/api/admin/scheduler/jobs/{quote(name, safe='')}/trigger"
-        return _run(JsonFields(self._calls.attempt(HttpRequest("POST", path), extra_s=RUN_TIMEOUT_S)))
-
-
-def _job(fields: JsonFields) -> JobInfo:
-    return JobInfo(
-        name=fields.text("name"),
-        next_run=fields.moment_or_none("next_run"),
-        running_since=fields.moment_or_none("running_since"),
-        last_run=fields.moment_or_none("last_run"),
-        last_duration_s=fields.number("last_duration_s"),
-        average_s=fields.number("average"),
-        success_rate=None if fields.document.get("success_rate") is None else fields.number("success_rate"),
-        runs=int(fields.number("runs")),
-        is_failing=fields.truth("is_failing"),
-        last_error=fields.text_or_none("last_error"),
-        last_error_at=fields.moment_or_none("last_error_at"),
-        put_off=tuple(_put_off(each) for each in fields.each("put_off")),
-        latest=tuple(_run(each) for each in fields.each("history")),
-        document=fields.document,
-    )
-
-
-def _put_off(fields: JsonFields) -> PutOffRow:
-    return PutOffRow(
-        row=fields.text("row"),
-        error=fields.text("error"),
-        since=fields.moment("since"),
-        times=int(fields.number("times")),
-        tried_again_at=fields.moment_or_none("tried_again_at"),
-    )
-
-
-def _run(fields: JsonFields) -> JobRunInfo:
-    return JobRunInfo(
-        job=fields.text("job"),
-        started_at=fields.moment("started_at"),
-        duration_s=fields.number("duration_s"),
-        done=int(fields.number("done")),
-        is_manual=fields.truth("manual"),
-        error=fields.text_or_none("error"),
-        document=fields.document,
-    )
+        return read(JobRunInfo, self._calls.attempt(HttpRequest("POST", path), extra_s=RUN_TIMEOUT_S))

@@ -1,4 +1,4 @@
-"""Who is on call, from Python: `Client().on_call()`. Standard library only."""
+"""Who is on call: `Client().on_call()`. Standard library only."""
 
 import json
 from dataclasses import dataclass
@@ -7,67 +7,65 @@ from urllib.parse import quote
 
 from notifybot.client.errors import Refused
 from notifybot.client.ids import IdKind
-from notifybot.client.json_fields import JsonFields, JsonObject
 from notifybot.client.options import Span, rfc3339, whole_seconds, without_none
+from notifybot.client.reader import JsonObject, key, read, read_list, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
-OVERRIDES = IdKind("override", "/api/oncall/overrides", hint="`notifybot oncall show ROTATION` shows the ids.")
+OVERRIDES = IdKind("override", "/api/oncall/overrides", hint="`notifybot oncall show ROTATION` lists the ids.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShiftInfo:
-    """The same recipients on call without a break: nobody, where `members` is empty. `names`: how people see them.
+    """A span with the same recipients on call; nobody if `members` is empty. `names`: display names.
 
-    `reason`: turn, override, or otherwise, where it is outside of the rotation's hours. `until` None: no end is
-    in sight.
+    `reason`: turn, override, or otherwise (outside the rotation's hours). `until`: None if no end is in sight.
     """
 
-    members: tuple[str, ...]
+    members: tuple[str, ...] = key("on_call")
     names: tuple[str, ...]
     reason: str
-    begins: datetime
+    begins: datetime = key("from")
     until: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OverrideInfo:
-    """Somebody else is on call for a while. `created_by` is for example `account:alice` or `telegram:42`."""
+    """A replacement in a rotation for a while. `created_by` is for example `account:alice` or `telegram:42`."""
 
     id: str
     rotation: str
     member: str
     name: str
-    begins: datetime
+    begins: datetime = key("from")
     until: datetime
     created_by: str
     cancelled_at: datetime | None
-    document: JsonObject
+    document: JsonObject = whole()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RotationInfo:
-    """How a rotation stands: who is on call `now`, and the few `after` that; `overrides` that have not ended."""
+    """A rotation: who is on call `now`, the next few shifts `after` that, and the `overrides` that have not ended."""
 
-    name: str
+    name: str = key("rotation")
     time_zone: str
-    now: ShiftInfo
-    after: tuple[ShiftInfo, ...]
+    now: ShiftInfo = whole()
+    after: tuple[ShiftInfo, ...] = key("next")
     handover_at: datetime | None
     overrides: tuple[OverrideInfo, ...]
-    document: JsonObject
+    document: JsonObject = whole()
 
 
 class OnCall:
-    """Calls about rotations. Overrides are for who takes turns in one, and for admins."""
+    """Calls about rotations. Overrides are for members of the rotation, and for admins."""
 
     def __init__(self, calls: Transport) -> None:
         self._calls = calls
 
     def everybody(self) -> tuple[RotationInfo, ...]:
         """All rotations, in the order of the config."""
-        fields = JsonFields(self._calls.call(HttpRequest("GET", "/api/oncall")))
-        return tuple(_rotation(each) for each in fields.each("rotations"))
+        return read_list(RotationInfo, self._calls.call(HttpRequest("GET", "/api/oncall")), "rotations")
 
     def override(
         self,
@@ -78,58 +76,22 @@ class OnCall:
         until: datetime | None = None,
         begins: datetime | None = None,
     ) -> OverrideInfo:
-        """Put `member` on call, for a `span` or `until` a moment (aware), from now on or from `begins` on.
+        """Put `member` on call, for a `span` or `until` a time (aware), starting now or at `begins`.
 
-        The latest override counts. As it would be made twice, a lost answer is not tried again.
+        The latest override counts. Not retried, as it would be created twice.
         """
         if (span is None) == (until is None):
-            raise Refused("An override needs a span or an end.", hint="Give one of the two.")
+            raise Refused("An override needs either a span or an end.", hint="Give one of the two.")
         wanted = {"member": member, "for": whole_seconds(span), "until": rfc3339(until), "from": rfc3339(begins)}
         body = json_body(json.dumps(without_none(wanted)).encode("ascii"))
         path = f"/api/oncall/{quote(rotation, safe='')}/overrides"
-        return _override(JsonFields(self._calls.attempt(HttpRequest("POST", path, body))))
+        return read(OverrideInfo, self._calls.attempt(HttpRequest("POST", path, body)))
 
     def find(self, prefix: str) -> str:
-        """The full id of the override that begins so. Raise Refused where there is none, or more than one."""
+        """Return the full id of the override with this prefix. Raises Refused if there is none, or several."""
         ids = [override.id for rotation in self.everybody() for override in rotation.overrides]
         return OVERRIDES.find(prefix, sorted(ids, reverse=True))
 
     def cancel(self, override_id: str) -> OverrideInfo:
-        """End an override before its time; one that has ended stays as it is."""
-        return _override(JsonFields(self._calls.call(HttpRequest("DELETE", OVERRIDES.path(override_id)))))
-
-
-def _rotation(fields: JsonFields) -> RotationInfo:
-    return RotationInfo(
-        name=fields.text("rotation"),
-        time_zone=fields.text("time_zone"),
-        now=_shift(fields),
-        after=tuple(_shift(each) for each in fields.each("next")),
-        handover_at=fields.moment_or_none("handover_at"),
-        overrides=tuple(_override(each) for each in fields.each("overrides")),
-        document=fields.document,
-    )
-
-
-def _shift(fields: JsonFields) -> ShiftInfo:
-    return ShiftInfo(
-        members=fields.texts("on_call"),
-        names=fields.texts("names"),
-        reason=fields.text("reason"),
-        begins=fields.moment("from"),
-        until=fields.moment_or_none("until"),
-    )
-
-
-def _override(fields: JsonFields) -> OverrideInfo:
-    return OverrideInfo(
-        id=fields.text("id"),
-        rotation=fields.text("rotation"),
-        member=fields.text("member"),
-        name=fields.text("name"),
-        begins=fields.moment("from"),
-        until=fields.moment("until"),
-        created_by=fields.text("created_by"),
-        cancelled_at=fields.moment_or_none("cancelled_at"),
-        document=fields.document,
-    )
+        """End an override early; one that has ended stays as it is."""
+        return read(OverrideInfo, self._calls.call(HttpRequest("DELETE", OVERRIDES.path(override_id))))

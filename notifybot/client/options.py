@@ -1,4 +1,4 @@
-"""What a program says of a message that it sends, and the fields that this makes. Standard library only."""
+"""Options of Client.send, and the request fields made from them. Standard library only."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,13 +8,13 @@ from datetime import timedelta
 from notifybot.client.errors import Refused
 from notifybot.client.results import Button
 
-TYPE_CHECKING = False  # typing's own would cost every call of the client 3 ms
+TYPE_CHECKING = False  # importing typing takes 3 ms
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import IO, TypedDict
 
     class SendOptions(TypedDict, total=False):
-        """What Client.send takes beside the text and its recipient."""
+        """Keyword arguments of Client.send."""
 
         title: str | None
         source: str | None
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 
 Span = timedelta | int | str
-"""A timedelta, seconds, or text such as `15m`; 0 and `never` switch the deadline off."""
+"""A timedelta, seconds, or text such as `15m`; 0 and `never` disable the deadline."""
 
-MOST_BUTTONS = 4
+MAX_BUTTONS = 4
 PASSED_THROUGH = (
     *("title", "source", "parse_mode", "priority", "thread_id", "dedup_key", "data"),
     *("policy", "time_zone", "template"),
 )
-"""Options that are fields of the same name."""
+"""Options passed on as fields of the same name."""
 OPTIONS = {
     *(*PASSED_THROUGH, "photos", "files", "buttons", "link_preview", "silent", "alert", "client_id", "wait_s"),
     *("escalate_after", "close_after", "remind_every", "at", "every"),
@@ -58,7 +58,7 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: what to call it."""
+    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: the name to show."""
 
     source: "str | os.PathLike[str] | bytes | IO[bytes]"
     name: str | None = None
@@ -69,9 +69,9 @@ Attachable = File | str | os.PathLike[str]
 
 
 def request_fields(options: "SendOptions") -> dict[str, object]:
-    """The fields that these options are, all but the files; `client_id` is made where none is given.
+    """Turn options into request fields, except the files; makes a `client_id` unless given.
 
-    Raises TypeError for an option that there is not, Refused for a value that cannot be.
+    Raises TypeError for an unknown option, Refused for an invalid value.
     """
     for unknown in options.keys() - OPTIONS:
         raise TypeError(f"send() got an unexpected keyword argument {unknown!r}")
@@ -91,10 +91,7 @@ def request_fields(options: "SendOptions") -> dict[str, object]:
 
 
 def recipient_fields(to: str | Iterable[str]) -> dict[str, object]:
-    """The field that takes this recipient or these: `channel_id` a single chat, `to` anything else.
-
-    Refused where there is none.
-    """
+    """Return `channel_id` for a single chat, `to` for anything else. Raises Refused if there is no recipient."""
     recipients = recipients_of(to)
     if len(recipients) == 1 and _is_chat(recipients[0]):
         return {"channel_id": recipients[0]}
@@ -102,10 +99,10 @@ def recipient_fields(to: str | Iterable[str]) -> dict[str, object]:
 
 
 def recipients_of(to: str | Iterable[str]) -> list[str]:
-    """Each once. Refused where there is none."""
+    """List the recipients without duplicates. Raises Refused if there is none."""
     recipients = [to] if isinstance(to, str) else list(dict.fromkeys(to))
     if not recipients or not all(recipients):
-        raise Refused("No recipient is given.", hint="Say for whom it is: a chat, a person, or a name of the config.")
+        raise Refused("No recipient is given.", hint="Give a chat, a person, or a name from the config.")
     return recipients
 
 
@@ -114,29 +111,29 @@ def _is_chat(to: str) -> bool:
 
 
 def whole_seconds(span: Span | None) -> int | str | None:
-    """A span as the daemon takes it: whole seconds (a part of one counts as one), or text."""
+    """Convert a span to whole seconds, rounded up; text stays."""
     if isinstance(span, timedelta):
         return -(-span // timedelta(seconds=1))
     return span
 
 
 def rfc3339(moment: "datetime | None") -> str | None:
-    """A moment as the daemon takes it. Refused where it names no time zone: it would be another one there."""
+    """Format a time. Raises Refused without a time zone, as the daemon's may differ."""
     if moment is not None and moment.utcoffset() is None:
-        raise Refused(f"{moment} names no time zone.", hint="Give an aware datetime: `.astimezone()` makes it local.")
+        raise Refused(f"{moment} has no time zone.", hint="Give an aware datetime, such as `moment.astimezone()`.")
     return None if moment is None else moment.isoformat()
 
 
 def buttons_of(buttons: Sequence[Button]) -> list[dict[str, object]] | None:
-    """The buttons as the daemon takes them. Refused where there are too many, or one does nothing or two things."""
-    if len(buttons) > MOST_BUTTONS:
-        raise Refused(f"A message takes {MOST_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
+    """Encode the buttons. Raises Refused for too many, or for one that has no action, or two."""
+    if len(buttons) > MAX_BUTTONS:
+        raise Refused(f"A message takes {MAX_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
     for button in buttons:
         if (button.url is None) == (button.copy is None):
-            raise Refused(f"The button `{button.text}` needs a url or a text to copy.", hint="Give it one of the two.")
+            raise Refused(f"The button `{button.text}` needs a URL or a text to copy.", hint="Give it one of the two.")
     return [without_none({"text": each.text, "url": each.url, "copy": each.copy}) for each in buttons] or None
 
 
 def without_none(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields that have a value."""
+    """Drop the fields that have no value."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What repeats, for Python programs: `Client().schedules()`. Standard library only."""
+"""Recurring messages: `Client().schedules()`. Standard library only."""
 
 import json
 from collections.abc import Mapping
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifybot.client.ids import IdKind
-from notifybot.client.json_fields import JsonFields, JsonObject
 from notifybot.client.options import rfc3339, without_none
-from notifybot.client.results import MessageInfo, read_message
+from notifybot.client.reader import JsonObject, read, read_list, whole
+from notifybot.client.results import MessageInfo
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, RequestBody, json_body
 
-SCHEDULES = IdKind("schedule", "/api/schedules", hint="`notifybot schedules` shows the ids.")
+SCHEDULES = IdKind("schedule", "/api/schedules", hint="`notifybot schedules` lists the ids.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScheduleInfo:
-    """A message that repeats. `next_times` are the next few, none while it is paused; `message` is the one that waits.
+    """A recurring message. `next_times`: the next few, none while paused; `message`: the occurrence that is next.
 
-    `runs` counts what was sent, `missed` what was not, as nobody was there at its time.
+    `runs` counts occurrences that were sent, `missed` those that were not because the daemon was down.
     """
 
     id: str
@@ -30,11 +30,11 @@ class ScheduleInfo:
     paused_at: datetime | None
     ended_at: datetime | None
     last_at: datetime | None
-    runs: int
-    missed: int
+    runs: int = 0
+    missed: int = 0
     next_times: tuple[datetime, ...]
     message: MessageInfo | None
-    document: JsonObject
+    document: JsonObject = whole()
 
     @property
     def status(self) -> str:
@@ -45,69 +45,48 @@ class ScheduleInfo:
 
 
 class Schedules:
-    """Calls about what repeats: the caller's own, for admins everybody's."""
+    """Calls about recurring messages: the caller's own, everybody's for admins."""
 
     def __init__(self, calls: Transport) -> None:
         self._calls = calls
 
     def everything(self) -> tuple[ScheduleInfo, ...]:
-        """What repeats and was not cancelled, newest first."""
-        fields = JsonFields(self._calls.call(HttpRequest("GET", SCHEDULES.folder)))
-        return tuple(_schedule(each) for each in fields.each("schedules"))
+        """All schedules that are not cancelled, newest first."""
+        return read_list(ScheduleInfo, self._calls.call(HttpRequest("GET", SCHEDULES.folder)), "schedules")
 
     def find(self, prefix: str) -> str:
-        """The full id of the one that begins so. Raise Refused where there is none, or more than one."""
+        """Return the full id of the schedule with this prefix. Raises Refused if there is none, or several."""
         return SCHEDULES.find(prefix, sorted((each.id for each in self.everything()), reverse=True))
 
     def one(self, schedule_id: str) -> ScheduleInfo:
-        return self._asked("GET", SCHEDULES.path(schedule_id))
+        return self._call("GET", SCHEDULES.path(schedule_id))
 
     def pause(self, schedule_id: str) -> ScheduleInfo:
-        """Send nothing until it is resumed; what falls into that time is left out."""
-        return self._asked("POST", f"{SCHEDULES.path(schedule_id)}/pause")
+        """Send nothing until it is resumed; occurrences in between are skipped."""
+        return self._call("POST", f"{SCHEDULES.path(schedule_id)}/pause")
 
     def resume(self, schedule_id: str) -> ScheduleInfo:
-        return self._asked("POST", f"{SCHEDULES.path(schedule_id)}/resume")
+        return self._call("POST", f"{SCHEDULES.path(schedule_id)}/resume")
 
     def cancel(self, schedule_id: str) -> ScheduleInfo:
-        """End it, and cancel the message that waits."""
-        return self._asked("DELETE", SCHEDULES.path(schedule_id))
+        """End a schedule for good, and cancel the message that is next."""
+        return self._call("DELETE", SCHEDULES.path(schedule_id))
 
     def change(self, schedule_id: str, *, every: str | None = None, time_zone: str | None = None) -> ScheduleInfo:
-        """Repeat it in another way from now on. What it says is changed by editing the message that waits."""
-        return self._asked("PATCH", SCHEDULES.path(schedule_id), _body({"repeat": every, "time_zone": time_zone}))
+        """Change the rule from now on. To change the text, edit the message that is next."""
+        return self._call("PATCH", SCHEDULES.path(schedule_id), _body({"repeat": every, "time_zone": time_zone}))
 
     def preview(
         self, every: str, *, time_zone: str | None = None, begins_at: datetime | None = None
     ) -> tuple[datetime, ...]:
-        """The next few times of what would repeat so. Refused (400) for what is no cron expression, say."""
+        """Compute the next few times of a rule. Refused (400) if the rule is not valid."""
         body = _body({"repeat": every, "time_zone": time_zone, "begins_at": rfc3339(begins_at)})
-        return JsonFields(self._calls.call(HttpRequest("POST", f"{SCHEDULES.folder}/preview", body))).moments(
-            "next_times"
-        )
+        found = self._calls.call(HttpRequest("POST", f"{SCHEDULES.folder}/preview", body))
+        return read_list(datetime, found, "next_times")
 
-    def _asked(self, method: str, path: str, body: RequestBody | None = None) -> ScheduleInfo:
-        return _schedule(JsonFields(self._calls.call(HttpRequest(method, path, body))))
+    def _call(self, method: str, path: str, body: RequestBody | None = None) -> ScheduleInfo:
+        return read(ScheduleInfo, self._calls.call(HttpRequest(method, path, body)))
 
 
 def _body(fields: Mapping[str, object]) -> RequestBody:
     return json_body(json.dumps(without_none(fields)).encode("ascii"))
-
-
-def _schedule(fields: JsonFields) -> ScheduleInfo:
-    message = fields.object_or_none("message")
-    return ScheduleInfo(
-        id=fields.text("id"),
-        account=fields.text("account"),
-        repeat=fields.text("repeat"),
-        time_zone=fields.text("time_zone"),
-        created_at=fields.moment("created_at"),
-        paused_at=fields.moment_or_none("paused_at"),
-        ended_at=fields.moment_or_none("ended_at"),
-        last_at=fields.moment_or_none("last_at"),
-        runs=int(fields.number("runs")),
-        missed=int(fields.number("missed")),
-        next_times=fields.moments("next_times"),
-        message=None if message is None else read_message(message),
-        document=fields.document,
-    )

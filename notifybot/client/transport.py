@@ -1,4 +1,4 @@
-"""The way to one daemon: which socket, how long an answer may take, and when a call is tried again."""
+"""Transport to one daemon: which socket, timeouts, and retries. Standard library only."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from notifybot.client.unix_http import AnswerLost, HttpRequest, HttpResponse, No
 SERVICE_RUNTIME = "/run/notifybot"
 RETRY_PAUSE_S = 0.2
 SLOWEST_BYTES_PER_S = 1_000_000
-"""A file may take this long on its way through slow disks and a virus scanner."""
+"""Slowest rate allowed for files, for slow disks and a virus scanner."""
 
 
 def default_socket_paths(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Where a daemon listens by default: as a service, else in the user's runtime folder, else in the state folder.
+    """List the default sockets: of a service, in the user's runtime folder, in the user's state folder.
 
-    Cron and services have no XDG_RUNTIME_DIR, so that its usual place is looked at as well.
+    Cron and services have no XDG_RUNTIME_DIR, so its usual value is tried.
     """
     folders = [SERVICE_RUNTIME, f"{environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/notifybot"]
     state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME")
@@ -30,9 +30,9 @@ def default_socket_paths(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class Transport:
-    """Requests to the daemon on the first of `paths` that answers.
+    """Sends requests to the daemon on the first of `paths` that answers.
 
-    `timeout_s` bounds each attempt, `patience_s` how long after its first failure a request is begun again.
+    `timeout_s` limits each attempt, `patience_s` how long a request is retried after its first failure.
     """
 
     def __init__(self, paths: tuple[str, ...], *, timeout_s: float, patience_s: float) -> None:
@@ -40,11 +40,11 @@ class Transport:
         self._timeout_s = timeout_s
         self._patience_s = patience_s
 
-    def call(self, request: HttpRequest, *, extra_s: float = 0, is_patient: bool = False) -> object:
-        """Attempt a request that may be repeated, until it is answered or patience, from the first failure on, ends.
+    def call(self, request: HttpRequest, *, extra_s: float = 0, survives_restart: bool = False) -> object:
+        """Send a request that is safe to repeat, and retry it until it is answered or `patience_s` is over.
 
-        `is_patient`: a daemon that refuses connections is waited for, as it may be restarting. Raises the first
-        failure that leaves open whether the request was done, where there was one, else the last.
+        `survives_restart`: also retry refused connections, as the daemon may be restarting. Raises the first failure
+        that leaves open whether the request was done, if there was one, else the last.
         """
         give_up_at: float | None = None
         doubt: NoAnswer | None = None
@@ -55,18 +55,18 @@ class Transport:
                 doubt = doubt or (error if isinstance(error, NoAnswer) else None)
                 pause_s = error.retry_after_s or RETRY_PAUSE_S
                 give_up_at = give_up_at or time.monotonic() + self._patience_s
-                is_restart = is_patient and error.repeat is RetryAdvice.IF_PATIENT
-                may_repeat = doubt or is_restart or error.repeat is RetryAdvice.ALWAYS
-                if not may_repeat or time.monotonic() + pause_s > give_up_at:
+                is_restart = survives_restart and error.retry is RetryAdvice.IF_RESTARTING
+                may_retry = doubt or is_restart or error.retry is RetryAdvice.ALWAYS
+                if not may_retry or time.monotonic() + pause_s > give_up_at:
                     raise (doubt or error) from error
             time.sleep(pause_s)  # noqa: TID251 - a blocking client has nothing else to do
 
     def attempt(self, request: HttpRequest, *, extra_s: float = 0) -> object:
-        """Make one exchange and return the JSON of its answer."""
+        """Send a request once and return the JSON of the response."""
         return parse_json(self._exchange(request, extra_s=extra_s).body)
 
     def fetch(self, request: HttpRequest, sink: Sink, *, size: int) -> None:
-        """Make one exchange, and hand a file of about `size` bytes to `sink` as it comes."""
+        """Send a request once, and write the file in its response, about `size` bytes, to `sink` in chunks."""
         self._exchange(request, extra_s=size / SLOWEST_BYTES_PER_S, sink=sink)
 
     def _exchange(self, request: HttpRequest, *, extra_s: float, sink: Sink | None = None) -> HttpResponse:
@@ -77,13 +77,13 @@ class Transport:
         except NotHttp as error:
             raise UnknownShape("it is not HTTP") from error
         except AnswerLost as error:
-            raise NoAnswer(f"The daemon at {self._paths[0]} was asked, but {error}.") from error
+            raise NoAnswer(f"The request was sent to {self._paths[0]}, but {error}.") from error
         if reply.status >= 400:
             raise from_reply(reply)
         return reply
 
     def _connect(self) -> socket:
-        """Connect to the first socket that lets us, and stay with it: a repeated request goes to the same daemon."""
+        """Connect to the first socket that accepts, and keep to it: a retry must reach the same daemon."""
         failures: dict[str, OSError] = {}
         for path in self._paths:
             try:

@@ -1,6 +1,6 @@
-"""One HTTP/1.1 exchange over a unix socket, on the standard library alone; http.client costs four times the import.
+"""HTTP/1.1 over a unix socket, standard library only; importing http.client would take four times as long.
 
-Bodies go out and come in as pieces, so that a large file never lies in memory whole.
+Bodies are sent and received in chunks, so a large file is never in memory as a whole.
 """
 
 import select
@@ -12,29 +12,29 @@ from dataclasses import dataclass
 CHUNK_BYTES = 65_536
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 256 * 1024 * 1024
-"""The largest answer that is taken into memory."""
+"""Largest response that is read into memory."""
 MAX_FILE_BYTES = 4 * 1024 * 1024 * 1024
-"""The largest that is handed on as it comes."""
+"""Largest file that is passed to a sink."""
 
 Sink = Callable[[bytes], object]
-"""Takes a body piece by piece, as a file's `write` does."""
+"""Takes a body chunk by chunk, like a file's `write`."""
 
 
 class AnswerLost(Exception):
-    """The request may have been received, but no whole, correct answer came back. The text says why."""
+    """The request may have been received, but no complete response came back. The text is the reason."""
 
 
 class NotHttp(AnswerLost):
-    """What came back is no HTTP/1.1 answer: something else listens there."""
+    """The response is not HTTP/1.1: something else listens there."""
 
 
 @dataclass(frozen=True)
 class RequestBody:
-    """What a request carries. `pieces` begins anew at each call, as a request may be repeated; `length` in bytes."""
+    """A request's body of `length` bytes. Each call of `chunks` starts over, as a request may be retried."""
 
     media_type: str
     length: int
-    pieces: Callable[[], Iterable[bytes]]
+    chunks: Callable[[], Iterable[bytes]]
 
 
 def json_body(document: bytes) -> RequestBody:
@@ -50,19 +50,19 @@ class HttpRequest:
     body: RequestBody | None = None
 
     def wire(self) -> Iterator[bytes]:
-        """The request in pieces; it asks the server to close the connection after its answer."""
+        """Encode the request, in chunks; it asks the server to close the connection after its response."""
         lines = [f"{self.method} {self.target} HTTP/1.1", "Host: notifybot", "Connection: close"]
         lines += ["Accept: application/json", "User-Agent: notifybot-client"]
         if self.body is not None:
             lines += [f"Content-Type: {self.body.media_type}", f"Content-Length: {self.body.length}"]
         yield "\r\n".join([*lines, "", ""]).encode("ascii")
         if self.body is not None:
-            yield from self.body.pieces()
+            yield from self.body.chunks()
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An answer as it came; header names are lower case, and a repeated header keeps its last value."""
+    """A response; header names are lower case, and a repeated header keeps its last value."""
 
     status: int
     headers: Mapping[str, str]
@@ -70,7 +70,7 @@ class HttpResponse:
 
 
 def connect(path: str, *, timeout_s: float) -> socket.socket:
-    """Connect to the socket at `path`. Raises OSError as the kernel gave it; nothing was sent then."""
+    """Connect to the socket at `path`. Raises OSError; nothing was sent then."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)
@@ -84,31 +84,31 @@ def connect(path: str, *, timeout_s: float) -> socket.socket:
 def exchange(
     connection: socket.socket, request: HttpRequest, *, timeout_s: float, sink: Sink | None = None
 ) -> HttpResponse:
-    """Send `request` and read the whole answer within `timeout_s` in all. Raises AnswerLost. Closes the connection.
+    """Send `request` and read the whole response within `timeout_s`, then close. Raises AnswerLost.
 
-    `sink` gets the body of an answer of 200 piece by piece; it is not in the reply then.
+    A `sink` gets the body of a 200 response chunk by chunk; the returned body is empty then.
     """
     with connection:
         stream = _Stream(connection, deadline=time.monotonic() + timeout_s)
         stream.send(request.wire())
         while True:
             status, headers = _head(stream.until(b"\r\n\r\n", MAX_HEAD_BYTES))
-            if status >= 200:  # before it come interim answers such as 100 Continue
+            if status >= 200:  # skip interim responses such as 100 Continue
                 return HttpResponse(status, headers, _body(stream, status, headers, sink if status == 200 else None))
 
 
 class _Stream:
-    """The bytes of one connection, read against one deadline for the whole answer, however slowly they drip."""
+    """One connection, with one deadline for the whole exchange, however slowly the bytes arrive."""
 
     def __init__(self, connection: socket.socket, *, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
         self._buffer = bytearray()
 
-    def send(self, pieces: Iterable[bytes]) -> None:
-        """Send the pieces. A peer that answers before it has read all does not want the rest: its answer is read."""
-        for piece in pieces:
-            rest = memoryview(piece)
+    def send(self, chunks: Iterable[bytes]) -> None:
+        """Send the chunks. Stops if the peer responds early: it does not want the rest."""
+        for chunk in chunks:
+            rest = memoryview(chunk)
             while rest:
                 sent = self._send_some(rest)
                 if not sent:
@@ -116,7 +116,7 @@ class _Stream:
                 rest = rest[sent:]
 
     def _send_some(self, rest: memoryview) -> int:
-        """Send what goes out now and return its length; 0 once the peer answers or has closed."""
+        """Send as much as possible now and return its length; 0 once the peer responds or has closed."""
         poll = select.poll()
         poll.register(self._connection, select.POLLIN | select.POLLOUT)
         try:
@@ -130,23 +130,23 @@ class _Stream:
             raise _lost(error) from error
 
     def until(self, mark: bytes, limit: int) -> bytes:
-        """Bytes up to `mark`, which is read but not returned."""
+        """Read up to `mark`, and return what comes before it."""
         searched = 0
         while (position := self._buffer.find(mark, searched)) < 0:
             if len(self._buffer) > limit:
-                raise NotHttp("the answer is not HTTP")
+                raise NotHttp("the response is not HTTP")
             searched = max(0, len(self._buffer) - len(mark) + 1)
             self._need_more()
         return self._take(position + len(mark))[: -len(mark)]
 
     def exactly(self, count: int) -> Iterator[bytes]:
-        """The next `count` bytes, as they come."""
+        """Yield the next `count` bytes in chunks."""
         while count:
             if not self._buffer:
                 self._need_more()
-            piece = self._take(min(count, len(self._buffer)))
-            count -= len(piece)
-            yield piece
+            chunk = self._take(min(count, len(self._buffer)))
+            count -= len(chunk)
+            yield chunk
 
     def to_end(self) -> Iterator[bytes]:
         while self._buffer or self._receive():
@@ -159,7 +159,7 @@ class _Stream:
 
     def _need_more(self) -> None:
         if not self._receive():
-            raise AnswerLost("the connection was closed before the answer was complete")
+            raise AnswerLost("the connection was closed before the response was complete")
 
     def _receive(self) -> bool:
         try:
@@ -179,50 +179,50 @@ class _Stream:
 
 def _lost(error: OSError) -> AnswerLost:
     if isinstance(error, TimeoutError):
-        return AnswerLost("no answer came in time")
-    return AnswerLost("the connection broke before the answer was complete")
+        return AnswerLost("no response came in time")
+    return AnswerLost("the connection broke before the response was complete")
 
 
 def _head(raw: bytes) -> tuple[int, dict[str, str]]:
-    """Status and headers of one answer's head."""
+    """Parse the head of a response into status and headers."""
     status_line, *lines = raw.decode("latin-1").split("\r\n")
     version, _, rest = status_line.partition(" ")
     code = rest[:3]
     if not version.startswith("HTTP/1.") or not (code.isascii() and code.isdigit() and len(code) == 3):
-        raise NotHttp("the answer is not HTTP")
+        raise NotHttp("the response is not HTTP")
     pairs = (line.partition(":") for line in lines)
     return int(code), {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def _body(stream: _Stream, status: int, headers: Mapping[str, str], sink: Sink | None) -> bytes:
-    """Hand the body to `sink`, or return it where there is none."""
+    """Pass the body to `sink`, or return it if there is none."""
     gathered = bytearray()
     most, take = (MAX_BODY_BYTES, gathered.extend) if sink is None else (MAX_FILE_BYTES, sink)
     taken = 0
-    for piece in _pieces(stream, status, headers, most):
-        taken += len(piece)
+    for chunk in _body_chunks(stream, status, headers, most):
+        taken += len(chunk)
         if taken > most:
-            raise NotHttp("the answer is too large")
-        take(piece)
+            raise NotHttp("the response is too large")
+        take(chunk)
     return bytes(gathered)
 
 
-def _pieces(stream: _Stream, status: int, headers: Mapping[str, str], most: int) -> Iterator[bytes]:
+def _body_chunks(stream: _Stream, status: int, headers: Mapping[str, str], most: int) -> Iterator[bytes]:
     if status in (204, 304):
         return iter(())
     if "chunked" in headers.get("transfer-encoding", "").lower():
-        return _chunks(stream, most)
+        return _decoded_chunks(stream, most)
     length = headers.get("content-length")
     return stream.to_end() if length is None else stream.exactly(_size(length, base=10, most=most))
 
 
-def _chunks(stream: _Stream, most: int) -> Iterator[bytes]:
+def _decoded_chunks(stream: _Stream, most: int) -> Iterator[bytes]:
     while size := _size(_chunk_size(stream), base=16, most=most):
         yield from stream.exactly(size)
         if stream.until(b"\r\n", MAX_HEAD_BYTES):
-            raise NotHttp("the answer is not HTTP")
+            raise NotHttp("the response is not HTTP")
     while stream.until(b"\r\n", MAX_HEAD_BYTES):
-        pass  # trailers say nothing that is needed here
+        pass  # trailers
 
 
 def _chunk_size(stream: _Stream) -> str:
@@ -230,11 +230,11 @@ def _chunk_size(stream: _Stream) -> str:
 
 
 def _size(digits: str, *, base: int, most: int) -> int:
-    """A length from the wire; int() alone would also take signs, spaces and underscores."""
+    """Parse a length; int() alone would also take signs, spaces and underscores."""
     try:
         size = int(digits.strip(), base) if digits.strip().isalnum() else -1
     except ValueError:
         size = -1
     if not 0 <= size <= most:
-        raise NotHttp("the answer is not HTTP")
+        raise NotHttp("the response is not HTTP")
     return size

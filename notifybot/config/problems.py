@@ -42,7 +42,7 @@ class ConfigInvalid(StartRefused):
             sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.key, problem.what))
         )
         lines = (problem.describe(file) for problem in self.problems)
-        super().__init__("\n".join(lines), hint="Mend this, then look again with: notifybot config check")
+        super().__init__("\n".join(lines), hint="Fix this, then check again with: notifybot config check")
 
 
 def shown(text: str) -> str:

@@ -155,7 +155,7 @@ def test_a_message_sent_before_under_this_client_id_is_named(
 
     code, out, _ = run(capsys, "send", "--to", TO, "--client-id", "nightly", "text")
 
-    assert (code, out) == (0, f"accepted before, not sent again: {message_id(1)} (sent)\n")
+    assert (code, out) == (0, f"already accepted, not sent again: {message_id(1)} (sent)\n")
 
 
 def test_send_prints_the_daemons_answer_as_json(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,12 +268,12 @@ def test_a_url_is_handed_on_for_the_daemon_to_fetch(daemon: StandIn, capsys: pyt
         (["--file", "empty"], "empty is empty."),
         (["--file", "/dev/null"], "/dev/null is a device or a socket."),
         (["--file", "full"] * 21, "A message takes 20 files, not 21."),
-        (["--file", "full", "--file", "full", "--file-name", "x"], "--file-name goes with one file."),
-        (["--file-name", "x", "text"], "--file-name goes with one file."),
-        (["--file", "-", "-"], "Standard input can be read once only."),
-        (["--file", "-", "--photo", "-"], "Standard input can be read once only."),
+        (["--file", "full", "--file", "full", "--file-name", "x"], "--file-name needs exactly one file."),
+        (["--file-name", "x", "text"], "--file-name needs exactly one file."),
+        (["--file", "-", "-"], "Standard input can only be read once."),
+        (["--file", "-", "--photo", "-"], "Standard input can only be read once."),
         (["--file", "-"], "stdin is empty."),
-        (["--photo", "http://example.org/a.png"], "http://example.org/a.png is no https URL."),
+        (["--photo", "http://example.org/a.png"], "http://example.org/a.png is not an https URL."),
         (["--file", "evil\x1b[2J"], "evil\\x1b[2J does not exist."),
     ],
 )
@@ -383,18 +383,18 @@ def test_a_message_for_nobody_in_particular_is_for_whoever_sends_it(
         (("send", "--to", "", "text"), "An empty recipient is given."),
         (("send", "--to", TO, "--to", "", "text"), "An empty recipient is given."),
         (("send", "--to", TO, "--escalate-after", "5m", "text"), "Only an alert has deadlines."),
-        (("send", "--to", TO, "--wait", "31", "text"), "is no number of seconds"),
-        (("send", "--to", TO, "--wait", "nan", "text"), "is no number of seconds"),
+        (("send", "--to", TO, "--wait", "31", "text"), "is not a number of seconds"),
+        (("send", "--to", TO, "--wait", "nan", "text"), "is not a number of seconds"),
         (("send", "--to", TO, "one", "--alert", "two"), "Unrecognized arguments: two."),
         (("send", "--to"), "expected one argument"),
         (("send", "--phto", "x", "text"), "Unrecognized arguments: --phto"),
         (("send", "--to", TO, "--html", "--commonmark", "text"), "--commonmark: not allowed with argument --html"),
         (("send", "--to", TO, "--priority", "urgent", "text"), "invalid choice: 'urgent'"),
-        (("send", "--to", TO, "--thread", "0", "text"), "`0` is no whole number from 1"),
-        (("send", "--to", TO, "--button", "Runbook", "text"), "`Runbook` is not of the form TEXT=URL"),
-        (("send", "--to", TO, "--copy-button", "Host=", "text"), "`Host=` is not of the form TEXT=VALUE"),
+        (("send", "--to", TO, "--thread", "0", "text"), "`0` is not a whole number from 1"),
+        (("send", "--to", TO, "--button", "Runbook", "text"), "`Runbook` does not have the form TEXT=URL"),
+        (("send", "--to", TO, "--copy-button", "Host=", "text"), "`Host=` does not have the form TEXT=VALUE"),
         (("send", "--to", TO, *("--button", "a=https://a.example") * 5, "text"), "takes 4 buttons, not 5"),
-        (("send", "--to", TO, "--data", "[1]", "text"), "`[1]` is no JSON object"),
+        (("send", "--to", TO, "--data", "[1]", "text"), "`[1]` is not a JSON object"),
         (("send", "--to", TO, "--resolve"), "--resolve needs --dedup-key."),
         (("send", "--to", TO, "--resolve", "--dedup-key", "k", "--photo", "x.png"), "--photo does not go with"),
         (("send", "--to", TO, "--resolve", "--dedup-key", "k", "--html"), "A format does not go with --resolve."),
@@ -402,16 +402,16 @@ def test_a_message_for_nobody_in_particular_is_for_whoever_sends_it(
         (("messages", "edit", message_id(1), "--title", "t", "new", "--titel", "x"), "Unrecognized arguments: new"),
         (("messages", "edit", message_id(1), "new", "--title", "t", "text"), "Unrecognized arguments: text"),
         (("messages", "file", message_id(1)), "The following arguments are required: N."),
-        (("messages", "file", message_id(1), "0"), "`0` is no whole number"),
+        (("messages", "file", message_id(1), "0"), "`0` is not a whole number"),
         (("messages", "ack"), "The following arguments are required: ID."),
         (("messages", "show", "a", "b"), "Unrecognized arguments: b."),
-        (("messages", "list", "--limit", "501"), "`501` is no whole number from 1 to 500"),
-        (("messages", "list", "--limit", "²"), "`²` is no whole number from 1 to 500"),
+        (("messages", "list", "--limit", "501"), "`501` is not a whole number from 1 to 500"),
+        (("messages", "list", "--limit", "²"), "`²` is not a whole number from 1 to 500"),
         (("messages", "list", "--status", "open"), "invalid choice: 'open'"),
-        (("demo", "--port", "70000"), "`70000` is no whole number"),
-        (("db",), "`db` needs another word."),
-        (("config",), "`config` needs another word."),
-        (("messages", "show", "0193f3a4?x=1/../0193f3a4-0001-7000-80"), "is no message id"),
+        (("demo", "--port", "70000"), "`70000` is not a whole number"),
+        (("db",), "`db` needs a second word."),
+        (("config",), "`config` needs a second word."),
+        (("messages", "show", "0193f3a4?x=1/../0193f3a4-0001-7000-80"), "is not a message id"),
         (("health", "line\nbreak"), "Unrecognized arguments: line break"),
     ],
 )
@@ -622,12 +622,12 @@ def test_show_tells_of_files_buttons_and_repeats(daemon: StandIn, capsys: pytest
         "",
         "  see above",
         "",
-        "FILE  NAME       KIND   SIZE     TYPE       WHERE",
-        "1     chart.png  photo  48.2 kB  image/png  kept here",
+        "FILE  NAME       KIND   SIZE     TYPE       LOCATION",
+        "1     chart.png  photo  48.2 kB  image/png  stored",
         "2     b.png      photo                      https://example.org/b.png",
         "3     c.png      photo                      The address did not answer.",
     ]
-    assert "\n  told again    3 times, last 2026-03-01 09:35:00 UTC (" in out
+    assert "\n  repeated      3 times, last 2026-03-01 09:35:00 UTC (" in out
     assert "  resolved      2026-03-01 09:40:00 UTC (" in out
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli import main
+from notifybot.cli.parser import COMMANDS as SUMMARIES
 from notifybot.cli.parser import build
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -27,7 +28,7 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
     return {option for action in parser._actions for option in action.option_strings}
 
 
-COMMANDS = dict(commands(build()))
+COMMANDS = {words: parser for name in SUMMARIES for words, parser in commands(build(name))}
 
 
 def section(command: str) -> str:

@@ -223,7 +223,7 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
 ) -> None:
     with ExitStack() as stack:
         body = multipart_body(fields, [open_upload(File(content, name), "file", stack) for name, content in files])
-        first, second = b"".join(body.pieces()), b"".join(body.pieces())
+        first, second = b"".join(body.chunks()), b"".join(body.chunks())
 
     assert len(first) == body.length
     assert first == second
@@ -236,13 +236,13 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
     ("source", "detail"),
     [
         ("gone.png", "gone.png does not exist"),
-        ("", "A file without a name is given"),
+        ("", "An empty file name is given"),
         (".", ". is a directory"),
         ("/dev/zero", "/dev/zero is a device"),
-        ("nul\0", "is no path"),
+        ("nul\0", "is not a path"),
         ("x" * 300, "cannot be read: File name too long"),
-        ("http://example.org/a.png", "no https URL"),
-        ("file:///etc/passwd", "no https URL"),
+        ("http://example.org/a.png", "not an https URL"),
+        ("file:///etc/passwd", "not an https URL"),
     ],
 )
 def test_a_file_that_cannot_be_sent_is_refused_with_the_reason(
@@ -286,14 +286,14 @@ def test_a_url_takes_no_file_beside_it(daemon: StandIn, chart: Path) -> None:
 
 @pytest.mark.parametrize("button", [Button("nothing"), Button("both", url="https://a.example", copy="b")])
 def test_a_button_does_one_thing(button: Button, daemon: StandIn) -> None:
-    with pytest.raises(Refused, match="needs a url or a text to copy"):
+    with pytest.raises(Refused, match="needs a URL or a text to copy"):
         send("text", to=TO, buttons=[button])
 
     assert daemon.asked == []
 
 
 def test_nothing_at_all_is_no_message(daemon: StandIn) -> None:
-    with pytest.raises(Refused, match="Neither a text nor a file"):
+    with pytest.raises(Refused, match="No text or file is given"):
         send(to=TO)
 
     assert daemon.asked == []
@@ -346,7 +346,7 @@ except ClientError as error:
 
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
 
-    assert shown.stdout == "data cannot be copied before it is sent: File too large. False\n"
+    assert shown.stdout == "Cannot copy data to a temporary file: File too large. False\n"
     assert daemon.asked == []
 
 
@@ -383,7 +383,7 @@ def test_a_file_that_shrinks_meanwhile_is_refused(tmp_path: Path, chart: Path) -
     def shrink(_: object) -> None:
         os.truncate(chart, 100)
 
-    with misbehaving(tmp_path / "s", shrink, saying(json_reply(accepted()))), pytest.raises(Refused, match="shorter"):
+    with misbehaving(tmp_path / "s", shrink, saying(json_reply(accepted()))), pytest.raises(Refused, match="shrank"):
         send(to=TO, files=[chart], socket_path=tmp_path / "s")
 
 
@@ -457,7 +457,7 @@ def test_a_message_is_changed_where_something_is_given(
 
 
 def test_changing_nothing_is_refused(daemon: StandIn) -> None:
-    with pytest.raises(Refused, match="Neither a text nor a title"):
+    with pytest.raises(Refused, match="No text or title is given"):
         Client().edit(message_id(1))
 
     assert daemon.asked == []

@@ -101,7 +101,7 @@ def test_a_job_that_there_is_not_is_named_with_the_nearest(
 
 
 def test_a_job_is_run_by_hand(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "jobs", "trigger", "close") == (0, "done: close (2 ms, did 3)\n", "")
+    assert run(capsys, "jobs", "trigger", "close") == (0, "done: close (2 ms, 3 processed)\n", "")
 
 
 def test_a_run_that_fails_is_a_failure(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def test_one_rotation_tells_why_and_who_stands_in(turning: StandIn, capsys: pyte
     code, out, _ = run(capsys, "oncall", "show", "ops")
 
     assert code == 0
-    assert out.startswith("ops  Carol\n  why           they stand in\n")
+    assert out.startswith("ops  Carol\n  reason        an override\n")
     assert "  until         2026-03-01 14:00:00 UTC (in 2h)\n" in out
     assert "2026-03-02 09:00  2026-03-09 09:00  Bob\n" in out
     assert f"{OVERRIDE[:13]}  09:31:02  14:00:00  account:alice  Carol\n" in out
@@ -118,7 +118,7 @@ def test_somebody_stands_in_until_the_next_hand_over(turning: StandIn, capsys: p
     [
         ((), "One of the arguments --for --until is required."),
         (("--for", "1h", "--until", "18:30"), "not allowed with argument"),
-        (("--until", "today 9:00"), "`today 9:00` is over."),
+        (("--until", "today 9:00"), "`today 9:00` is in the past."),
     ],
 )
 def test_an_override_needs_one_end_that_lies_ahead(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.cli.output import Terminal, in_full, moment, one_line, sanitized, span, time_to
+from notifybot.cli.output import Terminal, full_date, one_line, sanitized, short_time, span, time_until
 from notifybot.cli.tables import columns, cut, short_ids, table
 
 ANY = Terminal(width=None, has_colour=False)
@@ -85,8 +85,8 @@ def test_a_span_is_one_number(seconds: float, shown: str) -> None:
 def test_a_time_of_today_needs_no_date() -> None:
     today, earlier = NOON.replace(hour=11), NOON - timedelta(days=3)
 
-    assert moment(today, NOON) == f"{today.astimezone():%H:%M:%S}"
-    assert moment(earlier, NOON) == f"{earlier.astimezone():%Y-%m-%d %H:%M}"
+    assert short_time(today, NOON) == f"{today.astimezone():%H:%M:%S}"
+    assert short_time(earlier, NOON) == f"{earlier.astimezone():%Y-%m-%d %H:%M}"
 
 
 def test_of_no_ids_there_are_no_short_ones() -> None:
@@ -95,7 +95,7 @@ def test_of_no_ids_there_are_no_short_ones() -> None:
 
 @pytest.mark.parametrize(("ahead_s", "said"), [(7200, "in 2h"), (7199.2, "in 2h"), (7198.9, "in 1h"), (0.3, "in 1s")])
 def test_the_time_to_a_moment_is_that_which_was_said_a_moment_ago(ahead_s: float, said: str) -> None:
-    assert time_to(NOON + timedelta(seconds=ahead_s), NOON) == said
+    assert time_until(NOON + timedelta(seconds=ahead_s), NOON) == said
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_the_time_to_a_moment_is_that_which_was_said_a_moment_ago(ahead_s: float
     [(0, "Sun 2026-03-01 14:00 CET (in 1h)"), (7, "Sun 2026-03-01 14:00:07 CET (in 1h)")],
 )
 def test_a_moment_in_full_has_its_day_and_the_zone_that_it_is_said_in(second: int, said: str) -> None:
-    assert in_full(NOON + timedelta(hours=1, seconds=second), NOON, ZoneInfo("Europe/Berlin")) == said
+    assert full_date(NOON + timedelta(hours=1, seconds=second), NOON, ZoneInfo("Europe/Berlin")) == said

@@ -136,7 +136,7 @@ def test_no_file_is_expected_from_a_terminal(daemon: StandIn) -> None:
     os.close(terminal)
     os.close(controller)
     assert done.returncode == 2
-    assert done.stderr.startswith(b"error: No file comes from standard input.\nhint: ")
+    assert done.stderr.startswith(b"error: Standard input is a terminal, not a file.\nhint: ")
     assert daemon.asked == []
 
 
@@ -207,7 +207,7 @@ def test_output_that_cannot_be_written_is_said(daemon: StandIn) -> None:
         done = subprocess.run([*NOTIFYBOT, "messages"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
 
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: Standard output cannot be written") and done.stderr.count(b"\n") == 2
+    assert done.stderr.startswith(b"error: Cannot write to standard output") and done.stderr.count(b"\n") == 2
 
 
 def test_a_locale_that_cannot_write_a_character_does_not_break_the_output(daemon: StandIn) -> None:
@@ -263,7 +263,7 @@ def test_a_config_to_start_from_is_written_for_its_owner_and_is_right(tmp_path: 
     assert (written.returncode, written.stderr) == (0, b"")
     assert path.stat().st_mode & 0o777 == 0o600
     assert (checked.returncode, checked.stderr) == (0, b"")
-    assert checked.stdout.startswith(f"{path} is right.\n".encode())
+    assert checked.stdout.startswith(f"{path} is valid.\n".encode())
 
 
 def test_a_config_that_is_there_is_not_written_over(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_config_check_fills_in_the_templates(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     *_, listed, remark = done.stdout.decode().splitlines()
     assert listed == "  templates 5: automation_executed, down, post_failure, post_success, up"
-    assert remark.strip() == "up has no sample, so only its syntax was checked"
+    assert remark.strip() == "up has no sample: only its syntax was checked"
 
 
 def test_config_check_names_what_is_wrong_with_templates(tmp_path: Path) -> None:

@@ -97,13 +97,13 @@ def test_an_account_is_linked_by_code_looked_at_tested_and_unlinked(run: Run, an
     code = CODE.search(anna.hears("code: "))
     assert code is not None
 
-    assert run("verify", code[1], "--user", name) == (0, "linked: the bot has said so in the chat\n", "")
+    assert run("verify", code[1], "--user", name) == (0, "linked: the bot confirmed it in the chat\n", "")
 
     anna.hears(f"This chat is now linked to the account {name}")
     status = run("status", "--user", name)[1].splitlines()
     assert [line.split()[0] for line in status] == ["linked", "notices", "summary", "reachable"]
     assert "to the chat of anna_" in status[0]
-    assert run("test", "--user", name) == (0, "shown: the test message stands in the chat\n", "")
+    assert run("test", "--user", name) == (0, "sent: the test message is in the chat\n", "")
     anna.hears(f"This is a test: what is sent to {name} arrives here.")
     assert run("unlink", "--user", name) == (0, "unlinked: the chat stays subscribed\n", "")
     assert run("unlink", "--user", name)[0] == 0
@@ -151,7 +151,7 @@ def test_on_a_terminal_a_link_is_shown_as_a_qr_code_and_waited_for(daemon: RealD
 
     qr = [line for line in shown.decode().splitlines() if "\x1b[30;107m" in line]
     assert len(qr) > 15
-    assert "it works once" in shown.decode()
+    assert "It works once" in shown.decode()
     assert "linked: to the chat of anna_" in shown.decode()
 
 
@@ -194,7 +194,7 @@ def test_an_import_is_rehearsed_and_then_done(run: Run, daemon: RealDaemon, tmp_
     rehearsed = run("import", str(source), "--dry-run")
     assert rehearsed[0] == 0
     assert rehearsed[1].splitlines()[1].split() == ["added", name]
-    assert rehearsed[1].splitlines()[-1] == ("dry run, nothing is changed: 1 added, 0 linked, 0 unchanged, 0 refused")
+    assert rehearsed[1].splitlines()[-1] == ("dry run, nothing was changed: 1 added, 0 linked, 0 unchanged, 0 refused")
     assert run("people", "show", name)[0] == 2
 
     assert run("import", str(source)) == (0, "1 added, 0 linked, 0 unchanged, 0 refused\n", "")
@@ -214,7 +214,7 @@ def test_what_cannot_be_taken_over_is_named_and_the_rest_is_done(run: Run, daemo
     assert code == 2
     assert f"{taken} is linked to another chat, {chat_id}" in out
     assert out.splitlines()[-1] == "1 added, 0 linked, 0 unchanged, 1 refused"
-    assert error.startswith("error: 1 of 2 cannot be taken over.\n")
+    assert error.startswith("error: 1 of 2 cannot be imported.\n")
     assert run("people", "show", new)[0] == 0
 
 

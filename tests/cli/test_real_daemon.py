@@ -101,7 +101,7 @@ def test_the_same_client_id_sends_once(daemon: RealDaemon, capsys: pytest.Captur
     code, second, _ = run(capsys, *words)
 
     assert code == 0
-    assert second.startswith("accepted before, not sent again: ")
+    assert second.startswith("already accepted, not sent again: ")
     assert first.split(": ")[1].split()[0] in second
 
 

@@ -110,7 +110,7 @@ def test_what_was_attached_is_listed_and_saved_again(
     story = run(capsys, "messages", "show", message_id)[1]
     saved = [run(capsys, "messages", "file", message_id, number, "-o", "elsewhere") for number in ("1", "2")]
 
-    assert "chart.png" in story and "image/png" in story and "Größe; 1.csv" in story and "kept here" in story
+    assert "chart.png" in story and "image/png" in story and "Größe; 1.csv" in story and "stored" in story
     assert '{"a": [1]}' in story
     assert [code for code, _, _ in saved] == [0, 0]
     assert (folder / "elsewhere" / "chart.png").read_bytes() == PICTURE
@@ -151,7 +151,7 @@ def test_a_file_sent_again_under_its_client_id_is_not_doubled(
 
     code, out, _ = run(capsys, "send", "--to", daemon.ops, "--client-id", "nightly-chart", "--photo", "chart.png")
 
-    assert (code, out) == (0, f"accepted before, not sent again: {first} (sent)\n")
+    assert (code, out) == (0, f"already accepted, not sent again: {first} (sent)\n")
 
 
 def test_another_file_under_the_same_client_id_is_refused(

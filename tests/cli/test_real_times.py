@@ -181,7 +181,7 @@ def test_who_is_on_call_is_told_and_changed(daemon: RealDaemon, capsys: pytest.C
     made = id_in(does(capsys, "oncall override duty nights --for 2h").replace("on call in", ""))
 
     assert does(capsys, "oncall").splitlines()[1].split()[:2] == ["duty", "nights"]
-    assert "they stand in" in does(capsys, "oncall show duty")
+    assert "an override" in does(capsys, "oncall show duty")
     assert does(capsys, f"oncall cancel {made[:13]}").startswith(f"ended: {made} (nights in duty)")
     assert does(capsys, "oncall").splitlines()[1].split()[:2] == ["duty", "Ops"]
 

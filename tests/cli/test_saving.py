@@ -75,7 +75,7 @@ def test_a_file_of_the_same_name_is_not_written_over(
 
     code, _, err = save(capsys, "1")
 
-    assert (code, err) == (2, "error: report.pdf exists already.\nhint: Name a place with -o.\n")
+    assert (code, err) == (2, "error: report.pdf already exists.\nhint: Name another path with -o.\n")
     assert (here / "report.pdf").read_text() == "mine"
 
 
@@ -169,7 +169,7 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(
         code, out, err = save(capsys, "1", "-o", "old", "--socket", str(tmp_path / "s"))
 
     assert (code, out) == (1, "")
-    assert "the connection was closed before the answer was complete" in err
+    assert "the connection was closed before the response was complete" in err
     assert (here / "old").read_text() == "old"
     assert names_in(here) == ["old"]
 
@@ -200,7 +200,7 @@ def test_a_place_that_cannot_be_written_is_said(daemon: StandIn, capsys: pytest.
     code, _, err = save(capsys, "1", "-o", "no/such/folder/x")
 
     assert code == 1
-    assert "no/such/folder/x cannot be written: No such file or directory." in err
+    assert "Cannot write no/such/folder/x: No such file or directory." in err
     assert err.count("\n") == 2
 
 
@@ -215,5 +215,5 @@ def test_a_full_disk_is_said_and_nothing_is_left(daemon: StandIn, here: Path) ->
     )
 
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: report.pdf cannot be written: File too large.\nhint: ")
+    assert done.stderr.startswith(b"error: Cannot write report.pdf: File too large.\nhint: ")
     assert names_in(here) == []

@@ -84,14 +84,14 @@ def test_a_span_counts_from_now(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("--at", "soon"), "`soon` is no time."),
-        (("--at", ""), "`` is no time."),
-        (("--at", "2001-01-31 18:30"), "`2001-01-31 18:30` is over."),
+        (("--at", "soon"), "`soon` is not a time."),
+        (("--at", ""), "`` is not a time."),
+        (("--at", "2001-01-31 18:30"), "`2001-01-31 18:30` is in the past."),
         (("--at", "18:30", "--time-zone", "Atlantis"), "`Atlantis`: this time zone is not known here."),
-        (("--time-zone", "Europe/Berlin"), "--time-zone goes with --at or --every."),
+        (("--time-zone", "Europe/Berlin"), "--time-zone needs --at or --every."),
         (("--policy", "night"), "Only an alert has deadlines."),
-        (("--data", "x"), "`x` is no JSON object"),
-        (("--data", "=x"), "`=x` is not of the form KEY=VALUE"),
+        (("--data", "x"), "`x` is not a JSON object"),
+        (("--data", "=x"), "`=x` does not have the form KEY=VALUE"),
     ],
 )
 def test_wrong_words_are_two_lines_and_nothing_is_sent(
@@ -119,7 +119,7 @@ def test_what_repeats_goes_with_this_machines_zone_and_shows_its_next_times(
     assert (daemon.bodies()[0]["repeat"], daemon.bodies()[0]["time_zone"]) == ("0 9 * * *", "Europe/Berlin")
     said, first, second = out.splitlines()
     assert said.startswith(f"scheduled: {message_id(1)} for Sat 2099-03-28 09:00 CET (in ")
-    assert said.endswith(f"d), again and again as schedule {SCHEDULE}")
+    assert said.endswith(f"d), repeated by schedule {SCHEDULE}")
     assert first.startswith("  Sat 2099-03-28 09:00 CET (in ")
     assert second.startswith("  Sun 2099-03-29 09:00 CEST (in ")
 
@@ -144,7 +144,7 @@ def test_a_zone_without_a_name_is_asked_for(
     code, _, err = run(capsys, "send", "--to", TO, "--every", "@daily", "text")
 
     assert (code, daemon.asked) == (2, [])
-    assert assert_two_lines(err)[1] == "Name one: --time-zone Europe/Berlin, say."
+    assert assert_two_lines(err)[1] == "Name one, such as --time-zone Europe/Berlin."
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_show_says_when_a_message_goes_out_and_how_it_goes_on(
     _, scheduled, _ = run(capsys, "messages", "show", message_id(1))
     _, escalated, _ = run(capsys, "messages", "show", message_id(2))
 
-    assert "  goes out      2099-03-28 08:00:00 UTC (in 2h)\n" in scheduled
+    assert "  sends         2099-03-28 08:00:00 UTC (in 2h)\n" in scheduled
     assert f"  schedule      {SCHEDULE}\n" in scheduled
     assert "  event         post_failure\n" in scheduled
     assert "  policy        night (3 steps left)\n" in scheduled
@@ -310,7 +310,7 @@ def test_times_of_a_zone_that_is_not_known_here_are_local(daemon: StandIn, capsy
 def test_nothing_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.canned = {"GET /api/schedules": {"schedules": []}}
 
-    assert run(capsys, "schedules") == (0, "nothing repeats\n", "")
+    assert run(capsys, "schedules") == (0, "no schedules\n", "")
 
 
 def test_show_tells_all_of_one_in_its_own_zone(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -353,14 +353,14 @@ def test_a_change_of_nothing_is_refused(repeating: StandIn, capsys: pytest.Captu
     code, _, err = run(capsys, "schedules", "change", SCHEDULE)
 
     assert (code, repeating.asked) == (2, [])
-    assert assert_two_lines(err)[0] == "Neither --every nor --time-zone is given."
+    assert assert_two_lines(err)[0] == "Nothing to change."
 
 
 def test_an_id_that_nothing_has_is_refused(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "schedules", "show", "0193f3a5")
 
     assert code == 2
-    assert assert_two_lines(err) == ("No schedule begins with `0193f3a5`.", "`notifybot schedules` shows the ids.")
+    assert assert_two_lines(err) == ("No schedule begins with `0193f3a5`.", "`notifybot schedules` lists the ids.")
 
 
 # from Python
@@ -379,7 +379,7 @@ def test_a_program_sends_for_later_and_again(repeating: StandIn) -> None:
 
 
 def test_a_time_without_a_zone_is_refused_before_anything_is_sent(daemon: StandIn) -> None:
-    with pytest.raises(Refused, match="names no time zone"):
+    with pytest.raises(Refused, match="has no time zone"):
         Client().send("text", to=TO, at=datetime(2099, 3, 28, 8))  # noqa: DTZ001 - what a program must not do
 
     assert daemon.asked == []

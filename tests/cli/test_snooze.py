@@ -42,8 +42,8 @@ def test_an_alert_is_snoozed_until_a_moment(daemon: StandIn, capsys: pytest.Capt
     [
         ((), "One of the arguments --for --until is required."),
         (("--for", "1h", "--until", "18:30"), "not allowed with argument"),
-        (("--until", "soon"), "`soon` is no time."),
-        (("--until", "2001-01-31 18:30"), "`2001-01-31 18:30` is over"),
+        (("--until", "soon"), "`soon` is not a time."),
+        (("--until", "2001-01-31 18:30"), "`2001-01-31 18:30` is in the past"),
     ],
 )
 def test_wrong_usage_is_two_lines(

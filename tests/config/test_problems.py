@@ -270,7 +270,7 @@ def test_a_broken_config_stops_the_start_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(StartRefused) as caught:
         load(tmp_path, {})
     assert caught.value.detail == f"{tmp_path}:1:1: the file cannot be read: Is a directory."
-    assert caught.value.hint == "Mend this, then look again with: notifybot config check"
+    assert caught.value.hint == "Fix this, then check again with: notifybot config check"
 
 
 def test_paths_of_a_key_stay_in_one_line_whatever_its_name(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""One module a command: its options (`add_…`) and what runs it (`run`)."""
+"""Commands, one module each: `add` declares the options, `run` runs the command."""

@@ -1,4 +1,4 @@
-"""`notifybot run`, `notifybot demo` and `notifybot db upgrade`: the commands that load the daemon's own rooms."""
+"""`notifybot run`, `demo` and `db upgrade`: the commands that import the daemon."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifybot.cli import arguments
-from notifybot.cli.output import say
+from notifybot.cli.output import print_line
 from notifybot.cli.parser import Commands
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> "Config":
-    """The config that is found, else the shipped one; raises ConfigInvalid. --socket wins over what the file says."""
+    """Load the config file, else the shipped config; --socket overrides its socket. Raises ConfigInvalid."""
     from notifybot.config import find_config, load, load_default
 
     explicit = Path(arguments.config) if arguments.config else None
@@ -52,19 +52,19 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _upgrade(config: "Config") -> int:
     from notifybot.storage.migrations import upgrade
 
-    say(upgrade(config.database.url))
+    print_line(upgrade(config.database.url))
     return 0
 
 
 def add(commands: Commands) -> None:
-    commands.add("run", "run the daemon in the foreground")
-    demo = commands.add("demo", "try it without Telegram: a daemon, a local stand-in for Telegram, and a chat page")
+    commands.add("run")
+    demo = commands.add("demo")
     demo.add_argument(
         "--port",
         type=arguments.port,
         default=None,
-        help="where the chat page listens on 127.0.0.1 (default: any free port)",
+        help="port of the page on 127.0.0.1 (default: 8642, or a free port if that is taken)",
     )
-    demo.add_argument("--no-browser", action="store_true", help="print the page's address only")
-    database = commands.group("db", "look after the database")
-    database.add("upgrade", "bring the database's tables up to date; `run` does so by itself")
+    demo.add_argument("--no-browser", action="store_true", help="print the page's address without opening a browser")
+    database = commands.group("db")
+    database.add("upgrade", "upgrade the database to the current schema; `run` does this at startup")

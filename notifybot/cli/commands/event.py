@@ -1,9 +1,10 @@
-"""`notifybot event`: tells of an event, in the words of a template."""
+"""`notifybot event`: reports an event, worded by a template."""
 
 import argparse
 
 from notifybot.cli.commands.send import (
     add_alert_options,
+    add_client_id,
     add_data_option,
     add_time_options,
     alert_options,
@@ -11,7 +12,7 @@ from notifybot.cli.commands.send import (
     is_for_later,
     recipients,
 )
-from notifybot.cli.output import one_line, say, say_json
+from notifybot.cli.output import one_line, print_json, print_line
 from notifybot.cli.parser import Commands, add_json
 from notifybot.client import Accepted, Client
 
@@ -24,30 +25,29 @@ def run(arguments: argparse.Namespace) -> int:
     client, to = Client(arguments.socket), recipients(arguments.to)
     options = alert_options(arguments) | {"title": arguments.title, "source": arguments.source}
 
-    def tell(times: "SendOptions") -> Accepted:
+    def report(times: "SendOptions") -> Accepted:
         return client.event(arguments.name, to=to, **(options | times))
 
     if is_for_later(arguments):
         from notifybot.cli.commands import send
 
-        return send.run_later(client, arguments, tell)
-    _say(tell({}), arguments)
+        return send.run_later(client, arguments, report)
+    _print_accepted(report({}), arguments)
     return 0
 
 
-def _say(accepted: Accepted, arguments: argparse.Namespace) -> None:
+def _print_accepted(accepted: Accepted, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
     elif accepted.is_duplicate:
-        say(f"accepted before, not sent again: {accepted.id} ({one_line(accepted.status)})")
+        print_line(f"already accepted, not sent again: {accepted.id} ({one_line(accepted.status)})")
     else:
-        say(f"accepted: {accepted.id}{deadlines(accepted)}")
+        print_line(f"accepted: {accepted.id}{deadlines(accepted)}")
 
 
 def add(commands: Commands) -> None:
     event = commands.add(
         "event",
-        "tell of an event, in the words of a template",
         epilog="Example: notifybot event post_success --to ops --data title='Weekly report' --data duration=12s",
     )
     event.add_argument(
@@ -58,12 +58,12 @@ def add(commands: Commands) -> None:
         metavar="R",
         action="append",
         default=[],
-        help="for whom, as of `send`; repeatable (default: you)",
+        help="recipient, as for `send`; repeatable (default: you)",
     )
-    add_data_option(event, "what the template is rendered with, an object")
-    event.add_argument("--title", metavar="T", help="a title of its own, in place of the template's")
-    event.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
+    add_data_option(event, "data for the template, a JSON object")
+    event.add_argument("--title", metavar="T", help="replace the template's title")
+    event.add_argument("--source", metavar="LABEL", help="where the event comes from (default: your account)")
     add_alert_options(event, can_resolve=False)
     add_time_options(event)
-    event.add_argument("--client-id", metavar="ID", help="your own name for it: sent again, it is not doubled")
+    add_client_id(event)
     add_json(event)

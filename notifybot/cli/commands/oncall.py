@@ -1,10 +1,20 @@
-"""`notifybot oncall …`: who is on call and until when, and who stands in."""
+"""`notifybot oncall …`: who is on call, and overrides."""
 
 import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
-from notifybot.cli.output import in_full, moment, moment_in_full, now, one_line, say, say_json, terminal, unknown_name
+from notifybot.cli.output import (
+    full_date,
+    full_time,
+    now,
+    one_line,
+    print_json,
+    print_line,
+    short_time,
+    terminal,
+    unknown_name,
+)
 from notifybot.cli.parser import Commands, Parser, UsageError, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import future_moment
@@ -12,11 +22,11 @@ from notifybot.client import Client
 from notifybot.client.oncall import OnCall, OverrideInfo, RotationInfo, ShiftInfo
 
 LABEL_WIDTH = 14
-HANDOVER = ("hand-over", "handover")
-WHY = {
-    "turn": "it is their turn",
-    "override": "they stand in",
-    "otherwise": "it is outside of the rotation's hours",
+HANDOVER = ("handover", "hand-over")
+REASONS = {
+    "turn": "their shift",
+    "override": "an override",
+    "otherwise": "outside the rotation's hours",
 }
 
 
@@ -26,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         case "oncall show" if arguments.rotation is None:
             _list(on_call.everybody(), arguments)
         case "oncall show":
-            _show(_named(on_call.everybody(), arguments.rotation), arguments)
+            _show(_find(on_call.everybody(), arguments.rotation), arguments)
         case "oncall override":
             _override(on_call, arguments)
         case "oncall cancel":
@@ -36,30 +46,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(rotations: tuple[RotationInfo, ...], arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json({"rotations": [each.document for each in rotations]})
+        print_json({"rotations": [each.document for each in rotations]})
         return
     if not rotations:
-        say("no rotations; the config has them under `rotations`")
+        print_line("no rotations; add them to the config under `rotations`")
         return
     at = now()
     rows = [
         (
             each.name,
-            _who(each.now),
-            "-" if each.now.until is None else moment(each.now.until, at),
-            _who(each.after[0]) if each.after else "-",
+            _names(each.now),
+            "-" if each.now.until is None else short_time(each.now.until, at),
+            _names(each.after[0]) if each.after else "-",
         )
         for each in rotations
     ]
     for line in table(("ROTATION", "ON CALL", "UNTIL", "THEN"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
-def _who(stint: ShiftInfo) -> str:
-    return ", ".join(stint.names) or "nobody"
+def _names(shift: ShiftInfo) -> str:
+    return ", ".join(shift.names) or "nobody"
 
 
-def _named(rotations: tuple[RotationInfo, ...], name: str) -> RotationInfo:
+def _find(rotations: tuple[RotationInfo, ...], name: str) -> RotationInfo:
     found = {each.name: each for each in rotations}
     if name not in found:
         raise unknown_name("rotation", name, found)
@@ -68,30 +78,30 @@ def _named(rotations: tuple[RotationInfo, ...], name: str) -> RotationInfo:
 
 def _show(rotation: RotationInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(rotation.document)
+        print_json(rotation.document)
         return
-    say(f"{one_line(rotation.name)}  {one_line(_who(rotation.now))}")
+    print_line(f"{one_line(rotation.name)}  {one_line(_names(rotation.now))}")
     for name, value in _facts(rotation, now()):
         if value:
-            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+            print_line(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
     for lines in (_after(rotation), _overrides(rotation)):
         for line in lines:
-            say(line)
+            print_line(line)
 
 
 def _facts(rotation: RotationInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
-    stint = rotation.now
-    yield "why", WHY.get(stint.reason, stint.reason)
-    yield "since", moment_in_full(stint.begins, at)
-    yield "until", None if stint.until is None else moment_in_full(stint.until, at)
-    yield "hand-over", None if rotation.handover_at is None else moment_in_full(rotation.handover_at, at)
-    yield "zone", rotation.time_zone
+    shift = rotation.now
+    yield "reason", REASONS.get(shift.reason, shift.reason)
+    yield "since", full_time(shift.begins, at)
+    yield "until", None if shift.until is None else full_time(shift.until, at)
+    yield "handover", None if rotation.handover_at is None else full_time(rotation.handover_at, at)
+    yield "time zone", rotation.time_zone
 
 
 def _after(rotation: RotationInfo) -> Iterator[str]:
     at = now()
     rows = [
-        (moment(each.begins, at), "-" if each.until is None else moment(each.until, at), _who(each))
+        (short_time(each.begins, at), "-" if each.until is None else short_time(each.until, at), _names(each))
         for each in rotation.after
     ]
     if rows:
@@ -102,12 +112,12 @@ def _after(rotation: RotationInfo) -> Iterator[str]:
 def _overrides(rotation: RotationInfo) -> Iterator[str]:
     at, ids = now(), short_ids([each.id for each in rotation.overrides])
     rows = [
-        (ids[each.id], moment(each.begins, at), moment(each.until, at), each.created_by, each.name)
+        (ids[each.id], short_time(each.begins, at), short_time(each.until, at), each.created_by, each.name)
         for each in rotation.overrides
     ]
     if rows:
         yield ""
-        yield from table(("ID", "FROM", "UNTIL", "BY", "STANDS IN"), rows, terminal())
+        yield from table(("ID", "FROM", "UNTIL", "BY", "ON CALL"), rows, terminal())
 
 
 def _override(on_call: OnCall, arguments: argparse.Namespace) -> None:
@@ -115,56 +125,56 @@ def _override(on_call: OnCall, arguments: argparse.Namespace) -> None:
     until = None if arguments.until is None else _end(on_call, arguments.rotation, arguments.until)
     made = on_call.override(arguments.rotation, arguments.member, span=arguments.span, until=until, begins=begins)
     if arguments.json:
-        say_json(made.document)
+        print_json(made.document)
     else:
-        say(f"{_sentence(made, now())}: {made.id}")
+        print_line(f"{_sentence(made, now())}: {made.id}")
 
 
 def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
-    """The moment that is meant; `hand-over` is the next one of the rotation."""
+    """Parse the end of an override; `handover` is the rotation's next one."""
     if text not in HANDOVER:
         return future_moment(text)
-    handover_at = _named(on_call.everybody(), rotation).handover_at
+    handover_at = _find(on_call.everybody(), rotation).handover_at
     if handover_at is None:
-        raise UsageError(f"{rotation} has no hand-over ahead.", hint="Name a time, or a span with --for.")
+        raise UsageError(f"{rotation} has no handover ahead.", hint="Give a time, or a span with --for.")
     return handover_at
 
 
 def _sentence(made: OverrideInfo, at: datetime) -> str:
-    begins = f"from {in_full(made.begins, at)} " if made.begins > at else ""
-    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {in_full(made.until, at)}")
+    begins = f"from {full_date(made.begins, at)} " if made.begins > at else ""
+    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {full_date(made.until, at)}")
 
 
 def _cancel(on_call: OnCall, arguments: argparse.Namespace) -> None:
     for prefix in arguments.ids:
         ended = on_call.cancel(on_call.find(prefix))
         if arguments.json:
-            say_json(ended.document)
+            print_json(ended.document)
         else:
-            say(f"ended: {ended.id} ({one_line(f'{ended.name} in {ended.rotation}')})")
+            print_line(f"ended: {ended.id} ({one_line(f'{ended.name} in {ended.rotation}')})")
 
 
 def add(commands: Commands) -> None:
-    on_call = commands.group("oncall", "see who is on call, and let somebody else take over")
+    on_call = commands.group("oncall")
     show = on_call.add("show", "show who is on call, and until when")
-    show.add_argument("rotation", nargs="?", metavar="ROTATION", help="only this one (default: all)")
+    show.add_argument("rotation", nargs="?", metavar="ROTATION", help="show the details of one (default: list all)")
     add_json(show)
     override = on_call.add(
         "override",
         "put somebody else on call for a while",
         epilog="Example: notifybot oncall override ops bob --for 2h",
     )
-    override.add_argument("rotation", metavar="ROTATION", help="the rotation, by its name in the config")
-    override.add_argument("member", metavar="MEMBER", help="who takes over, as the config would name them")
-    override.add_argument("--from", dest="begins", metavar="WHEN", help="from then on (default: now)")
+    override.add_argument("rotation", metavar="ROTATION", help="name of the rotation")
+    override.add_argument("member", metavar="MEMBER", help="who takes over: a person, chat, or name from the config")
+    override.add_argument("--from", dest="begins", metavar="WHEN", help="the start (default: now)")
     _add_end(override)
     add_json(override)
-    add_json(add_ids(on_call.add("cancel", "end overrides before their time")))
+    add_json(add_ids(on_call.add("cancel", "end overrides early")))
 
 
 def _add_end(override: Parser) -> None:
     how_long = override.add_mutually_exclusive_group(required=True)
-    how_long.add_argument("--for", dest="span", metavar="SPAN", help="for so long: 2h, 1d")
+    how_long.add_argument("--for", dest="span", metavar="SPAN", help="how long: 2h, 1d")
     how_long.add_argument(
-        "--until", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', or hand-over: the next one"
+        "--until", metavar="WHEN", help="until when: 18:30, 'tomorrow 9:00', 'mon 9:00', or handover for the next one"
     )

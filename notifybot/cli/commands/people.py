@@ -1,9 +1,9 @@
-"""`notifybot people …`: who can be sent to, and their upkeep by admins."""
+"""`notifybot people …`: the people you can send to, managed by admins."""
 
 import argparse
 from datetime import datetime
 
-from notifybot.cli.output import moment, moment_in_full, now, one_line, say, say_json, terminal
+from notifybot.cli.output import full_time, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.cli.tables import table
 from notifybot.client import Client
@@ -18,36 +18,36 @@ def run(arguments: argparse.Namespace) -> int:
         case "people show":
             _show(people.find(arguments.who), arguments)
         case "people rename":
-            _say(people.rename(arguments.who, arguments.name), "renamed", arguments)
+            _print_done(people.rename(arguments.who, arguments.name), "renamed", arguments)
         case "people remove":
-            _say(people.remove(arguments.who), "removed", arguments)
+            _print_done(people.remove(arguments.who), "removed", arguments)
     return 0
 
 
 def _list(people: People, arguments: argparse.Namespace) -> None:
     found = people.everybody()
     if arguments.json:
-        say_json({"people": [person.document for person in found]})
+        print_json({"people": [person.document for person in found]})
         return
     if not found:
-        say("no people; whoever sends /start to the bot is one")
+        print_line("no people yet; everybody who sends /start to the bot is listed")
         return
     rows = [
         (
             person.user_id,
             person.account or "-",
             person.chat_id,
-            moment(person.created_at, now()),
-            _state(person),
+            short_time(person.created_at, now()),
+            _notices(person),
             person.chat_name,
         )
         for person in found
     ]
     for line in table(("USER ID", "ACCOUNT", "CHAT", "SINCE", "NOTICES", "NAME"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
-def _state(person: PersonInfo) -> str:
+def _notices(person: PersonInfo) -> str:
     if person.unreachable is not None:
         return "unreachable"
     if not person.is_enabled:
@@ -57,24 +57,24 @@ def _state(person: PersonInfo) -> str:
 
 def _show(person: PersonInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(person.document)
+        print_json(person.document)
         return
-    say(f"{person.user_id}  {one_line(person.chat_name)}")
+    print_line(f"{person.user_id}  {one_line(person.chat_name)}")
     for name, value in _lines(person, now()):
         if value is not None:
-            say(f"  {name:<13}{one_line(value)}")
+            print_line(f"  {name:<13}{one_line(value)}")
 
 
 def _lines(person: PersonInfo, at: datetime) -> list[tuple[str, str | None]]:
-    linked = None if person.linked_at is None else f"{moment_in_full(person.linked_at, at)} by {person.linked_by}"
+    linked = None if person.linked_at is None else f"{full_time(person.linked_at, at)} by {person.linked_by}"
     muted = person.muted_until if person.muted_until is not None and person.muted_until > at else None
     return [
         ("chat", person.chat_id),
-        ("subscribed", moment_in_full(person.created_at, at)),
+        ("subscribed", full_time(person.created_at, at)),
         ("account", person.account),
         ("linked", linked),
         ("notices", "on" if person.is_enabled else "off"),
-        ("muted", None if muted is None else f"until {moment_in_full(muted, at)}"),
+        ("muted", None if muted is None else f"until {full_time(muted, at)}"),
         ("zone", person.time_zone),
         ("summary", person.summary_time),
         ("quiet hours", person.quiet_hours),
@@ -82,23 +82,23 @@ def _lines(person: PersonInfo, at: datetime) -> list[tuple[str, str | None]]:
     ]
 
 
-def _say(person: PersonInfo, what: str, arguments: argparse.Namespace) -> None:
+def _print_done(person: PersonInfo, verb: str, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(person.document)
+        print_json(person.document)
     else:
-        say(f"{what}: {person.user_id} ({one_line(person.chat_name)})")
+        print_line(f"{verb}: {person.user_id} ({one_line(person.chat_name)})")
 
 
 def _add_who(command: Parser) -> Parser:
-    command.add_argument("who", metavar="WHO", help="their account, user_id or chat id")
+    command.add_argument("who", metavar="WHO", help="account, user_id or chat id")
     return command
 
 
 def add(commands: Commands) -> None:
-    people = commands.group("people", "look after the people who can be sent to")
-    add_json(people.add("list", "show everybody"))
-    add_json(_add_who(people.add("show", "show all that is known of one person")))
-    rename = _add_who(people.add("rename", "give somebody the name by which they are listed"))
-    rename.add_argument("name", metavar="NAME", help="it stays, whatever they are called in Telegram")
+    people = commands.group("people")
+    add_json(people.add("list", "list the people you can send to"))
+    add_json(_add_who(people.add("show", "show everything about one person")))
+    rename = _add_who(people.add("rename", "set the name under which a person is listed"))
+    rename.add_argument("name", metavar="NAME", help="the name; it stays, whatever their name in Telegram")
     add_json(rename)
-    add_json(_add_who(people.add("remove", "forget somebody, who is told; their messages stay")))
+    add_json(_add_who(people.add("remove", "remove a person, who is notified; messages sent to them stay")))

@@ -1,10 +1,20 @@
-"""`notifybot schedules …`: looks at what repeats, and changes it."""
+"""`notifybot schedules …`: recurring messages."""
 
 import argparse
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from notifybot.cli.output import in_full, moment, moment_in_full, now, one_line, sanitized, say, say_json, terminal
+from notifybot.cli.output import (
+    full_date,
+    full_time,
+    now,
+    one_line,
+    print_json,
+    print_line,
+    sanitized,
+    short_time,
+    terminal,
+)
 from notifybot.cli.parser import Commands, UsageError, add_id, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import print_times, read_repetition, zone_named
@@ -24,17 +34,17 @@ def run(arguments: argparse.Namespace) -> int:
         case "schedules change":
             _change(schedules, arguments)
         case _:
-            _end_or_begin(schedules, arguments)
+            _change_state(schedules, arguments)
     return 0
 
 
 def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
     found = schedules.everything()
     if arguments.json:
-        say_json({"schedules": [each.document for each in found]})
+        print_json({"schedules": [each.document for each in found]})
         return
     if not found:
-        say("nothing repeats")
+        print_line("no schedules")
         return
     at, ids = now(), short_ids([each.id for each in found])
     rows = [
@@ -42,16 +52,16 @@ def _list(schedules: Schedules, arguments: argparse.Namespace) -> None:
         for each in found
     ]
     for line in table(("ID", "STATUS", "REPEATS", "ZONE", "NEXT", "SENT", "TEXT"), rows, terminal()):
-        say(line)
+        print_line(line)
 
 
 def _next(schedule: ScheduleInfo, at: datetime) -> str:
-    """On the clocks of its own zone, which stands beside it."""
-    return moment(schedule.next_times[0], at, _zone_of(schedule)) if schedule.next_times else "-"
+    """Format the next time in the schedule's own zone, which the table shows beside it."""
+    return short_time(schedule.next_times[0], at, _zone_of(schedule)) if schedule.next_times else "-"
 
 
 def _zone_of(schedule: ScheduleInfo) -> tzinfo | None:
-    """Its own, or this machine's, where that one is not known here."""
+    """Return the schedule's time zone; this machine's (None) if it is unknown here."""
     try:
         return zone_named(schedule.time_zone)
     except UsageError:
@@ -64,27 +74,27 @@ def _summary(schedule: ScheduleInfo) -> str:
 
 def _show(schedule: ScheduleInfo, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        say_json(schedule.document)
+        print_json(schedule.document)
         return
-    say(f"{schedule.id}  {terminal().paint(schedule.status)}")
+    print_line(f"{schedule.id}  {terminal().paint(schedule.status)}")
     for name, value in _facts(schedule, now()):
         if value:
-            say(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
+            print_line(f"  {name:<{LABEL_WIDTH}}{one_line(value)}")
     if schedule.message is not None and schedule.message.text:
-        say("")
+        print_line("")
         for line in sanitized(schedule.message.text).split("\n"):
-            say(f"  {line}".rstrip())
+            print_line(f"  {line}".rstrip())
     if schedule.next_times:
-        say("")
-        print_times(schedule.next_times, _zone_of(schedule))  # as the clocks of its own zone show them
+        print_line("")
+        print_times(schedule.next_times, _zone_of(schedule))
 
 
 def _facts(schedule: ScheduleInfo, at: datetime) -> Iterator[tuple[str, str | None]]:
     yield "repeats", f"{schedule.repeat} ({schedule.time_zone})"
-    yield "created", f"{moment_in_full(schedule.created_at, at)} by {schedule.account}"
-    yield "paused", None if schedule.paused_at is None else moment_in_full(schedule.paused_at, at)
-    yield "cancelled", None if schedule.ended_at is None else moment_in_full(schedule.ended_at, at)
-    last = "" if schedule.last_at is None else f", last {moment_in_full(schedule.last_at, at)}"
+    yield "created", f"{full_time(schedule.created_at, at)} by {schedule.account}"
+    yield "paused", None if schedule.paused_at is None else full_time(schedule.paused_at, at)
+    yield "cancelled", None if schedule.ended_at is None else full_time(schedule.ended_at, at)
+    last = "" if schedule.last_at is None else f", last {full_time(schedule.last_at, at)}"
     yield "sent", f"{_times(schedule.runs)}{last}"
     yield "missed", _times(schedule.missed) if schedule.missed else None
     if schedule.message is not None:
@@ -97,45 +107,45 @@ def _times(count: int) -> str:
     return {0: "never", 1: "once"}.get(count, f"{count} times")
 
 
-def _end_or_begin(schedules: Schedules, arguments: argparse.Namespace) -> None:
-    """Pause, resume or cancel one after the other, so that a refusal leaves those before it done and said."""
+def _change_state(schedules: Schedules, arguments: argparse.Namespace) -> None:
+    """Pause, resume or cancel one by one: if one is refused, those before it are done and printed."""
     verb = arguments.command.rpartition(" ")[2]
     changes = {"pause": schedules.pause, "resume": schedules.resume, "cancel": schedules.cancel}
     for prefix in arguments.ids:
         schedule = changes[verb](schedules.find(prefix))
         if arguments.json:
-            say_json(schedule.document)
+            print_json(schedule.document)
         else:
-            say(f"{terminal().paint(schedule.status)}: {schedule.id}{_from_then(schedule)}")
+            print_line(f"{terminal().paint(schedule.status)}: {schedule.id}{_next_time(schedule)}")
 
 
-def _from_then(schedule: ScheduleInfo) -> str:
+def _next_time(schedule: ScheduleInfo) -> str:
     if schedule.status != "waiting" or not schedule.next_times:
         return ""
-    return f", next {in_full(schedule.next_times[0], now(), _zone_of(schedule))}"
+    return f", next {full_date(schedule.next_times[0], now(), _zone_of(schedule))}"
 
 
 def _change(schedules: Schedules, arguments: argparse.Namespace) -> None:
     if arguments.every is None and arguments.time_zone is None:
-        raise UsageError("Neither --every nor --time-zone is given.", hint="Say what to change.")
+        raise UsageError("Nothing to change.", hint="Give --every, --time-zone, or both.")
     every = None if arguments.every is None else read_repetition(arguments.every)
     zone = None if arguments.time_zone is None else zone_named(arguments.time_zone).key
     schedule = schedules.change(schedules.find(arguments.id), every=every, time_zone=zone)
     if arguments.json:
-        say_json(schedule.document)
+        print_json(schedule.document)
         return
-    say(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
+    print_line(f"changed: {schedule.id} ({one_line(schedule.repeat)}, {one_line(schedule.time_zone)})")
     print_times(schedule.next_times, _zone_of(schedule))
 
 
 def add(commands: Commands) -> None:
-    schedules = commands.group("schedules", "look at messages that repeat, and change when they come")
-    add_json(schedules.add("list", "show what repeats, and when it comes next"))
-    add_json(add_id(schedules.add("show", "show all that is known of one, with its next times")))
-    add_json(add_ids(schedules.add("pause", "send nothing until it is resumed")))
-    add_json(add_ids(schedules.add("resume", "go on with what was paused")))
-    add_json(add_ids(schedules.add("cancel", "end it, with the message that waits")))
-    change = add_id(schedules.add("change", "let it come at other times from now on"))
-    change.add_argument("--every", metavar="HOW", help="as of `send`: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
-    change.add_argument("--time-zone", metavar="Z", help="in which that is meant (default: as before)")
+    schedules = commands.group("schedules")
+    add_json(schedules.add("list", "list recurring messages, and when each is sent next"))
+    add_json(add_id(schedules.add("show", "show everything about one schedule, with its next times")))
+    add_json(add_ids(schedules.add("pause", "pause schedules; occurrences until they are resumed are skipped")))
+    add_json(add_ids(schedules.add("resume", "resume paused schedules")))
+    add_json(add_ids(schedules.add("cancel", "end schedules for good, and cancel the message that is next")))
+    change = add_id(schedules.add("change", "change the rule of a schedule from now on"))
+    change.add_argument("--every", metavar="HOW", help="as for `send`: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
+    change.add_argument("--time-zone", metavar="Z", help="the time zone (default: unchanged)")
     add_json(change)

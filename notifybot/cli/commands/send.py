@@ -1,4 +1,4 @@
-"""`notifybot send`: hand one message to the daemon, now or at its times."""
+"""`notifybot send`: sends a message, now, later or repeatedly."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Sequence
 
 from notifybot.cli import arguments
-from notifybot.cli.output import in_full, moment, now, one_line, say, say_json, terminal
+from notifybot.cli.output import full_date, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
 from notifybot.cli.stdin import files_of, text_of
 from notifybot.cli.times import TimeOptions, print_times, time_options_of
@@ -26,11 +26,11 @@ RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Send, then say what became of it. A message that nobody could be shown is a failure, unless nobody wants it."""
+    """Send and print the outcome. A failed message is an error, unless its readers have muted notifications."""
     to = recipients(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
-        return _say_resolved(_resolve(client, to, arguments), arguments)
+        return _print_resolved(_resolve(client, to, arguments), arguments)
     options = send_options(arguments)
     text = text_for(arguments)
     if is_for_later(arguments):
@@ -39,13 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     undelivered = _undelivered(client, accepted)
     is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
     elif is_withheld:
-        say(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
+        print_line(f"withheld: {accepted.id}: {one_line(_reasons(undelivered))}{deadlines(accepted)}")
     else:
-        say(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
+        print_line(_sentence(accepted, is_named=arguments.client_id is not None, is_awaited=arguments.wait is not None))
     if accepted.status == "failed" and not is_withheld:
-        raise _not_shown(accepted, undelivered)
+        raise _delivery_error(accepted, undelivered)
     return 0
 
 
@@ -54,14 +54,14 @@ def is_for_later(arguments: argparse.Namespace) -> bool:
 
 
 def _undelivered(client: Client, accepted: Accepted) -> tuple[DeliveryInfo, ...]:
-    """The deliveries of a message that has failed; a call that did not wait was not told them."""
+    """Return the deliveries of a failed message; a response without --wait does not have them."""
     if accepted.status != "failed":
         return ()
     return accepted.deliveries or client.message(accepted.id).deliveries
 
 
 def text_for(arguments: argparse.Namespace) -> str | None:
-    """The text; where a file or a template says it all, standard input is left alone."""
+    """Return the text; with a file or a template, standard input is not read."""
     return text_of(arguments.text, is_needed=not (arguments.photo or arguments.file or arguments.template))
 
 
@@ -83,7 +83,7 @@ def send_options(arguments: argparse.Namespace) -> "SendOptions":
 
 
 def alert_options(arguments: argparse.Namespace) -> "SendOptions":
-    """What `send` and `event` have in common. Raises UsageError for deadlines of a notice."""
+    """Options that `send` and `event` share. Raises UsageError for alert options on a notice."""
     return {
         "alert": _is_alert(arguments),
         "escalate_after": arguments.escalate_after,
@@ -100,35 +100,35 @@ def alert_options(arguments: argparse.Namespace) -> "SendOptions":
 
 def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
     if not arguments.dedup_key:
-        raise UsageError("--resolve needs --dedup-key.", hint="Name the key under which it was told.")
+        raise UsageError("--resolve needs --dedup-key.", hint="Give the key under which the message was sent.")
     others = [name for name, value in vars(arguments).items() if value and name not in RESOLVE_OPTIONS]
     if others:
         option = "A format" if others[0] == "parse_mode" else f"--{others[0].replace('_', '-').rstrip('s')}"
-        raise UsageError(f"{option} does not go with --resolve.", hint="A resolve takes a text at most.")
+        raise UsageError(f"{option} does not go with --resolve.", hint="--resolve takes only a text.")
     text = text_of(arguments.text, is_needed=False)
     return client.resolve(arguments.dedup_key, to=to, text=text, client_id=arguments.client_id)
 
 
-def _say_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
-    """Nothing to resolve is no failure: a check that finds all well says so each time."""
+def _print_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
+    """Print the outcome. Nothing to resolve is no failure: a check may resolve each time it finds all well."""
     if arguments.json:
-        say_json(None if resolved is None else resolved.document)
+        print_json(None if resolved is None else resolved.document)
     elif resolved is None:
-        say(f"nothing is open under {one_line(arguments.dedup_key)}")
+        print_line(f"nothing is open under {one_line(arguments.dedup_key)}")
     else:
-        say(f"resolved: {resolved.id} ({resolved.status})")
+        print_line(f"resolved: {resolved.id} ({resolved.status})")
     return 0
 
 
 def recipients(to: list[str]) -> list[str]:
-    """For whom it is; without a word about it, for whoever sends it."""
+    """Return the recipients; the default is the caller."""
     if not all(to):
-        raise UsageError("An empty recipient is given.", hint="A variable may be unset; without --to it goes to you.")
-    return to or [_myself()]
+        raise UsageError("An empty recipient is given.", hint="Is a variable unset? Without --to, it goes to you.")
+    return to or [_own_account()]
 
 
-def _myself() -> str:
-    """My account, as the daemon names it."""
+def _own_account() -> str:
+    """Return the caller's account, as the daemon names it."""
     import pwd
 
     try:
@@ -140,30 +140,30 @@ def _myself() -> str:
 def _is_alert(arguments: argparse.Namespace) -> bool:
     of_alerts = [f"--{name.replace('_', '-')}" for name in ALERT_OPTIONS if getattr(arguments, name)]
     if of_alerts and not arguments.alert:
-        raise UsageError("Only an alert has deadlines.", hint=f"Add --alert, or leave out {' and '.join(of_alerts)}.")
+        raise UsageError("Only an alert has deadlines.", hint=f"Add --alert, or remove {' and '.join(of_alerts)}.")
     return bool(arguments.alert)
 
 
 def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:
     if accepted.is_duplicate and is_named:
-        return f"accepted before, not sent again: {accepted.id} ({accepted.status})"
+        return f"already accepted, not sent again: {accepted.id} ({accepted.status})"
     if accepted.status == "initiated":
         return f"{'accepted, still on its way' if is_awaited else 'accepted'}: {accepted.id}{deadlines(accepted)}"
     return f"{accepted.status}: {accepted.id}{deadlines(accepted)}"
 
 
 def deadlines(accepted: Accepted) -> str:
-    """When an alert escalates and closes, in local time; nothing for a notice."""
+    """Format when an alert escalates and closes, in local time; empty for a notice."""
     at = now()
     dates = (("escalates", accepted.escalate_at), ("closes", accepted.close_at))
-    parts = [f"{verb} {moment(when, at)}" for verb, when in dates if when is not None]
+    parts = [f"{verb} {short_time(when, at)}" for verb, when in dates if when is not None]
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _not_shown(accepted: Accepted, deliveries: Sequence[DeliveryInfo]) -> ClientError:
+def _delivery_error(accepted: Accepted, deliveries: Sequence[DeliveryInfo]) -> ClientError:
     return ClientError(
-        f"The message {accepted.id} could not be shown: {_reasons(deliveries) or 'the daemon gave it up'}.",
-        hint=f"It is kept: `notifybot messages show {accepted.id}` tells its story.",
+        f"The message {accepted.id} could not be delivered: {_reasons(deliveries) or 'the daemon gave up'}.",
+        hint=f"It is stored: `notifybot messages show {accepted.id}` has the details.",
     )
 
 
@@ -171,20 +171,20 @@ def _reasons(deliveries: Sequence[DeliveryInfo]) -> str:
     return "; ".join(sorted({each.last_error.removesuffix(".") for each in deliveries if each.last_error}))
 
 
-AGREED = ("y", "yes")
+YES = ("y", "yes")
 
 
-def run_later(client: Client, arguments: argparse.Namespace, hand_over: "Callable[[SendOptions], Accepted]") -> int:
-    """Hand it over with its times. Raises UsageError where those of --every are shown, and not agreed to."""
+def run_later(client: Client, arguments: argparse.Namespace, send: "Callable[[SendOptions], Accepted]") -> int:
+    """Send with the given times. Raises UsageError if the user rejects the times of --every."""
     timing = time_options_of(arguments)
     is_asked = timing.every is not None and not (arguments.yes or arguments.json) and _can_ask()
-    if is_asked and not _is_agreed(client, timing):
-        raise UsageError("Nothing is sent.", hint="Say --every, --at and --time-zone as you mean them.")
-    accepted = hand_over({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
+    if is_asked and not _is_confirmed(client, timing):
+        raise UsageError("Nothing was sent.", hint="Adjust --every, --at or --time-zone.")
+    accepted = send({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
     if arguments.json:
-        say_json(accepted.document)
+        print_json(accepted.document)
         return 0
-    say(_later_sentence(accepted, timing))
+    print_line(_later_sentence(accepted, timing))
     if not is_asked:
         print_times(accepted.next_times, timing.zone)
     return 0
@@ -194,83 +194,79 @@ def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and terminal().width is not None
 
 
-def _is_agreed(client: Client, timing: TimeOptions) -> bool:
-    """Show the next times, and ask whether they are meant. Raises Refused where there are none."""
+def _is_confirmed(client: Client, timing: TimeOptions) -> bool:
+    """Print the next times and ask for confirmation. Raises Refused if there are none."""
     assert timing.every is not None
     times = client.schedules().preview(timing.every, time_zone=timing.time_zone, begins_at=timing.at)
     print_times(times, timing.zone)
     print("Send it at these times? [y/N] ", end="", flush=True)
-    return sys.stdin.readline().strip().lower() in AGREED
+    return sys.stdin.readline().strip().lower() in YES
 
 
 def _later_sentence(accepted: Accepted, timing: TimeOptions) -> str:
     when = accepted.send_at or timing.at
-    what = "accepted before, not sent again" if accepted.is_duplicate else accepted.status
-    at = f" for {in_full(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""
-    again = f", again and again as schedule {accepted.schedule_id}" if accepted.schedule_id else ""
+    what = "already accepted, not sent again" if accepted.is_duplicate else accepted.status
+    at = f" for {full_date(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""
+    again = f", repeated by schedule {accepted.schedule_id}" if accepted.schedule_id else ""
     return f"{what}: {accepted.id}{at}{again}{deadlines(accepted)}"
-
-
-PRIORITIES = ("low", "normal", "high", "critical")
 
 
 def add(commands: Commands) -> None:
     send = commands.add(
         "send",
-        "send a message",
-        description="Send a message. It returns once the daemon has it on disk.",
+        description="Send a message. Returns once the daemon has it on disk.",
         epilog="Example: df -h | notifybot send --to -1001234567890 --title 'Disk full' --alert",
     )
     _add_message(send)
     _add_files(send)
-    _add_looks(send)
+    _add_format(send)
     add_alert_options(send, can_resolve=True)
     add_time_options(send)
-    send.add_argument("--client-id", metavar="ID", help="your own name for this message: sent again, it is not doubled")
+    add_client_id(send)
     send.add_argument(
         "--wait",
         metavar="SECONDS",
         nargs="?",
         type=arguments.wait,
         const=arguments.MAX_WAIT_S,
-        help="wait until it is shown, at most 30 s",
+        help="wait until the message was posted or has failed, at most 30 s",
     )
     add_json(send)
 
 
 def _add_message(send: Parser) -> None:
     send.add_argument(
-        "text", nargs="*", metavar="TEXT", help="what to say; `-`, or neither text nor file, reads standard input"
+        "text", nargs="*", metavar="TEXT", help="the text; `-`, or no text and no file, reads standard input"
     )
     send.add_argument(
         "--to",
         metavar="R",
         action="append",
         default=[],
-        help="chat id, @channel, account, user_id, a name of the config, or subscribers; repeatable (default: you)",
+        help="chat id, @channel, account, user_id, name from the config, or subscribers; repeatable (default: you)",
     )
-    send.add_argument("--title", metavar="T", help="shown bold above the text")
-    send.add_argument("--source", metavar="LABEL", help="where it comes from (default: your account)")
-    send.add_argument("--template", metavar="NAME", help="what it says: a template, rendered with the --data")
-    add_data_option(send, "an object that is kept with the message")
+    send.add_argument("--title", metavar="T", help="title, shown in bold above the text")
+    send.add_argument("--source", metavar="LABEL", help="where the message comes from (default: your account)")
+    send.add_argument("--template", metavar="NAME", help="render the text from this template and --data")
+    add_data_option(send, "JSON object to store with the message")
 
 
 def _add_files(send: Parser) -> None:
-    files = send.add_argument_group("files", "uploaded under your account; several may be given")
+    files = send.add_argument_group("files", "Read under your account. Repeatable, up to 20 in total.")
     files.add_argument(
         "--photo",
         metavar="F",
         action="append",
         default=[],
-        help="a picture: a file, `-` for standard input, or an https URL",
+        help="attach a picture: a path, `-` for standard input, or an https URL",
     )
-    files.add_argument("--file", metavar="F", action="append", default=[], help="the same, shown as a file by its name")
-    files.add_argument("--file-name", metavar="NAME", help="what to call it, where there is one file only")
+    files.add_argument("--file", metavar="F", action="append", default=[], help="attach a file, shown under its name")
+    files.add_argument("--file-name", metavar="NAME", help="name to give the file, if there is only one")
 
 
-def _add_looks(send: Parser) -> None:
-    looks = send.add_argument_group("what it looks like")
-    formats = looks.add_mutually_exclusive_group()
+def _add_format(send: Parser) -> None:
+    group = send.add_argument_group("format")
+    formats = group.add_mutually_exclusive_group()
     for option, mode in (
         ("--html", "HTML"),
         ("--markdown", "Markdown"),
@@ -279,56 +275,65 @@ def _add_looks(send: Parser) -> None:
     ):
         about = f"the text is {mode}" + ("" if mode == "CommonMark" else ", as Telegram defines it")
         formats.add_argument(option, dest="parse_mode", action="store_const", const=mode, help=about)
-    looks.add_argument(
+    group.add_argument(
         "--button",
         metavar="TEXT=URL",
         dest="buttons",
         action="append",
         default=[],
         type=arguments.link_button,
-        help="a button that opens a link; up to 4 buttons",
+        help="add a button that opens a link; up to 4 buttons",
     )
-    looks.add_argument(
+    group.add_argument(
         "--copy-button",
         metavar="TEXT=VALUE",
         dest="buttons",
         action="append",
         type=arguments.copy_button,
-        help="a button that puts a value into the reader's clipboard",
+        help="add a button that copies a value to the reader's clipboard",
     )
-    looks.add_argument("--link-preview", action="store_true", help="show a preview of the first link")
-    looks.add_argument("--thread", metavar="N", type=arguments.thread, help="the topic of a group, by its number")
+    group.add_argument("--link-preview", action="store_true", help="show a preview of the first link")
+    group.add_argument("--thread", metavar="N", type=arguments.thread, help="number of a group's topic")
 
 
 def add_alert_options(command: Parser, *, can_resolve: bool) -> None:
-    telling = command.add_argument_group("how insistently")
-    telling.add_argument("--alert", action="store_true", help="ask for an acknowledgement")
-    telling.add_argument("--escalate-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
-    telling.add_argument("--close-after", metavar="SPAN", help="alerts: 30s, 15m, 1h, 1d, or never")
-    telling.add_argument(
+    alerts = command.add_argument_group("alerts and repeats")
+    alerts.add_argument("--alert", action="store_true", help="ask for an acknowledgement, and escalate without one")
+    alerts.add_argument("--escalate-after", metavar="SPAN", help="when to escalate: 30s, 15m, 1h, 1d, or never")
+    alerts.add_argument("--close-after", metavar="SPAN", help="when to close: 30s, 15m, 1h, 1d, or never")
+    alerts.add_argument(
         "--policy",
         metavar="NAME",
         type=arguments.policy,
-        help="alerts: by which policy of the config it escalates, or one of its own as JSON",
+        help="escalation policy from the config, or a policy as JSON",
     )
-    telling.add_argument("--remind-every", metavar="SPAN", help="alerts: how often to say that it is still open")
-    telling.add_argument(
-        "--priority", choices=PRIORITIES, metavar="P", help=f"one of {', '.join(PRIORITIES)} (default: normal)"
+    alerts.add_argument("--remind-every", metavar="SPAN", help="how often to remind people while it is open")
+    priorities = arguments.PRIORITIES
+    alerts.add_argument(
+        "--priority", choices=priorities, metavar="P", help=f"{', '.join(priorities)} (default: normal)"
     )
-    telling.add_argument("--silent", action="store_true", help="no sound at the reader's")
-    telling.add_argument(
-        "--dedup-key", metavar="K", help="what it is about: told again under it, it counts up instead of coming anew"
+    alerts.add_argument("--silent", action="store_true", help="deliver without a sound")
+    alerts.add_argument(
+        "--dedup-key", metavar="K", help="what the message is about: while it is open, repeats count up on it"
     )
     if can_resolve:
-        telling.add_argument("--resolve", action="store_true", help="say that what has this --dedup-key is over")
+        alerts.add_argument("--resolve", action="store_true", help="resolve the message with this --dedup-key")
 
 
 def add_time_options(command: Parser) -> None:
-    times = command.add_argument_group("when", "now, unless it is said otherwise")
-    times.add_argument("--at", metavar="WHEN", help="18:30, 'tomorrow 9:00', 'mon 9:00', +2h, or '2026-01-31 18:30'")
-    times.add_argument("--every", metavar="HOW", help="again and again: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
-    times.add_argument("--time-zone", metavar="Z", help="in which both are meant (default: this machine's)")
-    times.add_argument("--yes", action="store_true", help="do not ask whether the times of --every are meant")
+    times = command.add_argument_group("time", "Default: now.")
+    times.add_argument(
+        "--at", metavar="WHEN", help="later: 18:30, 'tomorrow 9:00', 'mon 9:00', +2h, or '2026-01-31 18:30'"
+    )
+    times.add_argument("--every", metavar="HOW", help="repeatedly: '0 9 * * 1-5', @daily, 'mon 9:00', or 15m")
+    times.add_argument("--time-zone", metavar="Z", help="time zone of --at and --every (default: this machine's)")
+    times.add_argument("--yes", action="store_true", help="do not ask to confirm the times of --every")
+
+
+def add_client_id(command: Parser) -> None:
+    command.add_argument(
+        "--client-id", metavar="ID", help="your own id for it; a retry under the same id is not sent twice"
+    )
 
 
 def add_data_option(command: Parser, about: str) -> None:
@@ -338,5 +343,5 @@ def add_data_option(command: Parser, about: str) -> None:
         type=arguments.data,
         action="append",
         default=[],
-        help=f"{about}; or one KEY=VALUE of it, repeatable",
+        help=f"{about}; or one KEY=VALUE pair, repeatable",
     )

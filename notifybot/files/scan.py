@@ -71,14 +71,14 @@ class Scanner:
             raise _no_verdict(f"the program cannot be started: {error.strerror}") from error
         reason = _first_line(output, path)
         if code == REFUSED:
-            log.warning("scanner refused a file", extra={"action": "scan.refused", "reason": reason})
+            log.warning("scanner refused a file", extra={"action": "scan_refused", "reason": reason})
             raise ScanRefused(f"The scanner refused the file{reason and f': {reason}'}.", hint="Send another file.")
         if code != CLEAN:
             raise _no_verdict(f"the program exited with {code}: {reason}")
 
 
 def _no_verdict(reason: str) -> Unavailable:
-    log.error("scan failed", extra={"action": "scan.failed", "reason": reason})
+    log.error("scan failed", extra={"action": "scan_failed", "reason": reason})
     return Unavailable("The file could not be scanned, so it was not accepted.", hint=AGAIN)
 
 

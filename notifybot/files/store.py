@@ -77,7 +77,7 @@ class FileStore:
             for path in left:
                 path.unlink()
         except OSError as error:
-            log.warning("cannot remove partial files", extra={"action": "files.sweep", "reason": error.strerror})
+            log.warning("cannot remove partial files", extra={"action": "file_sweep_failed", "reason": error.strerror})
             return 0
         return len(left)
 
@@ -285,7 +285,7 @@ def _refuse_to_fill(fd: int, wanted: int) -> None:
 
 
 def _unavailable(error: OSError) -> Unavailable:
-    log.error("file storage failed", extra={"action": "files.failed", "reason": error.strerror})
+    log.error("file storage failed", extra={"action": "file_storage_failed", "reason": error.strerror})
     if error.errno in NO_ROOM:
         return Unavailable(
             "The server's disk is full; the file was not stored.",

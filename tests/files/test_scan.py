@@ -76,7 +76,7 @@ async def test_a_failing_program_is_no_approval(
 
     assert isinstance(error, Unavailable)
     assert "/" not in error.detail
-    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "scan.failed")]
+    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "scan_failed")]
 
 
 async def test_a_missing_file_is_no_approval(tmp_path: Path) -> None:

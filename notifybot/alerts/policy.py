@@ -89,7 +89,7 @@ def alert_timing(alerts: Alerts, policy: str | Policy | None, given: Mapping[str
     `given`: what the caller says of `escalate_after`, `close_after` and `remind_every`. Raises NotifybotError for a
     policy that is not there, for a span that contradicts it, and for reminders that would come too often.
     """
-    chosen = _find_policy(alerts, policy) if isinstance(policy, str) else policy and policy.completed(alerts)
+    chosen = _find_policy(alerts, policy) if isinstance(policy, str) else policy and policy.with_defaults(alerts)
     remind_every = given.get("remind_every", (chosen or alerts).remind_every)
     if remind_every is not None and remind_every < LEAST_REMINDING:
         raise NotifybotError(f"remind_every is at least {format_span(LEAST_REMINDING)}, or never.")

@@ -1,4 +1,4 @@
-"""Finds, loads and completes the config; `Config` says what is in it."""
+"""Find, load and complete the config."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,9 +20,9 @@ SERVICE_RUNTIME = Path("/run/notifybot")
 def find_config(
     explicit: Path | None, environ: Mapping[str, str], cwd: Path, *, system: Path = SYSTEM_FOLDER
 ) -> Path | None:
-    """Return the config to use: the explicit one, $NOTIFYBOT_CONFIG, ./config.yaml, the user's, the system's.
+    """Return the config file: explicit, $NOTIFYBOT_CONFIG, ./config.yaml, the user's, the system's, or None.
 
-    The first two are returned even where no such file exists, so that loading says so. None: there is no file at all.
+    An explicit path is returned even if the file does not exist, so that loading reports it.
     """
     named = explicit or environ.get("NOTIFYBOT_CONFIG")
     if named:
@@ -33,7 +33,7 @@ def find_config(
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read the config in `path` and fill in its default places; raise ConfigInvalid with everything that is wrong."""
+    """Read the config and fill in its default paths; raise ConfigInvalid with every problem."""
     path = path.absolute()
     reading = Reading(path.parent, environ, [], {})
     with suppress(UnusableError):
@@ -45,12 +45,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def load_default(environ: Mapping[str, str]) -> Config:
-    """Return the config that the package ships, for where there is no file at all; raise ConfigInvalid."""
+    """Load the shipped config, used if there is no other file; raise ConfigInvalid."""
     return load(SHIPPED, environ)
 
 
 def _is_file(path: Path) -> bool:
-    # A folder that this user may not enter holds nothing for this user.
+    # Ignore a folder that this user may not enter.
     try:
         return path.is_file()
     except OSError:
@@ -58,20 +58,20 @@ def _is_file(path: Path) -> bool:
 
 
 def _report_contradictions(config: Config, reading: Reading) -> None:
-    """Add what does not fit together, but for keys that are wrong already."""
+    """Report contradictions, except at keys that already have a problem."""
     wrong = [problem.key for problem in reading.problems]
     for found in contradictions(config):
-        # A key is wrong also where an item of it is, or the file that it is to be read from.
+        # A problem in an item of the key, or in its `_file`, counts too.
         parts = tuple(f"{found.key}{more}" for more in ("[", ".", "_file"))
         if not any(key == found.key or key.startswith(parts) for key in wrong):
             reading.report(found.key, found.what, found.hint)
 
 
 def _completed(config: Config, reading: Reading) -> Config:
-    """Fill in what depends on other keys and on whom the daemon runs for."""
+    """Fill in the values that depend on other keys and on the user that runs the daemon."""
     data_dir = config.data_dir if config.data_dir != Path() else _default_data_dir(reading)
     socket_path = config.socket.path if config.socket.path != Path() else _default_socket(reading)
-    policies = {name: policy.completed(config.alerts) for name, policy in config.alerts.policies.items()}
+    policies = {name: policy.with_defaults(config.alerts) for name, policy in config.alerts.policies.items()}
     webhook = config.telegram.webhook
     if webhook.path is None and webhook.secret_token is not None:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
@@ -86,7 +86,7 @@ def _completed(config: Config, reading: Reading) -> Config:
 
 
 def _default_data_dir(reading: Reading) -> Path:
-    """Return systemd's folder, else the service's (config in /etc, or no home), else the user's state folder."""
+    """Return systemd's folder, the service's (config in /etc, or no home), or the user's state folder."""
     if given := reading.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     user = _user_folder(reading.environ, "XDG_STATE_HOME", ".local/state")
@@ -108,9 +108,9 @@ def _default_socket(reading: Reading) -> Path:
 
 
 def _user_folder(environ: Mapping[str, str], variable: str, below_home: str) -> Path | None:
-    """Return notifybot's folder for one user, by the XDG base directories; None without a home."""
+    """Return notifybot's folder in one of the user's XDG base directories; None without a home."""
     given, home = environ.get(variable, ""), environ.get("HOME")
-    # The XDG rules have relative folders ignored.
+    # The XDG specification ignores relative paths.
     if Path(given).is_absolute():
         return Path(given, "notifybot")
     return Path(home, below_home, "notifybot") if home else None

@@ -1,4 +1,4 @@
-"""Checks across keys: contradictions and names that do not exist."""
+"""Checks across keys: contradictions and unknown names."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from notifybot.errors import did_you_mean
 from notifybot.times.spans import comes_before_close, format_span
 
 MAX_SOCKET_PATH_BYTES = 107
-MOST_SNOOZES = 8
+MAX_SNOOZES = 8
 POSSIBLE_YEARS = range(1970, 3000)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0
 
 @dataclass(frozen=True)
 class Contradiction:
-    """`key` is the dotted path of the key to blame."""
+    """`key` is the dotted path of the key at fault."""
 
     key: str
     what: str
@@ -29,7 +29,7 @@ class Contradiction:
 
 
 def contradictions(config: Config) -> Iterator[Contradiction]:
-    """Yield everything in a config that does not fit together. Looks at the files that it names."""
+    """Yield all contradictions in a config. Opens the files that it names."""
     yield from _telegram(config)
     yield from _http(config)
     yield from _files(config)
@@ -48,19 +48,19 @@ def _telegram(config: Config) -> Iterator[Contradiction]:
             "telegram.webhook.url", "webhook mode needs the URL that Telegram calls", "Set it, or set mode: polling."
         )
     if webhook.url and webhook.url.startswith("http:") and config.telegram.base_url == "https://api.telegram.org":
-        yield Contradiction("telegram.webhook.url", "Telegram calls https only", "Begin it with https://.")
+        yield Contradiction("telegram.webhook.url", "Telegram only calls https URLs", "Start it with https://.")
     if len(os.fsencode(config.socket.path)) > MAX_SOCKET_PATH_BYTES:
         yield Contradiction(
-            "socket.path", f"the path of a socket has at most {MAX_SOCKET_PATH_BYTES} bytes", "Choose a shorter one."
+            "socket.path", f"a socket path can have at most {MAX_SOCKET_PATH_BYTES} bytes", "Choose a shorter one."
         )
 
 
 def _snoozes(config: Config) -> Iterator[Contradiction]:
     snoozes = config.alerts.snooze
-    if len(snoozes) > MOST_SNOOZES:
-        yield Contradiction("alerts.snooze", f"at most {MOST_SNOOZES} buttons are of use to anybody", "Leave some out.")
+    if len(snoozes) > MAX_SNOOZES:
+        yield Contradiction("alerts.snooze", f"at most {MAX_SNOOZES} snooze buttons are allowed", "Remove some.")
     if len(set(snoozes)) < len(snoozes):
-        yield Contradiction("alerts.snooze", "the same button stands there twice", "Leave one out.")
+        yield Contradiction("alerts.snooze", "the same button is listed twice", "Remove one.")
 
 
 def _http(config: Config) -> Iterator[Contradiction]:
@@ -71,21 +71,19 @@ def _http(config: Config) -> Iterator[Contradiction]:
         yield Contradiction("http.jwt.public_key", f"{jwt.algorithm} needs the PEM file of the public key")
     if jwt.algorithm is Algorithm.HS256 and jwt.secret is None:
         yield Contradiction(
-            "http.jwt.secret", "HS256 needs the secret that signs the tokens", "Set it, or leave http.jwt out."
+            "http.jwt.secret", "HS256 needs the secret that signs the tokens", "Set it, or remove http.jwt."
         )
     yield from _weak_key(jwt)
 
 
 def _weak_key(jwt: Jwt) -> Iterator[Contradiction]:
-    """Yield why the key must not be used. A file that cannot be read is complained of elsewhere."""
+    """Report an unusable or weak key. `_files` reports an unreadable file."""
     is_shared = jwt.algorithm is Algorithm.HS256
     material = jwt.secret.encode() if is_shared and jwt.secret else _content(None if is_shared else jwt.public_key)
     if material is None:
         return
-    from notifybot.config.jwt_key import (
-        WeakKey,
-        read_key,  # its cryptography takes as long to load as all else here
-    )
+    # cryptography takes as long to import as everything else here.
+    from notifybot.config.jwt_key import WeakKey, read_key
 
     try:
         read_key(jwt.algorithm.value, material)
@@ -124,66 +122,68 @@ def _why_unreadable(path: Path, look: Callable[[Path], AbstractContextManager[ob
 
 def _names(config: Config) -> Iterator[Contradiction]:
     for name in config.recipients.keys() & config.rotations.keys():
-        yield Contradiction(f"rotations.{name}", "a name of recipients is used again", "Rename one of the two.")
+        yield Contradiction(f"rotations.{name}", "this name is also defined under recipients", "Rename one of them.")
     yield from _aliases(config)
     members = _members(config)
     for name in members:
         if loop := _loop(name, members):
             section = "recipients" if name in config.recipients else "rotations"
             yield Contradiction(
-                f"{section}.{name}", f"this name leads back to itself: {' → '.join(loop)}", "Break the loop."
+                f"{section}.{name}", f"this name refers back to itself: {' → '.join(loop)}", "Break the loop."
             )
 
 
 def _aliases(config: Config) -> Iterator[Contradiction]:
-    """Another name of an account leads to that account, and to nothing else. An account that stands for itself may be
-    called like a name: it is meant where a person must stand."""
+    """Check that an alias leads to an account and nothing else.
+
+    An account listed as itself may share a name with a group: the account is meant where only a person fits.
+    """
     for other, account in config.accounts.items():
         if other == account:
             continue
         if (first := config.accounts.get(account, account)) != account:
             yield Contradiction(
-                f"accounts.{other}", f"'{account}' is itself another name of '{first}'", "Name that one."
+                f"accounts.{other}", f"'{account}' is itself an alias of '{first}'", f"Use '{first}' here."
             )
         for section, names in (("recipients", config.recipients), ("rotations", config.rotations)):
             if other in names:
-                what = f"'{other}' is a name of {section} as well"
-                yield Contradiction(f"accounts.{other}", what, "Rename one of the two.")
+                what = f"'{other}' is also defined under {section}"
+                yield Contradiction(f"accounts.{other}", what, "Rename one of them.")
 
 
 def _starts(config: Config) -> Iterator[Contradiction]:
-    """No clock reaches further, and nobody means it."""
+    """Refuse years that are typing errors and that date arithmetic cannot handle."""
     for name, rotation in config.rotations.items():
         if rotation.start.year not in POSSIBLE_YEARS:
-            what = f"a rotation begins from {POSSIBLE_YEARS.start} to {POSSIBLE_YEARS[-1]}"
-            yield Contradiction(f"rotations.{name}.start", what, "Write the day on which the first turn begins.")
+            what = f"a rotation starts between {POSSIBLE_YEARS.start} and {POSSIBLE_YEARS[-1]}"
+            yield Contradiction(f"rotations.{name}.start", what, "Use the day of the first shift.")
 
 
 def _members(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return what each name of the config stands for."""
-    turns = {name: (*rotation.members, *rotation.otherwise) for name, rotation in config.rotations.items()}
-    return {**turns, **config.recipients}
+    """Return the members of each name under recipients and rotations."""
+    rotations = {name: (*rotation.members, *rotation.otherwise) for name, rotation in config.rotations.items()}
+    return {**rotations, **config.recipients}
 
 
 def _loop(name: str, members: Mapping[str, tuple[str, ...]]) -> list[str] | None:
-    """Return the shortest way from a name back to itself, both ends included."""
+    """Return the shortest path from a name back to itself, both ends included."""
     came_from: dict[str, str] = {}
     waiting = [name]
     for current in waiting:
         for member in members[current]:
             if member == name:
-                return [*_way(name, current, came_from), name]
+                return [*_path(name, current, came_from), name]
             if member in members and member not in came_from:
                 came_from[member] = current
                 waiting.append(member)
     return None
 
 
-def _way(start: str, end: str, came_from: Mapping[str, str]) -> list[str]:
-    way = [end]
-    while way[-1] != start:
-        way.append(came_from[way[-1]])
-    return way[::-1]
+def _path(start: str, end: str, came_from: Mapping[str, str]) -> list[str]:
+    path = [end]
+    while path[-1] != start:
+        path.append(came_from[path[-1]])
+    return path[::-1]
 
 
 def _steps(config: Config) -> Iterator[Contradiction]:
@@ -193,14 +193,14 @@ def _steps(config: Config) -> Iterator[Contradiction]:
             place = f"alerts.policies.{name}.steps[{at}]"
             if at and step.after <= policy.steps[at - 1].after:
                 yield Contradiction(
-                    f"{place}.after", "a step comes later than the one before it", "Spans count from acceptance."
+                    f"{place}.after", "each step must come after the previous one", "Spans count from acceptance."
                 )
-            close_after = policy.completed(config.alerts).close_after
+            close_after = policy.with_defaults(config.alerts).close_after
             if not comes_before_close(step.after, close_after):
                 yield Contradiction(
                     f"{place}.after",
-                    f"the alert is closed before this step, after {format_span(close_after)}",
-                    f"Give the policy a later close_after, or {format_span(None)}.",
+                    f"the alert closes after {format_span(close_after)}, before this step",
+                    f"Set a later close_after for the policy, or {format_span(None)}.",
                 )
             yield from _unknown(f"{place}.to", step.to, known)
 
@@ -212,15 +212,15 @@ def _known_names(config: Config) -> set[str]:
 
 
 def _unknown(key: str, recipients: tuple[str, ...], known: set[str]) -> Iterator[Contradiction]:
-    """Yield the names that the config does not know. A wrong one here would be noticed during an incident only."""
+    """Report unknown names here, because a typing error would otherwise surface only during an incident."""
     for index, recipient in enumerate(recipients):
         if recipient not in known and not _SPECIAL.fullmatch(recipient):
-            yield Contradiction(f"{key}[{index}]", f"nobody is called '{recipient}'", _who(recipient, known))
+            yield Contradiction(f"{key}[{index}]", f"unknown recipient '{recipient}'", _suggestion(recipient, known))
 
 
-def _who(name: str, known: set[str]) -> str:
+def _suggestion(name: str, known: set[str]) -> str:
     near = did_you_mean(name, known)
-    return f"Did you mean '{near}'?" if near else f"If it is an account, say so under accounts: {{{name}: {name}}}."
+    return f"Did you mean '{near}'?" if near else f"If it is an account, add it to accounts: {{{name}: {name}}}."
 
 
 def _inbound(config: Config) -> Iterator[Contradiction]:
@@ -230,13 +230,13 @@ def _inbound(config: Config) -> Iterator[Contradiction]:
         if route.format is InboundFormat.GITHUB and route.secret is None:
             yield Contradiction(
                 f"inbound.{name}.secret",
-                "GitHub's requests are known by their signature",
-                "Set the secret of the webhook.",
+                "GitHub requests are verified by their signature",
+                "Set the webhook's secret.",
             )
         if route.policy is not None and route.policy not in config.alerts.policies:
             near = did_you_mean(route.policy, config.alerts.policies)
             hint = f"Did you mean '{near}'?" if near else "Add it under alerts.policies."
-            yield Contradiction(f"inbound.{name}.policy", f"there is no policy '{route.policy}'", hint)
+            yield Contradiction(f"inbound.{name}.policy", f"unknown policy '{route.policy}'", hint)
 
 
 def _scripts(config: Config) -> Iterator[Contradiction]:
@@ -248,4 +248,4 @@ def _scripts(config: Config) -> Iterator[Contradiction]:
         given = {found for word in command or () for found in _PLACEHOLDER.findall(word)}
         if command is not None and given != needed:
             wanted = " and ".join(sorted(f"{{{word}}}" for word in needed))
-            yield Contradiction(f"scripts.{key}", f"the command must contain {wanted}, and no other word in braces")
+            yield Contradiction(f"scripts.{key}", f"the command must contain {wanted}, and no other placeholder")

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 HS256, RS256, ES256 = "HS256", "RS256", "ES256"
 MIN_SECRET_BYTES = 32
-"""RFC 7518, section 3.2: as long as the hash."""
+"""RFC 7518, section 3.2: at least the size of the hash."""
 MIN_DIFFERENT_BYTES = 8
-"""Fewer in a secret that is long enough mean that somebody leaned on a key."""
+"""A long secret with fewer distinct bytes is a repeated pattern, not a random key."""
 MIN_RSA_BITS = 2048
 """RFC 7518, section 3.3."""
 PEM = b"-----BEGIN "
@@ -20,31 +20,31 @@ Key: TypeAlias = bytes | RSAPublicKey | EllipticCurvePublicKey
 
 
 class WeakKey(ValueError):
-    """This key cannot be used, or must not be; the text says why."""
+    """The key is unusable or too weak; the text gives the reason."""
 
 
 def read_key(algorithm: str, material: bytes) -> Key:
-    """The key that checks tokens of `algorithm`: a secret's bytes, or the PEM of a public key. Raises WeakKey."""
+    """Return the key that verifies tokens, from the secret (HS256) or a public key in PEM. Raises WeakKey."""
     if algorithm == HS256:
         return _secret(material)
     try:
         key = load_pem_public_key(material)
     except (ValueError, UnsupportedAlgorithm):
-        raise WeakKey("it is no public key in PEM: it begins with -----BEGIN PUBLIC KEY-----") from None
+        raise WeakKey("this is not a public key in PEM, which starts with -----BEGIN PUBLIC KEY-----") from None
     if algorithm == RS256:
         return _rsa(key)
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise WeakKey("ES256 needs a key on the curve P-256")
+        raise WeakKey("ES256 needs a key on curve P-256")
     return key
 
 
 def _secret(material: bytes) -> bytes:
     if PEM in material:
-        raise WeakKey("a key in PEM is no secret: whoever has the public one could sign with it")
+        raise WeakKey("a PEM key is not a secret: anyone with the public key could sign tokens")
     if len(material) < MIN_SECRET_BYTES:
-        raise WeakKey(f"a secret for HS256 has at least {MIN_SECRET_BYTES} bytes")
+        raise WeakKey(f"a secret for HS256 needs at least {MIN_SECRET_BYTES} bytes")
     if len(set(material)) < MIN_DIFFERENT_BYTES:
-        raise WeakKey("this secret can be guessed; make one with: openssl rand -base64 48")
+        raise WeakKey("this secret is easy to guess; generate one with: openssl rand -base64 48")
     return material
 
 
@@ -52,5 +52,5 @@ def _rsa(key: object) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise WeakKey("RS256 needs an RSA key")
     if key.key_size < MIN_RSA_BITS:
-        raise WeakKey(f"an RSA key has at least {MIN_RSA_BITS} bits, this one has {key.key_size}")
+        raise WeakKey(f"an RSA key needs at least {MIN_RSA_BITS} bits, this one has {key.key_size}")
     return key

@@ -1,6 +1,6 @@
-"""What a config says: one frozen dataclass a section, one line a key with what it may be and its default."""
+"""Sections of the config as frozen dataclasses: one line for each key, with type and default."""
 
-# key() and its like make dataclass fields, as dataclasses.field() does.
+# key(), required() and secret_key() make dataclass fields, as dataclasses.field() does.
 # ruff: noqa: RUF009
 
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ from notifybot.model.enums import Priority
 from notifybot.times.spans import Tomorrow
 
 AS_ALERTS = timedelta(-1)
-"""No span that can be written: it stands in a policy until the config is loaded."""
+"""Marks a span that a policy takes from `alerts`; no file can contain it."""
 
 
 class Mode(StrEnum):
-    """How updates come from Telegram."""
+    """How the bot gets updates from Telegram."""
 
     POLLING = "polling"
     WEBHOOK = "webhook"
 
 
 class AcknowledgeBy(StrEnum):
-    """Whose press of Acknowledge counts: anybody's in the chat, or linked people's."""
+    """People whose Acknowledge counts: everyone in the chat, or only those linked to an account."""
 
     ANYONE = "anyone"
     LINKED = "linked"
 
 
 class Algorithm(StrEnum):
-    """How the tokens of an existing dashboard are signed; a token that says otherwise is refused."""
+    """Signature of a dashboard's JWTs; tokens with another algorithm are refused."""
 
     HS256 = "HS256"
     RS256 = "RS256"
@@ -53,7 +53,7 @@ class Day(StrEnum):
 
 
 class InboundFormat(StrEnum):
-    """Whose way of posting alerts an inbound route understands."""
+    """Payload format of an inbound route."""
 
     ALERTMANAGER = "alertmanager"
     GRAFANA = "grafana"
@@ -77,7 +77,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """`auto` is journald's own under systemd, console on a terminal, else JSON lines."""
+    """`auto` is journald under systemd, console on a terminal, and JSON lines otherwise."""
 
     AUTO = "auto"
     JSON = "json"
@@ -87,7 +87,7 @@ class LogFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where Telegram posts updates to: `url` followed by `path`, which holds the secret unless it is given."""
+    """Telegram posts updates to `url` + `path`. By default, `path` contains the secret."""
 
     url: str | None = key(values.URL, None)
     listen: Listen = key(values.LISTEN, Listen("127.0.0.1", 8443))
@@ -99,11 +99,11 @@ class Webhook:
 
 @dataclass(frozen=True)
 class RateLimitsConfig:
-    """Telegram's limits, which notifybot keeps ahead of time."""
+    """Telegram's rate limits, applied before Telegram enforces them."""
 
-    overall_per_second: float = key(number(least=0.01, most=1000), 30.0)
-    chat_per_second: float = key(number(least=0.01, most=1000), 1.0)
-    group_per_minute: float = key(number(least=0.01, most=60000), 20.0)
+    overall_per_second: float = key(number(0.01, 1000), 30.0)
+    chat_per_second: float = key(number(0.01, 1000), 1.0)
+    group_per_minute: float = key(number(0.01, 60000), 20.0)
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class Telegram:
 
 @dataclass(frozen=True)
 class DatabaseConfig:
-    """`url` is filled in once the config is loaded; it may hold a password."""
+    """`load` fills in `url`, which may contain a password."""
 
     url: str = secret_key(values.DATABASE_URL, "", credential="database_url")
 
 
 @dataclass(frozen=True)
 class Socket:
-    """The unix socket; `path` is filled in once the config is loaded. `allow`: to whom its callers may send."""
+    """The unix socket. `load` fills in `path`; `allow` lists the recipients for its callers."""
 
     path: Path = key(values.PATH, Path())
     mode: int = key(values.MODE, 0o660)
@@ -141,7 +141,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Jwt:
-    """Tokens of an existing dashboard: `secret` signs HS256, `public_key` is the PEM file of the others."""
+    """JWTs of a dashboard: `secret` verifies HS256, the PEM file `public_key` verifies RS256 and ES256."""
 
     algorithm: Algorithm = key(choice(Algorithm), Algorithm.HS256)
     secret: str | None = secret_key(values.SECRET, None, credential="http_jwt_secret")
@@ -154,10 +154,10 @@ class Jwt:
 
 @dataclass(frozen=True)
 class Anonymous:
-    """Callers without a token: from these networks, to these paths (a trailing * is a prefix), as this account."""
+    """Let callers from these networks use these paths (a trailing * matches a prefix) without a token, as `account`."""
 
-    networks: tuple[Network, ...] = required(ListOf(values.NETWORK, least=1))
-    paths: tuple[str, ...] = required(ListOf(values.URL_PATH, least=1))
+    networks: tuple[Network, ...] = required(ListOf(values.NETWORK, may_be_empty=False))
+    paths: tuple[str, ...] = required(ListOf(values.URL_PATH, may_be_empty=False))
     account: str = required(values.NAME)
 
 
@@ -172,26 +172,26 @@ class Http:
 
 @dataclass(frozen=True)
 class StepConfig:
-    """One step of a policy: who is told so long after the alert was accepted."""
+    """Step of a policy: notify `to` at `after` from acceptance."""
 
     after: timedelta = required(values.SPAN)
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
 
 
 @dataclass(frozen=True)
 class Policy:
-    """When and to whom an alert escalates; `repeat`: how often all steps are gone through again.
+    """When and to whom an alert escalates. `repeat` runs all steps again, so many times.
 
-    `close_after` and `remind_every` are those of `alerts` where they are not given.
+    `close_after` and `remind_every` default to those of `alerts`.
     """
 
-    steps: tuple[StepConfig, ...] = required(ListOf(SectionOf(StepConfig), least=1))
-    repeat: int = key(whole(least=0, most=100), 0)
+    steps: tuple[StepConfig, ...] = required(ListOf(SectionOf(StepConfig), may_be_empty=False))
+    repeat: int = key(whole(0, 100), 0)
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, AS_ALERTS)
     remind_every: timedelta | None = key(values.REMINDING, AS_ALERTS)
 
-    def completed(self, alerts: "Alerts") -> "Policy":
-        """The same with what it leaves to `alerts` filled in."""
+    def with_defaults(self, alerts: "Alerts") -> "Policy":
+        """Return the policy with the spans of `alerts` where it has none of its own."""
         close_after = alerts.close_after if self.close_after == AS_ALERTS else self.close_after
         remind_every = alerts.remind_every if self.remind_every == AS_ALERTS else self.remind_every
         return Policy(self.steps, self.repeat, close_after, remind_every)
@@ -199,8 +199,10 @@ class Policy:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Spans count from acceptance; None: it never escalates, it is never closed by time, nobody is reminded.
-    `reach_muted`: people who want no notifications get alerts all the same."""
+    """Spans count from acceptance; None switches a deadline or the reminders off.
+
+    `reach_muted` sends alerts also to people who turned notifications off.
+    """
 
     escalate_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(minutes=15))
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
@@ -217,21 +219,21 @@ class Alerts:
 
 @dataclass(frozen=True)
 class Window:
-    """Hours of some days, in the rotation's zone; an `end` at or before `start` lies on the next day."""
+    """Hours on some days, in the rotation's zone. An `end` at or before `start` is on the next day."""
 
-    days: tuple[Day, ...] = key(ListOf(choice(Day), least=1), tuple(Day))
+    days: tuple[Day, ...] = key(ListOf(choice(Day), may_be_empty=False), tuple(Day))
     start: time_of_day = key(values.TIME_OF_DAY, time_of_day(0))
     end: time_of_day = key(values.TIME_OF_DAY, time_of_day(0))
 
 
 @dataclass(frozen=True)
 class RotationConfig:
-    """Who is on call: the first member from `start` on, the next one from each hand-over on.
+    """The first member is on call from `start`, the next one from each handover.
 
-    Outside of `hours`, where those are given, it is `otherwise`.
+    Outside `hours`, if any are set, `otherwise` is on call.
     """
 
-    members: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+    members: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
     start: date = required(values.DATE)
     handover: str = key(values.CRON, "0 9 * * mon")
     time_zone: str = key(values.ZONE, "UTC")
@@ -241,16 +243,16 @@ class RotationConfig:
 
 @dataclass(frozen=True)
 class DeliveryConfig:
-    """`storm_after` None: what waits for a chat is never merged."""
+    """`storm_after` None: waiting messages of a chat are never merged."""
 
     storm_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(seconds=10))
-    max_parts: int = key(whole(least=1, most=100), 5)
+    max_parts: int = key(whole(1, 100), 5)
     give_up_after: timedelta = key(values.SPAN, timedelta(hours=24))
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`time` and `time_zone` are those of people who chose none; `to` are further chats."""
+    """`time` and `time_zone` are the defaults for people; `to` lists additional recipients."""
 
     time: time_of_day = key(values.TIME_OF_DAY, time_of_day(9))
     time_zone: str = key(values.ZONE, "UTC")
@@ -261,7 +263,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Retention:
-    """None: kept for ever."""
+    """None keeps them for ever."""
 
     messages: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=90))
     attachments: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=30))
@@ -269,28 +271,28 @@ class Retention:
 
 @dataclass(frozen=True)
 class Attachments:
-    """`types` None: any; `scan_command` is a list of arguments, run without a shell."""
+    """`types` None allows all. `scan_command` is an argument list, run without a shell."""
 
-    max_bytes: int = key(whole(least=1, most=2_000_000_000), 50_000_000)
-    types: tuple[str, ...] | None = key(ListOf(values.MEDIA_TYPE, least=1), None)
-    scan_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
+    max_bytes: int = key(whole(1, 2_000_000_000), 50_000_000)
+    types: tuple[str, ...] | None = key(ListOf(values.MEDIA_TYPE, may_be_empty=False), None)
+    scan_command: tuple[str, ...] | None = key(ListOf(values.TEXT, may_be_empty=False), None)
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """Commands for /scripts in Telegram; the arguments `{account}` and `{name}` are filled in. None: it is off."""
+    """Commands for /scripts in Telegram, with the placeholders `{account}` and `{name}`. None turns /scripts off."""
 
-    list_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
-    run_command: tuple[str, ...] | None = key(ListOf(values.TEXT, least=1), None)
+    list_command: tuple[str, ...] | None = key(ListOf(values.TEXT, may_be_empty=False), None)
+    run_command: tuple[str, ...] | None = key(ListOf(values.TEXT, may_be_empty=False), None)
     timeout: timedelta = key(values.SPAN, timedelta(seconds=60))
 
 
 @dataclass(frozen=True)
 class Inbound:
-    """A route of another program's format, at `/in/<its name>`. `policy` is one of `alerts.policies`."""
+    """Route `/in/<name>` for another program's format. `policy` names one of `alerts.policies`."""
 
     format: InboundFormat = required(choice(InboundFormat))
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, least=1))
+    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
     secret: str | None = secret_key(values.SECRET, None)
     acknowledge: bool = key(values.FLAG, True)
     policy: str | None = key(values.NAME, None)
@@ -306,7 +308,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Config:
-    """The whole config. `data_dir`, `socket.path` and `database.url` are filled in once it is loaded."""
+    """The whole config. `load` fills in `data_dir`, `socket.path` and `database.url`."""
 
     telegram: Telegram = key(SectionOf(Telegram), Telegram())
     database: DatabaseConfig = key(SectionOf(DatabaseConfig), DatabaseConfig())
@@ -316,7 +318,7 @@ class Config:
     accounts: Mapping[str, str] = key(MapOf(values.NAME), {})
     admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
     alerts: Alerts = key(SectionOf(Alerts), Alerts())
-    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, least=1)), {})
+    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, may_be_empty=False)), {})
     rotations: Mapping[str, RotationConfig] = key(MapOf(SectionOf(RotationConfig)), {})
     templates: Path | None = key(values.PATH, None)
     delivery: DeliveryConfig = key(SectionOf(DeliveryConfig), DeliveryConfig())

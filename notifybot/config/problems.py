@@ -1,4 +1,4 @@
-"""Problems in a config file, with line and column, as one refusal."""
+"""Problems in a config file, with line and column, in one exception."""
 
 import os
 import re
@@ -12,7 +12,7 @@ TOKEN_SHAPE = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{20,}")
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong, and where: line and column count from 1."""
+    """One problem; line and column count from 1."""
 
     line: int
     column: int
@@ -21,7 +21,7 @@ class Problem:
     hint: str | None = None
 
     def describe(self, file: Path) -> str:
-        """Return `file:line:column: key: what is wrong. hint` in one line."""
+        """Return `file:line:column: key: what is wrong. hint`."""
         parts = [
             f"{file}:{self.line}:{self.column}:",
             f"{self.key}:" if self.key else "",
@@ -33,7 +33,7 @@ class Problem:
 
 
 class ConfigInvalid(StartRefused):
-    """Everything that is wrong with one config file, in the order of the file; `detail` has a line for each."""
+    """All problems of one config file, in file order; `detail` has one line for each."""
 
     title = "Invalid config"
 
@@ -42,17 +42,17 @@ class ConfigInvalid(StartRefused):
             sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.key, problem.what))
         )
         lines = (problem.describe(file) for problem in self.problems)
-        super().__init__("\n".join(lines), hint="Fix this, then check again with: notifybot config check")
+        super().__init__("\n".join(lines), hint="Fix this, then run: notifybot config check")
 
 
 def shown(text: str) -> str:
-    """Return a text of the file as one short quoted word, without what looks like a bot token."""
+    """Quote a text from the file, shortened and without anything that looks like a bot token."""
     text = TOKEN_SHAPE.sub("…", text)
     return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
 def reason_and_hint(error: ValueError) -> tuple[str, str | None]:
-    """Return what a refused value's error says: its reason, and its second argument as the hint."""
+    """Split the arguments of a parser's error into reason and hint."""
     reason, hint = (*error.args, None, None)[:2]
     return str(reason), hint
 

@@ -1,4 +1,4 @@
-"""Variables and secret files that a config value refers to."""
+"""Resolve variables and secret files in config values."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 def read_secret(file: Path) -> str:
-    """Return the stripped text of a file that holds one secret; raise ValueError with the reason."""
+    """Return the stripped text of a file that contains one secret; raise ValueError(reason)."""
     try:
         text = read_bounded(file, MAX_SECRET_BYTES).decode().strip()
     except UnreadableError as error:
@@ -25,26 +25,26 @@ def read_secret(file: Path) -> str:
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> str:
-    """Replace `${NAME}` and `${NAME:-default}`; `$${` stands for a plain `${`. Raise ValueError with the reason.
+    """Replace `${NAME}` and `${NAME:-default}`, and `$${` with `${`; raise ValueError(reason, hint).
 
-    NAME is looked up in the environment, then in the file that NAME_FILE names. Empty counts as unset where
-    there is a default. What is put in is not looked through again.
+    NAME comes from the environment, then from the file named by NAME_FILE. A default also replaces an empty value.
+    Replaced text is not expanded again.
     """
     return _VARIABLE.sub(lambda found: _replacement(found, environ), text)
 
 
 def variables_in(text: str) -> list[str]:
-    """Return the names of the variables that a text refers to."""
+    """Return the names of the variables in a text."""
     inside = (_NAME.fullmatch(found[2]) for found in _VARIABLE.finditer(text) if not found[1])
     return [name[1] for name in inside if name]
 
 
 def look_up(name: str, environ: Mapping[str, str]) -> str | None:
-    """Return the variable `name`, else the content of the file that `name`_FILE names; raise ValueError."""
+    """Return the variable `name`, else the content of the file named by `name`_FILE; raise ValueError(reason)."""
     value = environ.get(name)
     if not value and environ.get(f"{name}_FILE"):
         value = read_secret(Path(environ[f"{name}_FILE"]))
-    # Bytes that are not UTF-8 come out of os.environ as lone surrogates.
+    # os.environ decodes bytes that are not UTF-8 to lone surrogates.
     if value is not None and not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError(f"the environment variable {name} is not UTF-8 text")
     return value
@@ -56,7 +56,7 @@ def _replacement(found: re.Match[str], environ: Mapping[str, str]) -> str:
         return found[0][1:]
     name = _NAME.fullmatch(inside)
     if name is None or not end or "${" in inside:
-        raise ValueError("a variable is written ${NAME} or ${NAME:-default}; $${ stands for ${ itself")
+        raise ValueError("write a variable as ${NAME} or ${NAME:-default}, and a literal ${ as $${")
     value = look_up(name[1], environ)
     if name[2] is not None:
         return value or name[2]

@@ -1,4 +1,4 @@
-"""What single values of the config may be: for each kind its name, how YAML may have read it, and text to value."""
+"""Types of single config values: a name for errors, the YAML types it accepts, and its parser."""
 
 import contextlib
 import ipaddress
@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
+from yaml.nodes import ScalarNode
+
+from notifybot.config.problems import reason_and_hint, shown
+from notifybot.config.secrets import variables_in
+from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
 from notifybot.times.spans import Tomorrow, parse_reminding, parse_snooze, parse_span, parse_time_of_day
 from notifybot.times.zones import find_zone
@@ -21,28 +26,46 @@ Choice = TypeVar("Choice", bound=Enum)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class YamlKind(StrEnum):
-    """What YAML takes a plain value for."""
-
-    TEXT = "text"
-    WHOLE = "a whole number"
-    NUMBER = "a number"
-    FLAG = "true or false"
-    DATE = "a date"
-    NOTHING = "nothing"
-
-
 @dataclass(frozen=True)
 class Value(Generic[T]):
-    """One kind of value. `parse` takes the text as it stands in the file and raises ValueError with the reason.
+    """Type of a single value. `parse` takes the text from the file and raises ValueError(reason) or (reason, hint).
 
-    The text of a secret is never repeated, not even in an error.
+    No error quotes the text of a secret.
     """
 
     name: str
     parse: Callable[[str], T]
     kinds: frozenset[YamlKind] = frozenset({YamlKind.TEXT})
     is_secret: bool = False
+
+    def read(self, at: At) -> T:
+        """Return the value at this place, or report why there is none and raise UnusableError."""
+        text, kind = at.text()
+        if kind is YamlKind.NOTHING:
+            at.refuse(f"must be {self.name}, but is empty", "Set a value, or remove the key.")
+        if kind is not None and kind not in self.kinds:
+            self._refuse_kind(at, text, kind)
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raw = cast(ScalarNode, at.node).value
+            reason, hint = reason_and_hint(error)
+            at.refuse(f"{_origin(raw) if self.is_secret else shown(raw)} is invalid: {reason}", hint)
+
+    def _refuse_kind(self, at: At, text: str, kind: YamlKind) -> NoReturn:
+        if self.is_secret:
+            at.refuse(f"must be {self.name}, but YAML reads it as {kind}", "Put it in quotes.")
+        if YamlKind.TEXT in self.kinds and self._accepts(text):
+            at.refuse(f"YAML reads {shown(text)} as {kind}", f'Put it in quotes: "{shown(text)[1:-1]}".')
+        hint = "Write it without quotes." if cast(ScalarNode, at.node).style in ("'", '"') else None
+        at.refuse(f"must be {self.name}, not {shown(text)}", hint)
+
+    def _accepts(self, text: str) -> bool:
+        try:
+            self.parse(text)
+        except ValueError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -57,28 +80,30 @@ class Listen:
 
 
 def choice(kind: type[Choice]) -> Value[Choice]:
-    """Return the value that is one of the words of an enum."""
     words = [str(member.value) for member in kind]
     return Value(" or ".join(words), lambda text: kind(_one_of(text, words)))
 
 
-def whole(*, least: int, most: int) -> Value[int]:
-    """Return the value that is a whole number from `least` to `most`."""
-    name = f"a whole number from {least} to {most}"
-    return Value(name, lambda text: int(_bounded(text, least, most, r"[0-9]{1,15}", name)), frozenset({YamlKind.WHOLE}))
+def whole(minimum: int, maximum: int) -> Value[int]:
+    name = f"a whole number from {minimum} to {maximum}"
+    parse = lambda text: int(_bounded(text, minimum, maximum, r"[0-9]{1,15}", name))  # noqa: E731
+    return Value(name, parse, frozenset({YamlKind.WHOLE}))
 
 
-def number(*, least: float, most: float) -> Value[float]:
-    """Return the value that is a number from `least` to `most`."""
-    name = f"a number from {least:g} to {most:g}"
-    pattern = r"[0-9]{1,9}(\.[0-9]{1,9})?"
-    return Value(
-        name, lambda text: _bounded(text, least, most, pattern, name), frozenset({YamlKind.WHOLE, YamlKind.NUMBER})
-    )
+def number(minimum: float, maximum: float) -> Value[float]:
+    name = f"a number from {minimum:g} to {maximum:g}"
+    parse = lambda text: _bounded(text, minimum, maximum, r"[0-9]{1,9}(\.[0-9]{1,9})?", name)  # noqa: E731
+    return Value(name, parse, frozenset({YamlKind.WHOLE, YamlKind.NUMBER}))
 
 
-def _bounded(text: str, least: float, most: float, pattern: str, name: str) -> float:
-    if not re.fullmatch(pattern, text) or not least <= float(text) <= most:
+def _origin(raw: str) -> str:
+    """Name the source of a secret in the file without showing it."""
+    names = variables_in(raw)
+    return f"the value of ${{{names[0]}}}" if names else "the value"
+
+
+def _bounded(text: str, minimum: float, maximum: float, pattern: str, name: str) -> float:
+    if not re.fullmatch(pattern, text) or not minimum <= float(text) <= maximum:
         raise ValueError(f"it must be {name}")
     return float(text)
 
@@ -89,12 +114,12 @@ def _one_of(text: str, words: Collection[str]) -> str:
     return text
 
 
-def _matching(pattern: str, otherwise: str) -> Callable[[str], str]:
+def _matching(pattern: str, refusal: str) -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
     def parse(text: str) -> str:
         if not compiled.fullmatch(text):
-            raise ValueError(otherwise)
+            raise ValueError(refusal)
         return text
 
     return parse
@@ -108,7 +133,7 @@ def _parse_flag(text: str) -> bool:
 def _parse_lasting_span(text: str) -> timedelta:
     span = parse_span(text)
     if span is None:
-        raise ValueError("this cannot be switched off; write a span of at least 1s")
+        raise ValueError("this cannot be turned off; set a span of at least 1s")
     return span
 
 
@@ -117,20 +142,20 @@ def _parse_chat(text: str) -> str:
     if digits is not None and int(digits[2]) < 2**63:
         return digits[1] + digits[2]
     if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", text):
-        return text.lower()  # the same channel in any spelling
-    raise ValueError("a chat is its id in digits, like -1001234567890, or the @name of a public channel or group")
+        return text.lower()  # Telegram ignores case here
+    raise ValueError("a chat is a numeric id like -1001234567890, or the @name of a public channel or group")
 
 
 def _parse_name(text: str) -> str:
     if text in ("subscribers", "*") or re.fullmatch(r"-?[0-9]+", text):
-        raise ValueError("this stands for something else already and cannot be a name")
+        raise ValueError("subscribers, * and numbers are reserved")
     if not re.fullmatch(r"[^\s@,$*][^\s,]{0,127}", text) or not text.isprintable():
-        raise ValueError("a name has 1 to 128 characters, no blanks or commas, and does not begin with @, * or $")
+        raise ValueError("a name has 1 to 128 characters, no spaces or commas, and does not start with @, * or $")
     return text
 
 
 def _parse_recipient(text: str) -> str:
-    """Return a chat id, "@name", a user_id in lower case, "subscribers", an account or a name of the config."""
+    """Return a chat id, "@name", user_id in lower case, "subscribers", account or name from the config."""
     if re.fullmatch(r"@.*|-?[0-9]+", text):
         return _parse_chat(text)
     if text == "subscribers":
@@ -150,13 +175,13 @@ def _parse_mode(text: str) -> int:
         raise ValueError('a mode is three octal digits in quotes, like "0660"')
     mode = int(found[1], 8)
     if mode & 0o600 != 0o600:
-        raise ValueError("the daemon's own user must be able to read and write, as in 0660")
+        raise ValueError("the daemon's user needs read and write access, as in 0660")
     return mode
 
 
 def _parse_path(text: str) -> Path:
     if not text.isprintable():
-        raise ValueError("a path holds no control characters")
+        raise ValueError("a path cannot contain control characters")
     return Path(text)
 
 
@@ -165,22 +190,22 @@ def _split_url(text: str) -> SplitResult:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("this is no URL") from None
+        raise ValueError("this is not a URL") from None
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f\\]", text):
-        raise ValueError("a URL is written like https://example.org")
+        raise ValueError("a URL looks like https://example.org")
     return parts
 
 
 def _parse_url(text: str) -> str:
     parts = _split_url(text)
     if parts.username is not None or parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise ValueError("give the URL without user, password, ? and #")
+        raise ValueError("remove the user, password, ? and # from the URL")
     return text.rstrip("/")
 
 
 def _parse_bot_api_url(text: str) -> str:
     if re.search(r"/bot([0-9]+(:|$)|$)", urlsplit(_parse_url(text)).path):
-        raise ValueError("give the server's address alone, without /bot<token>")
+        raise ValueError("give only the server's address, without /bot<token>")
     return _parse_url(text)
 
 
@@ -189,9 +214,9 @@ def _parse_database_url(text: str) -> str:
     if scheme == "sqlite" and re.fullmatch(r"//[^/\x00?#][^\x00?#]*", rest):
         return text
     if scheme == "sqlite":
-        raise ValueError("a SQLite file is given by its absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
+        raise ValueError("a SQLite URL needs an absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
     if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest) or not _has_a_possible_port(text):
-        raise ValueError("a database is sqlite:////path or postgresql://user@host/name")
+        raise ValueError("a database URL looks like sqlite:////path or postgresql://user@host/name")
     return text
 
 
@@ -204,7 +229,7 @@ def _has_a_possible_port(url: str) -> bool:
 def _parse_listen(text: str) -> Listen:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", text)
     if found is None or int(found[2]) > 65535:
-        raise ValueError("an address to listen on is written like 127.0.0.1:8000 or [::1]:8000")
+        raise ValueError("a listen address looks like 127.0.0.1:8000 or [::1]:8000")
     host = found[1].strip("[]")
     if found[1] != host:
         _address(host)
@@ -215,7 +240,7 @@ def _address(text: str) -> None:
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError("this is no IPv6 address") from None
+        raise ValueError("this is not an IPv6 address") from None
 
 
 def _parse_network(text: str) -> Network:
@@ -226,13 +251,13 @@ def _parse_network(text: str) -> Network:
     try:
         wide = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("a network is written like 10.0.0.0/8, 127.0.0.1 or fd00::/8") from None
-    raise ValueError("it has bits set past its length", f"Did you mean {wide}?")
+        raise ValueError("a network looks like 10.0.0.0/8, 127.0.0.1 or fd00::/8") from None
+    raise ValueError("host bits are set", f"Did you mean {wide}?")
 
 
 def _parse_date(text: str) -> date:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError("a date is written like 2026-01-31")
+        raise ValueError("a date looks like 2026-01-31")
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -241,14 +266,14 @@ def _parse_date(text: str) -> date:
 
 def _parse_token(text: str) -> str:
     if not re.fullmatch(r"[0-9]{3,12}:[A-Za-z0-9_-]{30,100}", text.strip()):
-        raise ValueError("a bot token is digits, a colon and at least 30 letters, as @BotFather gives it")
+        raise ValueError("a bot token is digits, a colon and at least 30 characters, as @BotFather gives it")
     return text.strip()
 
 
 _NUMERIC = frozenset({YamlKind.TEXT, YamlKind.WHOLE})
 _PRINTABLE = r"[^\x00-\x1f\x7f]+"
 
-TEXT = Value("a text", _matching(_PRINTABLE, "it must be one line of text"))
+TEXT = Value("text", _matching(_PRINTABLE, "it must be one line of text"))
 FLAG = Value("true or false", _parse_flag, frozenset({YamlKind.FLAG}))
 SPAN = Value("a span like 15m", _parse_lasting_span, _NUMERIC)
 SPAN_OR_NEVER: Value[timedelta | None] = Value("a span like 15m, or never", parse_span, _NUMERIC)
@@ -260,8 +285,8 @@ ZONE = Value("a time zone like Europe/Berlin", find_zone)
 CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
 CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
 ROUTE = Value(
-    "the name of a route",
-    _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "the name of a route is a-z, 0-9, - and _, as in a URL"),
+    "a route name",
+    _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "a route name may contain a-z, 0-9, - and _"),
 )
 NAME = Value("a name", _parse_name)
 RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
@@ -272,18 +297,20 @@ DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=Tru
 LISTEN = Value("an address like 127.0.0.1:8000", _parse_listen)
 NETWORK: Value[Network] = Value("a network like 10.0.0.0/8", _parse_network)
 URL_PATH = Value(
-    "a path like /webhook", _matching(r"/[A-Za-z0-9_.~/-]*\*?", "a path begins with / and has no blanks, ? or #")
+    "a path like /webhook", _matching(r"/[A-Za-z0-9_.~/-]*\*?", "a path starts with / and has no spaces, ? or #")
 )
 MODE = Value('a mode like "0660"', _parse_mode, _NUMERIC)
 PATH = Value("a path", _parse_path)
 MEDIA_TYPE = Value(
-    "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type is written like image/png or image/*")
+    "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type looks like image/png or image/*")
 )
 BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
 WEBHOOK_SECRET = Value(
-    "a webhook secret", _matching(r"[A-Za-z0-9_-]{1,256}", "it has 1 to 256 of A-Z a-z 0-9 _ -"), is_secret=True
+    "a webhook secret",
+    _matching(r"[A-Za-z0-9_-]{1,256}", "it has 1 to 256 characters from A-Z a-z 0-9 _ -"),
+    is_secret=True,
 )
 WEBHOOK_PATH = Value(
-    URL_PATH.name, _matching(r"/[A-Za-z0-9_.~/-]+", "a path begins with / and has no blanks, ? or #"), is_secret=True
+    URL_PATH.name, _matching(r"/[A-Za-z0-9_.~/-]+", "a path starts with / and has no spaces, ? or #"), is_secret=True
 )
 SECRET = Value("a secret", _matching(_PRINTABLE, "it must be one line of text"), is_secret=True)

@@ -1,4 +1,4 @@
-"""Admit files: uploaded, copied from a path, or fetched from a URL, all checked the same way."""
+"""Admit files that are uploaded, copied from a path or fetched from a URL, with the same checks for all."""
 
 from dataclasses import dataclass, field
 
@@ -15,16 +15,16 @@ from notifybot.rendering.parts import Fetch, NewFile
 
 @dataclass(frozen=True)
 class FileAdmission:
-    """`types`: which media types the operator allows; None is all. Without a scanner nothing is scanned."""
+    """`types` lists the media types that the operator allows; None allows all. No scanner: files are not scanned."""
 
     store: FileStore
     fetcher: Fetcher
     scanner: Scanner | None
     types: tuple[str, ...] | None
-    turns: UploadSlots = field(default_factory=UploadSlots)
+    upload_slots: UploadSlots = field(default_factory=UploadSlots)
 
     async def fetch(self, call: Fetch) -> Fetched | NotFetched:
-        """Fetch what Telegram would not."""
+        """Fetch a file that Telegram refused to fetch."""
         try:
             found = await self.fetcher.fetch(call.url)
             return Fetched(await self.admit(found.file, call.name or found.name, call.kind, must_be_image=False))
@@ -34,17 +34,17 @@ class FileAdmission:
             return NotFetched(refusal.detail, is_temporary=refusal.code >= 500)
 
     async def admit(self, stored: StoredFile, name: str, kind: MediaKind, *, must_be_image: bool = True) -> NewFile:
-        """What a stored file is shown as: a picture that Telegram would not take as a photo goes as a document.
+        """Check a stored file and choose photo or document: Telegram refuses some images as photos.
 
-        Raises UnsupportedType, NotifybotError for a photo that is none, and what the scanner raises.
+        Raises UnsupportedType, NotifybotError for a photo that is not an image, and the scanner's errors.
         """
         check_type(stored.media_type, self.types)
         if kind is MediaKind.PHOTO and must_be_image and not is_image(stored.media_type):
             raise NotifybotError(
-                f"This is no picture but {stored.media_type}.", hint="Send it as a document, and it keeps its name."
+                f"This is not an image but {stored.media_type}.", hint="Send it as a document instead."
             )
         if self.scanner is not None:
             await self.scanner.scan(self.store.path_of(stored.sha256))
         shown_as = MediaKind.PHOTO if kind is MediaKind.PHOTO and stored.fits_photo else MediaKind.DOCUMENT
-        named = safe_name(name, stored.media_type)
-        return NewFile(shown_as, named, sha256=stored.sha256, size=stored.size, media_type=stored.media_type)
+        safe = safe_name(name, stored.media_type)
+        return NewFile(shown_as, safe, sha256=stored.sha256, size=stored.size, media_type=stored.media_type)

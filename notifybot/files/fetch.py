@@ -1,8 +1,8 @@
-"""Fetching a file by its https URL from a public server, for callers who must not reach anything else through us.
+"""Fetch a file from an https URL on a public server. Callers must not reach internal servers this way (SSRF).
 
-Each hop is checked alike. Its name is resolved once, every address must be public, and the connection goes to exactly
-these addresses: no second look-up can lead elsewhere. Redirects are followed by hand. There are no proxies, no cookies,
-no credentials and no decompression.
+The same checks apply to each hop: its name is resolved once, every address must be public, and the connection uses
+exactly these addresses, so that a second DNS answer cannot redirect it. Redirects are followed here, hop by hop. No
+proxies, cookies, credentials or decompression.
 """
 
 import asyncio
@@ -28,26 +28,26 @@ from notifybot.files.media_types import safe_name
 from notifybot.files.public_addresses import Address, is_public, literal
 from notifybot.files.store import PIECE_BYTES, FileStore, StoredFile
 
-MOST_REDIRECTS = 5
-MOST_URL_CHARACTERS = 4096
-MOST_ADDRESSES = 16
-AT_ONCE = 16
+MAX_REDIRECTS = 5
+MAX_URL_CHARACTERS = 4096
+MAX_ADDRESSES = 16
+MAX_CONCURRENT = 16
 HTTPS_PORT = 443
-FIRST_FREE_PORT = 1024
-"""Besides 443, only ports from here on: the others belong to mail, SSH and the like, which a TLS hello can upset."""
+FIRST_ALLOWED_PORT = 1024
+"""Ports below belong to mail, SSH and the like, which a TLS hello can disturb; 443 is the exception."""
 UNUSUAL = re.compile(r"[\s\x00-\x20\x7f\\]")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 RETRYABLE = frozenset({408, 425, 429})
 HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity", "Accept": "*/*"}
-HINT = "Send the file itself, or the https URL of a file on a public server."
-NO_PUBLIC_SERVER = "The URL does not lead to a public server."
-"""Also where a name does not exist, so that nobody learns which names do inside of our network."""
+HINT = "Upload the file, or give the https URL of a file on a public server."
+NO_PUBLIC_SERVER = "The URL does not point to a public server."
+"""Also used for unknown names, so that callers cannot probe internal DNS."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class FetchFailed(NotifybotError):
-    """The file was not fetched, and nothing of it is kept; `is_temporary` when it may work later."""
+    """The fetch failed, and nothing is stored. `is_temporary` means that a retry may work."""
 
     title = "Not fetched"
 
@@ -59,7 +59,7 @@ class FetchFailed(NotifybotError):
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """`name` is safe, and of the server's choice or the URL's."""
+    """A stored file and its sanitized name, from the server or the URL."""
 
     file: StoredFile
     name: str
@@ -67,7 +67,7 @@ class FetchedFile:
 
 @dataclass(frozen=True)
 class FetchTimeouts:
-    """Seconds: for all of it, for a connection with TLS, and for the next bytes."""
+    """Seconds for the whole fetch, for connect and TLS handshake, and for the next bytes."""
 
     total: float = 30.0
     connect: float = 10.0
@@ -75,13 +75,13 @@ class FetchTimeouts:
 
 
 class SystemResolver:
-    """Look names up as the system does, on threads of its own: a slow name server holds up nothing else."""
+    """Resolves names with getaddrinfo on its own threads, so that a slow name server blocks nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="names")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Return the addresses of a host. Raises OSError."""
+        """Return the host's addresses. Raises OSError."""
         look_up = lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # noqa: E731
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [str(address[0]) for *_, address in found]
@@ -91,7 +91,7 @@ class SystemResolver:
 
 
 class Fetcher:
-    """Fetches files into a store. Tests give a resolver, a TLS context and rules of their own."""
+    """Fetches files into a store. Tests inject a resolver, a TLS context and their own rules."""
 
     def __init__(
         self,
@@ -100,19 +100,19 @@ class Fetcher:
         resolve: Resolve,
         tls: ssl.SSLContext | None = None,
         may_reach: Callable[[Address], bool] = is_public,
-        waits: FetchTimeouts | None = None,
+        timeouts: FetchTimeouts | None = None,
     ) -> None:
         self._store = store
         self._resolve = resolve
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
         self._may_reach = may_reach
-        self._waits = waits or FetchTimeouts()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._timeouts = timeouts or FetchTimeouts()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def fetch(self, url: str) -> FetchedFile:
-        """Store what is at `url`. Raises FetchFailed, and Unavailable when the store cannot keep it."""
+        """Fetch `url` into the store. Raises FetchFailed, and Unavailable if the store fails."""
         try:
-            async with asyncio.timeout(self._waits.total), self._turns:
+            async with asyncio.timeout(self._timeouts.total), self._slots:
                 return await self._follow(_checked(url))
         except TimeoutError:
             raise FetchFailed("The server took too long.", is_temporary=True) from None
@@ -122,7 +122,7 @@ class Fetcher:
             raise FetchFailed(error.detail) from None
 
     async def _follow(self, url: URL) -> FetchedFile:
-        for _ in range(1 + MOST_REDIRECTS):
+        for _ in range(1 + MAX_REDIRECTS):
             found = await self._get(url)
             if isinstance(found, FetchedFile):
                 return found
@@ -130,10 +130,10 @@ class Fetcher:
         raise FetchFailed("The server redirects too often.")
 
     async def _get(self, url: URL) -> FetchedFile | URL:
-        """One request: the file, or where it is said to be instead."""
-        addresses = await self._addresses(url)
-        with _refusing():
-            async with self._session(addresses) as session, session.get(url, allow_redirects=False) as response:
+        """Make one request; return the file, or the redirect's target."""
+        addresses, tls = await self._addresses(url), await self._tls_context()
+        with _translated_errors():
+            async with self._session(addresses, tls) as session, session.get(url, allow_redirects=False) as response:
                 if response.status in REDIRECTS:
                     return _redirected(url, response)
                 _check(response)
@@ -142,38 +142,44 @@ class Fetcher:
                 return FetchedFile(file, _name(response, file.media_type))
 
     async def _addresses(self, url: URL) -> list[Address]:
-        """All addresses of the host; raises FetchFailed unless each of them may be reached."""
+        """Return the host's addresses. Raises FetchFailed if any of them is not public."""
         host, port = url.raw_host or "", url.port or HTTPS_PORT
         fixed = _literal(host)
-        addresses = [fixed] if fixed else await self._looked_up(host, port)
+        addresses = [fixed] if fixed else await self._resolved(host, port)
         if not addresses or not all(map(self._may_reach, addresses)):
             raise FetchFailed(NO_PUBLIC_SERVER)
-        return addresses[:MOST_ADDRESSES]
+        return addresses[:MAX_ADDRESSES]
 
-    async def _looked_up(self, host: str, port: int) -> list[Address]:
+    async def _resolved(self, host: str, port: int) -> list[Address]:
         try:
             return [ipaddress.ip_address(address) for address in await self._resolve(host, port)]
         except socket.gaierror as error:
             is_temporary = error.errno == socket.EAI_AGAIN
-            reason = "The name in the URL cannot be looked up now." if is_temporary else NO_PUBLIC_SERVER
+            reason = "The host name in the URL cannot be resolved at the moment." if is_temporary else NO_PUBLIC_SERVER
             raise FetchFailed(reason, is_temporary=is_temporary) from None
         except (OSError, ValueError):
             raise FetchFailed(NO_PUBLIC_SERVER) from None
 
-    def _session(self, addresses: Sequence[Address]) -> aiohttp.ClientSession:
-        waits = aiohttp.ClientTimeout(
-            total=self._waits.total, sock_connect=self._waits.connect, sock_read=self._waits.read
+    async def _tls_context(self) -> ssl.SSLContext:
+        """Return the TLS context, built at the first fetch because loading all CA certificates takes about 80 ms."""
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self._tls
+
+    def _session(self, addresses: Sequence[Address], tls: ssl.SSLContext) -> aiohttp.ClientSession:
+        timeouts = aiohttp.ClientTimeout(
+            total=self._timeouts.total, sock_connect=self._timeouts.connect, sock_read=self._timeouts.read
         )
         connector = aiohttp.TCPConnector(
-            resolver=_Fixed(addresses),
+            resolver=_FixedResolver(addresses),
             use_dns_cache=False,
-            ssl=self._tls,
+            ssl=tls,
             force_close=True,
             socket_factory=_only_to(addresses),
         )
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=waits,
+            timeout=timeouts,
             headers=HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -181,8 +187,8 @@ class Fetcher:
         )
 
 
-class _Fixed(AbstractResolver):
-    """Answers with the addresses that were checked, whatever the name means by now."""
+class _FixedResolver(AbstractResolver):
+    """Returns the checked addresses, whatever DNS says by now."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self._addresses = addresses
@@ -203,11 +209,11 @@ class _Fixed(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is nothing to close."""
 
 
 def _only_to(addresses: Sequence[Address]) -> SocketFactoryType:
-    """Make sockets for these addresses alone: the last look before a connection, whoever chose where it leads."""
+    """Make sockets for these addresses only, as a last check before connecting."""
 
     def make(destination: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, (host, *_) = destination
@@ -223,9 +229,9 @@ def _family(address: Address) -> socket.AddressFamily:
 
 
 def _checked(url: str) -> URL:
-    """The URL as it is requested; raises FetchFailed for one that never is."""
-    if len(url) > MOST_URL_CHARACTERS or UNUSUAL.search(url):
-        raise FetchFailed("The URL is too long, or holds blanks or backslashes.")
+    """Parse the URL and drop its fragment. Raises FetchFailed for URLs that are never fetched."""
+    if len(url) > MAX_URL_CHARACTERS or UNUSUAL.search(url):
+        raise FetchFailed("The URL is too long, or contains spaces or backslashes.")
     try:
         parsed = URL(url)
         port, host = parsed.port, parsed.raw_host
@@ -234,9 +240,11 @@ def _checked(url: str) -> URL:
     if parsed.scheme != "https" or not host:
         raise FetchFailed("Only https URLs are fetched.")
     if "@" in parsed.raw_authority:
-        raise FetchFailed("URLs with a user or a password are not fetched.")
-    if port is None or (port != HTTPS_PORT and port < FIRST_FREE_PORT):
-        raise FetchFailed(f"Files are fetched from port {HTTPS_PORT}, or from {FIRST_FREE_PORT} on.")
+        raise FetchFailed("URLs with a user name or password are not fetched.")
+    if port is None or (port != HTTPS_PORT and port < FIRST_ALLOWED_PORT):
+        raise FetchFailed(
+            f"Files are only fetched from port {HTTPS_PORT}, or from ports {FIRST_ALLOWED_PORT} and above."
+        )
     return parsed.with_fragment(None)
 
 
@@ -244,7 +252,7 @@ def _literal(host: str) -> Address | None:
     try:
         return literal(host)
     except ValueError:
-        raise FetchFailed("The URL's host is neither a name nor an address in its usual form.") from None
+        raise FetchFailed("The URL's host is neither a name nor a standard IP address.") from None
 
 
 def _redirected(url: URL, response: aiohttp.ClientResponse) -> URL:
@@ -252,34 +260,34 @@ def _redirected(url: URL, response: aiohttp.ClientResponse) -> URL:
     try:
         return _checked(str(url.join(URL(location))) if location else "")
     except ValueError:
-        raise FetchFailed("The server redirects to something that is not a URL.") from None
+        raise FetchFailed("The server redirects to an invalid URL.") from None
 
 
 def _check(response: aiohttp.ClientResponse) -> None:
-    """Refuse answers that are no whole file."""
+    """Refuse responses that are not a complete file."""
     status, headers = response.status, response.headers
     if status != HTTPStatus.OK:
         is_temporary = status >= 500 or status in RETRYABLE
-        raise FetchFailed(f"The server answered with status {status}.", is_temporary=is_temporary)
+        raise FetchFailed(f"The server responded with status {status}.", is_temporary=is_temporary)
     if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-        raise FetchFailed("The server sends the file compressed, which it was not asked to.")
-    # Without either, a file that was cut short looks like a whole one.
+        raise FetchFailed("The server compressed the file, although it was asked not to.")
+    # Without either, a truncated file looks complete.
     if "Content-Length" not in headers and "chunked" not in headers.get("Transfer-Encoding", "").lower():
-        raise FetchFailed("The server does not say where the file ends.")
+        raise FetchFailed("The server gives neither the length nor the end of the file.")
 
 
 def _name(response: aiohttp.ClientResponse, media_type: str) -> str:
-    """The name in Content-Disposition, else the last part of the URL."""
+    """Return the name from Content-Disposition, else the last part of the URL."""
     header = Message()
     given = response.headers.get("Content-Disposition", "")
-    # A name that is not ASCII may stand there as it is, in UTF-8 or anything else.
+    # Some servers send non-ASCII names unencoded, in UTF-8 or another charset.
     header["Content-Disposition"] = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return safe_name(header.get_filename() or response.url.name, media_type)
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """The library's exceptions, which quote addresses, as sentences of ours. Time-outs stay what they are."""
+def _translated_errors() -> Iterator[None]:
+    """Turn aiohttp's errors, which quote addresses, into FetchFailed. Timeouts pass through."""
     try:
         yield
     except TimeoutError:
@@ -287,10 +295,10 @@ def _refusing() -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError:
         raise FetchFailed("The server's certificate is not trusted.") from None
     except aiohttp.ClientSSLError:
-        raise FetchFailed("A secure connection to the server was not possible.") from None
+        raise FetchFailed("The TLS handshake with the server failed.") from None
     except aiohttp.ClientResponseError:
-        raise FetchFailed("The server's answer is not readable HTTP.") from None
+        raise FetchFailed("The server's response is not valid HTTP.") from None
     except aiohttp.ClientConnectorError:
         raise FetchFailed("The server cannot be reached.", is_temporary=True) from None
     except (aiohttp.ClientError, OSError):
-        raise FetchFailed("The connection broke off before the whole file was there.", is_temporary=True) from None
+        raise FetchFailed("The connection broke before the file was complete.", is_temporary=True) from None

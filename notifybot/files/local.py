@@ -1,9 +1,9 @@
-"""Opening a file that a caller names by its path, with the caller's rights and not the daemon's.
+"""Open a file that a caller names by path, with the caller's permissions instead of the daemon's.
 
-The daemon cannot take on another user's identity. So it walks the path itself, one component at a time on descriptors
-that nobody can exchange, and asks of each folder and of the file what the kernel would ask of the caller: mode bits or
-POSIX ACL. A right is checked before what it gives access to is looked at; therefore no answer tells a caller more than
-they could find out by themselves.
+The daemon cannot switch to another user. So it walks the path itself, one component at a time, on descriptors that
+nobody can swap, and checks each folder and the file as the kernel would check the caller: mode bits or POSIX ACL. Each
+permission is checked before the daemon looks at what it protects, so no answer tells a caller more than they could find
+out themselves.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from notifybot.errors import NotifybotError
 
 PATH_BYTES = 4095
 NAME_BYTES = 255
-MOST_LINKS = 40
+MAX_LINKS = 40
 READ = 4
 SEARCH = 1
 SO_PEERGROUPS = 59
-MOST_GROUPS = 256  # Python takes no more from getsockopt
-HINT = "Send the file itself instead of its path; `notifybot send --photo FILE` and `--file FILE` do so."
+MAX_GROUPS = 256  # Python takes no more from getsockopt
+HINT = "Upload the file instead of its path, for example with `notifybot send --photo FILE` or `--file FILE`."
 REFUSED_FILE_SYSTEMS = frozenset(
     {
         "binfmt_misc",
@@ -50,11 +50,11 @@ REFUSED_FILE_SYSTEMS = frozenset(
         "tracefs",
     }
 )
-"""Those whose files are the kernel's own, where modes do not say who may read them; and any user's program (fuse)."""
+"""File systems of the kernel, where the mode does not say who may read; and fuse, which is any user's program."""
 
-UNKNOWN_MOUNT = "fuse"  # refused like the worst
-MISSING = "There is no such file."
-FORBIDDEN = "You may not read this file."
+UNKNOWN_MOUNT = "fuse"  # refuse unknown mounts too
+MISSING = "No such file."
+FORBIDDEN = "You do not have permission to read this file."
 
 _CREDENTIALS = struct.Struct("3i")
 _ACL = "system.posix_acl_access"
@@ -65,7 +65,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class NotReadable(NotifybotError):
-    """The path leads to nothing that this caller gets from this daemon."""
+    """The path does not lead to a file that this caller and this daemon may read."""
 
     title = "File not readable"
 
@@ -75,7 +75,7 @@ class NotReadable(NotifybotError):
 
 @dataclass(frozen=True)
 class PeerCredentials:
-    """For whom a file is opened: user and all groups, as numbers."""
+    """Numeric user and groups of a caller."""
 
     uid: int
     groups: frozenset[int]
@@ -83,7 +83,7 @@ class PeerCredentials:
 
 @dataclass(frozen=True)
 class LocalFile:
-    """An open file; `size` in bytes as it was when it was opened. Whoever gets it closes `file`."""
+    """An open file; `size` in bytes when it was opened. The caller closes `file`."""
 
     file: BinaryIO
     size: int
@@ -91,15 +91,15 @@ class LocalFile:
 
 
 def peer_credentials(connection: socket.socket) -> PeerCredentials:
-    """Who connected to a unix socket, and in which groups they were then, as the kernel noted it.
+    """Return the user and groups that the kernel recorded when the peer connected.
 
-    One who is in more than MOST_GROUPS groups counts as a member of the main one alone.
+    With more than MAX_GROUPS groups, only the primary group counts.
     """
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, uid, gid = _CREDENTIALS.unpack(credentials)
     packed = b""
     with contextlib.suppress(OSError):
-        packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * MOST_GROUPS)
+        packed = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * MAX_GROUPS)
     return PeerCredentials(uid, frozenset({gid, *struct.unpack(f"{len(packed) // 4}I", packed)}))
 
 
@@ -109,9 +109,9 @@ async def open_for(path: str, reader: PeerCredentials) -> LocalFile:
 
 
 def open_as(path: str, reader: PeerCredentials) -> LocalFile:
-    """Open a regular file for reading, if `reader` may. Raises NotReadable, with what to do instead.
+    """Open a regular file for reading if `reader` may read it. Raises NotReadable.
 
-    `path` is absolute; its last component is no link, others may be links and are followed as the reader would.
+    `path` is absolute. Its last component cannot be a link; links before it are followed as for the reader.
     """
     *folders, name = _components(path)
     with _Walk(reader) as walk:
@@ -121,25 +121,25 @@ def open_as(path: str, reader: PeerCredentials) -> LocalFile:
 
 
 def _components(path: str) -> list[str]:
-    """The names in an absolute path; raises NotReadable where it can name no file."""
+    """Split an absolute path into names. Raises NotReadable if it cannot be a file."""
     try:
         encoded = os.fsencode(path)
     except UnicodeEncodeError:
-        raise NotReadable("The path holds characters that no file name has.") from None
+        raise NotReadable("The path contains characters that a file name cannot have.") from None
     if not path.startswith("/"):
-        raise NotReadable("The path of a file is absolute: it begins with /.")
+        raise NotReadable("The path must be absolute: it starts with /.")
     if "\0" in path:
-        raise NotReadable("The path holds a character that no file name has.")
+        raise NotReadable("The path contains a character that a file name cannot have.")
     names = [name for name in path.split("/") if name]
     if len(encoded) > PATH_BYTES or any(len(os.fsencode(name)) > NAME_BYTES for name in names):
         raise NotReadable("The path is too long.")
     if not names or path.endswith("/") or names[-1] in (".", ".."):
-        raise NotReadable("The path names a folder.")
+        raise NotReadable("The path is a folder.")
     return names
 
 
 class _Walk:
-    """Where a walk along a path stands: a descriptor of one folder."""
+    """Walk along a path; holds a descriptor of the current folder."""
 
     def __init__(self, reader: PeerCredentials) -> None:
         self._reader = reader
@@ -154,58 +154,58 @@ class _Walk:
         os.close(self._folder)
 
     def enter(self, name: str) -> None:
-        """Go on to a folder, through links if need be."""
-        with self._seen(name) as fd:
+        """Enter a folder; follow a link to it."""
+        with self._looked_up(name) as fd:
             status = os.fstat(fd)
             if stat.S_ISLNK(status.st_mode):
                 self._follow(fd, status)
             elif stat.S_ISDIR(status.st_mode):
-                self._stand_on(os.dup(fd))
+                self._change_to(os.dup(fd))
             else:
                 raise NotReadable(MISSING)
 
     @contextlib.contextmanager
-    def _seen(self, name: str) -> Iterator[int]:
-        """A descriptor of what has this name in the folder, only to look at: nothing is opened by it."""
+    def _looked_up(self, name: str) -> Iterator[int]:
+        """Open an O_PATH descriptor of the entry, which does not open the file itself."""
         self._refuse_unless_may(self._folder, SEARCH)
-        with _refusing():
+        with _translated_errors():
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
         try:
             if self._mounts.get(_mount_of(fd), UNKNOWN_MOUNT).partition(".")[0] in REFUSED_FILE_SYSTEMS:
-                raise NotReadable("The path leads to a file system from which nothing is read.")
+                raise NotReadable("Files on this file system are never read.")
             yield fd
         finally:
             os.close(fd)
 
-    def _stand_on(self, folder: int) -> None:
+    def _change_to(self, folder: int) -> None:
         os.close(self._folder)
         self._folder = folder
 
     def _follow(self, link: int, of: os.stat_result) -> None:
         self._links += 1
-        if self._links > MOST_LINKS or not self._follows_links_of(of.st_uid):
-            raise NotReadable("The path goes through links that are not followed.")
-        with _refusing():
+        if self._links > MAX_LINKS or not self._follows_links_of(of.st_uid):
+            raise NotReadable("The path contains links that are not followed.")
+        with _translated_errors():
             target = os.readlink("", dir_fd=link)
         if target.startswith("/"):
-            self._stand_on(_root())
+            self._change_to(_root())
         for name in filter(None, target.split("/")):
             self.enter(name)
 
     def _follows_links_of(self, owner: int) -> bool:
-        """In a folder where anybody may put things, like /tmp, only one's own links and its owner's: as Linux does."""
+        """In a sticky folder like /tmp, follow only links of the reader or of the folder's owner, as Linux does."""
         folder = os.fstat(self._folder)
-        is_anybodys = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
-        return not is_anybodys or owner in (self._reader.uid, folder.st_uid)
+        is_shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+        return not is_shared or owner in (self._reader.uid, folder.st_uid)
 
     def open_file(self, name: str) -> LocalFile:
-        """Open the file of this name, which is looked at before it is opened: opening alone can set off a device."""
-        with self._seen(name) as seen:
+        """Check the entry, then open it: merely opening a device can trigger it."""
+        with self._looked_up(name) as seen:
             self._refuse_unless_file(seen)
-        with _refusing():
+        with _translated_errors():
             fd = os.open(name, _OPEN, dir_fd=self._folder)
         try:
-            # Once more, for what is open now: the name may lead to another file than before.
+            # Check again: the name may point to another file by now.
             self._refuse_unless_file(fd)
             return LocalFile(os.fdopen(fd, "rb"), os.fstat(fd).st_size, name)
         except BaseException:
@@ -215,9 +215,9 @@ class _Walk:
     def _refuse_unless_file(self, fd: int) -> None:
         status = os.fstat(fd)
         if stat.S_ISLNK(status.st_mode):
-            raise NotReadable("The path ends in a link, which is not followed.")
+            raise NotReadable("The path is a symbolic link, which is not followed.")
         if not stat.S_ISREG(status.st_mode):
-            raise NotReadable("The path names no regular file.")
+            raise NotReadable("The path is not a regular file.")
         self._refuse_unless_may(fd, READ)
 
     def _refuse_unless_may(self, fd: int, wanted: int) -> None:
@@ -226,12 +226,12 @@ class _Walk:
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """The system's refusals as ours. What the reader may do was checked before: a lack of rights is the daemon's."""
+def _translated_errors() -> Iterator[None]:
+    """Turn OSError into NotReadable. The reader's permissions were checked, so PermissionError is the daemon's own."""
     try:
         yield
     except PermissionError:
-        raise NotReadable("The daemon may not read this file.") from None
+        raise NotReadable("The daemon does not have permission to read this file.") from None
     except FileNotFoundError:
         raise NotReadable(MISSING) from None
     except OSError as error:
@@ -246,9 +246,9 @@ class _AclEntry:
 
 
 def _acl(fd: int) -> list[_AclEntry]:
-    """The ACL of what a descriptor names; [] without one. Raises NotReadable where that cannot be told."""
+    """Return a descriptor's ACL, [] without one. Raises NotReadable if the ACL is unreadable."""
     try:
-        # The way over /proc is the one that works for O_PATH descriptors too.
+        # Going through /proc also works for O_PATH descriptors.
         packed = os.getxattr(f"/proc/self/fd/{fd}", _ACL)
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
@@ -260,12 +260,12 @@ def _acl(fd: int) -> list[_AclEntry]:
 
 
 def _may(reader: PeerCredentials, status: os.stat_result, acl: list[_AclEntry], wanted: int) -> bool:
-    """Whether the kernel would allow it: the first of owner, group and others that the reader is decides alone."""
+    """Decide as the kernel does: the first match of owner, group and others counts."""
     if reader.uid == 0:
         return True
     if reader.uid == status.st_uid:
         return bool(status.st_mode >> 6 & wanted)
-    # Without any bit for the group, which is the ACL's mask, Linux does not look at the ACL at all.
+    # The group bits are the ACL's mask. If all are 0, Linux ignores the ACL.
     if acl and status.st_mode & stat.S_IRWXG:
         return _acl_allows(reader, status.st_gid, acl, wanted)
     shift = 3 if status.st_gid in reader.groups else 0
@@ -273,7 +273,7 @@ def _may(reader: PeerCredentials, status: os.stat_result, acl: list[_AclEntry], 
 
 
 def _acl_allows(reader: PeerCredentials, gid: int, acl: list[_AclEntry], wanted: int) -> bool:
-    """The same for one who is not the owner, by an ACL: a named user, then any group, then others."""
+    """Decide by ACL for a reader who is not the owner: named user, then any group, then others."""
     mask = next((entry.rights for entry in acl if entry.tag == _MASK), 7)
     user = next((entry for entry in acl if entry.tag == _USER and entry.of == reader.uid), None)
     if user is not None:
@@ -294,7 +294,7 @@ def _root() -> int:
 
 
 def _mounts() -> dict[int | None, str]:
-    """The type of the file system of each mount that the daemon sees, by the mount's number."""
+    """Return the file system type of each mount, by mount id."""
     types: dict[int | None, str] = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -304,7 +304,7 @@ def _mounts() -> dict[int | None, str]:
 
 
 def _mount_of(fd: int) -> int | None:
-    """The number of the mount that a descriptor is on. Asks the kernel alone: a file system may never answer."""
+    """Return a descriptor's mount id. Asks only the kernel, because a file system may hang."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="utf-8").splitlines():
             if line.startswith("mnt_id:"):

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes alone; how large a picture is, without decoding it; names that are safe."""
+"""Detect media types and image sizes from a file's first bytes; sanitize file names."""
 
 import codecs
 import contextlib
@@ -16,28 +16,28 @@ from typing import BinaryIO
 HEAD_BYTES = 4096
 UNKNOWN = "application/octet-stream"
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
-"""What Telegram shows as a photo. A GIF is none: as a document it moves, as a photo it would stand still."""
+"""Types that Telegram shows as photos. GIFs go as documents, because a photo would not be animated."""
 PHOTO_BYTES = 10_000_000
 PHOTO_WIDTH_AND_HEIGHT = 10_000
 PHOTO_RATIO = 20
 NAME_BYTES = 200
 EXTENSION_BYTES = 20
-MOST_SEGMENTS = 500
-"""A JPEG has some twenty before its size; so many say that somebody wants us to count."""
+MAX_SEGMENTS = 500
+"""A JPEG has about twenty segments before its size; the limit bounds a malicious file."""
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class DetectedContent:
-    """`width` and `height` in pixels, for the kinds of pictures whose header says so in a fixed place."""
+    """Media type, and the size in pixels for the image types in _MEASURES."""
 
     media_type: str
     width: int | None = None
     height: int | None = None
 
 
-# The first that fits counts. A kind is what stands at an offset; what needs more than that has a function below.
+# The first match counts. Types that need more than bytes at an offset have a function below.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -87,7 +87,7 @@ _EXTENSIONS = mimetypes.MimeTypes()  # without the system's own tables: the same
 
 
 def detect(file: BinaryIO) -> DetectedContent:
-    """Say what a seekable file is. Reads its first HEAD_BYTES, of a JPEG a few more; never raises for any content."""
+    """Detect the type of a seekable file from its first HEAD_BYTES (a JPEG: a few more). No content makes it raise."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     media_type = _media_type(head)
@@ -100,26 +100,26 @@ def detect(file: BinaryIO) -> DetectedContent:
 
 
 def is_image(media_type: str) -> bool:
-    """Whether it is a picture made of pixels; an SVG is a document."""
+    """Return True for raster images; SVG counts as a document."""
     return media_type.startswith("image/") and media_type != "image/svg+xml"
 
 
 def fits_photo(media_type: str, size: int, *, width: int | None, height: int | None) -> bool:
-    """Whether Telegram takes it as a photo. What it does not take goes as a document. `size` in bytes."""
+    """Return True if Telegram accepts it as a photo; other images go as documents. `size` in bytes."""
     if media_type not in PHOTOS or size > PHOTO_BYTES or not width or not height:
         return False
     return width + height <= PHOTO_WIDTH_AND_HEIGHT and max(width, height) <= PHOTO_RATIO * min(width, height)
 
 
 def is_allowed(media_type: str, allowed: Sequence[str] | None) -> bool:
-    """Whether a type is one of these, like `image/png` or `image/*`; None allows every one."""
+    """Match a type against patterns like `image/png` or `image/*`; None allows all types."""
     return allowed is None or any(fnmatchcase(media_type, pattern) for pattern in allowed)
 
 
 def safe_name(name: str, media_type: str | None = None) -> str:
-    """Return a file name that is only a name: at most NAME_BYTES of UTF-8, without folders, controls, dots in front.
+    """Return a file name of at most NAME_BYTES of UTF-8, without folders, control characters and leading dots.
 
-    What is left of its extension stays; where it has none, the type's own is added. A name made here stays as it is.
+    The extension stays; a name without one gets that of its media type. Idempotent.
     """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     cleaned = "".join(_harmless(character) for character in last).strip(". ")
@@ -132,10 +132,10 @@ def safe_name(name: str, media_type: str | None = None) -> str:
 
 def _harmless(character: str) -> str:
     if character == '"':
-        return "'"  # quoted names stand in HTTP headers, which programs read in different ways
+        return "'"  # HTTP headers quote names, and programs disagree on escapes
     if character in "\u200c\u200d":
         return character  # they join letters and emoji
-    # Controls, lone surrogates and line ends; and marks that turn the direction, with which an .exe reads like a .txt.
+    # Control characters, lone surrogates, line ends, and direction marks, which can make an .exe look like a .txt.
     return "" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
 
 
@@ -144,8 +144,8 @@ def _extension(media_type: str | None) -> str:
     return (_EXTENSIONS.guess_extension(media_type or "", strict=False) or "") if known else ""
 
 
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode("utf-8", "ignore").rstrip(". \u200d")
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode("utf-8", "ignore").rstrip(". \u200d")
 
 
 def _media_type(head: bytes) -> str:
@@ -166,7 +166,7 @@ def _media_type(head: bytes) -> str:
 
 
 def _zip(head: bytes) -> str:
-    """OpenDocument and EPUB name their type in the first entry; Microsoft's formats show in the names of entries."""
+    """OpenDocument and EPUB declare their type in the first entry; entry names reveal Microsoft's formats."""
     if head[30:38] == b"mimetype":
         size, _, _, extra = struct.unpack_from("<IIHH", head, 18)
         declared = head[38 + extra : 38 + extra + size]
@@ -180,9 +180,9 @@ def _zip(head: bytes) -> str:
 
 def _text(head: bytes) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "text/plain"  # UTF-16, as some programs on Windows write it
+        return "text/plain"  # UTF-16, common on Windows
     try:
-        # Not final: the head may end within a character.
+        # Not final: the head may end in the middle of a character.
         codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return UNKNOWN
@@ -216,7 +216,7 @@ def _bmp(_file: BinaryIO, head: bytes) -> Size:
         width, height = struct.unpack_from("<HH", head, 18)
     else:
         width, height = struct.unpack_from("<ii", head, 18)
-    return abs(width), abs(height)  # a negative height: the rows go from the top
+    return abs(width), abs(height)  # negative height: rows run from the top
 
 
 def _webp(_file: BinaryIO, head: bytes) -> Size | None:
@@ -233,16 +233,16 @@ def _webp(_file: BinaryIO, head: bytes) -> Size | None:
 
 
 def _jpeg(file: BinaryIO, _head: bytes) -> Size | None:
-    """Go from segment to segment, over thumbnails and profiles, to the frame's own header."""
+    """Skip segments such as thumbnails and profiles up to the frame header."""
     file.seek(2)
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker, length = struct.unpack(">HH", file.read(4))
-        if marker == 0xFFFF:  # a filling byte before the marker
+        if marker == 0xFFFF:  # a fill byte before the marker
             file.seek(-3, io.SEEK_CUR)
             continue
         if marker >> 8 != 0xFF or marker == 0xFFDA or length < 2:
             return None
-        # SOF0 to SOF15, but for three of that range which mean tables.
+        # SOF0 to SOF15, except three markers in that range which are tables.
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             _, height, width = struct.unpack(">BHH", file.read(5))
             return width, height

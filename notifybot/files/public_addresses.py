@@ -1,4 +1,4 @@
-"""Which addresses are public: reachable by anybody on the internet, and nobody's own network or machine."""
+"""Tell public IP addresses from private, local and reserved ones."""
 
 import ipaddress
 import re
@@ -8,9 +8,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NOT_PUBLIC_V4 = (
     "0.0.0.0/8",  # this host
     "10.0.0.0/8",
-    "100.64.0.0/10",  # between a provider and its customers; metadata of some clouds
+    "100.64.0.0/10",  # carrier-grade NAT; metadata of some clouds
     "127.0.0.0/8",
-    "168.63.129.16/32",  # Azure's own services, seen from inside
+    "168.63.129.16/32",  # Azure's platform services
     "169.254.0.0/16",  # link-local; metadata of most clouds
     "172.16.0.0/12",
     "192.0.0.0/24",
@@ -20,20 +20,20 @@ _NOT_PUBLIC_V4 = (
     "198.18.0.0/15",
     "198.51.100.0/24",
     "203.0.113.0/24",
-    "224.0.0.0/4",  # to many at once
+    "224.0.0.0/4",  # multicast
     "240.0.0.0/4",
 )
 _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
-"""All that is given out. Outside of it lie loopback, link-local, private, IPv4 in IPv6 and NAT64 (64:ff9b::/96)."""
+"""Global unicast. Loopback, link-local, private, IPv4-mapped and NAT64 (64:ff9b::/96) addresses lie outside."""
 _NOT_PUBLIC_V6 = (
-    "2001::/23",  # Teredo, which holds an IPv4 address, and other protocols
+    "2001::/23",  # Teredo, which embeds an IPv4 address, and other protocols
     "2001:db8::/32",
-    "2002::/16",  # 6to4, which holds an IPv4 address
+    "2002::/16",  # 6to4, which embeds an IPv4 address
     "3fff::/20",
 )
 _REFUSED_V4 = tuple(map(ipaddress.IPv4Network, _NOT_PUBLIC_V4))
 _REFUSED_V6 = tuple(map(ipaddress.IPv6Network, _NOT_PUBLIC_V6))
-# As browsers read it: a host whose last part is a number is an IPv4 address, in whatever way it is written.
+# Browsers treat any host that ends in a number as an IPv4 address, in any notation.
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 
 
@@ -46,9 +46,9 @@ def is_public(address: Address) -> bool:
 
 
 def literal(host: str) -> Address | None:
-    """Return the address that a URL's host is (IPv6 without brackets), or None for a name.
+    """Return the host as an address (IPv6 without brackets), or None if it is a name.
 
-    Raises ValueError for addresses in other forms, like 2130706433, 0x7f.1 and 127.1, which programs read differently.
+    Raises ValueError for notations that programs read differently, like 2130706433, 0x7f.1 and 127.1.
     """
     if ":" in host or "%" in host:
         return ipaddress.IPv6Address(host)

@@ -1,4 +1,4 @@
-"""Accept or refuse a file by its type and by the virus scanner of the operator."""
+"""Accept or refuse a file by media type and by the operator's virus scanner."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from pathlib import Path
 from notifybot.errors import NotifybotError, Unavailable, UnsupportedType
 from notifybot.files.media_types import is_allowed
 
-WITHIN_S = 60.0
-AT_ONCE = 4
-"""A scanner may need much memory; further files wait for their turn, also for WITHIN_S."""
+TIMEOUT_S = 60.0
+MAX_CONCURRENT = 4
+"""Scanners can need much memory; more files wait in a queue, at most TIMEOUT_S."""
 OUTPUT_BYTES = 4096
 REASON_CHARACTERS = 200
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""What the program gets of the environment, where the daemon may have its token."""
+"""Environment variables for the program; the daemon's own environment may contain the bot token."""
 FILE = "{file}"
 CLEAN, REFUSED = 0, 1
 AGAIN = "Try again; notifybot's log says why."
@@ -30,60 +30,60 @@ class ScanRefused(NotifybotError):
 
 
 def check_type(media_type: str, allowed: Sequence[str] | None) -> None:
-    """Raise UnsupportedType unless the type is one of these (`image/png`, `image/*`); None allows every one."""
+    """Raise UnsupportedType unless a pattern (`image/png`, `image/*`) matches; None allows all types."""
     if not is_allowed(media_type, allowed):
         raise UnsupportedType(
-            f"Files of the type {media_type} are not accepted here.", hint=f"Accepted are {', '.join(allowed or ())}."
+            f"Files of type {media_type} are not accepted.", hint=f"Accepted types: {', '.join(allowed or ())}."
         )
 
 
 class Scanner:
-    """The program of `attachments.scan_command`, without a shell: the file is its standard input.
+    """Runs `attachments.scan_command` without a shell, with the file as standard input.
 
-    Where an argument holds `{file}`, the path is put there. It ends with 0 for a clean file and 1 for a refused one.
+    `{file}` in an argument becomes the file's path. Exit code 0 means clean, 1 refused.
     """
 
-    def __init__(self, command: Sequence[str], *, within_s: float = WITHIN_S) -> None:
+    def __init__(self, command: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> None:
         self._command = tuple(command)
-        self._within_s = within_s
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._timeout_s = timeout_s
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def scan(self, path: Path) -> None:
-        """Return for a clean file. Raises ScanRefused, and Unavailable when the program did not say."""
+        """Return if the file is clean. Raises ScanRefused, and Unavailable if there is no verdict."""
         try:
-            async with asyncio.timeout(self._within_s):
-                await self._turns.acquire()
+            async with asyncio.timeout(self._timeout_s):
+                await self._slots.acquire()
         except TimeoutError:
-            raise Unavailable("Too many files wait to be looked through.", hint="Try again later.") from None
+            raise Unavailable("Too many files are waiting to be scanned.", hint="Try again later.") from None
         try:
             await self._scan(path)
         finally:
-            self._turns.release()
+            self._slots.release()
 
     async def _scan(self, path: Path) -> None:
         argv = [argument.replace(FILE, str(path)) for argument in self._command]
         try:
-            async with asyncio.timeout(self._within_s):
+            async with asyncio.timeout(self._timeout_s):
                 code, output = await _run(argv, path)
         except TimeoutError:
-            raise _no_verdict(f"the program did not end within {self._within_s:g} s") from None
+            raise _no_verdict(f"the program did not finish within {self._timeout_s:g} s") from None
         except OSError as error:
-            raise _no_verdict(f"the program cannot be run: {error.strerror}") from error
+            raise _no_verdict(f"the program cannot be started: {error.strerror}") from error
         reason = _first_line(output, path)
         if code == REFUSED:
-            log.warning("a file was refused by the scanner", extra={"action": "scan.refused", "reason": reason})
+            log.warning("scanner refused a file", extra={"action": "scan_refused", "reason": reason})
             raise ScanRefused(f"The scanner refused the file{reason and f': {reason}'}.", hint="Send another file.")
         if code != CLEAN:
-            raise _no_verdict(f"the program ended with {code}: {reason}")
+            raise _no_verdict(f"the program exited with {code}: {reason}")
 
 
 def _no_verdict(reason: str) -> Unavailable:
-    log.error("a file could not be scanned", extra={"action": "scan.failed", "reason": reason})
-    return Unavailable("The file could not be looked through, so it was not accepted.", hint=AGAIN)
+    log.error("scan failed", extra={"action": "scan_failed", "reason": reason})
+    return Unavailable("The file could not be scanned, so it was not accepted.", hint=AGAIN)
 
 
 async def _run(argv: Sequence[str], path: Path) -> tuple[int, bytes]:
-    """Run a program to its end; whatever it started ends with it. Returns the code and the beginning of its output."""
+    """Run a program and kill its process group at the end. Return the exit code and the start of its output."""
     with contextlib.closing(_Output()) as output, path.open("rb") as file:
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         process = await asyncio.create_subprocess_exec(
@@ -92,7 +92,7 @@ async def _run(argv: Sequence[str], path: Path) -> tuple[int, bytes]:
         try:
             code = await process.wait()
         finally:
-            # As long as anyone of its group lives, nobody else gets the group's number.
+            # The kernel does not reuse a group id while a member lives.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await asyncio.shield(process.wait())
@@ -100,7 +100,7 @@ async def _run(argv: Sequence[str], path: Path) -> tuple[int, bytes]:
 
 
 class _Output:
-    """A pipe for what a program says, of which the beginning is kept and the rest thrown away as it comes."""
+    """A pipe for a program's output that keeps the start and discards the rest."""
 
     def __init__(self) -> None:
         self._read_end, self.write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -124,7 +124,7 @@ class _Output:
 
 
 def _first_line(output: bytes, path: Path) -> str:
-    """The first line that says something, without control characters and without where the file lies."""
+    """Return the first non-empty line, without control characters and without the file's path."""
     text = output.decode("utf-8", "replace").replace(str(path), "the file")
     lines = ("".join(filter(str.isprintable, line)).strip(" .") for line in text.splitlines())
     return next(filter(None, lines), "")[:REASON_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Attached files on disk, each content once under its SHA-256: whole and fsync'ed, or not there at all."""
+"""Store attachments on disk by SHA-256: each content once, complete and fsynced, or not at all."""
 
 import asyncio
 import contextlib
@@ -21,9 +21,9 @@ from notifybot.errors import NotFound, NotifybotError, TooLarge, Unavailable
 from notifybot.files.media_types import detect, fits_photo
 
 PIECE_BYTES = 64 * 1024
-"""What one upload holds in memory: 32 MB for 500 at once."""
+"""Memory of one upload: 500 uploads take 32 MB."""
 KEPT_FREE_BYTES = 64 * 1024 * 1024
-"""So much of the disk is left to the database, which must be able to accept alerts when files fill the rest."""
+"""Disk space reserved for the database, so that it accepts alerts even when files fill the rest."""
 WORKERS = 4
 INCOMING = "incoming"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -36,7 +36,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that is on disk. `size` in bytes, `width` and `height` in pixels where its header says so."""
+    """A file on disk. `size` in bytes; `width` and `height` in pixels, if known."""
 
     sha256: str
     size: int
@@ -50,10 +50,10 @@ class StoredFile:
 
 
 class FileStore:
-    """The files below `folder`, at `ab/abcdef…`. One process alone writes there.
+    """Files below `folder`, at `ab/abcdef…`. Only one process writes there.
 
-    Functions that are not async touch the disk: they belong on a thread. The async ones use WORKERS threads of the
-    store's own, so that any number of uploads leaves the event loop, and its common threads, to others.
+    Synchronous methods block on the disk: call them on a thread. The async ones run on the store's own WORKERS threads,
+    so that uploads block neither the event loop nor its default thread pool.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int, kept_free: int = KEPT_FREE_BYTES) -> None:
@@ -62,31 +62,31 @@ class FileStore:
         self.kept_free = kept_free
         self._parts = folder / INCOMING
         self._names = threading.Lock()
-        """Held while a name comes into being or goes, so that what is stored anew is not removed as old."""
+        """Held while a file is added or removed, so that a file stored again is not removed as old."""
         self._durable: set[Path] = set()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="files")
 
     def close(self) -> None:
-        """Wait for what the threads are doing; nothing can be stored or read afterwards."""
+        """Wait for the threads to finish; the store is unusable afterwards."""
         self._workers.shutdown()
 
     def sweep(self) -> int:
-        """Remove what a kill left half stored; return how many files that were. Only at the start."""
+        """Remove partial files that a killed process left; return their number. Call only at startup."""
         try:
             left = list(self._parts.iterdir()) if self._parts.is_dir() else []
             for path in left:
                 path.unlink()
         except OSError as error:
-            log.warning("files left behind stay", extra={"action": "files.sweep", "reason": error.strerror})
+            log.warning("cannot remove partial files", extra={"action": "file_sweep_failed", "reason": error.strerror})
             return 0
         return len(left)
 
     def incoming(self) -> "Incoming":
-        """Begin a file. Leave the `with` block without `finish()`, and nothing is kept of it."""
+        """Start a file. Leaving the `with` block without `finish()` discards it."""
         return Incoming(self)
 
     async def receive(self, pieces: AsyncIterable[bytes]) -> StoredFile:
-        """Store what comes in pieces of any size; see `Incoming` for what it raises. Nothing is kept when it fails."""
+        """Store chunks of any size. Raises as `Incoming` does, and then keeps nothing."""
         incoming = self.incoming()
         held = bytearray()
         try:
@@ -98,16 +98,16 @@ class FileStore:
                     held = bytearray()
             return await self._on_thread(incoming.finish, held)
         except BaseException:
-            # A write whose waiter was cancelled may still run; abort waits for its end.
+            # A write may still run after its waiter was cancelled; abort waits for it.
             await asyncio.shield(self._on_thread(incoming.abort))
             raise
 
     async def receive_file(self, file: BinaryIO) -> StoredFile:
-        """Store the rest of an open file, which is not closed; as `receive` does."""
+        """Store the rest of an open file as `receive` does; the file stays open."""
         return await self.receive(self._pieces_of(file))
 
     async def pieces(self, sha256: str) -> AsyncGenerator[bytes]:
-        """Read a file piece by piece. Raises NotFound."""
+        """Read a file in chunks. Raises NotFound."""
         file = await self._on_thread(self.open, sha256)
         try:
             async for piece in self._pieces_of(file):
@@ -116,39 +116,37 @@ class FileStore:
             file.close()
 
     def refuse_larger(self, size: int) -> None:
-        """Raise TooLarge if a file of `size` bytes is."""
+        """Raise TooLarge if `size` exceeds the limit."""
         if size > self.max_bytes:
-            raise TooLarge(
-                f"The file is larger than {self.max_bytes} bytes.", hint="Send a smaller one, or say where it lies."
-            )
+            raise TooLarge(f"The file is larger than {self.max_bytes} bytes.", hint="Send a smaller file, or its URL.")
 
     def path_of(self, sha256: str) -> Path:
-        """Return where the file of this content lies, or would. Raises ValueError for what is no SHA-256."""
+        """Return the path for this content. Raises ValueError for a malformed SHA-256."""
         if not _SHA256.fullmatch(sha256):
             raise ValueError("a SHA-256 is 64 hexadecimal digits in lower case")
         return self.folder / sha256[:2] / sha256
 
     def open(self, sha256: str) -> BinaryIO:
-        """Open a file for reading; it stays readable when it is removed meanwhile. Raises NotFound."""
+        """Open a file for reading; it stays readable even if it is removed meanwhile. Raises NotFound."""
         try:
             return self.path_of(sha256).open("rb")
         except FileNotFoundError:
             raise NotFound(
-                "This file is no longer kept.", hint="retention.attachments says how long they are."
+                "This file is no longer kept.", hint="retention.attachments in the config sets how long files are kept."
             ) from None
         except OSError as error:
             raise _unavailable(error) from error
 
-    def aged(self, before: datetime) -> Iterator[str]:
-        """Yield the SHA-256 of each file that was last stored before `before`."""
+    def older_than(self, before: datetime) -> Iterator[str]:
+        """Yield the SHA-256 of each file last stored before `before`."""
         for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
             names = [path.name for path in folder.iterdir() if _is_older(path, before)]
             yield from filter(_SHA256.fullmatch, names)
 
     def remove(self, sha256: str, *, stored_before: datetime) -> bool:
-        """Remove a file unless it was stored (again) since; return whether it was removed.
+        """Remove a file unless it was stored again since; return True if it was removed.
 
-        `stored_before` lies further back than a request takes from storing its file to committing its message.
+        `stored_before` must be older than any request that stored its file but has not committed its message.
         """
         path = self.path_of(sha256)
         with self._names:
@@ -158,28 +156,28 @@ class FileStore:
             return True
 
     def remove_unused(self, is_used: Callable[[str], bool], *, stored_before: datetime) -> int:
-        """Remove the files stored before `stored_before` that nobody uses; return how many."""
-        unused = (sha256 for sha256 in self.aged(stored_before) if not is_used(sha256))
+        """Remove unused files stored before `stored_before`; return their number."""
+        unused = (sha256 for sha256 in self.older_than(stored_before) if not is_used(sha256))
         return sum(self.remove(sha256, stored_before=stored_before) for sha256 in unused)
 
     def new_part(self) -> Path:
-        """Choose a name for a file that comes in, in a folder that is there. Raises OSError."""
+        """Choose a path for a partial file, and create its folder. Raises OSError."""
         with self._names:
             self._make_durable(self._parts)
         return self._parts / secrets.token_hex(16)
 
     def keep(self, part: Path, sha256: str) -> None:
-        """Give a whole, fsync'ed part the name of its content; after this it survives a power cut. Raises OSError."""
+        """Move a complete, fsynced file to its final path, durably. Raises OSError."""
         path = self.path_of(sha256)
         with self._names:
             self._make_durable(path.parent)
             os.utime(part)
-            # Also where the content is there already: what lies there may have been cut short by another program.
+            # Replace an existing file too: another program may have truncated it.
             part.replace(path)
         _fsync(path.parent)
 
     def _make_durable(self, folder: Path) -> None:
-        """Make a folder below the store's where it is missing; once a process, its name is fsync'ed in any case."""
+        """Create a missing folder; fsync its parent, at least once in this process."""
         for each in (self.folder, folder):
             if not each.is_dir():
                 self._durable.discard(each)
@@ -197,10 +195,9 @@ class FileStore:
 
 
 class Incoming:
-    """One file on its way into the store; one thread at a time.
+    """One file being stored, by one thread at a time.
 
-    `write` and `finish` raise TooLarge, and Unavailable when the disk is full or fails. Whatever they raise, nothing
-    is kept.
+    `write` and `finish` raise TooLarge, and Unavailable if the disk is full or fails. After any error nothing is kept.
     """
 
     def __init__(self, store: FileStore) -> None:
@@ -210,7 +207,7 @@ class Incoming:
         self._part: Path | None = None
         self._fd = -1
         self._is_over = False
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -219,31 +216,31 @@ class Incoming:
         self.abort()
 
     def write(self, data: bytes | bytearray) -> None:
-        with self._turn, self._or_nothing():
+        with self._lock, self._or_nothing():
             self._write(data)
 
     def finish(self, last: bytes | bytearray = b"") -> StoredFile:
-        """Write `last` and put the file in its place, where it survives a power cut. An empty file is refused."""
-        with self._turn, self._or_nothing():
+        """Write `last` and store the file durably. An empty file is refused."""
+        with self._lock, self._or_nothing():
             self._write(last)
             if self._part is None:
-                raise NotifybotError("The file is empty.", hint="Send a file that holds something.")
+                raise NotifybotError("The file is empty.", hint="Send a file that is not empty.")
             os.fsync(self._fd)
             with self._part.open("rb") as file:
                 content = detect(file)
             sha256 = self._hash.hexdigest()
             self._store.keep(self._part, sha256)
-            self._leave()
+            self._close()
             return StoredFile(sha256, self.size, content.media_type, content.width, content.height)
 
     def abort(self) -> None:
-        """Keep nothing; after `finish` it does nothing."""
-        with self._turn:
+        """Discard the file; a no-op after `finish`."""
+        with self._lock:
             self._discard()
 
     def _write(self, data: bytes | bytearray) -> None:
         if self._is_over:
-            raise ValueError("this file is finished or given up")
+            raise ValueError("this file is finished or aborted")
         self._store.refuse_larger(self.size + len(data))
         if not data:
             return
@@ -270,11 +267,11 @@ class Incoming:
 
     def _discard(self) -> None:
         if self._part is not None and not self._is_over:
-            with contextlib.suppress(OSError):  # what stays is swept at the next start
+            with contextlib.suppress(OSError):  # the next start sweeps leftovers
                 self._part.unlink(missing_ok=True)
-        self._leave()
+        self._close()
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         self._is_over = True
         if self._fd >= 0:
             os.close(self._fd)
@@ -284,17 +281,19 @@ class Incoming:
 def _refuse_to_fill(fd: int, wanted: int) -> None:
     disk = os.fstatvfs(fd)
     if disk.f_bavail * disk.f_frsize < wanted:
-        raise OSError(errno.ENOSPC, "what is free is left to the database")
+        raise OSError(errno.ENOSPC, "the remaining space is reserved for the database")
 
 
 def _unavailable(error: OSError) -> Unavailable:
-    log.error("a file cannot be stored or read", extra={"action": "files.failed", "reason": error.strerror})
+    log.error("file storage failed", extra={"action": "file_storage_failed", "reason": error.strerror})
     if error.errno in NO_ROOM:
         return Unavailable(
-            "There is no room for files on this server; nothing was kept.",
-            hint="Send it again once its operator has made room.",
+            "The server's disk is full; the file was not stored.",
+            hint="Send it again once the operator has freed some space.",
         )
-    return Unavailable("Files cannot be kept or read on this server now.", hint="Try again; notifybot's log says why.")
+    return Unavailable(
+        "The server cannot store or read files at the moment.", hint="Try again; notifybot's log says why."
+    )
 
 
 def _fsync(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Upload slots, so that an alert waits for a few uploads and not for hundreds."""
+"""Limit concurrent uploads, so that an alert waits for a few of them and not for hundreds."""
 
 import asyncio
 import contextlib
@@ -7,23 +7,25 @@ from typing import Any
 
 MAX_ACTIVE = 8
 SLOW_AFTER_S = 0.05
-"""Whose piece is longer in coming gives the turn back, and takes none before it is quick: a slow line holds up nobody
-else's."""
+"""An upload whose chunk takes longer gives its slot back and works without one until it is fast again, so that slow
+connections do not block others."""
 
 
 class UploadSlots:
-    """At most MOST_AT_WORK pieces are read and stored at once. Without this each turn of the event loop would bring a
-    piece of every upload that there is."""
+    """At most MAX_ACTIVE chunks are read and stored at a time.
+
+    Without a limit, each pass of the event loop would handle a chunk of every upload.
+    """
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MAX_ACTIVE)
 
-    def upload(self) -> "UploadSlot":
+    def new_slot(self) -> "UploadSlot":
         return UploadSlot(self._free)
 
 
 class UploadSlot:
-    """One file that comes in pieces."""
+    """The slot of one upload."""
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
@@ -31,17 +33,17 @@ class UploadSlot:
 
     @contextlib.asynccontextmanager
     async def piece(self, read: Callable[[], Coroutine[Any, Any, bytes]], *, within_s: float) -> AsyncIterator[bytes]:
-        """What `read` brings; its turn lasts as long as the block. Raises TimeoutError, and what `read` raises."""
-        async with contextlib.AsyncExitStack() as turn:
+        """Hold the slot while the block uses the chunk from `read`. Raises TimeoutError, and the errors of `read`."""
+        async with contextlib.AsyncExitStack() as slot:
             if not self._is_slow:
-                await turn.enter_async_context(self._free)
+                await slot.enter_async_context(self._free)
             reading = asyncio.create_task(read())
             try:
                 async with asyncio.timeout(within_s):
                     done, _ = await asyncio.wait({reading}, timeout=SLOW_AFTER_S)
                     self._is_slow = not done
                     if self._is_slow:
-                        await turn.aclose()
+                        await slot.aclose()
                     piece = await reading
             finally:
                 reading.cancel()

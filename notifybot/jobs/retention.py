@@ -53,7 +53,7 @@ async def _forget_files(runtime: Runtime, now: datetime) -> int:
         while await runtime.database.write(forget_some):
             pass
     store, before, removed = runtime.files.store, now - UNUSED_KEPT, 0
-    for content in await asyncio.to_thread(lambda: list(store.aged(before))):
+    for content in await asyncio.to_thread(lambda: list(store.older_than(before))):
         if not await runtime.database.read(partial(attachments.is_used, sha256=content)):
             removed += await asyncio.to_thread(store.remove, content, stored_before=before)
     return removed

@@ -1,4 +1,4 @@
-"""Locks that let one daemon alone use a database or a bot; the kernel frees them however the process ends."""
+"""Locks for a database or a bot, so that only one daemon uses it. The kernel frees them when the process ends."""
 
 import contextlib
 import errno
@@ -16,18 +16,18 @@ from typing import Self
 from notifybot.errors import StartRefused
 
 HAS_ABSTRACT_SOCKETS = sys.platform == "linux"
-REFUSED_STARTS = 64  # how many of them still learn the holder's pid: each waits in the holder's queue for good
+REFUSED_STARTS = 64  # refused daemons that still learn the holder's pid; each stays in the holder's backlog
 ONLY_ONE = "Stop the other daemon first"
 
 
 class Held:
-    """A lock that this process holds, until `release()`, the end of the `with` block, or its own end."""
+    """A held lock; ends with `release()`, the `with` block or the process."""
 
     def __init__(self, free: Callable[[], None]) -> None:
         self._free: Callable[[], None] | None = free
 
     def release(self) -> None:
-        """Give the lock back; doing so again does nothing."""
+        """Release the lock; a second call does nothing."""
         free, self._free = self._free, None
         if free is not None:
             free()
@@ -40,10 +40,10 @@ class Held:
 
 
 def hold_file(path: Path) -> Held:
-    """Lock the file `path`, made if it is missing, and write this process's id into it.
+    """Lock the file `path`, created if missing, and write this process's id into it.
 
-    The file stays when the lock is gone: removing it would let two daemons lock two files of one name. Raise
-    `StartRefused`, which names the holder, when another process has the lock.
+    The file is never removed, because two daemons could then lock two files of the same name. Raises StartRefused,
+    naming the holder, if another process holds the lock.
     """
     fd = _open(path)
     try:
@@ -61,9 +61,9 @@ def hold_file(path: Path) -> Held:
 
 
 def hold_bot(token: str) -> Held:
-    """Lock the bot with this token on this machine (on Linux: in this network namespace), for every user of it.
+    """Lock this token's bot for all users of this machine (on Linux: of this network namespace).
 
-    Raise `StartRefused`, which names the holder, when another process has the lock.
+    Raises StartRefused, naming the holder, if another process holds the lock.
     """
     name = f"notifybot-{blake2b(token.encode(), key=b'notifybot: one daemon a bot', digest_size=16).hexdigest()}"
     if not HAS_ABSTRACT_SOCKETS:
@@ -75,7 +75,7 @@ def hold_bot(token: str) -> Held:
     except OSError as error:
         lock.close()
         if error.errno != errno.EADDRINUSE:
-            raise StartRefused(f"The lock of this bot cannot be taken: {error.strerror}.") from error
+            raise StartRefused(f"Cannot lock this bot: {error.strerror}.") from error
         raise StartRefused(
             f"Another daemon{_named(_listening_pid(address))} already runs this bot.",
             hint=f"{ONLY_ONE}, or give this one the token of another bot.",
@@ -90,7 +90,7 @@ def _open(path: Path) -> int:
     except OSError as error:
         raise StartRefused(
             f"The lock file {path} cannot be opened: {error.strerror}.",
-            hint="Its folder must exist and be writable for the daemon's user.",
+            hint="Its folder must exist and be writable by the daemon's user.",
         ) from error
 
 
@@ -99,10 +99,10 @@ def _named(pid: str) -> str:
 
 
 def _listening_pid(address: str) -> str:
-    """Ask the kernel which process listens at `address`; "" when it does not say."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-        asker.setblocking(False)
-        asker.connect(address)
-        credentials = asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    """Return the pid of the process that listens at `address`, "" if unknown."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        probe.connect(address)
+        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         return str(struct.unpack("3i", credentials)[0])
     return ""

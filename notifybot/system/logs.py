@@ -1,4 +1,4 @@
-"""Where the log goes and how its lines look; no line ever holds a token or another registered secret."""
+"""Set up the log: its destination and format. No line contains a token or another registered secret."""
 
 import json
 import logging
@@ -20,11 +20,11 @@ LogStyle = Literal["auto", "json", "console", "journald"]
 LogValue = str | int | float | bool | None
 
 REDACTED = "<redacted>"
-# \b would miss a token in an address ("/bot123456:…"), where a letter stands right before it.
+# \b would miss a token in a URL ("/bot123456:…"), because a letter precedes it.
 BOT_TOKEN = re.compile(r"(?<!\d)\d{3,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
-SHORTEST_SECRET = 6  # characters; a shorter one would black out ordinary words
-# httpx writes every address, which holds the token; the bot every text that is sent and received, codes among them; the
-# others write what nobody running a server needs.
+MIN_SECRET_CHARACTERS = 6  # redacting shorter ones would hit ordinary words
+# httpx logs every URL, which contains the token; ExtBot logs every text, including link codes; the others log what no
+# operator needs.
 NOISY_LIBRARIES = ("httpx", "httpcore", "apscheduler", "alembic", "telegram.ext.Application", "telegram.ext.ExtBot")
 
 JOURNAL_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -36,10 +36,10 @@ _secrets: set[str] = set()
 
 
 def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | None = None) -> None:
-    """Send the whole process's log to `file` (reopened when logrotate moves it), else to stderr.
+    """Send the log of the whole process to `file` (reopened after logrotate moves it), or to stderr.
 
-    `auto` means journald where stderr leads to the journal, console on a terminal, JSON lines elsewhere. Uncaught
-    exceptions and warnings are logged too. Raise `StartRefused` when the file cannot be opened.
+    `auto` is journald if stderr is the journal, console on a terminal, and JSON lines otherwise. Also logs uncaught
+    exceptions and warnings. Raises StartRefused if the file cannot be opened.
     """
     handler = _open_handler(file)
     handler.setFormatter(_FORMATTERS[_choose(file) if format == "auto" else format]())
@@ -51,24 +51,24 @@ def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | No
     root.setLevel(level.upper())
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    _catch_what_bypasses_the_log()
+    _capture_other_output()
 
 
 def register_secret(secret: str) -> None:
-    """Black out `secret` (at least SHORTEST_SECRET characters) in every later line, percent-encoded as well."""
-    if len(secret) >= SHORTEST_SECRET:
+    """Redact `secret` (at least MIN_SECRET_CHARACTERS) in later lines, also in its percent-encoded form."""
+    if len(secret) >= MIN_SECRET_CHARACTERS:
         _secrets.update((secret, quote(secret, safe="")))
 
 
 def redact(text: str) -> str:
-    """Return `text` with bot tokens and registered secrets blacked out."""
+    """Redact bot tokens and registered secrets."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return BOT_TOKEN.sub(REDACTED, text)
 
 
 class _LineFormatter(logging.Formatter):
-    """Base of the formats below: `format` never raises, so that logging never prints a raw record on stderr."""
+    """Base of the formats below. `format` never raises, so that logging never prints a raw record to stderr."""
 
 
 class _JsonFormatter(_LineFormatter):
@@ -92,11 +92,11 @@ class _ConsoleFormatter(_LineFormatter):
 
 
 class _JournaldFormatter(_LineFormatter):
-    """journald reads the priority from the front of each line and has the time itself."""
+    """journald reads the priority from the start of each line and adds the time itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         lines = [f"{record.name}: {_sentence(record)}", *_trace(record).splitlines()]
-        priority = next((found for least, found in JOURNAL_PRIORITIES if record.levelno >= least), JOURNAL_DEBUG)
+        priority = next((found for level, found in JOURNAL_PRIORITIES if record.levelno >= level), JOURNAL_DEBUG)
         return "\n".join(f"<{priority}>{line}" for line in lines)
 
 
@@ -120,13 +120,13 @@ def _open_handler(file: Path | None) -> logging.Handler:
 
 
 def _choose(file: Path | None) -> LogStyle:
-    if file is None and _leads_to_journal():
+    if file is None and _stderr_is_journal():
         return "journald"
     return "console" if file is None and sys.stderr.isatty() else "json"
 
 
-def _leads_to_journal() -> bool:
-    """Compare stderr with $JOURNAL_STREAM ("device:inode"), which children of a service inherit with other stderrs."""
+def _stderr_is_journal() -> bool:
+    """Compare stderr with $JOURNAL_STREAM ("device:inode"): a child may inherit the variable but another stderr."""
     try:
         status = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):
@@ -134,8 +134,8 @@ def _leads_to_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def _catch_what_bypasses_the_log() -> None:
-    logging.raiseExceptions = False  # a line that cannot be written must not go to stderr unredacted
+def _capture_other_output() -> None:
+    logging.raiseExceptions = False  # a line that cannot be written must not reach stderr unredacted
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
@@ -145,7 +145,7 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("notifybot").critical(
-        "uncaught exception", exc_info=(kind, error, trace), extra={"action": "process.uncaught"}
+        "uncaught exception", exc_info=(kind, error, trace), extra={"action": "uncaught_exception"}
     )
 
 
@@ -162,8 +162,8 @@ def _time(record: logging.LogRecord) -> str:
 def _message(record: logging.LogRecord) -> str:
     try:
         return redact(record.getMessage())
-    except Exception as error:  # noqa: BLE001  arguments that do not fit, or whose __str__ fails
-        return redact(f"{record.msg} ({type(error).__name__} while its arguments were put in)")
+    except Exception as error:  # noqa: BLE001  wrong arguments, or a failing __str__
+        return redact(f"{record.msg} ({type(error).__name__} while formatting its arguments)")
 
 
 def _extra_fields(record: logging.LogRecord) -> dict[str, LogValue]:
@@ -175,12 +175,12 @@ def _plain(value: object) -> LogValue:
         return value
     try:
         return redact(str(value))
-    except Exception as error:  # noqa: BLE001  a __str__ that fails must not cost the line
+    except Exception as error:  # noqa: BLE001  a failing __str__ must not lose the line
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
 def _sentence(record: logging.LogRecord) -> str:
-    """The message and its fields on one line; control characters are shown, not obeyed by the terminal."""
+    """Format message and fields on one line, with control characters escaped."""
     fields = [f"{key}={_word(value)}" for key, value in _extra_fields(record).items()]
     return " ".join([_message(record).translate(CONTROL_CHARACTERS), *fields])
 

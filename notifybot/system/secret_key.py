@@ -1,4 +1,4 @@
-"""The daemon's own secret: what it gives out is kept as a keyed hash, and a copy of the database opens nothing."""
+"""The daemon's secret key. Codes and tokens are stored as keyed hashes, so a stolen database is of no use."""
 
 import contextlib
 import hmac
@@ -15,20 +15,19 @@ FILE = "secret.key"
 
 @dataclass(frozen=True)
 class SecretKey:
-    """Hashes short secrets, which without a key could all be tried."""
+    """Hashes short secrets, which could be found by brute force without a key."""
 
     key: bytes = field(repr=False)
 
     def digest(self, kind: str, text: str) -> str:
-        """The keyed hash of a text, as 64 hexadecimal digits; texts of different kinds never have the same."""
+        """Return the keyed hash in 64 hex digits; `kind` separates hashes of equal texts."""
         return hmac.new(self.key, f"{kind}:{text}".encode(), "sha256").hexdigest()
 
 
 def keep(folder: Path) -> SecretKey:
-    """The key that lies in `folder`, made at the first start. Losing it voids what was given out and not used yet, and
-    nothing else.
+    """Return the key in `folder`, created at the first start. Losing it only voids unused codes and tokens.
 
-    Raises StartRefused where it can be neither read nor made.
+    Raises StartRefused if it can be neither read nor created.
     """
     path = folder / FILE
     try:
@@ -38,16 +37,16 @@ def keep(folder: Path) -> SecretKey:
         key = path.read_bytes()
     except OSError as error:
         raise StartRefused(
-            f"The key {path} cannot be read or made: {error.strerror or error}.",
-            hint="data_dir in the config says where it lies; the daemon's user needs to write there.",
+            f"Cannot read or create the key {path}: {error.strerror or error}.",
+            hint="Its folder is data_dir in the config; the daemon's user needs write access there.",
         ) from error
     if len(key) != KEY_BYTES:
-        raise StartRefused(f"The key {path} is broken.", hint="Remove it: the next start makes a new one.")
+        raise StartRefused(f"The key {path} is damaged.", hint="Remove it; the next start creates a new one.")
     return SecretKey(key)
 
 
 def _make(path: Path) -> None:
-    """Write a new key, whole or not at all, for the daemon's user alone; raises FileExistsError where there is one."""
+    """Atomically write a new key, readable only by the daemon's user. Raises FileExistsError."""
     if path.exists():
         raise FileExistsError
     draft = path.with_suffix(".new")

@@ -1,4 +1,4 @@
-"""What systemd and the daemon say to each other: readiness, watchdog, inherited sockets."""
+"""Talk to systemd: readiness, watchdog, inherited sockets."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ SEND_TIMEOUT_S = 1.0
 
 
 def notify(state: str, *, environ: Mapping[str, str] = os.environ) -> bool:
-    """Send a state ("READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=…") to systemd; False where nobody listens."""
+    """Send a state ("READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=…") to systemd; return False if nobody listens."""
     address = environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
@@ -27,9 +27,9 @@ def notify(state: str, *, environ: Mapping[str, str] = os.environ) -> bool:
 def listen_fds(
     environ: Mapping[str, str] = os.environ, pid: int | None = None, *, name: str | None = None
 ) -> list[socket.socket]:
-    """Return the listening sockets that systemd handed to this process, no longer inheritable; [] without any.
+    """Return the listening sockets from systemd, made non-inheritable.
 
-    With `name`, only those of that FileDescriptorName. Other inherited descriptors are left as they are.
+    With `name`, only those with that FileDescriptorName. Other inherited descriptors stay untouched.
     """
     if environ.get("LISTEN_PID") != str(os.getpid() if pid is None else pid):
         return []
@@ -41,7 +41,7 @@ def listen_fds(
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> timedelta | None:
-    """Return how often to send "WATCHDOG=1", which is twice as often as systemd asks; None where it does not watch."""
+    """Return the interval for "WATCHDOG=1", half of what systemd asks for; None without a watchdog."""
     watched = environ.get("WATCHDOG_PID", "")
     allowed = environ.get("WATCHDOG_USEC", "")
     if (watched and watched != str(os.getpid() if pid is None else pid)) or not allowed.isdecimal():

@@ -98,7 +98,7 @@ async def _upload(part: BodyPartReader, before: int, intake: FileAdmission) -> l
     field = part.name or ""
     if before >= MAX_FILES:
         raise _problem(field, f"a message has at most {MAX_FILES} files")
-    async with aclosing(_pieces(part, intake.turns)) as pieces:
+    async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
         first = await anext(pieces, b"")
         if not first and not part.filename:
             return []
@@ -134,7 +134,7 @@ def kind_of_type(given: object) -> MediaKind:
 
 async def _pieces(part: BodyPartReader, turns: UploadSlots) -> AsyncGenerator[bytes]:
     _check_plain(part)
-    is_empty, upload = True, turns.upload()
+    is_empty, upload = True, turns.new_slot()
     while not part.at_eof():
         async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
             is_empty = is_empty and not piece

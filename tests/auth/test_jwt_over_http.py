@@ -165,7 +165,7 @@ def key_files() -> dict[str, bytes]:
 
 
 def test_a_public_key_is_no_secret() -> None:
-    with pytest.raises(WeakKey, match="a key in PEM is no secret"):
+    with pytest.raises(WeakKey, match="a PEM key is not a secret"):
         read_key("HS256", public_pem(rsa_key()))
 
 
@@ -176,11 +176,11 @@ def test_a_public_key_is_no_secret() -> None:
         (f"{{secret: {'abcabc' * 10}}}", "http.jwt.secret: this secret can be guessed"),
         ("{algorithm: RS256, public_key: short.pem}", "http.jwt.public_key: an RSA key has at least 2048 bits"),
         ("{algorithm: RS256, public_key: p256.pem}", "RS256 needs an RSA key"),
-        ("{algorithm: ES256, public_key: rsa.pem}", "ES256 needs a key on the curve P-256"),
-        ("{algorithm: ES256, public_key: p384.pem}", "ES256 needs a key on the curve P-256"),
-        ("{algorithm: RS256, public_key: private.pem}", "it is no public key in PEM"),
-        ("{algorithm: RS256, public_key: junk.pem}", "it is no public key in PEM"),
-        ("{algorithm: ES256, public_key: empty.pem}", "it is no public key in PEM"),
+        ("{algorithm: ES256, public_key: rsa.pem}", "ES256 needs a key on curve P-256"),
+        ("{algorithm: ES256, public_key: p384.pem}", "ES256 needs a key on curve P-256"),
+        ("{algorithm: RS256, public_key: private.pem}", "this is not a public key in PEM"),
+        ("{algorithm: RS256, public_key: junk.pem}", "this is not a public key in PEM"),
+        ("{algorithm: ES256, public_key: empty.pem}", "this is not a public key in PEM"),
         ("{algorithm: none, secret: x}", "http.jwt.algorithm"),
         ("{algorithm: HS512, secret: x}", "http.jwt.algorithm"),
     ],

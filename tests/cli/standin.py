@@ -156,7 +156,7 @@ class StandIn:
 
     async def _file(self, request: web.Request) -> web.Response:
         content = self.files.get(request.match_info["name"])
-        return problem(404, "There is no such file.") if content is None else web.Response(body=content)
+        return problem(404, "No such file.") if content is None else web.Response(body=content)
 
     async def _list(self, request: web.Request) -> web.Response:
         query = request.query

@@ -1,4 +1,4 @@
-"""What a config means: defaults, variables, secrets, default places, and which file is found."""
+"""Config values: defaults, variables, secrets, default paths, and file lookup."""
 
 import subprocess
 import sys
@@ -51,11 +51,11 @@ def test_an_empty_file_has_every_default(read: Load) -> None:
     assert config.retention.messages == timedelta(days=90)
 
 
-def test_the_shipped_file_says_what_the_defaults_are(read: Load) -> None:
+def test_the_shipped_file_shows_the_defaults(read: Load) -> None:
     assert load_default(HOME) == read("") == read("telegram:\nalerts:\nrecipients:\n") == read("# nothing\n---\n")
 
 
-def test_the_file_beside_the_readme_is_the_one_inside_of_the_package() -> None:
+def test_the_file_beside_the_readme_equals_the_packaged_one() -> None:
     assert SHIPPED.read_bytes() == (Path(__file__).parents[2] / "config.yaml").read_bytes()
 
 
@@ -112,7 +112,7 @@ def test_every_section_is_read(read: Load) -> None:
     assert config.log.file == Path("/var/log/notifybot.log")
 
 
-def test_a_policy_closes_and_reminds_as_alerts_do_unless_it_says_otherwise(read: Load) -> None:
+def test_a_policy_takes_its_spans_from_alerts_unless_it_sets_its_own(read: Load) -> None:
     step = "steps: [{after: 5m, to: [subscribers]}]"
     policies = f"{{a: {{{step}}}, b: {{{step}, close_after: 8h}}, c: {{{step}, close_after: never, repeat: 2}}, "
     policies += f"d: {{{step}, remind_every: never}}}}"
@@ -126,7 +126,7 @@ def test_a_policy_closes_and_reminds_as_alerts_do_unless_it_says_otherwise(read:
     }
 
 
-def test_a_rotation_has_a_weekly_handover_and_all_hours_unless_it_says_otherwise(read: Load) -> None:
+def test_a_rotation_hands_over_weekly_and_covers_all_hours_by_default(read: Load) -> None:
     config = read(
         """
         rotations:
@@ -169,7 +169,7 @@ def test_a_default_stands_in_for_a_variable_that_is_unset_or_empty(read: Load, e
     assert read("data_dir: ${DIR:-/srv/alerts}/data", **environ).data_dir == Path("/srv/alerts/data")
 
 
-def test_what_a_variable_holds_is_not_looked_through_again(read: Load) -> None:
+def test_the_value_of_a_variable_is_not_expanded_again(read: Load) -> None:
     assert read("data_dir: /${DIR}", DIR="${HOME}").data_dir == Path("/${HOME}")
 
 
@@ -213,7 +213,7 @@ def test_the_shipped_file_takes_the_systemd_credentials(tmp_path: Path) -> None:
     assert config.database.url == "postgresql://db/notifybot"
 
 
-def test_what_the_config_gives_comes_before_credentials(read: Load, tmp_path: Path) -> None:
+def test_the_config_takes_precedence_over_credentials(read: Load, tmp_path: Path) -> None:
     (tmp_path / "telegram_token").write_text("987654321:" + "B" * 35)
     assert read(f"telegram: {{token: '{TOKEN}'}}", CREDENTIALS_DIRECTORY=str(tmp_path)).telegram.token == TOKEN
 
@@ -223,14 +223,14 @@ def test_a_token_left_empty_on_purpose_is_no_error_and_no_other_is_taken(read: L
     assert read(text, TELEGRAM_BOT_TOKEN=TOKEN).telegram.token is None
 
 
-def test_the_webhook_path_holds_the_secret_unless_it_is_given(read: Load) -> None:
+def test_the_webhook_path_contains_the_secret_by_default(read: Load) -> None:
     assert read("", TELEGRAM_WEBHOOK_SECRET="hook").telegram.webhook.path == "/webhook/telegram/hook"
     text = "telegram: {webhook: {path: /api/telegram/webhook}}"
     assert read(text, TELEGRAM_WEBHOOK_SECRET="hook").telegram.webhook.path == "/api/telegram/webhook"
     assert read("").telegram.webhook.path is None
 
 
-def test_no_secret_stands_in_the_repr_of_a_config(read: Load) -> None:
+def test_the_repr_of_a_config_shows_no_secret(read: Load) -> None:
     config = read(
         f"""
         telegram: {{token: "{TOKEN}", webhook: {{secret_token: secret-of-webhook}}}}
@@ -244,7 +244,7 @@ def test_no_secret_stands_in_the_repr_of_a_config(read: Load) -> None:
     assert "secretsecret" not in repr(config)
 
 
-# Places
+# Paths
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_no_secret_stands_in_the_repr_of_a_config(read: Load) -> None:
         ({}, "/var/lib/notifybot", "/run/notifybot/notifybot.sock"),
     ],
 )
-def test_default_places_follow_whom_the_daemon_runs_for(
+def test_default_paths_depend_on_the_user_that_runs_the_daemon(
     environ: dict[str, str], data_dir: str, socket: str | None
 ) -> None:
     config = load_default(environ)
@@ -309,7 +309,7 @@ def test_the_first_config_in_order_is_found(tmp_path: Path) -> None:
     assert find_config(None, environ, cwd, system=system) is None
 
 
-def test_a_named_config_that_is_missing_says_so(tmp_path: Path) -> None:
+def test_a_missing_explicit_config_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         load(tmp_path / "none.yaml", HOME)
     assert caught.value.detail == f"{tmp_path}/none.yaml:1:1: the file cannot be read: No such file or directory."

@@ -1,4 +1,4 @@
-"""docs/configuration.md names every key, with the default that it has, and shows examples that work."""
+"""docs/configuration.md lists every key with its default, and its examples work."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ DEFAULTS = {key: cell.strip("`") for key, cell in ROWS if cell.startswith("`")}
 
 
 def examples(page: str) -> list[str]:
-    """What stands there as YAML."""
+    """Return the YAML blocks of a page."""
     text = PAGE.with_name(page).read_text(encoding="utf-8")
     return re.findall(r"^```yaml\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
 
@@ -56,12 +56,12 @@ def test_the_page_names_every_key_once_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(("key", "default"), DEFAULTS.items())
-def test_the_page_says_the_default_that_a_key_has(tmp_path: Path, key: str, default: str) -> None:
+def test_the_page_shows_each_default(tmp_path: Path, key: str, default: str) -> None:
     setting = f"{key.rpartition('.')[2]}: {default}"
     assert read(tmp_path, around(key, setting)) == read(tmp_path, around(key, ""))
 
 
-def test_the_page_says_which_keys_are_required() -> None:
+def test_the_page_marks_required_keys() -> None:
     assert {key for key, cell in ROWS if cell == "required"} == {key for key, each in KEYS.items() if each.is_required}
 
 
@@ -74,7 +74,7 @@ def test_every_example_on_the_page_works(tmp_path: Path, example: str) -> None:
         assert [line for line in error.detail.split("\n") if "cannot be read: No such file" not in line] == []
 
 
-def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None:
+def test_the_problems_on_the_page_are_real(tmp_path: Path) -> None:
     text = "\n" * 6 + "alerts: {escalate_after: 15 minutes}\nsummary:\n  time: 22:30\n  timezone: x"
     with pytest.raises(ConfigInvalid) as caught:
         read(tmp_path, text)
@@ -83,7 +83,7 @@ def test_the_problems_shown_on_the_page_are_what_is_said(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", [*examples("on-call.md"), *examples("policies.md")])
-def test_the_examples_of_other_pages_are_right_too(tmp_path: Path, text: str) -> None:
+def test_the_examples_on_other_pages_work(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)
     load(file, {})

@@ -1,4 +1,4 @@
-"""Whatever stands in a config file: it is loaded, or refused as a list of problems, and never anything else."""
+"""Property tests: any file either loads or is refused with a list of problems."""
 
 import json
 import tempfile
@@ -62,13 +62,13 @@ TRAPS = (
 )
 
 patient = settings(deadline=None)
-"""The machine may be busy, and the first config with a key loads what checks keys."""
+"""No deadline: the first config with a JWT key imports cryptography, and the machine may be busy."""
 leaves = st.sampled_from(TRAPS) | st.text(max_size=10) | st.integers() | st.floats() | st.booleans() | st.none()
 names = st.sampled_from(["alice", "night", "team", "no", "22:30", "a b"])
 
 
 def shaped_like(reads: object) -> st.SearchStrategy[object]:
-    """Return sections, lists and names where the config has them, with any value in them."""
+    """Return values shaped like this type: sections, lists and names as in the config, any leaves."""
     match reads:
         case SectionOf(kind):
             inner = {name: shaped_like(key.reads) for key in keys_of(kind) for name in key.names}
@@ -86,8 +86,8 @@ plain = st.sampled_from(
 )
 
 
-def look_at(content: bytes) -> None:
-    """Load a file with this content: it works, or every problem has its place and fits into one line."""
+def check(content: bytes) -> None:
+    """Load a file with this content. It loads, or each problem fits on one line."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
         file.write_bytes(content)
@@ -103,7 +103,7 @@ def look_at(content: bytes) -> None:
 @given(shaped_like(SectionOf(Config)))
 def test_any_values_in_the_right_shape_are_loaded_or_refused(tree: object) -> None:
     # JSON is YAML in which every text is quoted.
-    look_at(json.dumps(tree).encode())
+    check(json.dumps(tree).encode())
 
 
 @patient
@@ -111,7 +111,7 @@ def test_any_values_in_the_right_shape_are_loaded_or_refused(tree: object) -> No
     st.lists(st.tuples(plain, st.sampled_from([": ", "", " ", "[", "{", "}", "]", ", ", "\n", "\n  "])), max_size=25)
 )
 def test_any_soup_of_yaml_is_loaded_or_refused(pieces: list[tuple[str, str]]) -> None:
-    look_at("".join(piece + mark for piece, mark in pieces).encode("utf-8", "surrogatepass"))
+    check("".join(piece + mark for piece, mark in pieces).encode("utf-8", "surrogatepass"))
 
 
 @patient
@@ -120,10 +120,10 @@ def test_the_shipped_file_with_a_piece_replaced_is_loaded_or_refused(data: st.Da
     content = SHIPPED.read_bytes()
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(start + 20, len(content))))
-    look_at(content[:start] + data.draw(st.binary(max_size=6)) + content[end:])
+    check(content[:start] + data.draw(st.binary(max_size=6)) + content[end:])
 
 
 @patient
 @given(st.binary(max_size=100) | st.text().map(str.encode))
 def test_any_bytes_are_loaded_or_refused(content: bytes) -> None:
-    look_at(content)
+    check(content)

@@ -1,8 +1,9 @@
-"""Files come by https, from public servers alone, whole and not too large, whatever a server tries."""
+"""Fetching: https only, public servers only, complete and not too large, whatever the server tries."""
 
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +20,13 @@ from tests.support.file_servers import Certificate, Server, chunked, make_certif
 MAX_BYTES = 1_000_000
 PNG = pictures.png(640, 480)
 OUTSIDE = "127.0.0.1"
-"""Stands for a public address in these tests; all others of loopback are inside."""
+"""Counts as public in these tests; the other loopback addresses count as internal."""
 INSIDE = "127.0.0.2"
 
 
 @dataclass
 class Names:
-    """What names mean, and which were asked for. Several lists for a name are its answers one after the other."""
+    """A name server that records its queries. Several lists for a name are its answers, one after the other."""
 
     known: dict[str, list[Sequence[str]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Place:
         return await self.fetcher.fetch(self.server.url(path))
 
     async def failure(self, url: str) -> FetchFailed:
-        """Why a URL is not fetched; nothing of it is kept."""
+        """Return the failure of a fetch, which stores nothing."""
         with pytest.raises(FetchFailed) as caught:
             await self.fetcher.fetch(url)
         assert [path for path in self.store.folder.rglob("*") if path.is_file()] == []
@@ -75,15 +76,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 async def place(tmp_path: Path, certificate: Certificate) -> AsyncIterator[Place]:
     store = FileStore(tmp_path / "attachments", max_bytes=MAX_BYTES, kept_free=0)
     names = Names({"files.example": [[OUTSIDE]], "other.example": [[OUTSIDE]]})
-    waits = FetchTimeouts(total=20, connect=10, read=10)
-    fetcher = Fetcher(store, resolve=names, tls=certificate.for_client(), may_reach=may_reach, waits=waits)
+    timeouts = FetchTimeouts(total=20, connect=10, read=10)
+    fetcher = Fetcher(store, resolve=names, tls=certificate.for_client(), may_reach=may_reach, timeouts=timeouts)
     async with serving(certificate.for_server()) as server:
         yield Place(server, names, store, fetcher)
     store.close()
 
 
-def hasty(place: Place, certificate: Certificate, waits: FetchTimeouts) -> Fetcher:
-    return Fetcher(place.store, resolve=place.names, tls=certificate.for_client(), may_reach=may_reach, waits=waits)
+def hasty(place: Place, certificate: Certificate, timeouts: FetchTimeouts) -> Fetcher:
+    tls = certificate.for_client()
+    return Fetcher(place.store, resolve=place.names, tls=tls, may_reach=may_reach, timeouts=timeouts)
 
 
 async def test_a_file_is_fetched_into_the_store(place: Place) -> None:
@@ -158,13 +160,13 @@ async def test_a_file_is_named_by_the_server_or_by_its_url(place: Place, path: s
         ("https://files.example:1023/", "port"),
         ("https://files.example:99999/", "not a URL"),
         ("https://[::1/", "not a URL"),
-        ("https://files.example/a b", "blanks"),
+        ("https://files.example/a b", "spaces"),
         ("https://files.example\\@127.0.0.1/", "backslashes"),
-        ("https://files.example/\r\nHost: x", "blanks"),
+        ("https://files.example/\r\nHost: x", "spaces"),
         ("https://files.example/" + "x" * 5000, "too long"),
     ],
 )
-async def test_a_url_of_another_kind_is_refused(place: Place, url: str, reason: str) -> None:
+async def test_an_unsupported_url_is_refused(place: Place, url: str, reason: str) -> None:
     failure = await place.failure(url)
 
     assert reason in failure.reason
@@ -207,7 +209,7 @@ async def test_a_name_that_cannot_be_looked_up_now_may_be_later(place: Place, ce
         raise socket.gaierror(socket.EAI_AGAIN, "try again")
 
     fetcher = Fetcher(place.store, resolve=away, tls=certificate.for_client())
-    with pytest.raises(FetchFailed, match="looked up now") as caught:
+    with pytest.raises(FetchFailed, match="cannot be resolved") as caught:
         await fetcher.fetch("https://files.example/")
     assert caught.value.is_temporary
 
@@ -223,7 +225,7 @@ async def test_the_systems_names_are_checked_like_any(place: Place) -> None:
 
 
 async def test_a_name_that_is_looked_up_again_cannot_lead_elsewhere(place: Place, certificate: Certificate) -> None:
-    """The name server says a public address first and one inside from then on."""
+    """Given a name server that answers with a public address first and an internal one later (DNS rebinding)."""
     place.names.known["files.example"] = [[OUTSIDE], [INSIDE]]
     async with serving(certificate.for_server(), address=INSIDE, port=place.server.port) as inside:
         inside.answers["/x.png"] = ok(b"secret")
@@ -232,7 +234,7 @@ async def test_a_name_that_is_looked_up_again_cannot_lead_elsewhere(place: Place
         assert inside.connections == 0
 
 
-async def test_a_redirect_to_the_same_name_is_checked_anew(place: Place, certificate: Certificate) -> None:
+async def test_a_redirect_to_the_same_name_is_checked_again(place: Place, certificate: Certificate) -> None:
     place.names.known["files.example"] = [[OUTSIDE], [INSIDE]]
     async with serving(certificate.for_server(), address=INSIDE, port=place.server.port) as inside:
         assert (await place.failure_of(redirect("/x.png"))).reason == NO_PUBLIC_SERVER
@@ -285,7 +287,7 @@ async def test_a_file_that_is_said_to_be_too_large_is_not_read(place: Place) -> 
     assert not failure.is_temporary
 
 
-async def test_a_file_without_end_is_read_as_far_as_it_may_be_large(place: Place) -> None:
+async def test_an_endless_file_is_read_up_to_the_limit(place: Place) -> None:
     async def endless(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
@@ -297,22 +299,24 @@ async def test_a_file_without_end_is_read_as_far_as_it_may_be_large(place: Place
 
 
 @pytest.mark.parametrize(
-    "waits", [FetchTimeouts(total=0.3, connect=5, read=5), FetchTimeouts(total=20, connect=5, read=0.2)]
+    "timeouts", [FetchTimeouts(total=0.3, connect=5, read=5), FetchTimeouts(total=20, connect=5, read=0.2)]
 )
-async def test_a_server_that_falls_silent_is_left(place: Place, certificate: Certificate, waits: FetchTimeouts) -> None:
+async def test_a_server_that_falls_silent_is_given_up(
+    place: Place, certificate: Certificate, timeouts: FetchTimeouts
+) -> None:
     async def silent(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning")
         await writer.drain()
         await asyncio.Event().wait()
 
     place.server.answers["/x.png"] = silent
-    place.fetcher = hasty(place, certificate, waits)
+    place.fetcher = hasty(place, certificate, timeouts)
     failure = await place.failure(place.server.url("/x.png"))
 
     assert (failure.reason, failure.is_temporary) == ("The server took too long.", True)
 
 
-async def test_a_server_that_drips_is_left_in_the_end(place: Place, certificate: Certificate) -> None:
+async def test_a_server_that_drips_is_given_up(place: Place, certificate: Certificate) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         while True:
@@ -326,12 +330,12 @@ async def test_a_server_that_drips_is_left_in_the_end(place: Place, certificate:
     assert "too long" in (await place.failure(place.server.url("/x.png"))).reason
 
 
-async def test_a_name_server_that_falls_silent_is_left(place: Place) -> None:
+async def test_a_silent_name_server_is_given_up(place: Place) -> None:
     async def silent(_host: str, _port: int) -> Sequence[str]:
         await asyncio.Event().wait()
         return []
 
-    fetcher = Fetcher(place.store, resolve=silent, waits=FetchTimeouts(total=0.1))
+    fetcher = Fetcher(place.store, resolve=silent, timeouts=FetchTimeouts(total=0.1))
     with pytest.raises(FetchFailed, match="too long"):
         await fetcher.fetch("https://files.example/")
 
@@ -346,10 +350,10 @@ async def test_a_name_server_that_falls_silent_is_left(place: Place) -> None:
         b"",
     ],
 )
-async def test_a_file_that_breaks_off_is_not_kept_and_may_come_later(place: Place, answer: bytes) -> None:
+async def test_a_truncated_file_is_discarded_and_may_be_retried(place: Place, answer: bytes) -> None:
     failure = await place.failure_of(answer)
 
-    assert "broke off" in failure.reason
+    assert "connection broke" in failure.reason
     assert failure.is_temporary
 
 
@@ -369,8 +373,8 @@ async def test_what_is_not_http_is_refused(place: Place, answer: bytes) -> None:
     await place.failure_of(answer)
 
 
-async def test_a_file_of_unknown_length_is_refused_because_nobody_sees_whether_it_is_whole(place: Place) -> None:
-    assert "where the file ends" in (await place.failure_of(b"HTTP/1.1 200 OK\r\n\r\nall of it?")).reason
+async def test_a_file_of_unknown_length_is_refused(place: Place) -> None:
+    assert "neither the length nor the end" in (await place.failure_of(b"HTTP/1.1 200 OK\r\n\r\nall of it?")).reason
 
 
 async def test_a_bomb_of_compressed_zeros_is_not_unpacked(place: Place) -> None:
@@ -392,7 +396,7 @@ async def test_an_empty_file_is_refused(place: Place) -> None:
 async def test_an_answer_without_the_file_is_a_failure(place: Place, status: int, is_temporary: bool) -> None:
     failure = await place.failure_of(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())
 
-    assert (failure.reason, failure.is_temporary) == (f"The server answered with status {status}.", is_temporary)
+    assert (failure.reason, failure.is_temporary) == (f"The server responded with status {status}.", is_temporary)
 
 
 # Connections
@@ -419,7 +423,7 @@ async def test_a_server_without_tls_is_refused(place: Place) -> None:
         port = plain.sockets[0].getsockname()[1]
         failure = await place.failure(f"https://files.example:{port}/")
 
-    assert "secure connection" in failure.reason
+    assert "TLS handshake" in failure.reason
 
 
 async def test_a_server_that_is_away_may_come_back(place: Place) -> None:
@@ -461,3 +465,18 @@ async def test_fifty_fetches_at_once_all_come(place: Place) -> None:
     fetched = await asyncio.gather(*(place.fetch(f"/{index}") for index in range(50)))
 
     assert [each.file.width for each in fetched] == list(range(1, 51))
+
+
+def test_the_tls_context_is_built_at_the_first_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_certificates() -> ssl.SSLContext:
+        raise AssertionError("no fetch has begun")
+
+    monkeypatch.setattr(ssl, "create_default_context", load_certificates)
+    Fetcher(FileStore(tmp_path, max_bytes=MAX_BYTES), resolve=Names())
+
+
+async def test_by_default_only_the_systems_authorities_are_trusted(place: Place) -> None:
+    fetcher = Fetcher(place.store, resolve=place.names, may_reach=may_reach)
+    for _ in range(2):
+        with pytest.raises(FetchFailed, match="certificate is not trusted"):
+            await fetcher.fetch(place.server.url("/x.png"))

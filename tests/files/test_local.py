@@ -1,4 +1,4 @@
-"""A caller gets by its path what the kernel would let them read, and nothing else, whatever they try."""
+"""Files by path: a caller gets exactly what the kernel would let them read."""
 
 import contextlib
 import itertools
@@ -149,7 +149,7 @@ def make_all_kinds(ground: Path) -> list[str]:
 
 @needs_root
 @pytest.mark.parametrize("reader", READERS)
-def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: PeerCredentials) -> None:
+def test_a_caller_reads_exactly_what_the_kernel_allows(ground: Path, reader: PeerCredentials) -> None:
     try:
         paths = make_all_kinds(ground)
     except OSError as error:
@@ -162,12 +162,12 @@ def test_one_may_read_exactly_what_the_kernel_lets_them(ground: Path, reader: Pe
 def test_the_owners_bits_alone_decide_for_the_owner(ground: Path) -> None:
     path = file(ground / "mine", mode=0o044, uid=ANNA, gid=TEAM)
 
-    assert refusal(path, PeerCredentials(ANNA, frozenset({TEAM}))) == "You may not read this file."
+    assert refusal(path, PeerCredentials(ANNA, frozenset({TEAM}))) == "You do not have permission to read this file."
     assert content_of(path, PeerCredentials(BERT, frozenset({TEAM}))) == "content"
 
 
 @needs_root
-def test_nobody_learns_what_lies_in_a_folder_that_they_may_not_look_into(ground: Path) -> None:
+def test_nobody_learns_what_is_in_a_folder_they_may_not_search(ground: Path) -> None:
     (ground / "closed").mkdir(mode=0o700)
     file(ground / "closed" / "there")
     (ground / "closed" / "link").symlink_to("/etc/passwd")
@@ -175,7 +175,7 @@ def test_nobody_learns_what_lies_in_a_folder_that_they_may_not_look_into(ground:
     stranger = PeerCredentials(BERT, frozenset())
 
     answers = {refusal(f"{ground}/closed/{name}", stranger) for name in ("there", "missing", "link", "folder", "x/y")}
-    assert answers == {"You may not read this file."}
+    assert answers == {"You do not have permission to read this file."}
 
 
 AS_A_DAEMON = f"""
@@ -192,13 +192,13 @@ except NotReadable as error:
 
 
 @needs_root
-def test_a_file_that_the_daemon_itself_cannot_read_is_to_be_sent(ground: Path) -> None:
+def test_a_file_the_daemon_cannot_read_must_be_uploaded(ground: Path) -> None:
     path = file(ground / "private.png", mode=0o600, uid=ANNA)
     root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", AS_A_DAEMON, root, file(ground / "public.png"), path]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
-    assert said.startswith("The daemon may not read this file. Send the file itself")
+    assert said.startswith("The daemon does not have permission to read this file. Upload the file instead")
 
 
 # Paths
@@ -222,8 +222,8 @@ def test_a_path_means_what_the_kernel_takes_it_for(ground: Path, form: str) -> N
         ("~/x.png", "absolute"),
         ("../../etc/passwd", "absolute"),
         ("file:///etc/passwd", "absolute"),
-        ("/etc/passwd\0.png", "no file name has"),
-        ("/\ud800", "no file name has"),
+        ("/etc/passwd\0.png", "a file name cannot have"),
+        ("/\ud800", "a file name cannot have"),
         ("/" + "x" * 256, "too long"),
         ("/" + "ä" * 128, "too long"),
         ("/x" * 2048, "too long"),
@@ -231,9 +231,9 @@ def test_a_path_means_what_the_kernel_takes_it_for(ground: Path, form: str) -> N
         ("/etc/", "folder"),
         ("/etc/passwd/.", "folder"),
         ("/etc/..", "folder"),
-        ("/etc/passwd/x", "no such file"),
-        ("/nowhere/at/all", "no such file"),
-        ("/etc", "no regular file"),
+        ("/etc/passwd/x", "No such file"),
+        ("/nowhere/at/all", "No such file"),
+        ("/etc", "not a regular file"),
     ],
 )
 def test_a_path_to_no_file_is_refused(path: str, reason: str) -> None:
@@ -241,11 +241,11 @@ def test_a_path_to_no_file_is_refused(path: str, reason: str) -> None:
 
 
 @needs_root
-def test_a_way_up_again_needs_the_right_to_go_in(ground: Path) -> None:
+def test_going_up_again_needs_search_permission(ground: Path) -> None:
     (ground / "closed").mkdir(mode=0o700)
     file(ground / "a.txt")
 
-    assert "may not" in refusal(f"{ground}/closed/../a.txt", PeerCredentials(BERT, frozenset()))
+    assert "do not have permission" in refusal(f"{ground}/closed/../a.txt", PeerCredentials(BERT, frozenset()))
 
 
 # Links
@@ -256,7 +256,7 @@ def test_a_link_at_the_end_is_refused_wherever_it_leads(ground: Path) -> None:
     (ground / "dangling").symlink_to("nowhere")
 
     assert {refusal(f"{ground}/{name}") for name in ("link", "dangling")} == {
-        "The path ends in a link, which is not followed."
+        "The path is a symbolic link, which is not followed."
     }
 
 
@@ -276,7 +276,10 @@ def test_a_link_gives_nobody_a_right(ground: Path) -> None:
     file(ground / "closed" / "a.txt")
     (ground / "open").symlink_to("closed")
 
-    assert refusal(f"{ground}/open/a.txt", PeerCredentials(BERT, frozenset())) == "You may not read this file."
+    assert (
+        refusal(f"{ground}/open/a.txt", PeerCredentials(BERT, frozenset()))
+        == "You do not have permission to read this file."
+    )
 
 
 def test_links_in_a_circle_are_refused(ground: Path) -> None:
@@ -287,7 +290,7 @@ def test_links_in_a_circle_are_refused(ground: Path) -> None:
 
 
 @needs_root
-def test_a_strangers_link_in_a_folder_of_everybodys_is_not_followed(ground: Path) -> None:
+def test_a_strangers_link_in_a_shared_folder_is_not_followed(ground: Path) -> None:
     (ground / "data").mkdir()
     (ground / "shared").mkdir()
     (ground / "shared").chmod(0o1777)
@@ -305,42 +308,42 @@ def test_a_strangers_link_in_a_folder_of_everybodys_is_not_followed(ground: Path
 def test_a_pipe_is_refused_and_holds_up_nobody(ground: Path) -> None:
     os.mkfifo(ground / "pipe")
 
-    assert "no regular file" in refusal(f"{ground}/pipe")
+    assert "not a regular file" in refusal(f"{ground}/pipe")
 
 
 def test_a_socket_is_refused(ground: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{ground}/socket")
 
-        assert "no regular file" in refusal(f"{ground}/socket")
+        assert "not a regular file" in refusal(f"{ground}/socket")
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty", "/dev/urandom"])
 def test_a_device_is_refused(device: str) -> None:
-    assert "no regular file" in refusal(device)
+    assert "not a regular file" in refusal(device)
 
 
 @needs_root
-def test_a_device_of_ones_own_is_refused_unopened(ground: Path) -> None:
+def test_the_callers_own_device_is_refused_unopened(ground: Path) -> None:
     try:
         os.mknod(ground / "disk", stat.S_IFBLK | 0o666, os.makedev(240, 0))
     except PermissionError:
         pytest.skip("no devices can be made here")
 
-    assert "no regular file" in refusal(f"{ground}/disk")
+    assert "not a regular file" in refusal(f"{ground}/disk")
 
 
 @pytest.mark.parametrize(
     "path", ["/proc/self/environ", "/proc/self/maps", "/proc/self/cwd/x", "/proc/cpuinfo", "/proc/1/status"]
 )
 def test_the_kernels_own_files_are_refused(path: str) -> None:
-    assert "nothing is read" in refusal(path)
+    assert "never read" in refusal(path)
 
 
 def test_a_link_into_the_kernels_files_is_refused(ground: Path) -> None:
     (ground / "me").symlink_to("/proc/self")
 
-    assert "nothing is read" in refusal(f"{ground}/me/environ")
+    assert "never read" in refusal(f"{ground}/me/environ")
 
 
 # Races
@@ -452,7 +455,7 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 
 @needs_root
-def test_the_kernel_tells_all_groups_of_who_connected(ground: Path) -> None:
+def test_the_kernel_reports_all_groups_of_the_peer(ground: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{ground}/socket")
         (ground / "socket").chmod(0o666)

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whether Telegram takes it as a photo, and names that are only names."""
+"""Media types by first bytes, photos that Telegram accepts, and safe file names."""
 
 import gzip
 from io import BytesIO
@@ -107,7 +107,7 @@ def test_a_file_is_what_its_first_bytes_say(content: bytes, media_type: str) -> 
     ),
     rest=st.binary(max_size=64),
 )  # fmt: skip
-def test_no_content_is_too_broken_to_be_looked_at(start: bytes, rest: bytes) -> None:
+def test_no_content_makes_detection_fail(start: bytes, rest: bytes) -> None:
     assert "/" in what(start + rest).media_type
 
 

@@ -1,4 +1,4 @@
-"""Which addresses anybody on the internet reaches, and which lead into somebody's own network."""
+"""Public addresses, and those that lead into an internal network."""
 
 import ipaddress
 
@@ -27,7 +27,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
      "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
      "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2606:4700::1111%eth0"],
 )  # fmt: skip
-def test_an_address_of_a_machine_or_a_network_of_ones_own_is_not(address: str) -> None:
+def test_a_local_or_private_address_is_not_public(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
 
 
@@ -36,7 +36,7 @@ def test_an_address_of_a_machine_or_a_network_of_ones_own_is_not(address: str) -
     ["2130706433", "0x7f000001", "0x7F.0.0.1", "017700000001", "0177.0.0.1", "127.1", "127.0.1", "127.0.0.01", "0",
      "127.0.0.1.", "1.2.3.4.5", "256.0.0.1", "a.0x1", "a.1", "127.0.0.0x1", "0x", "::1::", "1%eth0", ":"],
 )  # fmt: skip
-def test_an_address_in_an_unusual_form_is_none_at_all(host: str) -> None:
+def test_an_address_in_an_unusual_notation_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         literal(host)
 

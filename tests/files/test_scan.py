@@ -1,4 +1,4 @@
-"""What the operator's program says about a file counts; what it does not say is no consent."""
+"""The scanner's verdict counts; no verdict is no approval."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.errors import NotifybotError, Unavailable, UnsupportedType
-from notifybot.files.scan import AT_ONCE, Scanner, ScanRefused, check_type
+from notifybot.files.scan import MAX_CONCURRENT, Scanner, ScanRefused, check_type
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def shell(script: str, *arguments: str) -> list[str]:
     return ["/bin/sh", "-c", script, "scanner", *arguments]
 
 
-async def refusal(file: Path, command: list[str], *, within_s: float = 30) -> NotifybotError:
+async def refusal(file: Path, command: list[str], *, timeout_s: float = 30) -> NotifybotError:
     with pytest.raises(NotifybotError) as caught:
-        await Scanner(command, within_s=within_s).scan(file)
+        await Scanner(command, timeout_s=timeout_s).scan(file)
     return caught.value
 
 
@@ -56,11 +56,11 @@ async def test_a_refused_file_is_refused_with_the_first_line_that_the_program_sa
     assert error.detail == "The scanner refused the file: the file: [31mEicar[0m FOUND."
 
 
-async def test_a_program_may_refuse_without_a_word(file: Path) -> None:
+async def test_a_program_may_refuse_without_output(file: Path) -> None:
     assert (await refusal(file, ["false"])).detail == "The scanner refused the file."
 
 
-async def test_only_the_beginning_of_what_it_says_is_kept(file: Path) -> None:
+async def test_only_the_start_of_the_output_is_kept(file: Path) -> None:
     error = await refusal(file, shell("head -c 10000000 /dev/zero | tr '\\0' x; exit 1"))
 
     assert error.detail == f"The scanner refused the file: {'x' * 200}."
@@ -69,17 +69,17 @@ async def test_only_the_beginning_of_what_it_says_is_kept(file: Path) -> None:
 @pytest.mark.parametrize(
     "command", [shell("exit 2"), shell("exit 255"), shell("kill -9 $$"), ["/no/such/program"], ["/etc/passwd"]]
 )
-async def test_a_program_that_fails_is_no_consent(
+async def test_a_failing_program_is_no_approval(
     file: Path, command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     error = await refusal(file, command)
 
     assert isinstance(error, Unavailable)
     assert "/" not in error.detail
-    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "scan.failed")]
+    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "scan_failed")]
 
 
-async def test_a_file_that_is_gone_is_no_consent(tmp_path: Path) -> None:
+async def test_a_missing_file_is_no_approval(tmp_path: Path) -> None:
     assert isinstance(await refusal(tmp_path / "missing", ["true"]), Unavailable)
 
 
@@ -97,23 +97,23 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_program_that_hangs_is_ended_with_all_that_it_started(file: Path, tmp_path: Path) -> None:
+async def test_a_hanging_program_is_killed_with_its_children(file: Path, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = 'trap "" TERM; sleep 1000 & echo $! > "$1"; echo $$ >> "$1"; wait'
-    error = await refusal(file, shell(script, str(pids)), within_s=2)
+    error = await refusal(file, shell(script, str(pids)), timeout_s=2)
 
     assert isinstance(error, Unavailable)
     await until(lambda: not any(map(is_alive, map(int, pids.read_text().split()))))
 
 
-async def test_what_a_program_leaves_behind_is_ended_too(file: Path, tmp_path: Path) -> None:
+async def test_leftover_children_are_killed_too(file: Path, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     await Scanner(shell('sleep 1000 & echo $! > "$1"', str(pid))).scan(file)
 
     await until(lambda: not is_alive(int(pid.read_text())))
 
 
-async def test_what_detaches_itself_with_the_output_in_its_hand_holds_up_nothing(file: Path, tmp_path: Path) -> None:
+async def test_a_detached_child_that_keeps_the_output_open_blocks_nothing(file: Path, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = 'setsid sh -c \'echo $$ > "$1"; exec sleep 1000\' sh "$1" & while ! test -s "$1"; do sleep 0.01; done'
     await Scanner(shell(script, str(pid))).scan(file)
@@ -150,12 +150,12 @@ async def test_only_so_many_programs_run_at_once(file: Path, tmp_path: Path) -> 
 
     seen = list(map(int, (tmp_path / "seen").read_text().split()))
     assert len(seen) == 12
-    assert max(seen) <= AT_ONCE
+    assert max(seen) <= MAX_CONCURRENT
 
 
-async def test_a_file_that_waits_too_long_for_its_turn_is_not_accepted(file: Path) -> None:
-    scanner = Scanner(shell("exec sleep 1000"), within_s=0.3)
-    ended = await asyncio.gather(*(scanner.scan(file) for _ in range(AT_ONCE + 1)), return_exceptions=True)
+async def test_a_file_that_waits_too_long_for_a_slot_is_refused(file: Path) -> None:
+    scanner = Scanner(shell("exec sleep 1000"), timeout_s=0.3)
+    ended = await asyncio.gather(*(scanner.scan(file) for _ in range(MAX_CONCURRENT + 1)), return_exceptions=True)
 
     assert all(isinstance(error, Unavailable) for error in ended)
 
@@ -164,7 +164,7 @@ async def test_no_descriptor_is_left_open(file: Path) -> None:
     async def scans() -> None:
         await Scanner(["true"]).scan(file)
         await refusal(file, ["/no/such/program"])
-        await refusal(file, shell("exec sleep 1000"), within_s=0.2)
+        await refusal(file, shell("exec sleep 1000"), timeout_s=0.2)
 
     await scans()
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -173,11 +173,11 @@ async def test_no_descriptor_is_left_open(file: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-def test_a_type_that_is_not_accepted_is_refused_with_those_that_are() -> None:
+def test_a_refused_type_gets_the_list_of_accepted_ones() -> None:
     check_type("image/png", ["image/*", "application/pdf"])
     check_type("application/x-executable", None)
     with pytest.raises(UnsupportedType, match="text/html") as caught:
         check_type("text/html", ["image/*", "application/pdf"])
 
     assert caught.value.code == 415
-    assert caught.value.hint == "Accepted are image/*, application/pdf."
+    assert caught.value.hint == "Accepted types: image/*, application/pdf."

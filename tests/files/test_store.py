@@ -1,4 +1,4 @@
-"""Each content is stored once and whole; whatever goes wrong, nothing half is kept and the caller learns it."""
+"""Each content is stored once and completely; after any failure nothing partial stays, and the caller gets an error."""
 
 import asyncio
 import contextlib
@@ -181,7 +181,7 @@ def test_leaving_without_finishing_keeps_nothing(store: FileStore) -> None:
         incoming.write(bytes(MB))
 
     assert kept(store) == []
-    with pytest.raises(ValueError, match="given up"):
+    with pytest.raises(ValueError, match="aborted"):
         incoming.write(b"more")
 
 
@@ -206,7 +206,7 @@ with store.incoming() as incoming:
 """
 
 
-def test_what_a_kill_left_half_stored_is_swept_at_the_start(store: FileStore) -> None:
+def test_partial_files_of_a_killed_process_are_swept_at_startup(store: FileStore) -> None:
     file = add(store, b"whole")
     killed = subprocess.run([sys.executable, "-c", KILLED, str(store.folder)], timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -232,9 +232,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-async def test_on_a_full_disk_nothing_half_is_kept_and_room_is_enough_to_go_on(small_disk: Path) -> None:
+async def test_on_a_full_disk_nothing_partial_is_kept_and_work_can_go_on(small_disk: Path) -> None:
     store = FileStore(small_disk / "attachments", max_bytes=50 * MB, kept_free=0)
-    with pytest.raises(Unavailable, match="no room") as caught:
+    with pytest.raises(Unavailable, match="disk is full") as caught:
         await store.receive(in_pieces(bytes(5 * MB), 300_000))
 
     assert caught.value.code == 503
@@ -245,7 +245,7 @@ async def test_on_a_full_disk_nothing_half_is_kept_and_room_is_enough_to_go_on(s
 def test_room_is_left_for_the_database(small_disk: Path) -> None:
     store = FileStore(small_disk / "attachments", max_bytes=50 * MB, kept_free=700_000)
     add(store, bytes(200_000))
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(Unavailable, match="disk is full"):
         add(store, bytes(200_001))
 
     assert os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize >= 700_000
@@ -255,7 +255,7 @@ def test_a_write_that_the_system_cuts_short_keeps_nothing(store: FileStore) -> N
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
     try:
-        with pytest.raises(Unavailable, match="no room"):
+        with pytest.raises(Unavailable, match="disk is full"):
             add(store, bytes(200_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -263,16 +263,16 @@ def test_a_write_that_the_system_cuts_short_keeps_nothing(store: FileStore) -> N
     assert kept(store) == []
 
 
-async def test_a_folder_that_cannot_be_is_said_to_the_caller_and_the_operator(
+async def test_an_impossible_folder_is_reported_to_caller_and_operator(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     store = FileStore(tmp_path / "file" / "attachments", max_bytes=MB)
-    with pytest.raises(Unavailable, match="cannot be kept"):
+    with pytest.raises(Unavailable, match="cannot store or read"):
         await store.receive(in_pieces(b"content"))
 
     assert store.sweep() == 0
-    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "files.failed")]
+    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "file_storage_failed")]
 
 
 def test_a_folder_that_was_removed_is_made_again(store: FileStore) -> None:

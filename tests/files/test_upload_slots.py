@@ -1,4 +1,4 @@
-"""Uploads take turns: few at work at once, and nobody waits for a slow line."""
+"""Upload slots: few uploads are active at once, and slow connections block nobody."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -14,43 +14,43 @@ async def quick() -> bytes:
     return b"piece"
 
 
-async def stored(turns: UploadSlots) -> bytes:
-    async with turns.upload().piece(quick, within_s=WITHIN_S) as piece:
+async def stored(slots: UploadSlots) -> bytes:
+    async with slots.new_slot().piece(quick, within_s=WITHIN_S) as piece:
         return piece
 
 
-async def test_no_more_than_some_are_at_work_at_once() -> None:
-    turns = UploadSlots()
+async def test_only_so_many_uploads_are_active_at_once() -> None:
+    slots = UploadSlots()
     async with AsyncExitStack() as busy:
         for _ in range(MAX_ACTIVE):
-            await busy.enter_async_context(turns.upload().piece(quick, within_s=WITHIN_S))
-        waiting = asyncio.create_task(stored(turns))
+            await busy.enter_async_context(slots.new_slot().piece(quick, within_s=WITHIN_S))
+        waiting = asyncio.create_task(stored(slots))
         await asyncio.sleep(0)
         assert not waiting.done()
     assert await waiting == b"piece"
 
 
-async def test_nobody_waits_for_slow_lines() -> None:
-    turns, comes = UploadSlots(), asyncio.Event()
+async def test_nobody_waits_for_slow_connections() -> None:
+    slots, comes = UploadSlots(), asyncio.Event()
 
     async def slow() -> bytes:
         await comes.wait()
         return b"late"
 
     async def dripping() -> bytes:
-        async with turns.upload().piece(slow, within_s=WITHIN_S) as piece:
+        async with slots.new_slot().piece(slow, within_s=WITHIN_S) as piece:
             return piece
 
     dripped = [asyncio.create_task(dripping()) for _ in range(5 * MAX_ACTIVE)]
     async with asyncio.timeout(WITHIN_S):
-        assert await stored(turns) == b"piece"
+        assert await stored(slots) == b"piece"
     comes.set()
     assert await asyncio.gather(*dripped) == [b"late"] * len(dripped)
 
 
-async def test_a_slow_line_takes_no_turn_before_it_is_quick() -> None:
-    turns = UploadSlots()
-    line = turns.upload()
+async def test_a_slow_connection_takes_no_slot_until_it_is_fast() -> None:
+    slots = UploadSlots()
+    line = slots.new_slot()
 
     async def slow() -> bytes:
         await asyncio.sleep(2 * SLOW_AFTER_S)
@@ -58,7 +58,7 @@ async def test_a_slow_line_takes_no_turn_before_it_is_quick() -> None:
 
     async with line.piece(slow, within_s=WITHIN_S), AsyncExitStack() as busy:
         for _ in range(MAX_ACTIVE):
-            await busy.enter_async_context(turns.upload().piece(quick, within_s=WITHIN_S))
+            await busy.enter_async_context(slots.new_slot().piece(quick, within_s=WITHIN_S))
         async with line.piece(quick, within_s=WITHIN_S) as piece:
             assert piece == b"piece"
         waiting = asyncio.create_task(line.piece(quick, within_s=WITHIN_S).__aenter__())
@@ -67,8 +67,8 @@ async def test_a_slow_line_takes_no_turn_before_it_is_quick() -> None:
     assert await waiting == b"piece"
 
 
-async def test_a_turn_comes_back_whatever_happens() -> None:
-    turns, never = UploadSlots(), asyncio.Event()
+async def test_a_slot_is_always_given_back() -> None:
+    slots, never = UploadSlots(), asyncio.Event()
 
     async def broken() -> bytes:
         raise ConnectionResetError
@@ -79,14 +79,14 @@ async def test_a_turn_comes_back_whatever_happens() -> None:
 
     for _ in range(2 * MAX_ACTIVE):
         with pytest.raises(ConnectionResetError):
-            async with turns.upload().piece(broken, within_s=WITHIN_S):
+            async with slots.new_slot().piece(broken, within_s=WITHIN_S):
                 pass
         with pytest.raises(TimeoutError):
-            async with turns.upload().piece(hanging, within_s=0):
+            async with slots.new_slot().piece(hanging, within_s=0):
                 pass
-        given_up = asyncio.create_task(turns.upload().piece(hanging, within_s=WITHIN_S).__aenter__())
+        given_up = asyncio.create_task(slots.new_slot().piece(hanging, within_s=WITHIN_S).__aenter__())
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-    assert await stored(turns) == b"piece"
+    assert await stored(slots) == b"piece"

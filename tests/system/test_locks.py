@@ -1,4 +1,4 @@
-"""One daemon a database and one a bot, with real processes."""
+"""Locks across real processes: one daemon for a database, one for a bot."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What log lines look like, and that no secret is ever in one."""
+"""Log formats, and no secret in any line."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The daemon's own secret: made once, kept for its user alone, and worth something only while it is whole."""
+"""The secret key: created once, readable only by its user, refused if damaged."""
 
 import stat
 from pathlib import Path
@@ -44,12 +44,12 @@ def test_the_key_does_not_show_where_it_is_printed() -> None:
 def test_a_broken_key_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / secret_key.FILE).write_bytes(b"short")
 
-    with pytest.raises(StartRefused, match="is broken"):
+    with pytest.raises(StartRefused, match="is damaged"):
         secret_key.keep(tmp_path)
 
 
 def test_a_place_where_no_key_can_be_made_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file, not a folder")
 
-    with pytest.raises(StartRefused, match="cannot be read or made"):
+    with pytest.raises(StartRefused, match="Cannot read or create"):
         secret_key.keep(tmp_path / "data")

@@ -1,4 +1,4 @@
-"""What the daemon tells systemd and takes over from it."""
+"""Messages to systemd, and sockets from it."""
 
 import os
 import socket

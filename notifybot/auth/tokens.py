@@ -1,6 +1,5 @@
 """API tokens: made once, shown once, kept as a hash, taken back at any time."""
 
-import difflib
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from notifybot.auth.permissions import Caller, Scope
-from notifybot.errors import Conflict, NotFound, NotifybotError
+from notifybot.errors import Conflict, NotFound, NotifybotError, did_you_mean
 from notifybot.model.ids import new_id
 from notifybot.model.people import ApiToken
 
@@ -77,8 +76,8 @@ def revoke(session: Session, name: str, *, now: datetime) -> ApiToken:
     """End a token at once; the second time changes nothing. Raises NotFound, naming the nearest."""
     token = session.exec(select(ApiToken).where(ApiToken.name == name)).first()
     if token is None:
-        near = difflib.get_close_matches(name, session.exec(select(ApiToken.name)).all(), n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`notifybot token list` shows them."
+        near = did_you_mean(name, session.exec(select(ApiToken.name)).all())
+        hint = f"Did you mean {near}?" if near else "`notifybot token list` shows them."
         raise NotFound(f"There is no token {name!r}.", hint=hint)
     if token.revoked_at is None:
         token.revoked_at = now

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.routes import health
-from notifybot.storage import engines
+from notifybot.storage import sqlite
 from tests.support.door import Answer, assert_problem, door
 
 pytestmark = pytest.mark.sqlite_only(reason="breaks the file; tests/postgres breaks the server")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite_only(reason="breaks the file; tests/postgres bre
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "LOCKED_WITHIN_S", 0.05)
+    monkeypatch.setattr(sqlite, "LOCKED_WITHIN_S", 0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ async def test_health_says_that_nothing_can_be_accepted(folder: Path, trouble: T
 
 async def test_health_does_not_wait_for_a_database_that_hangs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "DATABASE_WITHIN_S", 0.1)
-    monkeypatch.setattr(engines, "LOCKED_WITHIN_S", 20)
+    monkeypatch.setattr(sqlite, "LOCKED_WITHIN_S", 20)
     async with door(folder) as opened:
         with locked(folder):
             answer = await opened.ask("GET", "/health")

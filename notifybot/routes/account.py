@@ -25,25 +25,24 @@ from notifybot.posts import replies
 from notifybot.posts.replies import ReplyStatus
 from notifybot.rendering.parts import Part
 from notifybot.runtime import Runtime
-from notifybot.schemas import responses
-from notifybot.schemas.responses import Document
+from notifybot.schemas.responses import people as documents
+from notifybot.schemas.responses.people import (
+    AccountDocument,
+    DeepLinkDocument,
+    LinkDocument,
+    PreferencesDocument,
+    TestMessageDocument,
+    UnlinkedDocument,
+)
 from notifybot.schemas.types import Account, Label, Name, truth
 from notifybot.web.bodies import RequestFields, read_fields, read_query
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Route, runtime_of
 
 TEST_WITHIN = timedelta(seconds=20)
 LINK_HINT = "`notifybot link`, or GET /api/telegram/link-account, links it."
-NOT_LINKED: Document = {
-    "linked": False,
-    "linked_at": None,
-    "chat_name": None,
-    "enabled": False,
-    "time_zone": None,
-    "summary_time": None,
-    "reachable": False,
-}
 log = logging.getLogger(__name__)
 
 
@@ -87,8 +86,8 @@ async def link_account(request: web.Request) -> web.Response:
     )
     made = await runtime.database.write(make)
     url = f"https://t.me/{bot}?start={made.token}"
-    document: Document = {"url": url, "token": made.token, "expires_at": responses.moment(made.expires_at)}
-    answer = responses.json_response({**document, "qr": lines_of(url)} if query.qr else document)
+    qr = lines_of(url) if query.qr else None
+    answer = json_response(DeepLinkDocument(url=url, token=made.token, expires_at=made.expires_at, qr=qr))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -106,7 +105,7 @@ async def verify_link(request: web.Request) -> web.Response:
         now=runtime.clock.now(),
     )
     linked_at = await runtime.database.read(look)
-    return responses.json_response({"linked": linked_at is not None, "linked_at": responses.moment(linked_at)})
+    return json_response(LinkDocument(linked=linked_at is not None, linked_at=linked_at))
 
 
 async def verify(request: web.Request) -> web.Response:
@@ -129,14 +128,14 @@ async def verify(request: web.Request) -> web.Response:
             log.warning("too many wrong link codes", extra=facts)
         raise found.error
     log.info("linked", extra={"action": "linked", "account": account, "caller": caller.account, "how": "code"})
-    return responses.json_response({"linked": True, "linked_at": responses.moment(found.person.linked_at)})
+    return json_response(LinkDocument(linked=True, linked_at=found.person.linked_at))
 
 
 async def status(request: web.Request) -> web.Response:
     _, account = _acting(request, read_query(request, UserFields), Action.SEE_ACCOUNT)
     runtime = runtime_of(request)
     found = await runtime.database.read(partial(linking.status_of, account=account))
-    return responses.json_response(_status(found, runtime.config))
+    return json_response(documents.account(found, runtime.config.summary))
 
 
 async def send_test(request: web.Request) -> web.Response:
@@ -159,7 +158,7 @@ async def send_test(request: web.Request) -> web.Response:
         seconds = f"{TEST_WITHIN.total_seconds():g} seconds"
         hint = "GET /health says how it stands with Telegram."
         raise Unavailable(f"The test message was not shown within {seconds}; it was taken back.", hint=hint)
-    return responses.json_response({"sent": True})
+    return json_response(TestMessageDocument())
 
 
 async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
@@ -188,7 +187,7 @@ async def unlink(request: web.Request) -> web.Response:
     untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
     if await runtime.database.write(untie):
         log.info("unlinked", extra={"action": "unlinked", "account": account, "caller": caller.account})
-    return responses.json_response({"linked": False})
+    return json_response(UnlinkedDocument())
 
 
 async def change_preferences(request: web.Request) -> web.Response:
@@ -205,8 +204,7 @@ async def change_preferences(request: web.Request) -> web.Response:
         return found
 
     found = await runtime.database.write(change)
-    quiet_hours = preferences.quiet_hours_of(found.person)
-    return responses.json_response({**_status(found, runtime.config), "quiet_hours": quiet_hours})
+    return json_response(documents.preferences(found, runtime.config.summary))
 
 
 # What they share
@@ -264,37 +262,17 @@ def _test_message(account: str, caller: Caller) -> Part:
     return Part(f"This is a test: what is sent to {account} arrives here.{by}")
 
 
-def _status(found: PersonStatus | None, config: Config) -> Document:
-    if found is None:
-        return NOT_LINKED
-    person, summary = found.person, config.summary
-    return {
-        "linked": True,
-        "linked_at": responses.moment(person.linked_at),
-        "chat_name": person.chat_name,
-        "enabled": person.is_enabled,
-        "time_zone": person.time_zone or summary.time_zone,
-        "summary_time": person.summary_time or f"{summary.time:%H:%M}",
-        "reachable": found.unreachable is None,
-    }
-
-
+LINK, VERIFY_LINK = "/api/telegram/link-account", "/api/telegram/verify-link"
 SEE, CHANGE = Action.SEE_ACCOUNT, Action.CHANGE_ACCOUNT
-_UNLINK = "Take your account from its chat, which stays subscribed."
+_UNLINK = "Unlink your account; the chat stays subscribed."
 ROUTES = (
-    Route(
-        "GET",
-        "/api/telegram/link-account",
-        link_account,
-        "Make a deep link for your account. ?qr=true",
-        CHANGE,
-        query=LinkQuery,
-    ),
+    Route("GET", LINK, link_account, DeepLinkDocument, "Create a deep link for your account.", CHANGE, query=LinkQuery),
     Route(
         "POST",
-        "/api/telegram/verify-link",
+        VERIFY_LINK,
         verify_link,
-        "Whether the deep link of this token was used.",
+        LinkDocument,
+        "Report if a deep link was used.",
         SEE,
         body=LinkTokenFields,
         query=UserFields,
@@ -303,7 +281,8 @@ ROUTES = (
         "POST",
         "/api/telegram/verify",
         verify,
-        "Link your account by the code that /start gave out.",
+        LinkDocument,
+        "Link your account with the code from /start.",
         CHANGE,
         body=LinkCodeFields,
         query=UserFields,
@@ -312,7 +291,8 @@ ROUTES = (
         "GET",
         "/api/telegram/status",
         status,
-        "How your account is linked. Admins: ?user=, here and below.",
+        AccountDocument,
+        "Show the link of your account. Admins: ?user=, here and below.",
         SEE,
         query=UserFields,
     ),
@@ -320,18 +300,20 @@ ROUTES = (
         "POST",
         "/api/telegram/send-test-message",
         send_test,
-        "Show a test message in your chat.",
+        TestMessageDocument,
+        "Send a test message to your chat.",
         CHANGE,
-        body=UserFields,
-        query=UserFields,
+        UserFields,
+        UserFields,
     ),
-    Route("POST", "/api/telegram/unlink-account", unlink, _UNLINK, CHANGE, body=UserFields, query=UserFields),
-    Route("POST", "/api/telegram/unlink", unlink, _UNLINK, CHANGE, body=UserFields, query=UserFields),
+    Route("POST", "/api/telegram/unlink-account", unlink, UnlinkedDocument, _UNLINK, CHANGE, UserFields, UserFields),
+    Route("POST", "/api/telegram/unlink", unlink, UnlinkedDocument, _UNLINK, CHANGE, UserFields, UserFields),
     Route(
         "PATCH",
         "/api/telegram/preferences",
         change_preferences,
-        "enabled, time_zone, summary_time, quiet_hours.",
+        PreferencesDocument,
+        "Change enabled, time_zone, summary_time or quiet_hours.",
         CHANGE,
         body=PreferenceFields,
         query=UserFields,

@@ -3,29 +3,32 @@
 from aiohttp import web
 
 from notifybot.auth.permissions import Action
-from notifybot.schemas import responses
 from notifybot.schemas.messages import EventFields
+from notifybot.schemas.responses import messages
+from notifybot.schemas.responses.messages import AcceptedDocument
 from notifybot.schemas.to_message import read_event
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
 
-async def tell_event(request: web.Request) -> web.Response:
+async def send_event(request: web.Request) -> web.Response:
     """Tell of an event; its kind is kept, for the summary to count."""
     new = await read_event(request, caller_of(request))
     found = await runtime_of(request).intake.accept(new)
-    return responses.json_response(responses.accepted(found), status=200 if found.is_duplicate else 202)
+    return json_response(messages.accepted(found), status=200 if found.is_duplicate else 202)
 
 
 ROUTES = (
     Route(
         "POST",
         "/api/events",
-        tell_event,
-        "Say that something happened: post_success, post_failure, automation_executed, or a template of yours.",
+        send_event,
+        AcceptedDocument,
+        "Report an event: post_success, post_failure, automation_executed, or the name of one of your templates.",
         Action.SEND,
         body=EventFields,
         statuses=(200, 202),
-        has_form=True,
+        takes_form=True,
     ),
 )

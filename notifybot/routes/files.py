@@ -14,12 +14,13 @@ from notifybot.errors import NotFound
 from notifybot.messages import attachments
 from notifybot.model.ids import is_id
 from notifybot.model.messages import Attachment
-from notifybot.schemas import responses
+from notifybot.web.documents import SERVER
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
 TAKEN_WITHIN_S = 30.0
 """Who takes nothing of a file for so long is cut off: until then it stays open for them."""
+FILES = "/files/{name}"
 _NAME = re.compile(r"([0-9a-fA-F-]{36})_([0-9]{1,4})_(.+)", re.DOTALL)
 READABLE_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 """What a browser may show by itself. Everything else is only saved: it could be a page with scripts."""
@@ -71,7 +72,7 @@ def _headers(file: Attachment) -> dict[str, str]:
     may_show = file.media_type in READABLE_INLINE
     disposition = "inline" if may_show else "attachment"
     return {
-        **responses.SERVER,
+        **SERVER,
         "Content-Type": file.media_type if may_show and file.media_type else "application/octet-stream",
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file.name, safe='')}",
         "X-Content-Type-Options": "nosniff",
@@ -79,4 +80,4 @@ def _headers(file: Attachment) -> dict[str, str]:
     }
 
 
-ROUTES = (Route("GET", "/files/{name}", show, "A stored attachment, for its sender and for admins.", Action.READ),)
+ROUTES = (Route("GET", FILES, show, None, "Download an attachment; for its sender and admins.", Action.READ),)

@@ -1,7 +1,6 @@
 """GET /health: status, backlog, and warnings for the operator."""
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -22,8 +21,9 @@ from notifybot.messages.queries import Backlog
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
-from notifybot.schemas import responses
+from notifybot.schemas.responses.jobs import HealthDocument
 from notifybot.times.display import listed
+from notifybot.web.documents import build, json_response
 from notifybot.web.guard import CALLERS, known_caller_of
 from notifybot.web.route import Route, runtime_of
 
@@ -34,10 +34,9 @@ T = TypeVar("T")
 async def show_health(request: web.Request) -> web.Response:
     """How it goes; strangers are told the status alone."""
     found = assess.assess(await _facts(request))
-    document: responses.Document = {"status": found.status}
-    if known_caller_of(request) is not None:
-        document = {**dataclasses.asdict(found), "version": __version__}
-    return responses.json_response(document, status=503 if found.status is HealthStatus.DOWN else 200)
+    is_known = known_caller_of(request) is not None
+    document = build(HealthDocument, found, version=__version__) if is_known else HealthDocument(status=found.status)
+    return json_response(document, status=503 if found.status is HealthStatus.DOWN else 200)
 
 
 async def _facts(request: web.Request) -> HealthFacts:
@@ -117,5 +116,11 @@ async def _zones(runtime: Runtime) -> list[str]:
 
 
 HEALTH = Route(
-    "GET", "/health", show_health, "How it goes: status, what waits, warnings.", Action.LOOK, statuses=(200, 503)
+    "GET",
+    "/health",
+    show_health,
+    HealthDocument,
+    "Show the status, the queue and warnings.",
+    Action.LOOK,
+    statuses=(200, 503),
 )

@@ -10,10 +10,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from notifybot.auth.permissions import Action
 from notifybot.model.actors import by_account
 from notifybot.people import import_people
-from notifybot.people.import_people import CodeRecord, DryRun, ImportEntry, PersonRecord
-from notifybot.schemas import responses
+from notifybot.people.import_people import CodeRecord, DryRun, PersonRecord
+from notifybot.schemas.responses.people import ImportDocument, import_entry
 from notifybot.schemas.types import Account, Label, PrivateChatId, Timestamp
 from notifybot.web.bodies import RequestFields, read_fields
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
@@ -55,7 +56,7 @@ class ImportFields(RequestFields):
     dry_run: bool = False
 
 
-async def take_over(request: web.Request) -> web.Response:
+async def import_all(request: web.Request) -> web.Response:
     """Take over what fits; with dry_run only say what would become of it."""
     fields = await read_fields(request, ImportFields)
     runtime = runtime_of(request)
@@ -72,7 +73,7 @@ async def take_over(request: web.Request) -> web.Response:
         entries = await runtime.database.write(take) or []
     except DryRun as rehearsal:
         entries = list(rehearsal.entries)
-    return responses.json_response({"dry_run": fields.dry_run, "entries": [_entry(each) for each in entries]})
+    return json_response(ImportDocument(dry_run=fields.dry_run, entries=[import_entry(each) for each in entries]))
 
 
 def _record(person: ImportedPersonFields, account: str | None) -> PersonRecord:
@@ -80,16 +81,13 @@ def _record(person: ImportedPersonFields, account: str | None) -> PersonRecord:
     return PersonRecord(person.chat_id, user_id, person.chat_name, account, person.created_at, person.linked_at)
 
 
-def _entry(entry: ImportEntry) -> responses.Document:
-    return {"what": entry.subject, "fate": entry.outcome, "reason": entry.reason}
-
-
 ROUTES = (
     Route(
         "POST",
         "/api/admin/import",
-        take_over,
-        "Take over people and codes of another program. dry_run",
+        import_all,
+        ImportDocument,
+        "Import people and link codes from another program; dry_run changes nothing.",
         Action.ADMINISTER,
         body=ImportFields,
     ),

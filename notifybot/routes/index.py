@@ -6,7 +6,8 @@ from aiohttp import web
 
 from notifybot import __version__
 from notifybot.auth.permissions import Action
-from notifybot.schemas import responses
+from notifybot.schemas.responses.jobs import IndexDocument
+from notifybot.web.documents import json_response
 from notifybot.web.guard import known_caller_of
 from notifybot.web.route import Route
 
@@ -15,10 +16,10 @@ def with_index(routes: Sequence[Route]) -> tuple[Route, ...]:
     """All routes and the one that lists them."""
 
     async def about(request: web.Request) -> web.Response:
-        endpoints = {f"{route.method} {route.path}": route.about for route in everything}
-        greeting = "notifybot tells the right people in Telegram."
-        version = {} if known_caller_of(request) is None else {"version": __version__}
-        return responses.json_response({"message": greeting, **version, "endpoints": endpoints})
+        endpoints = {f"{route.method} {route.path}": route.summary for route in everything}
+        greeting = "notifybot notifies the right people in Telegram."
+        version = None if known_caller_of(request) is None else __version__
+        return json_response(IndexDocument(message=greeting, version=version, endpoints=endpoints))
 
-    everything = (Route("GET", "/", about, "This list.", Action.LOOK), *routes)
+    everything = (Route("GET", "/", about, IndexDocument, "List the endpoints.", Action.LOOK), *routes)
     return everything

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -28,11 +27,13 @@ from notifybot.recipients.lookup import RecipientQuery
 from notifybot.rendering.parts import Appearance
 from notifybot.runtime import Runtime
 from notifybot.schedules import cancel
-from notifybot.schemas import responses
 from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
+from notifybot.schemas.responses import messages as documents
+from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, Span, Timestamp, truth
 from notifybot.web.bodies import RequestFields, read_fields, read_query
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Handler, Route, runtime_of
@@ -97,17 +98,17 @@ async def ingest(request: web.Request) -> web.Response:
     found = await runtime.intake.accept(new)
     if wait_s:
         return await _wait(runtime, found, timedelta(seconds=wait_s))
-    return responses.json_response(responses.accepted(found), status=200 if found.is_duplicate else 202)
+    return json_response(documents.accepted(found), status=200 if found.is_duplicate else 202)
 
 
 async def send(request: web.Request) -> web.Response:
     new = await read_send(request, caller_of(request))
-    return responses.json_response(responses.accepted(await runtime_of(request).intake.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
 async def send_photo(request: web.Request) -> web.Response:
     new = await read_photo(request, caller_of(request))
-    return responses.json_response(responses.accepted(await runtime_of(request).intake.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).intake.accept(new)))
 
 
 async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Response:
@@ -123,9 +124,10 @@ async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Res
             await runtime.waiters.next_change(changed, until)
     finally:
         runtime.waiters.unwatch(found.id, changed)
-    accepted = replace(found, status=detail.message.state)
-    document = responses.accepted(accepted) | {"deliveries": [responses.delivery(copy) for copy in detail.copies]}
-    return responses.json_response(document, status=200 if is_decided else 202)
+    document = documents.accepted(found)
+    document.status = detail.message.state
+    document.deliveries = [documents.delivery(copy) for copy in detail.copies]
+    return json_response(document, status=200 if is_decided else 202)
 
 
 async def list_messages(request: web.Request) -> web.Response:
@@ -137,11 +139,11 @@ async def list_messages(request: web.Request) -> web.Response:
     found = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit + 1))
     page = found[: query.limit]
     next_cursor = page[-1].id if len(found) > query.limit else None
-    return responses.json_response({"messages": [responses.message(each) for each in page], "next_cursor": next_cursor})
+    return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
 
 
 async def show(request: web.Request) -> web.Response:
-    return responses.json_response(responses.detail(await _detail(request, Action.READ)))
+    return json_response(documents.message_detail(await _detail(request, Action.READ)))
 
 
 async def _detail(request: web.Request, action: Action) -> MessageDetails:
@@ -164,7 +166,7 @@ def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[st
         actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
         known = {} if more is None else more(runtime)
         await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now, **known))
-        return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
+        return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
 
     return change
 
@@ -178,7 +180,7 @@ async def snooze(request: web.Request) -> web.Response:
     until = fields.until or now + (fields.span or timedelta())
     verb = partial(alerts_snooze.snooze, message_id=message_id, actor=actor, until=until, now=now)
     await runtime.database.write(verb)
-    return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
+    return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
 
 
 async def change(request: web.Request) -> web.Response:
@@ -194,7 +196,14 @@ async def change(request: web.Request) -> web.Response:
     actor = actors.by_account(caller.account)
     revise = partial(edit.edit, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
-    return responses.json_response(responses.detail(await _detail(request, Action.ANSWER)))
+    return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
+
+
+ONE = "/api/messages/{id}"
+
+
+def _action(verb: str, handler: Handler, summary: str, body: type[RequestFields] = RequestFields) -> Route:
+    return Route("POST", f"{ONE}/{verb}", handler, MessageDetailDocument, summary, Action.ANSWER, body=body)
 
 
 ROUTES = (
@@ -202,81 +211,65 @@ ROUTES = (
         "POST",
         "/api/ingest",
         ingest,
-        "Hand over a message; an alert unless acknowledge is false. ?wait=SECONDS",
+        AcceptedDocument,
+        "Send a message: an alert unless acknowledge is false. ?wait=SECONDS waits until it is sent.",
         Action.SEND,
         body=IngestFields,
         query=WaitQuery,
         statuses=(200, 202),
-        has_form=True,
+        takes_form=True,
     ),
-    Route("POST", "/send", send, "Hand over a notice to a person.", Action.SEND, body=SendFields, has_form=True),
+    Route(
+        "POST",
+        "/send",
+        send,
+        AcceptedDocument,
+        "Send a notice to a person.",
+        Action.SEND,
+        body=SendFields,
+        takes_form=True,
+    ),
     Route(
         "POST",
         "/send_photo",
         send_photo,
-        "Hand over a picture for a person: its path, or uploaded as photo.",
+        AcceptedDocument,
+        "Send a picture to a person: photo_path, or the file as photo.",
         Action.SEND,
         body=PhotoFields,
-        has_form=True,
+        takes_form=True,
     ),
     Route(
         "GET",
         "/api/messages",
         list_messages,
+        MessagesDocument,
         "List messages, newest first: ?status= &open=true &source= &since= &limit= &cursor=",
         Action.READ,
         query=ListQuery,
     ),
-    Route("GET", "/api/messages/{id}", show, "One message with its deliveries and its timeline.", Action.READ),
+    Route("GET", ONE, show, MessageDetailDocument, "Show a message, its deliveries and timeline.", Action.READ),
     Route(
         "PATCH",
-        "/api/messages/{id}",
+        ONE,
         change,
-        "Give a message a newer content or title; its posts are edited.",
+        MessageDetailDocument,
+        "Change the content or title of a message; its posts are edited.",
         Action.ANSWER,
         body=EditFields,
     ),
-    Route(
-        "POST",
-        "/api/messages/{id}/acknowledge",
+    _action(
+        "acknowledge",
         _changing(acknowledge.acknowledge, lambda runtime: {"closes": runtime.config.alerts.close_on_acknowledge}),
-        "Answer an alert.",
-        Action.ANSWER,
-        body=RequestFields,
+        "Acknowledge an alert.",
     ),
-    Route(
-        "POST",
-        "/api/messages/{id}/unacknowledge",
+    _action(
+        "unacknowledge",
         _changing(unacknowledge.unacknowledge, lambda runtime: {"directory": runtime.directory}),
-        "Take an acknowledgement back, where that does not close alerts.",
-        Action.ANSWER,
-        body=RequestFields,
+        "Undo an acknowledgement, unless acknowledging closes alerts.",
     ),
-    Route(
-        "POST",
-        "/api/messages/{id}/snooze",
-        snooze,
-        "Let an alert sleep: for a span, or until.",
-        Action.ANSWER,
-        body=SnoozeFields,
-    ),
-    Route(
-        "POST", "/api/messages/{id}/close", _changing(close.close), "Close an alert.", Action.ANSWER, body=RequestFields
-    ),
-    Route(
-        "POST",
-        "/api/messages/{id}/cancel",
-        _changing(cancel.cancel_message),
-        "Take a message back before it is shown.",
-        Action.ANSWER,
-        body=RequestFields,
-    ),
-    Route(
-        "POST",
-        "/api/messages/{id}/retry",
-        _changing(retry.retry),
-        "Send again what was given up.",
-        Action.ANSWER,
-        body=RequestFields,
-    ),
+    _action("snooze", snooze, "Snooze an alert: for a span, or until a time.", SnoozeFields),
+    _action("close", _changing(close.close), "Close an alert."),
+    _action("cancel", _changing(cancel.cancel_message), "Cancel a message before it is sent."),
+    _action("retry", _changing(retry.retry), "Retry failed deliveries."),
 )

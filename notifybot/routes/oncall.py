@@ -10,16 +10,13 @@ from sqlmodel import Session
 from notifybot.auth.permissions import Action
 from notifybot.errors import NotFound
 from notifybot.model.ids import is_id
-from notifybot.model.schedules import OnCallOverride
 from notifybot.oncall import changes, shifts
 from notifybot.oncall.changes import Editor, NewOverride
-from notifybot.oncall.shifts import RotationStatus
-from notifybot.rotations.rotation import Shift
-from notifybot.schemas import responses
-from notifybot.schemas.responses import Document
+from notifybot.schemas.responses.oncall import OverrideDocument, RotationsDocument, override, rotation
 from notifybot.schemas.types import OneRecipient, Span, Timestamp
 from notifybot.times.spans import LONGEST
 from notifybot.web.bodies import RequestFields, read_fields
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
@@ -48,9 +45,8 @@ async def show_all(request: web.Request) -> web.Response:
     """Every rotation: who is on call, until when, and who is after that."""
     runtime = runtime_of(request)
     look = partial(shifts.all_statuses, directory=runtime.directory, now=runtime.clock.now())
-    return responses.json_response(
-        {"rotations": [_rotation_status(each) for each in await runtime.database.read(look)]}
-    )
+    found = await runtime.database.read(look)
+    return json_response(RotationsDocument(rotations=[rotation(each) for each in found]))
 
 
 async def create_override(request: web.Request) -> web.Response:
@@ -59,11 +55,11 @@ async def create_override(request: web.Request) -> web.Response:
     runtime, now = runtime_of(request), runtime_of(request).clock.now()
     wanted = NewOverride(request.match_info["rotation"], fields.member, fields.begins, fields.ends_at(now))
 
-    def make(session: Session) -> Document:
+    def make(session: Session) -> OverrideDocument:
         made = changes.add_override(session, wanted, _editor(session, request), runtime.directory, now=now)
-        return _override(made, shifts.names_of(session, [made.member]))
+        return override(made, shifts.names_of(session, [made.member]))
 
-    return responses.json_response(await runtime.database.write(make))
+    return json_response(await runtime.database.write(make))
 
 
 async def cancel(request: web.Request) -> web.Response:
@@ -73,12 +69,12 @@ async def cancel(request: web.Request) -> web.Response:
     if not is_id(override_id):
         raise NotFound("There is no override with this id.", hint="GET /api/oncall lists them.")
 
-    def end(session: Session) -> Document:
+    def end(session: Session) -> OverrideDocument:
         hand, now = _editor(session, request), runtime.clock.now()
         found = changes.cancel_override(session, override_id, hand, runtime.directory, now=now)
-        return _override(found, shifts.names_of(session, [found.member]))
+        return override(found, shifts.names_of(session, [found.member]))
 
-    return responses.json_response(await runtime.database.write(end))
+    return json_response(await runtime.database.write(end))
 
 
 def _editor(session: Session, request: web.Request) -> Editor:
@@ -86,49 +82,21 @@ def _editor(session: Session, request: web.Request) -> Editor:
     return changes.editor_of_account(session, caller.account, is_admin=caller.is_admin, allowed=caller.allowed)
 
 
-def _rotation_status(found: RotationStatus) -> Document:
-    return {
-        "rotation": found.name,
-        "time_zone": found.rotation.zone,
-        **_shift(found, found.current),
-        "handover_at": responses.moment(found.next_handover),
-        "next": [_shift(found, shift) for shift in found.shifts[1:]],
-        "overrides": [_override(each, found.names) for each in found.overrides],
-    }
-
-
-def _shift(found: RotationStatus, shift: Shift) -> Document:
-    """`on_call`: recipients, as the config names them; `names`: how people see them."""
-    return {
-        "on_call": list(shift.assignment.members),
-        "names": [found.names[member] for member in shift.assignment.members],
-        "reason": shift.assignment.reason,
-        "from": responses.moment(shift.starts_at),
-        "until": responses.moment(shift.until),
-    }
-
-
-def _override(found: OnCallOverride, names: shifts.DisplayNames) -> Document:
-    return {
-        "id": found.id,
-        "rotation": found.rotation,
-        "member": found.member,
-        "name": names[found.member],
-        "from": responses.moment(found.starts_at),
-        "until": responses.moment(found.ends_at),
-        "created_at": responses.moment(found.created_at),
-        "created_by": found.created_by,
-        "cancelled_at": responses.moment(found.cancelled_at),
-    }
-
-
 ROUTES = (
-    Route("GET", "/api/oncall", show_all, "Who is on call, until when, who is next, who stands in.", Action.SEE_PEOPLE),
+    Route(
+        "GET",
+        "/api/oncall",
+        show_all,
+        RotationsDocument,
+        "Show who is on call, until when, who is next, and overrides.",
+        Action.SEE_PEOPLE,
+    ),
     Route(
         "POST",
         "/api/oncall/{rotation}/overrides",
         create_override,
-        "Let somebody stand in: member, for or until, from.",
+        OverrideDocument,
+        "Create an override: member, for or until, from.",
         Action.CHANGE_ROTATION,
         body=OverrideFields,
     ),
@@ -136,7 +104,8 @@ ROUTES = (
         "DELETE",
         "/api/oncall/overrides/{id}",
         cancel,
-        "End an override before its time.",
+        OverrideDocument,
+        "Cancel an override.",
         Action.CHANGE_ROTATION,
         body=RequestFields,
     ),

@@ -1,137 +1,148 @@
-"""What each route takes and answers, for programs: made from the models that check the requests."""
+"""GET /openapi.json: the OpenAPI description, from the models of requests and responses."""
 
 import functools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import web
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from notifybot.auth.permissions import PERMISSIONS, Action
-from notifybot.schemas import responses
 from notifybot.schemas.messages import KEY_HEADER
-from notifybot.schemas.responses import NAMED, SCHEMAS, Document, reference, response_schema
+from notifybot.web.documents import adapter_of, json_response
+from notifybot.web.problems import ProblemDocument
 from notifybot.web.route import Route
 
 VERSION = "1"
-"""Of the interface."""
+"""Version of the API."""
 PROBLEM_TYPE = "application/problem+json"
-FILES = "/files/{name}"
+REFERENCE = "#/components/schemas/{model}"
 REFUSALS = {
-    400: "The request is wrong.",
-    401: "Nobody knows who is calling.",
-    403: "This caller may not do that.",
-    404: "There is none, or it is another's.",
-    408: "The request did not come in time.",
-    409: "Its state forbids it.",
+    400: "The request is invalid.",
+    401: "The caller is not authenticated.",
+    403: "The caller may not do this.",
+    404: "It does not exist, or belongs to another account.",
+    408: "The request took too long to arrive.",
+    409: "Its state forbids this.",
     413: "The body is too large.",
-    415: "The body is of a type that is not taken.",
-    429: "This caller is too fast; Retry-After says when to come again.",
-    503: "Nothing was accepted; try again after Retry-After.",
+    415: "The media type of the body is not supported.",
+    429: "Rate limit; retry after Retry-After.",
+    503: "Nothing was accepted; retry after Retry-After.",
 }
+
+Json = dict[str, Any]
+
+
+class _Schemas(GenerateJsonSchema):
+    """Name components after documents, and add no titles."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix("Document")
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
 
 
 def with_openapi(routes: Sequence[Route]) -> Route:
-    """The route that describes all of them, and itself."""
+    """Return the route that describes the routes, and itself."""
 
     @functools.cache
-    def described() -> Document:
+    def described() -> Json:
         return description([*routes, own])
 
     async def show(_: web.Request) -> web.Response:
-        return responses.json_response(described())
+        return json_response(described(), kind=Json)
 
-    own = Route("GET", "/openapi.json", show, "All of this, described for programs (OpenAPI 3.1).", Action.LOOK)
+    own = Route("GET", "/openapi.json", show, Json, "Describe this API (OpenAPI 3.1).", Action.LOOK)
     return own
 
 
-def description(routes: Sequence[Route]) -> Document:
-    """The OpenAPI document of these routes."""
-    models = {model for route in routes for model in (route.body, route.query) if model is not None}
-    keys, definitions = models_json_schema(
-        [(model, "validation") for model in sorted(models, key=_place)], ref_template=f"{SCHEMAS}{{model}}"
-    )
-    schemas = definitions.get("$defs", {})
-    names = {_place(model): str(found["$ref"]).rpartition("/")[2] for (model, _), found in keys.items()}
-    paths: dict[str, Document] = {}
+def description(routes: Sequence[Route]) -> Json:
+    """Describe these routes in OpenAPI."""
+    schema_of, components = _schemas(routes)
+    paths: dict[str, Json] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names, schemas)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of, components)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "notifybot", "version": VERSION, "description": "Tells the right people in Telegram."},
+        "info": {"title": "notifybot", "version": VERSION, "description": "Notifies the right people in Telegram."},
         "paths": paths,
-        "components": {
-            "schemas": {**schemas, **NAMED},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-        },
+        "components": {"schemas": components, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
 
 
-def _place(model: type) -> str:
-    return f"{model.__module__}.{model.__qualname__}"
+def _schemas(routes: Sequence[Route]) -> tuple[dict[Any, Json], dict[str, Json]]:
+    """Return the schema of each request and response type, and the components that they refer to."""
+    requests = {model for route in routes for model in (route.body, route.query) if model is not None}
+    answers = {route.response for route in routes if route.response is not None} | {ProblemDocument}
+    modes: list[tuple[Any, JsonSchemaMode]] = [(kind, "validation") for kind in sorted(requests, key=str)]
+    modes += [(kind, "serialization") for kind in sorted(answers, key=str)]
+    inputs = [(kind, mode, adapter_of(kind)) for kind, mode in modes]
+    found, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Schemas)
+    return {kind: schema for (kind, _), schema in found.items()}, definitions.get("$defs", {})
 
 
-def _operation(route: Route, names: dict[str, str], schemas: dict[str, Document]) -> Document:
+def _operation(route: Route, schema_of: dict[Any, Json], components: dict[str, Json]) -> Json:
     rule = PERMISSIONS[route.action]
-    operation: Document = {
+    operation: Json = {
         "operationId": _operation_id(route),
-        "summary": route.about,
+        "summary": route.summary,
         "security": [{"bearer": []}, *([{}] if rule.is_for_strangers else [])],
-        "parameters": [*_path_parameters(route), *_query_parameters(route, names, schemas), *_header_parameters(route)],
-        "responses": _responses(route),
+        "parameters": [*_path_parameters(route), *_header_parameters(route)],
+        "responses": _responses(route, schema_of),
     }
     if rule.needs:
         operation["x-scopes"] = sorted(rule.needs)
+    if route.query is not None:
+        operation["parameters"] += _query_parameters(_resolved(schema_of[route.query], components))
     if route.body is not None:
-        schema = schemas[names[_place(route.body)]]
-        types = ["application/json", *(["multipart/form-data"] if route.has_form else [])]
-        content = {kind: {"schema": {"$ref": SCHEMAS + names[_place(route.body)]}} for kind in types[:1]}
-        content |= {kind: {"schema": {"type": "object"}} for kind in types[1:]}
-        operation["requestBody"] = {"required": "required" in schema, "content": content}
+        content = {"application/json": {"schema": schema_of[route.body]}}
+        if route.takes_form:
+            content["multipart/form-data"] = {"schema": {"type": "object"}}
+        is_required = "required" in _resolved(schema_of[route.body], components)
+        operation["requestBody"] = {"required": is_required, "content": content}
     return operation
+
+
+def _resolved(schema: Json, components: dict[str, Json]) -> Json:
+    return components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 def _operation_id(route: Route) -> str:
     return "_".join([route.method.lower(), *re.findall(r"[A-Za-z0-9]+", route.path)])
 
 
-def _path_parameters(route: Route) -> list[Document]:
-    named = re.findall(r"\{(\w+)\}", route.path)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+def _path_parameters(route: Route) -> list[Json]:
+    names = re.findall(r"\{(\w+)\}", route.path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
-def _query_parameters(route: Route, names: dict[str, str], schemas: dict[str, Document]) -> list[Document]:
-    if route.query is None:
-        return []
-    properties = schemas[names[_place(route.query)]].get("properties", {})
-    assert isinstance(properties, dict)
-    return [{"name": name, "in": "query", "schema": _given(schema)} for name, schema in properties.items()]
+def _query_parameters(query: Json) -> list[Json]:
+    return [{"name": name, "in": "query", "schema": _not_null(each)} for name, each in query["properties"].items()]
 
 
-def _given(schema: Document) -> Document:
-    """Of a parameter that is there: in a query nothing stands for null."""
-    either = schema.get("anyOf")
-    if not isinstance(either, list):
+def _not_null(schema: Json) -> Json:
+    """Drop null: a query cannot say it."""
+    if "anyOf" not in schema:
         return schema
-    present = [each for each in either if each != {"type": "null"}]
-    return present[0] if len(present) == 1 else {"anyOf": present}
+    others = [each for each in schema["anyOf"] if each != {"type": "null"}]
+    return others[0] if len(others) == 1 else {"anyOf": others}
 
 
-def _header_parameters(route: Route) -> list[Document]:
-    if not route.has_form:
+def _header_parameters(route: Route) -> list[Json]:
+    if not route.takes_form:
         return []
     schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"}
     return [{"name": KEY_HEADER, "in": "header", "schema": schema}]
 
 
-def _responses(route: Route) -> Document:
+def _responses(route: Route, schema_of: dict[Any, Json]) -> Json:
+    content = {"*/*": {}} if route.response is None else {"application/json": {"schema": schema_of[route.response]}}
+    problem = {PROBLEM_TYPE: {"schema": schema_of[ProblemDocument]}}
     refusals = {status: about for status, about in REFUSALS.items() if status not in route.statuses}
-    problem = {PROBLEM_TYPE: {"schema": reference("Problem")}}
-    well = {str(status): {"description": "Done.", "content": _answer(route)} for status in route.statuses}
-    return {**well, **{str(status): {"description": about, "content": problem} for status, about in refusals.items()}}
-
-
-def _answer(route: Route) -> Document:
-    if route.path == FILES:
-        return {"*/*": {}}
-    return {"application/json": {"schema": response_schema(route.method, route.path)}}
+    return {
+        **{str(status): {"description": "Success.", "content": content} for status in route.statuses},
+        **{str(status): {"description": about, "content": problem} for status, about in refusals.items()},
+    }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, ClassVar
 
@@ -14,11 +13,8 @@ from notifybot.auth.permissions import Action, Caller
 from notifybot.errors import NotFound
 from notifybot.messages import queries
 from notifybot.messages.new_message import NewMessage, check_first_time
-from notifybot.messages.queries import MessageDetails
 from notifybot.model import actors
-from notifybot.model.enums import DeliveryStatus, Purpose
 from notifybot.model.ids import is_id
-from notifybot.model.states import State
 from notifybot.people import people
 from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
 from notifybot.recipients.allowed import check_may_notify
@@ -26,11 +22,15 @@ from notifybot.recipients.lookup import RecipientQuery
 from notifybot.rendering.parts import NewFile
 from notifybot.schedules import changes
 from notifybot.schedules import queries as schedules
-from notifybot.schedules import queries as schedules_queries
 from notifybot.schedules.queries import ScheduleDetails
-from notifybot.schemas import responses
 from notifybot.schemas.messages import SendFields
-from notifybot.schemas.responses import Document
+from notifybot.schemas.responses import schedules as documents
+from notifybot.schemas.responses.schedules import (
+    PendingDocument,
+    PreviewDocument,
+    ScheduleDocument,
+    SchedulesDocument,
+)
 from notifybot.schemas.to_message import message_of
 from notifybot.schemas.types import (
     Label,
@@ -44,6 +44,7 @@ from notifybot.schemas.types import (
 )
 from notifybot.times import recurrence
 from notifybot.web.bodies import FORM, RequestFields, check, read_fields, read_form_fields
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.multipart import is_form, read_form
 from notifybot.web.problems import FieldProblem, InvalidFields
@@ -102,8 +103,7 @@ async def schedule_message(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     found = await runtime.intake.accept(new)
     detail = await runtime.database.read(partial(queries.details, message_id=found.id))
-    coming = {"schedule_id": found.schedule_id, "next_times": [_plain(at) for at in found.next_times]}
-    return responses.json_response(_pending(detail) | (coming if found.schedule_id is not None else {}))
+    return json_response(documents.pending(detail, None if found.schedule_id is None else found.next_times))
 
 
 async def _read(request: web.Request) -> tuple[ScheduleMessageFields, tuple[NewFile, ...]]:
@@ -145,39 +145,9 @@ async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Re
 async def pending_messages(request: web.Request) -> web.Response:
     """What is scheduled and not sent, the next first."""
     account, runtime = permissions.visible_account(caller_of(request)), runtime_of(request)
-    asked = partial(schedules_queries.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
-    return responses.json_response([_pending(detail) for detail in await runtime.database.read(asked)])
-
-
-def _pending(found: MessageDetails) -> Document:
-    """Times are UTC without an offset; `results` says of each chat that was told what became of it."""
-    message, primary = found.message, [copy for copy in found.copies if copy.delivery.purpose is Purpose.PRIMARY]
-    waits = any(copy.delivery.status is DeliveryStatus.WAITING for copy in primary)
-    return {
-        "id": message.id,
-        "target_user_id": message.recipients,
-        "message": message.content,
-        "scheduled_timestamp": _plain(message.send_at or message.created_at),
-        "file_paths": [f"uploads/{file.message_id}_{file.ordinal}_{file.name}" for file in found.files] or None,
-        "is_sent": not waits and message.state not in (State.SCHEDULED, State.INITIATED, State.CANCELLED),
-        "created_at": _plain(message.created_at),
-        "status": message.state,
-        "schedule_id": message.schedule_id,
-        "results": [
-            {
-                "target_user_id": copy.delivery.recipient,
-                "chat_id": copy.delivery.chat_id,
-                "status": copy.delivery.status,
-                "last_error": copy.delivery.last_error,
-                "shown_at": None if copy.delivery.shown_at is None else _plain(copy.delivery.shown_at),
-            }
-            for copy in primary
-        ],
-    }
-
-
-def _plain(at: datetime) -> str:
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    asked = partial(schedules.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
+    found = await runtime.database.read(asked)
+    return json_response([documents.pending(detail) for detail in found], kind=list[PendingDocument])
 
 
 async def preview(request: web.Request) -> web.Response:
@@ -189,18 +159,17 @@ async def preview(request: web.Request) -> web.Response:
     begins_at = in_utc(fields.begins_at, fields.time_zone)
     times = recurrence.upcoming(recurrence.parse(fields.repeat), zone, begins_at, now=now)
     check_first_time(times[0] if times else begins_at, now=now)
-    said = {"repeat": fields.repeat, "time_zone": zone, "next_times": [responses.moment(at) for at in times]}
-    return responses.json_response(said)
+    return json_response(PreviewDocument(repeat=fields.repeat, time_zone=zone, next_times=times))
 
 
 async def list_schedules(request: web.Request) -> web.Response:
     account = permissions.visible_account(caller_of(request))
     found = await runtime_of(request).database.read(partial(schedules.page, account=account))
-    return responses.json_response({"schedules": [_schedule(each) for each in found]})
+    return json_response(SchedulesDocument(schedules=[documents.schedule(each) for each in found]))
 
 
 async def show(request: web.Request) -> web.Response:
-    return responses.json_response(_schedule(await _find(request, Action.READ)))
+    return json_response(documents.schedule(await _find(request, Action.READ)))
 
 
 async def _find(request: web.Request, action: Action) -> ScheduleDetails:
@@ -221,7 +190,7 @@ async def _changed(request: web.Request, verb: Callable[..., ScheduleDetails], *
     found = await _find(request, Action.ANSWER)
     actor, now = actors.by_account(caller_of(request).account), runtime_of(request).clock.now()
     change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
-    return responses.json_response(_schedule(await runtime_of(request).database.write(change)))
+    return json_response(documents.schedule(await runtime_of(request).database.write(change)))
 
 
 async def _check_may_tell(request: web.Request) -> None:
@@ -258,50 +227,47 @@ async def change(request: web.Request) -> web.Response:
     return await _changed(request, changes.change, repeat=repeat, time_zone=fields.time_zone)
 
 
-def _schedule(found: ScheduleDetails) -> Document:
-    """`message` is the one that waits to be the next; null once the schedule has ended."""
-    schedule = found.schedule
-    return {
-        "id": schedule.id,
-        "account": schedule.account,
-        "repeat": schedule.repeat,
-        "time_zone": schedule.time_zone,
-        "created_at": responses.moment(schedule.created_at),
-        "begins_at": responses.moment(schedule.begins_at),
-        "paused_at": responses.moment(schedule.paused_at),
-        "ended_at": responses.moment(schedule.ended_at),
-        "last_at": responses.moment(schedule.last_at),
-        "runs": schedule.runs,
-        "missed": schedule.missed,
-        "next_times": [responses.moment(at) for at in found.next_times],
-        "message": None if found.waiting is None else responses.message(found.waiting),
-    }
-
-
 ONE = "/api/schedules/{id}"
 ROUTES = (
     Route(
         "POST",
         "/schedule-message",
         schedule_message,
-        "Hand over a message for later, with files: target_user_id, message, scheduled_timestamp.",
+        PendingDocument,
+        "Schedule a message, with files: target_user_id, message, scheduled_timestamp.",
         Action.SEND,
         body=ScheduleMessageFields,
-        has_form=True,
+        takes_form=True,
     ),
-    Route("GET", "/pending-messages", pending_messages, "What is scheduled and not sent.", Action.READ),
+    Route(
+        "GET",
+        "/pending-messages",
+        pending_messages,
+        list[PendingDocument],
+        "List scheduled messages that are not sent yet.",
+        Action.READ,
+    ),
     Route(
         "POST",
         "/api/schedules/preview",
         preview,
-        "The next times of what would repeat so.",
+        PreviewDocument,
+        "Show the next times of a repeat, without creating a schedule.",
         Action.SEND,
         body=PreviewFields,
     ),
-    Route("GET", "/api/schedules", list_schedules, "What repeats, each with its next times.", Action.READ),
-    Route("GET", ONE, show, "One schedule with the message that waits to be its next.", Action.READ),
-    Route("PATCH", ONE, change, "Let it come at other times.", Action.ANSWER, body=RepeatFields),
-    Route("DELETE", ONE, end, "End it, with its waiting message.", Action.ANSWER, body=RequestFields),
-    Route("POST", f"{ONE}/pause", pause, "Let nothing come.", Action.ANSWER, body=RequestFields),
-    Route("POST", f"{ONE}/resume", resume, "Let it go on.", Action.ANSWER, body=RequestFields),
+    Route("GET", "/api/schedules", list_schedules, SchedulesDocument, "List schedules.", Action.READ),
+    Route("GET", ONE, show, ScheduleDocument, "Show a schedule and its next message.", Action.READ),
+    Route("PATCH", ONE, change, ScheduleDocument, "Change repeat or time_zone.", Action.ANSWER, body=RepeatFields),
+    Route(
+        "DELETE",
+        ONE,
+        end,
+        ScheduleDocument,
+        "End a schedule and cancel its next message.",
+        Action.ANSWER,
+        body=RequestFields,
+    ),
+    Route("POST", f"{ONE}/pause", pause, ScheduleDocument, "Pause a schedule.", Action.ANSWER, body=RequestFields),
+    Route("POST", f"{ONE}/resume", resume, ScheduleDocument, "Resume a schedule.", Action.ANSWER, body=RequestFields),
 )

@@ -12,10 +12,11 @@ from notifybot.auth.permissions import Action, Scope
 from notifybot.auth.tokens import NewToken
 from notifybot.config.types import RECIPIENT
 from notifybot.model import actors
-from notifybot.model.people import ApiToken
-from notifybot.schemas import responses
+from notifybot.schemas.responses import people as documents
+from notifybot.schemas.responses.people import NewTokenDocument, TokenDocument, TokensDocument
 from notifybot.schemas.types import Account, Span
 from notifybot.web.bodies import RequestFields, read_fields
+from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
@@ -70,14 +71,14 @@ async def create(request: web.Request) -> web.Response:
     actor = actors.by_account(caller_of(request).account).name
     make = partial(tokens.create, new=new, actor=actor, now=runtime.clock.now())
     token, secret = await runtime.database.write(make)
-    answer = responses.json_response(document(token) | {"token": secret})
+    answer = json_response(documents.new_token(token, secret))
     answer.headers.update(NO_STORE)
     return answer
 
 
 async def list_tokens(request: web.Request) -> web.Response:
     found = await runtime_of(request).database.read(tokens.all_tokens)
-    return responses.json_response({"tokens": [document(each) for each in found]})
+    return json_response(TokensDocument(tokens=[documents.token(each) for each in found]))
 
 
 async def revoke(request: web.Request) -> web.Response:
@@ -85,33 +86,28 @@ async def revoke(request: web.Request) -> web.Response:
     await read_fields(request, RequestFields)
     runtime = runtime_of(request)
     end = partial(tokens.revoke, name=request.match_info["name"], now=runtime.clock.now())
-    return responses.json_response(document(await runtime.database.write(end)))
+    return json_response(documents.token(await runtime.database.write(end)))
 
 
-def document(token: ApiToken) -> responses.Document:
-    return {
-        "id": token.id,
-        "name": token.name,
-        "account": token.account,
-        "scopes": token.scopes,
-        "to": token.recipients,
-        "created_at": responses.moment(token.created_at),
-        "created_by": token.created_by,
-        "expires_at": responses.moment(token.expires_at),
-        "last_used_at": responses.moment(token.last_used_at),
-        "revoked_at": responses.moment(token.revoked_at),
-    }
-
-
+TOKENS = "/api/admin/tokens"
 ROUTES = (
-    Route("GET", "/api/admin/tokens", list_tokens, "All API tokens, without their secrets.", Action.ADMINISTER),
+    Route("GET", TOKENS, list_tokens, TokensDocument, "List API tokens, without their secrets.", Action.ADMINISTER),
     Route(
         "POST",
-        "/api/admin/tokens",
+        TOKENS,
         create,
-        "Make an API token: name, scopes, to, expires, account. Its secret is shown once.",
+        NewTokenDocument,
+        "Create an API token: name, scopes, to, expires, account. The answer alone has its secret.",
         Action.ADMINISTER,
         body=ApiTokenFields,
     ),
-    Route("DELETE", "/api/admin/tokens/{name}", revoke, "Revoke an API token.", Action.ADMINISTER, body=RequestFields),
+    Route(
+        "DELETE",
+        f"{TOKENS}/{{name}}",
+        revoke,
+        TokenDocument,
+        "Revoke an API token.",
+        Action.ADMINISTER,
+        body=RequestFields,
+    ),
 )

@@ -1,7 +1,6 @@
 """Request bodies and queries → checked values. Whatever is wrong is said, and nothing of it is kept."""
 
 import asyncio
-import difflib
 import functools
 from collections.abc import Mapping
 from typing import TypeVar
@@ -10,7 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import StreamReader, web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from notifybot.errors import NotifybotError, TooLarge, UnsupportedType
+from notifybot.errors import NotifybotError, TooLarge, UnsupportedType, did_you_mean
 from notifybot.web import json
 from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, problems_of, shortened
 
@@ -90,8 +89,8 @@ def _names(model: type[RequestFields]) -> frozenset[str]:
 
 
 def _unknown(name: str, names: frozenset[str]) -> FieldProblem:
-    near = difflib.get_close_matches(shortened(name), sorted(names), n=1)
-    return FieldProblem((shortened(name),), "this field is unknown" + (f"; did you mean {near[0]}?" if near else ""))
+    near = did_you_mean(shortened(name), names)
+    return FieldProblem((shortened(name),), "this field is unknown" + (f"; did you mean {near}?" if near else ""))
 
 
 async def _read(request: web.Request) -> bytes:

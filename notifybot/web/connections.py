@@ -13,8 +13,8 @@ from notifybot.auth.local_callers import peer_uid
 from notifybot.auth.remote_callers import peer_address
 from notifybot.errors import Unavailable
 from notifybot.web import problems
+from notifybot.web.route import Handler
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FullHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ANSWER_WITHIN_S = 30.0
 """A caller that does not read its answer within this is cut off, for the answer takes memory until then."""

@@ -1,16 +1,17 @@
 """Every refusal as `application/problem+json`, and nothing of our insides in it."""
 
-import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated
 
 from aiohttp import HttpVersion10, web
-from pydantic import ValidationError
+from pydantic import PlainSerializer, ValidationError
 
 from notifybot.errors import NotifybotError, TooManyRequests, Unauthenticated, Unavailable
+from notifybot.web.documents import OPTIONAL, SERVER, encode
 
 RETRY_AFTER_S = 1
 MOST_REPEATED = 80
@@ -74,18 +75,43 @@ def shortened(text: str) -> str:
     return text if len(text) <= MOST_REPEATED else f"{text[:MOST_REPEATED]}…"
 
 
+def _sendable(text: str) -> str:
+    """Replace lone surrogates: a caller can send them in JSON, but UTF-8 has none."""
+    return text.encode("utf-8", "replace").decode()
+
+
+Text = Annotated[str, PlainSerializer(_sendable, return_type=str)]
+
+
+@dataclass(slots=True, kw_only=True)
+class ErrorDocument:
+    """An error in one field; `loc` is its path, empty for the whole body."""
+
+    loc: list[str | int]
+    msg: Text
+
+
+@dataclass(slots=True, kw_only=True)
+class ProblemDocument:
+    """A refusal, as RFC 9457 has it. `errors` only where fields are wrong."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: Text
+    hint: Annotated[Text | None, OPTIONAL] = None
+    errors: Annotated[list[ErrorDocument] | None, OPTIONAL] = None
+
+
 def response(error: NotifybotError) -> web.Response:
-    document: dict[str, object] = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.code,
-        "detail": error.detail,
-    }
-    if error.hint is not None:
-        document["hint"] = error.hint
+    document = ProblemDocument(title=error.title, status=error.code, detail=error.detail, hint=error.hint)
     if isinstance(error, InvalidFields):
-        document["errors"] = [{"loc": list(found.loc), "msg": found.msg} for found in error.problems]
-    return _problem(document, error.code, _headers(error))
+        document.errors = [ErrorDocument(loc=_loc(found), msg=found.msg) for found in error.problems]
+    return _response(document, _headers(error))
+
+
+def _loc(found: FieldProblem) -> list[str | int]:
+    return [_sendable(each) if isinstance(each, str) else each for each in found.loc]
 
 
 def _headers(error: NotifybotError) -> dict[str, str]:
@@ -99,18 +125,20 @@ def _headers(error: NotifybotError) -> dict[str, str]:
     return {}
 
 
-def _problem(document: dict[str, object], status: int, headers: dict[str, str]) -> web.Response:
-    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    named = {"Server": "notifybot", **headers}  # not the library's version and Python's
-    return web.Response(body=body, status=status, content_type="application/problem+json", headers=named)
+def _response(document: ProblemDocument, headers: dict[str, str]) -> web.Response:
+    return web.Response(
+        body=encode(document),
+        status=document.status,
+        content_type="application/problem+json",
+        headers={**SERVER, **headers},
+    )
 
 
 def from_status(status: int, detail: str, *, hint: str | None = None, allow: str | None = None) -> web.Response:
-    """A problem for what aiohttp itself refuses."""
+    """Make a problem of what aiohttp itself refuses."""
     title = HTTPStatus(status).phrase.capitalize()
     headers = {} if allow is None else {"Allow": allow}
-    document: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return _problem(document | ({} if hint is None else {"hint": hint}), status, headers)
+    return _response(ProblemDocument(title=title, status=status, detail=detail, hint=hint), headers)
 
 
 def raw(error: NotifybotError) -> bytes:

@@ -1,7 +1,8 @@
-"""What a route is, and how a handler reaches the runtime."""
+"""Routes, and the runtime that their handlers need."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -15,21 +16,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Route:
-    """`about` is one sentence for whoever reads `GET /`; `action` says who gets to the handler at all.
+    """A handler, its permission, and all that OpenAPI says of it.
 
-    `body` and `query` are the models that the handler checks them with, `statuses` what it answers when all is well.
+    `response`: the document type that it answers with; None for a file, Any for any JSON. `body` and `query`: the
+    models that check the request. `statuses`: those of a success. `takes_form`: the body may be a multipart form.
     """
 
     method: str
     path: str
     handler: Handler
-    about: str
+    response: Any
+    summary: str
     action: Action = Action.ADMINISTER
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     statuses: tuple[int, ...] = (200,)
-    has_form: bool = False
-    """The body may come as a multipart form, with files."""
+    takes_form: bool = False
 
 
 def runtime_of(request: web.Request) -> Runtime:

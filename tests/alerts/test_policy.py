@@ -26,7 +26,9 @@ def policy(*steps: tuple[int, str], **more: object) -> Policy:
 
 TWICE = plan((5, "anna"), (20, "boss"), count=4)
 NIGHT = policy((5, "anna"), (20, "boss"), repeat=1, close_after=minutes(480), remind_every=minutes(30))
-ALERTS = Alerts(escalation_channel="-1001", policies={"night": NIGHT, "day": policy((10, "anna")).with_defaults(Alerts())})
+ALERTS = Alerts(
+    escalation_channel="-1001", policies={"night": NIGHT, "day": policy((10, "anna")).with_defaults(Alerts())}
+)
 
 
 def test_the_rounds_of_a_plan_follow_one_another() -> None:

@@ -272,7 +272,9 @@ async def test_an_impossible_folder_is_reported_to_caller_and_operator(
         await store.receive(in_pieces(b"content"))
 
     assert store.sweep() == 0
-    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [("ERROR", "file_storage_failed")]
+    assert [(record.levelname, vars(record)["action"]) for record in caplog.records] == [
+        ("ERROR", "file_storage_failed")
+    ]
 
 
 def test_a_folder_that_was_removed_is_made_again(store: FileStore) -> None:

@@ -56,7 +56,7 @@ def rotation(found: RotationStatus) -> RotationDocument:
     return build(
         RotationDocument,
         current,
-        rotation=found.rotation,
+        rotation=found.name,
         time_zone=found.rotation.zone,
         handover_at=found.next_handover,
         next=following,

@@ -1,6 +1,7 @@
 """Deadlines of an alert that starts again."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def alert(**columns: object) -> Message:
+def alert(**columns: Any) -> Message:
     usual = {
         "id": "m",
         "state": State.INITIATED,

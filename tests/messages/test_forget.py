@@ -1,4 +1,4 @@
-"""What is over and old goes with all that belongs to it; everything else stays."""
+"""Retention: old messages that are over are deleted with everything that belongs to them, and nothing else is."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,7 +28,7 @@ BEFORE = NOW - 90 * DAY
 
 
 def accept(session: Session, state: State, *, is_alert: bool, at: datetime, client_id: str | None = None) -> str:
-    """A message that came into this state, with two recipients."""
+    """Insert a message in this state, with two recipients."""
     recipients = (Recipient(RecipientKind.CHAT, "-1001"), Recipient(RecipientKind.CHAT, "-1002"))
     new = NewMessage("alice", "backup", recipients, "x", None, is_alert, None, None, client_id, "f")
     (accepted,) = messages_accept.accept(session, [new], now=at)
@@ -38,7 +38,7 @@ def accept(session: Session, state: State, *, is_alert: bool, at: datetime, clie
 
 
 def rows(session: Session, message_id: str) -> dict[str, int]:
-    """What there is of a message, table by table."""
+    """Count the rows of a message in each table."""
     asked = {
         "messages": "SELECT count(*) FROM messages WHERE id = :id",
         "deliveries": "SELECT count(*) FROM deliveries WHERE message_id = :id",
@@ -57,7 +57,7 @@ def forget(session: Session, *, most: int = 100) -> int:
     return messages_forget.forget_messages(session, before=BEFORE, most=most)
 
 
-async def test_a_message_goes_with_all_that_belongs_to_it_and_nothing_else(database: Database) -> None:
+async def test_forgetting_a_message_deletes_its_own_rows_only(database: Database) -> None:
     def check(session: Session) -> None:
         old = accept(session, State.CLOSED, is_alert=True, at=OLD, client_id="old")
         young = accept(session, State.CLOSED, is_alert=True, at=NOW, client_id="young")
@@ -76,7 +76,7 @@ NOTICES_THAT_GO = {"closed", "cancelled", "sent", "failed"}
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("is_alert", [True, False], ids=["alert", "notice"])
-async def test_only_what_is_over_goes(database: Database, state: State, is_alert: bool) -> None:
+async def test_only_messages_that_are_over_are_deleted(database: Database, state: State, is_alert: bool) -> None:
     goes = state in (ALERTS_THAT_GO if is_alert else NOTICES_THAT_GO)
     await database.write(lambda session: accept(session, state, is_alert=is_alert, at=OLD) and None)
     assert await database.write(forget) == int(goes)
@@ -85,12 +85,12 @@ async def test_only_what_is_over_goes(database: Database, state: State, is_alert
 @pytest.mark.parametrize(
     ("age", "goes"), [(timedelta(0), False), (timedelta(milliseconds=1), True), (DAY, True), (-DAY, False)]
 )
-async def test_only_what_is_older_than_the_limit_goes(database: Database, age: timedelta, goes: bool) -> None:
+async def test_only_messages_older_than_the_limit_are_deleted(database: Database, age: timedelta, goes: bool) -> None:
     await database.write(lambda session: accept(session, State.CLOSED, is_alert=True, at=BEFORE - age) and None)
     assert await database.write(forget) == int(goes)
 
 
-async def test_it_goes_a_little_at_a_time_oldest_first(database: Database) -> None:
+async def test_messages_are_deleted_in_small_batches_oldest_first(database: Database) -> None:
     def check(session: Session) -> list[int]:
         ids = [accept(session, State.CLOSED, is_alert=True, at=OLD + n * timedelta(hours=1)) for n in range(5)]
         done = [forget(session, most=2)]
@@ -119,7 +119,7 @@ def tidy(session: Session) -> int:
         (1 * DAY, "attempts = 3", True),
     ],
 )
-async def test_an_update_stays_while_it_can_come_again_or_waits(
+async def test_an_update_is_kept_while_it_waits_or_may_be_redelivered(
     database: Database, age: timedelta, change: str, stays: bool
 ) -> None:
     def check(session: Session) -> int:
@@ -140,9 +140,7 @@ async def test_an_update_stays_while_it_can_come_again_or_waits(
         (1 * DAY, "shown_version = 1", True),
     ],
 )
-async def test_an_answer_to_somebody_stays_while_it_waits(
-    database: Database, age: timedelta, change: str, stays: bool
-) -> None:
+async def test_a_reply_is_kept_while_it_waits(database: Database, age: timedelta, change: str, stays: bool) -> None:
     def check(session: Session) -> int:
         replies.queue_reply(session, "5", Part("Hello."), now=NOW - age)
         session.execute(text(f"UPDATE posts SET {change}"))
@@ -152,7 +150,7 @@ async def test_an_answer_to_somebody_stays_while_it_waits(
     assert await database.write(check) == int(stays)
 
 
-async def test_a_post_of_a_message_is_no_bookkeeping(database: Database) -> None:
+async def test_posts_of_messages_are_not_deleted_as_replies(database: Database) -> None:
     def check(session: Session) -> dict[str, int]:
         kept = accept(session, State.CLOSED, is_alert=True, at=OLD)
         session.execute(text("UPDATE posts SET shown_version = version"))
@@ -163,7 +161,7 @@ async def test_a_post_of_a_message_is_no_bookkeeping(database: Database) -> None
 
 
 @pytest.mark.parametrize(("age", "stays"), [(6 * DAY, True), (8 * DAY, False)])
-async def test_job_runs_stay_for_a_week(database: Database, age: timedelta, stays: bool) -> None:
+async def test_job_runs_are_kept_for_a_week(database: Database, age: timedelta, stays: bool) -> None:
     def check(session: Session) -> int:
         session.add(JobRun(job="close", started_at=NOW - age, duration_s=0.1))
         session.flush()
@@ -174,7 +172,7 @@ async def test_job_runs_stay_for_a_week(database: Database, age: timedelta, stay
 
 
 @pytest.mark.parametrize(("age", "stays"), [(6 * DAY, True), (8 * DAY, False)])
-async def test_a_client_id_stays_for_a_week_and_its_message_longer(
+async def test_a_client_id_is_kept_for_a_week_and_its_message_longer(
     database: Database, age: timedelta, stays: bool
 ) -> None:
     def check(session: Session) -> Any:

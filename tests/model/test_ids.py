@@ -1,4 +1,4 @@
-"""Ids: UUIDv7 in one spelling, in the order of time."""
+"""Ids: UUIDv7 in one spelling, sorted by time."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def test_ids_of_one_moment_differ() -> None:
 
 
 @given(MOMENTS)
-def test_an_id_comes_back_from_its_short_form(moment: datetime) -> None:
+def test_a_short_id_converts_back(moment: datetime) -> None:
     made = new_id(moment)
     assert is_id(made)
     assert len(short(made)) == 32
@@ -54,5 +54,5 @@ def test_an_id_comes_back_from_its_short_form(moment: datetime) -> None:
         "0１890a5d-ac96-774b-bcce-b302099a8057",
     ],
 )
-def test_what_is_no_id_is_none(text: str) -> None:
+def test_other_texts_are_not_ids(text: str) -> None:
     assert not is_id(text)

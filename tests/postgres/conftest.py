@@ -18,7 +18,7 @@ def migrated(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Post
 
 @pytest.fixture
 def store(migrated: PostgresTemplate, tmp_path: Path) -> Iterator[PostgresStore]:
-    """A database as the migrations leave it."""
+    """A migrated database."""
     made = migrated.copy(tmp_path)
     yield made
     made.drop()

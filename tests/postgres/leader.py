@@ -1,4 +1,4 @@
-"""A database whose writer leads, as in the daemon, and what can be done to it."""
+"""A database whose writer leads, as in the daemon, and ways to disturb it."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ async def leading(url: str) -> AsyncIterator[Database]:
 
 
 def adding(name: str) -> Callable[[Session], str]:
-    """Work that keeps a name."""
+    """Return work that stores a name."""
 
     def add(session: Session) -> str:
         session.execute(text("INSERT INTO chats (id) VALUES (:id)"), {"id": name})
@@ -43,7 +43,7 @@ def adding(name: str) -> Callable[[Session], str]:
 
 
 class Gate:
-    """Keeps the writer in the middle of a transaction until it opens."""
+    """Holds the writer in the middle of a transaction until it opens."""
 
     def __init__(self, database: Database) -> None:
         self._loop = asyncio.get_running_loop()
@@ -65,12 +65,12 @@ class Gate:
 
 
 def names(store: PostgresStore) -> list[str]:
-    """What was kept, as another program sees it."""
+    """Return the committed names, as another program sees them."""
     return [str(name) for (name,) in store.rows("SELECT id FROM chats ORDER BY id")]
 
 
 def end_sessions(store: PostgresStore) -> None:
-    """Break every connection of the daemon, as a network or an administrator does."""
+    """Break all connections of the daemon, like a network failure or an administrator."""
     store.rows(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"

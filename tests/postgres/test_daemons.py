@@ -1,4 +1,4 @@
-"""Real daemons on one PostgreSQL database: started twice, killed, and cut off from it."""
+"""Real daemons on one PostgreSQL database: started twice, killed, cut off."""
 
 import asyncio
 import os
@@ -40,17 +40,17 @@ async def lab(tmp_path: Path, seed: int, store: PostgresStore) -> AsyncIterator[
 
 @pytest_asyncio.fixture
 async def other_lab(tmp_path_factory: pytest.TempPathFactory, seed: int, store: PostgresStore) -> AsyncIterator[Lab]:
-    """Another machine: a bot, a folder and a socket of its own, the same database."""
+    """Another machine: its own bot, folder and socket, but the same database."""
     async with laboratory(tmp_path_factory.mktemp("other"), seed, database_url=store.url) as made:
         yield made
 
 
 def last_words(lab: Lab) -> list[str]:
-    """What was said to a person, beside the log."""
+    """Return the output for people, without the log."""
     return [line for line in lab.home.log_tail().splitlines() if not line.startswith("{")]
 
 
-async def test_a_second_daemon_says_who_leads_and_ends_with_2(lab: Lab, other_lab: Lab) -> None:
+async def test_a_second_daemon_names_the_leader_and_exits_with_2(lab: Lab, other_lab: Lab) -> None:
     first = await lab.start()
     second = await other_lab.keep(start(other_lab.home))
     assert await second.end() == 2
@@ -67,9 +67,7 @@ async def test_after_a_kill_the_next_daemon_leads(lab: Lab, other_lab: Lab) -> N
     assert not (await other_lab.start()).is_over
 
 
-async def test_a_daemon_that_was_overtaken_while_it_was_cut_off_ends_with_2(
-    lab: Lab, other_lab: Lab, store: PostgresStore
-) -> None:
+async def test_a_daemon_deposed_while_cut_off_exits_with_2(lab: Lab, other_lab: Lab, store: PostgresStore) -> None:
     first = await lab.start()
     os.kill(first.pid, signal.SIGSTOP)
     end_sessions(store)
@@ -103,7 +101,7 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     assert everything.accepted == everything.shown > 0
 
 
-async def test_two_that_migrate_at_once_do_not_disturb_each_other(tmp_path: Path, empty: PostgresStore) -> None:
+async def test_two_migrations_at_once_do_not_conflict(tmp_path: Path, empty: PostgresStore) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(f"data_dir: {tmp_path}\ndatabase: {{url: '{empty.url}'}}\n")
     command = [sys.executable, "-m", "notifybot", "db", "upgrade", "--config", str(config)]

@@ -1,4 +1,4 @@
-"""One daemon leads on a database: what the others are told, and what becomes of one whose connection breaks."""
+"""Leadership on PostgreSQL: one daemon leads, others are refused, and a broken connection is replaced or deposed."""
 
 import asyncio
 import contextlib
@@ -34,14 +34,14 @@ def through(proxy: Proxy, store: PostgresStore) -> str:
 
 
 async def keeps(database: Database, name: str) -> str:
-    """Write until it is kept, as a caller does who is told to come again."""
+    """Retry a write until it is committed, like a caller that gets 503."""
     async with asyncio.timeout(WITHIN_S):
         while True:
             with contextlib.suppress(Unavailable):
                 return await database.write(adding(name))
 
 
-async def test_a_second_daemon_is_told_who_leads(store: PostgresStore) -> None:
+async def test_a_second_daemon_learns_who_leads(store: PostgresStore) -> None:
     async with leading(store.url):
         with pytest.raises(StartRefused) as refused, hold_database(store.url):
             pass
@@ -51,7 +51,7 @@ async def test_a_second_daemon_is_told_who_leads(store: PostgresStore) -> None:
         assert await following.write(adding("a")) == "a"
 
 
-async def test_a_connection_that_breaks_is_made_anew_and_leads_on(store: PostgresStore) -> None:
+async def test_a_broken_connection_is_replaced_and_leads_on(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         end_sessions(store)
         await keeps(database, "a")
@@ -61,7 +61,7 @@ async def test_a_connection_that_breaks_is_made_anew_and_leads_on(store: Postgre
     assert names(store) == ["a"]
 
 
-async def test_an_idle_daemon_takes_its_lock_back_before_anybody_asks(store: PostgresStore) -> None:
+async def test_an_idle_daemon_takes_its_lock_back_by_itself(store: PostgresStore) -> None:
     async with leading(store.url):
         before = lock_holder(store)
         end_sessions(store)
@@ -70,7 +70,7 @@ async def test_an_idle_daemon_takes_its_lock_back_before_anybody_asks(store: Pos
 
 
 def next_lock_holder(store: PostgresStore) -> object:
-    """Wait until somebody has the lock, as another daemon would."""
+    """Wait until another session holds the lock."""
     with store.server.connected(store.name) as connection:
         for _ in range(round(WITHIN_S / LOOK_AGAIN_S)):
             if (found := lock_holder(store)) is not None:
@@ -84,7 +84,7 @@ def lock_holder(store: PostgresStore) -> object:
     return held[0][0] if held else None
 
 
-async def test_a_daemon_that_was_overtaken_while_cut_off_keeps_nothing_more(store: PostgresStore) -> None:
+async def test_a_daemon_deposed_while_cut_off_writes_nothing_more(store: PostgresStore) -> None:
     async with leading(store.url) as first:
         gate = Gate(first)
         await gate.is_held.wait()
@@ -101,17 +101,17 @@ async def test_a_daemon_that_was_overtaken_while_cut_off_keeps_nothing_more(stor
     assert names(store) == ["second"]
 
 
-async def test_an_idle_daemon_that_was_overtaken_notices(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_daemon_notices_that_it_is_deposed(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_thread, "CHECK_LEADERSHIP_EVERY_S", 1.0)
     async with leading(store.url) as first:
-        await first.write(adding("first"))  # from now on it does not look for a second
+        await first.write(adding("first"))  # it checks again only after a second
         end_sessions(store)
         with hold_database(store.url):
             store.rows("UPDATE bot SET term = term + 1")
             await asyncio.wait_for(first.deposed.wait(), WITHIN_S)
 
 
-async def test_whose_term_is_over_cannot_commit_even_with_the_lock(store: PostgresStore) -> None:
+async def test_a_daemon_of_an_old_term_cannot_commit_even_with_the_lock(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         assert await database.write(adding("a")) == "a"
         store.rows("UPDATE bot SET term = term + 1")
@@ -121,7 +121,7 @@ async def test_whose_term_is_over_cannot_commit_even_with_the_lock(store: Postgr
     assert names(store) == ["a"]
 
 
-async def test_while_somebody_else_has_the_lock_nothing_is_kept_and_nobody_is_deposed(store: PostgresStore) -> None:
+async def test_while_another_session_holds_the_lock_writes_fail_without_deposing(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         gate = Gate(database)
         await gate.is_held.wait()
@@ -138,7 +138,7 @@ async def test_while_somebody_else_has_the_lock_nothing_is_kept_and_nobody_is_de
     assert names(store) == ["b"]
 
 
-async def test_a_commit_whose_answer_was_lost_is_answered_once_it_is_known(store: PostgresStore, proxy: Proxy) -> None:
+async def test_a_commit_with_a_lost_answer_is_answered_later(store: PostgresStore, proxy: Proxy) -> None:
     async with leading(through(proxy, store)) as database:
         proxy.cut_at_commit(Cut.AFTER)
         assert await database.write(adding("a")) == "a"
@@ -148,8 +148,8 @@ async def test_a_commit_whose_answer_was_lost_is_answered_once_it_is_known(store
 
 
 @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.UNNOTICED])
-async def test_a_commit_that_never_arrived_is_refused(store: PostgresStore, proxy: Proxy, cut: Cut) -> None:
-    """Also where the server still believes in the old connection, and keeps the lock for it."""
+async def test_a_commit_that_never_arrived_is_reported_as_failed(store: PostgresStore, proxy: Proxy, cut: Cut) -> None:
+    """Also if the server still keeps the lock for the old connection."""
     async with leading(through(proxy, store)) as database:
         proxy.cut_at_commit(cut)
         with pytest.raises(Unavailable):
@@ -160,7 +160,7 @@ async def test_a_commit_that_never_arrived_is_refused(store: PostgresStore, prox
     assert names(store) == ["b"]
 
 
-async def test_what_is_in_doubt_at_the_end_is_said_to_be(store: PostgresStore, proxy: Proxy) -> None:
+async def test_an_unknown_outcome_is_reported_when_the_daemon_stops(store: PostgresStore, proxy: Proxy) -> None:
     async with leading(through(proxy, store)) as database:
         proxy.cut_at_commit(Cut.BEFORE)
         proxy.close()
@@ -170,7 +170,7 @@ async def test_what_is_in_doubt_at_the_end_is_said_to_be(store: PostgresStore, p
         await writing
 
 
-async def test_work_that_writes_nothing_is_no_commit(store: PostgresStore) -> None:
+async def test_work_that_writes_nothing_is_not_sealed(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         before = store.rows("SELECT batch FROM bot")
         assert await database.write(lambda _: NOW) == NOW

@@ -1,4 +1,4 @@
-"""What the daemon asks PostgreSQL at every moment is answered from the partial indexes, however much lies in the past.
+"""Query plans on PostgreSQL: frequent queries use the partial indexes, however long the history.
 
 The verbs are those of tests/storage/test_query_plans.py; the plans are those that the server really ran.
 """
@@ -25,7 +25,7 @@ from tests.storage.test_query_plans import GROWING, accept, claim_one, fill, lat
 from tests.support.databases import PostgresStore
 
 HISTORY = 20_000
-"""Messages that are over, each with its chat, post, delivery and line in the timeline."""
+"""Number of messages that are over, each with a chat, post, delivery and timeline line."""
 PAST = f"""
     INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
@@ -72,7 +72,7 @@ async def database(store: PostgresStore) -> AsyncIterator[Database]:
 
 @contextmanager
 def explaining(session: Session) -> Iterator[list[str]]:
-    """Note the plan of every statement that the server runs within the block."""
+    """Record the plan of every statement that the server runs in the block."""
     driver: Any = session.connection().connection.dbapi_connection
     plans: list[str] = []
 
@@ -116,7 +116,7 @@ def explaining(session: Session) -> Iterator[list[str]]:
         (late(bot.begin_term), "chats_claimed"),
     ],
 )
-async def test_a_question_of_every_moment_is_answered_from_its_index(
+async def test_a_frequent_query_uses_its_index(
     database: Database, verb: Callable[[Session], object], index: str
 ) -> None:
     def explain(session: Session) -> list[str]:

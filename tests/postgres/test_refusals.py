@@ -1,4 +1,4 @@
-"""What PostgreSQL will not keep: one message that breaks its batch, and everything while a table is locked."""
+"""Refusals on PostgreSQL: one message that breaks its batch, and everything while a table is locked."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ def folder(store: PostgresStore) -> Iterator[Path]:
 
 @contextlib.asynccontextmanager
 async def locked(store: PostgresStore) -> AsyncIterator[None]:
-    """An operator holds a table, as a migration by hand does."""
+    """Lock a table, like an operator's manual migration."""
     with store.server.connected(store.name) as other, other.transaction():
         other.execute("LOCK TABLE messages")
         yield
@@ -36,7 +36,7 @@ async def test_one_message_that_breaks_its_batch_is_refused_alone(folder: Path, 
         assert (await opened.kept())["messages"] == texts.count("fine")
 
 
-async def test_while_a_table_is_locked_callers_are_told_to_come_again_and_later_all_is_well(
+async def test_while_a_table_is_locked_callers_get_503_until_it_is_free(
     folder: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "LOCKED_WITHIN_S", 0.05)

@@ -1,4 +1,4 @@
-"""The server goes away under a running daemon and comes back: callers come again, nothing is lost, nobody restarts."""
+"""A server restart under a running daemon: callers retry, nothing is lost, the daemon keeps running."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from tests.support.databases import PostgresTemplate, new_template
 CALLERS = 4
 RESTARTS = 3
 BETWEEN_RESTARTS = 12
-"""Accepted messages from one restart to the next."""
+"""Messages accepted between two restarts."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def fragile() -> Iterator[Server]:
 
 @pytest.fixture
 async def world(fragile: Server, tmp_path: Path) -> AsyncIterator[World]:
-    """A world whose daemon runs in real time: it waits a second after each failure."""
+    """A world whose daemon runs in real time, since it waits a second after each failure."""
     template = new_template("postgresql", tmp_path, fragile)
     assert isinstance(template, PostgresTemplate)
     async with World(tmp_path, template) as world:
@@ -41,7 +41,7 @@ async def world(fragile: Server, tmp_path: Path) -> AsyncIterator[World]:
 
 
 class Callers:
-    """Send one notice after the other, each once; what was refused is not sent again."""
+    """Send notices one after the other, each once; refused ones are not retried."""
 
     def __init__(self, world: World, to: Place) -> None:
         self._world = world
@@ -86,9 +86,7 @@ def assert_come_again(answer: aiohttp.ClientResponse) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
-async def test_while_the_server_is_away_callers_are_told_to_come_again(
-    world: World, fragile: Server, how: signal.Signals
-) -> None:
+async def test_while_the_server_is_away_callers_get_503(world: World, fragile: Server, how: signal.Signals) -> None:
     ops = world.group("Ops")
     await world.notice("before", to=ops)
     await ops.receives("before")
@@ -105,8 +103,8 @@ async def test_while_the_server_is_away_callers_are_told_to_come_again(
     assert "meanwhile" not in ops.texts
 
 
-async def test_restarts_under_load_lose_and_double_nothing(world: World, fragile: Server) -> None:
-    """Neither a notice nor a record of one, and what was refused was not kept."""
+async def test_restarts_under_load_lose_nothing_and_duplicate_nothing(world: World, fragile: Server) -> None:
+    """No notice and no record is lost, and no refused one is stored."""
     ops = world.group("Ops")
     callers = Callers(world, ops)
     for restart in range(RESTARTS):

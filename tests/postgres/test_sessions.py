@@ -1,4 +1,4 @@
-"""What the daemon asks of PostgreSQL: durable commits, readers that cannot write, a database that holds every text."""
+"""Sessions on PostgreSQL: durable commits, read-only readers, a UTF-8 database."""
 
 import asyncio
 import importlib.util
@@ -17,7 +17,7 @@ from tests.support.databases import PostgresStore
 
 
 class Setting:
-    """Work that reads one setting of its session."""
+    """Return work that reads one setting of its session."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,7 +29,7 @@ class Setting:
 @pytest.mark.parametrize(
     ("configured", "used"), [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply"), ("local", "local")]
 )
-async def test_a_commit_is_on_disk_whatever_the_default_of_the_database_is(
+async def test_a_commit_is_on_disk_despite_the_database_default(
     store: PostgresStore, configured: str, used: str
 ) -> None:
     store.rows(f"ALTER DATABASE {store.name} SET synchronous_commit = {configured}")
@@ -46,7 +46,7 @@ async def test_a_reader_cannot_write(store: PostgresStore) -> None:
     assert store.rows("SELECT 1 FROM chats") == []
 
 
-async def test_a_reader_finds_its_way_back_at_once(store: PostgresStore) -> None:
+async def test_a_reader_reconnects_at_once(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         first = await database.read(backend)
         store.rows("SELECT pg_terminate_backend(?, 10000)", first)
@@ -57,8 +57,8 @@ def backend(session: Session) -> int:
     return int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
 
 
-async def test_the_server_is_told_to_look_for_clients_whose_machine_died(store: PostgresStore) -> None:
-    """Else the lock of such a daemon would stay for as long as TCP waits, which is hours."""
+async def test_the_server_checks_for_dead_clients(store: PostgresStore) -> None:
+    """Otherwise the lock of such a daemon would stay for as long as TCP waits: hours."""
     settings = text("SELECT name FROM pg_settings WHERE source = 'session' AND name LIKE 'tcp_keepalives_%'")
     async with leading(store.url) as database:
         told = await database.write(lambda session: set(session.execute(settings).scalars()))
@@ -66,7 +66,7 @@ async def test_the_server_is_told_to_look_for_clients_whose_machine_died(store: 
 
 
 @pytest.mark.parametrize("secret", [":secret-word@/notifybot?", "@/notifybot?password=secret-word&"])
-def test_a_server_that_is_not_there_is_refused_in_two_lines(tmp_path: Path, secret: str) -> None:
+def test_a_missing_server_is_reported_in_two_lines(tmp_path: Path, secret: str) -> None:
     url = f"postgresql://notifybot{secret}host={tmp_path}"
     assert password_in(url) == "secret-word"
     for begin in (lambda: hold_database(url).__enter__(), lambda: migrations.upgrade(url)):
@@ -77,7 +77,7 @@ def test_a_server_that_is_not_there_is_refused_in_two_lines(tmp_path: Path, secr
         assert refused.value.hint
 
 
-def test_a_database_that_cannot_hold_every_text_is_refused(postgres: Server) -> None:
+def test_a_database_with_another_encoding_is_refused(postgres: Server) -> None:
     with postgres.connected("postgres") as connection:
         connection.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
     with pytest.raises(StartRefused, match="SQL_ASCII"), hold_database(postgres.url("ascii")):
@@ -91,7 +91,7 @@ def test_migrating_again_changes_nothing_and_a_newer_database_is_refused(store: 
         migrations.upgrade(store.url)
 
 
-async def test_many_works_share_a_commit_and_a_refusal_takes_back_its_own_alone(store: PostgresStore) -> None:
+async def test_writes_share_a_commit_and_a_refusal_rolls_back_its_own(store: PostgresStore) -> None:
     async with leading(store.url) as database:
         gate = Gate(database)
         await gate.is_held.wait()
@@ -105,7 +105,7 @@ async def test_many_works_share_a_commit_and_a_refusal_takes_back_its_own_alone(
     assert names(store) == ["a", "b", "c", "held"]
 
 
-def test_without_the_driver_a_start_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StartRefused) as refused, hold_database("postgresql:///notifybot"):
         pass

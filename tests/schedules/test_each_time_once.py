@@ -1,4 +1,4 @@
-"""Whatever repeats in whatever zone, however the clock goes, whenever the daemon is killed: each time comes once."""
+"""Property tests of schedules: in any zone, with clock changes and kills, each occurrence comes exactly once."""
 
 import shutil
 import tempfile
@@ -33,7 +33,7 @@ ANNA = by_account("anna")
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe"]
 REPEATS = ["every 7m", "every 26h", "*/20 * * * *", "30 2 * * *", "@daily", "0 0,12 * * mon-fri", "15 1 * * *"]
 CHANGES = ["2026-03-07T20:00", "2026-03-28T20:00", "2026-04-23T18:00", "2026-10-24T20:00", "2026-10-29T18:00"]
-"""Some hours before clocks are put forward or back somewhere."""
+"""Some hours before a clock change somewhere."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -56,12 +56,12 @@ def new(repeat: str | None, zone: str = "UTC", send_at: datetime | None = None) 
 
 @dataclass
 class Life:
-    """A daemon that may stop at any moment, and a clock that may step back."""
+    """A daemon that may stop at any time, with a clock that may be set back."""
 
     path: Path
     now: datetime
     latest: datetime = NEVER
-    """The latest moment at which it looked what is due."""
+    """Latest time at which it looked for due messages."""
     engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,14 +91,14 @@ class Life:
             return release.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
 
     def is_killed(self) -> None:
-        """In the middle of a release."""
+        """Stop in the middle of a release."""
         with Session(self.engine) as session:
             release.release_due(session, now=self.now, most=10, directory=NO_CONFIG)
         self.engine.dispose()
         self.starts()
 
     def occurrences(self, schedule_id: str) -> list[Message]:
-        """All messages of a schedule, in the order of their times."""
+        """Return all messages of a schedule, in the order of their times."""
         with self.transaction() as session:
             found = select(Message).where(Message.schedule_id == schedule_id)
             return list(session.exec(found.order_by(col(Message.send_at), col(Message.id))))
@@ -145,7 +145,7 @@ def test_each_occurrence_is_released_or_counted_as_missed_exactly_once(
 
 
 def check(daemon: Life, answer: Acceptance | NotifybotError) -> None:
-    """What came of a schedule is what should have come, and the next one waits."""
+    """Assert that every occurrence was released or missed, and the next one is waiting."""
     assert isinstance(answer, Acceptance)
     assert answer.schedule_id is not None
     with daemon.transaction() as session:
@@ -175,7 +175,7 @@ DEEDS = st.sampled_from(["pause", "resume", "skip", "every 11m", "0 5 * * *", "A
     plan=st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)),
     happenings=st.lists(st.one_of(HAPPENINGS, DEEDS), min_size=1, max_size=10),
 )
-def test_whatever_people_do_to_it_one_message_waits_and_no_time_comes_twice(
+def test_whatever_changes_a_schedule_has_one_waiting_message_and_no_time_twice(
     migrated: Path, begin: str, plan: tuple[str, str], happenings: list[timedelta | str]
 ) -> None:
     with life(migrated, begin) as daemon:
@@ -219,7 +219,7 @@ def decide(session: Session, schedule_id: str, happening: str, *, now: datetime)
             changes.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
 
 
-def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -> None:
+def test_a_message_to_everybody_ends_its_batch(migrated: Path) -> None:
     later = utc(CHANGES[0]) + timedelta(hours=1)
     with life(migrated, CHANGES[0]) as daemon:
         with daemon.transaction() as session:
@@ -233,7 +233,7 @@ def test_a_message_to_everybody_is_the_last_of_its_transaction(migrated: Path) -
         assert [daemon.releases_some(most=10) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -> None:
+def test_a_time_too_far_ahead_is_refused(migrated: Path) -> None:
     with life(migrated, CHANGES[0]) as daemon:
         refused = daemon.accepts(new(None, send_at=daemon.now + MAX_AHEAD + timedelta(days=1)))
         accepted = daemon.accepts(new(None, send_at=daemon.now + MAX_AHEAD))
@@ -243,7 +243,7 @@ def test_what_lies_further_ahead_than_anybody_means_is_refused(migrated: Path) -
 
 
 @pytest.mark.parametrize("repeat", ["whenever", "every 5s", "0 0 31 2 *"])
-def test_what_cannot_be_repeated_is_refused(migrated: Path, repeat: str) -> None:
+def test_an_invalid_repeat_is_refused(migrated: Path, repeat: str) -> None:
     with life(migrated, CHANGES[0]) as daemon:
         refused = daemon.accepts(new(repeat))
 
@@ -251,7 +251,7 @@ def test_what_cannot_be_repeated_is_refused(migrated: Path, repeat: str) -> None
     assert repeat in refused.detail
 
 
-def test_what_has_a_dedup_key_is_not_sent_later(migrated: Path) -> None:
+def test_a_message_with_a_dedup_key_cannot_be_scheduled(migrated: Path) -> None:
     with life(migrated, CHANGES[0]) as daemon:
         refused = daemon.accepts(replace(new("@daily"), dedup_key="disk"))
 

@@ -1,4 +1,4 @@
-"""What docs/schedules.md says of times is what comes of them."""
+"""The examples of docs/schedules.md give the times that it says."""
 
 import json
 import re
@@ -16,7 +16,7 @@ CHANGES = re.findall(r"^\| on (\d+ \w+ 2026)\b.*\| (\d\d:\d\d),.* which is (\d\d
 
 
 @pytest.mark.parametrize(("day", "there", "utc"), CHANGES)
-def test_what_comes_once_a_day_comes_as_the_page_says(day: str, there: str, utc: str) -> None:
+def test_daily_times_match_the_page(day: str, there: str, utc: str) -> None:
     midnight = datetime.strptime(day, "%d %B %Y").replace(tzinfo=BERLIN).astimezone(UTC)
     repeat = recurrence.parse("30 2 * * *")
     at = recurrence.next_after(repeat, "Europe/Berlin", midnight, midnight - timedelta(minutes=1))
@@ -40,6 +40,6 @@ def test_the_preview_is_as_shown() -> None:
 
 
 @pytest.mark.parametrize("rule", re.findall(r"^\| (`.+?`) \| (?:minute|on|at|so)\b", PAGE, re.MULTILINE))
-def test_every_rule_can_be_read(rule: str) -> None:
+def test_every_rule_on_the_page_parses(rule: str) -> None:
     for each in re.findall(r"`(.+?)`", rule):
         recurrence.parse(each)

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the models describe, once, whoever else tries at the same time."""
+"""Migrations: they create exactly the tables of the models, once, also when several run at the same time."""
 
 import contextlib
 import re
@@ -30,14 +30,14 @@ def rows(file: Path, sql: str) -> list[Any]:
 
 
 def indexes(file: Path) -> dict[str, str]:
-    """The statement that made each index, without its spacing and quotes."""
+    """Return the statement that created each index, with spacing and quotes normalized."""
     made = rows(file, "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
     return {name: re.sub(r"\s+", " ", sql.replace('"', "")) for name, sql in made}
 
 
 @pytest.fixture
 def modelled(tmp_path: Path) -> Path:
-    """A database made from the models, without any migration."""
+    """A database created from the models, without migrations."""
     file = tmp_path / "modelled.sqlite3"
     engine = create_engine(f"sqlite:///{file}")
     SQLModel.metadata.create_all(engine)
@@ -66,11 +66,15 @@ def test_each_table_is_the_same_with_its_keys(migrated: Path, modelled: Path, ta
         assert found == wanted
 
 
-def test_conditions_that_queries_repeat_are_those_of_the_indexes(migrated: Path) -> None:
+def test_conditions_of_queries_equal_those_of_the_indexes(migrated: Path) -> None:
     made = indexes(migrated)
     for name, condition in {
         "messages_escalate": conditions.MAY_ESCALATE,
         "messages_close": conditions.MAY_EXPIRE,
+        "messages_open": conditions.IS_OPEN,
+        "messages_release": conditions.MAY_BE_RELEASED,
+        "messages_remind": conditions.MAY_REMIND,
+        "messages_next": conditions.IS_NEXT,
         "posts_due": conditions.IS_DUE,
         "posts_in_trouble": conditions.IS_IN_TROUBLE,
         "chats_next": conditions.HAS_WORK,
@@ -78,7 +82,7 @@ def test_conditions_that_queries_repeat_are_those_of_the_indexes(migrated: Path)
         assert made[name].endswith(f" WHERE {condition}")
 
 
-def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
+def test_the_newest_revision_is_head() -> None:
     assert ScriptDirectory(str(FOLDER)).get_heads() == [migrations.HEAD]
 
 
@@ -115,7 +119,7 @@ def test_two_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
 def test_a_failed_migration_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "a.sqlite3"
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("CREATE TABLE timeline (precious TEXT)")  # stands in the way of the first revision
+        connection.execute("CREATE TABLE timeline (precious TEXT)")  # makes the first revision fail
     with pytest.raises(Exception, match="timeline"):
         migrations.upgrade(f"sqlite:///{file}")
     assert rows(file, "SELECT name FROM sqlite_master WHERE type = 'table'") == [("timeline",)]

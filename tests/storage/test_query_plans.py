@@ -1,4 +1,4 @@
-"""No query of the daemon reads a whole table: what each verb asks the database is asked again, for its plan."""
+"""Query plans on SQLite: no query of the daemon reads a whole table. Each statement is explained after it ran."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -63,12 +63,12 @@ GROWING = [
 ]
 WHOLE_TABLE = re.compile(rf"^SCAN ({'|'.join(GROWING)})\b(?! USING (COVERING )?INDEX)")
 SUBQUERY = re.compile(rf"^(CO-ROUTINE|MATERIALIZE) ({'|'.join(GROWING)})\b")
-"""A subquery may be named like its table; scanning that reads its few rows."""
+"""A subquery may have the name of its table; a scan of it reads few rows."""
 
 
 @dataclass
 class Asked:
-    """The plans of all that was asked."""
+    """Plans of all statements."""
 
     plans: dict[str, list[str]] = field(default_factory=dict)
 
@@ -84,7 +84,7 @@ class Asked:
 
 
 def scans(steps: list[str]) -> list[str]:
-    """The tables that a plan reads from one end to the other."""
+    """Return the tables that a plan reads completely."""
     found = [match[1] for step in steps if (match := WHOLE_TABLE.search(step))]
     for step in steps:
         if (match := SUBQUERY.search(step)) and match[2] in found:
@@ -94,7 +94,7 @@ def scans(steps: list[str]) -> list[str]:
 
 @contextmanager
 def asking(session: Session) -> Iterator[Asked]:
-    """Note every statement that reaches SQLite within the block, and explain each at its end."""
+    """Record every statement in the block, and explain each at the end."""
     driver: Any = session.connection().connection.dbapi_connection
     statements: list[str] = []
     asked = Asked()
@@ -141,7 +141,7 @@ def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
 
 
 def fill(session: Session) -> list[str]:
-    """Twenty alerts in twenty chats, some of them shown, one held, one in trouble. Returns their ids, oldest first."""
+    """Insert twenty alerts in twenty chats: some shown, one with a flood wait, one failing. Return their ids."""
     bot.begin_term(session, now=NOW)
     accepted = accept(session)
     taken = claim(session)
@@ -174,7 +174,7 @@ def claim_one(session: Session) -> None:
 
 
 def next_call(session: Session) -> None:
-    """A claim that finds nothing to take asks when there will be something."""
+    """Claim until nothing is due: the last claim then looks for the next due time."""
     leader = Leader(term=1, limits=LIMITS)
     while (found := claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8)).taken:
         pass
@@ -221,7 +221,7 @@ LONG_AGO = NOW - timedelta(days=90)
         (late(bot.begin_term), "chats_claimed"),
     ],
 )
-async def test_a_question_of_every_moment_is_answered_from_its_partial_index(
+async def test_a_frequent_query_uses_its_partial_index(
     database: Database, filled: list[str], verb: Callable[[Session], object], index: str
 ) -> None:
     asked = await explain(database, verb)
@@ -281,7 +281,7 @@ async def test_no_verb_reads_a_whole_table(
 
 
 async def planned(database: Database) -> tuple[str, str]:
-    """Twenty schedules; the ids of one, and of its waiting message."""
+    """Insert twenty schedules; return the ids of one and of its waiting message."""
     batch = [replace(new(number), client_id=None, repeat="every 15m") for number in range(20)]
     answer = (await database.write(lambda session: messages_accept.accept(session, batch, now=NOW)))[7]
     assert isinstance(answer, Acceptance)
@@ -302,9 +302,7 @@ async def test_a_change_of_a_schedule_finds_its_waiting_message_by_an_index(
     assert asked.uses("messages_next"), asked.plans
 
 
-async def test_leaving_out_or_releasing_an_occurrence_reads_no_whole_table(
-    database: Database, filled: list[str]
-) -> None:
+async def test_skipping_or_releasing_an_occurrence_reads_no_whole_table(database: Database, filled: list[str]) -> None:
     _, waiting = await planned(database)
     assert (
         await explain(database, lambda session: answer(cancel.cancel_message)(session, waiting))
@@ -314,16 +312,14 @@ async def test_leaving_out_or_releasing_an_occurrence_reads_no_whole_table(
 
 
 @pytest.mark.parametrize("verb", [acknowledge.acknowledge, close.close, cancel.cancel_message])
-async def test_an_answer_touches_its_own_message_alone(
+async def test_an_acknowledgement_reads_its_own_message_only(
     database: Database, filled: list[str], verb: Callable[..., object]
 ) -> None:
     asked = await explain(database, lambda session: answer(verb)(session, filled[-1]))
     assert asked.whole_tables() == {}
 
 
-async def test_taking_an_answer_back_or_trying_again_touches_its_own_message_alone(
-    database: Database, filled: list[str]
-) -> None:
+async def test_unacknowledging_and_retrying_read_their_own_message_only(database: Database, filled: list[str]) -> None:
     actor = actors.by_account("alice")
     shown, lost = filled[0], filled[-1]
     await database.write(partial(acknowledge.acknowledge, message_id=shown, actor=actor, now=NOW, closes=False))
@@ -334,14 +330,12 @@ async def test_taking_an_answer_back_or_trying_again_touches_its_own_message_alo
         assert (await explain(database, partial(verb, actor=actor, now=NOW))).whole_tables() == {}
 
 
-async def test_reminding_looks_at_the_deliveries_of_its_own_messages_alone(
-    database: Database, filled: list[str]
-) -> None:
+async def test_reminding_reads_the_deliveries_of_its_own_messages_only(database: Database, filled: list[str]) -> None:
     remind = partial(alerts_remind.post_reminders, message_ids=filled, directory=messages_accept.NO_CONFIG, now=NOW)
     assert (await explain(database, remind)).whole_tables() == {}
 
 
-async def test_what_health_asks_of_policies_reads_no_whole_table(database: Database, filled: list[str]) -> None:
+async def test_the_policy_check_of_health_reads_no_whole_table(database: Database, filled: list[str]) -> None:
     plan = EscalationPlan((EscalationStep(timedelta(minutes=5), ("alice", "-1001")),), count=1)
     asked = await explain(
         database,
@@ -375,11 +369,11 @@ async def test_a_page_of_messages_is_read_from_an_index_in_its_order(
 async def test_a_page_since_a_time_stops_at_that_time(
     database: Database, filled: list[str], wanted: MessageFilter
 ) -> None:
-    """Not at the beginning of the table, where fewer messages are found than asked for."""
+    """Not at the start of the table, if there are fewer messages than the limit."""
     asked = await explain(database, partial(messages_queries.page, wanted=wanted, limit=51))
     assert any(re.search(r"SEARCH messages .*id>", step) for steps in asked.plans.values() for step in steps)
 
 
-async def test_retention_looks_at_old_messages_alone(database: Database, filled: list[str]) -> None:
+async def test_retention_reads_old_messages_only(database: Database, filled: list[str]) -> None:
     asked = await explain(database, partial(forget.forget_messages, before=LONG_AGO, most=5))
     assert any(re.search(r"SEARCH messages .*id<", step) for steps in asked.plans.values() for step in steps)

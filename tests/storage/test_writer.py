@@ -1,4 +1,4 @@
-"""One writer whose callers share commits: what each of them is promised."""
+"""The writer: callers share commits, and each gets its own outcome."""
 
 import asyncio
 import contextlib
@@ -46,12 +46,12 @@ def count(session: Session) -> str:
 
 
 def stored(store: Store) -> list[str]:
-    """What another program finds in the database: only what was committed."""
+    """Return the rows that another program sees: only committed ones."""
     return [row[0] for row in store.rows("SELECT id FROM chats ORDER BY id")]
 
 
 class Busy:
-    """Keeps the writer busy until `release`, so that what comes meanwhile waits for the next commit."""
+    """Keeps the writer busy until `release`, so that later writes wait for the next commit."""
 
     def __init__(self, database: Database) -> None:
         self._go = threading.Event()
@@ -68,14 +68,14 @@ async def busy(database: Database) -> AsyncIterator[Busy]:
     made.release()
 
 
-async def test_whoever_comes_during_a_commit_shares_the_next_one(database: Database, busy: Busy, store: Store) -> None:
+async def test_writes_during_a_commit_share_the_next_one(database: Database, busy: Busy, store: Store) -> None:
     await asyncio.sleep(0)
     before = database.commits
     waiting = [asyncio.create_task(database.write(adding(f"{n:03}"))) for n in range(200)]
     await asyncio.sleep(0)
     busy.release()
     assert await asyncio.gather(*waiting) == [f"{n:03}" for n in range(200)]
-    assert database.commits - before <= 2  # the one that kept the writer busy, and one for all who came meanwhile
+    assert database.commits - before <= 2  # one that kept the writer busy, and one for all later writes
     assert len(stored(store)) == 200
 
 
@@ -87,7 +87,7 @@ async def test_an_answer_comes_after_the_commit(database: Database, store: Store
     await asyncio.gather(*(write(f"{n}") for n in range(20)))
 
 
-async def test_a_refusal_takes_back_its_own_work_alone(database: Database, busy: Busy, store: Store) -> None:
+async def test_a_refusal_rolls_back_its_own_work_only(database: Database, busy: Busy, store: Store) -> None:
     def refuse(session: Session) -> str:
         add(session, "half done")
         raise Conflict("Not like that.")
@@ -123,7 +123,7 @@ async def test_work_sees_what_earlier_work_wrote(database: Database, busy: Busy)
     assert [await task for task in waiting][1::2] == ["1", "2", "3", "4", "5"]
 
 
-async def test_closing_finishes_what_waits(store: Store) -> None:
+async def test_closing_finishes_waiting_writes(store: Store) -> None:
     database = Database(store.url)
     database.start()
     busy = Busy(database)
@@ -137,7 +137,7 @@ async def test_closing_finishes_what_waits(store: Store) -> None:
     assert stored(store) == ["0", "1", "2", "3", "4"]
 
 
-async def test_after_the_close_nothing_can_be_written_and_nobody_waits_for_it(store: Store) -> None:
+async def test_a_write_after_closing_is_refused_at_once(store: Store) -> None:
     database = Database(store.url)
     database.start()
     await database.close()
@@ -146,9 +146,7 @@ async def test_after_the_close_nothing_can_be_written_and_nobody_waits_for_it(st
     assert stored(store) == []
 
 
-async def test_a_caller_who_gives_up_harms_neither_their_work_nor_anybody_elses(
-    database: Database, busy: Busy, store: Store
-) -> None:
+async def test_a_caller_who_gives_up_does_not_affect_any_write(database: Database, busy: Busy, store: Store) -> None:
     given_up = asyncio.create_task(database.write(adding("a")))
     waiting = asyncio.create_task(database.write(adding("b")))
     await asyncio.sleep(0)
@@ -160,7 +158,7 @@ async def test_a_caller_who_gives_up_harms_neither_their_work_nor_anybody_elses(
     assert stored(store) == ["a", "b"]
 
 
-async def test_a_reader_sees_what_is_committed_and_cannot_write(database: Database, store: Store) -> None:
+async def test_a_reader_sees_committed_rows_and_cannot_write(database: Database, store: Store) -> None:
     await database.write(adding("a"))
     assert await database.read(count) == "1"
     with pytest.raises(Unavailable):
@@ -190,7 +188,7 @@ def noting(*messages: str, due: bool = False, deadline: datetime | None = None) 
     return Changes(messages=set(messages), is_work_due=due, deadlines=deadlines)
 
 
-async def test_what_a_commit_changed_is_made_known_once_and_merged(database: Database, busy: Busy) -> None:
+async def test_changes_of_a_commit_are_published_once_and_merged(database: Database, busy: Busy) -> None:
     heard: list[Changes] = []
     database.after_commit(heard.append)
 
@@ -220,7 +218,7 @@ async def test_a_commit_that_changed_nothing_wakes_nobody(database: Database) ->
     assert heard == []
 
 
-async def test_listeners_hear_of_a_commit_when_it_is_on_disk(database: Database, store: Store) -> None:
+async def test_listeners_are_called_once_a_commit_is_on_disk(database: Database, store: Store) -> None:
     heard: list[list[str]] = []
     database.after_commit(lambda _: heard.append(stored(store)))
 
@@ -243,31 +241,31 @@ def test_the_earliest_deadline_counts(deadlines: list[datetime | None], earliest
     assert noted.deadlines.get(Deadline.CLOSE) == earliest
 
 
-def test_each_kind_of_deadline_has_an_earliest_of_its_own() -> None:
+def test_each_kind_of_deadline_keeps_its_own_earliest() -> None:
     noted = Changes()
     noted.note_deadline(Deadline.CLOSE, NOW)
     noted.note_deadline(Deadline.REMIND, EARLIER)
     assert noted.deadlines == {Deadline.CLOSE: NOW, Deadline.REMIND: EARLIER}
 
 
-def test_including_changes_leaves_nothing_out() -> None:
+def test_including_changes_merges_every_field() -> None:
     noted = noting("a", deadline=NOW)
     noted.include(noting("b", due=True, deadline=NOW + timedelta(1)))
     assert noted == noting("a", "b", due=True, deadline=NOW)
 
 
 def _chats_in(path: Path, copy: Path) -> int:
-    """What the file holds without its log."""
+    """Return the rows in the file without its write-ahead log."""
     copy.write_bytes(path.read_bytes())
     with contextlib.closing(sqlite3.connect(copy)) as connection:
         try:
             return int(connection.execute("SELECT count(*) FROM chats").fetchone()[0])
-        except sqlite3.DatabaseError:  # copied in the midst of a move
+        except sqlite3.DatabaseError:  # copied during a checkpoint
             return 0
 
 
 @pytest.mark.sqlite_only(reason="looks into SQLite's log")
-async def test_what_the_log_holds_is_moved_into_the_database_beside_the_writer(store: Store, tmp_path: Path) -> None:
+async def test_the_write_ahead_log_is_checkpointed_beside_the_writer(store: Store, tmp_path: Path) -> None:
     database = Database(store.url)
     database.start()
     for number in range(2 * CHECKPOINT_EVERY):

@@ -1,4 +1,4 @@
-"""Messages for later, and living from one of their times to the next."""
+"""Scheduled messages, and time that moves from one of their times to the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ def utc(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Planned(Sent):
-    """A message for later, as it was accepted."""
+    """A scheduled message, as accepted."""
 
     answer: Acceptance
 
@@ -45,7 +45,7 @@ class Planned(Sent):
         return await self.world.runtime.database.write(change)
 
     async def next(self) -> Sent:
-        """The message that waits to be the next occurrence."""
+        """Return the waiting message, which is the next occurrence."""
         waiting = (await self.schedule()).waiting
         assert waiting is not None
         return Sent(self.world, waiting.id, {})
@@ -64,7 +64,7 @@ async def plan(
     look: Appearance = DEFAULT_APPEARANCE,
     client_id: str | None = None,
 ) -> Planned:
-    """Hand over a message that is meant for later; its times are UTC."""
+    """Send a scheduled message; its times are in UTC."""
     name = to if isinstance(to, str) else str(to.id)
     moment = None if send_at is None else utc(send_at)
     insists = SPANS if is_alert else {"escalate_after": None, "close_after": None}
@@ -76,7 +76,7 @@ async def plan(
 
 
 async def lives(world: World, until: str) -> None:
-    """Let the time pass from one release to the next, each at its very moment."""
+    """Move the clock from one release to the next, each exactly on time."""
     end = utc(until)
     while (due := _next_release(world)) is not None and due <= end:
         await arrives(world, due)
@@ -84,7 +84,7 @@ async def lives(world: World, until: str) -> None:
 
 
 async def arrives(world: World, moment: datetime | str) -> None:
-    """Let it be that moment, at once, and let happen what is due then."""
+    """Move the clock to that time at once, and run what is due."""
     at = utc(moment) if isinstance(moment, str) else moment
     await world.later(seconds=(at - world.clock.at).total_seconds())
     await world.is_quiet()
@@ -99,6 +99,6 @@ def _next_release(world: World) -> datetime | None:
 
 
 def seen(world: World, place: Place, zone: str = "UTC") -> list[str]:
-    """When posts came, by the clock on the wall there."""
+    """Return the times of posts, by the wall clock of a zone."""
     moments = (datetime.fromtimestamp(message.sent_at, ZoneInfo(zone)) for message in world.sandbox.messages(place.id))
     return [f"{moment:%m-%d %H:%M}" for moment in moments]

@@ -1,4 +1,4 @@
-"""Events and templates as readers see them: formatted as their template says, with data shown as it is."""
+"""Events and templates as readers see them: formatted by the template, with data shown unchanged."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ async def test_data_is_shown_as_it_is_in_every_format(
     assert [entity["type"] for entity in post.message.entities] == entities
 
 
-async def test_an_event_that_comes_later_says_what_its_data_said_when_it_was_handed_over(world: World) -> None:
+async def test_a_scheduled_event_keeps_the_data_it_was_accepted_with(world: World) -> None:
     ops = world.group("Ops")
     asked = {"event": "post_success", "to": [str(ops.id)], "data": {"title": "Spring"}, "repeat": "@daily"}
     await world.ask("POST", "/api/events", asked)

@@ -1,4 +1,4 @@
-"""Messages that repeat: at the right times whatever clocks do, each once, until somebody pauses or cancels them."""
+"""Repeating messages: each occurrence once and on time despite clock changes, until paused or cancelled."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.stories.world import World
 
 
 async def counted(planned: Planned) -> tuple[int, int]:
-    """How many occurrences were released, and how many were missed."""
+    """Return the numbers of released and missed occurrences."""
     schedule: Schedule = (await planned.schedule()).schedule
     return schedule.runs, schedule.missed
 
@@ -34,7 +34,7 @@ async def waiting(world: World) -> list[str]:
         ("Africa/Cairo", "30 23 * * *", "2026-10-28T12:00", "2026-10-30T22:00", ["23:30", "23:30", "23:30"]),
     ],
 )
-async def test_what_comes_once_a_day_does_on_the_days_that_clocks_are_changed(
+async def test_a_daily_message_comes_on_days_with_a_clock_change(
     world: World, ops: Place, zone: str, repeat: str, since: str, until: str, expected: list[str]
 ) -> None:
     await arrives(world, since)
@@ -48,7 +48,7 @@ async def test_what_comes_once_a_day_does_on_the_days_that_clocks_are_changed(
     assert await waiting(world) == ["scheduled"]
 
 
-async def test_through_an_hour_that_comes_twice_a_quarter_hourly_message_goes_on(world: World, ops: Place) -> None:
+async def test_a_quarter_hourly_message_runs_through_the_repeated_hour(world: World, ops: Place) -> None:
     await arrives(world, "2026-10-24T23:50")
     await plan(world, "still here", to=ops, repeat="*/30 * * * *", zone="Europe/Berlin")
 
@@ -58,7 +58,7 @@ async def test_through_an_hour_that_comes_twice_a_quarter_hourly_message_goes_on
     assert seen(world, ops, "Europe/Berlin") == local
 
 
-async def test_on_the_leap_day_it_comes_in_leap_years(world: World, ops: Place) -> None:
+async def test_a_message_on_the_leap_day_comes_in_leap_years(world: World, ops: Place) -> None:
     await plan(world, "the extra day", to=ops, repeat="0 12 29 2 *")
 
     await lives(world, "2032-03-01T00:00")
@@ -66,7 +66,7 @@ async def test_on_the_leap_day_it_comes_in_leap_years(world: World, ops: Place) 
     assert seen(world, ops) == ["02-29 12:00", "02-29 12:00"]
 
 
-async def test_its_caller_is_told_the_next_five_times(world: World, ops: Place) -> None:
+async def test_the_caller_gets_the_next_five_times(world: World, ops: Place) -> None:
     report = await plan(world, "the weekly report", to=ops, repeat="0 9 * * mon", zone="Europe/Berlin")
 
     times = [f"{moment:%m-%d %H:%M}" for moment in report.answer.next_times]
@@ -92,7 +92,7 @@ async def test_each_occurrence_is_a_message_of_its_own_with_the_same_spans(world
     assert len(world.duty.texts) == 1
 
 
-async def test_a_daemon_that_slept_through_several_sends_one_that_is_late(world: World, ops: Place) -> None:
+async def test_of_several_missed_occurrences_one_is_sent_late(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T10:00")
     await world.stops()
@@ -109,7 +109,7 @@ async def test_a_daemon_that_slept_through_several_sends_one_that_is_late(world:
     assert seen(world, ops)[2:] == ["03-07 10:00"]
 
 
-async def test_a_clock_that_steps_back_an_hour_brings_nothing_twice(world: World, ops: Place) -> None:
+async def test_a_clock_set_back_an_hour_repeats_no_occurrence(world: World, ops: Place) -> None:
     report = await plan(world, "still here", to=ops, repeat="every 20m")
     await lives(world, "2026-03-02T10:00")
     assert seen(world, ops) == ["03-02 09:20", "03-02 09:40", "03-02 10:00"]
@@ -121,7 +121,7 @@ async def test_a_clock_that_steps_back_an_hour_brings_nothing_twice(world: World
     assert await counted(report) == (5, 0)
 
 
-async def test_a_zone_that_is_changed_while_it_waits_holds_for_the_next_one(world: World, ops: Place) -> None:
+async def test_a_changed_zone_applies_to_the_next_occurrence(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     assert report.answer.send_at == utc("2026-03-02T11:00")
 
@@ -134,7 +134,7 @@ async def test_a_zone_that_is_changed_while_it_waits_holds_for_the_next_one(worl
     assert said == ["It now repeats 0 12 * * * (America/New_York)."]
 
 
-async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: Place) -> None:
+async def test_a_changed_span_counts_from_the_change(world: World, ops: Place) -> None:
     report = await plan(world, "still here", to=ops, repeat="every 1h")
     await lives(world, "2026-03-02T10:10")
 
@@ -144,7 +144,7 @@ async def test_a_span_that_is_changed_counts_from_the_change(world: World, ops: 
     assert seen(world, ops) == ["03-02 10:00", "03-02 10:40", "03-02 11:10"]
 
 
-async def test_while_it_is_paused_nothing_comes_and_then_it_goes_on(world: World, ops: Place) -> None:
+async def test_a_paused_schedule_sends_nothing_until_it_is_resumed(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
 
     paused = await report.is_changed(changes.pause)
@@ -160,9 +160,9 @@ async def test_while_it_is_paused_nothing_comes_and_then_it_goes_on(world: World
     assert await counted(report) == (1, 0)
 
 
-async def test_one_that_is_resumed_before_its_time_comes_as_if_nothing_had_been(world: World, ops: Place) -> None:
+async def test_resuming_before_the_next_time_skips_nothing(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
-    await report.is_asked("cancel")  # today's alone
+    await report.is_asked("cancel")  # today's only
 
     await report.is_changed(changes.pause)
     await report.is_changed(changes.resume)
@@ -171,7 +171,7 @@ async def test_one_that_is_resumed_before_its_time_comes_as_if_nothing_had_been(
     assert seen(world, ops) == ["03-03 10:00"]
 
 
-async def test_cancelling_the_waiting_message_leaves_out_one(world: World, ops: Place) -> None:
+async def test_cancelling_the_waiting_message_skips_one_occurrence(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
 
     cancelled = await report.is_asked("cancel")
@@ -181,7 +181,7 @@ async def test_cancelling_the_waiting_message_leaves_out_one(world: World, ops: 
     assert seen(world, ops) == ["03-03 10:00", "03-04 10:00"]
 
 
-async def test_one_left_out_while_it_is_paused_stays_paused(world: World, ops: Place) -> None:
+async def test_skipping_an_occurrence_of_a_paused_schedule_keeps_it_paused(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await report.is_changed(changes.pause)
 
@@ -192,7 +192,7 @@ async def test_one_left_out_while_it_is_paused_stays_paused(world: World, ops: P
     assert await waiting(world) == ["scheduled"]
 
 
-async def test_a_cancelled_schedule_brings_nothing_more(world: World, ops: Place) -> None:
+async def test_a_cancelled_schedule_sends_nothing_more(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T12:00")
     last = await report.next()
@@ -209,7 +209,7 @@ async def test_a_cancelled_schedule_brings_nothing_more(world: World, ops: Place
         await report.is_changed(changes.resume)
 
 
-async def test_what_is_changed_of_the_waiting_message_holds_for_all_that_follow(world: World, ops: Place) -> None:
+async def test_editing_the_waiting_message_changes_all_later_ones(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T12:00")
 
@@ -220,7 +220,7 @@ async def test_what_is_changed_of_the_waiting_message_holds_for_all_that_follow(
     assert ops.texts == ["the daily report", "Daily\nthe short report", "Daily\nthe short report"]
 
 
-async def test_its_files_come_with_each_occurrence(world: World, ops: Place) -> None:
+async def test_files_are_sent_with_each_occurrence(world: World, ops: Place) -> None:
     stored = await world.uploads(("file", "old.txt", b"all is well"), to=ops)
     await stored.becomes("sent")
     ((sha256, size),) = world.rows("SELECT sha256, size FROM attachments")
@@ -245,7 +245,7 @@ async def test_a_restart_between_two_changes_nothing(world: World, ops: Place) -
     assert await counted(report) == (3, 0)
 
 
-async def test_a_schedule_that_ended_is_forgotten_with_the_last_of_its_messages(world: World, ops: Place) -> None:
+async def test_an_ended_schedule_is_deleted_after_its_last_message(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T12:00")
     await report.is_changed(changes.cancel)
@@ -259,7 +259,7 @@ async def test_a_schedule_that_ended_is_forgotten_with_the_last_of_its_messages(
 
 
 @pytest.mark.both_databases
-async def test_everything_that_waits_is_listed_with_its_next_times(world: World, ops: Place) -> None:
+async def test_waiting_schedules_are_listed_with_their_next_times(world: World, ops: Place) -> None:
     daily = await plan(world, "the daily report", to=ops, repeat="@daily")
     weekly = await plan(world, "the weekly report", to=ops, repeat="@weekly")
     gone = await plan(world, "the yearly report", to=ops, repeat="@yearly")
@@ -273,7 +273,7 @@ async def test_everything_that_waits_is_listed_with_its_next_times(world: World,
     assert contents == ["the weekly report", "the daily report"]
 
 
-async def test_asking_again_with_the_same_key_tells_of_the_same_schedule(world: World, ops: Place) -> None:
+async def test_the_same_key_again_answers_with_the_same_schedule(world: World, ops: Place) -> None:
     first = await plan(world, "the daily report", to=ops, repeat="@daily", client_id="daily")
     again = await plan(world, "the daily report", to=ops, repeat="@daily", client_id="daily")
 

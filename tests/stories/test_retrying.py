@@ -1,4 +1,4 @@
-"""What was given up is sent again because somebody asks for it."""
+"""Retrying dead letters on request."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.stories.world import World
 
 
 @pytest.mark.both_databases
-async def test_a_notice_that_failed_is_sent_once_its_chat_takes_it(world: World) -> None:
+async def test_a_retried_notice_is_sent_once_its_chat_accepts_it(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     notice = await world.notice("backup done", to=anna)
@@ -24,7 +24,7 @@ async def test_a_notice_that_failed_is_sent_once_its_chat_takes_it(world: World)
     assert (await notice.delivery(anna))["last_error"] is None
 
 
-async def test_what_still_cannot_be_sent_fails_again(world: World) -> None:
+async def test_a_retry_that_still_fails_becomes_a_dead_letter_again(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     notice = await world.notice("backup done", to=anna)
@@ -42,7 +42,7 @@ async def _has_failed_twice(world: World, message_id: str) -> bool:
     return is_failed and [line["event"] for line in message["timeline"]].count("failed") == 2
 
 
-async def test_only_what_was_given_up_is_sent_again(world: World, ops: Place) -> None:
+async def test_a_retry_sends_only_failed_deliveries(world: World, ops: Place) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     asked = await world.ask("POST", "/api/ingest", {"content": "disk full", "to": [ops.id, anna.id]})
@@ -75,7 +75,7 @@ async def test_an_alert_that_failed_and_escalated_stays_escalated(world: World) 
     assert (await alert.events()).count("escalated") == 1
 
 
-async def test_time_does_not_close_what_is_tried_again_and_was_never_shown(world: World) -> None:
+async def test_a_retried_alert_never_shown_does_not_expire(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     alert = await world.alert("disk full", to=anna, escalate_after="never")
@@ -94,7 +94,7 @@ async def test_time_does_not_close_what_is_tried_again_and_was_never_shown(world
     await alert.becomes("closed")
 
 
-async def test_there_is_nothing_to_retry_where_nothing_was_given_up(world: World, ops: Place) -> None:
+async def test_retrying_a_message_without_failed_deliveries_is_refused(world: World, ops: Place) -> None:
     notice = await world.notice("backup done", to=ops)
     await notice.becomes("sent")
 
@@ -103,7 +103,7 @@ async def test_there_is_nothing_to_retry_where_nothing_was_given_up(world: World
     assert (answer.status, answer.body["detail"]) == (409, "This message has no failed delivery.")
 
 
-async def test_what_is_closed_is_not_sent_any_more(world: World) -> None:
+async def test_retrying_a_closed_message_is_refused(world: World) -> None:
     gone = world.group("Gone")
     world.sandbox.kick(gone.id)
     alert = await world.alert("disk full", to=gone, escalate_after="never")

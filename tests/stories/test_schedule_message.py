@@ -1,4 +1,4 @@
-"""Messages for later as other programs hand them over: a form for several people, with files, told one by one."""
+"""POST /schedule-message: forms from other programs, for several people, with files."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ async def pending(world: World) -> list[Json]:
 
 
 def shown(world: World, place: Place) -> list[str]:
-    """What the bot posted since it said who it is: texts, and the names of files."""
+    """Return the texts and file names that the bot posted after its first reply."""
     posts = [message for message in world.sandbox.messages(place.id) if message.sender is world.sandbox.bot]
     return [str(message.media.file_name) if message.media else message.text for message in posts][1:]
 
@@ -49,7 +49,7 @@ async def test_the_text_comes_first_and_then_each_file_under_its_name(world: Wor
     assert await pending(world) == []
 
 
-async def test_a_single_file_stands_below_the_text_too(world: World) -> None:
+async def test_a_single_file_follows_the_text(world: World) -> None:
     anna = await world.subscriber("Anna")
     await hands_over(world, anna, files={"plan.txt": b"one"})
 
@@ -57,7 +57,7 @@ async def test_a_single_file_stands_below_the_text_too(world: World) -> None:
     assert shown(world, anna) == ["the plan", "plan.txt"]
 
 
-async def test_each_recipients_result_is_told(world: World) -> None:
+async def test_the_answer_has_the_result_for_each_recipient(world: World) -> None:
     anna, ben = await world.subscriber("Anna"), await world.subscriber("Ben")
     found = await hands_over(world, anna, ben)
     world.sandbox.block(ben.user)
@@ -82,7 +82,7 @@ async def test_a_repeat_sends_its_files_each_time(world: World) -> None:
     assert waiting["file_paths"] == [f"uploads/{waiting['id']}_1_plan.txt"]
 
 
-async def test_its_files_are_kept_while_it_waits(world: World) -> None:
+async def test_files_are_kept_until_it_is_sent(world: World) -> None:
     anna = await world.subscriber("Anna")
     found = await hands_over(world, anna, files={"plan.txt": b"one"}, scheduled_timestamp="2026-12-01T10:00:00")
 
@@ -93,7 +93,7 @@ async def test_its_files_are_kept_while_it_waits(world: World) -> None:
     assert shown(world, anna) == ["the plan", "plan.txt"]
 
 
-async def test_what_was_handed_over_stands_after_a_restart(world: World) -> None:
+async def test_scheduled_messages_survive_a_restart(world: World) -> None:
     anna = await world.subscriber("Anna")
     await hands_over(world, anna)
     await world.restarts()

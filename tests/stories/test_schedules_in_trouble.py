@@ -1,4 +1,4 @@
-"""What repeats while clocks and zones go wrong, and people change it when it is due: nothing lost, nothing twice."""
+"""Schedules with wrong clocks, unknown zones, and changes of due occurrences: nothing is lost or sent twice."""
 
 from functools import partial
 
@@ -13,17 +13,17 @@ from tests.stories.planning import Planned, arrives, lives, plan, seen, utc
 from tests.stories.world import World
 
 DROPPED = "US/Pacific-New"
-"""A zone that there was once."""
+"""A time zone that no longer exists."""
 
 
 async def counted(planned: Planned) -> tuple[int, int]:
-    """How many occurrences were released, and how many were missed."""
+    """Return the numbers of released and missed occurrences."""
     schedule = (await planned.schedule()).schedule
     return schedule.runs, schedule.missed
 
 
 async def becomes_due(world: World, planned: Planned) -> None:
-    """Its time has come, and nothing has looked yet."""
+    """Let its time come without a run of the job."""
     assert planned.answer.send_at is not None
     world.moves(seconds=(planned.answer.send_at - world.clock.at).total_seconds() + 5)
 
@@ -34,7 +34,7 @@ async def looks(world: World) -> None:
 
 
 async def has(world: World, planned: Planned, **columns: str) -> None:
-    """Its row says so, whatever may be written there today."""
+    """Write a value to its row that is refused today."""
     change = update(Schedule).where(col(Schedule.id) == planned.schedule_id).values(**columns)
     await world.runtime.database.write(lambda session: session.execute(change))
 
@@ -43,9 +43,7 @@ async def warnings(world: World) -> str:
     return " ".join((await world.get("/health"))["warnings"])
 
 
-async def test_a_zone_that_the_system_no_longer_knows_breaks_no_list_and_counts_as_utc(
-    world: World, ops: Place
-) -> None:
+async def test_an_unknown_zone_counts_as_utc_and_breaks_no_list(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     await has(world, report, time_zone=DROPPED)
 
@@ -60,7 +58,7 @@ async def test_a_zone_that_the_system_no_longer_knows_breaks_no_list_and_counts_
 
 
 @pytest.mark.both_databases
-async def test_a_schedule_in_such_a_zone_can_be_given_another_and_be_cancelled(world: World, ops: Place) -> None:
+async def test_a_schedule_in_an_unknown_zone_can_be_changed_and_cancelled(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     other = await plan(world, "the other report", to=ops, repeat="0 12 * * *", zone="Europe/Berlin")
     for each in (report, other):
@@ -74,7 +72,7 @@ async def test_a_schedule_in_such_a_zone_can_be_given_another_and_be_cancelled(w
     assert DROPPED not in await warnings(world)
 
 
-async def test_a_rule_that_cannot_be_read_breaks_no_list_and_can_be_cancelled(world: World, ops: Place) -> None:
+async def test_an_unreadable_rule_breaks_no_list_and_can_be_cancelled(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *")
     await plan(world, "another", to=ops, repeat="0 12 * * *")
     await has(world, report, repeat="now and then")
@@ -87,7 +85,7 @@ async def test_a_rule_that_cannot_be_read_breaks_no_list_and_can_be_cancelled(wo
 
 
 @pytest.mark.parametrize("how", [{"time_zone": "Europe/Berlin"}, {"repeat": recurrence.parse("every 2h")}])
-async def test_what_is_due_when_its_times_are_changed_still_comes(
+async def test_a_due_occurrence_is_still_sent_after_a_change_of_times(
     world: World, ops: Place, how: dict[str, object]
 ) -> None:
     report = await plan(world, "still here", to=ops, repeat="every 1h")
@@ -100,7 +98,7 @@ async def test_what_is_due_when_its_times_are_changed_still_comes(
     assert await counted(report) == (1, 0)
 
 
-async def test_what_was_missed_by_the_old_rule_is_counted_by_the_old_rule(world: World, ops: Place) -> None:
+async def test_missed_times_are_counted_by_the_old_rule(world: World, ops: Place) -> None:
     report = await plan(world, "still here", to=ops, repeat="0 * * * *")
     await becomes_due(world, report)
     world.moves(hours=3)
@@ -111,7 +109,7 @@ async def test_what_was_missed_by_the_old_rule_is_counted_by_the_old_rule(world:
     assert await counted(report) == (1, 3)
 
 
-async def test_what_is_due_when_it_is_paused_counts_as_missed(world: World, ops: Place) -> None:
+async def test_a_due_occurrence_counts_as_missed_when_paused(world: World, ops: Place) -> None:
     report = await plan(world, "still here", to=ops, repeat="every 1h")
     await becomes_due(world, report)
 
@@ -123,7 +121,7 @@ async def test_what_is_due_when_it_is_paused_counts_as_missed(world: World, ops:
     assert await counted(report) == (1, 1)
 
 
-async def test_what_came_before_the_clock_went_back_does_not_come_by_a_newer_rule(world: World, ops: Place) -> None:
+async def test_a_new_rule_repeats_no_occurrence_after_the_clock_is_set_back(world: World, ops: Place) -> None:
     await plan(world, "another", to=ops, repeat="@yearly")
     report = await plan(world, "still here", to=ops, repeat="0 * * * *")
     await lives(world, "2026-03-02T10:10")
@@ -136,7 +134,7 @@ async def test_what_came_before_the_clock_went_back_does_not_come_by_a_newer_rul
     assert seen(world, ops) == ["03-02 10:00"]
 
 
-async def test_what_was_left_out_does_not_come_back_with_another_zone(world: World, ops: Place) -> None:
+async def test_a_skipped_occurrence_stays_skipped_in_another_zone(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *")
     await report.is_asked("cancel")
 
@@ -145,7 +143,7 @@ async def test_what_was_left_out_does_not_come_back_with_another_zone(world: Wor
     assert changed.next_times[0] == utc("2026-03-03T12:00")
 
 
-async def test_what_was_left_out_keeps_another_rule_from_nothing_but_that_time(world: World, ops: Place) -> None:
+async def test_a_skipped_occurrence_blocks_only_its_own_time_under_a_new_rule(world: World, ops: Place) -> None:
     report = await plan(world, "the monthly report", to=ops, repeat="0 12 15 * *")
     await lives(world, "2026-03-15T12:30")
     await (await report.next()).is_asked("cancel")
@@ -158,7 +156,7 @@ async def test_what_was_left_out_keeps_another_rule_from_nothing_but_that_time(w
     assert on_weekdays.next_times[0] == utc("2026-03-17T12:00")
 
 
-async def test_a_clock_that_was_far_ahead_for_a_moment_holds_up_no_schedule(world: World, ops: Place) -> None:
+async def test_a_clock_briefly_far_ahead_delays_no_schedule(world: World, ops: Place) -> None:
     await plan(world, "the daily report", to=ops, repeat="0 12 * * *")
     world.clock.at = utc("2031-03-02T12:30")
     await looks(world)
@@ -172,9 +170,7 @@ async def test_a_clock_that_was_far_ahead_for_a_moment_holds_up_no_schedule(worl
 
 
 @pytest.mark.parametrize("how", ["resume", "change"])
-async def test_whoever_changes_a_schedule_need_not_wait_for_a_clock_that_was_far_ahead(
-    world: World, ops: Place, how: str
-) -> None:
+async def test_a_change_takes_effect_after_the_clock_was_far_ahead(world: World, ops: Place, how: str) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 12 * * *")
     world.clock.at = utc("2031-03-02T12:30")
     await looks(world)
@@ -189,7 +185,7 @@ async def test_whoever_changes_a_schedule_need_not_wait_for_a_clock_that_was_far
     assert changed.next_times[0] == utc("2026-03-03T12:00")
 
 
-async def test_a_long_stop_is_counted_as_far_as_a_hundred(world: World, ops: Place) -> None:
+async def test_a_long_stop_counts_at_most_a_hundred_missed(world: World, ops: Place) -> None:
     report = await plan(world, "still here", to=ops, repeat="* * * * *")
     await arrives(world, "2026-03-02T09:01")
     await world.stops()

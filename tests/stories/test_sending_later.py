@@ -1,4 +1,4 @@
-"""Messages that wait for their time: sent then, to whom it concerns then, once, whatever happened meanwhile."""
+"""Scheduled messages: sent once, at their time, to the recipients as of then."""
 
 from functools import partial
 
@@ -43,14 +43,14 @@ async def test_a_message_is_sent_at_its_time_and_not_before(world: World, ops: P
 
 
 @pytest.mark.parametrize("passed", ["2026-03-02T08:59", "2026-03-01T08:59", "0001-01-01T00:00"])
-async def test_a_time_that_has_passed_means_now_and_nothing_is_late(world: World, ops: Place, passed: str) -> None:
+async def test_a_past_time_means_now_and_is_not_late(world: World, ops: Place, passed: str) -> None:
     report = await plan(world, "the weekly report", to=ops, send_at=passed)
 
     await report.becomes("sent")
     assert ops.texts == ["the weekly report"]
 
 
-async def test_its_deadlines_count_from_its_time(world: World, ops: Place) -> None:
+async def test_deadlines_count_from_send_at(world: World, ops: Place) -> None:
     alert = await plan(world, "check the backup", to=ops, send_at="2026-03-04T06:30", is_alert=True)
     assert alert.answer.escalate_at == utc("2026-03-04T06:45")
 
@@ -65,7 +65,7 @@ async def test_its_deadlines_count_from_its_time(world: World, ops: Place) -> No
     await post.becomes("Closed at 07:30 UTC; nobody acknowledged it.")
 
 
-async def test_what_fell_due_during_a_stop_is_sent_once_and_says_that_it_is_late(world: World, ops: Place) -> None:
+async def test_a_message_due_during_a_stop_is_sent_once_and_marked_late(world: World, ops: Place) -> None:
     report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
     await world.stops()
     await world.later(days=3)
@@ -91,7 +91,7 @@ async def test_an_alert_that_fell_due_during_a_stop_is_shown_and_escalates(world
     assert events.index("released") < events.index("escalated")
 
 
-async def test_it_goes_to_whom_a_name_stands_for_at_its_time(another: MakeWorld) -> None:
+async def test_recipients_are_resolved_at_the_release(another: MakeWorld) -> None:
     world = await another()
     first, second = world.group("First"), world.group("Second")
     world.sets(recipients={"team": [first.id]})
@@ -106,7 +106,7 @@ async def test_it_goes_to_whom_a_name_stands_for_at_its_time(another: MakeWorld)
     assert first.texts == []
 
 
-async def test_somebody_who_is_called_as_a_name_of_the_config_is_still_meant(another: MakeWorld) -> None:
+async def test_a_person_named_like_a_config_name_still_gets_it(another: MakeWorld) -> None:
     world = await another()
     ops = world.group("Ops")
     world.sets(recipients={"alice": [ops.id]})
@@ -122,7 +122,7 @@ async def test_somebody_who_is_called_as_a_name_of_the_config_is_still_meant(ano
 
 
 @pytest.mark.parametrize("account", ["4711", "-1001", "@status", "subscribers"])
-async def test_a_person_is_meant_whatever_else_their_account_could_mean(world: World, account: str) -> None:
+async def test_an_account_named_like_something_else_still_gets_it(world: World, account: str) -> None:
     anna, ben = await linked(world, "Anna", account), await linked(world, "Ben", "ben")
 
     later = {"user": account, "text": "the weekly report", "send_at": "2026-03-04T06:30:00Z"}
@@ -133,8 +133,8 @@ async def test_a_person_is_meant_whatever_else_their_account_could_mean(world: W
     assert not any("the weekly report" in text for text in ben.texts)
 
 
-async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_too(world: World) -> None:
-    """No config says so, but what is accepted must not depend on that."""
+async def test_a_mapped_account_named_like_a_group_still_gets_it(world: World) -> None:
+    """No config allows this, but acceptance must not depend on that."""
     anna = await linked(world, "Anna", "anna")
     directory = Directory(names={"ops": (person_recipient("ben"),)}, accounts={"ops": "anna"})
     whom, send_at = (person_recipient("ops"),), utc("2026-03-04T06:30")
@@ -149,7 +149,7 @@ async def test_a_person_is_meant_where_another_name_of_theirs_stands_for_others_
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "unacknowledge", "close", "snooze"])
-async def test_who_answers_too_early_is_told_when_it_is_due(world: World, ops: Place, verb: str) -> None:
+async def test_acknowledging_before_the_release_is_refused_with_the_time(world: World, ops: Place, verb: str) -> None:
     alert = await plan(world, "check the backup", to=ops, send_at="2026-03-04T06:30", is_alert=True)
     span = {"for": "1h"} if verb == "snooze" else None
 
@@ -161,7 +161,7 @@ async def test_who_answers_too_early_is_told_when_it_is_due(world: World, ops: P
     assert (await alert.now())["status"] == "scheduled"
 
 
-async def test_who_answers_what_is_paused_is_told_that(world: World, ops: Place) -> None:
+async def test_acknowledging_a_paused_alert_is_refused(world: World, ops: Place) -> None:
     alert = await plan(world, "check the backup", to=ops, repeat="@daily", is_alert=True)
     await alert.is_changed(changes.pause)
 
@@ -170,7 +170,7 @@ async def test_who_answers_what_is_paused_is_told_that(world: World, ops: Place)
     assert (answer.status, answer.body["detail"]) == (409, "This alert was not sent yet: its schedule is paused.")
 
 
-async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: MakeWorld) -> None:
+async def test_a_message_that_reaches_nobody_fails(another: MakeWorld) -> None:
     world = await another(recipients={"team": ["@the_team"]})
     await world.starts()
     notice = await plan(world, "the weekly report", to="team", send_at="2026-03-04T06:30")
@@ -187,7 +187,7 @@ async def test_where_nobody_is_left_to_be_told_it_fails_and_says_so(another: Mak
     assert (await alert.becomes("escalated"))["deliveries"][0]["purpose"] == "escalation"
 
 
-async def test_an_alert_for_a_chat_that_is_banned_at_its_time_escalates_at_once(world: World, ops: Place) -> None:
+async def test_an_alert_for_a_chat_with_a_flood_wait_escalates_at_once(world: World, ops: Place) -> None:
     alert = await plan(world, "check the backup", to=ops, send_at="2026-03-02T09:10", is_alert=True)
     world.sandbox.fault("flood", chat=ops.id, retry_after=3600, times=1)
     banned = await world.notice("backup done", to=ops)
@@ -200,7 +200,7 @@ async def test_an_alert_for_a_chat_that_is_banned_at_its_time_escalates_at_once(
     assert (await alert.becomes("escalated"))["escalated_at"].startswith("2026-03-02T09:10")
 
 
-async def test_whoever_has_muted_notifications_by_then_is_spared(world: World, ops: Place) -> None:
+async def test_people_who_muted_the_bot_by_then_get_nothing(world: World, ops: Place) -> None:
     anna = await world.subscriber("Anna")
     report = await plan(world, "the weekly report", to=anna, send_at="2026-03-02T09:30")
     anna.says("/mute 1h")
@@ -222,7 +222,7 @@ async def test_it_can_be_cancelled_while_it_waits(world: World, ops: Place) -> N
     assert ops.texts == []
 
 
-async def test_what_it_says_can_be_changed_while_it_waits(world: World, ops: Place) -> None:
+async def test_a_waiting_message_can_be_edited(world: World, ops: Place) -> None:
     report = await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
 
     await world.ask("PATCH", f"/api/messages/{report.id}", {"content": "the monthly report"})
@@ -231,7 +231,7 @@ async def test_what_it_says_can_be_changed_while_it_waits(world: World, ops: Pla
     assert ops.texts == ["the monthly report"]
 
 
-async def test_it_is_as_silent_and_as_urgent_as_it_was_asked_to_be(world: World, ops: Place) -> None:
+async def test_priority_and_silence_hold_at_the_release(world: World, ops: Place) -> None:
     quiet = Appearance(priority="low")
     await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30", look=quiet)
 
@@ -240,7 +240,7 @@ async def test_it_is_as_silent_and_as_urgent_as_it_was_asked_to_be(world: World,
     assert ops.silent_texts == ["the weekly report"]
 
 
-async def test_its_files_are_kept_however_long_it_waits(another: MakeWorld) -> None:
+async def test_files_are_kept_while_a_message_waits(another: MakeWorld) -> None:
     world = await another(retention={"attachments": "1d", "messages": "2d"})
     ops = world.group("Ops")
     await world.starts()
@@ -261,7 +261,7 @@ async def test_its_files_are_kept_however_long_it_waits(another: MakeWorld) -> N
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
 
 
-async def test_it_waits_for_telegram_only_since_its_time(world: World, ops: Place) -> None:
+async def test_waiting_time_counts_from_send_at(world: World, ops: Place) -> None:
     await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
     world.sandbox.fault("away")
     await arrives(world, "2026-03-04T06:30")
@@ -274,7 +274,7 @@ async def test_it_waits_for_telegram_only_since_its_time(world: World, ops: Plac
     world.sandbox.clear_faults()
 
 
-async def test_among_open_alerts_it_stands_with_its_time(world: World, ops: Place) -> None:
+async def test_the_list_of_open_alerts_shows_the_time_it_was_sent(world: World, ops: Place) -> None:
     anna = await world.subscriber("Anna")
     await plan(world, "check the backup", to=anna, send_at="2026-03-02T14:30", is_alert=True)
     await arrives(world, "2026-03-02T14:31")
@@ -284,7 +284,7 @@ async def test_among_open_alerts_it_stands_with_its_time(world: World, ops: Plac
     await anna.receives("(14:30 UTC)")
 
 
-async def test_one_that_cannot_be_released_is_put_off_and_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_failing_release_is_postponed_and_delays_no_other(world: World, ops: Place) -> None:
     spoiled = await plan(world, "the daily report", to=ops, send_at="2026-03-04T06:29")
     await plan(world, "the weekly report", to=ops, send_at="2026-03-04T06:30")
 

@@ -1,4 +1,4 @@
-"""Callers who may send to few people only: who is on call by then may be somebody else, and they know it."""
+"""Callers with few allowed recipients: the person on call may be another one by the time of the release."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -19,7 +19,7 @@ from tests.stories.test_recipients import linked
 from tests.stories.world import World
 
 DAILY = {"members": ["alice", "bob"], "start": "2026-03-02", "handover": "0 0 * * *"}
-"""Alice's turn began with the day of the story; the next one is Bob's."""
+"""Alice's shift began on the day of the story; Bob's is next."""
 NAMES = {"everyone": ["duty", "carol"], "both": ["alice", "bob"]}
 TOMORROW = "2026-03-03T09:00"
 
@@ -32,7 +32,7 @@ async def team(another: MakeWorld) -> AsyncIterator[World]:
 
 
 async def sends(world: World, to: str, *allowed: str, **other: Any) -> Acceptance:
-    """What a caller hands over who may send to `allowed` only."""
+    """Send a message as a caller that may send to `allowed` only."""
     whom = (recipient_of(to),)
     new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, allowed=frozenset(allowed), **other)
     return await world.runtime.intake.accept(new)
@@ -47,7 +47,7 @@ def told(*people: Person) -> list[bool]:
     [{"send_at": utc("2026-03-02T10:00")}, {"send_at": utc(TOMORROW)}, {"repeat": "0 9 * * *"}],
     ids=["in an hour", "tomorrow", "every day"],
 )
-async def test_nobody_is_told_later_who_only_may_be_on_call_by_then(team: World, later: dict[str, Any]) -> None:
+async def test_a_rotation_is_refused_later_if_only_its_members_are_allowed(team: World, later: dict[str, Any]) -> None:
     alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
 
     for to in ("duty", "everyone"):
@@ -59,7 +59,7 @@ async def test_nobody_is_told_later_who_only_may_be_on_call_by_then(team: World,
     assert told(alice, bob) == [False, False]
 
 
-async def test_who_is_on_call_is_told_at_once_where_they_are_allowed(team: World) -> None:
+async def test_the_allowed_person_on_call_is_notified_at_once(team: World) -> None:
     alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
 
     await sends(team, "duty", "alice")
@@ -68,7 +68,7 @@ async def test_who_is_on_call_is_told_at_once_where_they_are_allowed(team: World
     assert told(bob) == [False]
 
 
-async def test_a_time_that_has_passed_is_at_once(team: World) -> None:
+async def test_a_past_time_counts_as_at_once(team: World) -> None:
     alice = await linked(team, "Alice", "alice")
 
     await sends(team, "duty", "alice", send_at=utc("2026-03-02T08:00"))
@@ -77,7 +77,7 @@ async def test_a_time_that_has_passed_is_at_once(team: World) -> None:
 
 
 @pytest.mark.parametrize("allowed", ["duty", "everyone"])
-async def test_a_rotation_that_is_allowed_by_name_is_told_whoever_is_on_call_by_then(team: World, allowed: str) -> None:
+async def test_an_allowed_rotation_reaches_whoever_is_on_call_by_then(team: World, allowed: str) -> None:
     alice, bob = await linked(team, "Alice", "alice"), await linked(team, "Bob", "bob")
 
     await sends(team, "duty", allowed, send_at=utc(TOMORROW))
@@ -87,7 +87,7 @@ async def test_a_rotation_that_is_allowed_by_name_is_told_whoever_is_on_call_by_
     assert told(alice) == [False]
 
 
-async def test_what_is_allowed_part_by_part_is_told_later_as_well(team: World) -> None:
+async def test_a_group_allowed_member_by_member_can_be_notified_later(team: World) -> None:
     carol = await linked(team, "Carol", "carol")
 
     await sends(team, "everyone", "duty", "carol", send_at=utc(TOMORROW))
@@ -107,7 +107,7 @@ async def test_a_rotation_that_is_allowed_allows_later_what_it_allows_now(team: 
 
 
 @pytest.mark.parametrize("check", [check_reachable, check_may_notify], ids=["a step of a policy", "a change"])
-async def test_what_is_told_or_was_told_at_another_time_needs_the_rotation_itself(team: World, check: object) -> None:
+async def test_notifying_at_another_time_needs_the_rotation_itself(team: World, check: object) -> None:
     assert callable(check)
     await linked(team, "Alice", "alice")
     asked = {"now": team.runtime.clock.now(), "directory": team.runtime.directory}
@@ -122,7 +122,7 @@ async def test_what_is_told_or_was_told_at_another_time_needs_the_rotation_itsel
             await checking
 
 
-async def test_under_a_key_that_outlives_a_turn_the_rotation_itself_is_needed(team: World) -> None:
+async def test_a_dedup_key_that_outlives_a_shift_needs_the_rotation_itself(team: World) -> None:
     alice = await linked(team, "Alice", "alice")
 
     with pytest.raises(Forbidden):

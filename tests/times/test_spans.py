@@ -1,4 +1,4 @@
-"""Spans, times of day and snooze values: what people write, and back."""
+"""Spans, times of day and snooze values: parse and format."""
 
 from datetime import time, timedelta
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from notifybot.times.spans import (
     LONGEST,
     Tomorrow,
+    comes_before_close,
     format_snooze,
     format_span,
     parse_snooze,
@@ -35,7 +36,7 @@ from notifybot.times.spans import (
         (366 * 86400, timedelta(days=366)),
     ],
 )
-def test_a_span_is_read_in_units_or_in_seconds(written: str | int, meant: timedelta) -> None:
+def test_a_span_parses_from_units_or_seconds(written: str | int, meant: timedelta) -> None:
     assert parse_span(written) == meant
 
 
@@ -48,7 +49,7 @@ def test_zero_and_never_switch_a_span_off(written: str | int) -> None:
     "written",
     ["", " ", "h", "1x", "m15", "1m1h", "1h1h", "1.5h", "-5m", "+5m", "15 m", "1H", "٣m", "1h\n2m", "Never", "∞"],
 )
-def test_anything_else_is_refused_with_the_way_to_write_it(written: str) -> None:
+def test_an_invalid_span_is_refused_with_examples(written: str) -> None:
     with pytest.raises(ValueError, match="a span is written like 30s, 15m, 1h30m or 1d"):
         parse_span(written)
 
@@ -76,18 +77,18 @@ def test_true_is_not_one_second() -> None:
         (None, "never"),
     ],
 )
-def test_a_span_is_written_in_the_largest_units(span: timedelta | None, written: str) -> None:
+def test_a_span_formats_in_the_largest_units(span: timedelta | None, written: str) -> None:
     assert format_span(span) == written
 
 
 @given(st.integers(min_value=0, max_value=int(LONGEST.total_seconds())))
-def test_what_is_written_is_read_as_the_same_span(seconds: int) -> None:
+def test_a_formatted_span_parses_back(seconds: int) -> None:
     span = parse_span(seconds)
     assert parse_span(format_span(span)) == span
 
 
 @given(st.text(alphabet="0123456789dhms never", max_size=20) | st.text())
-def test_no_text_breaks_the_reading_of_spans(text: str) -> None:
+def test_parsing_raises_nothing_but_value_error(text: str) -> None:
     try:
         span = parse_span(text)
     except ValueError:
@@ -95,13 +96,21 @@ def test_no_text_breaks_the_reading_of_spans(text: str) -> None:
     assert span is None or timedelta(seconds=1) <= span <= LONGEST
 
 
+@pytest.mark.parametrize(
+    ("after", "close_after", "comes"), [(59, 60, True), (60, 60, False), (61, 60, False), (61, None, True)]
+)
+def test_a_step_due_when_the_alert_closes_never_comes(after: int, close_after: int | None, comes: bool) -> None:
+    closes = None if close_after is None else timedelta(minutes=close_after)
+    assert comes_before_close(timedelta(minutes=after), closes) is comes
+
+
 @pytest.mark.parametrize(("written", "meant"), [("09:00", time(9)), ("9:05", time(9, 5)), ("23:59", time(23, 59))])
-def test_a_time_of_day_is_read(written: str, meant: time) -> None:
+def test_a_time_of_day_parses(written: str, meant: time) -> None:
     assert parse_time_of_day(written) == meant
 
 
 @pytest.mark.parametrize("written", ["", "9", "24:00", "12:60", "9:5", "09:00:00", "9 am", "-1:00"])
-def test_what_is_no_time_of_day_is_refused(written: str) -> None:
+def test_an_invalid_time_of_day_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="a time of day is written like 09:00"):
         parse_time_of_day(written)
 
@@ -109,7 +118,7 @@ def test_what_is_no_time_of_day_is_refused(written: str) -> None:
 @pytest.mark.parametrize(
     "snooze", [timedelta(hours=1), timedelta(days=1, minutes=3), Tomorrow(time(9)), Tomorrow(time(7, 30))]
 )
-def test_a_snooze_value_is_read_as_it_is_written(snooze: timedelta | Tomorrow) -> None:
+def test_a_snooze_value_formats_and_parses_back(snooze: timedelta | Tomorrow) -> None:
     assert parse_snooze(format_snooze(snooze)) == snooze
 
 

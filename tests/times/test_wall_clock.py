@@ -1,4 +1,4 @@
-"""Once a date, by the clocks of a zone: also where they jump over the time, show it twice, or leave out a date."""
+"""Daily times: once on each date of a zone, with skipped times, repeated times and skipped dates."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -22,7 +22,7 @@ def utc(text: str) -> datetime:
         ("09:00 UTC", "2026-03-02", "2026-03-02 09:00"),
         ("09:00 Europe/Berlin", "2026-03-28", "2026-03-28 08:00"),
         ("09:00 Europe/Berlin", "2026-03-29", "2026-03-29 07:00"),
-        ("02:30 Europe/Berlin", "2026-03-29", "2026-03-29 01:00"),  # jumped over
+        ("02:30 Europe/Berlin", "2026-03-29", "2026-03-29 01:00"),  # skipped
         ("02:30 Europe/Berlin", "2026-10-25", "2026-10-25 00:30"),  # the first of two
         ("02:30 America/New_York", "2026-03-08", "2026-03-08 07:00"),
         ("01:30 America/New_York", "2026-11-01", "2026-11-01 05:30"),
@@ -30,10 +30,10 @@ def utc(text: str) -> datetime:
         ("00:30 Africa/Cairo", "2026-04-24", "2026-04-23 22:00"),
         ("23:30 Africa/Cairo", "2026-10-29", "2026-10-29 20:30"),  # the first of two
         ("09:00 Europe/Berlin", "2028-02-29", "2028-02-29 08:00"),
-        ("09:00 Pacific/Apia", "2011-12-30", None),  # it was left out
+        ("09:00 Pacific/Apia", "2011-12-30", None),  # a skipped date
     ],
 )
-def test_when_the_time_of_a_date_is(daily: str, day: str, moment: str | None) -> None:
+def test_the_time_on_a_date(daily: str, day: str, moment: str | None) -> None:
     assert Daily.read(daily).on(date.fromisoformat(day)) == (moment and utc(moment))
 
 
@@ -45,30 +45,30 @@ def test_when_the_time_of_a_date_is(daily: str, day: str, moment: str | None) ->
         ("2026-03-02 23:59", "2026-03-03", "2026-03-03 09:00"),
     ],
 )
-def test_the_following_date_is_the_first_whose_time_is_still_to_come(now: str, day: str, moment: str) -> None:
+def test_the_following_date_is_the_first_one_still_to_come(now: str, day: str, moment: str) -> None:
     assert Daily.read("09:00 UTC").following(utc(now)) == (date.fromisoformat(day), utc(moment))
 
 
-def test_dates_that_are_done_do_not_follow() -> None:
+def test_finished_dates_do_not_follow() -> None:
     today = date(2026, 3, 2)
     day, moment = Daily.read("09:00 UTC").following(utc("2026-03-02 08:00"), after=today)
     assert (day, moment) == (date(2026, 3, 3), utc("2026-03-03 09:00"))
 
 
-def test_the_latest_date_is_that_whose_time_has_come_last() -> None:
+def test_the_latest_date_is_the_last_one_that_has_come() -> None:
     daily = Daily.read("09:00 UTC")
     assert daily.latest(utc("2026-03-02 08:59")) == date(2026, 3, 1)
     assert daily.latest(utc("2026-03-02 09:00")) == date(2026, 3, 2)
 
 
-def test_a_date_that_a_zone_left_out_neither_comes_nor_has_come() -> None:
+def test_a_date_skipped_by_a_zone_never_comes() -> None:
     daily = Daily.read("09:00 Pacific/Apia")
     before = utc("2011-12-29 19:30")  # 09:30 on the 29th there
     assert daily.latest(before) == date(2011, 12, 29)
     assert daily.following(before) == (date(2011, 12, 31), utc("2011-12-30 19:00"))
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_a_daily_time_formats_and_parses_back() -> None:
     daily = Daily(time(7, 30), "Asia/Kolkata")
     assert Daily.read(str(daily)) == daily
 
@@ -79,7 +79,7 @@ DAILIES = st.builds(Daily, st.builds(time, st.integers(0, 23), st.integers(0, 59
 
 
 @given(DAILIES, MOMENTS)
-def test_dates_come_one_after_the_other_and_each_once(daily: Daily, begin: datetime) -> None:
+def test_each_date_follows_once_and_in_order(daily: Daily, begin: datetime) -> None:
     now, days = begin, [daily.latest(begin)]
     for _ in range(5):
         assert daily.latest(now) == days[-1]

@@ -4,7 +4,10 @@ import argparse
 import sys
 
 from notifybot.cli.parser import UsageError
-from notifybot.client import File
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.client import File
 
 STDIN = "-"
 
@@ -28,7 +31,7 @@ def text_of(words: list[str], *, is_needed: bool) -> str | None:
     return text
 
 
-def files_of(arguments: argparse.Namespace) -> tuple[list[File], list[File]]:
+def files_of(arguments: argparse.Namespace) -> "tuple[list[File], list[File]]":
     """List the photos and the files. Raises UsageError for a combination that cannot work."""
     named = [*arguments.photo, *arguments.file]
     if arguments.file_name is not None and len(named) != 1:
@@ -39,7 +42,9 @@ def files_of(arguments: argparse.Namespace) -> tuple[list[File], list[File]]:
     return [_file(each, name) for each in arguments.photo], [_file(each, name) for each in arguments.file]
 
 
-def _file(word: str, name: str | None) -> File:
+def _file(word: str, name: str | None) -> "File":
+    from notifybot.client import File
+
     if word != STDIN:
         return File(word, name)
     if sys.stdin is None or sys.stdin.isatty():

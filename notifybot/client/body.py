@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from notifybot.client.errors import ClientError, Refused
 from notifybot.client.options import Attachable, File, without_none
@@ -145,6 +144,8 @@ def _stream(source: "str | os.PathLike[str] | bytes | IO[bytes]", shown: str, st
         return source
     if not os.fspath(source):
         raise Refused("An empty file name is given.", hint="Check the path.")
+    from pathlib import Path  # most messages have no file
+
     try:
         path = Path(source)
         _check_kind(path.stat().st_mode, shown)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
 from notifybot.cli import arguments
 from notifybot.cli.output import now, one_line, print_json, print_line, short_time, size_of, span, terminal, time_until
@@ -17,6 +16,7 @@ from notifybot.client import AttachmentInfo, Client, ClientError, MessageInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import IO
 
 
@@ -180,8 +180,10 @@ def _to_stdout(client: Client, attachment: AttachmentInfo) -> None:
     client.download(attachment, sys.stdout.buffer)
 
 
-def _target(attachment: AttachmentInfo, number: int, output: str | None) -> Path:
+def _target(attachment: AttachmentInfo, number: int, output: str | None) -> "Path":
     """Choose the path. Only a path that was named in full is overwritten."""
+    from pathlib import Path  # the other commands do not need it
+
     if output is not None and not Path(output).is_dir():
         return Path(output)
     # The sender chose the name: it must not contain folders, be hidden, or control a terminal.
@@ -193,7 +195,7 @@ def _target(attachment: AttachmentInfo, number: int, output: str | None) -> Path
 
 
 @contextmanager
-def _open_target(target: Path) -> Iterator["IO[bytes]"]:
+def _open_target(target: "Path") -> Iterator["IO[bytes]"]:
     """Open a file that gets its name once it is complete; devices and pipes are opened as they are.
 
     `target` must not be a link.

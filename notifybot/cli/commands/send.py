@@ -10,15 +10,15 @@ from notifybot.cli import arguments
 from notifybot.cli.output import full_date, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
 from notifybot.cli.stdin import files_of, text_of
-from notifybot.cli.times import TimeOptions, print_times, time_options_of
-from notifybot.client import Accepted, Client, ClientError
-from notifybot.client.results import DeliveryInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notifybot.cli.times import TimeOptions
+    from notifybot.client import Accepted, Client, ClientError
     from notifybot.client.options import SendOptions
+    from notifybot.client.results import DeliveryInfo
 
 ALERT_OPTIONS = ("escalate_after", "close_after", "policy", "remind_every")
 TIME_OPTIONS = ("at", "every", "time_zone")
@@ -27,6 +27,8 @@ RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send and print the outcome. A failed message is an error, unless its readers have muted notifications."""
+    from notifybot.client import Client  # `--help` does not need it
+
     to = recipients(arguments.to)
     client = Client(arguments.socket)
     if arguments.resolve:
@@ -53,7 +55,7 @@ def is_for_later(arguments: argparse.Namespace) -> bool:
     return any(getattr(arguments, name) is not None for name in TIME_OPTIONS)
 
 
-def _undelivered(client: Client, accepted: Accepted) -> tuple[DeliveryInfo, ...]:
+def _undelivered(client: "Client", accepted: "Accepted") -> "tuple[DeliveryInfo, ...]":
     """Return the deliveries of a failed message; a response without --wait does not have them."""
     if accepted.status != "failed":
         return ()
@@ -98,7 +100,7 @@ def alert_options(arguments: argparse.Namespace) -> "SendOptions":
     }
 
 
-def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Accepted | None:
+def _resolve(client: "Client", to: list[str], arguments: argparse.Namespace) -> "Accepted | None":
     if not arguments.dedup_key:
         raise UsageError("--resolve needs --dedup-key.", hint="Give the key under which the message was sent.")
     others = [name for name, value in vars(arguments).items() if value and name not in RESOLVE_OPTIONS]
@@ -109,7 +111,7 @@ def _resolve(client: Client, to: list[str], arguments: argparse.Namespace) -> Ac
     return client.resolve(arguments.dedup_key, to=to, text=text, client_id=arguments.client_id)
 
 
-def _print_resolved(resolved: Accepted | None, arguments: argparse.Namespace) -> int:
+def _print_resolved(resolved: "Accepted | None", arguments: argparse.Namespace) -> int:
     """Print the outcome. Nothing to resolve is no failure: a check may resolve each time it finds all well."""
     if arguments.json:
         print_json(None if resolved is None else resolved.document)
@@ -144,7 +146,7 @@ def _is_alert(arguments: argparse.Namespace) -> bool:
     return bool(arguments.alert)
 
 
-def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:
+def _sentence(accepted: "Accepted", *, is_named: bool, is_awaited: bool) -> str:
     if accepted.is_duplicate and is_named:
         return f"already accepted, not sent again: {accepted.id} ({accepted.status})"
     if accepted.status == "initiated":
@@ -152,7 +154,7 @@ def _sentence(accepted: Accepted, *, is_named: bool, is_awaited: bool) -> str:
     return f"{accepted.status}: {accepted.id}{deadlines(accepted)}"
 
 
-def deadlines(accepted: Accepted) -> str:
+def deadlines(accepted: "Accepted") -> str:
     """Format when an alert escalates and closes, in local time; empty for a notice."""
     at = now()
     dates = (("escalates", accepted.escalate_at), ("closes", accepted.close_at))
@@ -160,22 +162,26 @@ def deadlines(accepted: Accepted) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _delivery_error(accepted: Accepted, deliveries: Sequence[DeliveryInfo]) -> ClientError:
+def _delivery_error(accepted: "Accepted", deliveries: "Sequence[DeliveryInfo]") -> "ClientError":
+    from notifybot.client import ClientError
+
     return ClientError(
         f"The message {accepted.id} could not be delivered: {_reasons(deliveries) or 'the daemon gave up'}.",
         hint=f"It is stored: `notifybot messages show {accepted.id}` has the details.",
     )
 
 
-def _reasons(deliveries: Sequence[DeliveryInfo]) -> str:
+def _reasons(deliveries: "Sequence[DeliveryInfo]") -> str:
     return "; ".join(sorted({each.last_error.removesuffix(".") for each in deliveries if each.last_error}))
 
 
 YES = ("y", "yes")
 
 
-def run_later(client: Client, arguments: argparse.Namespace, send: "Callable[[SendOptions], Accepted]") -> int:
+def run_later(client: "Client", arguments: argparse.Namespace, send: "Callable[[SendOptions], Accepted]") -> int:
     """Send with the given times. Raises UsageError if the user rejects the times of --every."""
+    from notifybot.cli.times import print_times, time_options_of  # importing zoneinfo takes a while
+
     timing = time_options_of(arguments)
     is_asked = timing.every is not None and not (arguments.yes or arguments.json) and _can_ask()
     if is_asked and not _is_confirmed(client, timing):
@@ -194,8 +200,10 @@ def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and terminal().width is not None
 
 
-def _is_confirmed(client: Client, timing: TimeOptions) -> bool:
+def _is_confirmed(client: "Client", timing: "TimeOptions") -> bool:
     """Print the next times and ask for confirmation. Raises Refused if there are none."""
+    from notifybot.cli.times import print_times
+
     assert timing.every is not None
     times = client.schedules().preview(timing.every, time_zone=timing.time_zone, begins_at=timing.at)
     print_times(times, timing.zone)
@@ -203,7 +211,7 @@ def _is_confirmed(client: Client, timing: TimeOptions) -> bool:
     return sys.stdin.readline().strip().lower() in YES
 
 
-def _later_sentence(accepted: Accepted, timing: TimeOptions) -> str:
+def _later_sentence(accepted: "Accepted", timing: "TimeOptions") -> str:
     when = accepted.send_at or timing.at
     what = "already accepted, not sent again" if accepted.is_duplicate else accepted.status
     at = f" for {full_date(when, now(), timing.zone)}" if when and accepted.status == "scheduled" else ""

@@ -1,0 +1,12 @@
+"""The choices of options: the client keeps its own lists, as it imports nothing of the daemon, and they are the same."""
+
+from notifybot.auth.permissions import Scope
+from notifybot.cli.arguments import PRIORITIES, SCOPES, STATES
+from notifybot.model.enums import Priority
+from notifybot.model.states import State
+
+
+def test_priorities_states_and_scopes_are_the_daemons() -> None:
+    assert PRIORITIES == tuple(Priority)
+    assert STATES == tuple(State)
+    assert SCOPES == tuple(Scope)

@@ -104,7 +104,7 @@ async def test_a_daemon_that_slept_through_several_sends_one_that_is_late(world:
     await world.is_quiet()
 
     assert seen(world, ops) == ["03-02 10:00", "03-06 11:00"]
-    assert ops.texts[1].endswith("Late: this is from 2026-03-03 10:00 UTC.")
+    assert ops.texts[1].endswith("Late: sent at 2026-03-03 10:00 UTC.")
     assert await counted(report) == (2, 3)
     await lives(world, "2026-03-07T10:00")
     assert seen(world, ops)[2:] == ["03-07 10:00"]

@@ -253,7 +253,7 @@ class Dispatcher:
 
     async def _next_call(self, post: PostView) -> NextCall:
         """Long markup can take a second to read: then on a thread."""
-        render = partial(next_call, post, most_parts=self._manner.most_parts, snoozes=self._manner.snoozes)
+        render = partial(next_call, post, max_parts=self._manner.most_parts, snoozes=self._manner.snoozes)
         is_long = post.message is not None and is_long_markup(post.message.content, post.message.look.parse_mode)
         return await asyncio.to_thread(render) if is_long else render()
 

@@ -117,7 +117,7 @@ def _name(who: Mapping[str, Any] | None) -> str | None:
 
 def _shown_files(shown: Sequence[Sequence[Any]]) -> dict[int, MediaKind]:
     """The files that stand in this chat already, and as what."""
-    parts = [PartDigest.of(digest) for digest, *_ in shown]
+    parts = [PartDigest.parse(digest) for digest, *_ in shown]
     return {file: MediaKind(part.substance) for part in parts if part.substance for file in part.files}
 
 

@@ -1,7 +1,7 @@
-"""Buttons and what a press on them means: callback data both ways.
+"""Build buttons and parse their callback data.
 
-It is at most 64 bytes and says all by itself, so that a button works after a restart. Posts and messages are named by
-their unguessable ids, so that a button that an older database made hits nothing.
+Callback data has at most 64 bytes and is self-contained, so that buttons survive a restart. It contains unguessable
+ids, so that a button from an older database matches nothing.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SETTING = re.compile(r"[a-z]{1,8}(:[A-Za-z0-9_+/:-]{0,32})?")
 
 @dataclass(frozen=True)
 class AcknowledgePress:
-    """Acknowledge pressed under a post: it means the messages that this version of the post shows."""
+    """Acknowledge on a post: concerns the messages in this version of the post."""
 
     post_id: str
     version: int
@@ -37,7 +37,7 @@ class AcknowledgePress:
 
 @dataclass(frozen=True)
 class SnoozePress:
-    """Snooze pressed under a post, for so long: it means the same messages."""
+    """Snooze on a post: concerns the same messages."""
 
     post_id: str
     version: int
@@ -46,7 +46,7 @@ class SnoozePress:
 
 @dataclass(frozen=True)
 class ClosePress:
-    """Close pressed under a post whose alert somebody acknowledged: it means the same messages."""
+    """Close on a post with an acknowledged alert: concerns the same messages."""
 
     post_id: str
     version: int
@@ -54,7 +54,7 @@ class ClosePress:
 
 @dataclass(frozen=True)
 class UnacknowledgePress:
-    """Take back pressed there: the acknowledgement counts no more."""
+    """Take back on such a post: withdraws the acknowledgement."""
 
     post_id: str
     version: int
@@ -62,14 +62,14 @@ class UnacknowledgePress:
 
 @dataclass(frozen=True)
 class AcknowledgeMessagePress:
-    """Acknowledge pressed in a list of open alerts: it means this one message."""
+    """Acknowledge in a list of open alerts: concerns one message."""
 
     message_id: str
 
 
 @dataclass(frozen=True)
 class SettingPress:
-    """A button of somebody's settings, which stand in this post: a word, and what it is about (or nothing)."""
+    """A button in a person's settings, shown in this post. `value` may be empty."""
 
     post_id: str
     word: str
@@ -78,8 +78,10 @@ class SettingPress:
 
 @dataclass(frozen=True)
 class OnCallPress:
-    """A button of /oncall, whose answer stands in this post: a word, or for how many seconds somebody takes over; and
-    the rotation that it is about, by its `rotation_key` (or nothing)."""
+    """A button of /oncall, shown in this post.
+
+    `word` is an action, or the seconds of a take-over. `rotation` is a `rotation_key`, or empty.
+    """
 
     post_id: str
     word: str
@@ -132,12 +134,12 @@ def on_call_button(post_id: str, label: str, word: str, rotation: str = "") -> P
 
 
 def rotation_key(rotation: str) -> str:
-    """What stands for a rotation on a button: its name may be longer than that."""
+    """Return a short key for a rotation, whose name may be too long for callback data."""
     return hashlib.sha256(rotation.encode()).hexdigest()[:8]
 
 
 def read_callback_data(data: str) -> Press | None:
-    """What a press means; None for data that none of our buttons carries."""
+    """Parse callback data; None for data that no button of ours has."""
     match data.split(":", 3):
         case ["ack" | "clo" | "una" as verb, post, version] if is_id(full(post)) and _VERSION.fullmatch(version):
             return _PRESSES[verb](full(post), int(version))
@@ -162,7 +164,7 @@ def _snooze_label(snooze: Snooze) -> str:
 
 
 def _spaced(span: str) -> str:
-    """`1h30m` as people write it: `1 h 30 m`; a span of minutes alone as `15 min`."""
+    """Write `1h30m` as `1 h 30 m`, and minutes alone as `15 min`."""
     words = re.sub(r"([0-9]+)([a-z])", r"\1 \2 ", span).strip()
     return f"{words}in" if re.fullmatch(r"[0-9]+ m", words) else words
 
@@ -180,7 +182,7 @@ def _read_snooze(value: str) -> Snooze | None:
 
 
 def _tiny(uuid: str) -> str:
-    """22 characters, where `short` leaves too little room for the name of a time zone."""
+    """Return the id in 22 characters: `short` would leave too little room for a time zone."""
     return base64.urlsafe_b64encode(bytes.fromhex(short(uuid))).decode().rstrip("=")
 
 
@@ -197,5 +199,5 @@ def _untiny(text: str) -> str | None:
 BUTTONS_PER_ROW = 2
 
 
-def button_rows(buttons: Sequence[PostButton]) -> Buttons:
-    return tuple(tuple(buttons[start : start + BUTTONS_PER_ROW]) for start in range(0, len(buttons), BUTTONS_PER_ROW))
+def button_rows(buttons: Sequence[PostButton], per_row: int = BUTTONS_PER_ROW) -> Buttons:
+    return tuple(tuple(buttons[start : start + per_row]) for start in range(0, len(buttons), per_row))

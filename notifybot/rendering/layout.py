@@ -1,4 +1,4 @@
-"""A text, what stands below it and its files → the parts that carry them at Telegram."""
+"""Lay out text, status lines, buttons and files in parts that Telegram accepts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,16 +8,18 @@ from notifybot.rendering.parts import MAX_ALBUM, MAX_ALBUM_BYTES, Buttons, Entit
 from notifybot.rendering.split import MAX_CAPTION_UNITS, MAX_ENTITIES, MAX_TEXT_UNITS, first_part, split, utf16_len
 
 GAP = "\n\n"
-FOLLOWS = "The whole text is in the file below."
-WHOLE_TEXT = "message.txt"
-LINES = 2
-"""So many lines below a text have an entity of their own."""
+FULL_TEXT_BELOW = "The full text is in the file below."
+FULL_TEXT_NAME = "message.txt"
+EXTRA_ENTITIES = 2
+"""Entities reserved for the lines below a text."""
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What stands below a text, in one of its parts alone. `room`: so many UTF-16 units are kept free for what the
-    status may say later, because a part that an edit adds would notify once more."""
+    """Status lines and buttons below a text, in only one of its parts.
+
+    `room` reserves UTF-16 units for later status lines: an edit that adds a part would notify again.
+    """
 
     status: str
     buttons: Buttons
@@ -36,20 +38,20 @@ class Content:
     text_first: bool = False
 
 
-def lay_out(content: Content, foot: Footer, *, most_parts: int) -> tuple[Part, ...]:
-    """The parts, in order. A text has at most `most_parts`: a longer one goes as a file under its beginning.
+def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, ...]:
+    """Return the parts in order. Text of more than `max_parts` parts goes as a file below its beginning.
 
-    One file carries the text as its caption, and what does not fit there follows. Several photos are albums above the
-    text, or below it where they are other files; a text that needs no button may be their caption.
+    A single file has the text as its caption, and the rest of the text follows. Photo albums go above the text,
+    documents below it. A text without buttons may be the caption of an album.
     """
     if len(content.media) == 1 and not content.text_first:
-        return _captioned(content, foot, most_parts)
+        return _captioned(content, footer, max_parts)
     albums = _albums(content.media, MediaKind.PHOTO)
     documents = _albums(content.media, MediaKind.DOCUMENT)
-    if not content.text and not foot.status and not foot.buttons:
+    if not content.text and not footer.status and not footer.buttons:
         return (*albums, *documents)
-    texts = _texts(content, foot, most_parts)
-    if len(albums) == 1 and not documents and _may_be_caption(texts, foot):
+    texts = _texts(content, footer, max_parts)
+    if len(albums) == 1 and not documents and _may_be_caption(texts, footer):
         return (replace(texts[0], media=albums[0].media),)
     return (*albums, *texts, *documents)
 
@@ -70,47 +72,48 @@ def _has_room(album: Sequence[Media], file: Media) -> bool:
     return len(album) < MAX_ALBUM and sum(each.size for each in album) + file.size <= MAX_ALBUM_BYTES
 
 
-def _may_be_caption(texts: Sequence[Part], foot: Footer) -> bool:
-    """An alert keeps its text, and the button below it, apart from the album: also once the button is gone."""
-    has_buttons = bool(foot.buttons or foot.room)
+def _may_be_caption(texts: Sequence[Part], footer: Footer) -> bool:
+    """Keep an alert's text and button apart from the album, even once the button is gone."""
+    has_buttons = bool(footer.buttons or footer.room)
     return len(texts) == 1 and not has_buttons and utf16_len(texts[0].text) <= MAX_CAPTION_UNITS
 
 
-def _captioned(content: Content, foot: Footer, most_parts: int) -> tuple[Part, ...]:
-    parts = _cut(content, foot, first_limit=MAX_CAPTION_UNITS)
-    if len(parts) > most_parts:
-        return (Part("", media=content.media), *_as_file(content, foot))
-    first, *others = (*parts[:-1], _with_foot(parts[-1], foot))
+def _captioned(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
+    parts = _cut(content, footer, first_limit=MAX_CAPTION_UNITS)
+    if len(parts) > max_parts:
+        return (Part("", media=content.media), *_as_file(content, footer))
+    first, *others = (*parts[:-1], _with_footer(parts[-1], footer))
     return (replace(first, media=content.media), *others)
 
 
-def _texts(content: Content, foot: Footer, most_parts: int) -> tuple[Part, ...]:
-    parts = _cut(content, foot, first_limit=MAX_TEXT_UNITS)
-    return _as_file(content, foot) if len(parts) > most_parts else (*parts[:-1], _with_foot(parts[-1], foot))
+def _texts(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
+    parts = _cut(content, footer, first_limit=MAX_TEXT_UNITS)
+    return _as_file(content, footer) if len(parts) > max_parts else (*parts[:-1], _with_footer(parts[-1], footer))
 
 
-def _cut(content: Content, foot: Footer, *, first_limit: int) -> tuple[Part, ...]:
+def _cut(content: Content, footer: Footer, *, first_limit: int) -> tuple[Part, ...]:
     parts = split(
         content.text,
         content.entities,
         first_limit=first_limit,
-        max_entities=MAX_ENTITIES - LINES,
-        reserve_last=foot.units,
+        max_entities=MAX_ENTITIES - EXTRA_ENTITIES,
+        reserve_last=footer.units,
     )
     return parts or (Part(""),)
 
 
-def _as_file(content: Content, foot: Footer) -> tuple[Part, ...]:
-    room = MAX_TEXT_UNITS - utf16_len(GAP + FOLLOWS) - foot.units
+def _as_file(content: Content, footer: Footer) -> tuple[Part, ...]:
+    room = MAX_TEXT_UNITS - utf16_len(GAP + FULL_TEXT_BELOW) - footer.units
     first = _with_line(
-        first_part(content.text, content.entities, limit=room, max_entities=MAX_ENTITIES - LINES), FOLLOWS
+        first_part(content.text, content.entities, limit=room, max_entities=MAX_ENTITIES - EXTRA_ENTITIES),
+        FULL_TEXT_BELOW,
     )
-    whole = Media(MediaKind.DOCUMENT, WHOLE_TEXT, Written(content.text.encode()))
-    return (_with_foot(first, foot), Part("", media=(whole,)))
+    whole = Media(MediaKind.DOCUMENT, FULL_TEXT_NAME, Written(content.text.encode()))
+    return (_with_footer(first, footer), Part("", media=(whole,)))
 
 
-def _with_foot(part: Part, foot: Footer) -> Part:
-    return replace(_with_line(part, foot.status), buttons=foot.buttons)
+def _with_footer(part: Part, footer: Footer) -> Part:
+    return replace(_with_line(part, footer.status), buttons=footer.buttons)
 
 
 def _with_line(part: Part, line: str) -> Part:

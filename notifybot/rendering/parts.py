@@ -1,4 +1,4 @@
-"""What a post looks like at Telegram, as values: parts, entities, buttons, files, and the calls that show them."""
+"""Values for what Telegram shows: parts, entities, buttons, files, and the API calls for them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,9 +11,9 @@ from notifybot.model.enums import MediaKind
 
 @dataclass(frozen=True)
 class Entity:
-    """One span of formatting. `offset` and `length` count UTF-16 units; `type` is Telegram's name ("bold", "pre", …).
+    """A span of formatting. `offset` and `length` count UTF-16 units; `type` is Telegram's name ("bold", "pre", …).
 
-    `url` belongs to "text_link", `language` to "pre".
+    Only "text_link" has a `url`, only "pre" a `language`.
     """
 
     type: str
@@ -27,7 +27,7 @@ class Entity:
 class PostButton:
     """One inline button; exactly one of `callback_data` (1 to 64 bytes), `url` and `copy` (1 to 256 characters) is set.
 
-    `style` is "danger", "success", "primary" or None (as the reader's app decides).
+    `style` is "danger", "success", "primary" or None (the app's default).
     """
 
     text: str
@@ -42,7 +42,7 @@ Buttons = tuple[tuple[PostButton, ...], ...]
 
 @dataclass(frozen=True)
 class FileId:
-    """A file that Telegram has, under the name that it gave it."""
+    """A file that Telegram already has, by its file_id."""
 
     id: str
 
@@ -56,7 +56,7 @@ class FileUrl:
 
 @dataclass(frozen=True)
 class Stored:
-    """A file in our store (files/store.py)."""
+    """A file in the file store (files/store.py)."""
 
     sha256: str
     size: int
@@ -64,7 +64,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Written:
-    """A file that is made of the message itself."""
+    """A file generated from the message itself."""
 
     content: bytes
 
@@ -74,8 +74,7 @@ Source = FileId | FileUrl | Stored | Written
 
 @dataclass(frozen=True)
 class Media:
-    """One file of a part. `attachment_id` is the row that it comes from; None where it is `Written`. `size` in bytes,
-    0 where only its address is known."""
+    """A file of a part. `attachment_id` is None for a `Written` file. `size` in bytes, 0 if only the URL is known."""
 
     kind: MediaKind
     name: str
@@ -86,7 +85,7 @@ class Media:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file that a message brings: by address, or stored already (files/store.py) as `sha256`, of `size` bytes."""
+    """A new message's file: a URL, or a file already stored as `sha256` (files/store.py) with `size` bytes."""
 
     kind: MediaKind
     name: str
@@ -98,23 +97,25 @@ class NewFile:
 
 MAX_ALBUM = 10
 MAX_ALBUM_BYTES = 45_000_000
-"""Telegram's server answers 413 to a request of more than about 50 MB, and an album may be uploaded in one."""
+"""Telegram answers 413 to requests above about 50 MB, and an album may be uploaded in one request."""
 
 
 class Substance(StrEnum):
-    """What a part is made of beside its words. An edit changes words, and the text in a file, but never this."""
+    """Kind of a part besides its text. An edit changes text, also in a file, but never the kind."""
 
     NOTHING = ""
     PHOTOS = "photo"
     DOCUMENTS = "document"
     WRITTEN = "written"
-    """A text that is a file because it is so long."""
+    """Text sent as a file because it is too long."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one call sends: plain text with its formatting beside it, rows of buttons below it, and up to MAX_ALBUM
-    files, whose caption the text then is. Several files are an album: as many messages at Telegram, and no buttons."""
+    """Content of one call: text, formatting, rows of buttons, and up to MAX_ALBUM files with the text as caption.
+
+    Several files make an album: one Telegram message for each, and no buttons.
+    """
 
     text: str
     entities: tuple[Entity, ...] = ()
@@ -131,8 +132,10 @@ class Part:
 
     @property
     def digest(self) -> str:
-        """Tells whether what stands in a chat is this part, and which files it has: `photo:7,8:5f0c…` (see `Stands`).
-        What is written in a file counts, of the others only who they are: they do not change once they are shown."""
+        """Return a digest that changes with the part's appearance, like `photo:7,8:5f0c…` (see `PartDigest`).
+
+        It covers the content of `Written` files, but only the ids of others: those never change once shown.
+        """
         written = [file.source for file in self.media if isinstance(file.source, Written)]
         looks = blake2b(repr((self.text, self.entities, self.buttons, written)).encode(), digest_size=6).hexdigest()
         if not self.media:
@@ -143,15 +146,14 @@ class Part:
 
 @dataclass(frozen=True)
 class PartDigest:
-    """What a part's digest says of its files. `substance` is None where nobody knows: somebody pressed a button below
-    it, and that is all that was ever seen of it."""
+    """The files in a part's digest. `substance` None: only a button press on the part was ever seen."""
 
     substance: Substance | None
     files: tuple[int, ...] = ()
-    """Their rows."""
+    """Attachment ids."""
 
     @staticmethod
-    def of(digest: str) -> "PartDigest":
+    def parse(digest: str) -> "PartDigest":
         if ":" not in digest:
             return PartDigest(Substance.NOTHING if digest else None)
         substance, files, _ = digest.split(":")
@@ -160,10 +162,10 @@ class PartDigest:
 
 @dataclass(frozen=True)
 class Appearance:
-    """How the caller of a message wants it to be shown."""
+    """Display options that the caller set."""
 
     type: str = "text"
-    """text, image or document, as the request said."""
+    """text, image or document, from the request."""
     parse_mode: str | None = None
     """One of markup.ParseMode; None is plain text."""
     priority: str = "normal"
@@ -172,17 +174,17 @@ class Appearance:
     link_preview: bool = False
     buttons: tuple[PostButton, ...] = ()
     text_first: bool = False
-    """A single file stands below the text as well, instead of having it as its caption."""
+    """Show a single file below the text, instead of using the text as its caption."""
 
     def stored(self) -> dict[str, Any] | None:
-        """What differs from the usual, for the database; None where nothing does."""
+        """Return the values that differ from the default, for the database; None if there are none."""
         return {
             name: value for name, value in asdict(self).items() if value != getattr(DEFAULT_APPEARANCE, name)
         } or None
 
     @staticmethod
     def of(stored: Mapping[str, Any] | None) -> "Appearance":
-        """Read what `stored` made."""
+        """Read the output of `stored`."""
         if stored is None:
             return DEFAULT_APPEARANCE
         buttons = tuple(PostButton(**button) for button in stored.get("buttons", ()))
@@ -194,7 +196,7 @@ DEFAULT_APPEARANCE = Appearance()
 
 @dataclass(frozen=True)
 class Send:
-    """Send `part` as a new message, or as an album. `chat_id` holds digits or "@name"; `thread_id` is a forum topic."""
+    """Send `part` as a new message or album. `chat_id` is digits or "@name"; `thread_id` is a forum topic."""
 
     chat_id: str
     part: Part
@@ -204,8 +206,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Edit:
-    """Make the message `message_id` show the text and the buttons of `part`, which has the same files as the message;
-    buttons that it does not have go away."""
+    """Change the text and buttons of a message to those of `part`, which has the same files."""
 
     chat_id: str
     message_id: int
@@ -214,7 +215,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Delete:
-    """Take messages away that the post does not have any more."""
+    """Delete messages that are no longer part of the post."""
 
     chat_id: str
     message_ids: tuple[int, ...]
@@ -222,7 +223,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class Fetch:
-    """Bring a file that Telegram would not fetch into our store. `name`: as the caller named it, or empty."""
+    """Download a file that Telegram refused to fetch. `name` is the caller's, or empty."""
 
     attachment_id: int
     url: str
@@ -235,7 +236,7 @@ Call = Send | Edit | Delete | Fetch
 
 @dataclass(frozen=True)
 class MissingFile:
-    """A file that could not be shown: its name or address, and why."""
+    """A file that could not be shown: its name or URL, and the reason."""
 
     name: str
     reason: str

@@ -1,4 +1,4 @@
-"""Render a post and work out the next call that brings its chat up to date."""
+"""Render a post and find the next call that brings its chat up to date."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,16 +30,16 @@ from notifybot.rendering.status_lines import status_lines
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
 
 STATUS_UNITS = 160
-"""What the status of an alert usually needs in its life."""
+"""Room that the status lines of an alert usually need over its life."""
 LONG_MARKUP = 8192
-"""Characters of markup."""
+"""In characters; see `is_long_markup`."""
 
 
 @dataclass(frozen=True)
 class NextCall:
-    """One call of a post: None where nothing differs. It concerns the part at `place`, which then has this digest.
+    """The next call of a post, None if it is up to date; afterwards the part at `place` has this digest.
 
-    `is_last`: once the call is accepted the post stands as its version says.
+    `is_last` means that the call completes the post's version.
     """
 
     call: Call | None
@@ -48,12 +48,11 @@ class NextCall:
     is_last: bool
 
 
-def next_call(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -> NextCall:
-    """The call that brings a post forward: what differs first between what stands there and what should. An alert has
-    a button for each of `snoozes`."""
+def next_call(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> NextCall:
+    """Return the call for the first difference between the chat and the post. `snoozes` become an alert's buttons."""
     if post.message is not None and post.message.to_fetch:
         return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
-    parts = _placed(render(post, most_parts=most_parts, snoozes=snoozes), post.shown)
+    parts = _placed(render(post, max_parts=max_parts, snoozes=snoozes), post.shown)
     there = [shown.digest for shown in post.shown]
     wanted = [None if part is None else part.digest for part in parts]
     places = [place for place, digest in enumerate(wanted) if [digest] != there[place : place + 1]]
@@ -64,10 +63,12 @@ def next_call(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()
 
 
 def _placed(parts: Iterable[Part], shown: Sequence[ShownPart]) -> tuple[Part | None, ...]:
-    """Each part where one of the same substance stands, for no edit makes a text of a file; None: what stands there
-    goes. What finds no place comes below: nothing can be put between two posts."""
+    """Assign parts to the messages shown: an edit cannot turn a file into text, so kinds must match.
+
+    None deletes the message shown there. Parts left over go to the end, because Telegram cannot insert messages.
+    """
     left = list(parts)
-    placed = tuple(_taken(left, PartDigest.of(part.digest).substance) for part in shown)
+    placed = tuple(_taken(left, PartDigest.parse(part.digest).substance) for part in shown)
     return (*placed, *left)
 
 
@@ -88,22 +89,22 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
     return Edit(post.chat_id, stands.message_ids[0], part)
 
 
-def render(post: PostView, *, most_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
-    """The parts of a post. One of them carries the status line and the buttons."""
+def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
+    """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
         return (post.reply,)
     assert post.message is not None
     if not post.is_plain:
-        return _render_message(post, post.message, most_parts, snoozes)
+        return _render_message(post, post.message, max_parts, snoozes)
     plain = replace(post.message, look=replace(post.message.look, buttons=()), written=post.message.look.buttons)
-    return tuple(replace(part, entities=()) for part in _render_message(post, plain, most_parts, snoozes))
+    return tuple(replace(part, entities=()) for part in _render_message(post, plain, max_parts, snoozes))
 
 
 def _render_message(
-    post: PostView, message: MessageView, most_parts: int, snoozes: Sequence[Snooze]
+    post: PostView, message: MessageView, max_parts: int, snoozes: Sequence[Snooze]
 ) -> tuple[Part, ...]:
     foot = Footer(status_lines(message), _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
-    parts = lay_out(_content(message), foot, most_parts=most_parts)
+    parts = lay_out(_content(message), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
 
@@ -121,7 +122,7 @@ def _content(message: MessageView) -> Content:
 
 
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """A text with its markup read; what cannot be read is shown as it was written (see `why_plain`)."""
+    """Parse markup. Invalid markup is shown as plain text (see `markup_problem`)."""
     if parse_mode is None:
         return content, ()
     try:
@@ -132,19 +133,19 @@ def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
-    """Whether reading it may take longer than anybody else should wait for."""
+    """Return True if parsing may block others for too long."""
     return parse_mode is not None and len(content) > LONG_MARKUP
 
 
 def markup_problem(content: str, parse_mode: str | None) -> str | None:
-    """Why markup cannot be read; None where it can."""
+    """Return the reason why markup cannot be parsed, or None."""
     if parse_mode is None:
         return None
     try:
         shows_something = bool(markup.parse(content, ParseMode(parse_mode)).text) or not content
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
-    return None if shows_something else f"{parse_mode}: nothing of it would be shown."
+    return None if shows_something else f"{parse_mode}: the message would be empty."
 
 
 def _headline(message: MessageView) -> str:
@@ -154,7 +155,7 @@ def _headline(message: MessageView) -> str:
 
 
 def _mark(message: MessageView) -> str:
-    """Why an alert stands here where it is not for the first time."""
+    """Return the prefix of a reminder or escalation."""
     if message.is_superseded:
         return "🔔 Reminder: "
     if message.is_reminder and is_acknowledged(message):
@@ -165,14 +166,16 @@ def _mark(message: MessageView) -> str:
 
 
 def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) -> Buttons:
-    """Acknowledge in a row of its own, then for how long one may snooze; where somebody acknowledged it already, what
-    can be done then; and the caller's. Of an older reminder the caller's alone."""
-    written = button_rows(message.look.buttons)
+    """Return the rows of buttons: Acknowledge, the snoozes (or, once acknowledged, Close and Take back), the caller's.
+
+    A superseded reminder keeps only the caller's buttons.
+    """
+    callers = button_rows(message.look.buttons)
     if message.is_superseded:
-        return written
+        return callers
     if is_acknowledged(message):
-        return ((close_button(post.id, post.version), unacknowledge_button(post.id, post.version)), *written)
+        return ((close_button(post.id, post.version), unacknowledge_button(post.id, post.version)), *callers)
     if not is_open(message):
-        return written
+        return callers
     snoozing = [snooze_button(post.id, post.version, snooze) for snooze in snoozes]
-    return ((acknowledge_button(post.id, post.version),), *button_rows(snoozing), *written)
+    return ((acknowledge_button(post.id, post.version),), *button_rows(snoozing), *callers)

@@ -1,4 +1,4 @@
-"""Cuts a long text into parts that Telegram takes, each at the best place near its limit, with its formatting."""
+"""Split long text, with its formatting, into parts that Telegram accepts, each cut at the best place near the limit."""
 
 import re
 import unicodedata
@@ -14,22 +14,22 @@ MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024
 MAX_ENTITIES = 100
 
-# Whitespace that may go at a cut: all of it but the no-break spaces.
+# Whitespace that may be dropped at a cut: all except no-break spaces.
 SPACE_CHARACTERS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
 SPACE_CHARACTERS += "\u2028\u2029\u205f\u3000"
 SPACES = re.compile(f"[{SPACE_CHARACTERS}]*")
 BLANK_LINES = re.compile(rf"(?:[{SPACE_CHARACTERS}]*\n)?")
 _FULL_STOP = r"[.!?…。！？]"
 _AFTER_SENTENCE = rf"(?:(?<={_FULL_STOP})|(?<={_FULL_STOP}[\"')\]»”’」』）]))"
-# Where a cut may begin, best first: the end of a paragraph, a line, a sentence (no space follows one in Chinese and
-# Japanese), a word. The look-behind keeps a long run of whitespace from being tried from each of its places.
+# Places for a cut, best first: end of paragraph, line, sentence (Chinese and Japanese have no space there), word.
+# The look-behind avoids trying a long run of whitespace from each of its positions.
 BREAKS = (
     re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]*\n[{SPACE_CHARACTERS}]*\n"),
     re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]*\n"),
     re.compile(rf"{_AFTER_SENTENCE}[{SPACE_CHARACTERS}]|(?<=[。！？])(?![。！？」』）])"),
     re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]"),
 )
-# Telegram refuses a message of nothing else than these as empty.
+# Telegram refuses a message without any of these characters as empty.
 VISIBLE = re.compile(r"[^\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff]")
 
 ZERO_WIDTH_JOINER = "\u200d"
@@ -44,7 +44,7 @@ PREPENDED = re.compile(
 HANGUL_INITIAL = re.compile("[\u1100-\u115f\ua960-\ua97c]")
 HANGUL_NEXT = re.compile("[\u1100-\u115f\ua960-\ua97c\uac00-\ud7a3]")
 REGIONAL_INDICATOR = re.compile("[\U0001f1e6-\U0001f1ff]")
-VIRAMA = 9  # the combining class of the signs that join two Indic consonants
+VIRAMA = 9  # combining class of signs that join two Indic consonants
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class _Limits:
 
 
 def utf16_len(text: str) -> int:
-    """Count UTF-16 units, as all of Telegram's limits, offsets and lengths do."""
+    """Count UTF-16 units, the unit of Telegram's limits, offsets and lengths."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf16_prefix(text: str, units: int) -> str:
-    """Return the longest beginning of at most `units` UTF-16 units that ends between characters as readers see them.
+    """Return the longest prefix of at most `units` UTF-16 units that ends between grapheme clusters.
 
-    Where the first such character is longer than that, it is cut between its code points.
+    A first cluster that is longer is cut between its code points.
     """
     end = _reach(text, 0, units)
     return text if end == len(text) else text[: _character_start(text, 0, end)]
@@ -77,25 +77,24 @@ def split(
     max_entities: int = MAX_ENTITIES,
     reserve_last: int = 0,
 ) -> tuple[Part, ...]:
-    """Cut `text` into parts of at most `limit` UTF-16 units; the last leaves `reserve_last` of them free.
+    """Cut `text` into parts of at most `limit` UTF-16 units; the last one leaves `reserve_last` units free.
 
-    `first_limit` is for the first part where that is the caption of a photo (MAX_CAPTION_UNITS).
+    `first_limit` applies to the first part if it is a caption (MAX_CAPTION_UNITS).
 
-    A cut falls into the last half of what fits: outside formatting rather than inside, then at the end of a paragraph,
-    a line, a sentence, a word. Without whitespace there it falls where formatting begins or ends, at worst inside a
-    word, and never inside a character as readers see it, unless that one is longer than a part. Formatting that a cut
-    meets goes on in the next part. A part ends early rather than having more than `max_entities`; of more than that
-    around one place, the outermost stay.
+    A cut falls in the last half of what fits: preferably outside formatting, then at the end of a paragraph, line,
+    sentence or word. Without whitespace there, it falls at the edge of formatting, at worst inside a word, and never
+    inside a grapheme cluster, unless that is longer than a part. Formatting continues in the next part. A part ends
+    early rather than exceed `max_entities`; if one place has more, the outermost stay.
 
-    What is lost: whitespace at cuts and at both ends of the text (Telegram removes it there too), and parts that would
-    show nothing. Inside a "pre" the indentation of a part's first line stays. All else stands in the parts, in order;
-    blank text has none. Both limits less `reserve_last` must be at least 2. Takes time in proportion to the text.
+    Lost: whitespace at cuts and at both ends of the text (Telegram removes it too), and parts without visible text.
+    In a "pre", the first line of a part keeps its indentation. All else is kept in order; blank text has no parts.
+    Both limits minus `reserve_last` must be at least 2. Runs in linear time.
     """
     rest = _Limits(limit, max_entities, reserve_last)
     first = rest if first_limit is None else replace(rest, units=first_limit)
     entities = tuple(entities)
     parts = tuple(_parts(text, entities, first, rest))
-    if parts and not _is_visible(parts[-1]):  # what is then the last one has to leave the room
+    if parts and not _is_visible(parts[-1]):  # the part that is last then must leave the room
         parts = tuple(_parts(_without_invisible_end(text), entities, first, rest)) or parts
     return tuple(part for part in parts if _is_visible(part)) or parts
 
@@ -110,7 +109,7 @@ def _without_invisible_end(text: str) -> str:
 def first_part(
     text: str, entities: Iterable[Entity] = (), *, limit: int = MAX_TEXT_UNITS, max_entities: int = MAX_ENTITIES
 ) -> Part:
-    """Return what of `text` fits into one message of `limit` UTF-16 units, cut as `split` cuts; "" of blank text."""
+    """Return the part of `text` that fits into `limit` UTF-16 units, cut as in `split`; "" for blank text."""
     limits = _Limits(limit, max_entities, 0)
     parts = _parts(text, entities, limits, limits)
     first = next(parts, Part(""))
@@ -118,7 +117,7 @@ def first_part(
 
 
 def _parts(text: str, entities: Iterable[Entity], first: _Limits, rest: _Limits) -> Iterator[Part]:
-    """Yield the parts of `text`, also those that show nothing; `first` counts until one has shown something."""
+    """Yield the parts of `text`, also invisible ones. `first` applies up to the first visible part."""
     text = text.rstrip(SPACE_CHARACTERS)
     spans = _Spans(entities)
     limits = first
@@ -137,14 +136,14 @@ def _is_visible(part: Part) -> bool:
 
 
 class _Spans:
-    """The entities of a text, handed out as an offset in it grows; each is looked at only while it matters."""
+    """Entities of a text, queried at growing offsets; each is examined only while it is relevant."""
 
     def __init__(self, entities: Iterable[Entity]) -> None:
         self._coming = deque(sorted(entities, key=lambda entity: (entity.offset, -entity.length)))
         self._begun: list[Entity] = []
 
     def near(self, offset: int, length: int) -> list[Entity]:
-        """Return, outermost first, what touches the `length` units from `offset`, which must not go back."""
+        """Return the entities in the `length` units from `offset`, outermost first. `offset` must not decrease."""
         while self._coming and self._coming[0].offset < offset + length:
             self._begun.append(self._coming.popleft())
         self._begun = [entity for entity in self._begun if _end(entity) > offset]
@@ -152,7 +151,7 @@ class _Spans:
 
 
 def _skip_space(text: str, start: int, offset: int, spans: Sequence[Entity]) -> int:
-    """Return where the next part begins: after all whitespace, but inside a "pre" only after blank lines."""
+    """Return the start of the next part: after whitespace, in a "pre" only after blank lines."""
     blocks = [span for span in spans if span.type == "pre"]
     if any(block.offset <= offset < _end(block) for block in blocks):
         return _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
@@ -166,7 +165,7 @@ def _match_end(pattern: re.Pattern[str], text: str, start: int, stop: int) -> in
 
 
 def _take_part(text: str, start: int, offset: int, spans: Sequence[Entity], limits: _Limits) -> tuple[int, Part]:
-    """Return where the part that begins at `start` ends, and the part."""
+    """Return the end of the part that starts at `start`, and the part."""
     end = max(_reach(text, start, _room(text, start, limits)), start + 1)
     inside = [span for span in spans if span.offset < offset + utf16_len(text[start:end])]
     if len(inside) > limits.entities and inside[limits.entities].offset > offset:
@@ -178,13 +177,13 @@ def _take_part(text: str, start: int, offset: int, spans: Sequence[Entity], limi
 
 
 def _room(text: str, start: int, limits: _Limits) -> int:
-    """Return how many units the part from `start` may have: fewer when it would be the last one."""
+    """Return the units available to the part from `start`; fewer if it is the last one."""
     rest = utf16_len(text[start : start + limits.units + 1])
     return limits.units if rest > limits.units else limits.units - limits.reserve_last
 
 
 def _reach(text: str, start: int, units: int) -> int:
-    """Return the end of the longest piece from `start` that has at most `units` UTF-16 units."""
+    """Return the end of the longest piece from `start` of at most `units` UTF-16 units."""
     piece = text[start : start + units]
     while (surplus := utf16_len(piece) - units) > 0:
         # Each code point dropped frees one or two units.
@@ -193,9 +192,9 @@ def _reach(text: str, start: int, units: int) -> int:
 
 
 def _best_cut(text: str, start: int, end: int, spans: Sequence[tuple[int, int]]) -> int:
-    """Return the best place for a cut in the last half of `text[start:end]`, else the last place between characters.
+    """Return the best place for a cut in the last half of `text[start:end]`, else the last one between clusters.
 
-    `spans` are the (begin, end) of formatting in UTF-16 units from `start`; they may reach out on both sides.
+    `spans` are (begin, end) of formatting in UTF-16 units from `start`; they may extend beyond the text.
     """
     spans = _in_code_points(text[start:end], spans)
     covered = _covered(spans, end - start)
@@ -210,13 +209,13 @@ def _best_cut(text: str, start: int, end: int, spans: Sequence[tuple[int, int]])
 
 
 def _may_cut(text: str, start: int, place: int) -> bool:
-    """Tell whether neither a cut at `place` nor dropping the whitespace behind it takes a character apart."""
+    """Return True if neither a cut at `place` nor dropping the whitespace after it breaks a grapheme cluster."""
     resumed = _match_end(SPACES, text, place, len(text))
     return _is_between_characters(text, start, place) and _is_between_characters(text, start, resumed)
 
 
 def _in_code_points(piece: str, spans: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-    """Return `spans`, given in UTF-16 units, in code points of `piece`; what lies behind its end is kept there."""
+    """Convert `spans` from UTF-16 units to code points of `piece`, clamped to its end."""
     if not spans or utf16_len(piece) == len(piece):
         return spans
     units = list(accumulate((1 + (character > "\uffff") for character in piece), initial=0))
@@ -224,7 +223,7 @@ def _in_code_points(piece: str, spans: Sequence[tuple[int, int]]) -> Sequence[tu
 
 
 def _covered(spans: Sequence[tuple[int, int]], length: int) -> bytearray:
-    """Return a map of the places from 0 to `length`: 1 where a cut would fall inside formatting."""
+    """Return a map of the positions 0 to `length`: 1 if a cut would fall inside formatting."""
     covered = bytearray(length + 1)
     for span_begin, span_end in spans:
         begin, end = max(span_begin + 1, 0), min(span_end, length + 1)
@@ -233,7 +232,7 @@ def _covered(spans: Sequence[tuple[int, int]], length: int) -> bytearray:
 
 
 def _clip(spans: Iterable[Entity], offset: int, length: int) -> tuple[Entity, ...]:
-    """Return what of `spans` lies in the `length` units from `offset`, counted from there."""
+    """Clip `spans` to the `length` units from `offset`, and make them relative to it."""
     clipped = []
     for span in spans:
         begin, end = max(span.offset - offset, 0), min(_end(span) - offset, length)
@@ -247,7 +246,7 @@ def _end(span: Entity) -> int:
 
 
 def _character_start(text: str, start: int, end: int) -> int:
-    """Return the last place in `text[start:end]` between two characters as readers see them; `end` if there is none."""
+    """Return the last place between grapheme clusters in `text[start:end]`, or `end` if there is none."""
     place = end
     while place > start and not _is_between_characters(text, start, place):
         place -= 1
@@ -255,9 +254,9 @@ def _character_start(text: str, start: int, end: int) -> int:
 
 
 def _is_between_characters(text: str, start: int, place: int) -> bool:
-    """Tell whether a reader sees the code points around `place` as two characters; `start` is known to be such a place.
+    """Return True if a grapheme cluster ends at `place`; one starts at `start`.
 
-    The Unicode rules for grapheme clusters, made shorter on the safe side: some of what may be cut is held together.
+    A short form of the Unicode rules that errs on the side of holding code points together.
     """
     if place <= start or place >= len(text):
         return True
@@ -279,7 +278,7 @@ def _holds_right(character: str) -> bool:
 
 
 def _belong_together(text: str, start: int, place: int) -> bool:
-    """Tell whether Hangul letters form one syllable, or two regional indicators one flag, around `place`."""
+    """Return True if Hangul letters form a syllable, or regional indicators a flag, around `place`."""
     before, after = text[place - 1], text[place]
     if HANGUL_INITIAL.match(before):
         return HANGUL_NEXT.match(after) is not None

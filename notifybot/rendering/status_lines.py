@@ -1,4 +1,4 @@
-"""Status lines below an alert: late, repeated, escalated, snoozed, how it ended."""
+"""Status lines below a message: late, repeated, escalated, snoozed, reopened, ended."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from notifybot.rendering.views import MessageView, is_open
 from notifybot.times.display import clock_time
 
 LATE_AFTER = timedelta(minutes=2)
-"""A message that stands in a chat later than this after its acceptance says so."""
+"""A message shown longer than this after its acceptance is marked late."""
 
 
 def status_lines(message: MessageView) -> str:
@@ -17,12 +17,12 @@ def status_lines(message: MessageView) -> str:
 
 
 def _late(message: MessageView) -> str:
-    """Since when it is open, where it stands here once more; that it came late, where that was not meant."""
+    """Show the start time of a reminder or timely escalation; otherwise mark a delayed message as late."""
     if message.shown_at - message.created_at < LATE_AFTER:
         return ""
     meant = message.escalated_at if message.is_escalation else message.created_at
     is_in_time = meant is not None and message.shown_at - meant < LATE_AFTER
-    how = "Since" if message.is_reminder or is_in_time else "Late: this is from"
+    how = "Started at" if message.is_reminder or is_in_time else "Late: sent at"
     return f"🕓 {how} {clock_time(message.created_at, message.shown_at)}."
 
 
@@ -33,7 +33,7 @@ def _repeated(message: MessageView) -> str:
 
 
 def _escalated(message: MessageView) -> str:
-    """Where it was told already, it says when others were told after it."""
+    """Show the escalation in posts that existed before it."""
     if message.escalated_at is None or (message.is_escalation and message.escalated_at <= message.shown_at):
         return ""
     how = "Escalated further" if message.is_escalation else "Escalated"
@@ -54,15 +54,17 @@ def _reopened(message: MessageView) -> str:
 
 
 def _ending(message: MessageView) -> str:
-    """Who answered and whether it is over, or that nobody answered; empty while the alert is open."""
-    answered = message.acknowledged_at
+    """Show the acknowledgement and the end; empty while the alert is open."""
+    acknowledged_at = message.acknowledged_at
     closed_at = None if message.closed_at is None else clock_time(message.closed_at, message.created_at)
     lines = []
-    if answered is not None:
-        lines.append(f"✅ Acknowledged by {message.acknowledged_by} at {clock_time(answered, message.created_at)}.")
+    if acknowledged_at is not None:
+        lines.append(
+            f"✅ Acknowledged by {message.acknowledged_by} at {clock_time(acknowledged_at, message.created_at)}."
+        )
     if message.resolved_at is not None:
         lines.append(f"✔️ Resolved at {clock_time(message.resolved_at, message.created_at)}.")
-    elif answered is not None and message.closed_at is not None and message.closed_at > answered:
+    elif acknowledged_at is not None and message.closed_at is not None and message.closed_at > acknowledged_at:
         lines.append(f"⚪ Closed at {closed_at}.")
     if lines:
         return "\n".join(lines)

@@ -9,7 +9,7 @@ from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, Fetch, Med
 
 @dataclass(frozen=True)
 class MessageView:
-    """What a post shows of one message."""
+    """The content of one message in a post."""
 
     id: str
     state: State
@@ -19,41 +19,41 @@ class MessageView:
     content: str
     source: str
     created_at: datetime
-    """When it was accepted, or was meant to be sent."""
+    """Acceptance, or the scheduled time."""
     shown_at: datetime
-    """When its delivery was shown, or now."""
+    """First shown in this chat, or now."""
     escalated_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
-    """A name for people."""
+    """Display name."""
     closed_at: datetime | None
     resolved_at: datetime | None = None
     look: Appearance = DEFAULT_APPEARANCE
     media: tuple[Media, ...] = ()
     missing: tuple[MissingFile, ...] = ()
     to_fetch: tuple[Fetch, ...] = ()
-    """Files that must come into our store before they can be shown."""
+    """Files to download before they can be shown."""
     written: tuple[PostButton, ...] = ()
-    """The caller's buttons where they stand in the text."""
+    """The caller's buttons, written out in the text."""
     repeats: int = 0
-    """How often the same was told again under its dedup_key."""
+    """Further messages with the same dedup_key."""
     repeated_at: datetime | None = None
     snoozed_until: datetime | None = None
     snoozed_by: str | None = None
-    """A name for people."""
+    """Display name."""
     unacknowledged_at: datetime | None = None
-    """When an acknowledgement was taken back last."""
+    """Last time an acknowledgement was taken back."""
     unacknowledged_by: str | None = None
-    """A name for people."""
+    """Display name."""
     is_reminder: bool = False
-    """The post says once more what another of this chat says already."""
+    """The post repeats an earlier one in this chat."""
     is_superseded: bool = False
-    """And a newer one says it again."""
+    """A newer reminder replaces this one."""
 
 
 @dataclass(frozen=True)
 class ShownPart:
-    """What stands in the chat of one part: its messages there, and the digest of what they show (rendering.Part)."""
+    """A part in the chat: its message ids there, and the digest of what they show (see `Part.digest`)."""
 
     message_ids: tuple[int, ...]
     digest: str
@@ -61,7 +61,7 @@ class ShownPart:
 
 @dataclass(frozen=True)
 class PostView:
-    """One post as it should stand now. Its content is either a ready `reply` or one message (more after a storm)."""
+    """A post's current target state. Its content is a ready `reply` or one message (several after a storm)."""
 
     id: str
     chat_id: str
@@ -72,7 +72,7 @@ class PostView:
     reply: Part | None
     message: MessageView | None
     is_plain: bool = False
-    """Telegram did not take its formatting, or a button: all that is text now."""
+    """Telegram refused its formatting or a button, so all of it is sent as plain text."""
 
 
 def is_open(message: MessageView) -> bool:
@@ -82,5 +82,5 @@ def is_open(message: MessageView) -> bool:
 
 
 def is_acknowledged(message: MessageView) -> bool:
-    """Whether somebody acknowledged it, and it still wants to be closed."""
+    """Return True if the alert is acknowledged but not closed."""
     return message.is_alert and message.state is State.ACKNOWLEDGED

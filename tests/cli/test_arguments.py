@@ -7,6 +7,6 @@ from notifybot.model.states import State
 
 
 def test_priorities_states_and_scopes_are_the_daemons() -> None:
-    assert PRIORITIES == tuple(Priority)
-    assert STATES == tuple(State)
-    assert SCOPES == tuple(Scope)
+    assert tuple(Priority) == PRIORITIES
+    assert tuple(State) == STATES
+    assert tuple(Scope) == SCOPES

@@ -1,4 +1,4 @@
-"""What a button carries, and what a press on it means: nothing but what we made."""
+"""Buttons and their callback data, there and back."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import available_timezones
@@ -36,7 +36,7 @@ snoozes = st.timedeltas(SHORTEST, LONGEST).map(lambda span: timedelta(seconds=in
 
 
 @given(st.integers(0, 10**6), st.integers(1, 999_999_999), snoozes)
-def test_what_a_button_carries_comes_back_from_a_press(hours: int, version: int, snooze: Snooze) -> None:
+def test_callback_data_of_every_button_is_parsed_back(hours: int, version: int, snooze: Snooze) -> None:
     made = new_id(NOW + timedelta(hours=hours))
     for button, meant in (
         (acknowledge_button(made, version), AcknowledgePress(made, version)),
@@ -81,7 +81,7 @@ GOOD = "01890a5dac96774bbcceb302099a8057"
 TINY = "AYkKXayWd0u8zrMCCZqAVw"
 
 
-def test_the_tiny_id_is_the_good_one() -> None:
+def test_a_tiny_id_is_parsed_back_exactly() -> None:
     assert setting_button("01890a5d-ac96-774b-bcce-b302099a8057", "x", "zone").callback_data == f"set:{TINY}:zone"
 
 
@@ -103,7 +103,7 @@ def test_the_tiny_id_is_the_good_one() -> None:
         f"onc:{TINY}:1:{'A' * 8}", f"onc:{GOOD}:home:", f"onc:{TINY}:home::",
     ],
 )  # fmt: skip
-def test_data_that_no_button_of_ours_carries_means_nothing(data: str) -> None:
+def test_foreign_callback_data_means_nothing(data: str) -> None:
     assert read_callback_data(data) is None
 
 

@@ -1,11 +1,11 @@
-"""How a text, its foot and its files become parts: what Telegram takes, in the order that a reader expects."""
+"""Layout: text, footer and files become parts that Telegram accepts, in the expected order."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifybot.model.enums import MediaKind
-from notifybot.rendering.layout import FOLLOWS, Content, Footer, lay_out
+from notifybot.rendering.layout import FULL_TEXT_BELOW, Content, Footer, lay_out
 from notifybot.rendering.parts import Entity, FileId, Media, Part, PostButton, Written
 from notifybot.rendering.split import utf16_len
 
@@ -23,7 +23,7 @@ def document(number: int = 1) -> Media:
 
 
 def parts(text: str, *media: Media, foot: Footer = NO_FOOT, most: int = 5) -> tuple[Part, ...]:
-    return lay_out(Content(text, (), media), foot, most_parts=most)
+    return lay_out(Content(text, (), media), foot, max_parts=most)
 
 
 def shape(found: tuple[Part, ...]) -> list[tuple[int, bool, bool]]:
@@ -46,7 +46,7 @@ def test_a_caption_that_is_too_long_goes_on_below_with_the_button_at_the_end() -
     assert utf16_len(found[0].text) <= 1024
 
 
-def test_the_caption_of_an_alert_leaves_room_for_what_its_status_will_say() -> None:
+def test_an_alerts_caption_leaves_room_for_later_status_lines() -> None:
     assert len(parts("x " * 460, photo(), foot=Footer("", BUTTONS, room=160))) == 2
     assert len(parts("x " * 430, photo(), foot=Footer("", BUTTONS, room=160))) == 1
 
@@ -74,29 +74,29 @@ def test_documents_stand_below_the_text_and_apart_from_pictures() -> None:
     assert {file.kind for file in found[2].media} == {MediaKind.DOCUMENT}
 
 
-def test_where_the_text_comes_first_a_single_file_stands_below_it_too() -> None:
-    found = lay_out(Content("report", (), (document(1),), text_first=True), ASKING, most_parts=5)
+def test_with_text_first_a_single_file_goes_below_the_text() -> None:
+    found = lay_out(Content("report", (), (document(1),), text_first=True), ASKING, max_parts=5)
     assert shape(found) == [(0, True, True), (1, False, False)]
 
 
-def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning() -> None:
+def test_a_text_of_too_many_parts_goes_as_a_file_below_its_beginning() -> None:
     text = "".join(f"line {number}\n" for number in range(4000))
     first, file = parts(text, foot=ASKING)
     assert utf16_len(first.text) <= 4096
-    assert text.startswith(first.text.removesuffix(FOLLOWS).rstrip())
-    assert first.text.endswith(FOLLOWS)
+    assert text.startswith(first.text.removesuffix(FULL_TEXT_BELOW).rstrip())
+    assert first.text.endswith(FULL_TEXT_BELOW)
     assert first.buttons == BUTTONS
     assert not file.buttons
     assert not file.text
     assert [media.source for media in file.media] == [Written(text.encode())]
 
 
-def test_a_picture_with_such_a_text_stands_above_its_beginning() -> None:
+def test_a_photo_with_such_a_text_goes_above_its_beginning() -> None:
     found = parts("word " * 9000, photo(), foot=ASKING)
     assert shape(found) == [(1, False, False), (0, True, True), (1, False, False)]
 
 
-def test_the_status_stands_below_in_italics_in_the_part_with_the_buttons() -> None:
+def test_the_status_is_in_italics_in_the_part_with_the_buttons() -> None:
     (part,) = parts("disk", photo(), foot=Footer("Late.", BUTTONS))
     assert (part.text, part.entities) == ("disk\n\nLate.", (Entity("italic", 6, 5),))
 
@@ -112,7 +112,7 @@ texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=3000
     status=st.sampled_from(["", "✅ Acknowledged by Anna at 14:02 UTC."]),
     is_asking=st.booleans(),
 )
-def test_telegram_takes_every_part_and_the_foot_stands_once(
+def test_telegram_accepts_every_part_and_the_footer_appears_once(
     text: str, media: list[Media], status: str, is_asking: bool
 ) -> None:
     foot = Footer(status, BUTTONS if is_asking else (), room=160 if is_asking else 0)

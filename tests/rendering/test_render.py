@@ -1,4 +1,4 @@
-"""What a post says: its head, its text untouched, its status, its button, and what a press on it means."""
+"""Rendering: headline, unchanged text, status lines, buttons, and the next call."""
 
 import json
 from dataclasses import replace
@@ -74,11 +74,11 @@ def standing(*parts: Part) -> tuple[ShownPart, ...]:
 
 
 def render(view: PostView) -> tuple[Part, ...]:
-    return rendering_render.render(view, most_parts=5)
+    return rendering_render.render(view, max_parts=5)
 
 
 def next_call(view: PostView) -> NextCall:
-    return rendering_render.next_call(view, most_parts=5)
+    return rendering_render.next_call(view, max_parts=5)
 
 
 def text_of(message: MessageView) -> str:
@@ -105,17 +105,17 @@ def text_of(message: MessageView) -> str:
         ),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=15, seconds=1)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Since 14:02 UTC.",
+            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
         ),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=20)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Late: this is from 14:02 UTC.",
+            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
         ),
         (replace(ALERT, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
         (replace(TOLD, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
         (
             replace(ALERT, is_reminder=True, shown_at=NOW + timedelta(hours=1)),
-            "🔔 Still open: backup\ndisk full on db1\n\n🕓 Since 14:02 UTC.",
+            "🔔 Still open: backup\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
         ),
         (RESTING, "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
         (
@@ -146,15 +146,15 @@ def text_of(message: MessageView) -> str:
         ),
         (
             replace(ALERT, shown_at=NOW + timedelta(minutes=10)),
-            "backup\ndisk full on db1\n\n🕓 Late: this is from 14:02 UTC.",
+            "backup\ndisk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
         ),
         (
             replace(NOTICE, shown_at=NOW + timedelta(days=2)),
-            "disk full on db1\n\n🕓 Late: this is from 2026-03-01 14:02 UTC.",
+            "disk full on db1\n\n🕓 Late: sent at 2026-03-01 14:02 UTC.",
         ),
     ],
 )
-def test_what_a_post_says(message: MessageView, text: str) -> None:
+def test_the_text_of_a_post(message: MessageView, text: str) -> None:
     assert text_of(message) == text
 
 
@@ -177,7 +177,7 @@ def test_an_acknowledged_alert_keeps_the_buttons_of_its_caller() -> None:
     assert [[button.text for button in row] for row in rows] == [["Close", "Take back"], ["Graph"]]
 
 
-def test_an_answered_alert_has_no_button_before_it_is_closed_either() -> None:
+def test_an_acknowledged_alert_has_no_acknowledge_button() -> None:
     assert not render(post(replace(ALERT, acknowledged_at=NOW, acknowledged_by="Anna")))[0].buttons
 
 
@@ -190,13 +190,13 @@ def test_nothing_in_a_text_is_escaped_or_taken_for_markup() -> None:
 
 
 @pytest.mark.parametrize("title", [MARKUP, "😀 é"])
-def test_a_head_is_bold_by_an_entity_of_its_length(title: str) -> None:
+def test_the_headline_is_bold(title: str) -> None:
     (part,) = render(post(replace(ALERT, title=title, content=MARKUP)))
     assert part.text == f"{title}\n{MARKUP}"
     assert [(entity.type, entity.offset, entity.length) for entity in part.entities] == [("bold", 0, utf16_len(title))]
 
 
-def test_the_status_is_italic_and_lies_where_it_stands() -> None:
+def test_the_status_is_italic() -> None:
     (part,) = render(post(replace(EXPIRED, content="😀 disk")))
     head, status = part.entities
     raw = part.text.encode("utf-16-le")
@@ -205,7 +205,7 @@ def test_the_status_is_italic_and_lies_where_it_stands() -> None:
     assert said == "⚪ Closed at 15:02 UTC; nobody acknowledged it."
 
 
-def test_of_a_long_post_the_last_part_alone_has_the_status_and_the_button() -> None:
+def test_only_the_last_part_of_a_long_post_has_status_and_button() -> None:
     parts = render(post(replace(ESCALATED, content="word " * 2500)))
     assert len(parts) > 2
     assert [bool(part.buttons) for part in parts] == [False] * (len(parts) - 1) + [True]
@@ -231,7 +231,7 @@ def test_parts_go_out_one_by_one_and_then_only_what_changed_is_edited() -> None:
     assert next_call(post(answered, shown=whole)).call == Edit("-1001", 8, changed)
 
 
-def test_a_text_that_became_shorter_takes_its_last_parts_away() -> None:
+def test_a_text_that_became_shorter_loses_its_last_parts() -> None:
     long, short = replace(NOTICE, content="word " * 2400), replace(NOTICE, content="over")
     there = standing(*render(post(long)))
     assert next_call(post(short, shown=there)).call == Edit("-1001", 7, Part("over"))
@@ -267,7 +267,7 @@ def test_the_file_of_a_long_text_goes_when_the_text_is_short_again() -> None:
     assert next_call(post(newer, shown=(edited, file))).call == Edit("-1001", 8, render(post(newer))[1])
 
 
-def test_what_a_press_told_of_is_edited_whatever_it_is() -> None:
+def test_a_part_known_only_from_a_press_is_edited_whatever_it_is() -> None:
     part = Part("disk", media=(PHOTO,))
     adopted = ShownPart((7,), "")
     assert next_call(post(replace(NOTICE, content="disk", media=(PHOTO,)), shown=(adopted,))).call == Edit(
@@ -294,7 +294,7 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
 
 
-def test_what_telegram_did_not_take_goes_without_any_formatting() -> None:
+def test_what_telegram_refused_goes_without_formatting() -> None:
     view = replace(post(replace(ALERT, content="disk")), is_plain=True)
     (part,) = render(view)
     assert (part.entities, bool(part.buttons)) == ((), True)
@@ -313,18 +313,18 @@ def test_buttons_of_the_caller_stand_below_acknowledge_and_stay_when_it_goes() -
     assert part.buttons == (own[:2], own[2:])
 
 
-def test_what_was_told_again_is_counted() -> None:
+def test_repeats_are_counted() -> None:
     told = replace(ALERT, repeats=2, repeated_at=NOW + timedelta(minutes=5))
     assert text_of(told).endswith("\n\n🔁 3 times, last at 14:07 UTC.")
 
 
-def test_what_is_over_says_so_beside_who_answered() -> None:
+def test_an_ended_alert_shows_its_end_and_its_acknowledgement() -> None:
     over = replace(ANSWERED, resolved_at=NOW + timedelta(minutes=9))
     assert text_of(over).endswith("✅ Acknowledged by Anna (@anna) at 14:05 UTC.\n✔️ Resolved at 14:11 UTC.")
 
 
 @given(looks)
-def test_how_a_message_looks_is_kept_as_it_was_asked(look: Appearance) -> None:
+def test_the_appearance_is_stored_and_read_back(look: Appearance) -> None:
     assert Appearance.of(json.loads(json.dumps(look.stored()))) == look
 
 

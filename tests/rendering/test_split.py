@@ -1,4 +1,4 @@
-"""Where long texts are cut, and that nothing gets lost."""
+"""Splitting: places for cuts, and nothing gets lost."""
 
 import pytest
 from hypothesis import example, given

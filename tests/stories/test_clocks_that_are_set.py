@@ -82,7 +82,7 @@ async def test_an_event_that_was_due_while_nobody_was_there_is_told_once_and_lat
     await world.ticks()
 
     post = await ops.receives("Posted")
-    assert "🕓 Late: this is from 2026-03-02 09:30 UTC." in post.text
+    assert "🕓 Late: sent at 2026-03-02 09:30 UTC." in post.text
     await world.later(hours=2)
     await world.is_quiet()
     assert len(ops.texts) == 1

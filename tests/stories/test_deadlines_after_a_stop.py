@@ -133,7 +133,7 @@ async def test_what_was_never_shown_is_shown_late_and_then_closed(world: World, 
     world.sandbox.clear_faults()
     await world.passes(seconds=5)
 
-    for place, says in ((ops, "Late: this is from 09:00 UTC."), (world.duty, "Since 09:00 UTC.")):
+    for place, says in ((ops, "Late: sent at 09:00 UTC."), (world.duty, "Started at 09:00 UTC.")):
         post = await place.receives("disk full")
         await post.becomes(says, "Closed at 12:00 UTC; nobody acknowledged it.", buttons=[])
     message = await alert.becomes("closed")
@@ -150,7 +150,7 @@ async def test_a_late_alert_that_is_still_open_has_its_button(world: World, ops:
     await world.passes(seconds=5)
 
     post = await ops.receives("disk full")
-    await post.becomes("Late: this is from 09:00 UTC.", buttons=OPEN)
+    await post.becomes("Late: sent at 09:00 UTC.", buttons=OPEN)
 
 
 async def test_a_restart_in_the_middle_keeps_everything(world: World, ops: Place) -> None:

@@ -57,7 +57,7 @@ async def test_what_telegram_refuses_goes_out_once_more_as_plain_text(world: Wor
     assert "plain text" in (await alert.tells("reformatted"))["detail"]
 
 
-async def test_a_text_past_the_most_parts_goes_as_a_file_under_its_beginning(world: World, ops: Place) -> None:
+async def test_a_text_of_too_many_parts_goes_as_a_file_below_its_beginning(world: World, ops: Place) -> None:
     text = "".join(f"line {number}\n" for number in range(5000))
     anna = world.member(ops, "Anna")
     alert = await world.alert(text, to=ops)

@@ -129,7 +129,7 @@ def assert_newest_once(story: Story) -> None:
     if whole:
         (file,) = whole
         assert file.decode().endswith(story.content), picture
-        assert text.count("The whole text is in the file below.") == 1, picture
+        assert text.count("The full text is in the file below.") == 1, picture
     else:
         assert text.count(story.content) == 1, picture
         rest = text.replace(story.content, "")

@@ -33,7 +33,7 @@ async def test_an_alert_that_nobody_answers_is_posted_again_and_again(world: Wor
         await world.later(minutes=minutes)
         post = await ops.receives(STILL)
         assert post.buttons == OPEN
-        assert "🕓 Since 09:00 UTC." in post.text
+        assert "🕓 Started at 09:00 UTC." in post.text
         assert (await alert.now())["status"] == "sent", moment
 
     assert [each["purpose"] for each in await reminders(alert)] == ["primary"] * 3

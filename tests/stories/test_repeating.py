@@ -103,7 +103,7 @@ async def test_of_several_missed_occurrences_one_is_sent_late(world: World, ops:
     await world.is_quiet()
 
     assert seen(world, ops) == ["03-02 10:00", "03-06 11:00"]
-    assert ops.texts[1].endswith("Late: this is from 2026-03-03 10:00 UTC.")
+    assert ops.texts[1].endswith("Late: sent at 2026-03-03 10:00 UTC.")
     assert await counted(report) == (2, 3)
     await lives(world, "2026-03-07T10:00")
     assert seen(world, ops)[2:] == ["03-07 10:00"]

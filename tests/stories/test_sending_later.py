@@ -75,7 +75,7 @@ async def test_a_message_due_during_a_stop_is_sent_once_and_marked_late(world: W
     await world.restarts()
     await world.is_quiet()
 
-    assert ops.texts == ["the weekly report\n\n🕓 Late: this is from 2026-03-04 06:30 UTC."]
+    assert ops.texts == ["the weekly report\n\n🕓 Late: sent at 2026-03-04 06:30 UTC."]
 
 
 async def test_an_alert_that_fell_due_during_a_stop_is_shown_and_escalates(world: World, ops: Place) -> None:
@@ -295,5 +295,5 @@ async def test_a_failing_release_is_postponed_and_delays_no_other(world: World, 
     await arrives(world, utc("2026-03-04T06:31") + PUT_OFF)
 
     late = await ops.receives("the daily report")
-    assert late.text.endswith("Late: this is from 06:29 UTC.")
+    assert late.text.endswith("Late: sent at 06:29 UTC.")
     assert len(ops.texts) == 2

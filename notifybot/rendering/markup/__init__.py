@@ -1,7 +1,7 @@
-"""Marked-up text → plain text with its formatting beside it, as Telegram would read it itself.
+"""Parse markup into plain text and entities, as Telegram would.
 
-Telegram is always sent text and entities, never a parse mode: so what a title or a cut does to a message never touches
-markup, and whether a text can be read is known before the call.
+Telegram always gets text and entities, never a parse mode: titles and cuts cannot break markup, and invalid markup is
+known before the call.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["Formatted", "ParseMode", "Unparseable", "parse"]
 
 
 class ParseMode(StrEnum):
-    """How a text is marked up: Telegram's three styles, and the Markdown of everywhere else."""
+    """Markup language of a text: Telegram's three, and standard Markdown."""
 
     HTML = "HTML"
     MARKDOWN_V2 = "MarkdownV2"
@@ -28,17 +28,16 @@ class ParseMode(StrEnum):
 
 @dataclass(frozen=True)
 class Formatted:
-    """Plain text and its entities: offsets in UTF-16 units, sorted, outer ones first, none crossing another."""
+    """Plain text and its entities: offsets in UTF-16 units, sorted, outer before inner, properly nested."""
 
     text: str
     entities: tuple[Entity, ...]
 
 
 def parse(text: str, mode: ParseMode) -> Formatted:
-    """Read `text`; its blanks at both ends are gone, and it may be empty. Lone surrogates must not be in it.
+    """Parse `text`, which must not contain lone surrogates. The result is trimmed and may be empty.
 
-    Raises Unparseable where Telegram would refuse the text; CommonMark is never refused. Takes time in proportion to
-    the text.
+    Raises Unparseable if Telegram would refuse the text; CommonMark is never refused. Runs in linear time.
     """
     return Formatted(*normalize(_read(text, mode)))
 
@@ -52,7 +51,7 @@ def _read(text: str, mode: ParseMode) -> TextBuilder:
         case ParseMode.MARKDOWN:
             return read_markdown(text)
         case ParseMode.COMMON_MARK:
-            # Its library takes 30 ms to import; many a daemon never needs it.
+            # Its library takes 30 ms to import, and many daemons never need it.
             from notifybot.rendering.markup.commonmark import read_common_mark
 
             return read_common_mark(text)

@@ -1,4 +1,4 @@
-"""Text while it is being read: what was written so far, and which formatting was found in it."""
+"""Build plain text and its formatting while parsing markup."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ MAX_ADDRESS = 2048
 
 
 class Unparseable(Exception):
-    """Telegram would refuse this text. `reason` is one plain sentence and says where."""
+    """Telegram would refuse this text. `reason` is one sentence with the position."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -17,7 +17,7 @@ class Unparseable(Exception):
 
 @dataclass(frozen=True)
 class Span:
-    """Formatting of the code points from `begin` to before `end`. The rest is as in `rendering.Entity`."""
+    """Formatting of the code points from `begin` up to `end` (exclusive); otherwise like `Entity`."""
 
     type: str
     begin: int
@@ -28,7 +28,7 @@ class Span:
 
 @dataclass
 class TextBuilder:
-    """Plain text, in pieces, and the spans of its formatting, which never cross. `length` counts code points."""
+    """Plain text in pieces, and properly nested spans of formatting. `length` counts code points."""
 
     pieces: list[str] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
@@ -39,12 +39,12 @@ class TextBuilder:
         self.length += len(text)
 
     def mark(self, kind: str, begin: int, *, url: str | None = None, language: str | None = None) -> None:
-        """Format what was written from `begin` on, unless that is nothing."""
+        """Format the text from `begin` on, if there is any."""
         if self.length > begin:
             self.spans.append(Span(kind, begin, self.length, url, language))
 
     def address_since(self, place: "Place") -> str:
-        """Return what was written since `place` for use as an address; "" where it is too long to be one."""
+        """Return the text since `place` as a URL; "" if it is too long for one."""
         return "".join(self.pieces[place.piece :]) if self.length - place.length <= MAX_ADDRESS else ""
 
     @property
@@ -58,13 +58,13 @@ class TextBuilder:
 
 @dataclass(frozen=True)
 class Place:
-    """How much a draft held: code points and pieces."""
+    """A position in a draft: code points and pieces before it."""
 
     length: int
     piece: int
 
 
 def where(source: str, at: int) -> str:
-    """Say for people where the character `at` of `source` stands."""
+    """Describe the position `at` as line and column."""
     line = source.count("\n", 0, at) + 1
     return f"line {line}, column {at - source.rfind(chr(10), 0, at)}"

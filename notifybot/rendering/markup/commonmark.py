@@ -1,4 +1,4 @@
-"""CommonMark with tables, strikethrough and task boxes → what a Telegram message can show of it."""
+"""Parse CommonMark with tables, strikethrough and task lists into what Telegram can show."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from notifybot.rendering.markup.commonmark_inline import write_inline
 from notifybot.rendering.markup.tables import Table
 
 MAX_CHARACTERS = 100_000
-"""A longer text stands as it is: it goes out as a file anyway."""
+"""Longer text is not parsed: it is sent as a file anyway."""
 
 MAX_LEVELS = 20
-"""A quote is one level, a list two. What lies deeper stands as it is."""
+"""A quote is one level, a list two. Deeper text is not parsed."""
 
 RULE = "─" * 12
 BOXES = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
@@ -25,9 +25,9 @@ LANGUAGE = re.compile(r"[^\s`]+")
 
 
 def read_common_mark(source: str) -> TextBuilder:
-    """Read it up to its settling; every text is some CommonMark. HTML in it stays as it is written.
+    """Parse without `normalize`; any text is valid CommonMark. HTML stays as written.
 
-    A text of which nothing would be seen (the address of a link that nowhere stands, say) stays as it is, too.
+    Text that would be invisible (such as an unused link definition) stays as written, too.
     """
     tokens = _tokens(source)
     draft = _written(tokens) if tokens is not None else TextBuilder()
@@ -54,7 +54,7 @@ def _written(tokens: Sequence[Token]) -> TextBuilder:
 
 
 def _tokens(source: str) -> Sequence[Token] | None:
-    """Return the blocks of `source`, None where it is too long or images stand in images without end."""
+    """Return the blocks of `source`; None if it is too long, or images nest too deeply."""
     try:
         return _parser().parse(source) if len(source) <= MAX_CHARACTERS else None
     except RecursionError:
@@ -70,7 +70,7 @@ def _parser() -> MarkdownIt:
 
 
 def _stop_when_too_deep(state: StateBlock, begin: int, end: int, silent: bool) -> bool:
-    """Take all that is left at this depth for plain lines: the library drops what lies deeper than it goes."""
+    """Take the rest at this depth as plain lines: the library drops deeper content."""
     if state.level < MAX_LEVELS - 2:
         return False
     if not silent:
@@ -82,7 +82,7 @@ def _stop_when_too_deep(state: StateBlock, begin: int, end: int, silent: bool) -
 
 
 def _lines(token: Token) -> tuple[int, int]:
-    assert token.map is not None  # blocks have it
+    assert token.map is not None  # always set for blocks
     return token.map[0], token.map[1]
 
 
@@ -99,7 +99,7 @@ def _add_to_table(table: Table, token: Token) -> None:
 
 
 def _write(page: BlockWriter, token: Token) -> None:
-    """Write a block without others in it, or note that a quote, list or item begins or ends."""
+    """Write a leaf block, or note the start or end of a quote, list or item."""
     match token.type:
         case "inline":
             _write_lines(page, token)
@@ -118,7 +118,7 @@ def _write(page: BlockWriter, token: Token) -> None:
 
 
 def _write_lines(page: BlockWriter, token: Token) -> None:
-    """Write a paragraph or heading; a task's box goes into the mark of its item."""
+    """Write a paragraph or heading; a task's checkbox becomes part of the item's mark."""
     children = token.children or []
     if children and page.is_at_item and (box := BOXES.get(children[0].content[:4])):
         children[0].content = children[0].content[4:]

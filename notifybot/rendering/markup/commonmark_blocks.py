@@ -1,4 +1,4 @@
-"""Blocks of a text, one below the other: blank lines as in the source, list marks, indentation and quotes."""
+"""Write blocks with the source's blank lines, list marks, indentation and quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ INDENT = "    "
 
 @dataclass
 class _List:
-    """A list: the number of its next item, None for bullets; its item's mark, until something follows it, and line."""
+    """A list: its next number (None for bullets), the pending mark of the current item, and the item's line."""
 
     number: int | None
     mark: str = ""
@@ -20,10 +20,7 @@ class _List:
 
 @dataclass
 class BlockWriter:
-    """A draft that grows block by block.
-
-    `last_line` is the line of the source behind the last block; `block` is where that block's own text begins.
-    """
+    """Writes block by block. `last_line` is the source line after the last block, `block` the start of its text."""
 
     draft: TextBuilder
     last_line: int = 0
@@ -33,9 +30,9 @@ class BlockWriter:
     waiting_quotes: int = 0
 
     def begin_block(self, lines: Sequence[int], *, indents: bool = True) -> None:
-        """Go to where a block from these lines of the source, begin and end, has its place.
+        """Start a block from these source lines (begin, end).
 
-        `indents` says whether it stands under its list's item, which code does not: its blanks count.
+        `indents` is False for code, whose spaces count: it is not indented below its list item.
         """
         if self.draft.length:
             self.draft.write("\n\n" if lines[0] > self.last_line else "\n")
@@ -48,7 +45,7 @@ class BlockWriter:
         self.block = self.draft.length
 
     def write_block(self, text: str, lines: Sequence[int], *, language: str | None = None, is_code: bool) -> None:
-        """Write lines that are kept as they are."""
+        """Write lines unchanged."""
         self.begin_block(lines, indents=not is_code)
         self.draft.write(text)
         if is_code:
@@ -58,7 +55,7 @@ class BlockWriter:
         self.draft.write("\n" + INDENT * len(self.lists))
 
     def begin_list(self, number: int | None) -> None:
-        """Begin a list whose first item has this number, or bullets."""
+        """Start a list with this first number, or with bullets."""
         self.lists.append(_List(number))
 
     def end_list(self) -> None:
@@ -66,7 +63,7 @@ class BlockWriter:
 
     @property
     def is_at_item(self) -> bool:
-        """Whether an item has begun and nothing of it is written."""
+        """Return True if the current item has no content yet."""
         return bool(self.lists and self.lists[-1].mark)
 
     def begin_item(self, line: int) -> None:
@@ -80,12 +77,12 @@ class BlockWriter:
             entry.number += 1
 
     def tick_item(self, box: str) -> None:
-        """Put a box into the mark of the item that begins here: in place of a bullet, behind a number."""
+        """Add a checkbox to the item's mark: instead of a bullet, after a number."""
         entry = self.lists[-1]
         entry.mark = f"{box} " if entry.number is None else f"{entry.mark}{box} "
 
     def end_item(self) -> None:
-        """End an item; one that holds nothing has its mark alone."""
+        """End an item; an empty one shows only its mark."""
         if self.is_at_item:
             self.begin_block((self.lists[-1].line, self.lists[-1].line + 1))
 

@@ -1,4 +1,4 @@
-"""What stands in a line of CommonMark: styles, code, links, images and breaks."""
+"""Write inline CommonMark: styles, code, links, images and line breaks."""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from notifybot.rendering.markup.commonmark_blocks import BlockWriter
 from notifybot.rendering.markup.links import checked
 
 STYLES = {"em": "italic", "strong": "bold", "s": "strikethrough"}
-# Without its scheme an address means a place beside the text; Telegram would take README.md for a host in Moldova.
+# A URL without a scheme is relative; Telegram would take README.md for a host in Moldova.
 ABSOLUTE = re.compile(r"(?:https?|tg|ton|tonsite):|www\.", re.IGNORECASE)
 MAIL_SCHEME = "mailto:"
 
 
 def write_inline(page: BlockWriter, tokens: Sequence[Token]) -> None:
-    """Write one paragraph's, heading's or cell's content."""
+    """Write the content of a paragraph, heading or cell."""
     begun: list[tuple[Place, str]] = []
     for token in tokens:
         kind, _, step = token.type.rpartition("_")
@@ -50,7 +50,7 @@ def _write(page: BlockWriter, token: Token) -> None:
 
 
 def _image(page: BlockWriter, token: Token, *, is_in_link: bool) -> None:
-    """Write an image's text as a link to the image; in a link that one goes first."""
+    """Write an image's alternative text, linked to the image unless it is inside a link."""
     place = page.draft.place
     page.draft.write(_alternative(token.children or []))
     if not is_in_link:
@@ -58,7 +58,7 @@ def _image(page: BlockWriter, token: Token, *, is_in_link: bool) -> None:
 
 
 def _link(page: BlockWriter, place: Place, address: str) -> None:
-    """Link what was written since `place`; an address that cannot be a link stands behind it, lest it be lost."""
+    """Link the text since `place`. A URL that cannot be a link is written after it, so that it is not lost."""
     if page.draft.length == place.length:
         page.draft.write(address)
     url = checked(address) if ABSOLUTE.match(address) else None
@@ -70,5 +70,5 @@ def _link(page: BlockWriter, place: Place, address: str) -> None:
 
 
 def _alternative(tokens: Sequence[Token]) -> str:
-    """Return an image's text without formatting; of an image in it only what stands there."""
+    """Return an image's alternative text without formatting."""
     return "".join("\n" if token.type.endswith("break") else token.content for token in tokens)

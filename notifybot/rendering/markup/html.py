@@ -1,4 +1,4 @@
-"""Telegram's HTML: a few tags, nested and closed in order; < > & written as &lt; &gt; &amp;."""
+"""Parse Telegram's HTML: a few tags, properly nested, with < > & escaped as &lt; &gt; &amp;."""
 
 import re
 from dataclasses import dataclass, replace
@@ -34,12 +34,12 @@ REFERENCE = re.compile(r"&(?:(?P<name>lt|gt|amp|quot)(?![A-Za-z])|#x(?P<hex>[0-9
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 MAX_REFERENCE = 9
 LAST_CODE = 0x10FFFF
-HALF = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class _Tag:
-    """A tag that still has to be closed: where it stands in the source, and what was written before it."""
+    """An open tag: its position in the source, and the output before it."""
 
     name: str
     attributes: dict[str, str]
@@ -48,7 +48,7 @@ class _Tag:
 
 
 def read_html(source: str) -> TextBuilder:
-    """Read it up to its settling. Raises Unparseable for unknown tags and for those that are not closed in order."""
+    """Parse without `normalize`. Raises Unparseable for unknown or badly nested tags."""
     draft, tags, at = TextBuilder(), list[_Tag](), 0
     while at < len(source):
         if found := PLAIN.match(source, at):
@@ -65,27 +65,27 @@ def read_html(source: str) -> TextBuilder:
 
 
 def _open(source: str, begin: int, tags: list[_Tag], draft: TextBuilder) -> int:
-    """Read a start tag; return where the source goes on."""
+    """Read a start tag; return the position after it."""
     found = START_TAG.match(source, begin)
     name = found[1].lower() if found else ""
     if found is None or name not in TAGS:
         raise Unparseable(
-            f"The tag <{name[:40]}> at {where(source, begin)} is none that Telegram knows; a plain < is written &lt;."
+            f"Telegram does not support the tag <{name[:40]}> at {where(source, begin)}; write a literal < as &lt;."
         )
     attributes, at = _attributes(source, found.end(), begin)
     if name == "span" and attributes.get("class") != "tg-spoiler":
-        raise Unparseable(f'The tag <span> at {where(source, begin)} has no class="tg-spoiler".')
+        raise Unparseable(f'The tag <span> at {where(source, begin)} needs class="tg-spoiler".')
     tags.append(_Tag(name, attributes, begin, draft.place))
     return at
 
 
 def _attributes(source: str, at: int, begin: int) -> tuple[dict[str, str], int]:
-    """Return the attributes of the tag at `begin`, and where it ends. One without a value has an empty one."""
+    """Return the attributes of the tag at `begin` (empty if without value), and its end."""
     attributes: dict[str, str] = {}
     while not (end := END_OF_START_TAG.match(source, at)):
         found = ATTRIBUTE.match(source, at)
         if found is None or found.end() == len(source):
-            raise Unparseable(f"The tag at {where(source, begin)} has no end, or is not well written.")
+            raise Unparseable(f"The tag at {where(source, begin)} is malformed or is not closed.")
         at = found.end()
         value = found["double"] or found["single"]
         attributes[found["name"]] = _decoded(value, source, at) if value else (found["token"] or "").lower()
@@ -93,16 +93,16 @@ def _attributes(source: str, at: int, begin: int) -> tuple[dict[str, str], int]:
 
 
 def _close(source: str, begin: int, tags: list[_Tag], draft: TextBuilder) -> int:
-    """Read an end tag; return where the source goes on. `</>` closes whatever is open."""
+    """Read an end tag; return the position after it. `</>` closes the innermost tag."""
     found = END_TAG.match(source, begin)
     if found is None:
-        raise Unparseable(f"The end tag at {where(source, begin)} has no end.")
+        raise Unparseable(f"The end tag at {where(source, begin)} is not closed.")
     name = found[1].lower()
     if not tags:
-        raise Unparseable(f"The end tag </{name[:40]}> at {where(source, begin)} closes nothing.")
+        raise Unparseable(f"The end tag </{name[:40]}> at {where(source, begin)} has no matching start tag.")
     tag = tags.pop()
     if name not in ("", tag.name):
-        raise Unparseable(f"</{name[:40]}> at {where(source, begin)} stands where </{tag.name}> is due.")
+        raise Unparseable(f"</{name[:40]}> at {where(source, begin)} should be </{tag.name}>.")
     if draft.length > tag.place.length:
         _mark(source, tag, draft)
     return found.end()
@@ -126,7 +126,7 @@ def _mark(source: str, tag: _Tag, draft: TextBuilder) -> None:
 
 
 def _mark_monospaced(tag: _Tag, draft: TextBuilder) -> None:
-    """Mark code or pre; where both hold the very same text and the code names a language, they are one pre of it."""
+    """Mark code or pre. Around the same text, with a language on the code, they become one pre."""
     name = tag.attributes.get("class", "") if tag.name == "code" else ""
     language = name.removeprefix("language-") if name.startswith("language-") else ""
     last = draft.spans[-1] if draft.spans else None
@@ -154,12 +154,12 @@ def _mark_time(source: str, tag: _Tag, draft: TextBuilder) -> None:
 
 
 def _decoded(text: str, source: str, at: int) -> str:
-    """Replace character references; any that Telegram does not know stay as they are."""
+    """Replace the character references that Telegram supports; leave others unchanged."""
     if "&" not in text:
         return text
     decoded = REFERENCE.sub(_character, text)
-    if HALF.search(decoded):
-        raise Unparseable(f"A reference to half a character (&#xD800; to &#xDFFF;) stands near {where(source, at)}.")
+    if SURROGATE.search(decoded):
+        raise Unparseable(f"A character reference near {where(source, at)} is a lone surrogate (&#xD800; to &#xDFFF;).")
     return decoded
 
 

@@ -1,4 +1,4 @@
-"""Which addresses Telegram makes links of, and how it writes them."""
+"""Accept the URLs that Telegram accepts as links, in Telegram's spelling."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from notifybot.rendering.markup.builder import TextBuilder
 
 TELEGRAM_SCHEMES = re.compile(r"(tg|tonsite|ton):(?://)?", re.IGNORECASE)
 MARKED_SCHEME = re.compile(r"([^:/?#@\[\]]*)://")
-# Of these Telegram would make web addresses: http://mailto:anna@example.org/.
+# Telegram would turn these into web URLs such as http://mailto:anna@example.org/.
 NO_LINKS = re.compile(r"(?:mailto|tel):", re.IGNORECASE)
 AUTHORITY = re.compile(r"[^/?#]*")
 LAST_COLON = re.compile(r".+:[^:\]@]*", re.DOTALL)
@@ -29,7 +29,7 @@ LARGEST_TIME = 2**31 - 1
 
 @dataclass(frozen=True)
 class _Address:
-    """An address of the web, or of a scheme that Telegram writes like one. `rest` begins with a slash."""
+    """Parts of a web URL, or of one with a Telegram scheme. `rest` starts with a slash."""
 
     scheme: str
     user: str
@@ -39,16 +39,16 @@ class _Address:
 
 
 def link(draft: TextBuilder, begin: int, address: str) -> None:
-    """Link what was written from `begin` on to `address`; it stays plain text where Telegram takes no such link."""
+    """Link the text from `begin` on, unless Telegram would refuse the URL."""
     url = checked(address)
     if url is not None:
         draft.mark("text_link", begin, url=url)
 
 
 def checked(address: str) -> str | None:
-    """Return `address` as Telegram keeps it: with its scheme, its host in lower case. None where it is no link there.
+    """Return the URL as Telegram stores it, with a scheme and a lower-case host; None if Telegram would not link it.
 
-    A person (tg://user?id=…) is a link too; Telegram turns it into a mention by itself.
+    A person (tg://user?id=…) is a link too; Telegram turns it into a mention.
     """
     if (user := tg_query(address, "user")) is not None and USER_ID.fullmatch(user.get("id", "")):
         return f"tg://user?id={user['id']}"
@@ -62,7 +62,7 @@ def checked(address: str) -> str | None:
 
 
 def tg_query(address: str, host: str) -> dict[str, str] | None:
-    """Return the parameters of tg://HOST?…; None for any other address."""
+    """Return the parameters of tg://HOST?…; None for any other URL."""
     found = TG_QUERY.fullmatch(address)
     if found is None or found[1].lower() != host:
         return None
@@ -99,7 +99,7 @@ def _own_link(scheme: str, found: _Address) -> str | None:
 
 
 def _split(address: str) -> _Address | None:
-    """Take an address apart; one without a scheme is of the web. None where something in it cannot be."""
+    """Split a URL, by default with the scheme http; None if a part is invalid."""
     marked = MARKED_SCHEME.match(address)
     scheme = marked[1].lower() if marked else "http"
     begin = marked.end() if marked else 0
@@ -114,7 +114,7 @@ def _split(address: str) -> _Address | None:
 
 
 def _without_port(authority: str) -> tuple[str, str | None]:
-    """Return what stands before the port, and the port: "" where there is none, None where it is wrong."""
+    """Split off the port: "" if there is none, None if it is invalid."""
     if not LAST_COLON.fullmatch(authority):
         return authority, ""
     place, _, digits = authority.rpartition(":")

@@ -1,4 +1,4 @@
-"""Telegram's older Markdown: *bold*, _italic_, `code`, ```pre```, [links](…); no nesting, and no escapes inside."""
+"""Parse Telegram's legacy Markdown: *bold*, _italic_, `code`, ```pre```, [links](…); no nesting, no escapes inside."""
 
 import re
 
@@ -8,12 +8,12 @@ from notifybot.rendering.markup.links import link
 TOKEN = re.compile(r"(?P<plain>[^\\_*`\[]+|\\(?![_*`\[]))|\\(?P<escaped>.)|(?P<mark>```|[_*`\[])", re.DOTALL)
 KINDS = {"*": "bold", "_": "italic", "`": "code", "```": "pre", "[": "text_link"}
 NAMES = {"*": "bold text", "_": "italic text", "`": "code", "```": "block of code", "[": "link"}
-# A word right behind the three backticks is the language, unless the block is that one word.
+# A word right after the three backticks is the language, unless it is the whole block.
 LANGUAGE = re.compile(r"(?:([^ \t\r\n\v\0`]+)(?=[ \t\r\n\v\0]))?(?:\n\r?|\r\n?)?")
 
 
 def read_markdown(source: str) -> TextBuilder:
-    """Read it up to its settling. Raises Unparseable where a mark has no second one."""
+    """Parse without `normalize`. Raises Unparseable for a mark that is not closed."""
     draft = TextBuilder()
     at = 0
     while found := TOKEN.match(source, at):
@@ -26,14 +26,14 @@ def read_markdown(source: str) -> TextBuilder:
 
 
 def _read_formatted(source: str, at: int, mark: str, draft: TextBuilder) -> int:
-    """Read what begins behind `mark`, which ends at `at`; return where the source goes on."""
+    """Read the text after `mark`, which ends at `at`; return the position after the closing mark."""
     begin, text_begin, language = draft.length, at, None
     if mark == "```" and (found := LANGUAGE.match(source, at)):
         text_begin, language = found.end(), found[1]
     closing = "]" if mark == "[" else mark
     end = source.find(closing, text_begin)
     if end < 0:
-        raise Unparseable(f"The {NAMES[mark]} that begins at {where(source, at - len(mark))} has no end.")
+        raise Unparseable(f"The {NAMES[mark]} that starts at {where(source, at - len(mark))} is not closed.")
     text = source[text_begin:end]
     draft.write(text)
     if mark == "[" and text:
@@ -43,9 +43,9 @@ def _read_formatted(source: str, at: int, mark: str, draft: TextBuilder) -> int:
 
 
 def _read_address(source: str, at: int, draft: TextBuilder, begin: int) -> int:
-    """Link what was written from `begin` on: to the address in parentheses at `at`, else to itself.
+    """Link the text from `begin` on to the URL in parentheses at `at`, else to itself.
 
-    Parentheses without an end are text. Telegram would drop everything behind them; here nothing gets lost.
+    Unclosed parentheses are text. Telegram would drop everything after them; here nothing gets lost.
     """
     end = source.find(")", at) if source.startswith("(", at) else -1
     if end < 0:

@@ -1,4 +1,4 @@
-"""Telegram's MarkdownV2: nested styles, quotes by line, and a backslash before every other sign that it reserves."""
+"""Parse Telegram's MarkdownV2: nested styles, line quotes, and backslashes before reserved characters."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -7,14 +7,14 @@ from notifybot.rendering.markup.builder import Place, TextBuilder, Unparseable, 
 from notifybot.rendering.markup.links import is_date_format, is_emoji_id, is_time, link, tg_query
 from notifybot.rendering.markup.markdown import LANGUAGE
 
-# Two underscores are always underline, never two italics: `_a __b___` works only because the longer mark comes first.
+# Two underscores always mean underline, never two italics: `_a __b___` works because the longer mark comes first.
 STYLES = {"__": "underline", "||": "spoiler", "_": "italic", "*": "bold", "~": "strikethrough"}
 STYLE_MARK = re.compile(r"__|\|\||[_*~]")
 PLAIN = re.compile(r"(?:[^\\_*\[\]()~`>#+\-=|{}.!\n]|\\(?![\x01-\x7e]))+")
 PLAIN_CODE = re.compile(r"(?:[^\\`]|\\(?![\x01-\x7e]))+")
 ESCAPED = re.compile(r"\\([\x01-\x7e])")
 ADDRESS = re.compile(r"\(((?:\\[\x01-\x7e]|[^)\\]|\\(?![\x01-\x7e]))*)\)")
-# Two bars at the end of a quote's last line do not begin a spoiler: the quote is folded.
+# Two bars at the end of a quote's last line make it expandable; they do not start a spoiler.
 FOLDED = re.compile(r"\|\|(?=\r?(?:\n(?!>)|\Z))")
 NAMES = {
     "underline": "underlined text",
@@ -32,7 +32,7 @@ QUOTES = ("blockquote", "expandable_blockquote")
 
 @dataclass(frozen=True)
 class _Open:
-    """Formatting whose end is still to come: where it begins in the source, and what was written before it."""
+    """Open formatting: its position in the source, and the output before it."""
 
     kind: str
     at: int
@@ -42,7 +42,7 @@ class _Open:
 
 @dataclass
 class _Reading:
-    """Where the reader stands. `may_quote`: only marks stood in this line so far, so that `>` begins a quote."""
+    """State of the parser. `may_quote`: the line contains only marks so far, so that `>` starts a quote."""
 
     source: str
     at: int = 0
@@ -60,7 +60,7 @@ class _Reading:
 
 
 def read_markdown_v2(source: str) -> TextBuilder:
-    """Read it up to its settling. Raises Unparseable for signs that are not escaped and marks without a second one."""
+    """Parse without `normalize`. Raises Unparseable for unescaped reserved characters and unclosed marks."""
     reading = _Reading(source)
     while reading.at < len(source):
         if _read_literal(reading):
@@ -77,7 +77,7 @@ def read_markdown_v2(source: str) -> TextBuilder:
 
 
 def _read_literal(reading: _Reading) -> bool:
-    """Step over what stands for itself, if something does here."""
+    """Read literal text; return False if there is none here."""
     plain = PLAIN_CODE if reading.innermost in ("code", "pre") else PLAIN
     found = plain.match(reading.source, reading.at) or ESCAPED.match(reading.source, reading.at)
     if found is None:
@@ -91,7 +91,7 @@ def _read_literal(reading: _Reading) -> bool:
 
 
 def _read_backticks(reading: _Reading) -> None:
-    """Close code or pre; a single backtick inside a pre begins code, whose end Telegram then asks for."""
+    """Close code or pre. A single backtick in a pre opens code, which Telegram then wants closed."""
     mark = "`" if reading.innermost == "code" else "```"
     if not reading.sees(mark):
         _begin(reading, "code", "`")
@@ -129,7 +129,7 @@ def _read_style(reading: _Reading) -> None:
     if found is None:
         sign = reading.source[reading.at]
         place = where(reading.source, reading.at)
-        raise Unparseable(f"The sign {sign} at {place} is reserved: write \\{sign} for the sign itself.")
+        raise Unparseable(f"The character {sign} at {place} is reserved; write \\{sign} instead.")
     kind = STYLES[found[0]]
     if reading.innermost != kind:
         _begin(reading, kind, found[0])
@@ -139,7 +139,7 @@ def _read_style(reading: _Reading) -> None:
 
 
 def _read_newline(reading: _Reading) -> None:
-    """A quote ends behind its line's newline, unless the next line begins with `>`; then so must all inside it."""
+    """End a quote after the newline, unless the next line starts with `>`. Formatting inside must be closed by then."""
     ends = reading.is_in_quote and not reading.source.startswith(">", reading.at + 1)
     if ends and reading.innermost not in QUOTES:
         raise _unclosed(reading)
@@ -168,7 +168,7 @@ def _begin_code(reading: _Reading) -> None:
         _begin(reading, "code", "`")
         return
     found = LANGUAGE.match(reading.source, reading.at + 3)
-    assert found is not None  # it matches nothing, too
+    assert found is not None  # it also matches the empty string
     reading.open.append(_Open("pre", reading.at, reading.draft.place, found[1]))
     reading.at = found.end()
 
@@ -181,7 +181,7 @@ def _close(reading: _Reading) -> None:
 
 
 def _close_link(reading: _Reading) -> None:
-    """End a link; one without an address in parentheses has its text for an address."""
+    """End a link; without a URL in parentheses, its text is the URL."""
     reading.at += 1
     ended = reading.open.pop()
     address = _address(reading, ended)
@@ -201,21 +201,22 @@ def _close_emoji(reading: _Reading) -> None:
         return
     form = moment.get("format", "")
     if not is_time(moment.get("unix", "")) or not is_date_format(form):
-        raise Unparseable(f"![…] at {where(reading.source, ended.at)} needs a tg://emoji or tg://time address.")
+        raise Unparseable(f"![…] at {where(reading.source, ended.at)} needs a tg://emoji or tg://time URL.")
     reading.draft.mark("date_time", ended.place.length, url=f"tg://time?unix={moment['unix']}&format={form}")
 
 
 def _address(reading: _Reading, ended: _Open) -> str | None:
-    """Step over the parentheses behind a link's text; None where there are none."""
+    """Read the URL in parentheses after a link's text; None if there is none."""
     if not reading.sees("("):
         return None
     found = ADDRESS.match(reading.source, reading.at)
     if found is None:
-        raise Unparseable(f"The address of the link at {where(reading.source, ended.at)} has no end.")
+        raise Unparseable(f"The URL of the link at {where(reading.source, ended.at)} is not closed.")
     reading.at = found.end()
     return ESCAPED.sub(r"\1", found[1])
 
 
 def _unclosed(reading: _Reading) -> Unparseable:
     innermost = reading.open[-1]
-    return Unparseable(f"The {NAMES[innermost.kind]} that begins at {where(reading.source, innermost.at)} has no end.")
+    place = where(reading.source, innermost.at)
+    return Unparseable(f"The {NAMES[innermost.kind]} that starts at {place} is not closed.")

@@ -1,4 +1,4 @@
-"""The last step for every style: blanks at both ends go, and formatting nests by Telegram's rules."""
+"""Last step for all markup: trim blanks, and nest formatting by Telegram's rules."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,16 +11,16 @@ from notifybot.rendering.parts import Entity
 QUOTES = ("blockquote", "expandable_blockquote")
 MONOSPACED = ("pre", "code")
 STYLES = ("bold", "italic", "underline", "strikethrough", "spoiler")
-# From the outside in, for formatting of the very same text.
+# Outermost first, for formatting of the same text.
 ORDER = (*QUOTES, *MONOSPACED, "text_link", "date_time", *STYLES, "custom_emoji")
 
-# What Telegram cuts off at both ends. All else that it cleans (control characters, direction marks) it cleans by itself
-# when the message comes, and moves the formatting along.
+# Characters that Telegram trims. It cleans up others (control characters, direction marks) itself and adjusts the
+# entities.
 BLANKS = "".join(map(chr, range(0x21)))
 
 
 def normalize(draft: TextBuilder) -> tuple[str, tuple[Entity, ...]]:
-    """Return the text and the entities that Telegram would keep."""
+    """Return the text and entities as Telegram would keep them."""
     text, spans = _trim("".join(draft.pieces), _nested(sorted(draft.spans, key=_order)))
     return text, tuple(_in_units(text, sorted(spans, key=_order)))
 
@@ -30,7 +30,7 @@ def _order(span: Span) -> tuple[int, int, int]:
 
 
 def _trim(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
-    """Cut blanks off both ends; but the beginning of what is formatted stays, such as the indentation of code."""
+    """Trim blanks, but not the start of formatted text, such as the indentation of code."""
     end = len(text.rstrip(BLANKS))
     first = spans[0].begin if spans else end
     begin = min(len(text) - len(text.lstrip(BLANKS)), first) if end else 0
@@ -39,10 +39,10 @@ def _trim(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
 
 
 def _nested(spans: Sequence[Span]) -> list[Span]:
-    """Drop what may not stand inside other formatting. `spans` are sorted and do not cross, nor does what is kept.
+    """Drop formatting that may not be nested. `spans` are sorted and properly nested, and so is the result.
 
-    Quotes hold no quotes; code and pre hold nothing, and styles around them go on behind them; links, quotes and styles
-    hold styles.
+    Quotes contain no quotes; code and pre contain nothing, and styles around them resume after them; links, quotes and
+    styles contain styles.
     """
     quotes = _outermost(span for span in spans if span.type in QUOTES)
     edges = sorted({edge for quote in quotes for edge in (quote.begin, quote.end)})
@@ -61,7 +61,7 @@ def _of(kind: str, spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _outermost(spans: Iterable[Span]) -> list[Span]:
-    """Return those of the sorted `spans` that stand in no other of them."""
+    """Return the outermost of the sorted `spans`."""
     outermost: list[Span] = []
     for span in spans:
         if not outermost or outermost[-1].end <= span.begin:
@@ -70,14 +70,14 @@ def _outermost(spans: Iterable[Span]) -> list[Span]:
 
 
 def _between(edges: Sequence[int], begin: int, end: int) -> Sequence[int]:
-    """Return which of the sorted `edges` lie strictly between the two."""
+    """Return the sorted `edges` strictly between `begin` and `end`."""
     return edges[bisect_right(edges, begin) : bisect_left(edges, end)]
 
 
 def _pieces(span: Span, solid: Sequence[Span], edges: Sequence[int]) -> Iterator[Span]:
-    """Yield what of `span` lies outside `solid`, cut at the `edges` of quotes.
+    """Yield `span` outside `solid`, cut at the `edges` of quotes.
 
-    Uncut, what goes on behind code could begin inside the code's quote and end outside.
+    Without cuts, a style that resumes after code could start inside a quote and end outside.
     """
     for piece in _around(span, solid):
         cuts = [piece.begin, *_between(edges, piece.begin, piece.end), piece.end]
@@ -85,7 +85,7 @@ def _pieces(span: Span, solid: Sequence[Span], edges: Sequence[int]) -> Iterator
 
 
 def _around(span: Span, solid: Sequence[Span]) -> Iterator[Span]:
-    """Yield what of `span` lies outside `solid`, which is sorted and apart."""
+    """Yield `span` outside `solid`, which is sorted and does not overlap."""
     begin = span.begin
     for place in range(bisect_right(solid, begin, key=lambda block: block.end), len(solid)):
         block = solid[place]
@@ -99,7 +99,7 @@ def _around(span: Span, solid: Sequence[Span]) -> Iterator[Span]:
 
 
 def _in_units(text: str, spans: Iterable[Span]) -> Iterator[Entity]:
-    """Yield the spans as entities, which count in UTF-16 units."""
+    """Convert spans to entities, which count UTF-16 units."""
     units = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
     for span in spans:
         offset = units[span.begin]

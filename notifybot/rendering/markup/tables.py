@@ -1,4 +1,4 @@
-"""Tables as lines of equal width, for text in one width of letters."""
+"""Draw tables for monospaced text."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from notifybot.rendering.markup.builder import TextBuilder
 from notifybot.rendering.markup.commonmark_blocks import BlockWriter
 
 MAX_PADDED_WIDTH = 40
-"""What a longer cell pushes out of line is not moved."""
+"""Columns are padded up to this width; longer cells break the alignment."""
 
 BETWEEN, CROSSING, LINE = " │ ", "─┼─", "─"
 
 
 @dataclass
 class Table:
-    """The cells of one table as they come; `ends` holds how each column is aligned: "left", "right" or "center"."""
+    """Cells of a table; `ends` is the alignment of each column: "left", "right" or "center"."""
 
     lines: tuple[int, int]
     ends: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Table:
         self.links += [(text[span.begin : span.end], span.url) for span in cell.spans if span.url]
 
     def write(self, page: BlockWriter) -> None:
-        """Write the table and, below it, the links that stand in it: text in one width holds none."""
+        """Write the table, and its links below it: monospaced text cannot contain links."""
         page.write_block("\n".join(self._drawn()), self.lines, is_code=True)
         for place, (text, url) in enumerate(self.links):
             page.draft.write(" · " if place else "\n")
@@ -58,7 +58,7 @@ def _padded(text: str, width: int, end: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Count the columns that `text` takes: two for a wide letter, none for what joins the one before it."""
+    """Count columns: two for wide characters, none for combining ones."""
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 

@@ -1,4 +1,4 @@
-"""What a parsed text looks like in a test."""
+"""Helpers that describe parsed text."""
 
 from notifybot.rendering.markup import ParseMode, parse
 from notifybot.rendering.parts import Entity

@@ -1,4 +1,4 @@
-"""Our reading against the sandbox's, which was written by itself from Telegram's documents."""
+"""Compare our parser with the sandbox's, written independently from Telegram's documentation."""
 
 from urllib.parse import parse_qsl
 

@@ -1,4 +1,4 @@
-"""CommonMark: what a message shows of it, and that every text is some."""
+"""CommonMark: its look in a message; any text is valid."""
 
 import pytest
 
@@ -112,7 +112,7 @@ def test_a_long_cell_does_not_widen_the_others() -> None:
     assert text.split("\n")[3] == "d" + " " * 39 + " │ e"
 
 
-def test_what_is_nested_too_deep_stands_as_it_is() -> None:
+def test_deeper_nesting_stays_as_written() -> None:
     text, entities = shown("> " * 1_000 + "a", ParseMode.COMMON_MARK)
 
     assert text.strip("> ") == "a"
@@ -124,18 +124,18 @@ def test_no_nesting_is_too_deep(opening: str) -> None:
     assert parse(opening * 3_000 + "end", ParseMode.COMMON_MARK).text.endswith("end")
 
 
-def test_images_in_images_without_end_stand_as_they_are() -> None:
+def test_endlessly_nested_images_stay_as_written() -> None:
     source = "![" * 2_000 + "a" + "](b)" * 2_000
 
     assert "a" in parse(source, ParseMode.COMMON_MARK).text
 
 
 @pytest.mark.parametrize("source", ["```disk full", "[a]: https://x.org", "[](<>)"])
-def test_a_text_of_which_nothing_would_be_seen_stands_as_it_is(source: str) -> None:
+def test_text_that_would_be_invisible_stays_as_written(source: str) -> None:
     assert shown(source, ParseMode.COMMON_MARK) == (source, [])
 
 
-def test_a_text_that_goes_out_as_a_file_anyway_stands_as_it_is() -> None:
+def test_text_too_long_for_a_message_stays_as_written() -> None:
     source = "**a** " * 20_000 + "b"
 
     assert parse(source, ParseMode.COMMON_MARK).text == source

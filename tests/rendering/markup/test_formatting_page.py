@@ -1,4 +1,4 @@
-"""The examples of docs/formatting.md are what they say."""
+"""The examples in docs/formatting.md work as described."""
 
 import re
 from pathlib import Path

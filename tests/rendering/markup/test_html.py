@@ -1,4 +1,4 @@
-"""Telegram's HTML: what it means, and what is refused."""
+"""Telegram's HTML: meaning and errors."""
 
 import pytest
 
@@ -63,20 +63,20 @@ def test_html_becomes_text_and_formatting(source: str, text: str, entities: list
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("a <", "The tag <> at line 1, column 3 is none that Telegram knows; a plain < is written &lt;."),
-        ("load < 3", "The tag <> at line 1, column 6 is none that Telegram knows; a plain < is written &lt;."),
-        ("a\n<br>", "The tag <br> at line 2, column 1 is none that Telegram knows; a plain < is written &lt;."),
+        ("a <", "Telegram does not support the tag <> at line 1, column 3; write a literal < as &lt;."),
+        ("load < 3", "Telegram does not support the tag <> at line 1, column 6; write a literal < as &lt;."),
+        ("a\n<br>", "Telegram does not support the tag <br> at line 2, column 1; write a literal < as &lt;."),
         ("<b>a", "The tag <b> at line 1, column 1 is not closed."),
-        ("a</b>", "The end tag </b> at line 1, column 2 closes nothing."),
-        ("<b><i>a</b></i>", "</b> at line 1, column 8 stands where </i> is due."),
-        ("<b>a</b", "The end tag at line 1, column 5 has no end."),
-        ("<b", "The tag at line 1, column 1 has no end, or is not well written."),
-        ("<a href=x_y>a</a>", "The tag at line 1, column 1 has no end, or is not well written."),
-        ("<a href='x>a</a>", "The tag at line 1, column 1 has no end, or is not well written."),
-        ("<span>a</span>", 'The tag <span> at line 1, column 1 has no class="tg-spoiler".'),
+        ("a</b>", "The end tag </b> at line 1, column 2 has no matching start tag."),
+        ("<b><i>a</b></i>", "</b> at line 1, column 8 should be </i>."),
+        ("<b>a</b", "The end tag at line 1, column 5 is not closed."),
+        ("<b", "The tag at line 1, column 1 is malformed or is not closed."),
+        ("<a href=x_y>a</a>", "The tag at line 1, column 1 is malformed or is not closed."),
+        ("<a href='x>a</a>", "The tag at line 1, column 1 is malformed or is not closed."),
+        ("<span>a</span>", 'The tag <span> at line 1, column 1 needs class="tg-spoiler".'),
         ("<tg-emoji emoji-id=x>👍</tg-emoji>", "The tag <tg-emoji> at line 1, column 1 has no valid emoji-id."),
         ("<tg-time unix=9 format=x>a</tg-time>", "The tag <tg-time> at line 1, column 1 has no valid format."),
-        ("&#xD83D;", "A reference to half a character (&#xD800; to &#xDFFF;) stands near line 1, column 1."),
+        ("&#xD83D;", "A character reference near line 1, column 1 is a lone surrogate (&#xD800; to &#xDFFF;)."),
     ],
 )
 def test_broken_html_is_refused_with_its_place(source: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Telegram's older Markdown: what it means, and what is refused."""
+"""Telegram's legacy Markdown: meaning and errors."""
 
 import pytest
 
@@ -22,23 +22,21 @@ from tests.rendering.markup.reading import shown
         ("[see](x.org and more", "see(x.org and more", []),
     ],
 )
-def test_the_older_markdown_becomes_text_and_formatting(
-    source: str, text: str, entities: list[tuple[str, ...]]
-) -> None:
+def test_legacy_markdown_becomes_text_and_formatting(source: str, text: str, entities: list[tuple[str, ...]]) -> None:
     assert shown(source, ParseMode.MARKDOWN) == (text, entities)
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("a *b", "The bold text that begins at line 1, column 3 has no end."),
-        ("a\nsnake_case", "The italic text that begins at line 2, column 6 has no end."),
-        ("`a", "The code that begins at line 1, column 1 has no end."),
-        ("```a``", "The block of code that begins at line 1, column 1 has no end."),
-        ("[a", "The link that begins at line 1, column 1 has no end."),
+        ("a *b", "The bold text that starts at line 1, column 3 is not closed."),
+        ("a\nsnake_case", "The italic text that starts at line 2, column 6 is not closed."),
+        ("`a", "The code that starts at line 1, column 1 is not closed."),
+        ("```a``", "The block of code that starts at line 1, column 1 is not closed."),
+        ("[a", "The link that starts at line 1, column 1 is not closed."),
     ],
 )
-def test_a_mark_without_a_second_one_is_refused_with_its_place(source: str, reason: str) -> None:
+def test_an_unclosed_mark_is_refused_with_its_position(source: str, reason: str) -> None:
     with pytest.raises(Unparseable) as caught:
         parse(source, ParseMode.MARKDOWN)
 

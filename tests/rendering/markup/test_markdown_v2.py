@@ -1,4 +1,4 @@
-"""Telegram's MarkdownV2: what it means, and what is refused."""
+"""Telegram's MarkdownV2: meaning and errors."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_reserved_sign_must_be_escaped(sign: str) -> None:
     with pytest.raises(Unparseable) as caught:
         parse(f"one\ntwo {sign}", ParseMode.MARKDOWN_V2)
 
-    expected = f"The sign {sign} at line 2, column 5 is reserved: write \\{sign} for the sign itself."
+    expected = f"The character {sign} at line 2, column 5 is reserved; write \\{sign} instead."
     assert caught.value.reason == expected
     assert shown(f"a\\{sign}b", ParseMode.MARKDOWN_V2) == (f"a{sign}b", [])
 
@@ -61,16 +61,16 @@ def test_a_reserved_sign_must_be_escaped(sign: str) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("*a", "The bold text that begins at line 1, column 1 has no end."),
-        ("snake_case", "The italic text that begins at line 1, column 6 has no end."),
-        ("*a _b*", "The bold text that begins at line 1, column 6 has no end."),
-        ("`a", "The code that begins at line 1, column 1 has no end."),
-        ("```a", "The block of code that begins at line 1, column 1 has no end."),
-        ("[a", "The link that begins at line 1, column 1 has no end."),
-        ("[a](b", "The address of the link at line 1, column 1 has no end."),
-        ("![a](x.org)", "![…] at line 1, column 1 needs a tg://emoji or tg://time address."),
-        ("![a]", "![…] at line 1, column 1 needs a tg://emoji or tg://time address."),
-        (">*a\nb*", "The bold text that begins at line 1, column 2 has no end."),
+        ("*a", "The bold text that starts at line 1, column 1 is not closed."),
+        ("snake_case", "The italic text that starts at line 1, column 6 is not closed."),
+        ("*a _b*", "The bold text that starts at line 1, column 6 is not closed."),
+        ("`a", "The code that starts at line 1, column 1 is not closed."),
+        ("```a", "The block of code that starts at line 1, column 1 is not closed."),
+        ("[a", "The link that starts at line 1, column 1 is not closed."),
+        ("[a](b", "The URL of the link at line 1, column 1 is not closed."),
+        ("![a](x.org)", "![…] at line 1, column 1 needs a tg://emoji or tg://time URL."),
+        ("![a]", "![…] at line 1, column 1 needs a tg://emoji or tg://time URL."),
+        (">*a\nb*", "The bold text that starts at line 1, column 2 is not closed."),
     ],
 )
 def test_broken_markdown_v2_is_refused_with_its_place(source: str, reason: str) -> None:

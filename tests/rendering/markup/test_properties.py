@@ -1,4 +1,4 @@
-"""What holds for every text, however it is marked up."""
+"""Property tests for all markup."""
 
 import re
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ def test_what_telegrams_styles_become_is_valid(mode: ParseMode, data: st.DataObj
 @example("> \u200b")
 @example("[a]: \u2800")
 @given(common_mark | anything)
-def test_every_text_is_some_common_mark_and_becomes_valid(source: str) -> None:
+def test_any_text_is_commonmark_and_becomes_valid(source: str) -> None:
     found = parse(source, ParseMode.COMMON_MARK)
 
     assert_valid(found.text, found.entities)
@@ -116,7 +116,7 @@ def test_every_text_is_some_common_mark_and_becomes_valid(source: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(common_mark)
-def test_no_word_of_common_mark_gets_lost(source: str) -> None:
+def test_no_word_of_commonmark_gets_lost(source: str) -> None:
     text = parse(source, ParseMode.COMMON_MARK).text
 
     for word in ("word", "漢字", "🔥", "e\u0301"):

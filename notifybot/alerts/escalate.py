@@ -105,7 +105,7 @@ class _EscalationRound:
         return self.ways[to]
 
     def _deliver(self, message_id: str, to: Destination) -> None:
-        post = posts_posts.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now)
+        post = posts_posts.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now, thread_id=to.thread_id)
         self.posts.append(post)
         delivery = {"message_id": message_id, "post_id": post["id"], "chat_id": to.chat.id, "recipient": to.name}
         self.deliveries.append(delivery)

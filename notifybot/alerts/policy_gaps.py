@@ -25,8 +25,8 @@ def find_gaps(
     lost = _unreachable_steps(session, members)
     said = [f"Steps of policies reach nobody, for want of a chat with the bot: {listed(lost, '; ')}."] if lost else []
     everybody = {member for each in members.values() for member in each}
-    chats = {member.name for member in everybody if member.kind is RecipientKind.CHAT}
-    return [*said, *_unreachable_chats(session, chats if channel is None else chats | {channel})]
+    chats = {member.chat_id for member in everybody if member.kind is RecipientKind.CHAT}
+    return [*said, *_unreachable_chats(session, chats if channel is None else chats | {recipient_of(channel).chat_id})]
 
 
 def _members(to: Collection[str], directory: Directory) -> set[Recipient]:

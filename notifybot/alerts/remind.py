@@ -83,16 +83,19 @@ def _supersede(session: Session, places: Sequence[Any], *, now: datetime) -> Non
 
 
 def _shown_places(session: Session, message_ids: Collection[str]) -> Sequence[Any]:
-    """The first delivery of each alert in each chat that shows it, with how its post is shown."""
-    waiting = DELIVERIES.alias("waiting")
+    """The first delivery of each alert in each chat and topic that shows it, with how its post is shown."""
+    waiting, its_post = DELIVERIES.alias("waiting"), POSTS.alias("its_post")
     waits = exists().where(
         waiting.c.message_id == DELIVERIES.c.message_id,
         waiting.c.chat_id == DELIVERIES.c.chat_id,
         waiting.c.status == DeliveryStatus.WAITING,
+        its_post.c.id == waiting.c.post_id,
+        its_post.c.thread_id.is_not_distinct_from(POSTS.c.thread_id),
     )
     of_these = (DELIVERIES.c.message_id.in_(message_ids), DELIVERIES.c.status == DeliveryStatus.SHOWN)
-    by_chat = (DELIVERIES.c.message_id, DELIVERIES.c.chat_id)
-    first = select(func.min(DELIVERIES.c.id)).where(*of_these, ~waits).group_by(*by_chat)
-    shown = select(*by_chat, DELIVERIES.c.recipient, DELIVERIES.c.purpose, POSTS.c.is_silent, POSTS.c.thread_id)
-    joined = shown.join(POSTS, POSTS.c.id == DELIVERIES.c.post_id)
+    by_place = (DELIVERIES.c.message_id, DELIVERIES.c.chat_id, POSTS.c.thread_id)
+    of_post = POSTS.c.id == DELIVERIES.c.post_id
+    first = select(func.min(DELIVERIES.c.id)).join(POSTS, of_post).where(*of_these, ~waits).group_by(*by_place)
+    shown = select(*by_place, DELIVERIES.c.recipient, DELIVERIES.c.purpose, POSTS.c.is_silent)
+    joined = shown.join(POSTS, of_post)
     return session.execute(joined.where(DELIVERIES.c.id.in_(first)).order_by(DELIVERIES.c.id)).all()

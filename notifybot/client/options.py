@@ -107,7 +107,7 @@ def recipients_of(to: str | Iterable[str]) -> list[str]:
 
 
 def _is_chat(to: str) -> bool:
-    return to.startswith("@") or (to.isascii() and to.removeprefix("-").isdecimal())
+    return to.startswith("@") or (to.isascii() and to.removeprefix("-").partition(":")[0].isdecimal())
 
 
 def whole_seconds(span: Span | None) -> int | str | None:

@@ -16,7 +16,7 @@ MAX_SNOOZES = 8
 POSSIBLE_YEARS = range(1970, 3000)
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_SPECIAL = re.compile(r"@.*|-?[0-9]+|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SPECIAL = re.compile(r"@.*|-?[0-9]+(:[0-9]+)?|subscribers|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)

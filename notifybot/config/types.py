@@ -138,11 +138,14 @@ def _parse_lasting_span(text: str) -> timedelta:
 
 
 def _parse_chat(text: str) -> str:
-    digits = re.fullmatch(r"(-?)0*([1-9][0-9]{0,18})", text)
+    chat, is_topic, topic = text.partition(":")
+    if is_topic and not re.fullmatch(r"[1-9][0-9]{0,9}", topic):
+        raise ValueError("a topic is written behind its chat, like -1001234567890:42")
+    digits = re.fullmatch(r"(-?)0*([1-9][0-9]{0,18})", chat)
     if digits is not None and int(digits[2]) < 2**63:
-        return digits[1] + digits[2]
-    if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", text):
-        return text.lower()  # Telegram ignores case here
+        return digits[1] + digits[2] + is_topic + topic
+    if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", chat):
+        return chat.lower() + is_topic + topic  # Telegram ignores case here
     raise ValueError("a chat is a numeric id like -1001234567890, or the @name of a public channel or group")
 
 
@@ -156,7 +159,7 @@ def _parse_name(text: str) -> str:
 
 def _parse_recipient(text: str) -> str:
     """Return a chat id, "@name", user_id in lower case, "subscribers", account or name from the config."""
-    if re.fullmatch(r"@.*|-?[0-9]+", text):
+    if re.fullmatch(r"@.*|-?[0-9]+(:.*)?", text):
         return _parse_chat(text)
     if text == "subscribers":
         return text

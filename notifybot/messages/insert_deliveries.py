@@ -65,6 +65,8 @@ class DeliveryRows:
         post_id, chat_id = next(self.ids), destination.chat.id
         delivery = {"message_id": message_id, "post_id": post_id, "chat_id": chat_id, "recipient": destination.name}
         post = {"id": post_id, "chat_id": chat_id}
+        if destination.thread_id is not None:
+            options = options._replace(thread_id=destination.thread_id)
         if destination.withheld is not None:
             self.withheld_posts.setdefault(options, []).append(post)
             self.withheld.append({**delivery, "last_error": destination.withheld})

@@ -76,7 +76,7 @@ def config_names_any(
     named |= {member for text in others for member in directory.members(recipient_of(text))}
     if not named.isdisjoint(asked):
         return True
-    chat_ids = [each.name for each in named if each.kind is RecipientKind.CHAT]
+    chat_ids = {each.chat_id for each in named if each.kind is RecipientKind.CHAT}
     current = chats.current(session, chat_ids) if chat_ids else {}
     return any(Recipient(RecipientKind.CHAT, chat.id) in asked for chat in current.values())
 
@@ -190,7 +190,7 @@ def _checked_member(session: Session, member: str, editor: Editor, directory: Di
     query = RecipientQuery(editor.account, (meant,), editor.allowed)
     resolved = resolve.resolve_request(session, query, lookup.look_up(session, [query], directory, now=now))
     if meant.kind is RecipientKind.CHAT:
-        _check_chat_known(session, meant.name, resolved.destinations[0].chat.id, directory)
+        _check_chat_known(session, meant.chat_id, resolved.destinations[0].chat.id, directory)
     return meant.name
 
 

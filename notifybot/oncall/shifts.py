@@ -86,9 +86,9 @@ def names_of(session: Session, members: Collection[str]) -> dict[str, str]:
     """Return recipients as people see them: accounts or else Telegram names, titles of chats, all others as written."""
     meant = {member: recipient_of(member) for member in members}
     readers = people.readers(session, {each.name for each in meant.values() if each.kind is RecipientKind.PERSON})
-    chat_ids = [each.name for each in meant.values() if each.kind is RecipientKind.CHAT]
+    chat_ids = [each.chat_id for each in meant.values() if each.kind is RecipientKind.CHAT]
     asked = select(Chat.id, Chat.title).where(col(Chat.id).in_(chat_ids), col(Chat.title).is_not(None))
     shown = {chat_id: str(title) for chat_id, title in session.exec(asked)} if chat_ids else {}
     everybody = {**readers, **people.readers_of_chats(session, chat_ids)}
     shown |= {name: reader.label for name, reader in everybody.items()}
-    return {member: shown.get(each.name, member) for member, each in meant.items()}
+    return {member: shown.get(each.chat_id, member) for member, each in meant.items()}

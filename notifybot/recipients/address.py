@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SUBSCRIBERS = "subscribers"
-_CHAT = re.compile(r"@.*|-?[0-9]+")
+_CHAT = re.compile(r"(@[^:]*|-?[0-9]+)(:[0-9]+)?")
 _USER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -20,10 +20,21 @@ class RecipientKind(StrEnum):
 
 @dataclass(frozen=True)
 class Recipient:
-    """A chat by id or @name, a person by account or user_id, a name, or all subscribers."""
+    """A chat by id or @name, or a topic of it; a person by account or user_id; a name; or all subscribers."""
 
     kind: RecipientKind
     name: str
+
+    @property
+    def chat_id(self) -> str:
+        """The chat, without the topic; the name of all others."""
+        return self.name.partition(":")[0] if self.kind is RecipientKind.CHAT else self.name
+
+    @property
+    def thread_id(self) -> int | None:
+        """The number of the topic, if it names one."""
+        topic = self.name.partition(":")[2] if self.kind is RecipientKind.CHAT else ""
+        return int(topic) if topic else None
 
 
 EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)

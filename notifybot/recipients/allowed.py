@@ -21,7 +21,7 @@ def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = 
         return
     directory, listed = found.directory, [recipient_of(text) for text in allowed]
     members = {member for each in listed for member in directory.members(each)}
-    chat_ids = {chat_id for member in members if (chat_id := _chat_of(member, found)) is not None}
+    chat_ids = {_chat_of(member, found) for member in members if not _is_topic(member)} - {None}
     if is_later:
         members |= {member for each in listed for member in directory.members_at_any_time(each)}
     for recipient in request.recipients:
@@ -30,6 +30,11 @@ def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = 
             is_listed = member in members or (is_person and EVERYBODY in members)
             if not is_listed and _chat_of(member, found) not in chat_ids:
                 raise _not_allowed(request, recipient, member)
+
+
+def _is_topic(member: Recipient) -> bool:
+    """Return True for a topic: who may send to it may not send to all of its chat."""
+    return member.thread_id is not None
 
 
 def _not_allowed(request: RecipientRequest, recipient: Recipient, member: Recipient) -> Forbidden:
@@ -48,7 +53,7 @@ def check_may_notify(session: Session, whom: RecipientRequest, *, now: datetime,
 def _chat_of(member: Recipient, found: Lookup) -> str | None:
     match member.kind:
         case RecipientKind.CHAT:
-            return found.chats[member.name].id
+            return found.chats[member.chat_id].id
         case RecipientKind.PERSON if member.name in found.by_name:
             return found.chats[found.by_name[member.name].chat_id].id
         case _:

@@ -93,8 +93,8 @@ class _Asked:
         for recipient in request.recipients:
             for member in self.directory.members(recipient):
                 self._add_member(member)
-                if not ignores_mutes and member.kind is RecipientKind.CHAT and member.name.isdecimal():
-                    self.private.add(member.name)
+                if not ignores_mutes and member.kind is RecipientKind.CHAT and member.chat_id.isdecimal():
+                    self.private.add(member.chat_id)
         for text in request.allowed or ():
             for member in self.directory.members(recipient_of(text)):
                 self._add_member(member)
@@ -102,7 +102,7 @@ class _Asked:
     def _add_member(self, member: Recipient) -> None:
         match member.kind:
             case RecipientKind.CHAT:
-                self.chats.add(member.name)
+                self.chats.add(member.chat_id)
             case RecipientKind.SUBSCRIBERS:
                 self.is_everybody = True
             case _:

@@ -24,13 +24,14 @@ class Destination(NamedTuple):
     """A chat that a message goes to.
 
     `name`: the recipient that led to it, as the caller wrote it; `withheld`: reason why the message is not sent there;
-    `not_before`: end of quiet hours.
+    `not_before`: end of quiet hours; `thread_id`: the topic, if the recipient names one.
     """
 
     chat: Reached
     name: str
     withheld: str | None = None
     not_before: datetime | None = None
+    thread_id: int | None = None
 
 
 class Resolved(NamedTuple):
@@ -62,7 +63,7 @@ def resolve_request(session: Session, request: RecipientRequest, found: Lookup, 
     check_allowed(request, found, is_later=is_later)
     if len(request.recipients) == 1 and request.recipients[0].kind is RecipientKind.CHAT:
         (chat,) = request.recipients  # as most messages do
-        return Resolved((_to_chat(chat.name, chat, request, found),))
+        return Resolved((_to_chat(chat, chat, request, found),))
     resolved, unreached = _resolve_all(request, found)
     if unreached:
         raise why_unreachable(session, unreached, request, found)
@@ -95,15 +96,15 @@ def not_notified(resolved: Resolved) -> list[str]:
 
 
 def _resolve_all(request: RecipientRequest, found: Lookup) -> tuple[Resolved, list[Recipient]]:
-    """Return the chats behind all recipients, each once, and the recipients that lead to none."""
-    reached: dict[str, Destination] = {}
+    """Return the chats and topics behind all recipients, each once, and the recipients that lead to none."""
+    reached: dict[tuple[str, int | None], Destination] = {}
     absent: list[str] = []
     vacant: list[str] = []
     unreached: list[Recipient] = []
     for recipient in request.recipients:
         destinations, missing = _resolve_one(recipient, request, found)
         for each in destinations:
-            reached.setdefault(each.chat.id, each)
+            reached.setdefault((each.chat.id, each.thread_id), each)
         if not destinations and not found.directory.is_rotating(recipient):
             unreached.append(recipient)
             continue
@@ -120,7 +121,7 @@ def _resolve_one(recipient: Recipient, request: RecipientRequest, found: Lookup)
     for member in found.directory.members(recipient):
         match member.kind:
             case RecipientKind.CHAT:
-                destinations.append(_to_chat(member.name, recipient, request, found))
+                destinations.append(_to_chat(member, recipient, request, found))
             case RecipientKind.SUBSCRIBERS:
                 everybody = (reader for reader in found.everybody if request.is_alert or reader.is_enabled)
                 destinations += (_to(reader, recipient, request, found) for reader in everybody)
@@ -131,8 +132,10 @@ def _resolve_one(recipient: Recipient, request: RecipientRequest, found: Lookup)
     return destinations, absent
 
 
-def _to_chat(chat_id: str, recipient: Recipient, request: RecipientRequest, found: Lookup) -> Destination:
-    return _destination(found.chats[chat_id], found.by_chat.get(chat_id), recipient, request, found)
+def _to_chat(member: Recipient, recipient: Recipient, request: RecipientRequest, found: Lookup) -> Destination:
+    reader = found.by_chat.get(member.chat_id)
+    to_chat = _destination(found.chats[member.chat_id], reader, recipient, request, found)
+    return to_chat if member.thread_id is None else to_chat._replace(thread_id=member.thread_id)
 
 
 def _to(reader: Reader, recipient: Recipient, request: RecipientRequest, found: Lookup) -> Destination:

@@ -56,11 +56,12 @@ def _short(limit: int) -> Callable[[object], str]:
 
 
 def _chat(value: object) -> str:
-    """Read a chat id, as a number or text, or @name; return one spelling."""
+    """Read a chat id, as a number or text, or @name, either with a topic behind it; return one spelling."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a chat is a numeric id like -1001234567890, or @name")
     chat = CHAT.parse(str(value))
-    if not chat.startswith("@") and abs(int(chat)) >= LARGEST_ID:
+    number, _, _ = chat.partition(":")
+    if not number.startswith("@") and abs(int(number)) >= LARGEST_ID:
         raise ValueError("there is no chat with this id")
     return chat
 
@@ -74,7 +75,7 @@ def _chat_id(value: object) -> str:
 def _recipient(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a recipient is an account, user_id, chat id, @name, or a name from the config")
-    is_number = isinstance(value, int) or _NUMBER.fullmatch(value) is not None
+    is_number = isinstance(value, int) or _NUMBER.fullmatch(value.partition(":")[0]) is not None
     return _chat(value) if is_number else RECIPIENT.parse(_text(value))
 
 
@@ -151,7 +152,8 @@ _TEXT: Schema = {"type": "string", "minLength": 1}
 _LABEL: Schema = {**_TEXT, "maxLength": MAX_LABEL}
 _WHOLE_NUMBER: Schema = {"type": "integer", "minimum": 1 - LARGEST_ID, "maximum": LARGEST_ID - 1}
 _DIGITS, _CHANNEL = "-?0*[1-9][0-9]{0,15}", "@[A-Za-z][A-Za-z0-9_]{3,31}"
-_CHAT: Schema = {"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": f"^({_DIGITS}|{_CHANNEL})$"}]}
+_TOPIC = "(:[1-9][0-9]{0,9})?"
+_CHAT: Schema = {"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": f"^({_DIGITS}|{_CHANNEL}){_TOPIC}$"}]}
 _CHAT_ID: Schema = {"anyOf": [_WHOLE_NUMBER, {"type": "string", "pattern": f"^{_DIGITS}$"}]}
 _RECIPIENT: Schema = {"anyOf": [_WHOLE_NUMBER, _LABEL]}
 _RECIPIENTS: Schema = {"type": "array", "items": _RECIPIENT, "minItems": 1, "maxItems": MAX_RECIPIENTS}

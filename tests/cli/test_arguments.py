@@ -1,4 +1,4 @@
-"""The choices of options: the client keeps its own lists, as it imports nothing of the daemon, and they are the same."""
+"""The choices of options: the client has its own lists, and they equal the daemon's."""
 
 from notifybot.auth.permissions import Scope
 from notifybot.cli.arguments import PRIORITIES, SCOPES, STATES

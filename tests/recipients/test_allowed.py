@@ -55,3 +55,11 @@ async def test_what_was_told_to_others_is_not_changed_under_its_key(folder: Path
             assert_problem(await call(opened, NOBODY, "POST", "/api/ingest", body | more), 403)
         found = (await opened.ask("GET", f"/api/messages/{first}")).json
         assert (found["content"], found["repeats"], found["resolved_at"]) == ("disk full", 0, None)
+
+
+async def test_a_group_allows_its_topics_and_a_topic_allows_nothing_else_of_its_group(folder: Path) -> None:
+    async with door(folder, config(folder, '["-1001", "-1002:7"]')) as opened:
+        for to in ("-1001", "-1001:3", "-1002:7"):
+            assert await status(opened, channel_id=to) == 202, to
+        for to in ("-1002", "-1002:8", "-1003:7"):
+            assert await status(opened, channel_id=to) == 403, to

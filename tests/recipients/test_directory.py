@@ -83,7 +83,7 @@ def test_the_config_is_refused_where_a_name_leads_back_to_itself_and_only_then(
     lower, upper = sorted(data.draw(st.tuples(st.sampled_from(list(names)), st.sampled_from(list(names)))))
     looped = {**names, upper: (*names[upper], lower), lower: (*names[lower], upper)}
     path.write_text(yaml.safe_dump({"recipients": {name: list(members) for name, members in looped.items()}}))
-    with pytest.raises(ConfigInvalid, match="leads back to itself"):
+    with pytest.raises(ConfigInvalid, match="refers back to itself"):
         load(path, {})
 
 
@@ -93,8 +93,8 @@ def test_a_loop_is_refused_with_its_place_and_its_way(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as refused:
         load(path, {})
     said = str(refused.value)
-    assert "config.yaml:2:11: recipients.oncall: this name leads back to itself: oncall → backend → oncall." in said
-    assert "config.yaml:3:12: recipients.backend: this name leads back to itself" in said
+    assert "config.yaml:2:11: recipients.oncall: this name refers back to itself: oncall → backend → oncall." in said
+    assert "config.yaml:3:12: recipients.backend: this name refers back to itself" in said
 
 
 def test_names_may_be_nested_deeper_than_functions_may() -> None:

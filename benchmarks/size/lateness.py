@@ -136,7 +136,7 @@ async def measured(config: Path, count: int, kind: str) -> list[float]:
 
 async def _jobs_have_started(runtime: Runtime) -> None:
     async with asyncio.timeout(JOBS_START_WITHIN_S):
-        while runtime.progress.jobs_ticked_at is None:  # noqa: ASYNC110 - nobody is told of it
+        while runtime.progress.last_run_at is None:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(LOOK_EVERY_S)
 
 

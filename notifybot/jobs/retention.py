@@ -61,5 +61,5 @@ async def _forget_files(runtime: Runtime, now: datetime) -> int:
 
 def next_due(session: Session) -> datetime | None:
     """An hour after the last tick: nobody waits for it."""
-    last = job_history.last_run(session)
+    last = job_history.last_run(session, "retention")
     return None if last is None else last + timedelta(hours=1)

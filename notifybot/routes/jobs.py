@@ -90,9 +90,9 @@ async def trigger(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
     runtime, name = runtime_of(request), request.match_info["name"]
     _check_may_run(runtime, name)
-    if runtime.progress.by_hand is None:
+    if runtime.progress.run_now is None:
         raise Unavailable("The jobs have not begun yet: what waits at Telegram comes first.", hint="Try again soon.")
-    return json_response(documents.job_run(await runtime.progress.by_hand(name)))
+    return json_response(documents.job_run(await runtime.progress.run_now(name)))
 
 
 def _check_may_run(runtime: Runtime, name: str) -> None:

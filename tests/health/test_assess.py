@@ -51,13 +51,13 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
             {
                 "status": "degraded",
                 "jobs": "failing",
-                "warnings": ("The job close has been at work for 12 minutes.",),
+                "warnings": ("The job close has been running for 12 minutes.",),
             },
         ),
         ({"is_moving": False}, {"status": "down", "jobs": "stalled", "warnings": ("No job has run for two minutes.",)}),
         (
             {"backlog": None},
-            {"status": "down", "database": "failed", "warnings": ("The database cannot be used; the log says why.",)},
+            {"status": "down", "database": "failed", "warnings": ("The database is unusable; see the log.",)},
         ),
         (
             {"is_moving": False, "job_errors": {"a": "b"}, **AWAY, "backlog": None, "notes": ("n",)},
@@ -69,7 +69,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
                 "warnings": (
                     "n",
                     AWAY["telegram_reason"],
-                    "The database cannot be used; the log says why.",
+                    "The database is unusable; see the log.",
                     "No job has run for two minutes.",
                     "The job a fails: b",
                 ),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session
 
 from notifybot.health import job_failures
-from notifybot.health.job_failures import MOST_ROWS, NOTICE_INTERVAL, QUIET_PERIOD, JobNotice
+from notifybot.health.job_failures import MAX_ROWS, NOTICE_INTERVAL, QUIET_PERIOD, JobNotice
 from notifybot.model.schedules import JobRun
 from notifybot.storage.database import Database
 
@@ -53,7 +53,7 @@ async def test_a_failure_is_told_at_once_and_its_end_after_a_calm(database: Data
         early = goes_well(session, NOW + 2 * MINUTE + QUIET_PERIOD - MINUTE)
         return [*failures, early, goes_well(session, NOW + 2 * MINUTE + QUIET_PERIOD)]
 
-    assert await told(database, story) == ["A job of notifybot fails", "A job of notifybot works again"]
+    assert await told(database, story) == ["A notifybot job fails", "A notifybot job works again"]
 
 
 async def test_what_is_told_at_the_end_says_when_and_how_often(database: Database) -> None:
@@ -87,7 +87,7 @@ async def test_a_job_that_falls_back_within_the_calm_is_not_told_of_again(databa
             said += [fails(session, at), goes_well(session, at + 4 * MINUTE)]
         return said
 
-    assert await told(database, story) == ["A job of notifybot fails"]
+    assert await told(database, story) == ["A notifybot job fails"]
 
 
 async def test_anothers_good_tick_settles_nothing(database: Database) -> None:
@@ -104,7 +104,7 @@ async def test_a_row_that_fails_again_and_again_is_told_of_once(database: Databa
         said = [puts_off(session, NOW + n * PUT_OFF, "messages 1") for n in range(20)]
         return [*said, goes_well(session, NOW + 20 * PUT_OFF)]
 
-    assert await told(database, story) == ["A job of notifybot fails", "A job of notifybot works again"]
+    assert await told(database, story) == ["A notifybot job fails", "A notifybot job works again"]
 
 
 async def test_further_rows_are_told_of_an_hour_later_together(database: Database) -> None:
@@ -115,8 +115,8 @@ async def test_further_rows_are_told_of_an_hour_later_together(database: Databas
 
     found = [news.content for news in await database.write(story) if news is not None]
     assert len(found) == 2
-    assert found[0].startswith("The job close cannot work on a row (messages 1) and puts it off: KeyError: 'to'\n")
-    assert found[1].startswith("The job close cannot work on 2 rows (messages 2 first) and puts them off:")
+    assert found[0].startswith("The job close cannot process a row (messages 1) and puts it off: KeyError: 'to'\n")
+    assert found[1].startswith("The job close cannot process 2 rows (messages 2 first) and puts them off:")
 
 
 async def test_a_row_is_remembered_until_a_good_tick_after_its_time(database: Database) -> None:
@@ -128,15 +128,15 @@ async def test_a_row_is_remembered_until_a_good_tick_after_its_time(database: Da
         return [early, job_failures.put_off_warnings(session)]
 
     early, late = await database.write(story)
-    assert early == {"close": "cannot work on a row (messages 1) and puts it off: KeyError: 'to'"}
+    assert early == {"close": "cannot process a row (messages 1) and puts it off: KeyError: 'to'"}
     assert late == {}
 
 
 async def test_only_so_many_rows_are_remembered(database: Database) -> None:
     def story(session: Session) -> int:
-        for number in range(MOST_ROWS + 5):
+        for number in range(MAX_ROWS + 5):
             job_failures.note_put_off(session, "close", f"messages {number}", "x", now=NOW, until=NOW + PUT_OFF)
             session.flush()
         return len(job_failures.failures_of(session, "close"))
 
-    assert await database.write(story) == MOST_ROWS
+    assert await database.write(story) == MAX_ROWS

@@ -21,7 +21,7 @@ from notifybot.errors import NotifybotError
 from notifybot.health import job_history
 from notifybot.health.job_failures import QUIET_PERIOD
 from notifybot.jobs import JOBS, Job
-from notifybot.jobs.scheduler import CALM_MARGIN, FIRST_RETRY_AFTER, retry_delay, run_job
+from notifybot.jobs.scheduler import FIRST_RETRY_AFTER, QUIET_MARGIN, retry_delay, run_job
 from notifybot.model.enums import Deadline
 from notifybot.runtime import Runtime
 from notifybot.storage.statements import affected
@@ -99,7 +99,7 @@ async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> 
     async def find_nothing(runtime: Runtime, now: datetime) -> int:
         return 0
 
-    job = replace(Workshop().job, tick=find_nothing)
+    job = replace(Workshop().job, run=find_nothing)
     runs = [await run_job(running.runtime, job) for _ in range(20)]
 
     kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, most=20))
@@ -117,7 +117,7 @@ class Workshop:
         self.came = asyncio.Event()
         self.finish = asyncio.Event()
 
-    async def tick(self, runtime: Runtime, now: datetime) -> int:
+    async def run(self, runtime: Runtime, now: datetime) -> int:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -128,7 +128,7 @@ class Workshop:
 
     @property
     def job(self) -> Job:
-        return Job("workshop", self.tick, lambda _: None)
+        return Job("workshop", self.run, lambda _: None)
 
 
 async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -> None:
@@ -144,11 +144,43 @@ async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -
     assert "workshop" not in running.runtime.progress.running
 
 
+async def test_a_job_waits_for_a_run_of_one_that_comes_first(running: Daemon) -> None:
+    (close,) = [job for job in JOBS if job.name == "close"]
+    workshop = Workshop()
+    first = asyncio.create_task(run_job(running.runtime, replace(workshop.job, name="escalation")))
+    await workshop.came.wait()
+
+    second = asyncio.create_task(run_job(running.runtime, close))
+    await asyncio.wait([second], timeout=0.1)
+
+    assert not second.done()
+    workshop.finish.set()
+    await asyncio.gather(first, second)
+
+
+async def test_a_job_does_nothing_while_one_that_comes_first_fails(running: Daemon) -> None:
+    async def fail(runtime: Runtime, now: datetime) -> int:
+        raise ValueError("no such step")
+
+    workshop = Workshop()
+    first = Job("first", fail, lambda _: running.runtime.progress.started_at)
+    run = await run_job(running.runtime, replace(workshop.job, after=(first,)))
+
+    assert run.error == "The job first, which runs before this one, fails: ValueError: no such step"
+    assert workshop.begun == 0
+    assert running.runtime.progress.job_errors["first"] == "ValueError: no such step"
+
+
+def test_a_job_runs_after_those_that_stand_before_it_in_the_list() -> None:
+    for place, job in enumerate(JOBS):
+        assert set(job.after) <= set(JOBS[:place])
+
+
 async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
     async def now_and_for_all(runtime: Runtime, now: datetime) -> int:
         return 77
 
-    run = await run_job(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
+    run = await run_job(running.runtime, replace(Workshop().job, run_now=now_and_for_all), is_manual=True)
     assert (run.done, run.is_manual) == (77, True)
 
 
@@ -168,7 +200,7 @@ async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon,
     async def fail(runtime: Runtime, now: datetime) -> int:
         raise error
 
-    run = await run_job(running.runtime, replace(Workshop().job, tick=fail))
+    run = await run_job(running.runtime, replace(Workshop().job, run=fail))
     assert run.error == reason
     assert running.runtime.progress.job_errors["workshop"] == reason
 
@@ -202,9 +234,9 @@ async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timed
         assert running.application.job_queue is not None
         running.application.job_queue.scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
         await ticks.come_to(len(JOBS))
-        running.scheduler.look_after()
+        running.scheduler.recover_lost_runs()
         clock.by = by
-        running.scheduler.look_after()
+        running.scheduler.recover_lost_runs()
         await ticks.come_to(2 * len(JOBS))
 
 
@@ -214,7 +246,7 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
     scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
     await ticks.come_to(len(JOBS))
-    database, by_hand = running.runtime.database, running.scheduler.by_hand
+    database, by_hand = running.runtime.database, running.scheduler.run_now
 
     async def rename(table: str, to: str) -> None:
         change: Any = text(f"ALTER TABLE {table} RENAME TO {to}")
@@ -233,7 +265,7 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
     progress = running.runtime.progress
     while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
         await ticks.come_to(ticks.seen + 1)
-    assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + CALM_MARGIN
+    assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + QUIET_MARGIN
 
 
 def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:

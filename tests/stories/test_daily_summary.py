@@ -199,7 +199,7 @@ async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(
     await world.ticks()
     post = await anna.receives("Daily summary, Friday 6 March")
     assert "Since Tuesday 3 March, 09:00 (UTC)" in post.text
-    assert "Sent: 1 (as long before: 0)" in post.text
+    assert "Sent: 1 (the period before: 0)" in post.text
     assert len(summaries(anna)) == 2
     await until(world, "2026-03-07 09:00:00")
     assert len(summaries(anna)) == 3

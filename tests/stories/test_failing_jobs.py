@@ -87,10 +87,23 @@ async def test_a_row_that_was_put_off_is_not_tried_at_every_tick(world: World, o
     with spoiled(alert):
         world.moves(minutes=16)
         await beat(world, "escalation")
-        tried = world.log.count("a row cannot be worked on and was put off")
+        tried = world.log.count("a row cannot be processed and was put off")
         for _ in range(5):
             await beat(world, "escalation")
-        assert world.log.count("a row cannot be worked on and was put off") == tried == 1
+        assert world.log.count("a row cannot be processed and was put off") == tried == 1
+
+
+async def test_a_row_is_booked_on_its_own_job_even_when_a_later_job_asked_for_the_run(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    await alert.becomes("sent")
+    with spoiled(alert):
+        world.moves(minutes=65)
+        assert (await beat(world, "close")).error is None
+        await alert.becomes("closed")
+    jobs = {job["name"]: job for job in (await world.get("/api/admin/scheduler/status"))["jobs"]}
+    assert alert.id in jobs["escalation"]["last_error"]
+    assert jobs["close"]["last_error"] is None
+    assert (await beat(world, "escalation")).error is None
 
 
 async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops: Place) -> None:
@@ -103,7 +116,7 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
         (line,) = [line for line in health["warnings"] if alert.id in line]
-        assert line.startswith("The job close cannot work on a row (messages ")
+        assert line.startswith("The job close cannot process a row (messages ")
         assert "broken" in line
 
     world.moves(minutes=11)
@@ -119,7 +132,7 @@ async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, op
         world.moves(minutes=11)
         await beat(world, "reminders")
         await ops.receives("Still open: root\ndisk 1 full")
-        assert any(f"reminders cannot work on a row (messages {first.id})" in line for line in await warnings(world))
+        assert any(f"reminders cannot process a row (messages {first.id})" in line for line in await warnings(world))
     world.moves(minutes=11)
     await world.ticks("reminders")
     await ops.receives("Still open: root\ndisk 0 full")
@@ -235,7 +248,7 @@ async def test_the_admins_hear_of_a_row_that_is_put_off(told: World) -> None:
             told.moves(minutes=16)
             await beat(told, "escalation")
         await admins_of(told).receives(
-            f"The job escalation cannot work on a row (messages {alert.id}) and puts it off:"
+            f"The job escalation cannot process a row (messages {alert.id}) and puts it off:"
         )
         await told.is_quiet()
         assert len(admins_of(told).texts) == 1
@@ -248,7 +261,7 @@ async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld
     with failing(world):
         await beat(world, "retention")
         await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("The job retention fails:")
-    await world.logs("an admin cannot be told of a job")
+    await world.logs("an admin cannot be notified of a job")
     assert "Not told when a job fails, for want of a chat with the bot: anna." in await warnings(world)
 
 

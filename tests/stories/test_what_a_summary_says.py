@@ -50,7 +50,7 @@ async def test_a_person_is_told_of_what_they_sent_and_were_shown_each_once(anoth
 
     assert post.text.splitlines() == [
         "Daily summary, Tuesday 3 March",
-        f"Since Monday 2 March, 09:00 (UTC): what {ME} sent or was shown.",
+        f"Since Monday 2 March, 09:00 (UTC): messages sent by or shown to {ME}.",
         "",
         "Sent: 3 (the day before: 0)",
         "By source: backup 2, web 1",
@@ -77,7 +77,7 @@ async def test_alerts_are_told_with_who_answered_how_fast_and_what_is_open(anoth
     text = (await summary(world, anna)).text
 
     assert "Sent: 4 (the day before: 0), 4 of them alerts" in text
-    assert "Answered: 3 (0), half of them within 8m, by Bob 3" in text
+    assert "Acknowledged: 3 (0), half of them within 8m, by Bob 3" in text
     assert "Still open: 1\n• 2 Mar 09:30 fan slow" in text
 
 
@@ -111,7 +111,7 @@ async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) 
 
     assert "Sent: 2 (the day before: 0), 2 of them alerts" in text
     assert "Failed: 1 (0)" in text
-    assert "Closed without an answer: 1 (0)" in text
+    assert "Expired unacknowledged: 1 (0)" in text
     assert "Still open" not in text
 
 
@@ -124,7 +124,7 @@ async def test_what_waits_for_the_end_of_quiet_hours_is_on_its_way(plain: World)
 
     text = (await summary(plain, anna, "2026-03-02 11:00:00")).text
 
-    assert "Sent: 0 (the day before: 0)\nOn their way: 1\nBy source" in text
+    assert "Sent: 0 (the day before: 0)\nWaiting: 1\nBy source" in text
     assert "backup done" not in bob.texts
 
 
@@ -159,7 +159,7 @@ async def test_a_channel_of_the_config_is_told_of_everything_but_summaries(anoth
     await others(world, "another's", to=ops, source="web")
     await world.is_quiet()
 
-    assert "everything on this server" in (await summary(world, status)).text
+    assert "all messages on this server" in (await summary(world, status)).text
     text = (await summary(world, status, "2026-03-04 09:00:00")).text
     await anna.receives(SUMMARY)
     assert text == "Daily summary: since Tuesday 3 March, 09:00 (UTC) nothing was sent, and no alert is open."
@@ -208,7 +208,7 @@ async def test_who_has_muted_is_told_of_that_time_too_by_the_next_one(plain: Wor
     assert not [text for text in anna.texts if SUMMARY in text]
     text = (await summary(plain, anna, "2026-03-04 09:00:00")).text
     assert "Since Monday 2 March, 09:00 (UTC)" in text
-    assert "Sent: 1 (as long before: 0)" in text
+    assert "Sent: 1 (the period before: 0)" in text
 
 
 async def test_quiet_hours_do_not_hold_up_what_somebody_chose_the_time_of(plain: World) -> None:
@@ -288,7 +288,7 @@ async def test_pictures_that_cannot_be_drawn_cost_the_pictures_alone_and_are_log
 
     assert [post.message.media for post in posts] == [None, None]
     assert [("Sent: 1" in posts[0].text), ("Sent: 2" in posts[1].text)] == [True, True]
-    assert world.log.count("summaries go without their charts") == 1
+    assert world.log.count("summaries are sent without charts") == 1
     assert (await world.get("/health"))["status"] == "ok"
 
 
@@ -304,7 +304,7 @@ async def test_by_hand_it_goes_out_at_once_and_uses_up_no_date(plain: World) -> 
     answer = await plain.ask("POST", "/api/admin/scheduler/jobs/telegram_daily_summary/trigger")
 
     assert answer.status == 200
-    post = await anna.receives("Summary, asked for by hand, Tuesday 3 March")
+    post = await anna.receives("Summary on request, Tuesday 3 March")
     assert "Sent: 1 (the day before: 0)" in post.text
     assert "Sent: 1 (the day before: 0)" in (await summary(plain, anna)).text
 
@@ -332,7 +332,7 @@ async def test_a_chat_that_is_gone_costs_the_others_nothing(another: MakeWorld) 
     await world.starts()
     anna = await linked(world)
     await summary(world, anna)
-    await world.logs("a summary reaches nobody")
+    await world.logs("a summary has no reachable recipient")
     assert timedelta(hours=23) < await next_in(world, "to:carol") <= timedelta(hours=24)
 
 

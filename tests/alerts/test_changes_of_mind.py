@@ -133,7 +133,7 @@ def _new() -> NewMessage:
         is_alert=True,
         escalate_after=PLAN.due_after(0),
         close_after=CLOSE_AFTER,
-        plan=PLAN.stored(),
+        plan=PLAN.to_json(),
         steps=PLAN.count,
         remind_every=timedelta(minutes=30),
     )

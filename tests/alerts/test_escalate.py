@@ -53,7 +53,7 @@ def accept(session: Session, plan: EscalationPlan) -> str:
         is_alert=True,
         escalate_after=plan.due_after(0) if plan.count else None,
         close_after=None,
-        plan=plan.stored(),
+        plan=plan.to_json(),
         steps=plan.count,
     )
     (answer,) = messages_accept.accept(session, [new], now=BEGINNING)

@@ -50,12 +50,12 @@ def test_an_alert_that_never_closes_goes_through_all_steps() -> None:
 
 
 def test_a_step_says_whom_it_tells_and_how_long_it_is_until_the_next() -> None:
-    assert TWICE.take(left=3, overdue=timedelta()) == DueSteps(2, 1, ("boss",), minutes(5))
+    assert TWICE.due_steps(left=3, overdue=timedelta()) == DueSteps(2, 1, ("boss",), minutes(5))
 
 
 def test_the_last_step_has_none_behind_it() -> None:
-    assert TWICE.take(left=1, overdue=timedelta()) == DueSteps(4, 1, ("boss",), None)
-    assert TWICE.take(left=1, overdue=minutes(99)) == DueSteps(4, 1, ("boss",), None)
+    assert TWICE.due_steps(left=1, overdue=timedelta()) == DueSteps(4, 1, ("boss",), None)
+    assert TWICE.due_steps(left=1, overdue=minutes(99)) == DueSteps(4, 1, ("boss",), None)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_the_last_step_has_none_behind_it() -> None:
     ],
 )
 def test_overdue_steps_are_taken_together_and_tell_everybody_once(overdue: int, taken: DueSteps) -> None:
-    assert TWICE.take(left=4, overdue=minutes(overdue)) == taken
+    assert TWICE.due_steps(left=4, overdue=minutes(overdue)) == taken
 
 
 def test_a_plan_comes_back_from_the_database_as_it_was() -> None:
-    assert EscalationPlan.of(TWICE.stored()) == TWICE
-    assert TWICE.stored()["steps"][1] == {"after_s": 1200, "to": ["boss"]}
+    assert EscalationPlan.from_json(TWICE.to_json()) == TWICE
+    assert TWICE.to_json()["steps"][1] == {"after_s": 1200, "to": ["boss"]}
 
 
 def test_without_a_policy_the_config_says_all() -> None:
@@ -103,17 +103,17 @@ def test_what_a_policy_leaves_out_is_as_for_all_alerts() -> None:
 
 def test_beside_a_policy_a_caller_may_say_when_it_closes_and_the_later_steps_are_left_out() -> None:
     found = alert_timing(ALERTS, "night", {"close_after": minutes(21)})
-    assert (found.close_after, found.steps, found.escalate_after) == (minutes(21), 2, minutes(5))
+    assert (found.close_after, found.step_count, found.escalate_after) == (minutes(21), 2, minutes(5))
 
 
 def test_an_alert_that_closes_before_the_first_step_never_escalates() -> None:
     found = alert_timing(ALERTS, "night", {"close_after": minutes(5)})
-    assert (found.steps, found.escalate_after) == (0, None)
+    assert (found.step_count, found.escalate_after) == (0, None)
 
 
 def test_beside_a_policy_escalating_can_be_switched_off_and_nothing_else() -> None:
     found = alert_timing(ALERTS, "night", {"escalate_after": None})
-    assert (found.steps, found.escalate_after) == (0, None)
+    assert (found.step_count, found.escalate_after) == (0, None)
     with pytest.raises(NotifybotError, match="says already"):
         alert_timing(ALERTS, "night", {"escalate_after": minutes(1)})
 
@@ -130,7 +130,9 @@ def test_an_unknown_policy_is_refused_and_the_nearest_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alerts", "hint"), [(ALERTS, "There are day, night."), (Alerts(), "The config has none.")], ids=["some", "none"]
+    ("alerts", "hint"),
+    [(ALERTS, "Policies: day, night."), (Alerts(), "No policies are configured.")],
+    ids=["some", "none"],
 )
 def test_where_no_policy_is_like_it_the_hint_lists_them(alerts: Alerts, hint: str) -> None:
     with pytest.raises(NotifybotError) as caught:

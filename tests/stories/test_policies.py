@@ -127,7 +127,7 @@ async def test_a_step_that_reaches_nobody_goes_to_the_escalation_channel(another
     await world.duty.receives("disk full")
     assert await escalations(alert) == [
         "Step 1 of 2, to anna. Not notified, as they have no chat with the bot: anna. "
-        f"None of them can be told, so it goes to {world.duty.id}."
+        f"None of them can be reached, so it goes to {world.duty.id}."
     ]
     await world.later(minutes=15)
     await night.boss.receives("disk full")

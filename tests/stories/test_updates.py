@@ -155,7 +155,7 @@ async def test_a_button_from_another_database_says_so(world: World, ops: Place, 
 
     answer = await post.pressed(anna)
 
-    assert answer == "This button belongs to a message that notifybot does not know any more."
+    assert answer == "notifybot no longer has the message of this button."
     await world.is_quiet()
     assert post.buttons == OPEN
 

@@ -1,4 +1,4 @@
-"""Everything an entry point needs, in one frozen value. The core never sees it."""
+"""Everything an entry point needs, in one frozen value. The rooms below never see it."""
 
 from dataclasses import dataclass
 

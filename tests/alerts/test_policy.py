@@ -114,7 +114,7 @@ def test_an_alert_that_closes_before_the_first_step_never_escalates() -> None:
 def test_beside_a_policy_escalating_can_be_switched_off_and_nothing_else() -> None:
     found = alert_timing(ALERTS, "night", {"escalate_after": None})
     assert (found.step_count, found.escalate_after) == (0, None)
-    with pytest.raises(NotifybotError, match="says already"):
+    with pytest.raises(NotifybotError, match="already defines"):
         alert_timing(ALERTS, "night", {"escalate_after": minutes(1)})
 
 

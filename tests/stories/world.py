@@ -159,7 +159,7 @@ class World:
     async def starts(self, clock: Clock | None = None) -> None:
         """Start the daemon, by default with the story's clock; it accepts requests from now on."""
         self._daemon = await self._running.enter_async_context(
-            app.daemon(self.config, clock or self.clock, [], web=self.web)
+            app.daemon(self.config, clock or self.clock, [], fetch=self.web)
         )
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 

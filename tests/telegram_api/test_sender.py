@@ -424,4 +424,4 @@ async def test_a_result_in_no_known_form_is_uncertain(result: object) -> None:
         sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request), no_files)
         outcome = await sender.show(Send("1", Part("hi")))
         await request.shutdown()
-    assert outcome == TryAgain("an answer that cannot be read", uncertain=True)
+    assert outcome == TryAgain("an unreadable answer", uncertain=True)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.field.field import field
 from benchmarks.field.proxy import SilentProxy, silent_proxy
 from benchmarks.field.ways import Way
-from notifybot.delivery.in_flight import MOST_IN_FLIGHT, STALLED_AFTER
+from notifybot.delivery.in_flight import MAX_IN_FLIGHT, STALLED_AFTER
 from notifybot.telegram_api.polling import LONG_POLL
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -123,9 +123,9 @@ async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
 
 async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
     proxy.is_silent = True
-    for number in range(MOST_IN_FLIGHT + 5):
+    for number in range(MAX_IN_FLIGHT + 5):
         await world.notice("early", to=world.group(f"Group {number}"))
-    await world.sees(lambda: len(claimed(world)) == MOST_IN_FLIGHT, "as many calls hang as may be under way")
+    await world.sees(lambda: len(claimed(world)) == MAX_IN_FLIGHT, "as many calls hang as may be under way")
     later = world.group("Later")
     await world.alert("disk full", to=later)
     proxy.is_silent = False
@@ -133,7 +133,7 @@ async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world:
     world.moves(seconds=LONGER_THAN_A_CALL_S)
 
     await later.receives("disk full")
-    assert len(claimed(world)) >= MOST_IN_FLIGHT
+    assert len(claimed(world)) >= MAX_IN_FLIGHT
     await proxy.close()
 
 

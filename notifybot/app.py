@@ -156,24 +156,24 @@ async def _build(
 ) -> Daemon:
     term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
     known = await database.read(posts_bot.identity)
-    link = TelegramConnection(database, clock)
+    connection = TelegramConnection(database, clock)
     queue = DurableQueue(database, clock)
     bot = PollingBot(
         config.telegram.token or NO_TOKEN,
         base_url=config.telegram.base_url,
         connections=MAX_WITH_HANGING + SPARE_CONNECTIONS,
         known=known,
-        on_fetch=link.note_fetch,
-        on_error=link.note_error,
+        on_fetch=connection.note_fetch,
+        on_error=connection.note_error,
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)
     sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
-    runtime = _runtime(config, clock, database, link, sender, files, term)
+    runtime = _runtime(config, clock, database, connection, sender, files, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
     scheduler = Scheduler(application.job_queue, runtime)
-    for listener in (runtime.waiters.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
+    for listener in (runtime.watchers.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
         database.after_commit(listener)
     runner = await ingest_server.listen(runtime, inherited)
     return Daemon(runtime, application, bot, queue, scheduler, runner)
@@ -203,7 +203,7 @@ def _runtime(
     config: Config,
     clock: Clock,
     database: Database,
-    link: TelegramConnection,
+    connection: TelegramConnection,
     sender: TelegramSender,
     files: FileAdmission,
     term: int,
@@ -215,7 +215,7 @@ def _runtime(
     )
     settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     calls = Calls(sender, files, settings)
-    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits), on_return=link.note_return)
+    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits), on_return=connection.note_return)
     directory = directory_of(config)
     return Runtime(
         config=config,
@@ -223,13 +223,13 @@ def _runtime(
         database=database,
         clock=clock,
         sender=sender,
-        link=link,
-        intake=Batcher(database, clock, directory),
+        telegram=connection,
+        batcher=Batcher(database, clock, directory),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,
-        waiters=Watchers(clock),
-        progress=JobStatus(clock.now()),
+        watchers=Watchers(clock),
+        job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
     )
 
@@ -242,12 +242,12 @@ async def _work(daemon: Daemon) -> None:
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
         if runtime.config.telegram.token is not None:
-            connect = partial(runtime.link.run, daemon.application, daemon.bot, daemon.queue)
+            connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)
             tasks.create_task(_supervise("telegram", connect, runtime.clock), name="telegram")
             until = runtime.clock.now() + CATCH_UP_WITHIN
-            await runtime.clock.wait(runtime.link.caught_up, until)
+            await runtime.clock.wait(runtime.telegram.caught_up, until)
             runtime.dispatcher.start()
-            tasks.create_task(command_menu.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
+            tasks.create_task(command_menu.publish(daemon.bot, runtime.telegram, runtime.clock), name="menus")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.scheduler.start()
@@ -271,7 +271,7 @@ async def _watchdog(runtime: Runtime) -> None:
     every = systemd.watchdog_interval()
     while every is not None:
         await runtime.database.write(lambda _: None)
-        if runtime.progress.is_moving(runtime.clock.now()):
+        if runtime.job_status.is_moving(runtime.clock.now()):
             systemd.notify("WATCHDOG=1")
         await asyncio.sleep(every.total_seconds())
 
@@ -286,7 +286,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
     if queue.scheduler.running:
         queue.scheduler.pause()  # a job that fires while the application stops would be lost half-way
     await runtime.dispatcher.stop(within=FINISH_CALLS_WITHIN)
-    await runtime.link.stop(daemon.application)
+    await runtime.telegram.stop(daemon.application)
     if queue.scheduler.running:  # a stop may come before the jobs have started
         await _stop_jobs(queue)
     await daemon.bot.shutdown()

@@ -24,11 +24,11 @@ class Runtime:
     database: Database
     clock: Clock
     sender: TelegramSender
-    link: TelegramConnection
-    intake: Batcher
+    telegram: TelegramConnection
+    batcher: Batcher
     files: FileAdmission
     secret_key: SecretKey
     dispatcher: Dispatcher
-    waiters: Watchers
-    progress: JobStatus
+    watchers: Watchers
+    job_status: JobStatus
     templates: Renderer

@@ -100,7 +100,7 @@ async def put_off(runtime: Runtime, job: str, due: Due, poison: PoisonRow, *, no
     if await runtime.database.write(move):
         facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
         log.error("a row cannot be processed and was put off", exc_info=cause, extra=facts)
-        runtime.progress.put_off[job] = f"cannot process a row ({name}): {reason}"
+        runtime.job_status.put_off[job] = f"cannot process a row ({name}): {reason}"
 
 
 def _cause(poison: PoisonRow) -> BaseException:

@@ -23,7 +23,7 @@ async def record_run(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
 
     `is_broken`: the run itself failed, rather than a row of it.
     """
-    is_kept = job_history.is_worth_keeping(run, runtime.progress.kept_at.get(run.job))
+    is_kept = job_history.is_worth_keeping(run, runtime.job_status.kept_at.get(run.job))
     whole = partial(_record, run=run, is_kept=is_kept, is_broken=is_broken, runtime=runtime)
     history = partial(job_history.keep_run, run=run)  # the history is kept even if the notice fails
     for work in (whole, history) if is_kept else (whole,):
@@ -36,7 +36,7 @@ async def record_run(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
             log.exception("the admins were not notified of a job", extra={"action": "job_failed", "job": run.job})
         else:
             if is_kept:
-                runtime.progress.kept_at[run.job] = run.started_at
+                runtime.job_status.kept_at[run.job] = run.started_at
             return
 
 

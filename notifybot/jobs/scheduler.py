@@ -67,7 +67,7 @@ class Scheduler:
     def start(self) -> None:
         """Run every job now: what fell due while the daemon was down comes first."""
         self._has_started = True
-        self._runtime.progress.run_now = self.run_now
+        self._runtime.job_status.run_now = self.run_now
         for each in self._jobs.values():
             self._reschedule(each, self._runtime.clock.now())
 
@@ -97,13 +97,13 @@ class Scheduler:
         self._publish_next_run(each, at)
 
     def _publish_next_run(self, each: _ScheduledJob, at: datetime | None) -> None:
-        self._runtime.progress.next_runs[each.job.name] = at
+        self._runtime.job_status.next_runs[each.job.name] = at
 
     async def _run(self, each: _ScheduledJob, _: object) -> None:
         each.entry = None
         self._publish_next_run(each, None)
         run = await run_job(self._runtime, each.job)
-        each.failures = each.failures + 1 if each.job.name in self._runtime.progress.job_errors else 0
+        each.failures = each.failures + 1 if each.job.name in self._runtime.job_status.job_errors else 0
         at = await self._next_run(each, run)
         self._reschedule(each, min(at, each.sooner or at))
 
@@ -130,7 +130,7 @@ class Scheduler:
         each = self._jobs[name]
         run = await run_job(self._runtime, each.job, is_manual=True)
         now = self._runtime.clock.now()
-        has_failed = name in self._runtime.progress.job_errors
+        has_failed = name in self._runtime.job_status.job_errors
         again_at = now + retry_delay(1, each.job.max_interval) if has_failed else self._latest(each.job, now)
         if each.run_at is not None and each.run_at > again_at:
             self._reschedule(each, again_at)
@@ -139,7 +139,7 @@ class Scheduler:
     def _latest(self, job: Job, now: datetime) -> datetime:
         """The latest time of the next run; after a failure, the time when that may count as over."""
         latest = now + job.max_interval
-        quiet_until = self._runtime.progress.quiet_until.get(job.name)
+        quiet_until = self._runtime.job_status.quiet_until.get(job.name)
         return latest if quiet_until is None or quiet_until <= now else min(latest, quiet_until)
 
     async def watch(self) -> None:
@@ -174,26 +174,26 @@ async def run_job(runtime: Runtime, job: Job, *, is_manual: bool = False) -> Job
 
     A failure is logged and recorded, but not raised.
     """
-    async with runtime.progress.locks[job.name]:
+    async with runtime.job_status.locks[job.name]:
         run = JobRun(job=job.name, started_at=runtime.clock.now(), duration_s=0, is_manual=is_manual)
         await _run_locked(runtime, job, run)
     return run
 
 
 async def _run_locked(runtime: Runtime, job: Job, run: JobRun) -> None:
-    progress = runtime.progress
-    progress.running[job.name] = run.started_at
+    status = runtime.job_status
+    status.running[job.name] = run.started_at
     try:
         is_broken = await _execute(runtime, job, run)
     finally:
-        del progress.running[job.name]
-    progress.last_run_at = runtime.clock.now()
-    progress.job_errors.pop(job.name, None)
+        del status.running[job.name]
+    status.last_run_at = runtime.clock.now()
+    status.job_errors.pop(job.name, None)
     if is_broken and run.error is not None:
-        progress.job_errors[job.name] = run.error
-        progress.quiet_until[job.name] = progress.last_run_at + QUIET_PERIOD + QUIET_MARGIN
+        status.job_errors[job.name] = run.error
+        status.quiet_until[job.name] = status.last_run_at + QUIET_PERIOD + QUIET_MARGIN
     await record_run(runtime, run, is_broken=is_broken)
-    progress.last_runs[job.name] = run
+    status.last_runs[job.name] = run
 
 
 async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
@@ -208,7 +208,7 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
         log.exception("a job failed", extra={"action": "job_failed", "job": job.name})
         run.error, is_broken = reason_of(error), True
     run.duration_s = time.perf_counter() - started
-    put_off = runtime.progress.put_off.pop(job.name, None)
+    put_off = runtime.job_status.put_off.pop(job.name, None)
     run.error = run.error or put_off
     if run.done:
         log.info("a job did its work", extra={"action": "job", "job": job.name, "done": run.done})
@@ -221,11 +221,11 @@ async def _run_earlier_jobs(runtime: Runtime, job: Job, now: datetime) -> None:
     Locks are taken against the order of JOBS, so nobody waits in a circle.
     """
     for earlier in job.after:
-        async with runtime.progress.locks[earlier.name]:
+        async with runtime.job_status.locks[earlier.name]:
             due = await runtime.database.read(earlier.next_due)
             if due is None or due > now:
                 continue
             run = JobRun(job=earlier.name, started_at=now, duration_s=0)
             await _run_locked(runtime, earlier, run)
-        if earlier.name in runtime.progress.job_errors:
+        if earlier.name in runtime.job_status.job_errors:
             raise EarlierJobFailed(f"The job {earlier.name}, which runs before this one, fails: {run.error}")

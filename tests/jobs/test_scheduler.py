@@ -88,11 +88,11 @@ async def test_a_deadline_beats_its_own_job_alone(running: Daemon) -> None:
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
     scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
     await ticks.come_to(len(JOBS))
-    before, soon = dict(running.runtime.progress.next_runs), Clock().now() + timedelta(seconds=1)
+    before, soon = dict(running.runtime.job_status.next_runs), Clock().now() + timedelta(seconds=1)
 
     running.scheduler.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
 
-    assert running.runtime.progress.next_runs == {**before, "close": soon}
+    assert running.runtime.job_status.next_runs == {**before, "close": soon}
 
 
 async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> None:
@@ -104,7 +104,7 @@ async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> 
 
     kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, most=20))
     assert [run.started_at for run in kept] == [runs[0].started_at]
-    assert running.runtime.progress.last_runs[job.name] == runs[-1]
+    assert running.runtime.job_status.last_runs[job.name] == runs[-1]
 
 
 class Workshop:
@@ -136,12 +136,12 @@ async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -
     beat = asyncio.create_task(run_job(running.runtime, workshop.job))
     await workshop.came.wait()
     by_hand = asyncio.create_task(run_job(running.runtime, workshop.job, is_manual=True))
-    assert "workshop" in running.runtime.progress.running
+    assert "workshop" in running.runtime.job_status.running
     workshop.finish.set()
     first, second = await beat, await by_hand
     assert [(run.is_manual, run.done) for run in (first, second)] == [(False, 1), (True, 2)]
     assert workshop.most_at_once == 1
-    assert "workshop" not in running.runtime.progress.running
+    assert "workshop" not in running.runtime.job_status.running
 
 
 async def test_a_job_waits_for_a_run_of_one_that_comes_first(running: Daemon) -> None:
@@ -163,12 +163,12 @@ async def test_a_job_does_nothing_while_one_that_comes_first_fails(running: Daem
         raise ValueError("no such step")
 
     workshop = Workshop()
-    first = Job("first", fail, lambda _: running.runtime.progress.started_at)
+    first = Job("first", fail, lambda _: running.runtime.job_status.started_at)
     run = await run_job(running.runtime, replace(workshop.job, after=(first,)))
 
     assert run.error == "The job first, which runs before this one, fails: ValueError: no such step"
     assert workshop.begun == 0
-    assert running.runtime.progress.job_errors["first"] == "ValueError: no such step"
+    assert running.runtime.job_status.job_errors["first"] == "ValueError: no such step"
 
 
 def test_a_job_runs_after_those_that_stand_before_it_in_the_list() -> None:
@@ -202,7 +202,7 @@ async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon,
 
     run = await run_job(running.runtime, replace(Workshop().job, run=fail))
     assert run.error == reason
-    assert running.runtime.progress.job_errors["workshop"] == reason
+    assert running.runtime.job_status.job_errors["workshop"] == reason
 
 
 async def test_what_has_no_time_yet_has_one_once_the_jobs_began(running: Daemon) -> None:
@@ -210,9 +210,9 @@ async def test_what_has_no_time_yet_has_one_once_the_jobs_began(running: Daemon)
     scheduler, ticks = running.application.job_queue.scheduler, Ticks()
     scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
     await ticks.come_to(len(JOBS))
-    next_runs = running.runtime.progress.next_runs
+    next_runs = running.runtime.job_status.next_runs
     assert list(next_runs) == [job.name for job in JOBS]
-    assert all(at is not None and at > running.runtime.progress.started_at for at in next_runs.values())
+    assert all(at is not None and at > running.runtime.job_status.started_at for at in next_runs.values())
 
 
 class SetBack(Clock):
@@ -253,7 +253,7 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
         await database.write(lambda session: affected(session, change))
 
     def waits() -> timedelta:
-        at = running.runtime.progress.next_runs["retention"]
+        at = running.runtime.job_status.next_runs["retention"]
         assert at is not None
         return at - running.runtime.clock.now()
 
@@ -262,8 +262,8 @@ async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_o
     assert (await by_hand("retention")).error
     assert timedelta() < waits() <= FIRST_RETRY_AFTER
     await rename("elsewhere", "link_secrets")
-    progress = running.runtime.progress
-    while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
+    status = running.runtime.job_status
+    while "retention" in status.job_errors or status.next_runs["retention"] is None:
         await ticks.come_to(ticks.seen + 1)
     assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + QUIET_MARGIN
 

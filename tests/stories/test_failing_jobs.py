@@ -161,7 +161,7 @@ async def test_a_row_that_the_work_leaves_as_it_was_is_put_off(world: World, ops
         return 1
 
     assert await process_due(world.runtime, "escalation", escalate.ESCALATIONS, idle, now=due_at) == 0
-    assert RowUnchanged.__name__ in world.runtime.progress.put_off["escalation"]
+    assert RowUnchanged.__name__ in world.runtime.job_status.put_off["escalation"]
     assert await world.runtime.database.read(escalate.next_escalation) == due_at + PUT_OFF
 
 

@@ -298,7 +298,7 @@ class World:
     def _move(self, to: datetime) -> None:
         self.clock.move(to)
         if self._daemon is not None and self.sandbox.polling.is_active:
-            self.runtime.link.note_fetch()  # a long poll lasts in real time, and is no silence
+            self.runtime.telegram.note_fetch()  # a long poll lasts in real time, and is no silence
 
     # Waiting
 

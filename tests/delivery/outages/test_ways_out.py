@@ -118,7 +118,7 @@ async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
     world.clock.move(world.clock.at + SILENCE)
 
     await post.becomes("Acknowledged by Anna", buttons=[])
-    assert world.runtime.link.restarts == 1
+    assert world.runtime.telegram.restarts == 1
 
 
 async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
@@ -171,7 +171,7 @@ async def test_updates_are_fetched_anew_as_soon_as_a_probe_is_answered(
     world.moves(seconds=LONG_POLL.total_seconds())
 
     assert await post.answer_to(query) == "Acknowledged."
-    assert world.runtime.link.restarts == 0
+    assert world.runtime.telegram.restarts == 0
     await proxy.close()
 
 

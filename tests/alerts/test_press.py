@@ -61,7 +61,7 @@ def expires(post: Post, place: int) -> None:
 async def test_a_late_press_is_recorded_on_each_alert_that_nobody_acknowledged(
     database: Database, acknowledged: int
 ) -> None:
-    """Whichever of them comes first."""
+    """Whichever comes first."""
 
     def story(session: Session) -> None:
         post = Post(session, 3)
@@ -92,7 +92,7 @@ async def test_a_second_press_names_the_last_who_acknowledged_one_of_them(databa
     await database.write(story)
 
 
-async def test_a_press_on_notices_or_on_what_was_cancelled_finds_nothing_to_acknowledge(database: Database) -> None:
+async def test_a_press_on_notices_finds_nothing_to_acknowledge(database: Database) -> None:
     def story(session: Session) -> None:
         post = Post(session, 2, is_alert=False)
         assert post.pressed(ANNA) == "There is nothing left to acknowledge here."

@@ -71,7 +71,7 @@ def sandbox() -> Sandbox:
     return new_sandbox(limits=False)
 
 
-async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(
+async def test_a_claim_in_progress_at_a_stop_still_makes_its_call(
     database: Database, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with serving(sandbox) as url:

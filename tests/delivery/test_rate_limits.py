@@ -1,4 +1,4 @@
-"""Telegram's limits: never exceeded, hardly wasted, whatever the figures."""
+"""Telegram's rate limits: never exceeded and hardly wasted, whatever the figures."""
 
 import math
 from bisect import bisect_left
@@ -16,11 +16,11 @@ from notifybot.delivery.rate_limits import CHAT_BURST, ChatPaces, RateLimit, bac
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 GAPS = st.lists(st.integers(0, 3_000_000), min_size=1, max_size=150)
-"""Microseconds between two callers."""
+"""Microseconds between callers."""
 
 
 def calls(limit: RateLimit, arrivals: Sequence[datetime]) -> list[datetime]:
-    """When callers who come at these times may call, each as soon as the limit allows, in order."""
+    """Return when callers who arrive at these times may call, in order, each as soon as the limit allows."""
     made: list[datetime] = []
     pace = None
     now = START
@@ -40,7 +40,7 @@ def after(gaps: Sequence[int]) -> list[datetime]:
 
 
 def most_in_any(span: timedelta, made: Sequence[datetime]) -> int:
-    """The most calls in any stretch of time that is shorter than `span`, its end left out."""
+    """Return the highest number of calls in any half-open `span`."""
     return max(bisect_left(made, moment + span) - index for index, moment in enumerate(made))
 
 
@@ -132,14 +132,14 @@ def test_odd_figures_are_kept_too(per_second: float, per_minute: float, gaps: li
 
 
 @pytest.mark.parametrize("per_second", [0.01, 0.1, 0.5])
-def test_less_than_one_call_a_second_is_kept_over_a_longer_time(per_second: float) -> None:
+def test_less_than_one_call_per_second_is_kept_over_a_longer_time(per_second: float) -> None:
     limits = rate_limits(overall_per_second=per_second, chat_per_second=1, group_per_minute=20)
     made = calls(limits.overall, [START] * 11)
     assert made[-1] - made[0] >= timedelta(seconds=10 / per_second)
 
 
 @pytest.mark.parametrize("per_minute", [0.01, 0.5, 1, 2, 3, 4, 5, 20, 60, 60_000])
-def test_a_group_may_always_be_called_sometime(per_minute: float) -> None:
+def test_a_group_may_always_be_called_eventually(per_minute: float) -> None:
     limits = rate_limits(overall_per_second=30, chat_per_second=1, group_per_minute=per_minute)
     for limit in (limits.group, limits.group_quiet):
         made = calls(limit, [START] * 4)
@@ -147,7 +147,7 @@ def test_a_group_may_always_be_called_sometime(per_minute: float) -> None:
 
 
 @given(st.integers(1, 10**9), st.floats(0, 1, exclude_max=True))
-def test_a_back_off_lies_between_a_second_and_a_minute_give_or_take_a_quarter(errors: int, jitter: float) -> None:
+def test_a_back_off_is_between_a_second_and_a_minute_plus_or_minus_a_quarter(errors: int, jitter: float) -> None:
     assert timedelta(seconds=0.75) <= backoff(errors, jitter=jitter) <= timedelta(seconds=75)
 
 
@@ -158,7 +158,7 @@ def test_a_back_off_doubles_up_to_a_minute(errors: int, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("limit", usual())
-def test_nobody_waits_for_the_old_time_to_come_again_after_the_clock_was_set_back(limit: RateLimit) -> None:
+def test_a_pace_does_not_hold_calls_up_after_the_clock_was_set_back(limit: RateLimit) -> None:
     pace = None
     for _ in range(int(limit.burst) + 1):
         pace = limit.after_call(pace, START)
@@ -168,14 +168,12 @@ def test_nobody_waits_for_the_old_time_to_come_again_after_the_clock_was_set_bac
 
 
 @given(GAPS, st.integers(0, 3))
-def test_no_pace_that_calls_have_brought_about_is_taken_for_a_clock_that_was_set_back(
-    gaps: list[int], kind: int
-) -> None:
-    """Whoever claims a call an interval before it may leave is still believed."""
+def test_no_pace_that_calls_have_made_is_dropped(gaps: list[int], kind: int) -> None:
+    """Even of calls claimed an interval before they may leave."""
     limit, pace, now = usual()[kind], None, START
     for gap in gaps:
         now += timedelta(microseconds=gap)
         now = max(now, limit.next_allowed(pace, now) - limit.interval)
-        advanced = limit.after_call(pace, now)
-        assert pace is None or advanced >= pace + limit.interval
-        pace = advanced
+        later = limit.after_call(pace, now)
+        assert pace is None or later >= pace + limit.interval
+        pace = later

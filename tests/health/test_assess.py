@@ -1,4 +1,4 @@
-"""How single facts weigh in the daemon's own judgement of itself."""
+"""The effect of each fact on the daemon's health report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
 
 
 @pytest.mark.parametrize(
-    ("facts", "judged"),
+    ("facts", "reported"),
     [
         ({}, {}),
         ({"notes": ("No escalation channel.",)}, {"warnings": ("No escalation channel.",)}),
@@ -77,5 +77,5 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
         ),
     ],
 )
-def test_what_follows_from_a_fact(facts: dict[str, Any], judged: dict[str, Any]) -> None:
-    assert assess(replace(WELL, **facts)) == replace(IS_WELL, **judged)
+def test_each_fact_has_its_effect_on_the_report(facts: dict[str, Any], reported: dict[str, Any]) -> None:
+    assert assess(replace(WELL, **facts)) == replace(IS_WELL, **reported)

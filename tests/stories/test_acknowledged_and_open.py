@@ -1,4 +1,4 @@
-"""Where an acknowledgement does not close an alert: it rests, is taken back, closed by hand, its source or time."""
+"""Acknowledged alerts that stay open: taken back, or closed by hand, by their source or by time."""
 
 from collections.abc import AsyncIterator
 

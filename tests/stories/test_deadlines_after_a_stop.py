@@ -1,4 +1,4 @@
-"""What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
+"""Deadlines that passed while the daemon or Telegram was away: each is handled once, in the right order."""
 
 import pytest
 
@@ -39,7 +39,7 @@ async def test_overdue_for_both_it_escalates_and_then_closes(world: World, ops: 
     assert events.index("escalated") < events.index("closed")
 
 
-async def test_overdue_for_both_it_escalates_first_whichever_job_beats_first(world: World, ops: Place) -> None:
+async def test_overdue_for_both_it_escalates_first_whichever_job_runs_first(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
     world.moves(hours=5)

@@ -1,4 +1,4 @@
-"""Sent, answered, escalated, closed."""
+"""The life of an alert: sent, acknowledged, escalated, closed."""
 
 import pytest
 

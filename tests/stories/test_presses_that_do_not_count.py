@@ -1,4 +1,4 @@
-"""Presses of people who may not answer, on buttons that were tampered with, or on what their chat never got."""
+"""Presses by people who may not, on forged buttons, or on messages that their chat never got."""
 
 import random
 
@@ -30,7 +30,7 @@ async def post_of(world: World, alert: Sent, place: Place) -> str:
 
 
 async def pressed_with(post: Post, person: Person, button: PostButton) -> str:
-    """What somebody is told whose app sends the data of another button than the one it shows."""
+    """Press with an app that sends the data of another button; return the answer."""
     forged: JsonObject = {"text": button.text, "callback_data": button.callback_data}
     return await post.answer_to(people.press(post.stage.sandbox.world, person.user, post.message, forged))
 
@@ -143,7 +143,7 @@ async def test_a_notice_cannot_be_snoozed_with_a_button_made_up(world: World, op
 
 
 def mutated(data: str, chance: random.Random) -> str:
-    """The data with some characters lost, doubled, swapped or replaced."""
+    """Return the data with some characters lost, doubled or replaced."""
     letters = list(data)
     for _ in range(chance.randint(1, 3)):
         place = chance.randrange(len(letters))

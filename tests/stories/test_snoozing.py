@@ -1,4 +1,4 @@
-"""An alert that somebody snoozes bothers nobody for a while, and everybody sees until when."""
+"""Snoozed alerts bother nobody for a while, and every post says until when."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Floods, failures, cut connections and absence: what Telegram does to a bot, and what becomes of the messages."""
+"""Rate limits, failed calls, cut connections and outages at Telegram, and what becomes of the messages."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The composition root: builds everything in one straight line, waits for a signal, leaves in reverse."""
+"""The composition root: builds everything in one straight line, waits for a signal, stops in reverse order."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,10 @@ from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server
 from notifybot.config.model import Config
+from notifybot.delivery.calls import Calls, DeliverySettings
 from notifybot.delivery.claims import Leader
-from notifybot.delivery.dispatcher import DeliverySettings, Dispatcher
-from notifybot.delivery.in_flight import MOST_WITH_HANGING
+from notifybot.delivery.dispatcher import Dispatcher
+from notifybot.delivery.in_flight import MAX_WITH_HANGING
 from notifybot.delivery.rate_limits import rate_limits
 from notifybot.errors import StartRefused
 from notifybot.files.admit import FileAdmission
@@ -52,28 +53,27 @@ from notifybot.templates.renderer import Renderer
 from notifybot.times.clock import Clock
 
 NO_TOKEN = "0:" + "0" * 35
-"""No Application can be built without a token; with this one it never calls Telegram."""
+"""An Application needs a token; with this one it never calls Telegram."""
 TELEGRAM = "https://api.telegram.org"
 SPARE_CONNECTIONS = 20
-"""For probes and answers to presses, beside the sends."""
+"""For probes and answers to presses, besides the sends."""
 MAX_DOCUMENT = 50_000_000
-"""What Telegram's own server takes; a self-hosted one takes more."""
+"""In bytes, for Telegram's own server; a self-hosted one accepts more."""
 CATCH_UP_WITHIN = timedelta(seconds=10)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
-SWITCH_EVERY_S = 0.0005
+THREAD_SWITCH_S = 0.0005
 RESTART_AFTER = timedelta(seconds=5)
-COLLECT_AFTER = (20_000, 50, 50)
-"""How much garbage is let lie: with what Python takes by default, each commit of many requests is held up by looks at
-all requests under way."""
+GC_THRESHOLDS = (20_000, 50, 50)
+"""With Python's defaults, each commit of many requests is held up by collections over all requests in progress."""
 log = logging.getLogger(__name__)
 
 
 def run(config: Config) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 after a clean stop. Raises StartRefused where it cannot start."""
+    """Run the daemon until SIGTERM or SIGINT; return 0 after a clean stop. Raises StartRefused if it cannot start."""
     os.umask(0o027)
-    # The writer and the event loop hand the interpreter to each other at every statement: by default the one that
-    # comes back waits up to 5 ms for the other.
-    sys.setswitchinterval(SWITCH_EVERY_S)
+    # The writer and the event loop hand the interpreter to each other at every statement; by default the one that
+    # comes back waits up to 5 ms.
+    sys.setswitchinterval(THREAD_SWITCH_S)
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
     jwt_secret = None if config.http.jwt is None else config.http.jwt.secret
     telegram = config.telegram
@@ -89,10 +89,10 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with daemon(config, Clock(), systemd.listen_fds()) as running:
-        # A full collection over all that is imported stops the process for 30-50 ms: leave it out from now on.
+        # A full collection over everything imported stops the process for 30-50 ms: exclude that from now on.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*COLLECT_AFTER)
+        gc.set_threshold(*GC_THRESHOLDS)
         systemd.notify("READY=1")
         log.info("ready", extra={"action": "ready"})
         deposed = running.runtime.database.deposed
@@ -127,9 +127,9 @@ class Daemon:
 
 @contextlib.asynccontextmanager
 async def daemon(
-    config: Config, clock: Clock, inherited: list[socket.socket], *, web: "FetchOptions | None" = None
+    config: Config, clock: Clock, inherited: list[socket.socket], *, fetch: "FetchOptions | None" = None
 ) -> AsyncIterator[Daemon]:
-    """A daemon that accepts requests; Telegram and the jobs come up behind it. `web`: how it fetches files."""
+    """Run a daemon that accepts requests at once; Telegram and the jobs come up in the background."""
     with contextlib.ExitStack() as locks:
         leadership = locks.enter_context(hold_database(config.database.url))
         if config.telegram.token is not None:
@@ -137,7 +137,7 @@ async def daemon(
         await asyncio.to_thread(migrations.upgrade, config.database.url)
         database = Database(config.database.url, leadership)
         database.start()
-        files = _files(config, web or FetchOptions())
+        files = _files(config, fetch or FetchOptions())
         await asyncio.to_thread(files.store.sweep)
         try:
             built = await _build(config, clock, database, files, inherited)
@@ -156,24 +156,24 @@ async def _build(
 ) -> Daemon:
     term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
     known = await database.read(posts_bot.identity)
-    link = TelegramConnection(database, clock)
+    connection = TelegramConnection(database, clock)
     queue = DurableQueue(database, clock)
     bot = PollingBot(
         config.telegram.token or NO_TOKEN,
         base_url=config.telegram.base_url,
-        connections=MOST_WITH_HANGING + SPARE_CONNECTIONS,
+        connections=MAX_WITH_HANGING + SPARE_CONNECTIONS,
         known=known,
-        on_fetch=link.note_fetch,
-        on_error=link.note_error,
+        on_fetch=connection.note_fetch,
+        on_error=connection.note_error,
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)
     sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
-    runtime = _runtime(config, clock, database, link, sender, files, term)
+    runtime = _runtime(config, clock, database, connection, sender, files, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
     scheduler = Scheduler(application.job_queue, runtime)
-    for listener in (runtime.waiters.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
+    for listener in (runtime.watchers.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
         database.after_commit(listener)
     runner = await ingest_server.listen(runtime, inherited)
     return Daemon(runtime, application, bot, queue, scheduler, runner)
@@ -181,21 +181,21 @@ async def _build(
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How files are fetched; tests have names and certificates of their own."""
+    """How files are fetched. Tests use their own host names and certificates."""
 
     resolve: Resolve = field(default_factory=SystemResolver)
     tls: ssl.SSLContext | None = None
     may_reach: Callable[[Address], bool] = is_public
 
 
-def _files(config: Config, web: FetchOptions) -> FileAdmission:
-    """Where files are kept, and who looks at them before. Telegram's own server takes no larger ones than its limit."""
+def _files(config: Config, fetch: FetchOptions) -> FileAdmission:
+    """Build the file store with its checks. The size limit of Telegram's own server caps the configured one."""
     settings = config.attachments
-    is_telegrams = config.telegram.base_url.rstrip("/") == TELEGRAM
-    most = min(settings.max_bytes, MAX_DOCUMENT) if is_telegrams else settings.max_bytes
-    store = FileStore(config.data_dir / "attachments", max_bytes=most)
+    is_telegrams_own = config.telegram.base_url.rstrip("/") == TELEGRAM
+    max_bytes = min(settings.max_bytes, MAX_DOCUMENT) if is_telegrams_own else settings.max_bytes
+    store = FileStore(config.data_dir / "attachments", max_bytes=max_bytes)
     scanner = None if settings.scan_command is None else Scanner(settings.scan_command)
-    fetcher = Fetcher(store, resolve=web.resolve, tls=web.tls, may_reach=web.may_reach)
+    fetcher = Fetcher(store, resolve=fetch.resolve, tls=fetch.tls, may_reach=fetch.may_reach)
     return FileAdmission(store, fetcher, scanner, settings.types)
 
 
@@ -203,7 +203,7 @@ def _runtime(
     config: Config,
     clock: Clock,
     database: Database,
-    link: TelegramConnection,
+    connection: TelegramConnection,
     sender: TelegramSender,
     files: FileAdmission,
     term: int,
@@ -213,9 +213,9 @@ def _runtime(
         chat_per_second=config.telegram.limits.chat_per_second,
         group_per_minute=config.telegram.limits.group_per_minute,
     )
-    leader = Leader(term, limits)
-    manner = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
-    dispatcher = Dispatcher(database, clock, sender, files, leader, manner, on_return=link.note_return)
+    settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
+    calls = Calls(sender, files, settings)
+    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits), on_return=connection.note_return)
     directory = directory_of(config)
     return Runtime(
         config=config,
@@ -223,31 +223,31 @@ def _runtime(
         database=database,
         clock=clock,
         sender=sender,
-        link=link,
-        intake=Batcher(database, clock, directory),
+        telegram=connection,
+        batcher=Batcher(database, clock, directory),
         files=files,
         secret_key=secret_key.keep(config.data_dir),
         dispatcher=dispatcher,
-        waiters=Watchers(clock),
-        progress=JobStatus(clock.now()),
+        watchers=Watchers(clock),
+        job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
     )
 
 
 async def _work(daemon: Daemon) -> None:
-    """Bring Telegram up, then delivery and the jobs with what fell due meanwhile: presses that waited count first.
+    """Bring up Telegram, then delivery and the jobs: presses that waited count before what fell due meanwhile.
 
-    Without Telegram the jobs start all the same, after CATCH_UP_WITHIN.
+    Without Telegram the jobs start anyway after CATCH_UP_WITHIN.
     """
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
         if runtime.config.telegram.token is not None:
-            connect = partial(runtime.link.run, daemon.application, daemon.bot, daemon.queue)
+            connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)
             tasks.create_task(_supervise("telegram", connect, runtime.clock), name="telegram")
             until = runtime.clock.now() + CATCH_UP_WITHIN
-            await runtime.clock.wait(runtime.link.caught_up, until)
+            await runtime.clock.wait(runtime.telegram.caught_up, until)
             runtime.dispatcher.start()
-            tasks.create_task(command_menu.publish(daemon.bot, runtime.link, runtime.clock), name="menus")
+            tasks.create_task(command_menu.publish(daemon.bot, runtime.telegram, runtime.clock), name="menus")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.scheduler.start()
@@ -257,21 +257,21 @@ async def _work(daemon: Daemon) -> None:
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Run `work` for ever; a failure that nobody foresaw is logged and costs a pause, not the daemon."""
+    """Run `work` for ever; an unexpected failure is logged, and `work` restarts after a pause."""
     while True:
         try:
             await work()
         except Exception:
-            log.exception("a part failed and starts anew", extra={"action": "part_failed", "part": name})
+            log.exception("a part failed and restarts", extra={"action": "part_failed", "part": name})
         await clock.sleep_until(clock.now() + RESTART_AFTER)
 
 
 async def _watchdog(runtime: Runtime) -> None:
-    """Tell systemd that work goes on, for as long as it does: the event loop, the writer, and the jobs."""
+    """Notify systemd while the event loop, the writer and the jobs are alive."""
     every = systemd.watchdog_interval()
     while every is not None:
         await runtime.database.write(lambda _: None)
-        if runtime.progress.is_moving(runtime.clock.now()):
+        if runtime.job_status.is_moving(runtime.clock.now()):
             systemd.notify("WATCHDOG=1")
         await asyncio.sleep(every.total_seconds())
 
@@ -286,7 +286,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
     if queue.scheduler.running:
         queue.scheduler.pause()  # a job that fires while the application stops would be lost half-way
     await runtime.dispatcher.stop(within=FINISH_CALLS_WITHIN)
-    await runtime.link.stop(daemon.application)
+    await runtime.telegram.stop(daemon.application)
     if queue.scheduler.running:  # a stop may come before the jobs have started
         await _stop_jobs(queue)
     await daemon.bot.shutdown()
@@ -296,6 +296,6 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
 async def _stop_jobs(queue: JobQueue[Any]) -> None:
     try:
         async with asyncio.timeout(FINISH_CALLS_WITHIN.total_seconds()):
-            await queue.stop()  # lets a tick that is under way end; cut off, it would stand in the log as an error
+            await queue.stop()  # a run in progress may finish; cancelled, it would be logged as an error
     except TimeoutError:
         await queue.stop(wait=False)

@@ -1,4 +1,4 @@
-"""The listeners and the aiohttp application behind them."""
+"""The HTTP server: its listeners, and the aiohttp application behind them."""
 
 import asyncio
 import contextlib
@@ -19,11 +19,11 @@ from notifybot.web.route import RUNTIME
 
 FINISH_WITHIN_S = 5.0
 DRAIN_WITHIN_S = 2.0
-"""So long a stop waits for those who were let in and have not said anything yet."""
+"""At a stop, the wait for connections that have not sent a request yet."""
 DRAIN_CHECK_S = 0.02
 REQUEST_WITHIN_S = 60.0
-"""A connection is closed that sends no whole request line and headers for so long."""
-FILES_WANTED = 4096
+"""A connection is closed if its request line and headers take longer."""
+WANTED_OPEN_FILES = 4096
 log = logging.getLogger(__name__)
 
 
@@ -40,11 +40,11 @@ def make_app(runtime: Runtime) -> web.Application:
 
 
 async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRunner:
-    """Accept requests on the sockets that systemd handed over, else on a unix socket of our own; and on `http.listen`.
+    """Accept requests on the sockets from systemd, or else on our own unix socket, and on `http.listen`.
 
-    Raises StartRefused where a socket cannot be made, or TLS has no usable certificate.
+    Raises StartRefused where a socket cannot be created, or TLS has no usable certificate.
     """
-    _allow_files()
+    _raise_open_file_limit()
     runner = ProblemRunner(
         make_app(runtime),
         access_log=None,
@@ -65,18 +65,20 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
     return runner
 
 
-def _allow_files() -> None:
-    """Let this process open more files than the customary 1024, which one burst of callers would use up."""
+def _raise_open_file_limit() -> None:
+    """Allow more open files than the usual 1024, which one burst of callers would use up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    wanted = WANTED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(WANTED_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def close(runner: web.AppRunner) -> None:
-    """Take no new requests and finish those under way, for at most FINISH_WITHIN_S. The socket's file stays: a client
-    that comes now is refused by it just as it would be by a missing one, and the next start replaces it."""
+    """Accept no more requests, and finish those in progress within FINISH_WITHIN_S.
+
+    The socket's file stays: clients are refused just as without it, and the next start replaces it.
+    """
     for site in list(runner.sites):
         await site.stop()
     await _drain(runner)
@@ -84,9 +86,9 @@ async def close(runner: web.AppRunner) -> None:
 
 
 async def _drain(runner: web.AppRunner) -> None:
-    """Whoever was let in just before the stop gets an answer too."""
+    """Answer those who connected just before the stop."""
     give_up_at = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
-    await asyncio.sleep(DRAIN_CHECK_S)  # who was accepted is known only now
+    await asyncio.sleep(DRAIN_CHECK_S)  # until then the server does not know who was accepted
     while runner.server is not None and any(each._request_count == 0 for each in runner.server.connections):
         if asyncio.get_running_loop().time() >= give_up_at:
             return

@@ -1,4 +1,4 @@
-"""Everything an entry point needs, in one frozen value. The core never sees it."""
+"""Everything an entry point needs, in one frozen value. The rooms below never see it."""
 
 from dataclasses import dataclass
 
@@ -24,11 +24,11 @@ class Runtime:
     database: Database
     clock: Clock
     sender: TelegramSender
-    link: TelegramConnection
-    intake: Batcher
+    telegram: TelegramConnection
+    batcher: Batcher
     files: FileAdmission
     secret_key: SecretKey
     dispatcher: Dispatcher
-    waiters: Watchers
-    progress: JobStatus
+    watchers: Watchers
+    job_status: JobStatus
     templates: Renderer

@@ -92,7 +92,7 @@ async def _hand_over(runtime: Runtime, count: int, kind: str) -> list[Acceptance
         at = start + number * WITHIN / count
         await runtime.clock.sleep_until(at)
         chat_id = str(700_000_000 + number % CHATS)
-        return await runtime.intake.accept(_alert(chat_id, at + DUE_AFTER if kind == "releases" else None))
+        return await runtime.batcher.accept(_alert(chat_id, at + DUE_AFTER if kind == "releases" else None))
 
     return await asyncio.gather(*(hand_over(number) for number in range(count)))
 
@@ -136,7 +136,7 @@ async def measured(config: Path, count: int, kind: str) -> list[float]:
 
 async def _jobs_have_started(runtime: Runtime) -> None:
     async with asyncio.timeout(JOBS_START_WITHIN_S):
-        while runtime.progress.jobs_ticked_at is None:  # noqa: ASYNC110 - nobody is told of it
+        while runtime.job_status.last_run_at is None:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -73,9 +73,9 @@ READS: dict[str, Work] = {
 
 
 def _claim(session: Session, leader: Leader, now: datetime, most: int) -> None:
-    taken = claims.claim_due(session, leader, now=now, most=most).taken
-    if len(taken) < most:
-        raise RuntimeError(f"only {len(taken)} of {most} posts were claimed")
+    found = claims.claim_due(session, leader, now=now, limit=most).claims
+    if len(found) < most:
+        raise RuntimeError(f"only {len(found)} of {most} posts were claimed")
 
 
 async def _writing(database: Database, work: Work, rounds: int) -> float:

@@ -1,5 +1,6 @@
 """Close an alert by hand."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel import Session
@@ -22,17 +23,32 @@ def try_close(session: Session, message_id: str, actor: Actor, *, now: datetime)
 
 
 def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
-    """Close an alert by hand, and show no more of it; one that is closed already stays as it is.
+    """Close an alert, and withdraw what was not shown yet. A second time changes nothing.
 
-    Raises Conflict for a notice, and for an alert that was not sent yet or cancelled.
+    Raises Conflict for a notice, and for an alert that is not sent yet or was cancelled.
     """
     message = queries.find(session, message_id)
     if message.state is State.CLOSED:
         return message
     if not message.is_alert:
-        raise Conflict("This message is a notice; it ends by itself and cannot be closed.")
+        raise Conflict("This message is a notice; only an alert can be closed.")
     transitions.check_released(message, now=now)
     if not try_close(session, message_id, actor, now=now):
         raise Conflict(f"This alert is {message.state} and cannot be closed.")
     edit.withdraw_unshown(session, message_id, now=now)
     return queries.find(session, message_id)
+
+
+def press(session: Session, message_ids: Collection[str], actor: Actor, *, now: datetime) -> str:
+    """Close the acknowledged alerts that a button was pressed for; return the sentence that the person sees.
+
+    One whose acknowledgement was taken back meanwhile stays open: nobody means to close it unseen.
+    """
+    found = [queries.find(session, message_id) for message_id in message_ids]
+    acknowledged = [message.id for message in found if message.state is State.ACKNOWLEDGED]
+    closed = [message_id for message_id in acknowledged if try_close(session, message_id, actor, now=now)]
+    if closed:
+        return "Closed." if len(found) == 1 else f"Closed {len(closed)} alerts."
+    if all(message.state is State.CLOSED for message in found):
+        return "This alert is already closed." if len(found) == 1 else "These alerts are already closed."
+    return "The acknowledgement was taken back: acknowledge the alert first."

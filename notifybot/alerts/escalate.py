@@ -1,4 +1,4 @@
-"""Escalate alerts that nobody acknowledged in time."""
+"""Escalate alerts that nobody has acknowledged in time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,71 +38,71 @@ _ONLY_STEP = _STEP.where(in_list(MESSAGES.c.id, "messages")).values(steps_left=0
 
 
 def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, most: int) -> int:
-    """Take the next step of at most `most` alerts whose `escalate_at` has come, the longest overdue first; return of
-    how many. Whom a step tells is found out now.
+    """Take the due step of at most `most` alerts, the longest overdue first; return how many.
 
-    `channel` is told where an alert has no policy, and where a step of its policy reaches nobody. Without one the alert
-    counts as escalated all the same, and the step behind one that reaches nobody is taken at once.
+    Recipients are resolved now. `channel` is notified for alerts without a policy and where a step reaches nobody.
+    Without a channel the alert still counts as escalated, and after a step that reaches nobody the next one is taken
+    at once.
     """
-    escalating = _EscalationRound(session, directory, channel, now)
+    escalation = _EscalationRound(session, directory, channel, now)
     due = fetch(session, _DUE, moment=now, most=most)
     for row in due:
-        escalating.take(row)
-    escalating.insert()
+        escalation.add(row)
+    escalation.insert()
     return len(due)
 
 
 @dataclass
 class _EscalationRound:
-    """The steps that one transaction takes. `ways`: where recipients lead that were asked for already."""
+    """The steps that one transaction takes."""
 
     session: Session
     directory: Directory
     channel: str | None
     now: datetime
-    ways: dict[tuple[str, ...], Resolved] = field(default_factory=dict)
+    resolved: dict[tuple[str, ...], Resolved] = field(default_factory=dict)
     posts: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[dict[str, Any]] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
     unplanned: list[str] = field(default_factory=list)
-    """The messages without a policy: all of them take their step in one statement."""
+    """Alerts without a policy: they take their step in one statement."""
 
     def __post_init__(self) -> None:
         self._ids = new_ids(self.now)
 
-    def take(self, row: Any) -> None:
-        """Take the step that is due of one alert, and while that reaches nobody, those behind it in the same round."""
+    def add(self, row: Any) -> None:
+        """Take the due step of one alert; while that reaches nobody, take the next ones of the same round."""
         if row.plan is None:
-            self._tell(row.id, DueSteps(1, 1, () if self.channel is None else (self.channel,), None), None)
+            self._notify(row.id, DueSteps(1, 1, () if self.channel is None else (self.channel,), None), None)
             self.unplanned.append(row.id)
             return
-        plan, left, due_at = EscalationPlan.of(row.plan), row.steps_left, row.escalate_at
+        plan, left, due_at = EscalationPlan.from_json(row.plan), row.steps_left, row.escalate_at
         while True:
-            taken = plan.take(left=left, overdue=self.now - due_at)
-            left -= taken.count
-            is_told = self._tell(row.id, taken, plan)
-            if is_told or left == 0 or plan.is_last_of_round(plan.count - left - 1):
+            steps = plan.due_steps(left=left, overdue=self.now - due_at)
+            left -= steps.count
+            is_anyone_notified = self._notify(row.id, steps, plan)
+            if is_anyone_notified or left == 0 or plan.is_last_of_round(plan.count - left - 1):
                 break
             due_at = self.now
-        self._move(row.id, left, due_at + (taken.next_after or timedelta()))
+        self._move(row.id, left, due_at + (steps.next_after or timedelta()))
 
-    def _tell(self, message_id: str, taken: DueSteps, plan: EscalationPlan | None) -> bool:
-        """The same message once more, as a new post in each chat of these recipients; False where there is none."""
-        way = self._way(taken.to)
-        said = [_steps_in_words(taken, plan), *resolve.not_notified(way)]
-        if not way.is_told and plan is not None and self.channel is not None:
-            way = self._way((self.channel,))
-            said.append(f"None of them can be told, so it goes to {self.channel}.")
-        for each in way.destinations:
-            if each.withheld is None:
-                self._deliver(message_id, each)
-        self.lines.append({"message_id": message_id, "detail": " ".join(said)})
-        return way.is_told
+    def _notify(self, message_id: str, steps: DueSteps, plan: EscalationPlan | None) -> bool:
+        """Post the message again in each chat of these recipients; return False where there is none."""
+        resolved = self._resolve(steps.to)
+        detail = [_describe(steps, plan), *resolve.not_notified(resolved)]
+        if not resolved.is_told and plan is not None and self.channel is not None:
+            resolved = self._resolve((self.channel,))
+            detail.append(f"None of them can be reached, so it goes to {self.channel}.")
+        for destination in resolved.destinations:
+            if destination.withheld is None:
+                self._deliver(message_id, destination)
+        self.timeline.append({"message_id": message_id, "detail": " ".join(detail)})
+        return resolved.is_told
 
-    def _way(self, to: tuple[str, ...]) -> Resolved:
-        if to not in self.ways:
-            self.ways[to] = resolve.resolve_names(self.session, to, self.directory, now=self.now)
-        return self.ways[to]
+    def _resolve(self, to: tuple[str, ...]) -> Resolved:
+        if to not in self.resolved:
+            self.resolved[to] = resolve.resolve_names(self.session, to, self.directory, now=self.now)
+        return self.resolved[to]
 
     def _deliver(self, message_id: str, to: Destination) -> None:
         post = posts_posts.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now, thread_id=to.thread_id)
@@ -115,10 +115,10 @@ class _EscalationRound:
         changes(self.session).note_deadline(Deadline.ESCALATE, next_at if left else None)
 
     def insert(self) -> None:
-        """Write what follows from the steps, and show everywhere that they were taken."""
+        """Write the steps and what follows from them, and refresh the posts."""
         if self.unplanned:
             run(self.session, _ONLY_STEP, moment=self.now, messages=self.unplanned)
-        escalated = list(dict.fromkeys(line["message_id"] for line in self.lines))
+        escalated = list(dict.fromkeys(line["message_id"] for line in self.timeline))
         changes(self.session).messages.update(escalated)
         edit.refresh_posts(self.session, escalated, now=self.now)
         posts_posts.queue(self.session, self.posts, Urgency.ALERT, now=self.now)
@@ -126,16 +126,16 @@ class _EscalationRound:
         insert_rows(self.session, Delivery, self.deliveries, same=same)
         transitions.update_may_expire(self.session, list({each["message_id"] for each in self.deliveries}))
         event = {"event": EventKind.ESCALATED, "at": self.now, "actor": actors.NOTIFYBOT}
-        insert_rows(self.session, TimelineEvent, self.lines, same=event)
+        insert_rows(self.session, TimelineEvent, self.timeline, same=event)
 
 
-def _steps_in_words(taken: DueSteps, plan: EscalationPlan | None) -> str:
-    """Which steps, and whom they tell."""
+def _describe(steps: DueSteps, plan: EscalationPlan | None) -> str:
+    """For example `Steps 1 to 2 of 4, to alice and bob.`"""
     if plan is None:
-        return f"To {listed(taken.to)}." if taken.to else "No escalation channel is configured."
-    last = taken.first + taken.count - 1
-    steps = f"Step {last}" if taken.count == 1 else f"Steps {taken.first} to {last}"
-    return f"{steps} of {plan.count}, to {listed(taken.to)}."
+        return f"To {listed(steps.to)}." if steps.to else "No escalation channel is configured."
+    last = steps.first + steps.count - 1
+    which = f"Step {last}" if steps.count == 1 else f"Steps {steps.first} to {last}"
+    return f"{which} of {plan.count}, to {listed(steps.to)}."
 
 
 def next_escalation(session: Session) -> datetime | None:

@@ -21,7 +21,7 @@ EXPIRATIONS = Due(MESSAGES, "close_at", MAY_EXPIRE)
 
 
 def _close_all(due: Select[tuple[str]]) -> ReturningUpdate[Any]:
-    """Close them at once; the conditions of `due` leave out the states that cannot be closed."""
+    """Build one statement; the conditions of `due` leave out states that cannot be closed."""
     close = update(MESSAGES).where(MESSAGES.c.id.in_(due)).values(state=target(Transition.CLOSE), closed_at=NOW)
     return close.returning(MESSAGES.c.id, MESSAGES.c.acknowledged_at)
 
@@ -30,15 +30,17 @@ _EXPIRE = _close_all(EXPIRATIONS.overdue)
 
 
 def expire_due(session: Session, *, now: datetime, most: int) -> int:
-    """Close at most `most` alerts whose `close_at` has come; return how many. One that was never shown and still can
-    be is left until it was shown; what still waits elsewhere is shown as closed."""
+    """Close at most `most` alerts whose `close_at` has come; return how many.
+
+    One that was never shown but still can be stays open until then. Deliveries that still wait are shown as closed.
+    """
     closed = fetch(session, _EXPIRE, moment=now, most=most)
     ids = [row.id for row in closed]
     edit.refresh_posts(session, ids, now=now)
-    unanswered = [row.id for row in closed if row.acknowledged_at is None]
-    timeline.add(session, unanswered, EventKind.CLOSED, now=now, detail="Nobody answered in time.")
-    answered = [row.id for row in closed if row.acknowledged_at is not None]
-    timeline.add(session, answered, EventKind.CLOSED, now=now, detail="Its time is over.")
+    unacknowledged = [row.id for row in closed if row.acknowledged_at is None]
+    timeline.add(session, unacknowledged, EventKind.CLOSED, now=now, detail="Not acknowledged in time.")
+    acknowledged = [row.id for row in closed if row.acknowledged_at is not None]
+    timeline.add(session, acknowledged, EventKind.CLOSED, now=now, detail="Its close_after has passed.")
     changes(session).messages.update(ids)
     return len(ids)
 

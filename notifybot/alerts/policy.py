@@ -1,4 +1,4 @@
-"""Work out when an alert escalates and to whom, its reminders, and when it closes."""
+"""Work out when an alert escalates and to whom, when it reminds, and when it closes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from notifybot.times.spans import LEAST_REMINDING, comes_before_close, format_sp
 
 @dataclass(frozen=True)
 class EscalationStep:
-    """`to`: whom it tells, as the config or a caller names them, found out when the step is taken."""
+    """One step of a policy. The recipients `to` are resolved when the step is taken."""
 
     after: timedelta
     to: tuple[str, ...]
@@ -20,8 +20,8 @@ class EscalationStep:
 
 @dataclass(frozen=True)
 class DueSteps:
-    """Steps that are taken at once. `first` counts from 1, over all rounds; `to` has everybody once; `next_after`: so
-    long after the first of them comes the one behind the last, None if that was the last of all."""
+    """Steps that are taken at once. `first` counts from 1 over all rounds. `next_after`: time from the first of them to
+    the step after the last, None if there is none."""
 
     first: int
     count: int
@@ -31,46 +31,42 @@ class DueSteps:
 
 @dataclass(frozen=True)
 class EscalationPlan:
-    """Whom an alert tells and when: the `steps` of a policy, gone through several times until `count` of them are
-    taken. Their spans count from the alert's beginning."""
+    """The steps of a policy, repeated in rounds until `count` are taken. Spans count from the alert's beginning."""
 
     steps: tuple[EscalationStep, ...]
     count: int
 
     def due_after(self, step: int) -> timedelta:
-        """When a step is due, counted from 0 over all rounds: each round begins when the last step before it is due."""
+        """Return when a step is due, counted from 0 over all rounds. A round begins with the last step before it."""
         rounds, place = divmod(step, len(self.steps))
         return rounds * self.steps[-1].after + self.steps[place].after
 
     def is_last_of_round(self, step: int) -> bool:
         return (step + 1) % len(self.steps) == 0
 
-    def take(self, *, left: int, overdue: timedelta) -> DueSteps:
-        """Take the next step where so many are `left`, overdue by so long, with those behind it that are overdue too:
-        after a stop everybody is told once."""
+    def due_steps(self, *, left: int, overdue: timedelta) -> DueSteps:
+        """Return the next step and all later ones that are overdue too: after a downtime everybody is notified once."""
         first = last = self.count - left
         while last + 1 < self.count and self.due_after(last + 1) - self.due_after(first) <= overdue:
             last += 1
-        told = dict.fromkeys(name for step in range(first, last + 1) for name in self.steps[step % len(self.steps)].to)
+        to = dict.fromkeys(name for step in range(first, last + 1) for name in self.steps[step % len(self.steps)].to)
         next_after = self.due_after(last + 1) - self.due_after(first) if last + 1 < self.count else None
-        return DueSteps(first + 1, last + 1 - first, tuple(told), next_after)
+        return DueSteps(first + 1, last + 1 - first, tuple(to), next_after)
 
-    def stored(self) -> dict[str, Any]:
-        """As the database keeps it."""
+    def to_json(self) -> dict[str, Any]:
         steps = [{"after_s": int(step.after.total_seconds()), "to": list(step.to)} for step in self.steps]
         return {"steps": steps, "count": self.count}
 
     @staticmethod
-    def of(stored: Mapping[str, Any]) -> "EscalationPlan":
-        """Read what `stored` made."""
+    def from_json(stored: Mapping[str, Any]) -> "EscalationPlan":
         steps = (EscalationStep(timedelta(seconds=each["after_s"]), tuple(each["to"])) for each in stored["steps"])
         return EscalationPlan(tuple(steps), stored["count"])
 
 
 @dataclass(frozen=True)
 class AlertTiming:
-    """How an alert insists on an answer; None is never. `escalate_after`: when the first step of its plan is due, or
-    the only one where it has none: to the escalation channel."""
+    """Deadlines of an alert; None is never. `escalate_after`: time to the first step of its plan, or without a plan to
+    the only step, which goes to the escalation channel."""
 
     escalate_after: timedelta | None
     close_after: timedelta | None
@@ -79,20 +75,20 @@ class AlertTiming:
     plan: EscalationPlan | None = None
 
     @property
-    def steps(self) -> int:
+    def step_count(self) -> int:
         return 1 if self.plan is None else self.plan.count
 
 
 def alert_timing(alerts: Alerts, policy: str | Policy | None, given: Mapping[str, timedelta | None]) -> AlertTiming:
-    """What the config, the policy (by its name there, or one of the caller's own) and the caller say together.
+    """Combine the config, a policy (by name, or the caller's own) and the spans `given` by the caller.
 
-    `given`: what the caller says of `escalate_after`, `close_after` and `remind_every`. Raises NotifybotError for a
-    policy that is not there, for a span that contradicts it, and for reminders that would come too often.
+    `given` may have `escalate_after`, `close_after` and `remind_every`. Raises NotifybotError for an unknown policy, a
+    span that contradicts it, and reminders that are too frequent.
     """
     chosen = _find_policy(alerts, policy) if isinstance(policy, str) else policy and policy.with_defaults(alerts)
     remind_every = given.get("remind_every", (chosen or alerts).remind_every)
     if remind_every is not None and remind_every < LEAST_REMINDING:
-        raise NotifybotError(f"remind_every is at least {format_span(LEAST_REMINDING)}, or never.")
+        raise NotifybotError(f"remind_every must be at least {format_span(LEAST_REMINDING)}, or never.")
     close_after = given.get("close_after", (chosen or alerts).close_after)
     if chosen is None:
         escalate_after = given.get("escalate_after", alerts.escalate_after)
@@ -101,13 +97,13 @@ def alert_timing(alerts: Alerts, policy: str | Policy | None, given: Mapping[str
     plan = escalation_plan(chosen, close_after, is_off="escalate_after" in given)
     if given.get("escalate_after") is not None:
         hint = "Leave escalate_after out, or set it to never."
-        raise NotifybotError("The policy says already when an alert escalates.", hint=hint)
+        raise NotifybotError("The policy already defines when an alert escalates.", hint=hint)
     first = plan.due_after(0) if plan.count else None
     return AlertTiming(first, close_after, remind_every, policy if isinstance(policy, str) else None, plan)
 
 
 def escalation_plan(policy: Policy, close_after: timedelta | None, *, is_off: bool = False) -> EscalationPlan:
-    """The steps of a policy that are due before the alert closes: at that moment nobody is bothered any more."""
+    """Return the steps of a policy that are due before the alert closes."""
     steps = tuple(EscalationStep(step.after, step.to) for step in policy.steps)
     whole = EscalationPlan(steps, 0 if is_off else len(steps) * (policy.repeat + 1))
     return replace(
@@ -119,5 +115,5 @@ def _find_policy(alerts: Alerts, name: str) -> Policy:
     if name in alerts.policies:
         return alerts.policies[name]
     near = did_you_mean(name, alerts.policies)
-    known = f"There are {', '.join(sorted(alerts.policies))}." if alerts.policies else "The config has none."
+    known = f"Policies: {', '.join(sorted(alerts.policies))}." if alerts.policies else "No policies are configured."
     raise NotifybotError(f"There is no policy {name!r}.", hint=f"Did you mean {near}?" if near else known)

@@ -15,18 +15,19 @@ from notifybot.times.display import listed
 def find_gaps(
     session: Session, plans: Mapping[str, EscalationPlan], channel: str | None, directory: Directory
 ) -> list[str]:
-    """A sentence for the steps of these policies, by their names, whose people have no chat with the bot, and one for
-    each chat that cannot be reached; `channel` is the escalation channel."""
+    """Return a sentence on the policy steps that reach nobody, and one on each unreachable chat, including the
+    escalation channel."""
     members = {
         f"{name}, step {number}": _members(step.to, directory)
         for name, plan in plans.items()
         for number, step in enumerate(plan.steps, 1)
     }
-    lost = _unreachable_steps(session, members)
-    said = [f"Steps of policies reach nobody, for want of a chat with the bot: {listed(lost, '; ')}."] if lost else []
+    gaps = _unreachable_steps(session, members)
+    sentences = [f"Policy steps reach nobody, as nobody has a chat with the bot: {listed(gaps, '; ')}."] if gaps else []
     everybody = {member for each in members.values() for member in each}
     chats = {member.chat_id for member in everybody if member.kind is RecipientKind.CHAT}
-    return [*said, *_unreachable_chats(session, chats if channel is None else chats | {recipient_of(channel).chat_id})]
+    channels = set() if channel is None else {recipient_of(channel).chat_id}
+    return [*sentences, *_unreachable_chats(session, chats | channels)]
 
 
 def _members(to: Collection[str], directory: Directory) -> set[Recipient]:
@@ -34,7 +35,7 @@ def _members(to: Collection[str], directory: Directory) -> set[Recipient]:
 
 
 def _unreachable_steps(session: Session, members: Mapping[str, set[Recipient]]) -> list[str]:
-    """The steps of which nobody has a chat."""
+    """Return the steps of which nobody has a chat with the bot."""
     persons = {member.name for each in members.values() for member in each if member.kind is RecipientKind.PERSON}
     linked = people.readers(session, persons).keys()
     return [
@@ -45,6 +46,8 @@ def _unreachable_steps(session: Session, members: Mapping[str, set[Recipient]]) 
 
 
 def _unreachable_chats(session: Session, chat_ids: Collection[str]) -> Iterator[str]:
-    lost = select(Chat.id, Chat.unreachable).where(col(Chat.id).in_(chat_ids), col(Chat.unreachable).is_not(None))
-    for chat_id, reason in session.exec(lost.order_by(Chat.id)):
-        yield f"Alerts escalate to the chat {chat_id}, which cannot be reached: {reason}"
+    unreachable = select(Chat.id, Chat.unreachable).where(
+        col(Chat.id).in_(chat_ids), col(Chat.unreachable).is_not(None)
+    )
+    for chat_id, reason in session.exec(unreachable.order_by(Chat.id)):
+        yield f"Alerts escalate to chat {chat_id}, which is unreachable: {reason}"

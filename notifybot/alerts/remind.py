@@ -1,4 +1,4 @@
-"""Remind people of open alerts, by one more post in each chat."""
+"""Remind people of open alerts with a new post in each chat."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -40,8 +40,7 @@ _SUPERSEDE = (
 
 
 def remind_due(session: Session, directory: Directory, *, now: datetime, most: int) -> int:
-    """Remind people of at most `most` alerts whose `remind_at` has come; return of how many. What was missed is made up
-    for once."""
+    """Send at most `most` due reminders; return how many. Of several missed ones, only one is sent."""
     due = fetch(session, _DUE, moment=now, most=most)
     post_reminders(session, [row.id for row in due], directory, now=now)
     for row in due:
@@ -53,37 +52,37 @@ def remind_due(session: Session, directory: Directory, *, now: datetime, most: i
 
 
 def post_reminders(session: Session, message_ids: Collection[str], directory: Directory, *, now: datetime) -> None:
-    """Post these alerts once more, in each chat that shows them and where no post of theirs waits already. People who
-    want no notifications are left in peace where alerts respect that.
+    """Post these alerts again in each chat that shows them, unless a post of theirs is already waiting there.
 
-    Of the reminders of an alert in a chat only the newest follows what becomes of it: an edit of each would hold up
-    that chat for minutes."""
+    People who turned notifications off get no reminder where alerts respect that. Only the newest reminder in a chat
+    is kept up to date: editing each would hold up that chat for minutes.
+    """
     places = _shown_places(session, message_ids)
-    told = resolve.resolve_names(session, {place.chat_id for place in places}, directory, now=now).destinations
-    chat_ids = {each.name: each.chat.id for each in told if each.withheld is None}
+    destinations = resolve.resolve_names(session, {place.chat_id for place in places}, directory, now=now).destinations
+    chat_ids = {each.name: each.chat.id for each in destinations if each.withheld is None}
     places = [place for place in places if place.chat_id in chat_ids]
     _supersede(session, places, now=now)
     ids = new_ids(now)
     posts: list[dict[str, Any]] = []
     deliveries: list[dict[str, Any]] = []
     for place in places:
-        chat_id, manner = chat_ids[place.chat_id], {"is_silent": place.is_silent, "thread_id": place.thread_id}
-        posts.append(posts_posts.new_post(next(ids), chat_id, Urgency.ALERT, now=now, is_reminder=True, **manner))
-        named = {"message_id": place.message_id, "recipient": place.recipient, "purpose": place.purpose}
-        deliveries.append({**named, "post_id": posts[-1]["id"], "chat_id": chat_id})
+        chat_id, options = chat_ids[place.chat_id], {"is_silent": place.is_silent, "thread_id": place.thread_id}
+        posts.append(posts_posts.new_post(next(ids), chat_id, Urgency.ALERT, now=now, is_reminder=True, **options))
+        delivery = {"message_id": place.message_id, "recipient": place.recipient, "purpose": place.purpose}
+        deliveries.append({**delivery, "post_id": posts[-1]["id"], "chat_id": chat_id})
     posts_posts.queue(session, posts, Urgency.ALERT, now=now)
     insert_rows(session, Delivery, deliveries, same={"status": DeliveryStatus.WAITING, "attempts": 0})
 
 
 def _supersede(session: Session, places: Sequence[Any], *, now: datetime) -> None:
-    """The reminders that stand there already are shown once more, without their buttons."""
-    here = [(place.message_id, place.chat_id) for place in places]
-    older = {chat for message, chat in here if run(session, _SUPERSEDE, message=message, chat=chat, moment=now)}
+    """Take the buttons off earlier reminders in these chats."""
+    pairs = [(place.message_id, place.chat_id) for place in places]
+    older = {chat for message, chat in pairs if run(session, _SUPERSEDE, message=message, chat=chat, moment=now)}
     chats.wake(session, older, Urgency.EDIT, now=now)
 
 
 def _shown_places(session: Session, message_ids: Collection[str]) -> Sequence[Any]:
-    """The first delivery of each alert in each chat and topic that shows it, with how its post is shown."""
+    """Select the first delivery of each alert in each chat and topic that shows it, with the options of its post."""
     waiting, its_post = DELIVERIES.alias("waiting"), POSTS.alias("its_post")
     waits = exists().where(
         waiting.c.message_id == DELIVERIES.c.message_id,

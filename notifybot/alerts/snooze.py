@@ -1,4 +1,4 @@
-"""Snooze an alert, then restart its deadlines."""
+"""Snooze an alert: its deadlines restart when it wakes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from notifybot.times.spans import LONGEST
 
 @dataclass(frozen=True)
 class SnoozeRequest:
-    """What a pressed Snooze asks for. `allowed`: what the config offers; a press that an older one offered, or that
-    was made up, counts no more. `time_zone`: of people who chose none."""
+    """A pressed Snooze button. `allowed`: the configured snoozes; others, from an old config or forged, do not count.
+    `time_zone`: for people who chose none."""
 
     snooze: Snooze
     allowed: Collection[Snooze]
@@ -34,14 +34,13 @@ class SnoozeRequest:
 
 
 def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime) -> Message:
-    """Let an alert sleep `until` then; its deadlines move to that moment and their spans after it. Snoozing it again
-    moves it on. One that has escalated stays so.
+    """Snooze an alert, or snooze it again; its deadlines count from `until` then. An escalated alert stays escalated.
 
-    Raises Conflict for a notice and for what is not sent yet, answered or over, NotifybotError for a moment that is not
-    ahead.
+    Raises NotifybotError for a time that is not ahead, and Conflict for a notice and for an alert that is not sent yet,
+    acknowledged or closed.
     """
     if not now < until <= now + LONGEST:
-        raise NotifybotError("An alert is snoozed until a moment that lies ahead, within 366 days.")
+        raise NotifybotError("An alert can only be snoozed until a time in the future, within 366 days.")
     message = queries.find(session, message_id)
     transitions.check_released(message, now=now)
     if not _try_snooze(session, message, actor, until, now=now):
@@ -49,22 +48,24 @@ def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, 
     return queries.find(session, message_id)
 
 
-def press(session: Session, message_ids: Collection[str], actor: Actor, sleep: SnoozeRequest, *, now: datetime) -> str:
-    """Snooze what a button was pressed under; return the one sentence that the person sees."""
-    if sleep.snooze not in sleep.allowed:
-        return "Alerts are not snoozed for so long here any more."
-    zone = preferences.time_zone_of(session, actor) or sleep.time_zone
-    until = wake_time(sleep.snooze, zone, now=now)
+def press(
+    session: Session, message_ids: Collection[str], actor: Actor, request: SnoozeRequest, *, now: datetime
+) -> str:
+    """Snooze what a button was pressed for; return the sentence that the person sees."""
+    if request.snooze not in request.allowed:
+        return "This snooze is no longer offered here."
+    zone = preferences.time_zone_of(session, actor) or request.time_zone
+    until = wake_time(request.snooze, zone, now=now)
     found = [queries.find(session, message_id) for message_id in message_ids]
     snoozed = [message for message in found if _try_snooze(session, message, actor, until, now=now)]
     if not snoozed:
         return why_not(found[0], now=now)
-    what = "Snoozed" if len(found) == 1 else f"Snoozed {len(snoozed)} alerts"
-    return f"{what} until {local_time(until, zone, now=now)}."
+    done = "Snoozed" if len(found) == 1 else f"Snoozed {len(snoozed)} alerts"
+    return f"{done} until {local_time(until, zone, now=now)}."
 
 
 def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
-    """When what is snoozed now wakes: a span later, or tomorrow in this zone."""
+    """Return the end of a snooze that starts now: a span later, or tomorrow in this zone."""
     if isinstance(snooze, timedelta):
         return now + snooze
     tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
@@ -72,7 +73,7 @@ def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
 
 
 def _try_snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
-    """False where its state forbids it."""
+    """Return False where its state forbids it."""
     moved = deadlines.restarted(message, until)
     is_unacknowledged = (col(Message.id) == message.id, text(IS_UNACKNOWLEDGED))
     facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}
@@ -81,18 +82,17 @@ def _try_snooze(session: Session, message: Message, actor: Actor, until: datetim
     detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
     timeline.add(session, [message.id], EventKind.SNOOZED, now=now, actor=actor.name, detail=detail)
     edit.refresh_posts(session, [message.id], now=now)
-    noted = changes(session)
-    noted.messages.add(message.id)
+    changes(session).messages.add(message.id)
     for name, deadline in moved.items():
-        noted.note_deadline(Deadline(name), deadline)
+        changes(session).note_deadline(Deadline(name), deadline)
     return True
 
 
 def why_not(message: Message, *, now: datetime) -> str:
-    """Why this message cannot be snoozed, in one sentence."""
+    """Say why this message cannot be snoozed, in one sentence."""
     if not message.is_alert:
         return "This message is a notice; only an alert can be snoozed."
     if message.acknowledged_by is not None and message.acknowledged_at is not None:
         when = clock_time(message.acknowledged_at, now)
-        return f"{name_of(message.acknowledged_by)} acknowledged this at {when}; there is nothing to snooze any more."
-    return f"This alert is {message.state} already and cannot be snoozed."
+        return f"{name_of(message.acknowledged_by)} acknowledged this at {when}, so it cannot be snoozed."
+    return f"This alert is already {message.state} and cannot be snoozed."

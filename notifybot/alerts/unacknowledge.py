@@ -1,4 +1,4 @@
-"""Take an acknowledgement back: the alert is open again."""
+"""Take an acknowledgement back, which opens the alert again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -21,9 +21,9 @@ from notifybot.storage.writer import changes
 
 
 def unacknowledge(session: Session, message_id: str, actor: Actor, directory: Directory, *, now: datetime) -> Message:
-    """Open an alert again that rests acknowledged; its deadlines run anew. A second time changes nothing.
+    """Open an acknowledged alert again and restart its deadlines. A second time changes nothing.
 
-    Raises Conflict for a notice, for what nobody has acknowledged, and for what is closed.
+    Raises Conflict for a notice, and for an alert that nobody has acknowledged or that is closed.
     """
     message = queries.find(session, message_id)
     if message.unacknowledged_at is not None and message.acknowledged_at is None and message.state is not State.CLOSED:
@@ -35,8 +35,11 @@ def unacknowledge(session: Session, message_id: str, actor: Actor, directory: Di
 
 
 def try_unacknowledge(session: Session, message: Message, actor: Actor, directory: Directory, *, now: datetime) -> bool:
-    """False where its state forbids it. What the acknowledgement kept from being shown is shown now; where it is shown
-    already it is posted once more, for an edit would tell nobody."""
+    """Open the alert again; return False where its state forbids it.
+
+    Deliveries that the acknowledgement withdrew are shown now. Chats that show the alert get a new post, as an edit
+    does not notify.
+    """
     moved = deadlines.restarted(message, now)
     nobody = {"acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None, "snoozed_by": None}
     facts = {**nobody, "unacknowledged_at": now, "unacknowledged_by": actor.facts, **moved}
@@ -53,25 +56,26 @@ def try_unacknowledge(session: Session, message: Message, actor: Actor, director
 
 
 def press(session: Session, message_ids: Collection[str], actor: Actor, directory: Directory, *, now: datetime) -> str:
-    """Take back what a button was pressed under; return the one sentence that the person sees."""
+    """Take back what a button was pressed for; return the sentence that the person sees."""
     found = [queries.find(session, message_id) for message_id in message_ids]
-    taken = [message for message in found if try_unacknowledge(session, message, actor, directory, now=now)]
-    if not taken:
+    reopened = [message for message in found if try_unacknowledge(session, message, actor, directory, now=now)]
+    if not reopened:
         return why_not(found[0])
-    return "Taken back: the alert is open again." if len(found) == 1 else f"Taken back: {len(taken)} are open again."
+    opened = "the alert is" if len(found) == 1 else f"{len(reopened)} alerts are"
+    return f"Taken back: {opened} open again."
 
 
 def why_not(message: Message) -> str:
-    """Why an acknowledgement cannot be taken back, in one sentence."""
+    """Say why an acknowledgement cannot be taken back, in one sentence."""
     if not message.is_alert:
         return "This message is a notice; only an alert can be acknowledged."
     if message.state is State.CLOSED and message.acknowledged_at is not None:
-        return "This alert is closed already; its acknowledgement cannot be taken back."
+        return "This alert is already closed, so its acknowledgement cannot be taken back."
     return f"This alert is {message.state}, and nobody has acknowledged it."
 
 
 def _requeue_withdrawn(session: Session, message: Message) -> None:
-    """What was withdrawn unshown when somebody acknowledged it is due again; not what its reader did not want."""
+    """Requeue what the acknowledgement withdrew, but not what its reader never wanted."""
     never_wanted = and_(col(Delivery.attempts) == 0, col(Delivery.last_error).is_not(None))
     withdrawn = (
         col(Delivery.message_id) == message.id,
@@ -84,12 +88,12 @@ def _requeue_withdrawn(session: Session, message: Message) -> None:
 
 
 def _restore_state(session: Session, message: Message, *, now: datetime) -> None:
-    """From `initiated` on to where it had been, as far as its deliveries say, and everywhere shown so."""
+    """Move it on from `initiated` to the state that its deliveries call for, and refresh its posts."""
     if message.escalated_at is not None:
         transitions.move(session, message.id, Transition.ESCALATE)
     post_id = session.exec(select(Delivery.post_id).where(Delivery.message_id == message.id)).first()
     if post_id is not None:
         transitions.settle(session, post_id, now=now)
-    elif transitions.move(session, message.id, Transition.FAIL):  # nobody was ever told
+    elif transitions.move(session, message.id, Transition.FAIL):  # nobody was ever notified
         transitions.escalate_now(session, [message.id], now=now)
     edit.refresh_posts(session, [message.id], now=now)

@@ -1,12 +1,12 @@
-"""Which post is due, and the claim on it: one call in flight a chat, Telegram's limits kept, alerts first.
+"""Claim due posts: one call in flight per chat, within Telegram's rate limits, alerts first.
 
-A post is due when IS_DUE holds and its `not_before` has come; its chat may be called when nothing is in flight there,
-its hold has ended and its pace allows. A claim is good for one call: a first send, the next part, or an edit.
+A post is due when IS_DUE holds and its `not_before` has come. Its chat may be called when nothing is in flight there,
+its hold has ended and the rate limits allow it. A claim is good for one call: a first send, the next part, or an edit.
 
-Statements are built once, for a message costs a handful of them and building one costs more than running it.
+Statements are built once: a message costs a handful of them, and building one costs more than running it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -30,7 +30,7 @@ from sqlmodel import Session
 
 from notifybot.delivery import load
 from notifybot.delivery.outage import AWAY_AFTER, BOT_BANNED_AFTER, PROBE_EVERY
-from notifybot.delivery.rate_limits import RateLimits
+from notifybot.delivery.rate_limits import ChatPaces, RateLimits
 from notifybot.model.chats import Bot, Chat, Post
 from notifybot.model.conditions import HAS_WORK, IS_DUE
 from notifybot.model.enums import Urgency
@@ -41,15 +41,15 @@ from notifybot.rendering.views import PostView
 from notifybot.storage.statements import fetch, run, run_many, table_of
 
 LEASE = timedelta(seconds=30)
-"""A claim lapses after this: longer than any call to Telegram may take (telegram_http.Timeouts)."""
+"""A claim lapses after this: longer than any call to Telegram may take (telegram_api.http.Timeouts)."""
 LEASE_WITH_FILES = timedelta(minutes=10)
-"""The same for a call that uploads, and may wait for another upload of the same file before."""
-AHEAD = timedelta(milliseconds=10)
-"""Claims run ahead of the limit by this, and by one call at least, so that commits cost none of the rate."""
+"""For a call that uploads, and may first wait for another upload of the same file."""
+CLAIM_AHEAD = timedelta(milliseconds=10)
+"""Claims run ahead of the overall limit by this, or by one call if that is more: commits then do not slow sending."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 FAIR_EVERY = 8
-"""One call in eight goes to the chat that waited longest and to the oldest post there, whatever its urgency, so that
-nobody starves."""
+"""One call in eight goes to the oldest post in the chat that has waited longest, whatever its urgency, so that nothing
+starves."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What was claimed, and when to look again; None: not before something becomes due. `must_probe`: Telegram is away,
-    and it is time to ask whether it is back. `is_spent`: the bot's pace allows nothing before, whatever becomes due."""
+    """Claims, and when to look again; None means when something becomes due. `must_probe`: Telegram is away, and a
+    probe is due. `is_spent`: the overall limit allows nothing before `look_again_at`, whatever becomes due."""
 
-    taken: tuple[Claim, ...]
+    claims: tuple[Claim, ...]
     look_again_at: datetime | None
     must_probe: bool = False
     is_spent: bool = False
@@ -74,7 +74,7 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Leader:
-    """Who claims: the limits it keeps and its term."""
+    """The claiming daemon: its term, and the limits it keeps."""
 
     term: int
     limits: RateLimits
@@ -82,25 +82,25 @@ class Leader:
 
 CHATS, POSTS, DELIVERIES, MESSAGES = table_of(Chat), table_of(Post), table_of(Delivery), table_of(Message)
 
-NOW, MOST = bindparam("now", type_=CHATS.c.next_at.type), bindparam("most", type_=Integer())
+NOW, LIMIT = bindparam("now", type_=CHATS.c.next_at.type), bindparam("limit", type_=Integer())
 
 _CHAT_COLUMNS = ("id", "kind", "held_until", "claimed_post", "claim_until", "pace", "group_pace", "quiet_pace")
 
 
 def _ready(*conditions: ColumnElement[bool]) -> Subquery:
-    """Chats that are worth a call now, those whose post waits longest first."""
+    """Select chats that may have a due post, the longest waiting first."""
     ready = select(CHATS).where(CHATS.c.next_at <= NOW, text(HAS_WORK), *conditions)
-    return ready.order_by(CHATS.c.next_at).limit(MOST).subquery("chats")
+    return ready.order_by(CHATS.c.next_at).limit(LIMIT).subquery("chats")
 
 
 def _top_post(chosen: Subquery, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """The most urgent due post of each of these chats, the oldest of that urgency."""
+    """Select the most urgent due post of each chat, the oldest of that urgency."""
     due = select(POSTS.c.id).where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= NOW, *conditions)
     return due.order_by(POSTS.c.urgency, POSTS.c.not_before, POSTS.c.id).limit(1).correlate(chosen).scalar_subquery()
 
 
 def _longest_waiting_post(chosen: Subquery) -> ScalarSelect[Any]:
-    """The due post that waits longest in each of these chats, by a search in an index for each urgency."""
+    """Select the longest waiting due post of each chat, with one index search per urgency."""
     found = POSTS.alias("found")
     firsts = [_top_post(chosen, POSTS.c.urgency == int(urgency)) for urgency in Urgency]
     ordered = select(found.c.id).where(found.c.id.in_(firsts)).order_by(found.c.not_before, found.c.id)
@@ -108,20 +108,20 @@ def _longest_waiting_post(chosen: Subquery) -> ScalarSelect[Any]:
 
 
 def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
-    """These chats, each with this post and what that shows; without one, posts_id is null."""
+    """Select these chats, each with this post and its message; posts_id is null without a post."""
     joined = (
         chosen.outerjoin(POSTS, POSTS.c.id == post)
         .outerjoin(DELIVERIES, DELIVERIES.c.post_id == POSTS.c.id)
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
     wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), *load.COLUMNS).select_from(joined)
-    ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(MOST)
+    ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(LIMIT)
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
 
 _BOT = select(*(table_of(Bot).c[name] for name in ("held_until", "pace", "floods", "network_errors", "probe_at")))
 
-# One branch for each urgency: so each is a search in an index, however many chats wait.
+# One branch per urgency makes each an index search, however many chats wait.
 _BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
 _MOST_URGENT = _BY_URGENCY.subquery("chats")
 _READY = _with_posts(_MOST_URGENT, _top_post(_MOST_URGENT))
@@ -137,19 +137,19 @@ _CLAIM = (
         claim_term=bindparam("term"),
         claim_until=bindparam("until"),
         next_at=bindparam("until"),
-        pace=bindparam("chat_pace"),
-        group_pace=bindparam("every_pace"),
-        quiet_pace=bindparam("calm_pace"),
+        pace=bindparam("chat_pace_after"),
+        group_pace=bindparam("group_pace_after"),
+        quiet_pace=bindparam("quiet_pace_after"),
     )
 )
 _NOTE_PACE = update(table_of(Bot)).values(pace=bindparam("new_pace"))
 _NOTE_PROBE = update(table_of(Bot)).values(probe_at=bindparam("next_probe"))
 
 
-def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, turn: int = 0) -> ClaimResult:
-    """Claim at most `most` calls that are due and that Telegram's limits allow, most urgent first.
+def claim_due(session: Session, leader: Leader, *, now: datetime, limit: int, call_number: int = 0) -> ClaimResult:
+    """Claim at most `limit` calls that are due and within the rate limits, most urgent first.
 
-    `turn` counts calls so far; one in FAIR_EVERY goes to whoever waited longest.
+    `call_number` counts the calls so far; one in FAIR_EVERY goes to the chat that has waited longest.
     """
     bot = fetch(session, _BOT)[0]
     if bot.held_until is not None and bot.held_until > now:
@@ -161,22 +161,25 @@ def claim_due(session: Session, leader: Leader, *, now: datetime, most: int, tur
     if is_away and bot.probe_at is not None:
         return _probe(session, now=now)
     claiming = _ClaimRound(session, leader, now, bot.pace)
-    look_again_at = claiming.until_full(1 if is_careful else most, turn)
-    if claiming.taken:
+    look_again_at = claiming.claim(1 if is_careful else limit, call_number)
+    if claiming.claims:
         run(session, _NOTE_PACE, new_pace=claiming.pace)
-    if claiming.taken and is_careful:
+    if claiming.claims and is_careful:
         run(session, _NOTE_PROBE, next_probe=now + LEASE)
-    return ClaimResult(tuple(claiming.taken), look_again_at, is_spent=claiming.is_spent)
+    return ClaimResult(tuple(claiming.claims), look_again_at, is_spent=claiming.is_spent)
 
 
-def _calls_before_fair(turn: int) -> int:
-    """0 where this call goes to whoever waited longest. By the golden ratio and not by a steady count, with which some
-    chats that take turns would always meet the fair call, and others never."""
-    return next(more for more in count() if (turn + more + 1) * GOLDEN_RATIO % 1 > 1 - 1 / FAIR_EVERY)
+def _calls_before_fair(call_number: int) -> int:
+    """Return how many calls come before the next fair one; 0 for this call.
+
+    The golden ratio spreads them out: with a fixed count, some alternating chats would always meet the fair call, and
+    others never.
+    """
+    return next(more for more in count() if (call_number + more + 1) * GOLDEN_RATIO % 1 > 1 - 1 / FAIR_EVERY)
 
 
 def _probe(session: Session, *, now: datetime) -> ClaimResult:
-    """Ask for a probe if anything may wait, even for the end of its back-off; the next is due PROBE_EVERY later."""
+    """Ask for a probe if anything waits, back-offs included; the next one is due PROBE_EVERY later."""
     if _first_next_at(session) is None:
         return ClaimResult((), None)
     run(session, _NOTE_PROBE, next_probe=now + PROBE_EVERY)
@@ -190,98 +193,92 @@ def _first_next_at(session: Session) -> datetime | None:
 
 @dataclass
 class _ClaimRound:
-    """One round of claiming, at `now`; `pace` is the bot's."""
+    """One round of claiming; `pace` is that of the overall limit."""
 
     session: Session
     leader: Leader
     now: datetime
     pace: datetime | None
-    taken: list[Claim] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     is_spent: bool = False
 
-    def until_full(self, most: int, turn: int) -> datetime | None:
-        """Claim up to `most`; say when to look again, None where only a commit can bring more."""
-        while len(self.taken) < most:
+    def claim(self, limit: int, call_number: int) -> datetime | None:
+        """Claim up to `limit`; return when to look again, None where only a commit can bring more."""
+        while len(self.claims) < limit:
             if (open_at := self._open_at()) > self.now:
                 self.is_spent = True
                 return open_at
-            before_fair = _calls_before_fair(turn + len(self.taken))
-            room = min(before_fair, most - len(self.taken)) or 1
-            rows = fetch(self.session, _READY if before_fair else _OLDEST, now=self.now, most=room)
+            before_fair = _calls_before_fair(call_number + len(self.claims))
+            room = min(before_fair, limit - len(self.claims)) or 1
+            rows = fetch(self.session, _READY if before_fair else _OLDEST, now=self.now, limit=room)
             if not rows:
                 return _first_next_at(self.session)
-            self._take(rows)
+            self._claim_rows(rows)
         return None
 
     def _open_at(self) -> datetime:
-        """When the next call may be claimed; the dispatcher lets it leave in time."""
+        """Return when the next call may be claimed; the send gate holds it until it may leave."""
         limit = self.leader.limits.overall
-        return limit.open_at(self.pace, self.now) - max(limit.interval, AHEAD)
+        return limit.next_allowed(self.pace, self.now) - max(limit.interval, CLAIM_AHEAD)
 
-    def _take(self, rows: Sequence[Any]) -> None:
-        """Claim each ready chat's top post while the bot's pace allows; put back those that must wait."""
+    def _claim_rows(self, rows: Sequence[Any]) -> None:
+        """Claim each ready chat's top post while the overall limit allows; put back those that must wait."""
         claimed: list[dict[str, object]] = []
         put_back: list[dict[str, object]] = []
         for row in rows:
             if self._open_at() > self.now:
                 break
-            until = _blocked_until(row, self.leader.limits, self.now)
+            until = self._blocked_until(row)
             if until is not None:
                 put_back.append({"chat": row.chats_id, "until": until})
             elif row.posts_id is None:
                 chats.reschedule(self.session, row.chats_id, now=self.now)
             else:
-                claimed.append(self._claim(row))
+                claimed.append(self._claim_row(row))
         if put_back:
             run_many(self.session, _PUT_BACK, put_back)
         run_many(self.session, _CLAIM, claimed)
 
-    def _claim(self, row: Any) -> dict[str, object]:
+    def _blocked_until(self, row: Any) -> datetime | None:
+        """Return until when the chat must wait; None if its top post may be shown now."""
+        allowed = self.leader.limits.next_allowed(_paces(row), self.now, **_limited_as(row))
+        reasons = [allowed, row.chats_held_until, row.chats_claim_until]
+        latest = max(reason for reason in reasons if reason is not None)
+        return latest if latest > self.now else None
+
+    def _claim_row(self, row: Any) -> dict[str, object]:
         limits, now = self.leader.limits, self.now
         if row.chats_claimed_post is not None:
-            detail = "A call was never heard of again."
+            detail = "The outcome of a call is unknown."
             posts.note_uncertain(self.session, row.chats_claimed_post, now=now, detail=detail)
-        self.pace = limits.overall.advanced(self.pace, now)
-        self.taken.append(
+        self.pace = limits.overall.after_call(self.pace, now)
+        self.claims.append(
             Claim(load.load_post(self.session, row, now=now), Urgency(row.posts_urgency), self.leader.term)
         )
         until = now + (LEASE_WITH_FILES if _may_upload(row) else LEASE)
         claim = {"chat": row.chats_id, "post": row.posts_id, "term": self.leader.term, "until": until}
-        return {**claim, **_paces(row, limits, now)}
+        paces = limits.after_call(_paces(row), now, **_limited_as(row))
+        return {
+            **claim,
+            "chat_pace_after": paces.chat,
+            "group_pace_after": paces.group,
+            "quiet_pace_after": paces.quiet,
+        }
 
 
-# A row is one of _READY: a chat with its top post and what that shows.
+# A row is one of _READY: a chat with its top post and the message.
 
 
-def _blocked_until(row: Any, limits: RateLimits, now: datetime) -> datetime | None:
-    """Until when the chat must wait; None: its top post may be shown now.
-
-    Everything but alerts leaves a quarter of a group's budget to them.
-    """
-    reasons = [now, row.chats_held_until, row.chats_claim_until, limits.chat.open_at(row.chats_pace, now)]
-    if _is_group(row):
-        reasons.append(limits.group.open_at(row.chats_group_pace, now))
-        if row.posts_urgency != Urgency.ALERT:
-            reasons.append(limits.group_quiet.open_at(row.chats_quiet_pace, now))
-    latest = max(reason for reason in reasons if reason is not None)
-    return latest if latest > now else None
+def _paces(row: Any) -> ChatPaces:
+    return ChatPaces(row.chats_pace, row.chats_group_pace, row.chats_quiet_pace)
 
 
-def _paces(row: Any, limits: RateLimits, now: datetime) -> Mapping[str, object]:
-    """The chat's paces after this call."""
-    is_group, is_quiet = _is_group(row), row.posts_urgency != Urgency.ALERT
-    group, quiet = row.chats_group_pace, row.chats_quiet_pace
-    return {
-        "chat_pace": limits.chat.advanced(row.chats_pace, now),
-        "every_pace": limits.group.advanced(group, now) if is_group else group,
-        "calm_pace": limits.group_quiet.advanced(quiet, now) if is_group and is_quiet else quiet,
-    }
+def _limited_as(row: Any) -> dict[str, bool]:
+    """The arguments of RateLimits that say which limits apply."""
+    is_group = chats.is_group(row.chats_id, row.chats_kind)
+    return {"is_group": is_group, "is_alert": row.posts_urgency == Urgency.ALERT}
 
 
 def _may_upload(row: Any) -> bool:
-    """It has files, or its text is so long that it goes as one."""
+    """Return True for a message with files, or with a text so long that it goes as one."""
     return bool(row.messages_file_count) or len(row.messages_content or "") > MAX_TEXT_UNITS
-
-
-def _is_group(row: Any) -> bool:
-    return chats.is_group(row.chats_id, row.chats_kind)

@@ -1,25 +1,25 @@
-"""Calls under way: how many more may begin, and whether Telegram still answers."""
+"""Calls in flight: how many more may begin, and whether Telegram still answers."""
 
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-MOST_IN_FLIGHT = 50
-MOST_WITH_HANGING = 2 * MOST_IN_FLIGHT
-"""Those included that hang since before Telegram last answered: each holds a connection until its time is over."""
+MAX_IN_FLIGHT = 50
+MAX_WITH_HANGING = 2 * MAX_IN_FLIGHT
+"""Including calls that have hung since before Telegram last answered; each holds a connection until it times out."""
 STALLED_AFTER = timedelta(seconds=3)
-"""A call takes some tenths of a second. Where one waits so long, and nothing else was answered meanwhile, the way to
-Telegram is stalled: then a call that shows nothing finds out, before more go where nobody may answer."""
+"""A call takes some tenths of a second. If one waits this long and nothing else is answered meanwhile, the connection
+is stalled: a probe, which shows nothing, finds out before more calls get lost."""
 
 
 class InFlight:
-    """The tasks of the calls, each with its beginning. A call that hangs is never cut: Telegram may have it, and what
-    is cut would be shown twice."""
+    """The tasks of the calls, each with its start. A hanging call is never cancelled: Telegram may have accepted it,
+    and would show it twice."""
 
     def __init__(self, now: datetime) -> None:
         self._began: dict[asyncio.Task[None], datetime] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._heard_at = now
+        self._answered_at = now
 
     def __len__(self) -> int:
         return len(self._began) + len(self._aside)
@@ -35,7 +35,7 @@ class InFlight:
         self._aside.discard(call)
 
     def put_aside(self, call: asyncio.Task[None]) -> None:
-        """It waits for something else than Telegram's answer: it takes nobody's place until it is taken back."""
+        """Free its place until it is taken back: it waits, but not for Telegram."""
         if self._began.pop(call, None) is not None:
             self._aside.add(call)
 
@@ -44,20 +44,20 @@ class InFlight:
             self._aside.discard(call)
             self._began[call] = now
 
-    def heard(self, now: datetime) -> None:
-        """Telegram answered, whatever it was."""
-        self._heard_at = now
+    def note_answer(self, now: datetime) -> None:
+        """Note that Telegram answered, whatever it said."""
+        self._answered_at = now
 
     def is_stalled(self, now: datetime) -> bool:
         at = self.stalled_at()
         return at is not None and at <= now
 
     def stalled_at(self) -> datetime | None:
-        """When it counts as stalled unless Telegram answers before; None while nothing is under way."""
-        oldest = next(iter(self._began.values()), None)  # they stand in the order of their beginning
-        return None if oldest is None else max(oldest, self._heard_at) + STALLED_AFTER
+        """Return when the connection counts as stalled unless Telegram answers first; None with no call in flight."""
+        oldest = next(iter(self._began.values()), None)  # in the order of their start
+        return None if oldest is None else max(oldest, self._answered_at) + STALLED_AFTER
 
     def free(self, now: datetime) -> int:
-        """How many more may begin: what hangs for long takes no place from the others."""
+        """Return how many more calls may begin; hanging ones take no place from the others."""
         fresh = sum(began > now - STALLED_AFTER for began in self._began.values())
-        return min(MOST_IN_FLIGHT - fresh, MOST_WITH_HANGING - len(self._began))
+        return min(MAX_IN_FLIGHT - fresh, MAX_WITH_HANGING - len(self._began))

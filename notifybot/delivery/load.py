@@ -1,4 +1,4 @@
-"""Load a post as it should stand now, from its row."""
+"""Load a post as it should look now, from its row."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -57,11 +57,11 @@ COLUMNS = (
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
     *(MESSAGES.c[name] for name in (*_MESSAGE_COLUMNS, *_TIME_COLUMNS, *_SNOOZE_COLUMNS)),
 )
-"""What `post` reads of a row, each named by its table and its name."""
+"""The columns that `load_post` reads, labelled with table and name."""
 
 
 def load_post(session: Session, row: Any, *, now: datetime) -> PostView:
-    """The post as it should stand now; `row` has COLUMNS."""
+    """Return the post as it should look now; `row` has COLUMNS."""
     return PostView(
         id=row.posts_id,
         chat_id=row.posts_chat_id,
@@ -116,13 +116,13 @@ def _name(who: Mapping[str, Any] | None) -> str | None:
 
 
 def _shown_files(shown: Sequence[Sequence[Any]]) -> dict[int, MediaKind]:
-    """The files that stand in this chat already, and as what."""
+    """Return the files that the chat shows already, and as what."""
     parts = [PartDigest.parse(digest) for digest, *_ in shown]
     return {file: MediaKind(part.substance) for part in parts if part.substance for file in part.files}
 
 
 def _reply(stored: Mapping[str, Any]) -> Part:
-    """A ready answer, from the form in which `posts.replies.queue_reply` keeps it."""
+    """Read a reply as posts.replies.queue_reply stores it."""
     return Part(
         stored["text"],
         tuple(Entity(**entity) for entity in stored["entities"]),

@@ -1,4 +1,4 @@
-"""Detect that Telegram is away, or that it limits the whole bot."""
+"""Detect that Telegram is away, or that it rate-limits the whole bot."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,20 +20,27 @@ from notifybot.storage.writer import changes
 
 SHORT_WAIT = timedelta(seconds=3)
 FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=15)
-"""Each 429 after a pause doubles it: a ban of the whole bot is called into a few times, however long it lasts, and
-whoever is not banned waits no longer than what has passed already."""
+MAX_PAUSE = timedelta(minutes=15)
+"""Each further 429 doubles the pause. So few calls go into a ban of the whole bot, however long it lasts, and chats
+that are not banned wait at most as long again as has passed."""
+AWAY_AFTER = 3
+"""After this many failures in a row, in whatever chats, Telegram counts as away: nothing is claimed until a probe is
+answered, and then one post at a time until Telegram accepts it."""
 FIRST_PROBE = timedelta(milliseconds=100)
+PROBE_EVERY = timedelta(milliseconds=800)
+"""So a message leaves within a second after Telegram is back."""
+BOT_BANNED_AFTER = 3
+"""After this many 429s in a row, with no call accepted in between, the whole bot may be banned: one call at a time."""
 
 BOT = table_of(Bot)
 BOT_COLUMNS = (BOT.c.held_until, BOT.c.floods, BOT.c.network_errors, BOT.c.probe_at)
-"""What `note_outcome` reads of a row."""
+"""The columns that `note_outcome` reads."""
 _BOT = select(*BOT_COLUMNS)
 _NO_FLOOD = update(BOT).values(floods=0)
 
 
 def note_flood(session: Session, wait: timedelta, *, now: datetime) -> None:
-    """One more 429 in a row, which told a chat to `wait`: the whole bot may have to pause."""
+    """Count one more 429 in a row, which told a chat to `wait`; pause the whole bot if it looks banned."""
     floods = fetch(session, _BOT)[0].floods + 1
     affected(session, update(Bot).values(floods=floods))
     if pause := _flood_pause(floods, wait):
@@ -41,27 +48,27 @@ def note_flood(session: Session, wait: timedelta, *, now: datetime) -> None:
 
 
 def _flood_pause(floods: int, wait: timedelta) -> timedelta:
-    """How long the whole bot pauses after so many 429s in a row, the last of which told to `wait`.
+    """Return the pause of the whole bot after so many 429s in a row, the last with this `wait`.
 
-    Two chats that are to wait a moment: it was the overall limit. Longer bans may be those chats' own: the call after
-    WHOLE_BOT_AFTER finds out, alone, and each one that is refused doubles the pause, up to what Telegram said.
+    Two short waits in a row mean the overall limit. Longer ones may be those chats' own: after BOT_BANNED_AFTER one
+    call at a time finds out, and each further 429 doubles the pause, up to the `wait`.
     """
     if wait <= SHORT_WAIT:
         return wait if floods > 1 else timedelta()
     if floods <= BOT_BANNED_AFTER:
         return timedelta()
-    return min(FIRST_PAUSE * (1 << min(floods - BOT_BANNED_AFTER - 1, 10)), LONGEST_PAUSE, wait)
+    return min(FIRST_PAUSE * (1 << min(floods - BOT_BANNED_AFTER - 1, 10)), MAX_PAUSE, wait)
 
 
 def hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
-    """Claim nothing for any chat for so long."""
+    """Claim nothing for any chat for this long."""
     held_until = fetch(session, _BOT)[0].held_until
     affected(session, update(Bot).values(held_until=max(held_until or now, now + wait)))
 
 
 def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
-    """Telegram answers: one post may try. `was_away`: an earlier probe found nobody, so what backed off since then is
-    due at once; else the failures were those posts' own, and their back-offs stay."""
+    """Let one post try, as Telegram answers again. `was_away`: an earlier probe was not answered, so back-offs end now;
+    otherwise the failures were those posts' own, and their back-offs stay."""
     affected(session, update(Bot).where(col(Bot.network_errors) >= AWAY_AFTER).values(probe_at=None))
     if was_away:
         _end_backoffs(session, now=now)
@@ -69,9 +76,9 @@ def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> N
 
 
 def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
-    """Count failures in a row; when Telegram answers again, what backed off meanwhile is due at once.
+    """Count failures in a row, and end all back-offs when Telegram answers again.
 
-    `bot`: a row with COLUMNS, where one was read already.
+    `bot`: a row with BOT_COLUMNS, if one has been read.
     """
     bot = bot or fetch(session, _BOT)[0]
     if isinstance(outcome, TryAgain):
@@ -88,17 +95,8 @@ def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime)
 
 
 def _end_backoffs(session: Session, *, now: datetime) -> None:
-    troubled = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
-    in_trouble = session.execute(troubled).all()
+    failing = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
+    backed_off = session.execute(failing).all()
     affected(session, update(Post).where(text(IS_IN_TROUBLE)).values(not_before=now))
     for urgency in Urgency:
-        chats.wake(session, {chat_id for chat_id, level in in_trouble if level == urgency}, urgency, now=now)
-
-
-AWAY_AFTER = 3
-"""So many failures in a row, of whatever chats, mean that Telegram is away: then nothing is claimed before a probe, a
-call that shows nothing, was answered; and after it one post, until Telegram takes it."""
-PROBE_EVERY = timedelta(milliseconds=800)
-"""So a message leaves within a second after Telegram is back."""
-BOT_BANNED_AFTER = 3
-"""So many 429s in a row, with no call accepted in between, may be a ban of the whole bot: then one call at a time."""
+        chats.wake(session, {chat_id for chat_id, level in backed_off if level == urgency}, urgency, now=now)

@@ -1,4 +1,4 @@
-"""What an outcome changes: one call came back from Telegram, and the rows say what follows from it.
+"""Record the outcome of a call: what it changes in the rows, and what is due next.
 
 Statements are built once; see delivery/claims.py.
 """
@@ -39,14 +39,14 @@ from notifybot.storage.statements import affected, fetch, run, table_of
 from notifybot.storage.writer import changes
 
 BOT_REFUSED_WAIT = timedelta(minutes=1)
-MOST_FETCHES = 5
-"""So often a file's address is tried where Telegram could not fetch it; then the text goes without the file."""
+MAX_FETCHES = 5
+"""Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What was done for a claim: a call, or nothing where nothing differed. It concerns the part at `place`, which has
-    this `digest` from then on. `is_last`: with it the post stands as the claimed version says."""
+    """The call made for a claim, or None where nothing differed. It shows the part at `place`, with this `digest`.
+    `is_last`: the post then looks as the claimed version says."""
 
     claim: Claim
     call: Call | None
@@ -72,7 +72,7 @@ class RetryPolicy:
 
 
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
-# The post with what its chat and the bot looked like, for nearly every call changes nothing of them.
+# The post, with its chat and the bot: nearly every call leaves them as they are.
 _CALLED = (
     select(
         POSTS.c.id,
@@ -94,10 +94,10 @@ _CALLED = (
 )
 _this_post = update(POSTS).where(POSTS.c.id == bindparam("post"))
 _SHOWN = _this_post.values(
-    shown=bindparam("standing"),
+    shown=bindparam("shown_parts"),
     parts_shown=bindparam("parts"),
     shown_version=bindparam("version_shown"),
-    urgency=bindparam("level"),
+    urgency=bindparam("urgency_after"),
     errors=0,
     tried_for_s=0.0,
     withdrawn_at=None,
@@ -108,14 +108,14 @@ _BACK_OFF = _this_post.values(
 )
 _AS_PLAIN = _this_post.values(is_plain=True)
 _REPOST = _this_post.values(
-    shown=bindparam("standing"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
+    shown=bindparam("shown_parts"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
 )
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
 _is_new = text("status IN ('waiting', 'withdrawn')")
 _DELIVERED = _deliveries.values(
-    attempts=DELIVERIES.c.attempts + bindparam("made"),
+    attempts=DELIVERIES.c.attempts + bindparam("attempts_made"),
     last_error=None,
     status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
     shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
@@ -123,18 +123,18 @@ _DELIVERED = _deliveries.values(
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 
 
-def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: RetryPolicy) -> None:
-    """Write down what came back for one claimed call, end the claim, and say what is due next."""
+def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, policy: RetryPolicy) -> None:
+    """Record the outcome of one claimed call and end the claim."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
     if attempt.call is not None and not isinstance(attempt.call, Fetch):
         outage.note_outcome(session, post, outcome, now=now)
-    if post is not None:  # a caller's message may be forgotten while its call hangs
-        _apply(session, post, attempt, outcome, now=now, patience=patience)
+    if post is not None:  # a message may be deleted while its call hangs
+        _apply(session, post, attempt, outcome, now=now, policy=policy)
     chats.release(session, attempt.claim.post.chat_id, now=now)
 
 
 def _apply(
-    session: Session, post: Any, attempt: Attempt, outcome: Outcome, *, now: datetime, patience: RetryPolicy
+    session: Session, post: Any, attempt: Attempt, outcome: Outcome, *, now: datetime, policy: RetryPolicy
 ) -> None:
     match outcome:
         case Shown():
@@ -142,7 +142,7 @@ def _apply(
         case HoldOff(wait):
             _hold(session, post, wait, now=now)
         case TryAgain():
-            _try_again(session, post, attempt, outcome, now=now, patience=patience)
+            _try_again(session, post, attempt, outcome, now=now, policy=policy)
         case Reformat(reason):
             _reformat(session, post, attempt, reason, now=now)
         case FileRefused():
@@ -151,7 +151,7 @@ def _apply(
             assert isinstance(attempt.call, Fetch)
             attachments.note_fetched(session, attempt.call.attachment_id, file)
         case NotFetched():
-            _not_fetched(session, post, attempt, outcome, now=now, patience=patience)
+            _not_fetched(session, post, attempt, outcome, now=now, policy=policy)
         case Gone(what, reason):
             _gone(session, post, attempt, what, reason, now=now)
         case GiveUp(reason, is_chat_unreachable):
@@ -172,8 +172,9 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
     stands = _standing_parts(post.shown, attempt, outcome.message_ids)
     is_whole = attempt.is_last or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
-    level = Urgency.EDIT if is_whole else attempt.claim.urgency
-    run(session, _SHOWN, post=post.id, standing=stands, parts=len(stands), version_shown=version, level=int(level))
+    urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
+    after = {"shown_parts": stands, "parts": len(stands), "version_shown": version, "urgency_after": int(urgency)}
+    run(session, _SHOWN, post=post.id, **after)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
         _first_shown(session, post, attempt, now=now)
@@ -184,8 +185,8 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
 
 
 def _standing_parts(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
-    """What stands in the chat after an accepted call (models.Post.shown). A press may have told meanwhile where the
-    part stands already (answers.press); if that is another copy of it, the newer one is one too many."""
+    """Return what the chat shows after an accepted call (model.chats.Post.shown). A press may have revealed meanwhile
+    where the part is shown already (posts.adopt); if that is another copy, this call's is one too many."""
     stands = [list(part) for part in shown]
     here = stands[attempt.place : attempt.place + 1]
     match attempt.call:
@@ -200,14 +201,14 @@ def _standing_parts(shown: Sequence[Sequence[Any]], attempt: Attempt, message_id
 
 
 def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """The whole post stands in its chat for the first time."""
-    run(session, _DELIVERED, post=post.id, made=int(attempt.is_send), at=now)
+    """Record that the whole post is shown for the first time."""
+    run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send), at=now)
     message_ids = transitions.settle(session, post.id, now=now)
     timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
 
 
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """One part of the post was shown, or the whole in a newer version."""
+    """Record that one part was shown, or the whole post in a newer version."""
     if attempt.is_send:
         _count_attempt(session, post.id)
     if attempt.is_last and attempt.call is not None:
@@ -220,7 +221,7 @@ def _count_attempt(session: Session, post_id: str, error: str | None = None) -> 
 
 
 def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> None:
-    """429: this chat waits as long as Telegram says. delivery/outage.py decides whether the whole bot waits."""
+    """Make the chat wait as long as a 429 says; delivery/outage.py decides whether the whole bot waits."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
     outage.note_flood(session, wait, now=now)
@@ -228,13 +229,13 @@ def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> Non
 
 
 def _try_again(
-    session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, patience: RetryPolicy
+    session: Session, post: Any, attempt: Attempt, outcome: TryAgain, *, now: datetime, policy: RetryPolicy
 ) -> None:
     if outcome.uncertain and attempt.is_send:
         posts.note_uncertain(session, post.id, now=now, detail=outcome.reason, is_send=True)
-    wait = backoff(post.errors + 1, jitter=patience.jitter)
+    wait = backoff(post.errors + 1, jitter=policy.jitter)
     tried = post.tried_for_s + wait.total_seconds()
-    if tried > patience.give_up_after.total_seconds():
+    if tried > policy.give_up_after.total_seconds():
         _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
     run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
@@ -244,17 +245,17 @@ def _try_again(
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """How it looks never costs a message: it goes once more as plain text."""
+    """Send it again as plain text: formatting never costs a message."""
     if post.is_plain:
         _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
         return
     run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram does not take how it looks, so {post.chat_id} gets plain text: {reason}"
+    detail = f"Telegram rejected the formatting, so {post.chat_id} gets plain text: {reason}"
     timeline.add(session, posts.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
 
 
 def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
-    """In another way Telegram may take the file, and where none is left the rest of the message goes without it."""
+    """Try the file another way; where none is left, the message goes without it."""
     if attachments.note_refused(session, refused, now=now):
         _count_attempt(session, post.id, refused.reason)
     else:
@@ -262,11 +263,11 @@ def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRe
 
 
 def _not_fetched(
-    session: Session, post: Any, attempt: Attempt, outcome: NotFetched, *, now: datetime, patience: RetryPolicy
+    session: Session, post: Any, attempt: Attempt, outcome: NotFetched, *, now: datetime, policy: RetryPolicy
 ) -> None:
     assert isinstance(attempt.call, Fetch)
-    if outcome.is_temporary and post.errors < MOST_FETCHES:
-        wait = backoff(post.errors + 1, jitter=patience.jitter)
+    if outcome.is_temporary and post.errors < MAX_FETCHES:
+        wait = backoff(post.errors + 1, jitter=policy.jitter)
         run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=now + wait)
     else:
         attachments.note_missing(session, attempt.call.attachment_id, outcome.reason, now=now)
@@ -277,25 +278,24 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
         case Target.MESSAGE if isinstance(attempt.call, Edit):
             _deleted_by_hand(session, post, attempt, now=now)
         case Target.TOPIC if post.thread_id is not None:
-            # The chat without its topic is better than nothing.
+            # The chat without the topic is better than nothing.
             affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
         case _:
             _give_up(session, post, attempt, reason, now=now)
 
 
 def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Somebody deleted a part: of an alert that is still open it is posted anew, else it is left alone, and so is a
-    reminder, which another post of the chat makes good for."""
+    """Post a deleted part again if its alert is open, but not a reminder: the chat has another post of the alert."""
     if post.is_reminder or not queries.any_unacknowledged(session, posts.messages_of(session, post.id)):
         _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
     stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
-    run(session, _REPOST, post=post.id, standing=stands, parts=len(stands))
+    run(session, _REPOST, post=post.id, shown_parts=stands, parts=len(stands))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """A post that was never shown becomes a dead letter; an edit that fails for good leaves what stands there, and
-    what is still missing of a post that was never whole follows."""
+    """Make a post that was never shown a dead letter. After a failed edit the chat keeps the old version; further
+    parts of a post that is not whole yet still follow."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
         detail = f"The post in {post.chat_id} could not be edited: {reason}"

@@ -18,27 +18,27 @@ class HealthStatus(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     DOWN = "down"
-    """Nothing can be accepted, or work stands still."""
+    """Nothing can be accepted, or work has stopped."""
 
 
 @dataclass(frozen=True)
 class HealthFacts:
-    """What is known of each part at `now`."""
+    """The state of each part at `now`."""
 
     now: datetime
     is_moving: bool
-    """The jobs beat."""
+    """The jobs run."""
     telegram: str
     telegram_reason: str | None
     backlog: Backlog | None
-    """None: the database did not answer."""
+    """None where the database did not answer."""
     job_errors: dict[str, str] = field(default_factory=dict)
     put_off: dict[str, str] = field(default_factory=dict)
-    """What each job does with rows that it cannot work on."""
+    """A warning for each job that has put rows off."""
     hanging: dict[str, timedelta] = field(default_factory=dict)
-    """How long they have been at work, for jobs that should have ended long ago."""
+    """Jobs that have been running for too long, and for how long."""
     notes: tuple[str, ...] = ()
-    """What is amiss in the configuration."""
+    """Warnings about the configuration."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
     if facts.telegram_reason:
         found.append(facts.telegram_reason)
     if facts.backlog is None:
-        found.append("The database cannot be used; the log says why.")
+        found.append("The database is unusable; see the log.")
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
     found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
     found += [f"The job {name} {words}" for name, words in sorted(facts.put_off.items())]
     for name, span in sorted(facts.hanging.items()):
-        found.append(f"The job {name} has been at work for {int(span.total_seconds() // 60)} minutes.")
+        found.append(f"The job {name} has been running for {int(span.total_seconds() // 60)} minutes.")
     return tuple(found)

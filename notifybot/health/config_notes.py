@@ -8,8 +8,8 @@ from notifybot.config.model import Config, Http, Mode
 
 
 def configuration_notes(config: Config) -> tuple[str, ...]:
-    """What the operator left open and may have forgotten."""
-    notes = []
+    """Return a sentence for each setting that the operator may have forgotten."""
+    notes: list[str] = []
     if config.telegram.token is None:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
@@ -29,7 +29,6 @@ def _http_notes(http: Http) -> Iterator[str]:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"

@@ -1,4 +1,4 @@
-"""Failures of jobs, and the notices to admins when one begins and when it is over."""
+"""Failures of jobs, and the notices to admins when one starts and when it is over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ from sqlmodel import Session, col, select
 from notifybot.model.schedules import JobRun, JobTrouble
 
 QUIET_PERIOD = timedelta(minutes=10)
-"""So long a job must go well after a failure before that is over: one that fails now and then is told of once."""
+"""A failure is over once the job has worked for this long, so a flaky job is reported once."""
 NOTICE_INTERVAL = timedelta(hours=1)
-"""For what comes up while the admins know already that something is amiss with the job."""
-MOST_ROWS = 200
-"""Of one job; rows beyond that are put off as well, and stand in the log alone."""
+"""For further failures of a job that the admins have been notified of."""
+MAX_ROWS = 200
+"""Recorded per job. Rows beyond that are put off too, but appear in the log only."""
 WHOLE_RUN = ""
 _IN_ORDER = (col(JobTrouble.job), col(JobTrouble.since), col(JobTrouble.row_key))
 
 
 @dataclass(frozen=True)
 class JobNotice:
-    """What there is to tell of a job."""
+    """A notice to the admins about a job."""
 
     title: str
     content: str
 
 
 def note_failure(session: Session, run: JobRun, *, now: datetime) -> None:
-    """A tick failed."""
+    """Record that a whole run failed."""
     assert run.error is not None
     _note(session, (run.job, WHOLE_RUN), run.error, now=now, until=now + QUIET_PERIOD)
 
 
 def note_put_off(session: Session, job: str, row_key: str, error: str, *, now: datetime, until: datetime) -> None:
-    """A row cannot be worked on; it is tried again at `until`."""
+    """Record that a row was put off; it is retried at `until`."""
     is_new = session.get(JobTrouble, (job, row_key)) is None
-    if not is_new or len(failures_of(session, job)) < MOST_ROWS:
+    if not is_new or len(failures_of(session, job)) < MAX_ROWS:
         _note(session, (job, row_key), error, now=now, until=until)
 
 
@@ -51,9 +51,9 @@ def _note(session: Session, key: tuple[str, str], error: str, *, now: datetime, 
 
 
 def settle(session: Session, run: JobRun, *, now: datetime) -> JobNotice | None:
-    """After a tick: strike out what is over. Return what the admins are to be told.
+    """After a run, delete the failures that are over; return the notice that the admins should get now.
 
-    Something is over once a tick has gone well that began after `until`: a row that was put off was tried again then.
+    A failure is over once a run that started after its `until` has succeeded: a row that was put off was retried then.
     """
     found = failures_of(session, run.job)
     over = [each for each in found if _is_over(each, run)]
@@ -61,53 +61,52 @@ def settle(session: Session, run: JobRun, *, now: datetime) -> JobNotice | None:
         session.delete(each)
     left = [each for each in found if not _is_over(each, run)]
     if not left:
-        was_told = any(each.told_at is not None for each in over)
-        return _recovered_notice(over) if was_told else None
+        was_notified = any(each.told_at is not None for each in over)
+        return _recovered_notice(over) if was_notified else None
     return _unsent_notice(session, left, now=now)
 
 
-def _is_over(trouble: JobTrouble, run: JobRun) -> bool:
-    return run.error is None and trouble.until <= run.started_at
+def _is_over(failure: JobTrouble, run: JobRun) -> bool:
+    return run.error is None and failure.until <= run.started_at
 
 
 def _unsent_notice(session: Session, left: Sequence[JobTrouble], *, now: datetime) -> JobNotice | None:
-    """What the admins do not know yet; they count as told."""
-    told_at = max((each.told_at for each in left if each.told_at is not None), default=None)
-    untold = [each for each in left if each.told_at is None]
-    if not untold or (told_at is not None and now - told_at < NOTICE_INTERVAL):
+    """Make a notice of the failures that the admins have not had one for, and mark them."""
+    last_notice_at = max((each.told_at for each in left if each.told_at is not None), default=None)
+    unsent = [each for each in left if each.told_at is None]
+    if not unsent or (last_notice_at is not None and now - last_notice_at < NOTICE_INTERVAL):
         return None
-    for each in untold:
+    for each in unsent:
         each.told_at = now
         session.add(each)
-    return _failing_notice(untold)
+    return _failing_notice(unsent)
 
 
 def failures_of(session: Session, job: str) -> list[JobTrouble]:
-    """What is amiss with a job, in the order in which it began."""
+    """Return the current failures of a job, oldest first."""
     return list(session.exec(select(JobTrouble).where(JobTrouble.job == job).order_by(*_IN_ORDER)))
 
 
 def put_off_warnings(session: Session) -> dict[str, str]:
-    """What each job does with the rows that it cannot work on."""
+    """Return a warning for each job that has put rows off."""
     rows = session.exec(select(JobTrouble).where(JobTrouble.row_key != WHOLE_RUN).order_by(*_IN_ORDER))
-    return {job: _put_off_words(list(of)) for job, of in groupby(rows, key=lambda each: each.job)}
+    return {job: _put_off_text(list(of)) for job, of in groupby(rows, key=lambda each: each.job)}
 
 
-def _failing_notice(troubles: Sequence[JobTrouble]) -> JobNotice:
-    first = troubles[0]
-    lines = [f"The job {first.job} fails: {each.error}" for each in troubles if each.row_key == WHOLE_RUN]
-    if rows := [each for each in troubles if each.row_key != WHOLE_RUN]:
-        lines.append(f"The job {first.job} {_put_off_words(rows)}")
+def _failing_notice(failures: Sequence[JobTrouble]) -> JobNotice:
+    first = failures[0]
+    lines = [f"The job {first.job} fails: {each.error}" for each in failures if each.row_key == WHOLE_RUN]
+    if rows := [each for each in failures if each.row_key != WHOLE_RUN]:
+        lines.append(f"The job {first.job} {_put_off_text(rows)}")
     return JobNotice(
-        "A job of notifybot fails", "\n".join([*lines, "It is tried again by itself. `notifybot jobs` says more."])
+        "A notifybot job fails", "\n".join([*lines, "It is retried automatically. Run `notifybot jobs` for details."])
     )
 
 
-def _put_off_words(rows: Sequence[JobTrouble]) -> str:
-    """What a job does with rows that it cannot work on."""
+def _put_off_text(rows: Sequence[JobTrouble]) -> str:
     if len(rows) == 1:
-        return f"cannot work on a row ({rows[0].row_key}) and puts it off: {rows[0].error}"
-    return f"cannot work on {len(rows)} rows ({rows[0].row_key} first) and puts them off: {rows[0].error}"
+        return f"cannot process a row ({rows[0].row_key}) and puts it off: {rows[0].error}"
+    return f"cannot process {len(rows)} rows ({rows[0].row_key} first) and puts them off: {rows[0].error}"
 
 
 def _recovered_notice(over: Sequence[JobTrouble]) -> JobNotice:
@@ -116,4 +115,4 @@ def _recovered_notice(over: Sequence[JobTrouble]) -> JobNotice:
     how_often = "once" if times == 1 else f"{times} times"
     when = f"at {since:%Y-%m-%d %H:%M}" if times == 1 else f"from {since:%Y-%m-%d %H:%M} to {last_at:%Y-%m-%d %H:%M}"
     job = over[0].job
-    return JobNotice("A job of notifybot works again", f"The job {job} works again. It failed {how_often}, {when} UTC.")
+    return JobNotice("A notifybot job works again", f"The job {job} works again. It failed {how_often}, {when} UTC.")

@@ -1,4 +1,4 @@
-"""The runs of each job: duration, success rate, last failure."""
+"""The history of job runs: duration, success rate, last failure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,48 +10,48 @@ from notifybot.model.schedules import JobRun
 from notifybot.storage.statements import affected
 
 RUNS_KEPT = 1000
-"""Of each job; one that has nothing to do has as many in 17 hours."""
-IDLE_KEPT_EVERY = timedelta(minutes=1)
-"""Of ticks that had nothing to do, for whatever may have a deadline every few milliseconds."""
+"""Per job. An idle job fills this in 17 hours."""
+IDLE_RUN_KEPT_EVERY = timedelta(minutes=1)
+"""One idle run in this time is kept: deadlines may come every few milliseconds."""
 FAILURES_KEPT = 100
-"""Of each job, beside those: what went wrong last is worth more than what went well."""
+"""Per job, besides the successful ones."""
 KEPT_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class JobStatistics:
-    """How a job did in its latest runs, RUNS_KEPT of them at most."""
+    """Figures over a job's latest runs, at most RUNS_KEPT."""
 
     last: JobRun | None = None
     last_failure: JobRun | None = None
     runs: int = 0
     since: datetime | None = None
-    """When the first of these runs began."""
+    """Start of the first of these runs."""
     average_s: float | None = None
     success_rate: float | None = None
     """From 0 to 1."""
 
 
 def is_worth_keeping(run: JobRun, last_kept: datetime | None) -> bool:
-    """Whether a run tells something: one with nothing to do does, if the `last_kept` began IDLE_KEPT_EVERY ago."""
+    """Return False for an idle run that starts within IDLE_RUN_KEPT_EVERY of the `last_kept` run."""
     if run.done or run.is_manual or run.error is not None or last_kept is None:
         return True
-    return abs(run.started_at - last_kept) >= IDLE_KEPT_EVERY
+    return abs(run.started_at - last_kept) >= IDLE_RUN_KEPT_EVERY
 
 
 def keep_run(session: Session, run: JobRun) -> None:
-    """Write a run down; the value stays the caller's."""
+    """Insert a copy of the run; the caller keeps the value."""
     session.add(JobRun(**run.model_dump(exclude={"id"})))
 
 
 def latest_runs(session: Session, job: str, *, most: int) -> list[JobRun]:
-    """The newest runs of a job, the newest first."""
+    """Return the latest runs of a job, newest first."""
     newest = select(JobRun).where(JobRun.job == job).order_by(col(JobRun.id).desc()).limit(most)
     return list(session.exec(newest))
 
 
 def statistics(session: Session, job: str) -> JobStatistics:
-    """How this job did. An unknown one has done nothing yet."""
+    """Return the figures of a job; those of an unknown job are empty."""
     last = latest_runs(session, job, most=1)
     if not last:
         return JobStatistics()
@@ -72,12 +72,12 @@ def statistics(session: Session, job: str) -> JobStatistics:
 
 
 def forget_old(session: Session, *, now: datetime) -> int:
-    """Delete runs that are older than KEPT_FOR, and those that are too many; return how many."""
+    """Delete runs older than KEPT_FOR and those beyond RUNS_KEPT and FAILURES_KEPT; return how many."""
     gone = affected(session, delete(JobRun).where(col(JobRun.started_at) < now - KEPT_FOR))
     for job in session.exec(select(JobRun.job).distinct()).all():
-        went_well = (col(JobRun.job) == job, col(JobRun.error).is_(None))
+        succeeded = (col(JobRun.job) == job, col(JobRun.error).is_(None))
         failed = (col(JobRun.job) == job, col(JobRun.error).is_not(None))
-        gone += _forget_but(session, RUNS_KEPT, *went_well) + _forget_but(session, FAILURES_KEPT, *failed)
+        gone += _forget_but(session, RUNS_KEPT, *succeeded) + _forget_but(session, FAILURES_KEPT, *failed)
     return gone
 
 
@@ -89,9 +89,9 @@ def _forget_but(session: Session, most: int, *of: ColumnElement[bool]) -> int:
 
 
 def _newest_but(session: Session, skipped: int, *of: ColumnElement[bool]) -> int | None:
-    """The id of the newest run after so many even newer ones."""
+    """Return the id of the newest run after skipping so many newer ones."""
     return session.exec(select(JobRun.id).where(*of).order_by(col(JobRun.id).desc()).offset(skipped).limit(1)).first()
 
 
-def last_run(session: Session) -> datetime | None:
-    return session.exec(select(func.max(JobRun.started_at)).where(JobRun.job == "retention")).one()
+def last_run(session: Session, job: str) -> datetime | None:
+    return session.exec(select(func.max(JobRun.started_at)).where(JobRun.job == job)).one()

@@ -1,4 +1,4 @@
-"""The timed jobs: one file a job, one line here. The database says when each is due, the JobQueue only beats."""
+"""The timed jobs: one file a job, one line here, and their order. The database says when each is due."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from notifybot.alerts import escalate as deadlines
-from notifybot.alerts import expire
-from notifybot.alerts.remind import REMINDERS
+from notifybot.alerts import escalate, expire, remind
 from notifybot.jobs import close, daily_summary, escalation, oncall, reminders, retention, schedules
 from notifybot.model.enums import Deadline
 from notifybot.oncall import notify
@@ -20,32 +18,35 @@ JobFunction = Callable[[Runtime, datetime], Awaitable[int]]
 
 @dataclass(frozen=True)
 class Job:
-    """`tick` does what is due and returns how much it did; `next_due` says when there is more.
+    """`run` does what is due and returns how many rows that was; `next_due` returns when there is more to do.
 
-    It beats at least every `most_apart`, and earlier where a new `deadline` of its kind comes before that.
-    `by_hand` is what somebody gets who asks for it now, where that is something else than a tick.
+    A job runs at least every `max_interval`, and sooner when a `deadline` of its kind comes up. The jobs in `after`
+    run first where they are due too. `run_now` replaces `run` in a manual run.
     """
 
     name: str
-    tick: JobFunction
+    run: JobFunction
     next_due: Callable[[Session], datetime | None]
-    most_apart: timedelta = timedelta(seconds=30)
+    max_interval: timedelta = timedelta(seconds=30)
     deadline: Deadline | None = None
-    by_hand: JobFunction | None = None
+    after: tuple["Job", ...] = ()
+    run_now: JobFunction | None = None
 
 
-JOBS = (
-    Job("schedules", schedules.run, release.RELEASES.next_at, deadline=Deadline.RELEASE),
-    Job("escalation", escalation.run, deadlines.next_escalation, deadline=Deadline.ESCALATE),
-    Job("close", close.run, expire.next_expiry, deadline=Deadline.CLOSE),
-    Job("reminders", reminders.run, REMINDERS.next_at, deadline=Deadline.REMIND),
-    Job(
-        daily_summary.NAME,
-        daily_summary.run,
-        daily_summary.next_due,
-        deadline=Deadline.SUMMARY,
-        by_hand=daily_summary.run_now,
-    ),
-    Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.SHIFT),
-    Job("retention", retention.run, retention.next_due, most_apart=timedelta(hours=1)),
+SCHEDULES = Job("schedules", schedules.run, release.RELEASES.next_at, deadline=Deadline.RELEASE)
+ESCALATION = Job("escalation", escalation.run, escalate.next_escalation, deadline=Deadline.ESCALATE)
+CLOSE = Job("close", close.run, expire.next_expiry, deadline=Deadline.CLOSE, after=(ESCALATION,))
+REMINDERS = Job(
+    "reminders", reminders.run, remind.REMINDERS.next_at, deadline=Deadline.REMIND, after=(ESCALATION, CLOSE)
 )
+SUMMARY = Job(
+    daily_summary.NAME,
+    daily_summary.run,
+    daily_summary.next_due,
+    deadline=Deadline.SUMMARY,
+    after=(SCHEDULES,),
+    run_now=daily_summary.run_now,
+)
+ON_CALL = Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.SHIFT)
+RETENTION = Job("retention", retention.run, retention.next_due, max_interval=timedelta(hours=1))
+JOBS = (SCHEDULES, ESCALATION, CLOSE, REMINDERS, SUMMARY, ON_CALL, RETENTION)

@@ -1,4 +1,4 @@
-"""How a job works off rows: many in a transaction, and one by one where one of them is in the way of the others."""
+"""Process due rows: many per transaction, and one by one where a poison row is in the way."""
 
 import logging
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ from typing import Protocol
 from sqlmodel import Session
 
 from notifybot.health import job_failures
-from notifybot.jobs.failures import reason_of
 from notifybot.runtime import Runtime
 from notifybot.storage.due import Due, DueRow
+from notifybot.system.logs import reason_of
 
 BATCH_ROWS = 100
-"""Short enough to let callers through."""
+"""Few enough that callers get through in between."""
 SHRINK_FACTOR = 10
-"""After a failure a transaction takes so many times fewer rows, and after each success twice as many."""
+"""A batch shrinks by this after a failure, and doubles after each success."""
 PUT_OFF = timedelta(minutes=10)
 MAX_PUT_OFF = 50
-"""In one tick: where more fail, it is hardly the rows' fault, and the tick fails."""
+"""In one run. Where more rows fail, the rows are hardly to blame, and the run fails."""
 log = logging.getLogger(__name__)
 
 
 class BatchWork(Protocol):
-    """Do at most `most` of what is due, the longest overdue first, by `due.overdue`; return how much that was."""
+    """Process at most `most` due rows, the longest overdue first, by `due.overdue`; return how many."""
 
     def __call__(self, session: Session, *, now: datetime, most: int) -> int: ...
 
 
 class RowUnchanged(Exception):
-    """A row was taken and is as due as before: it would be taken for ever."""
+    """A row was processed and is still due: it would come up for ever."""
 
 
 class PoisonRow(Exception):
-    """The work failed, and this was its first row; the cause says why."""
+    """The work failed with this row first in its batch; the cause says why."""
 
     def __init__(self, row: DueRow) -> None:
         super().__init__(row.key)
@@ -41,21 +41,21 @@ class PoisonRow(Exception):
 
 
 async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, now: datetime) -> int:
-    """Do all that is due at `now`; return how much that was.
+    """Process all rows that are due at `now`; return how many.
 
-    A row that makes the work fail, or that the work leaves as it was, is put off by PUT_OFF and holds up no other.
-    Raises what any row would meet: a database that keeps nothing, or a fault that MOST_PUT_OFF rows have met.
+    A row that makes the work fail, or that stays due, is put off by PUT_OFF and holds up no other. Raises what is not
+    a row's fault: an unusable database, or a failure of more than MAX_PUT_OFF rows.
     """
-    total, most, left = 0, BATCH_ROWS, MAX_PUT_OFF
+    total, most, put_offs_left = 0, BATCH_ROWS, MAX_PUT_OFF
     while True:
         try:
             done = await runtime.database.write(_Batch(due, work, now, most))
-        except PoisonRow as spoiled:
-            if left == 0 or runtime.database.is_down(spoiled):
-                raise _cause(spoiled) from spoiled
+        except PoisonRow as poison:
+            if put_offs_left == 0 or runtime.database.is_down(poison):
+                raise _cause(poison) from poison
             if most == 1:
-                await put_off(runtime, job, due, spoiled, now=now)
-                left -= 1
+                await put_off(runtime, job, due, poison, now=now)
+                put_offs_left -= 1
             most = max(1, most // SHRINK_FACTOR)
         else:
             if done is None:
@@ -65,7 +65,7 @@ async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, 
 
 @dataclass(frozen=True)
 class _Batch:
-    """One transaction's worth: how much was done; None where nothing is due any more."""
+    """One transaction. Returns how many rows it processed, or None where none is due."""
 
     due: Due
     work: BatchWork
@@ -82,27 +82,27 @@ class _Batch:
         except Exception as error:
             raise PoisonRow(first) from error
         if self.due.first(session, now=self.now) == first:
-            raise PoisonRow(first) from RowUnchanged(f"{first.key} is as due as before")
+            raise PoisonRow(first) from RowUnchanged(f"{first.key} is still due")
         return done
 
 
-async def put_off(runtime: Runtime, job: str, due: Due, spoiled: PoisonRow, *, now: datetime) -> None:
-    """Move the row out of the way of the others, and note it; unless somebody else has moved it."""
-    row, cause, until = spoiled.row, _cause(spoiled), now + PUT_OFF
-    named, reason = f"{due.table.name} {row.key}", reason_of(cause)
+async def put_off(runtime: Runtime, job: str, due: Due, poison: PoisonRow, *, now: datetime) -> None:
+    """Postpone the row and record it, unless somebody else has moved it."""
+    row, cause, until = poison.row, _cause(poison), now + PUT_OFF
+    name, reason = f"{due.table.name} {row.key}", reason_of(cause)
 
     def move(session: Session) -> bool:
         is_moved = due.put_off(session, row, until=until)
         if is_moved:
-            job_failures.note_put_off(session, job, named, reason, now=now, until=until)
+            job_failures.note_put_off(session, job, name, reason, now=now, until=until)
         return is_moved
 
     if await runtime.database.write(move):
         facts = {"action": "put_off", "job": job, "table": due.table.name, "row": row.key}
-        log.error("a row cannot be worked on and was put off", exc_info=cause, extra=facts)
-        runtime.progress.put_off[job] = f"cannot work on a row ({named}): {reason}"
+        log.error("a row cannot be processed and was put off", exc_info=cause, extra=facts)
+        runtime.job_status.put_off[job] = f"cannot process a row ({name}): {reason}"
 
 
-def _cause(spoiled: PoisonRow) -> BaseException:
-    assert spoiled.__cause__ is not None
-    return spoiled.__cause__
+def _cause(poison: PoisonRow) -> BaseException:
+    assert poison.__cause__ is not None
+    return poison.__cause__

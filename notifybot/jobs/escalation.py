@@ -1,4 +1,4 @@
-"""Unanswered alerts go to the next people of their policy, or to the escalation channel."""
+"""Escalate alerts that nobody has acknowledged in time."""
 
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,7 @@ from notifybot.runtime import Runtime
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Escalate what is overdue, in transactions short enough to let callers through; return how many."""
+    """Escalate what is overdue; return how many alerts that was."""
     channel = runtime.config.alerts.escalation_channel
     work = partial(escalate.escalate_due, directory=runtime.directory, channel=channel)
     return await process_due(runtime, "escalation", escalate.ESCALATIONS, work, now=now)

@@ -1,4 +1,4 @@
-"""Whoever's turn on call begins is told."""
+"""Notify people when their shift starts."""
 
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,7 @@ from notifybot.runtime import Runtime
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Tell those whose turn has begun; return how many turns that were."""
+    """Notify those whose shift has started; return how many shifts that was."""
     directory = runtime.directory
     if await runtime.database.read(partial(notify.is_outdated, directory=directory, now=now)):
         await runtime.database.write(partial(notify.sync_rotations, directory=directory, now=now))

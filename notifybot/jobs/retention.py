@@ -1,4 +1,4 @@
-"""What is over and old is deleted, a little at a time."""
+"""Delete old data, a little at a time."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -15,18 +15,18 @@ from notifybot.runtime import Runtime
 from notifybot.schedules import changes
 from notifybot.telegram_api import update_store
 
-A_TRANSACTION = 200
+ROWS_PER_TRANSACTION = 200
 REPLIES_KEPT = timedelta(days=2)
-UNUSED_KEPT = timedelta(hours=1)
+UNUSED_FILES_KEPT = timedelta(hours=1)
 """Longer than a request takes from storing its file to the commit of its message."""
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Delete what is past its time; return how many messages and other rows went."""
+    """Delete what is past its retention; return how many rows and files that was."""
     before = None if runtime.config.retention.messages is None else now - runtime.config.retention.messages
     total = await runtime.database.write(partial(forget_bookkeeping, now=now))
     while before is not None and (
-        done := await runtime.database.write(partial(forget.forget_messages, before=before, most=A_TRANSACTION))
+        done := await runtime.database.write(partial(forget.forget_messages, before=before, most=ROWS_PER_TRANSACTION))
     ):
         total += done
     if before is not None:
@@ -35,7 +35,7 @@ async def run(runtime: Runtime, now: datetime) -> int:
 
 
 def forget_bookkeeping(session: Session, *, now: datetime) -> int:
-    """Delete expired rows that belong to no message, each room its own; return how many."""
+    """Delete expired rows that belong to no message; return how many."""
     return (
         replies.forget_old(session, before=now - REPLIES_KEPT)
         + update_store.forget_old(session, now=now)
@@ -47,12 +47,12 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
 
 
 async def _forget_files(runtime: Runtime, now: datetime) -> int:
-    """Let go of old content, then remove from the disk what no message needs any more."""
+    """Drop old attachments, then remove from the disk what no message uses; return how many files."""
     if (kept := runtime.config.retention.attachments) is not None:
-        forget_some = partial(attachments.forget_content, before=now - kept, most=A_TRANSACTION)
+        forget_some = partial(attachments.forget_content, before=now - kept, most=ROWS_PER_TRANSACTION)
         while await runtime.database.write(forget_some):
             pass
-    store, before, removed = runtime.files.store, now - UNUSED_KEPT, 0
+    store, before, removed = runtime.files.store, now - UNUSED_FILES_KEPT, 0
     for content in await asyncio.to_thread(lambda: list(store.older_than(before))):
         if not await runtime.database.read(partial(attachments.is_used, sha256=content)):
             removed += await asyncio.to_thread(store.remove, content, stored_before=before)
@@ -60,6 +60,6 @@ async def _forget_files(runtime: Runtime, now: datetime) -> int:
 
 
 def next_due(session: Session) -> datetime | None:
-    """An hour after the last tick: nobody waits for it."""
-    last = job_history.last_run(session)
+    """An hour after the last run."""
+    last = job_history.last_run(session, "retention")
     return None if last is None else last + timedelta(hours=1)

@@ -162,7 +162,7 @@ async def send_test(request: web.Request) -> web.Response:
 async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
     """What became of a post, once that is decided; what is not within TEST_WITHIN is taken back."""
     look, until = partial(replies.reply_status, post_id=post_id), runtime.clock.now() + TEST_WITHIN
-    done = runtime.waiters.watch(ANY_WORK)
+    done = runtime.watchers.watch(ANY_WORK)
     try:
         while True:
             found = await runtime.database.read(look)
@@ -170,9 +170,9 @@ async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
                 return found
             if runtime.clock.now() >= until:
                 break
-            await runtime.waiters.next_change(done, until)
+            await runtime.watchers.next_change(done, until)
     finally:
-        runtime.waiters.unwatch(ANY_WORK, done)
+        runtime.watchers.unwatch(ANY_WORK, done)
     await runtime.database.write(partial(replies.withdraw_reply, post_id=post_id, now=runtime.clock.now()))
     return await runtime.database.read(look)
 
@@ -244,7 +244,7 @@ async def _name_of_bot(runtime: Runtime) -> str:
     token = runtime.config.telegram.token or ""
     known = await runtime.database.read(posts_bot.identity)
     if known is None or str(known["id"]) != token.partition(":")[0] or not known.get("username"):
-        reason = runtime.link.reason or "Telegram has not been asked yet"
+        reason = runtime.telegram.reason or "Telegram has not been asked yet"
         raise Unavailable(f"Nobody knows yet what the bot is called: {reason}.", hint="Try again in a moment.")
     return str(known["username"])
 

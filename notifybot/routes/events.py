@@ -15,7 +15,7 @@ from notifybot.web.route import Route, runtime_of
 async def send_event(request: web.Request) -> web.Response:
     """Tell of an event; its kind is kept, for the summary to count."""
     new = await read_event(request, caller_of(request))
-    found = await runtime_of(request).intake.accept(new)
+    found = await runtime_of(request).batcher.accept(new)
     return json_response(messages.accepted(found), status=200 if found.is_duplicate else 202)
 
 

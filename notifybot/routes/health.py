@@ -45,13 +45,13 @@ async def _facts(request: web.Request) -> HealthFacts:
     guessing = request.app[CALLERS].remote.throttle.warning(now)
     return HealthFacts(
         now=now,
-        is_moving=runtime.progress.is_moving(now),
-        telegram=runtime.link.state,
-        telegram_reason=runtime.link.reason,
+        is_moving=runtime.job_status.is_moving(now),
+        telegram=runtime.telegram.state,
+        telegram_reason=runtime.telegram.reason,
         backlog=await _backlog(runtime),
-        job_errors=runtime.progress.job_errors,
+        job_errors=runtime.job_status.job_errors,
         put_off=await _told(runtime, job_failures.put_off_warnings, {}),
-        hanging=runtime.progress.hanging(now),
+        hanging=runtime.job_status.hanging(now),
         notes=(
             *configuration_notes(runtime.config),
             *await _absent(runtime),

@@ -56,12 +56,12 @@ async def status(request: web.Request) -> web.Response:
     """Every job: when it runs next, and how it did."""
     query = read_query(request, StatusQuery)
     runtime = runtime_of(request)
-    names = list(runtime.progress.next_runs)
+    names = list(runtime.job_status.next_runs)
     found = await runtime.database.read(partial(_read_record, names=names, runs=query.runs))
     jobs = [
         documents.job(
             name,
-            runtime.progress,
+            runtime.job_status,
             record.statistics,
             failures=record.failures,
             history=record.runs if query.runs else None,
@@ -90,19 +90,19 @@ async def trigger(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
     runtime, name = runtime_of(request), request.match_info["name"]
     _check_may_run(runtime, name)
-    if runtime.progress.by_hand is None:
+    if runtime.job_status.run_now is None:
         raise Unavailable("The jobs have not begun yet: what waits at Telegram comes first.", hint="Try again soon.")
-    return json_response(documents.job_run(await runtime.progress.by_hand(name)))
+    return json_response(documents.job_run(await runtime.job_status.run_now(name)))
 
 
 def _check_may_run(runtime: Runtime, name: str) -> None:
     """Raise NotFound for a job that does not exist, Conflict for one whose tick does not end."""
-    names = list(runtime.progress.next_runs)
+    names = list(runtime.job_status.next_runs)
     if name not in names:
         near = did_you_mean(shortened(name), names)
         guess = "" if near is None else f"Did you mean {near}? "
         raise NotFound(f"There is no job {shortened(name)}.", hint=f"{guess}Jobs are {', '.join(names)}.")
-    if span := runtime.progress.hanging(runtime.clock.now()).get(name):
+    if span := runtime.job_status.hanging(runtime.clock.now()).get(name):
         minutes = int(span.total_seconds() // 60)
         hint = "Restart the daemon if it goes on: what it does is done once all the same."
         raise Conflict(f"{name} has been at work for {minutes} minutes, and does not end.", hint=hint)

@@ -95,7 +95,7 @@ async def ingest(request: web.Request) -> web.Response:
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
     new = await read_ingest(request, caller_of(request))
     runtime = runtime_of(request)
-    found = await runtime.intake.accept(new)
+    found = await runtime.batcher.accept(new)
     if wait_s:
         return await _wait(runtime, found, timedelta(seconds=wait_s))
     return json_response(documents.accepted(found), status=200 if found.is_duplicate else 202)
@@ -103,27 +103,27 @@ async def ingest(request: web.Request) -> web.Response:
 
 async def send(request: web.Request) -> web.Response:
     new = await read_send(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).intake.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new)))
 
 
 async def send_photo(request: web.Request) -> web.Response:
     new = await read_photo(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).intake.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new)))
 
 
 async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Response:
     """200 with the deliveries once the message has left `initiated`, 202 as it is when the time is over."""
     until = runtime.clock.now() + wait
-    changed = runtime.waiters.watch(found.id)
+    changed = runtime.watchers.watch(found.id)
     try:
         while True:
             detail = await runtime.database.read(partial(queries.details, message_id=found.id))
             is_decided = detail.message.state is not State.INITIATED
             if is_decided or runtime.clock.now() >= until:
                 break
-            await runtime.waiters.next_change(changed, until)
+            await runtime.watchers.next_change(changed, until)
     finally:
-        runtime.waiters.unwatch(found.id, changed)
+        runtime.watchers.unwatch(found.id, changed)
     document = documents.accepted(found)
     document.status = detail.message.state
     document.deliveries = [documents.delivery(copy) for copy in detail.copies]

@@ -101,7 +101,7 @@ async def schedule_message(request: web.Request) -> web.Response:
     fields, files = await _read(request)
     new = await _later(request, caller_of(request), fields, files)
     runtime = runtime_of(request)
-    found = await runtime.intake.accept(new)
+    found = await runtime.batcher.accept(new)
     detail = await runtime.database.read(partial(queries.details, message_id=found.id))
     return json_response(documents.pending(detail, None if found.schedule_id is None else found.next_times))
 

@@ -171,8 +171,8 @@ async def _with_extras(
         time_zone=fields.time_zone or "UTC",
         event=fields.event_name,
         policy=timing.policy,
-        plan=None if timing.plan is None else timing.plan.stored(),
-        steps=timing.steps,
+        plan=None if timing.plan is None else timing.plan.to_json(),
+        steps=timing.step_count,
         remind_every=timing.remind_every,
     )
 

@@ -1,7 +1,7 @@
-"""What a daily summary tells: counted in the database, for many readers at once.
+"""Count the figures of daily summaries in the database, for many readers at once.
 
-A reader is told of what their account sent and of what was shown in their chat; a chat of the config, of everything. Of
-messages that notifybot itself sends, nobody is told.
+A person's summary covers what their account sent and what was shown in their chat; a configured chat's covers all
+messages. Those from notifybot itself are left out.
 """
 
 from collections import Counter
@@ -42,18 +42,17 @@ from notifybot.storage.statements import table_of
 from notifybot.summaries.facts import Arrivals, OpenAlert, Period, SummaryFacts, Tally
 
 EVERYTHING = ""
-"""Stands for the reader of what concerns no single person."""
-MOST_OPEN = 5
-"""So many open alerts are named."""
-LONGEST_LINE = 80
+"""The reader of a summary of all messages."""
+MAX_OPEN_LISTED = 5
+MAX_LINE_LENGTH = 80
 MESSAGES, DELIVERIES, PEOPLE = table_of(Message), table_of(Delivery), table_of(Person)
 
 _is_own = and_(MESSAGES.c.account == NOTIFYBOT, MESSAGES.c.source.in_(OWN_SOURCES))
 _came_at = func.coalesce(MESSAGES.c.send_at, MESSAGES.c.created_at, type_=MESSAGES.c.created_at.type)
 Readers = Collection[str] | None
-"""By user_id; None: one for everything."""
-Bases = tuple[ColumnElement[bool], ...]
-"""Conditions of messages, of which each meets one at most."""
+"""Their user_ids; None for EVERYTHING."""
+Conditions = tuple[ColumnElement[bool], ...]
+"""Conditions on messages; a message meets at most one of them."""
 
 
 def _has_delivery(status: DeliveryStatus) -> ColumnElement[bool]:
@@ -64,7 +63,7 @@ _is_sent = _has_delivery(DeliveryStatus.SHOWN)
 _is_waiting = and_(not_(_is_sent), _has_delivery(DeliveryStatus.WAITING))
 _is_lost = (MESSAGES.c.state == State.FAILED) | _has_delivery(DeliveryStatus.FAILED)
 _is_failed = and_(not_(_is_sent), not_(_is_waiting), _is_lost)
-_is_unanswered = and_(
+_is_expired = and_(
     MESSAGES.c.is_alert,
     MESSAGES.c.state == State.CLOSED,
     MESSAGES.c.closed_at >= MESSAGES.c.close_at,
@@ -76,9 +75,9 @@ _is_unanswered = and_(
 def collect(
     session: Session, readers: Readers, period: Period, *, with_arrivals: bool = False
 ) -> dict[str, SummaryFacts]:
-    """What each of these readers is told of a period, by user_id; for everything, by EVERYTHING.
+    """Return the facts of a period by reader: user_id, or EVERYTHING.
 
-    `with_arrivals`: also when the messages came, which a chart shows.
+    `with_arrivals`: with the times at which messages came, for a chart.
     """
     this = _read_period(session, readers, period, with_arrivals=with_arrivals)
     before = _read_period(session, readers, period.before, with_arrivals=with_arrivals)
@@ -88,35 +87,34 @@ def collect(
 
 
 RowsByReader = Mapping[str, Sequence[Any]]
-"""By reader."""
 
 
 @dataclass(frozen=True)
 class _PeriodRows:
-    """What there was in one period."""
+    """The rows of one period."""
 
-    came: RowsByReader
-    answered: RowsByReader
-    arrived: RowsByReader
+    counts: RowsByReader
+    acknowledgements: RowsByReader
+    arrivals: RowsByReader
 
     def tally(self, reader: str) -> Tally:
-        came = self.came.get(reader, ())
+        counts = self.counts.get(reader, ())
         return Tally(
-            sent=sum(row.sent for row in came),
-            alerts=sum(row.sent for row in came if row.is_alert),
-            waiting=sum(row.waiting for row in came),
-            failed=sum(row.failed for row in came),
-            unanswered=sum(row.unanswered for row in came),
-            answered=len(self.answered.get(reader, ())),
+            sent=sum(row.sent for row in counts),
+            alerts=sum(row.sent for row in counts if row.is_alert),
+            waiting=sum(row.waiting for row in counts),
+            failed=sum(row.failed for row in counts),
+            expired=sum(row.expired for row in counts),
+            acknowledged=len(self.acknowledgements.get(reader, ())),
         )
 
-    def arrivals(self, reader: str) -> tuple[Arrivals, ...]:
-        return tuple(Arrivals(row.step, row.count, row.is_alert) for row in self.arrived.get(reader, ()))
+    def arrivals_of(self, reader: str) -> tuple[Arrivals, ...]:
+        return tuple(Arrivals(row.step, row.count, row.is_alert) for row in self.arrivals.get(reader, ()))
 
 
 @dataclass(frozen=True)
 class _Collected:
-    """What there was, for all readers that were asked for."""
+    """All rows, for all readers."""
 
     period: Period
     this: _PeriodRows
@@ -124,29 +122,29 @@ class _Collected:
     still_open: RowsByReader
 
     def of(self, reader: str) -> SummaryFacts:
-        came, answered = self.this.came.get(reader, ()), self.this.answered.get(reader, ())
+        counts, acknowledged = self.this.counts.get(reader, ()), self.this.acknowledgements.get(reader, ())
         still_open = self.still_open.get(reader, ())
         return SummaryFacts(
             period=self.period,
             tally=self.this.tally(reader),
             before=self.before.tally(reader),
-            sources=_counted((row.source, row.count) for row in came),
-            events=_counted((row.event, row.count) for row in came if row.event is not None),
-            answered_by=_counted((_name(row.acknowledged_by), 1) for row in answered),
-            median=median(row.acknowledged_at - row.came_at for row in answered) if answered else None,
+            sources=_counted((row.source, row.count) for row in counts),
+            events=_counted((row.event, row.count) for row in counts if row.event is not None),
+            acknowledged_by=_counted((_name(row.acknowledged_by), 1) for row in acknowledged),
+            median=median(row.acknowledged_at - row.came_at for row in acknowledged) if acknowledged else None,
             open=still_open[0].count if still_open else 0,
             oldest=tuple(OpenAlert(row.came_at, _line(row)) for row in still_open),
-            arrivals=self.this.arrivals(reader),
-            arrivals_before=self.before.arrivals(reader),
+            arrivals=self.this.arrivals_of(reader),
+            arrivals_before=self.before.arrivals_of(reader),
         )
 
 
 def _read_period(session: Session, readers: Readers, period: Period, *, with_arrivals: bool) -> _PeriodRows:
     came = _scope(_came_in(period), readers)
     return _PeriodRows(
-        came=_by_reader(session, _counts(came)),
-        answered=_by_reader(session, _acknowledgements(_scope(_acknowledged_in(period), readers))),
-        arrived=_by_reader(session, _arrivals(came, period)) if with_arrivals else {},
+        counts=_by_reader(session, _counts(came)),
+        acknowledgements=_by_reader(session, _acknowledgements(_scope(_acknowledged_in(period), readers))),
+        arrivals=_by_reader(session, _arrivals(came, period)) if with_arrivals else {},
     )
 
 
@@ -157,36 +155,36 @@ def _by_reader(session: Session, query: Select[Any]) -> RowsByReader:
     return found
 
 
-# Which messages
+# Conditions
 
 
-def _came_in(period: Period) -> Bases:
-    """What was to be sent in this time: most messages at once, so that their ids tell; others at a time of theirs."""
+def _came_in(period: Period) -> Conditions:
+    """Messages that were to be sent in this period: by their ids, or by `send_at` where they were scheduled."""
     is_wanted = (MESSAGES.c.state != State.CANCELLED, not_(_is_own))
-    at_once = (
+    immediate = (
         MESSAGES.c.id >= first_id(period.begin),
         MESSAGES.c.id < first_id(period.end),
         MESSAGES.c.send_at.is_(None),
     )
-    later = (MESSAGES.c.send_at >= period.begin, MESSAGES.c.send_at < period.end, MESSAGES.c.send_at.is_not(None))
-    return (and_(*at_once, *is_wanted), and_(*later, MESSAGES.c.state != State.SCHEDULED, *is_wanted))
+    scheduled = (MESSAGES.c.send_at >= period.begin, MESSAGES.c.send_at < period.end, MESSAGES.c.send_at.is_not(None))
+    return (and_(*immediate, *is_wanted), and_(*scheduled, MESSAGES.c.state != State.SCHEDULED, *is_wanted))
 
 
-def _acknowledged_in(period: Period) -> Bases:
+def _acknowledged_in(period: Period) -> Conditions:
     at = MESSAGES.c.acknowledged_at
     return (and_(at.is_not(None), at >= period.begin, at < period.end, not_(_is_own)),)
 
 
-_is_open: Bases = (and_(text(IS_OPEN), not_(_is_own)),)
+_is_open: Conditions = (and_(text(IS_OPEN), not_(_is_own)),)
 
 
-def _scope(bases: Bases, readers: Readers) -> Subquery:
-    """Of these messages, each with each reader whom it concerns: as `reader` and `id`, once.
+def _scope(conditions: Conditions, readers: Readers) -> Subquery:
+    """Pair each of these messages with each reader it concerns, as distinct `reader` and `id`.
 
-    The messages are looked for first, and then whose they are: from the people SQLite would come to all that their
-    accounts ever sent, or read the messages once for each of them.
+    Messages are found first, then their readers: starting from people, SQLite would read all that their accounts ever
+    sent, or the messages once per person.
     """
-    found = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in bases))
+    found = union_all(*(select(MESSAGES.c.id, MESSAGES.c.account).where(each) for each in conditions))
     base = found.cte("base").prefix_with("MATERIALIZED")
     if readers is None:
         return select(literal_column("''").label("reader"), base.c.id).subquery("scope")
@@ -198,12 +196,12 @@ def _scope(bases: Bases, readers: Readers) -> Subquery:
     return union(sent, shown).subquery("scope")
 
 
-# What of them
+# Queries
 
 
 def _counts(scope: Subquery) -> Select[Any]:
     kinds = (scope.c.reader, MESSAGES.c.source, MESSAGES.c.event, MESSAGES.c.is_alert)
-    numbers = {"sent": _is_sent, "waiting": _is_waiting, "failed": _is_failed, "unanswered": _is_unanswered}
+    numbers = {"sent": _is_sent, "waiting": _is_waiting, "failed": _is_failed, "expired": _is_expired}
     counts = [func.sum(case((is_one, 1), else_=0)).label(name) for name, is_one in numbers.items()]
     return (
         select(*kinds, func.count().label("count"), *counts).join_from(MESSAGES, scope, _is_in(scope)).group_by(*kinds)
@@ -216,22 +214,27 @@ def _acknowledgements(scope: Subquery) -> Select[Any]:
 
 
 def _open(scope: Subquery) -> Select[Any]:
-    """The oldest, each with how many there are in all."""
+    """Select the oldest open alerts, each with the total."""
     columns = (scope.c.reader, MESSAGES.c.title, MESSAGES.c.content, MESSAGES.c.look, _came_at.label("came_at"))
     count = func.count().over(partition_by=scope.c.reader)
     place = func.row_number().over(partition_by=scope.c.reader, order_by=MESSAGES.c.id)
     ranked = select(*columns, count.label("count"), place.label("place")).join_from(MESSAGES, scope, _is_in(scope))
     found = ranked.subquery("ranked")
-    return select(found).where(found.c.place <= MOST_OPEN).order_by(found.c.place)
+    return select(found).where(found.c.place <= MAX_OPEN_LISTED).order_by(found.c.place)
 
 
 def _arrivals(scope: Subquery, period: Period) -> Select[Any]:
-    """How many came in each step, by their ids or by when they were to be sent."""
-    at_once = [(MESSAGES.c.id < first_id(end), number) for number, end in enumerate(period.steps[1:])]
-    later = [(MESSAGES.c.send_at < end, number) for number, end in enumerate(period.steps[1:])]
+    """Count the messages per step, by their ids or by `send_at`."""
+    immediate = [(MESSAGES.c.id < first_id(end), number) for number, end in enumerate(period.steps[1:])]
+    scheduled = [(MESSAGES.c.send_at < end, number) for number, end in enumerate(period.steps[1:])]
     last = len(period.steps) - 1
-    step = case((MESSAGES.c.send_at.is_(None), _first_of(at_once, last)), else_=_first_of(later, last)).label("step")
-    each = select(scope.c.reader, step, MESSAGES.c.is_alert).join_from(MESSAGES, scope, _is_in(scope)).subquery("came")
+    is_immediate = MESSAGES.c.send_at.is_(None)
+    step = case((is_immediate, _first_of(immediate, last)), else_=_first_of(scheduled, last))
+    each = (
+        select(scope.c.reader, step.label("step"), MESSAGES.c.is_alert)
+        .join_from(MESSAGES, scope, _is_in(scope))
+        .subquery("arrivals")
+    )
     return select(each, func.count().label("count")).group_by(*each.c)
 
 
@@ -243,11 +246,11 @@ def _is_in(scope: Subquery) -> ColumnElement[bool]:
     return MESSAGES.c.id == scope.c.id
 
 
-# Reading rows
+# Rows
 
 
 def _counted(named: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """The most frequent first, then by name."""
+    """Sum the counts by name, highest first, then by name."""
     counts: Counter[str] = Counter()
     for name, count in named:
         counts[name] += count
@@ -260,7 +263,7 @@ def _name(acknowledged_by: Mapping[str, Any] | None) -> str:
 
 
 def _line(row: Any) -> str:
-    """One line for an alert, in plain text."""
+    """Return an alert's title or first line, in plain text."""
     shown = row.title or read_markup(row.content, Appearance.of(row.look).parse_mode)[0]
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"

@@ -4,64 +4,64 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
-HOURLY_UP_TO = timedelta(hours=26)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MAX_HOURLY_PERIOD = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
 class Period:
-    """From `begin` on, before `end`."""
+    """A span of time, from `begin` up to but not including `end`."""
 
     begin: datetime
     end: datetime
 
     @property
     def before(self) -> "Period":
-        """The one before it, which is as long."""
+        """The period of the same length just before."""
         return Period(self.begin - (self.end - self.begin), self.begin)
 
     @property
     def is_a_day(self) -> bool:
-        """Also on the dates on which clocks are changed."""
-        return abs(self.end - self.begin - A_DAY) <= 2 * AN_HOUR
+        """True for 23 and 25 hours too, when the clocks change."""
+        return abs(self.end - self.begin - DAY) <= 2 * HOUR
 
     @property
     def step(self) -> timedelta:
-        """A day has a bar for each hour, a longer time one for each day."""
-        return AN_HOUR if self.end - self.begin <= HOURLY_UP_TO else A_DAY
+        """The width of a bar: an hour for a day, else a day."""
+        return HOUR if self.end - self.begin <= MAX_HOURLY_PERIOD else DAY
 
     @property
     def steps(self) -> tuple[datetime, ...]:
-        """When each bar begins; the last may be narrower than the others."""
+        """The beginning of each bar; the last may be narrower."""
         size = max(1, -(-(self.end - self.begin) // self.step))
         return tuple(self.begin + number * self.step for number in range(size))
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many messages there were. `sent` stand in a chat, `alerts` of them are alerts; `waiting` still may.
+    """Counts of messages. `sent` were shown in a chat, `alerts` of them are alerts; `waiting` are still to be shown.
 
-    `unanswered` are alerts that time closed, `answered` those acknowledged in this time, whenever they came.
+    `expired` alerts were closed by time unacknowledged; `acknowledged` ones may have come before the period.
     """
 
     sent: int = 0
     alerts: int = 0
     waiting: int = 0
     failed: int = 0
-    unanswered: int = 0
-    answered: int = 0
+    expired: int = 0
+    acknowledged: int = 0
 
 
 @dataclass(frozen=True)
 class OpenAlert:
     since: datetime
     text: str
-    """Its title or its first line, in plain text."""
+    """Its title or first line, in plain text."""
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """So many messages came in this step of the period, counted from 0."""
+    """The number of messages that came in one step of the period; the first step is 0."""
 
     step: int
     count: int
@@ -70,16 +70,16 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class SummaryFacts:
-    """`oldest` are the first of the `open` alerts. Names come with how often, the most frequent first."""
+    """The figures of one summary. `oldest` are the first of the `open` alerts; names have counts, highest first."""
 
     period: Period
     tally: Tally = Tally()
     before: Tally = Tally()
     sources: tuple[tuple[str, int], ...] = ()
     events: tuple[tuple[str, int], ...] = ()
-    answered_by: tuple[tuple[str, int], ...] = ()
+    acknowledged_by: tuple[tuple[str, int], ...] = ()
     median: timedelta | None = None
-    """Half of the answers came within so long."""
+    """Time to acknowledgement."""
     open: int = 0
     oldest: tuple[OpenAlert, ...] = ()
     arrivals: tuple[Arrivals, ...] = ()
@@ -87,13 +87,13 @@ class SummaryFacts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to say of this time; what was before does not count."""
+        """True where the period has nothing to report, whatever the one before had."""
         return self.tally == Tally() and not self.sources and not self.open
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What came from `begin` on; `before`: in the same step of the period before."""
+    """The messages that came in the step from `begin`; `before` counts the same step of the period before."""
 
     begin: datetime
     alerts: int = 0
@@ -102,7 +102,7 @@ class Bar:
 
 
 def bars(facts: SummaryFacts) -> tuple[Bar, ...]:
-    """What came in each step of the period."""
+    """Return one bar per step of the period."""
     steps = facts.period.steps
     alerts = _counts((each for each in facts.arrivals if each.is_alert), len(steps))
     notices = _counts((each for each in facts.arrivals if not each.is_alert), len(steps))

@@ -1,7 +1,7 @@
-"""When each reader gets their daily summary: once on each date of their own clocks, whatever becomes of those.
+"""Plan each reader's daily summary: once on each date in their own time zone, even where the clocks change.
 
-A plan is compared with what its reader wants, and made anew where that has changed: nobody who changes a preference or
-the config has to think of plans.
+A plan is compared with what its reader wants and replaced where that has changed, so code that changes preferences or
+the config need not know about plans.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ from notifybot.summaries.facts import Period
 from notifybot.times.wall_clock import A_DAY, A_SECOND, Daily
 
 MAX_AHEAD = timedelta(days=5)
-"""No plan lies further ahead, unless the clock was wrong when it was made."""
+"""A plan further ahead was made while the clock was wrong."""
 MAX_PERIOD = timedelta(days=31)
-"""What is older is not told, however long nobody was there to tell it."""
+"""A summary never covers more than this, however long the daemon was down."""
 SUMMARIES = Due(table_of(SummaryPlan), "next_at", IS_PLANNED, key="reader")
 _is_planned_for = PLANS.c.reader == literal(OF_PERSON) + PEOPLE.c.user_id
 _is_reader = and_(PEOPLE.c.account.is_not(None), PEOPLE.c.is_enabled)
@@ -35,7 +35,7 @@ _is_reader = and_(PEOPLE.c.account.is_not(None), PEOPLE.c.is_enabled)
 
 @dataclass(frozen=True)
 class SummaryDefaults:
-    """What the config says: when those who chose nothing get their summary, and who gets one of everything (`to`)."""
+    """The configured time for readers who chose none, and the chats that get a summary of all messages (`to`)."""
 
     daily: Daily
     to: tuple[str, ...] = ()
@@ -43,12 +43,12 @@ class SummaryDefaults:
 
 @dataclass(frozen=True)
 class DueSummary:
-    """A summary that is due. `planned_at`: since when; None where somebody asked for it."""
+    """A summary that is due since `planned_at`, or on request where that is None."""
 
     reader: str
     recipient: Recipient
     user_id: str | None
-    """Of the person whose messages it tells of; None: it tells of all."""
+    """The person whose messages it covers; None for all messages."""
     account: str | None
     period: Period
     day: date
@@ -59,43 +59,43 @@ class DueSummary:
 
 @dataclass(frozen=True)
 class WantedPlan:
-    """What the plan of a reader should be; None: they want no summary."""
+    """The plan that a reader should have; None where they want no summary."""
 
     reader: str
     daily: str | None
 
 
-def outdated(session: Session, usual: SummaryDefaults, *, now: datetime, most: int) -> list[WantedPlan]:
-    """At most `most` readers whose plans are not what they want, or are beyond reason."""
+def outdated(session: Session, defaults: SummaryDefaults, *, now: datetime, most: int) -> list[WantedPlan]:
+    """Return at most `most` readers whose plans differ from what they want, or lie too far ahead."""
     far = now + MAX_AHEAD
-    is_wrong = or_(PLANS.c.daily.is_distinct_from(_wanted(usual)), PLANS.c.next_at > far)
+    is_wrong = or_(PLANS.c.daily.is_distinct_from(_wanted(defaults)), PLANS.c.next_at > far)
     of_people = (
-        select_columns((literal(OF_PERSON) + PEOPLE.c.user_id).label("reader"), _wanted(usual).label("daily"))
+        select_columns((literal(OF_PERSON) + PEOPLE.c.user_id).label("reader"), _wanted(defaults).label("daily"))
         .select_from(PEOPLE.outerjoin(PLANS, _is_planned_for))
         .where(is_wrong)
         .limit(most)
     )
     people = [WantedPlan(row.reader, row.daily) for row in session.execute(of_people)]
-    return [*people, *_of_removed_people(session, now), *_outdated_of_config(session, usual, far)]
+    return [*people, *_of_removed_people(session, now), *_outdated_of_config(session, defaults, far)]
 
 
-def _wanted(usual: SummaryDefaults) -> ColumnElement[str]:
-    """As Daily writes it."""
-    at = func.coalesce(PEOPLE.c.summary_time, f"{usual.daily.at:%H:%M}")
-    zone = func.coalesce(PEOPLE.c.time_zone, usual.daily.zone)
+def _wanted(defaults: SummaryDefaults) -> ColumnElement[str]:
+    """Select what a person wants, in the form of str(Daily)."""
+    at = func.coalesce(PEOPLE.c.summary_time, f"{defaults.daily.at:%H:%M}")
+    zone = func.coalesce(PEOPLE.c.time_zone, defaults.daily.zone)
     return case((_is_reader, at + " " + zone), else_=None)
 
 
 def _of_removed_people(session: Session, now: datetime) -> Iterator[WantedPlan]:
-    """Readers whose plans are overdue, although there are no such people any more."""
+    """Yield readers with an overdue plan who are no longer known."""
     is_overdue = (text(IS_PLANNED), PLANS.c.next_at <= now, PLANS.c.reader.startswith(OF_PERSON))
-    is_somebodys = exists().where(PEOPLE.c.user_id == func.substr(PLANS.c.reader, len(OF_PERSON) + 1))
-    for row in session.execute(select_columns(PLANS.c.reader).where(*is_overdue, ~is_somebodys)):
+    is_known = exists().where(PEOPLE.c.user_id == func.substr(PLANS.c.reader, len(OF_PERSON) + 1))
+    for row in session.execute(select_columns(PLANS.c.reader).where(*is_overdue, ~is_known)):
         yield WantedPlan(row.reader, None)
 
 
-def _outdated_of_config(session: Session, usual: SummaryDefaults, far: datetime) -> Iterator[WantedPlan]:
-    wanted = {OF_CONFIG + recipient: str(usual.daily) for recipient in usual.to}
+def _outdated_of_config(session: Session, defaults: SummaryDefaults, far: datetime) -> Iterator[WantedPlan]:
+    wanted = {OF_CONFIG + recipient: str(defaults.daily) for recipient in defaults.to}
     is_of_config = col(SummaryPlan.reader).startswith(OF_CONFIG)
     plans = {row.reader: row for row in session.execute(select_columns(*PLANS.c).where(is_of_config))}
     for reader in {**wanted, **plans}:
@@ -104,31 +104,31 @@ def _outdated_of_config(session: Session, usual: SummaryDefaults, far: datetime)
             yield WantedPlan(reader, daily)
 
 
-def save_plans(session: Session, wants: list[WantedPlan], *, now: datetime) -> int:
-    """Plan what these readers want, from the next time on that is still to come; return how many they are."""
-    for want in wants:
-        plan = session.get(SummaryPlan, want.reader) or SummaryPlan(reader=want.reader)
-        plan.daily = want.daily
-        if want.daily is None:
+def save_plans(session: Session, wanted: list[WantedPlan], *, now: datetime) -> int:
+    """Plan the next summary of each of these readers; return how many."""
+    for each in wanted:
+        plan = session.get(SummaryPlan, each.reader) or SummaryPlan(reader=each.reader)
+        plan.daily = each.daily
+        if each.daily is None:
             plan.next_at = plan.told_until = None
         else:
-            plan.next_at = _following(_daily(want.daily), now, plan.last_date)[1]
+            plan.next_at = _following(_daily(each.daily), now, plan.last_date)[1]
         session.add(plan)
     session.flush()
-    return len(wants)
+    return len(wanted)
 
 
 def _following(daily: Daily, now: datetime, last_date: str | None) -> tuple[date, datetime]:
-    """The next date that had no summary. Where one had it that is days ahead, the clock was wrong then."""
+    """Return the next date without a summary. A `last_date` days ahead was noted while the clock was wrong."""
     last = _day(last_date)
     is_ahead = last is not None and last > now.astimezone(ZoneInfo(daily.zone)).date() + A_DAY
     return daily.following(now, after=None if is_ahead else last)
 
 
 def _daily(text: str | None) -> Daily:
-    """In UTC where nobody knows the zone any more: systems drop old names of zones.
+    """Parse a stored plan. UTC replaces a zone that the system no longer knows, as old names get dropped.
 
-    At midnight where nobody can read the time: it is planned anew then, and one row keeps no summary from others.
+    Midnight UTC replaces a plan that cannot be parsed: the row is replanned then, and holds up no other.
     """
     for each in (text or "", f"{(text or '').partition(' ')[0]} UTC"):
         with contextlib.suppress(KeyError, ValueError, OSError):
@@ -137,23 +137,23 @@ def _daily(text: str | None) -> Daily:
 
 
 def _day(text: str | None) -> date | None:
-    """None for what is no date, as for none."""
+    """Parse a date; None where it is not one."""
     with contextlib.suppress(ValueError):
         return None if text is None else date.fromisoformat(text)
     return None
 
 
-# Telling
+# Sending
 
 
 def due(session: Session, *, now: datetime, most: int) -> list[DueSummary]:
-    """The summaries that are due, the longest overdue first. Of several dates that were missed only the last counts."""
+    """Return the due summaries, the longest overdue first. Of several missed dates only the last gets one."""
     found = _plans().where(PLANS.c.next_at <= now, _is_wanted()).order_by(PLANS.c.next_at).limit(most)
     return [_due_summary(row, now) for row in session.execute(found)]
 
 
 def on_request(session: Session, *, now: datetime) -> list[DueSummary]:
-    """A summary of the last day for each reader that has a plan, which stays as it is."""
+    """Return a summary of the last day for each reader with a plan."""
     found = _plans().where(_is_wanted())
     return [
         replace(_due_summary(row, now), period=Period(now - A_DAY, now), planned_at=None)
@@ -162,14 +162,14 @@ def on_request(session: Session, *, now: datetime) -> list[DueSummary]:
 
 
 def _plans() -> Select[Any]:
-    """With the people whose they are."""
+    """Select plans with their people."""
     columns = (*PLANS.c, PEOPLE.c.user_id, PEOPLE.c.account, PEOPLE.c.muted_until)
     whose = PEOPLE.c.user_id == func.substr(PLANS.c.reader, len(OF_PERSON) + 1)
     return select_columns(*columns).select_from(PLANS.outerjoin(PEOPLE, whose))
 
 
 def _is_wanted() -> ColumnElement[bool]:
-    """Whoever switched them off a moment ago has a plan still."""
+    """Leave out readers who have just turned summaries off: their plans are still there."""
     return and_(PLANS.c.next_at.is_not(None), or_(PLANS.c.reader.startswith(OF_CONFIG), _is_reader))
 
 
@@ -191,7 +191,7 @@ def _due_summary(row: Any, now: datetime) -> DueSummary:
 
 
 def _period(daily: Daily, day: date, told_until: datetime | None) -> Period:
-    """From the end of the last one, else from the day before, until the moment of this date."""
+    """From the end of the last summary, else the day before, up to this date's time."""
     end = daily.on(day)
     assert end is not None
     day_before = daily.latest(end - A_SECOND)
@@ -200,13 +200,13 @@ def _period(daily: Daily, day: date, told_until: datetime | None) -> Period:
     return Period(max(begin, end - MAX_PERIOD) if begin < end else end - A_DAY, end)
 
 
-def take(session: Session, turn: DueSummary, *, now: datetime) -> bool:
-    """Use up the date of this turn, and plan the next one; False where somebody did so before.
+def take(session: Session, summary: DueSummary, *, now: datetime) -> bool:
+    """Use up the date and plan the next one; return False where that was done before.
 
-    What a muted reader is not told now, their next summary tells.
+    A muted reader's next summary covers this period too.
     """
-    is_same = (PLANS.c.reader == turn.reader, PLANS.c.next_at == turn.planned_at)
-    next_at = turn.daily.following(now, after=turn.day)[1]
-    told_until = turn.period.begin if turn.is_muted else turn.period.end
-    values = {"last_date": turn.day.isoformat(), "next_at": next_at, "told_until": told_until}
+    is_same = (PLANS.c.reader == summary.reader, PLANS.c.next_at == summary.planned_at)
+    next_at = summary.daily.following(now, after=summary.day)[1]
+    told_until = summary.period.begin if summary.is_muted else summary.period.end
+    values = {"last_date": summary.day.isoformat(), "next_at": next_at, "told_until": told_until}
     return affected(session, update(PLANS).where(*is_same).values(values)) == 1

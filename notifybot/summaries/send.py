@@ -8,10 +8,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from notifybot.errors import NotifybotError
-from notifybot.messages import announce
-from notifybot.messages.announce import Announcement
+from notifybot.messages.announce import Announcement, announce
 from notifybot.recipients.directory import Directory
-from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 from notifybot.summaries import plan
 from notifybot.summaries.plan import DueSummary
 
@@ -20,36 +18,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ReadySummary:
-    """A summary that is ready to go. None: nothing is said this time."""
+    """A composed summary. Without an announcement its date is used up, and nothing is sent."""
 
-    turn: DueSummary
+    due: DueSummary
     announcement: Announcement | None
 
 
-def announcement_of(
-    turn: DueSummary, content: str, title: str | None = None, files: tuple[NewFile, ...] = ()
-) -> Announcement:
-    """Who chose the time is not kept waiting by quiet hours; those of the config did not."""
-    look = Appearance(type="image") if files else DEFAULT_APPEARANCE
-    is_awaited = turn.user_id is not None
-    return Announcement((turn.recipient,), announce.DAILY_SUMMARY, content, title, look, files, is_awaited=is_awaited)
+def send(session: Session, *, summaries: Sequence[ReadySummary], directory: Directory, now: datetime) -> int:
+    """Use up the dates and accept the messages; return how many. A date that is used up already is left out."""
+    return sum(_send_one(session, each, directory, now=now) for each in summaries)
 
 
-def send(session: Session, *, written: Sequence[ReadySummary], directory: Directory, now: datetime) -> int:
-    """Use up the dates and accept the messages, both or neither; a date that was used up meanwhile is left out."""
-    return sum(_send_one(session, each, directory, now=now) for each in written)
-
-
-def _send_one(session: Session, written: ReadySummary, directory: Directory, *, now: datetime) -> int:
-    turn, announcement = written.turn, written.announcement
-    if turn.planned_at is not None and not plan.take(session, turn, now=now):
-        return 0
+def _send_one(session: Session, ready: ReadySummary, directory: Directory, *, now: datetime) -> bool:
+    due, announcement = ready.due, ready.announcement
+    if due.planned_at is not None and not plan.take(session, due, now=now):
+        return False
     if announcement is None:
-        return 0
-    answer = announce.announce(session, announcement, directory, now=now)
+        return False
+    answer = announce(session, announcement, directory, now=now)
     if isinstance(answer, NotifybotError):
-        log.warning(
-            "a summary reaches nobody", extra={"action": "summary", "reader": turn.reader, "reason": answer.detail}
-        )
-        return 0
-    return 1
+        facts = {"action": "summary_failed", "reader": due.reader, "reason": answer.detail}
+        log.warning("a summary has no reachable recipient", extra=facts)
+        return False
+    return True

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Literal
 from urllib.parse import quote
 
-from notifybot.errors import StartRefused
+from notifybot.errors import NotifybotError, StartRefused
 
 LogStyle = Literal["auto", "json", "console", "journald"]
 LogValue = str | int | float | bool | None
@@ -65,6 +65,23 @@ def redact(text: str) -> str:
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return BOT_TOKEN.sub(REDACTED, text)
+
+
+MAX_REASON = 300
+_DRIVER_CLASS = re.compile(r"^\([A-Za-z0-9_.]+\) ")
+"""SQLAlchemy puts it before the driver's message."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's class and the first line of its message, without secrets.
+
+    A database error's further lines, the statement and its values, are left out: they hold texts of messages.
+    """
+    if isinstance(error, NotifybotError) and error.__cause__ is None:
+        return redact(error.detail)
+    cause = error.__cause__ if isinstance(error, NotifybotError) else error
+    name, message = type(cause).__name__, _DRIVER_CLASS.sub("", str(cause).strip())
+    return redact(f"{name}: {message.splitlines()[0]}" if message else name)[:MAX_REASON]
 
 
 class _LineFormatter(logging.Formatter):

@@ -1,4 +1,4 @@
-"""The bot: starts without Telegram where it is known already, and reports each fetch of updates and each failure."""
+"""The bot: can start while Telegram is away, and reports each fetch of updates and each failure."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ from telegram.ext import ExtBot
 
 from notifybot.telegram_api.http import AiohttpRequest, Timeouts
 
-FIRST_RETRY, LONGEST_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
+FIRST_RETRY, MAX_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
 POLLING = Timeouts(write=2.0, read=5.0)
-"""Beside its long poll. What waits comes at once: where nothing comes for so much longer, the connection is dead."""
+"""On top of the long poll. Waiting updates come at once, so after this much silence the connection is dead."""
 
 
 class PollingBot(ExtBot[None]):
-    """A bot that starts without Telegram when it was told who it is, and tells when updates were last fetched, or why
+    """A bot that starts without Telegram if its identity is `known`, and reports when updates were fetched, or why
     they could not be."""
 
-    __slots__ = ("_fetching", "_is_in_trouble", "_known", "_on_error", "_on_fetch", "_pause")
+    __slots__ = ("_fetching", "_is_failing", "_known", "_on_error", "_on_fetch", "_pause")
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class PollingBot(ExtBot[None]):
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._pause = FIRST_RETRY
-        self._is_in_trouble = False
+        self._is_failing = False
         self._fetching: asyncio.Timeout | None = None
-        """Ends the fetch that is under way."""
+        """Ends the current fetch."""
 
     async def get_me(self, **options: Any) -> telegram.User:
         known, self._known = self._known, None
@@ -57,23 +57,25 @@ class PollingBot(ExtBot[None]):
         return self._bot_user
 
     async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
-        """No updates where Telegram cannot be reached, after a pause: the library's own would grow to 30 s, and presses
-        would wait so long after Telegram is back. The first fetch after trouble does not wait: so it is known at once
-        that Telegram is back."""
-        if self._is_in_trouble:
+        """Fetch updates; return none, after a short pause, while Telegram is unreachable.
+
+        The library's own pauses would grow to 30 s, and presses would wait that long once Telegram is back. The first
+        fetch after a failure does not wait for updates, so that Telegram's return is noticed at once.
+        """
+        if self._is_failing:
             options["timeout"] = 0
         try:
             updates = await self._fetch(*args, **options)
         except TimeoutError:  # renew_polling
-            self._is_in_trouble = True
+            self._is_failing = True
             return ()
         except NetworkError as error:
-            self._is_in_trouble = True
+            self._is_failing = True
             self._on_error(error)
             await asyncio.sleep(self._pause.total_seconds())
-            self._pause = min(self._pause * 2, LONGEST_RETRY)
+            self._pause = min(self._pause * 2, MAX_RETRY)
             return ()
-        self._pause, self._is_in_trouble = FIRST_RETRY, False
+        self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()
         return updates
 
@@ -85,8 +87,8 @@ class PollingBot(ExtBot[None]):
             self._fetching = None
 
     async def renew_polling(self) -> None:
-        """Fetch updates over a new connection, at once. The old ones are closed: what stalls below TLS would keep its
-        place in the pool for ever."""
+        """Fetch updates over a new connection at once. The old ones are closed: one that stalls below TLS would stay in
+        the pool for ever."""
         if self._fetching is not None:
             self._fetching.reschedule(0)
         request = self._request[0]

@@ -1,4 +1,4 @@
-"""python-telegram-bot's HTTP requests over aiohttp; every failure says whether Telegram may have got the call."""
+"""HTTP requests of python-telegram-bot over aiohttp. Each failure says whether Telegram may have got the call."""
 
 import asyncio
 import json
@@ -15,27 +15,26 @@ from telegram.request import BaseRequest, RequestData
 from notifybot import __version__
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB, a full getUpdates about 1 MB
-IDLE_CONNECTION_S = 15.0  # Telegram closes idle connections later than that: a call seldom meets a dead one
+IDLE_CONNECTION_S = 15.0  # less than Telegram's own, so a call seldom meets a dead connection
 HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity"}
 
 
 class NeverSent(NetworkError):
-    """Telegram certainly did not get the call: there was no connection, or something on the way refused it."""
+    """Telegram did not get the call: there was no connection, or something on the way refused it."""
 
 
 class MaybeSent(NetworkError):
-    """The call was on its way and no usable answer came back: Telegram may have done it.
+    """The call was sent and no usable answer came back: Telegram may have done it.
 
-    A time-out too, though it is no `TimedOut`: python-telegram-bot's polling repeats those at once and tells nobody.
+    Timeouts are one too, and not `TimedOut`, which python-telegram-bot's polling retries at once and silently.
     """
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `connect` covers the wait for a free connection, DNS, TCP, the proxy and TLS together.
+    """Timeouts in seconds. `connect` covers the wait for a free connection, DNS, TCP, the proxy and TLS together.
 
-    A call takes at most the sum of `connect`, `write` (`upload` with files) and `read`: 25 s, which is less than the
-    30 s that a claim on a post lasts.
+    A call takes at most `connect` + `write` (`upload` with files) + `read`: 25 s, less than the 30 s of a claim.
     """
 
     connect: float = 5.0
@@ -46,17 +45,17 @@ class Timeouts:
 
 @dataclass
 class _Progress:
-    """How far one request came: `has_begun` once its first byte may be on the wire."""
+    """Progress of one request: `has_begun` once its first byte may be on the wire."""
 
     has_begun: bool = False
 
 
 class AiohttpRequest(BaseRequest):
-    """A pool of at most `max_connections` connections, opened at the first call and closed by `shutdown()`.
+    """A pool of at most `max_connections` connections, opened by the first call and closed by `shutdown()`.
 
-    Works before `initialize()` as well; after `shutdown()` only `initialize()` opens it again. Exceptions never hold
-    the address of a call, because the bot's token is a part of it. Proxies are those of the environment
-    (HTTPS_PROXY, NO_PROXY, …), read once per host.
+    It works before `initialize()` too; after `shutdown()` only `initialize()` opens it again. Exceptions never contain
+    a call's URL, because the bot's token is part of it. Proxies come from the environment (HTTPS_PROXY, NO_PROXY, …),
+    read once per host.
     """
 
     __slots__ = ("_is_closed", "_max_connections", "_proxies", "_session", "_timeouts")
@@ -72,14 +71,14 @@ class AiohttpRequest(BaseRequest):
 
     @property
     def read_timeout(self) -> float:
-        """Seconds; python-telegram-bot adds the long poll's own time to it for getUpdates."""
+        """In seconds. For getUpdates python-telegram-bot adds the time of the long poll."""
         return self._timeouts.read
 
     async def initialize(self) -> None:
         self._is_closed = False
 
     async def shutdown(self) -> None:
-        """Close all connections; calls in flight fail with `MaybeSent`."""
+        """Close all connections. Calls in flight fail with `MaybeSent`."""
         self._is_closed = True
         session, self._session = self._session, None
         if session is not None:
@@ -95,7 +94,7 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: object = BaseRequest.DEFAULT_NONE,
         pool_timeout: object = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """Answer `(status, body)`. Raise `NeverSent` or `MaybeSent`; a timeout of None means the default."""
+        """Return `(status, body)`. Raises `NeverSent` or `MaybeSent`. A timeout of None means the default."""
         if self._is_closed:
             raise NeverSent("the connection to Telegram is closed")
         defaults = self._timeouts
@@ -117,7 +116,7 @@ class AiohttpRequest(BaseRequest):
             return await self._call(method, url, request_data, timeout, progress)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = _reason(error, has_begun=progress.has_begun)
-        # Raised out here so that aiohttp's exception, which quotes the address, is not chained to it.
+        # Raised outside the handler, so that aiohttp's exception, which quotes the URL, is not chained to it.
         raise MaybeSent(reason) if progress.has_begun else NeverSent(reason)
 
     async def _call(
@@ -161,7 +160,7 @@ class AiohttpRequest(BaseRequest):
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, object]:
-        """Parse without logging: python-telegram-bot's own version logs whole HTML pages as errors."""
+        """Parse without logging: python-telegram-bot logs whole HTML pages as errors."""
         return _json_object(payload)
 
 
@@ -170,9 +169,9 @@ def _seconds(value: object, default: float) -> float:
 
 
 def _environment_proxy(scheme: str, host: str) -> str | None:
-    """Return the proxy for a host (with or without a port), None for a direct way; a local server is never proxied.
+    """Return the proxy for a host (with or without a port), None for a direct connection. Local servers get none.
 
-    Raise ValueError for a proxy that does not speak HTTP.
+    Raises ValueError for a proxy that does not speak HTTP.
     """
     is_local = host.startswith(("localhost", "127.", "[::1]"))
     if is_local or urllib.request.proxy_bypass(host):
@@ -197,7 +196,7 @@ def _body(request_data: RequestData | None) -> bytes | aiohttp.FormData | None:
         return None
     if not request_data.contains_files:
         return request_data.json_payload
-    # quote_fields=False: file names travel as UTF-8, as Telegram reads them, and not percent-encoded.
+    # quote_fields=False sends file names as UTF-8, as Telegram expects, and not percent-encoded.
     form = aiohttp.FormData(quote_fields=False)
     for name, value in request_data.json_parameters.items():
         form.add_field(name, value)
@@ -224,10 +223,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _check_answer(status: int, payload: bytes) -> None:
-    """Refuse what the Bot API cannot have said, before python-telegram-bot draws conclusions from the status alone.
+    """Refuse what cannot come from the Bot API, before python-telegram-bot judges by the status alone.
 
-    A 404 page of some proxy would otherwise count as a wrong token. A 5xx page comes from the gateway in front of the
-    Bot API, which may have passed the call on; any other status was answered instead of passing it on.
+    A proxy's 404 page would otherwise count as a wrong token. A 5xx page is from the gateway in front of the Bot API,
+    which may have passed the call on; with any other status, something answered instead of passing it on.
     """
     if payload.startswith(b'{"ok":true,"result":'):
         return
@@ -262,7 +261,7 @@ def _json_object(payload: bytes) -> dict[str, object]:
 
 
 def _reason(error: Exception, *, has_begun: bool) -> str:
-    """Say in a few words what happened. Never quotes aiohttp's texts: they hold the address."""
+    """Say in a few words what happened. Never quotes aiohttp's messages, which contain the URL."""
     match error:
         case asyncio.TimeoutError():
             return "no answer in time" if has_begun else "no connection in time"

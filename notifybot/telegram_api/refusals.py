@@ -1,4 +1,4 @@
-"""The table of Telegram's refusals, and the outcome that each means for a call."""
+"""The table of Telegram's refusals, and the outcome of a call that each means."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -52,8 +52,8 @@ def _refused_here(reason: str) -> Outcome:
     return GiveUp(reason, is_chat_unreachable=False)
 
 
-# What the descriptions of 400 answers mean, in lower case; the first row that fits decides, and what fits none is
-# given up without blaming the chat. Names with underscores (capitals at Telegram) come from behind the Bot API.
+# Descriptions of 400 answers, in lower case. The first matching row decides; without one the post is given up and the
+# chat is not blamed. Names with underscores (capitals at Telegram) come from behind the Bot API.
 REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
     (re.compile(pattern), decide)
     for pattern, decide in (
@@ -95,7 +95,7 @@ def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequen
 
 
 def _blamed_files(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
-    """The file that Telegram names; all where it names none. A forgotten file_id comes before anything else."""
+    """Return the file that Telegram names, else those sent by file_id, which Telegram may have forgotten, else all."""
     if ALBUM_ITEM.search(reason):
         return _named_files(media, reason)
     return tuple(file for file in media if isinstance(file.source, FileId)) or tuple(media)
@@ -107,10 +107,10 @@ def _named_files(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
 
 
 def outcome_of(error: TelegramError) -> Outcome:
-    """Say what an exception of python-telegram-bot means for the call that raised it.
+    """Return what an exception of python-telegram-bot means for the call that raised it.
 
-    The order matters: `BadRequest` is a `NetworkError`. A 5xx answer counts as uncertain, because the gateway that
-    gives it may have passed the call on.
+    The order matters: `BadRequest` is a `NetworkError`. A 5xx answer is uncertain: the gateway may have passed the call
+    on.
     """
     reason = _reason(error)
     match error:
@@ -139,7 +139,7 @@ def _refusal(reason: str) -> Outcome:
 
 
 def _network_error(reason: str) -> Outcome:
-    """Judge what python-telegram-bot raises as a plain NetworkError: every other status, and every lost connection."""
+    """Handle a plain NetworkError, which stands for all other statuses and for lost connections."""
     if TOO_LARGE in reason.lower():
         return GiveUp(reason, is_chat_unreachable=False)
     if "too many requests" in reason.lower():
@@ -148,7 +148,7 @@ def _network_error(reason: str) -> Outcome:
 
 
 def _wait(retry_after: int | timedelta) -> timedelta:
-    """Return a timedelta: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
+    """Convert to a timedelta: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
     return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
 
 

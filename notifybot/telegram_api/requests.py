@@ -1,4 +1,4 @@
-"""A call to Telegram as the Bot API takes it: the method, its parameters as JSON, and the files that go with it."""
+"""Build the request of a call: the Bot API method, its parameters as JSON, and files to upload."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, assert_never
@@ -27,19 +27,19 @@ Json = str | int | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 JsonObject = Mapping[str, Json]
 Parameters = Mapping[str, Json | InputFile]
 Open = Callable[[Stored], IO[bytes]]
-"""Opens a file of our store; raises OSError where it is gone."""
+"""Open a file of our store. Raises OSError where it is gone."""
 
 NO_PREVIEW: JsonObject = {"is_disabled": True}
 METHODS = {MediaKind.PHOTO: "sendPhoto", MediaKind.DOCUMENT: "sendDocument"}
-AS_IT_IS: Mapping[MediaKind, JsonObject] = {
+FILE_OPTIONS: Mapping[MediaKind, JsonObject] = {
     MediaKind.PHOTO: {},
     MediaKind.DOCUMENT: {"disable_content_type_detection": True},
 }
-"""Else Telegram makes of a document what it looks like: of a .webp a sticker, which has no caption."""
+"""Without this, Telegram turns a .webp document into a sticker, which has no caption."""
 
 
 def request_of(call: Send | Edit | Delete, open_file: Open) -> tuple[str, Parameters]:
-    """The method and its parameters. What is None is not sent."""
+    """Return the method and its parameters; those that are None are not sent."""
     match call:
         case Send():
             where: dict[str, Json] = {
@@ -65,14 +65,14 @@ def _sending(part: Part, open_file: Open) -> tuple[str, Parameters]:
         case (file,):
             return METHODS[file.kind], {
                 **_caption(part),
-                **AS_IT_IS[file.kind],
+                **FILE_OPTIONS[file.kind],
                 file.kind.value: _file(file, open_file),
             }
     return "sendMediaGroup", _album(part, open_file)
 
 
 def _album(part: Part, open_file: Open) -> Parameters:
-    """Telegram shows the caption under an album's pictures if one item alone has it; of documents under that one."""
+    """Put the caption on one item alone: Telegram then shows it under all pictures, or under that document."""
     captioned = 0 if part.media[0].kind is MediaKind.PHOTO else len(part.media) - 1
     uploads: dict[str, Json | InputFile] = {}
     items: list[Json] = []
@@ -134,7 +134,7 @@ def _entity(entity: Entity) -> JsonObject:
 
 
 def _entity_fields(entity: Entity) -> JsonObject:
-    """Return what is more than place and type; emoji and moments are named by tg:// addresses, but wanted as fields."""
+    """Return the fields besides type and position. Emoji and dates come as tg:// URLs, but go as fields."""
     named = dict(parse_qsl(urlsplit(entity.url or "").query))
     match entity.type:
         case "custom_emoji":

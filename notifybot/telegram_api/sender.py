@@ -1,4 +1,4 @@
-"""Show one post at Telegram; every answer becomes an outcome value."""
+"""Call Telegram to show a post; every answer becomes an outcome value."""
 
 import contextlib
 import logging
@@ -25,15 +25,15 @@ from notifybot.telegram_api.refusals import outcome_for_call, outcome_of
 from notifybot.telegram_api.requests import Open, request_of
 from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
 
-PROBE_TIMEOUT = timedelta(seconds=6)  # a slow way may need seconds for TLS; probes do not wait for each other
+PROBE_TIMEOUT = timedelta(seconds=6)  # TLS may take seconds on a slow network; probes overlap
 MAX_PRESS_ANSWER = 200  # UTF-16 units
-UNREADABLE = TryAgain("an answer that cannot be read", uncertain=True)
+UNREADABLE = TryAgain("an unreadable answer", uncertain=True)
 
 log = logging.getLogger(__name__)
 
 
 class _FileMissing(Exception):
-    """Somebody took a file out of our store."""
+    """A file is gone from our store."""
 
     def __init__(self, stored: Stored) -> None:
         super().__init__(stored.sha256)
@@ -41,7 +41,7 @@ class _FileMissing(Exception):
 
 
 class TelegramSender:
-    """Calls Telegram through one `telegram.Bot`; its methods return outcomes and raise nothing but CancelledError."""
+    """Calls Telegram through one `telegram.Bot`. Methods return outcomes and raise nothing but CancelledError."""
 
     def __init__(self, bot: Bot, open_file: Open) -> None:
         self._bot = bot
@@ -49,18 +49,18 @@ class TelegramSender:
         self._uploads = UploadCache()
 
     async def show(self, call: Send | Edit | Delete, waiting: Waiting = contextlib.nullcontext) -> Outcome:
-        """Send, edit or delete. An edit that changes nothing is `Shown` too. Who waits for another's upload of the same
-        file does so in a block of `waiting`."""
+        """Send, edit or delete. An edit that changes nothing is `Shown` too. A wait for another upload of the same file
+        happens inside `waiting`."""
         if not isinstance(call, Send) or not call.part.media:
             return await self._show(call, ())
         try:
-            async with self._uploads.turn(call.part, waiting) as part:
-                return self._learned(call.part, await self._show(replace(call, part=part), part.media))
+            async with self._uploads.upload_slot(call.part, waiting) as part:
+                return self._remembered(call.part, await self._show(replace(call, part=part), part.media))
         except UploadBusy:
-            return TryAgain("another upload of the same file takes its time", uncertain=False)
+            return TryAgain("another upload of the same file is taking too long", uncertain=False)
 
-    def _learned(self, part: Part, outcome: Outcome) -> Outcome:
-        """Remember what it says of the files of a part."""
+    def _remembered(self, part: Part, outcome: Outcome) -> Outcome:
+        """Remember the file ids in the outcome; forget refused ones."""
         match outcome:
             case Shown(file_ids=file_ids):
                 self._uploads.remember(part.media, file_ids)
@@ -72,8 +72,8 @@ class TelegramSender:
         try:
             with contextlib.ExitStack() as files:
                 method, parameters = request_of(call, lambda stored: files.enter_context(self._opened(stored)))
-                # Below `do_api_request`, which warns of names as Telegram writes them and fills in defaults, of which
-                # there are none. No objects are built of the answer: that would cost more than all the rest.
+                # Not `do_api_request`, which warns about Telegram's own spelling of names. No objects are built from
+                # the answer: that would cost more than all the rest.
                 given = {name: value for name, value in parameters.items() if value is not None}
                 answer = await self._bot._do_post(method, given)
         except TelegramError as error:
@@ -82,8 +82,8 @@ class TelegramSender:
             lost = tuple(file for file in media if file.source == gone.stored)
             return FileRefused(lost, "its content is gone from notifybot's store", is_final=True)
         except Exception:
-            facts = {"action": "telegram.unforeseen", "chat_id": call.chat_id}
-            log.exception("an answer cannot be used", extra=facts)
+            facts = {"action": "telegram_unexpected", "chat_id": call.chat_id}
+            log.exception("an unexpected answer from Telegram", extra=facts)
             return UNREADABLE
         return _shown(call, answer)
 
@@ -94,20 +94,20 @@ class TelegramSender:
             raise _FileMissing(stored) from None
 
     async def is_there(self) -> bool:
-        """Whether Telegram answers, asked by a call that shows nothing and may be repeated; at most PROBE_TIMEOUT."""
+        """Probe whether Telegram answers, with a harmless call; takes at most PROBE_TIMEOUT."""
         seconds = PROBE_TIMEOUT.total_seconds() / 2
         try:
             await self._bot.get_me(connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
         except NetworkError:
             return False
         except TelegramError:
-            return True  # whatever it says, it says something
+            return True  # it answered, whatever it said
         return True
 
     async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
-        """Answer a button press; None once it is answered, `Gone(MESSAGE)` when it came too late for an answer.
+        """Answer a button press. Return None on success, `Gone(MESSAGE)` if it is too late for an answer.
 
-        Of `text` at most 200 UTF-16 units are shown.
+        At most 200 UTF-16 units of `text` are shown.
         """
         shown_text = None if text is None else utf16_prefix(text, MAX_PRESS_ANSWER)
         try:
@@ -115,13 +115,13 @@ class TelegramSender:
         except TelegramError as error:
             return outcome_of(error)
         except Exception:
-            log.exception("an answer cannot be used", extra={"action": "telegram.unforeseen"})
+            log.exception("an unexpected answer from Telegram", extra={"action": "telegram_unexpected"})
             return UNREADABLE
         return None
 
 
 def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
-    """What the answer to a call means that Telegram accepted: the messages as they stand now."""
+    """Read Telegram's answer to an accepted call: the messages as the chat shows them now."""
     answered: Any = answer
     match answered:
         case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:
@@ -134,7 +134,6 @@ def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
 
 
 def _file_ids(answers: Sequence[Any]) -> tuple[str, ...]:
-    """Under which names Telegram keeps the files of these messages, in order, if it says so of all; a photo's largest
-    size stands last."""
+    """Return the file ids of these messages in order, or nothing if one is missing. A photo's largest size is last."""
     found = [answer["photo"][-1] if answer.get("photo") else answer.get("document") for answer in answers]
     return tuple(file["file_id"] for file in found) if all(found) else ()

@@ -1,6 +1,6 @@
-"""The queue between Telegram and the handlers: what `put` has returned for is on disk.
+"""The queue between Telegram and the handlers: once `put` returns, the update is on disk.
 
-python-telegram-bot confirms updates to Telegram only after it has put them here, by polling and by webhook alike.
+python-telegram-bot confirms updates to Telegram only after putting them here, with polling and webhook alike.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class DurableQueue(asyncio.Queue[object]):
-    """Stores each update before it hands it on; one that was stored before is not handed on again."""
+    """Stores each update before passing it on. One that is stored already is not passed on again."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         super().__init__()
@@ -28,9 +28,9 @@ class DurableQueue(asyncio.Queue[object]):
         self._clock = clock
 
     async def put(self, item: object) -> None:
-        """Never raises but CancelledError: an exception here would end polling silently, so it waits for the disk."""
+        """Store and pass on an update, however long the disk refuses: an exception would end polling silently."""
         if not isinstance(item, telegram.Update):
-            await super().put(item)  # the library's own word to stop
+            await super().put(item)  # the library's stop sentinel
             return
         while True:
             try:
@@ -43,7 +43,7 @@ class DurableQueue(asyncio.Queue[object]):
             await super().put(item)
 
     async def put_stored(self, item: telegram.Update) -> None:
-        """Hand on an update that lies in the inbox already."""
+        """Pass on an update that is stored already."""
         await super().put(item)
 
     async def _store(self, item: telegram.Update) -> bool:

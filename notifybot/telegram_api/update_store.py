@@ -11,11 +11,11 @@ from notifybot.storage.statements import affected, insert_rows
 
 MAX_ATTEMPTS = 3
 KEPT_FOR = timedelta(days=2)
-"""Telegram keeps an update for a day: after two it cannot come again."""
+"""Telegram keeps an update for a day, so after two it cannot come again."""
 
 
 def store(session: Session, update_id: int, payload: str, *, now: datetime) -> bool:
-    """Keep an update; False when it is known already, as after a confirmation that Telegram never got."""
+    """Store an update. Return False if it is known already: Telegram never got the confirmation."""
     if session.get(Update, update_id) is not None:
         return False
     row = {"update_id": update_id, "payload": payload, "received_at": now, "attempts": 0}
@@ -24,19 +24,19 @@ def store(session: Session, update_id: int, payload: str, *, now: datetime) -> b
 
 
 def waiting(session: Session) -> Sequence[str]:
-    """The payloads that were stored and not handled, oldest first; parked ones are left out."""
+    """Return the payloads not handled yet, oldest first, without parked ones."""
     unhandled = select(Update.payload).where(text("handled_at IS NULL"), col(Update.attempts) < MAX_ATTEMPTS)
     return session.exec(unhandled.order_by(col(Update.update_id))).all()
 
 
 def mark_handled(session: Session, update_id: int, *, now: datetime) -> bool:
-    """Take an update out of the inbox, in the transaction that holds its effect; False when it was handled before."""
+    """Mark an update as handled, in the transaction of its effect. Return False if it was handled before."""
     unhandled = (col(Update.update_id) == update_id, col(Update.handled_at).is_(None))
     return affected(session, update(Update).where(*unhandled).values(handled_at=now)) > 0
 
 
 def note_failure(session: Session, update_id: int, error: str) -> bool:
-    """Count a failed attempt to handle an update; True while it is to be tried again."""
+    """Count a failed attempt to handle an update. Return True if it should be retried."""
     failed = update(Update).where(col(Update.update_id) == update_id)
     affected(session, failed.values(attempts=Update.attempts + 1, error=error))
     attempts = session.exec(select(Update.attempts).where(Update.update_id == update_id)).one()

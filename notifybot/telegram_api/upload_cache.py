@@ -1,4 +1,4 @@
-"""Upload a file to Telegram once; others wait for its file_id meanwhile."""
+"""Upload a file to Telegram once; concurrent sends wait for its file_id."""
 
 import asyncio
 import contextlib
@@ -10,40 +10,42 @@ from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import FileId, Media, Part, Stored
 
 MAX_FILE_IDS = 1000
-WAITS_WITHIN_S = 300.0
-"""Whoever waits for longer comes again: a claim lasts ten minutes, and its own upload needs two and a half of them."""
+MAX_WAIT_S = 300.0
+"""After this a send is retried later: a claim lasts ten minutes, and its own upload may take two and a half."""
 Key = tuple[str, MediaKind, str]
-"""The content, how it is shown, and its name: Telegram keeps all three under one file_id."""
+"""Content, kind and name: Telegram keeps all three under one file_id."""
 Waiting = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
 class UploadBusy(Exception):
-    """Others upload the same file for too long already."""
+    """Another upload of the same file takes too long."""
 
 
 class UploadCache:
-    """Who uploads what now, and what was uploaded last. The rest stands in the database (messages/attachments.py)."""
+    """Uploads in progress and the latest file ids. Older ones are in the database (messages/attachments.py)."""
 
     def __init__(self) -> None:
-        self._under_way: dict[Key, asyncio.Lock] = {}
+        self._uploading: dict[Key, asyncio.Lock] = {}
         self._known: OrderedDict[Key, str] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def turn(self, part: Part, waiting: Waiting = contextlib.nullcontext) -> AsyncIterator[Part]:
-        """Wait until nobody else uploads one of these files; give the part with what is known of them by then. Raises
-        Busy. A wait lasts as long as the block of `waiting`."""
+    async def upload_slot(self, part: Part, waiting: Waiting = contextlib.nullcontext) -> AsyncIterator[Part]:
+        """Wait until nobody else is uploading one of these files; yield the part with the file ids known by then.
+
+        A wait happens inside `waiting`. Raises UploadBusy.
+        """
         async with contextlib.AsyncExitStack() as uploading:
             keys = sorted({key for file in part.media if (key := _key(file))} - self._known.keys())
-            is_free = not any(key in self._under_way for key in keys)
+            is_free = not any(key in self._uploading for key in keys)
             async with contextlib.nullcontext() if is_free else waiting():
                 await self._begin(keys, uploading)
             if self._known.keys() >= set(keys):
-                await uploading.aclose()  # there is nothing to upload any more, and nobody needs to wait for us
-            yield replace(part, media=tuple(map(self._newest, part.media)))
+                await uploading.aclose()  # nothing is left to upload, so nobody needs to wait for us
+            yield replace(part, media=tuple(map(self._with_file_id, part.media)))
 
     async def _begin(self, keys: Sequence[Key], uploading: contextlib.AsyncExitStack) -> None:
         try:
-            async with asyncio.timeout(WAITS_WITHIN_S):
+            async with asyncio.timeout(MAX_WAIT_S):
                 for key in keys:
                     await uploading.enter_async_context(self._lock(key))
         except TimeoutError:
@@ -51,15 +53,15 @@ class UploadCache:
 
     @contextlib.asynccontextmanager
     async def _lock(self, key: Key) -> AsyncIterator[None]:
-        lock = self._under_way.setdefault(key, asyncio.Lock())
+        lock = self._uploading.setdefault(key, asyncio.Lock())
         try:
             async with lock:
                 yield
         finally:
             if not lock.locked():
-                self._under_way.pop(key, None)
+                self._uploading.pop(key, None)
 
-    def _newest(self, file: Media) -> Media:
+    def _with_file_id(self, file: Media) -> Media:
         key = _key(file)
         return replace(file, source=FileId(self._known[key])) if key and key in self._known else file
 
@@ -72,7 +74,7 @@ class UploadCache:
             self._known.popitem(last=False)
 
     def forget(self, media: Sequence[Media]) -> None:
-        """Telegram refused these: what was known of them may be why."""
+        """Forget the file ids of refused files: they may be the reason."""
         refused = {file.source.id for file in media if isinstance(file.source, FileId)}
         for key in [key for key, file_id in self._known.items() if file_id in refused]:
             del self._known[key]

@@ -1,4 +1,4 @@
-"""Whatever people do with an alert in whatever order: it is open, rests or is closed as they last said."""
+"""Whatever people do with an alert, in whatever order, it is in the state that they last asked for."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,13 +26,13 @@ PLAN = EscalationPlan(
     (EscalationStep(timedelta(minutes=5), ("-1001",)), EscalationStep(timedelta(minutes=20), ("-1002",))), count=4
 )
 CLOSE_AFTER = timedelta(hours=2)
-said = st.sampled_from([*["acknowledge", "unacknowledge"] * 4, "snooze", "close"])
-"""What is closed stays so: it is rarely said."""
-deeds = st.lists(said | st.integers(1, 40), min_size=4, max_size=20)
+actions = st.sampled_from([*["acknowledge", "unacknowledge"] * 4, "snooze", "close"])
+"""`close` is rare, as a closed alert stays closed."""
+deeds = st.lists(actions | st.integers(1, 40), min_size=4, max_size=20)
 
 
 class Alert:
-    """An alert with two steps, gone through twice, that somebody was shown; and what it should be."""
+    """A shown alert with two steps in two rounds, and the state that it should be in."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -51,7 +51,7 @@ class Alert:
         return self.session.get_one(Message, self.id, populate_existing=True)
 
     def passes(self, minutes: int) -> None:
-        """Time passes, and the jobs do what is due."""
+        """Let time pass and run the jobs."""
         self.now += timedelta(minutes=minutes)
         is_over = self.row.close_at is not None and self.row.close_at <= self.now
         steps_before = self.row.steps_left
@@ -59,12 +59,12 @@ class Alert:
         expire.expire_due(self.session, now=self.now, most=9)
         remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, most=9)
         if self.expected == "resting":
-            assert self.row.steps_left == steps_before, "nobody is told while somebody looks after it"
+            assert self.row.steps_left == steps_before, "an acknowledged alert does not escalate"
         if is_over:
             self.expected = "closed"
 
     def does(self, deed: str) -> None:
-        """One deed; it is refused exactly where it makes no sense."""
+        """Do one thing; it must be refused exactly where it makes no sense."""
         may, after = self._rule(deed)
         try:
             self._try(deed)
@@ -133,7 +133,7 @@ def _new() -> NewMessage:
         is_alert=True,
         escalate_after=PLAN.due_after(0),
         close_after=CLOSE_AFTER,
-        plan=PLAN.stored(),
+        plan=PLAN.to_json(),
         steps=PLAN.count,
         remind_every=timedelta(minutes=30),
     )
@@ -143,7 +143,7 @@ def _new() -> NewMessage:
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds)
-async def test_an_alert_is_what_people_said_last(database: Database, done: list[str | int]) -> None:
+async def test_an_alert_is_in_the_state_that_people_last_asked_for(database: Database, done: list[str | int]) -> None:
     def live(session: Session) -> None:
         for table in ("timeline", "deliveries", "posts", "messages"):
             session.execute(text(f"DELETE FROM {table}"))

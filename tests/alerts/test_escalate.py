@@ -1,4 +1,4 @@
-"""Whatever the policy, and whenever somebody looks: each step is taken once, in its turn, and never too early."""
+"""Whatever the policy, and whenever the job runs: each step is taken once, in order, and never early."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ minutes = st.integers(1, 60)
 
 @dataclass(frozen=True)
 class Night:
-    """A policy, after how many minutes somebody looks at what is due, and when somebody answers."""
+    """A policy, the minutes at which the job runs, and when somebody acknowledges."""
 
     plan: EscalationPlan
     looks: tuple[int, ...]
@@ -53,7 +53,7 @@ def accept(session: Session, plan: EscalationPlan) -> str:
         is_alert=True,
         escalate_after=plan.due_after(0) if plan.count else None,
         close_after=None,
-        plan=plan.stored(),
+        plan=plan.to_json(),
         steps=plan.count,
     )
     (answer,) = messages_accept.accept(session, [new], now=BEGINNING)
@@ -62,7 +62,7 @@ def accept(session: Session, plan: EscalationPlan) -> str:
 
 
 def pass_night(session: Session, night: Night) -> tuple[str, int]:
-    """Live through it; return the alert, and for how many minutes it was looked after."""
+    """Run the night; return the alert, and for how many minutes the job ran."""
     message_id = accept(session, night.plan)
     looked = 0
     for look in night.looks:
@@ -76,7 +76,7 @@ def pass_night(session: Session, night: Night) -> tuple[str, int]:
 
 
 def due(plan: EscalationPlan, minute: int) -> int:
-    """So many steps are due until then."""
+    """Return how many steps are due by then."""
     return sum(plan.due_after(step) <= timedelta(minutes=minute) for step in range(plan.count))
 
 
@@ -86,7 +86,7 @@ def told(session: Session, message_id: str) -> list[str]:
 
 
 def batches(night: Night) -> list[list[str]]:
-    """Whom each look tells: everybody whose step fell due since the look before, once, in the order of the steps."""
+    """Return whom each run notifies: everybody whose step fell due since the last run, once, in the order of steps."""
     found, before = [], 0
     for look in night.looks:
         if night.answer_after is not None and night.answer_after < look:
@@ -103,7 +103,7 @@ def batches(night: Night) -> list[list[str]]:
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights())
-async def test_every_step_is_taken_once_in_its_time(database: Database, night: Night) -> None:
+async def test_every_step_is_taken_once_and_on_time(database: Database, night: Night) -> None:
     def live(session: Session) -> None:
         message_id, looked = pass_night(session, night)
 

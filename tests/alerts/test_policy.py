@@ -1,4 +1,4 @@
-"""When the steps of a policy are due, which are taken at once, and what the config and a caller say together."""
+"""Steps of a policy: when they are due, which are taken together, and how config and caller combine."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -35,13 +35,13 @@ def test_the_rounds_of_a_plan_follow_one_another() -> None:
     assert [TWICE.due_after(step) for step in range(TWICE.count)] == [*map(minutes, (5, 20, 25, 40))]
 
 
-def test_a_plan_of_one_step_that_repeats_tells_the_same_at_even_distances() -> None:
+def test_a_single_repeated_step_comes_at_even_intervals() -> None:
     every = plan((10, "anna"), count=3)
     assert [every.due_after(step) for step in range(every.count)] == [*map(minutes, (10, 20, 30))]
 
 
 @pytest.mark.parametrize(("close_after", "count"), [(5, 0), (6, 1), (25, 2), (26, 3), (41, 4), (1000, 4)])
-def test_what_is_due_when_the_alert_closes_or_later_is_never_done(close_after: int, count: int) -> None:
+def test_steps_due_when_the_alert_closes_or_later_are_never_taken(close_after: int, count: int) -> None:
     assert escalation_plan(NIGHT, minutes(close_after)).count == count
 
 
@@ -49,13 +49,13 @@ def test_an_alert_that_never_closes_goes_through_all_steps() -> None:
     assert escalation_plan(NIGHT, None) == TWICE
 
 
-def test_a_step_says_whom_it_tells_and_how_long_it_is_until_the_next() -> None:
-    assert TWICE.take(left=3, overdue=timedelta()) == DueSteps(2, 1, ("boss",), minutes(5))
+def test_a_step_has_its_recipients_and_the_time_to_the_next() -> None:
+    assert TWICE.due_steps(left=3, overdue=timedelta()) == DueSteps(2, 1, ("boss",), minutes(5))
 
 
-def test_the_last_step_has_none_behind_it() -> None:
-    assert TWICE.take(left=1, overdue=timedelta()) == DueSteps(4, 1, ("boss",), None)
-    assert TWICE.take(left=1, overdue=minutes(99)) == DueSteps(4, 1, ("boss",), None)
+def test_no_step_follows_the_last() -> None:
+    assert TWICE.due_steps(left=1, overdue=timedelta()) == DueSteps(4, 1, ("boss",), None)
+    assert TWICE.due_steps(left=1, overdue=minutes(99)) == DueSteps(4, 1, ("boss",), None)
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ def test_the_last_step_has_none_behind_it() -> None:
         (999, DueSteps(1, 4, ("anna", "boss"), None)),
     ],
 )
-def test_overdue_steps_are_taken_together_and_tell_everybody_once(overdue: int, taken: DueSteps) -> None:
-    assert TWICE.take(left=4, overdue=minutes(overdue)) == taken
+def test_overdue_steps_are_taken_together_and_notify_everybody_once(overdue: int, taken: DueSteps) -> None:
+    assert TWICE.due_steps(left=4, overdue=minutes(overdue)) == taken
 
 
 def test_a_plan_comes_back_from_the_database_as_it_was() -> None:
-    assert EscalationPlan.of(TWICE.stored()) == TWICE
-    assert TWICE.stored()["steps"][1] == {"after_s": 1200, "to": ["boss"]}
+    assert EscalationPlan.from_json(TWICE.to_json()) == TWICE
+    assert TWICE.to_json()["steps"][1] == {"after_s": 1200, "to": ["boss"]}
 
 
-def test_without_a_policy_the_config_says_all() -> None:
+def test_without_a_policy_the_config_decides() -> None:
     assert alert_timing(ALERTS, None, NOTHING) == AlertTiming(minutes(15), minutes(60))
 
 
-def test_what_the_caller_says_goes_before_the_config() -> None:
+def test_the_caller_overrides_the_config() -> None:
     given = {"escalate_after": minutes(1), "close_after": None, "remind_every": minutes(2)}
     assert alert_timing(ALERTS, None, given) == AlertTiming(minutes(1), None, minutes(2))
 
@@ -91,30 +91,30 @@ def test_without_an_escalation_channel_only_a_policy_escalates() -> None:
     assert alert_timing(alone, "night", NOTHING).escalate_after == minutes(5)
 
 
-def test_a_policy_says_when_an_alert_escalates_closes_and_is_reminded_of() -> None:
+def test_a_policy_sets_escalation_closing_and_reminders() -> None:
     wanted = AlertTiming(minutes(5), minutes(480), minutes(30), "night", TWICE)
     assert alert_timing(ALERTS, "night", NOTHING) == wanted
 
 
-def test_what_a_policy_leaves_out_is_as_for_all_alerts() -> None:
+def test_a_policy_inherits_what_it_leaves_out() -> None:
     found = alert_timing(ALERTS, "day", NOTHING)
     assert (found.close_after, found.remind_every) == (minutes(60), None)
 
 
-def test_beside_a_policy_a_caller_may_say_when_it_closes_and_the_later_steps_are_left_out() -> None:
+def test_a_caller_may_override_close_after_of_a_policy_and_later_steps_are_dropped() -> None:
     found = alert_timing(ALERTS, "night", {"close_after": minutes(21)})
-    assert (found.close_after, found.steps, found.escalate_after) == (minutes(21), 2, minutes(5))
+    assert (found.close_after, found.step_count, found.escalate_after) == (minutes(21), 2, minutes(5))
 
 
 def test_an_alert_that_closes_before_the_first_step_never_escalates() -> None:
     found = alert_timing(ALERTS, "night", {"close_after": minutes(5)})
-    assert (found.steps, found.escalate_after) == (0, None)
+    assert (found.step_count, found.escalate_after) == (0, None)
 
 
-def test_beside_a_policy_escalating_can_be_switched_off_and_nothing_else() -> None:
+def test_with_a_policy_escalation_can_only_be_switched_off() -> None:
     found = alert_timing(ALERTS, "night", {"escalate_after": None})
-    assert (found.steps, found.escalate_after) == (0, None)
-    with pytest.raises(NotifybotError, match="says already"):
+    assert (found.step_count, found.escalate_after) == (0, None)
+    with pytest.raises(NotifybotError, match="already defines"):
         alert_timing(ALERTS, "night", {"escalate_after": minutes(1)})
 
 
@@ -130,9 +130,11 @@ def test_an_unknown_policy_is_refused_and_the_nearest_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alerts", "hint"), [(ALERTS, "There are day, night."), (Alerts(), "The config has none.")], ids=["some", "none"]
+    ("alerts", "hint"),
+    [(ALERTS, "Policies: day, night."), (Alerts(), "No policies are configured.")],
+    ids=["some", "none"],
 )
-def test_where_no_policy_is_like_it_the_hint_lists_them(alerts: Alerts, hint: str) -> None:
+def test_without_a_similar_policy_the_hint_lists_them(alerts: Alerts, hint: str) -> None:
     with pytest.raises(NotifybotError) as caught:
         alert_timing(alerts, "xyzzy", NOTHING)
     assert caught.value.hint == hint

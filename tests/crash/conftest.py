@@ -1,4 +1,4 @@
-"""One laboratory a test. Its folder, with the database and the log, stays where pytest keeps temporary folders."""
+"""One lab per test. Its folder, with database and log, stays among pytest's temporary folders."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from benchmarks.lab.lab import Lab, laboratory
 
 @pytest.fixture
 def seed() -> int:
-    """Chooses steps and load; a failure prints it, and CRASH_SEED=… repeats it."""
+    """Seed of the steps and the load. A failure prints it; CRASH_SEED=… repeats it."""
     return int(os.environ.get("CRASH_SEED", random.SystemRandom().randrange(10**6)))
 
 

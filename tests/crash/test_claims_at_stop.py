@@ -1,4 +1,4 @@
-"""A claim is the promise of one call: the dispatcher keeps it even where it is told to stop meanwhile."""
+"""A claim under way at a stop: the dispatcher still makes its call."""
 
 import asyncio
 import threading
@@ -13,16 +13,19 @@ from sqlmodel import Session, select
 
 from benchmarks.lab.lab import add_person
 from benchmarks.lab.process import new_sandbox
+from notifybot.delivery.calls import Calls, DeliverySettings
 from notifybot.delivery.claims import Leader
-from notifybot.delivery.dispatcher import DeliverySettings, Dispatcher
+from notifybot.delivery.dispatcher import Dispatcher
 from notifybot.delivery.rate_limits import rate_limits
+from notifybot.files.admit import FileAdmission
+from notifybot.files.fetch import Fetcher, SystemResolver
+from notifybot.files.store import FileStore
 from notifybot.messages import accept
 from notifybot.messages.new_message import NewMessage
 from notifybot.model.chats import Chat
 from notifybot.posts import bot as posts_bot
-from notifybot.posts.outcomes import Fetched, NotFetched
 from notifybot.recipients.address import Recipient, RecipientKind
-from notifybot.rendering.parts import Fetch, Stored
+from notifybot.rendering.parts import Stored
 from notifybot.sandbox import Sandbox, serving
 from notifybot.storage import migrations
 from notifybot.storage.database import Database
@@ -68,14 +71,16 @@ def sandbox() -> Sandbox:
     return new_sandbox(limits=False)
 
 
-async def test_a_claim_under_way_when_the_stop_comes_is_carried_out(database: Database, sandbox: Sandbox) -> None:
+async def test_a_claim_in_progress_at_a_stop_still_makes_its_call(
+    database: Database, sandbox: Sandbox, tmp_path: Path
+) -> None:
     async with serving(sandbox) as url:
         anna = add_person(sandbox, "Anna")
         bot = PollingBot(
             sandbox.token, base_url=url, connections=20, known=None, on_fetch=lambda: None, on_error=lambda _: None
         )
         await bot.initialize()
-        dispatcher = await started_dispatcher(database, bot)
+        dispatcher = await started_dispatcher(database, bot, tmp_path)
         writer = SlowWriter(database)
         database.after_commit(writer.on_commit)
         database.after_commit(dispatcher.on_commit)
@@ -96,18 +101,15 @@ def no_files(stored: Stored) -> IO[bytes]:
     raise FileNotFoundError(stored.sha256)
 
 
-class NoFiles:
-    async def fetch(self, call: Fetch) -> Fetched | NotFetched:
-        return NotFetched(call.url, is_temporary=False)
-
-
-async def started_dispatcher(database: Database, bot: PollingBot) -> Dispatcher:
+async def started_dispatcher(database: Database, bot: PollingBot, folder: Path) -> Dispatcher:
     clock = Clock()
     term = await database.write(lambda session: posts_bot.begin_term(session, now=clock.now()))
     limits = rate_limits(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
-    leader = Leader(term, limits)
-    manner = DeliverySettings(give_up_after=timedelta(hours=1), most_parts=5)
-    dispatcher = Dispatcher(database, clock, TelegramSender(bot, no_files), NoFiles(), leader, manner)
+    store = FileStore(folder, max_bytes=1)
+    files = FileAdmission(store, Fetcher(store, resolve=SystemResolver()), None, None)
+    settings = DeliverySettings(give_up_after=timedelta(hours=1), max_parts=5)
+    calls = Calls(TelegramSender(bot, no_files), files, settings)
+    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits))
     dispatcher.start()
     return dispatcher
 

@@ -1,4 +1,4 @@
-"""SIGKILL at every step of a message's way and at random moments, under load: nothing accepted and no press is lost."""
+"""SIGKILL at every step of a message and at random times, under load: no accepted message and no press is lost."""
 
 import random
 
@@ -10,7 +10,7 @@ from benchmarks.lab.steps import NAMED, named_kill, random_kill
 
 pytestmark = pytest.mark.crash
 PARTS = 4
-"""Each with its share of the steps, so that several processes may work at them."""
+"""Seeds, each with its share of the steps, so that several processes can share the work."""
 NAMED_KILLS_EACH = 2
 RANDOM_KILLS = 5
 

@@ -1,4 +1,4 @@
-"""Stopping and restarting: politely and not, under load, during a ban, while Telegram is away, and twice at once."""
+"""Stops and restarts: by SIGTERM and SIGKILL, under load, in a ban, with Telegram away, and with a second daemon."""
 
 import asyncio
 import sqlite3
@@ -76,13 +76,13 @@ async def test_a_kill_while_telegram_is_away_loses_nothing(lab: Lab, seed: int) 
 
 
 async def more_accepted(lab: Lab) -> None:
-    """Wait until MESSAGES more were accepted."""
+    """Wait until MESSAGES more are accepted."""
     enough = lab.ledger.accepted + MESSAGES
     await lab.sandbox.wait_for(lambda: lab.ledger.accepted >= enough, timeout=30)
 
 
 async def what_became_of_everything(lab: Lab) -> list[Finding]:
-    """End the load, and let a daemon finish what is left."""
+    """End the load, and let a daemon finish the rest."""
     if not lab.is_running:
         await lab.start()
     await lab.callers.stop()
@@ -92,7 +92,7 @@ async def what_became_of_everything(lab: Lab) -> list[Finding]:
 
 
 async def ban_is_recorded(lab: Lab) -> None:
-    """Only what is on disk can be known after a kill: wait until the database says that the chat is held."""
+    """Wait until the hold is in the database: only that survives a kill."""
     async with asyncio.timeout(HELD_WITHIN_S):
         with closing(sqlite3.connect(f"file:{lab.home.database}?mode=ro", uri=True)) as database:
             while True:

@@ -1,4 +1,4 @@
-"""How single facts weigh in the daemon's own judgement of itself."""
+"""The effect of each fact on the daemon's health report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
 
 
 @pytest.mark.parametrize(
-    ("facts", "judged"),
+    ("facts", "reported"),
     [
         ({}, {}),
         ({"notes": ("No escalation channel.",)}, {"warnings": ("No escalation channel.",)}),
@@ -51,13 +51,13 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
             {
                 "status": "degraded",
                 "jobs": "failing",
-                "warnings": ("The job close has been at work for 12 minutes.",),
+                "warnings": ("The job close has been running for 12 minutes.",),
             },
         ),
         ({"is_moving": False}, {"status": "down", "jobs": "stalled", "warnings": ("No job has run for two minutes.",)}),
         (
             {"backlog": None},
-            {"status": "down", "database": "failed", "warnings": ("The database cannot be used; the log says why.",)},
+            {"status": "down", "database": "failed", "warnings": ("The database is unusable; see the log.",)},
         ),
         (
             {"is_moving": False, "job_errors": {"a": "b"}, **AWAY, "backlog": None, "notes": ("n",)},
@@ -69,7 +69,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
                 "warnings": (
                     "n",
                     AWAY["telegram_reason"],
-                    "The database cannot be used; the log says why.",
+                    "The database is unusable; see the log.",
                     "No job has run for two minutes.",
                     "The job a fails: b",
                 ),
@@ -77,5 +77,5 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
         ),
     ],
 )
-def test_what_follows_from_a_fact(facts: dict[str, Any], judged: dict[str, Any]) -> None:
-    assert assess(replace(WELL, **facts)) == replace(IS_WELL, **judged)
+def test_each_fact_has_its_effect_on_the_report(facts: dict[str, Any], reported: dict[str, Any]) -> None:
+    assert assess(replace(WELL, **facts)) == replace(IS_WELL, **reported)

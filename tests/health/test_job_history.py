@@ -1,4 +1,4 @@
-"""What is told of a job's runs, and how many of them are kept."""
+"""Statistics of a job's runs, and how many of them are kept."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 
 def ran(session: Session, errors: Sequence[str | None], *, job: str = "close", until: datetime = NOW) -> None:
-    """Runs one after the other, a second apart, the last one at `until`."""
+    """Insert runs a second apart, the last one at `until`."""
     for ago, error in zip(reversed(range(len(errors))), errors, strict=True):
         job_history.keep_run(session, JobRun(job=job, started_at=until - ago * SECOND, duration_s=0.5, error=error))
 
@@ -26,11 +26,11 @@ def kept(session: Session, *, job: str = "close") -> list[str | None]:
     return list(session.exec(select(JobRun.error).where(JobRun.job == job).order_by(col(JobRun.id))))
 
 
-async def test_nothing_is_told_of_a_job_that_has_not_run(database: Database) -> None:
+async def test_a_job_that_has_not_run_has_empty_statistics(database: Database) -> None:
     assert await database.read(lambda session: job_history.statistics(session, "close")) == JobStatistics()
 
 
-async def test_a_jobs_standing_counts_its_own_runs(database: Database) -> None:
+async def test_statistics_count_a_jobs_own_runs(database: Database) -> None:
     def check(session: Session) -> JobStatistics:
         ran(session, [None, "first", None, "second", None])
         ran(session, ["another's"], job="escalation")
@@ -55,7 +55,7 @@ async def test_the_rate_is_that_of_the_newest_runs(database: Database) -> None:
 
 
 async def test_a_kept_run_stays_the_callers(database: Database) -> None:
-    """A transaction may run twice: the second time, the row must be inserted once more."""
+    """A transaction may run twice, and must insert the row both times."""
     run = JobRun(job="close", started_at=NOW, duration_s=0.1)
 
     def keep_twice(session: Session) -> int:
@@ -80,7 +80,7 @@ async def test_a_kept_run_stays_the_callers(database: Database) -> None:
         ({"error": "broken"}, timedelta(0), True),
     ],
 )
-def test_a_run_with_nothing_to_do_is_kept_once_a_minute(told: dict[str, Any], after: timedelta, is_kept: bool) -> None:
+def test_an_idle_run_is_kept_once_a_minute(told: dict[str, Any], after: timedelta, is_kept: bool) -> None:
     run = JobRun(job="close", started_at=NOW + after, duration_s=0.1, **told)
     assert job_history.is_worth_keeping(run, NOW) is is_kept
     assert job_history.is_worth_keeping(run, None)

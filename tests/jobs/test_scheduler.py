@@ -1,4 +1,4 @@
-"""The jobs are beaten in real time: between a beat's time and its tick the JobQueue goes its own way."""
+"""Run the jobs in real time: the JobQueue may do other things between firing a job and its run."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ from notifybot.errors import NotifybotError
 from notifybot.health import job_history
 from notifybot.health.job_failures import QUIET_PERIOD
 from notifybot.jobs import JOBS, Job
-from notifybot.jobs.scheduler import CALM_MARGIN, FIRST_RETRY_AFTER, retry_delay, run_job
+from notifybot.jobs.scheduler import FIRST_RETRY_AFTER, QUIET_MARGIN, retry_delay, run_job
 from notifybot.model.enums import Deadline
 from notifybot.runtime import Runtime
 from notifybot.storage.statements import affected
@@ -31,8 +31,8 @@ from notifybot.times.clock import Clock
 WITHIN_S = 20.0
 
 
-class Ticks:
-    """Counts the ticks of all jobs together."""
+class Runs:
+    """Counts the runs of all jobs together."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -51,7 +51,7 @@ class Ticks:
 
 @pytest_asyncio.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
-    """A daemon without a token: its jobs beat, and nothing else happens."""
+    """A daemon without a token: its jobs run, and nothing else happens."""
     config = tmp_path / "config.yaml"
     config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
     async with daemon(load(config, {}), Clock(), []) as started:
@@ -59,15 +59,15 @@ async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
 
 
 def new_deadlines(moment: datetime) -> Changes:
-    """One of each kind."""
+    """One new deadline of each kind."""
     return Changes(deadlines=dict.fromkeys(Deadline, moment))
 
 
-async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemon) -> None:
+async def test_a_deadline_may_come_up_between_firing_and_the_run(running: Daemon) -> None:
     assert running.application.job_queue is not None
-    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
-    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
-    await ticks.come_to(len(JOBS))
+    scheduler, runs = running.application.job_queue.scheduler, Runs()
+    scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
+    await runs.come_to(len(JOBS))
     refused: list[Exception] = []
 
     def commit_an_earlier_deadline(_: object) -> None:
@@ -79,36 +79,36 @@ async def test_a_deadline_may_come_up_between_a_beat_and_its_tick(running: Daemo
 
     scheduler.add_listener(commit_an_earlier_deadline, EVENT_JOB_SUBMITTED)
     running.scheduler.on_commit(new_deadlines(Clock().now()))
-    await ticks.come_to(2 * len(JOBS))
+    await runs.come_to(2 * len(JOBS))
     assert refused == []
 
 
-async def test_a_deadline_beats_its_own_job_alone(running: Daemon) -> None:
+async def test_a_deadline_reschedules_its_own_job_only(running: Daemon) -> None:
     assert running.application.job_queue is not None
-    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
-    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
-    await ticks.come_to(len(JOBS))
-    before, soon = dict(running.runtime.progress.next_runs), Clock().now() + timedelta(seconds=1)
+    scheduler, runs = running.application.job_queue.scheduler, Runs()
+    scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
+    await runs.come_to(len(JOBS))
+    before, soon = dict(running.runtime.job_status.next_runs), Clock().now() + timedelta(seconds=1)
 
     running.scheduler.on_commit(Changes(deadlines={Deadline.CLOSE: soon}))
 
-    assert running.runtime.progress.next_runs == {**before, "close": soon}
+    assert running.runtime.job_status.next_runs == {**before, "close": soon}
 
 
-async def test_ticks_with_nothing_to_do_leave_little_behind(running: Daemon) -> None:
+async def test_idle_runs_leave_little_history(running: Daemon) -> None:
     async def find_nothing(runtime: Runtime, now: datetime) -> int:
         return 0
 
-    job = replace(Workshop().job, tick=find_nothing)
-    runs = [await run_job(running.runtime, job) for _ in range(20)]
+    job = replace(Workshop().job, run=find_nothing)
+    done = [await run_job(running.runtime, job) for _ in range(20)]
 
     kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, most=20))
-    assert [run.started_at for run in kept] == [runs[0].started_at]
-    assert running.runtime.progress.last_runs[job.name] == runs[-1]
+    assert [run.started_at for run in kept] == [done[0].started_at]
+    assert running.runtime.job_status.last_runs[job.name] == done[-1]
 
 
 class Workshop:
-    """A job of the tests' own: it is at work until `finish`, and notes who came."""
+    """A job that runs until `finish` is set, and counts its runs."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -117,7 +117,7 @@ class Workshop:
         self.came = asyncio.Event()
         self.finish = asyncio.Event()
 
-    async def tick(self, runtime: Runtime, now: datetime) -> int:
+    async def run(self, runtime: Runtime, now: datetime) -> int:
         self.begun += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -128,27 +128,59 @@ class Workshop:
 
     @property
     def job(self) -> Job:
-        return Job("workshop", self.tick, lambda _: None)
+        return Job("workshop", self.run, lambda _: None)
 
 
-async def test_a_tick_by_hand_waits_for_one_that_is_under_way(running: Daemon) -> None:
+async def test_a_manual_run_waits_for_the_current_run(running: Daemon) -> None:
     workshop = Workshop()
-    beat = asyncio.create_task(run_job(running.runtime, workshop.job))
+    regular = asyncio.create_task(run_job(running.runtime, workshop.job))
     await workshop.came.wait()
-    by_hand = asyncio.create_task(run_job(running.runtime, workshop.job, is_manual=True))
-    assert "workshop" in running.runtime.progress.running
+    manual = asyncio.create_task(run_job(running.runtime, workshop.job, is_manual=True))
+    assert "workshop" in running.runtime.job_status.running
     workshop.finish.set()
-    first, second = await beat, await by_hand
+    first, second = await regular, await manual
     assert [(run.is_manual, run.done) for run in (first, second)] == [(False, 1), (True, 2)]
     assert workshop.most_at_once == 1
-    assert "workshop" not in running.runtime.progress.running
+    assert "workshop" not in running.runtime.job_status.running
 
 
-async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
+async def test_a_job_waits_for_the_current_run_of_an_earlier_job(running: Daemon) -> None:
+    (close,) = [job for job in JOBS if job.name == "close"]
+    workshop = Workshop()
+    first = asyncio.create_task(run_job(running.runtime, replace(workshop.job, name="escalation")))
+    await workshop.came.wait()
+
+    second = asyncio.create_task(run_job(running.runtime, close))
+    await asyncio.wait([second], timeout=0.1)
+
+    assert not second.done()
+    workshop.finish.set()
+    await asyncio.gather(first, second)
+
+
+async def test_a_job_does_nothing_while_an_earlier_job_fails(running: Daemon) -> None:
+    async def fail(runtime: Runtime, now: datetime) -> int:
+        raise ValueError("no such step")
+
+    workshop = Workshop()
+    first = Job("first", fail, lambda _: running.runtime.job_status.started_at)
+    run = await run_job(running.runtime, replace(workshop.job, after=(first,)))
+
+    assert run.error == "The job first, which runs before this one, fails: ValueError: no such step"
+    assert workshop.begun == 0
+    assert running.runtime.job_status.job_errors["first"] == "ValueError: no such step"
+
+
+def test_a_job_runs_only_after_jobs_that_are_listed_before_it() -> None:
+    for place, job in enumerate(JOBS):
+        assert set(job.after) <= set(JOBS[:place])
+
+
+async def test_a_manual_run_may_do_something_else(running: Daemon) -> None:
     async def now_and_for_all(runtime: Runtime, now: datetime) -> int:
         return 77
 
-    run = await run_job(running.runtime, replace(Workshop().job, by_hand=now_and_for_all), is_manual=True)
+    run = await run_job(running.runtime, replace(Workshop().job, run_now=now_and_for_all), is_manual=True)
     assert (run.done, run.is_manual) == (77, True)
 
 
@@ -164,27 +196,27 @@ async def test_by_hand_a_job_may_do_something_else(running: Daemon) -> None:
         (ValueError("x" * 1000), "ValueError: " + "x" * 288),
     ],
 )
-async def test_a_failing_tick_is_kept_with_its_reason_in_a_line(running: Daemon, error: Exception, reason: str) -> None:
+async def test_a_failed_run_is_kept_with_its_reason_in_one_line(running: Daemon, error: Exception, reason: str) -> None:
     async def fail(runtime: Runtime, now: datetime) -> int:
         raise error
 
-    run = await run_job(running.runtime, replace(Workshop().job, tick=fail))
+    run = await run_job(running.runtime, replace(Workshop().job, run=fail))
     assert run.error == reason
-    assert running.runtime.progress.job_errors["workshop"] == reason
+    assert running.runtime.job_status.job_errors["workshop"] == reason
 
 
-async def test_what_has_no_time_yet_has_one_once_the_jobs_began(running: Daemon) -> None:
+async def test_every_job_has_a_next_run_once_the_jobs_have_started(running: Daemon) -> None:
     assert running.application.job_queue is not None
-    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
-    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
-    await ticks.come_to(len(JOBS))
-    next_runs = running.runtime.progress.next_runs
+    scheduler, runs = running.application.job_queue.scheduler, Runs()
+    scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
+    await runs.come_to(len(JOBS))
+    next_runs = running.runtime.job_status.next_runs
     assert list(next_runs) == [job.name for job in JOBS]
-    assert all(at is not None and at > running.runtime.progress.started_at for at in next_runs.values())
+    assert all(at is not None and at > running.runtime.job_status.started_at for at in next_runs.values())
 
 
 class SetBack(Clock):
-    """Real time, but an operator may set it."""
+    """A real clock that somebody may set."""
 
     def __init__(self) -> None:
         self.by = timedelta()
@@ -194,57 +226,57 @@ class SetBack(Clock):
 
 
 @pytest.mark.parametrize("by", [timedelta(hours=-2), timedelta(hours=2)])
-async def test_jobs_go_on_after_somebody_set_the_clock(tmp_path: Path, by: timedelta) -> None:
-    """By two hours: retention beats every hour."""
-    config, clock, ticks = tmp_path / "config.yaml", SetBack(), Ticks()
+async def test_jobs_keep_running_after_the_clock_was_set(tmp_path: Path, by: timedelta) -> None:
+    """By two hours: retention runs every hour."""
+    config, clock, runs = tmp_path / "config.yaml", SetBack(), Runs()
     config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
     async with daemon(load(config, {}), clock, []) as running:
         assert running.application.job_queue is not None
-        running.application.job_queue.scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
-        await ticks.come_to(len(JOBS))
-        running.scheduler.look_after()
+        running.application.job_queue.scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
+        await runs.come_to(len(JOBS))
+        running.scheduler.recover_lost_runs()
         clock.by = by
-        running.scheduler.look_after()
-        await ticks.come_to(2 * len(JOBS))
+        running.scheduler.recover_lost_runs()
+        await runs.come_to(2 * len(JOBS))
 
 
-async def test_a_job_that_failed_by_hand_beats_again_soon_and_when_that_may_be_over(running: Daemon) -> None:
-    """Retention, which otherwise beats once an hour: nobody has to wait so long to hear that it works again."""
+async def test_a_job_that_failed_in_a_manual_run_runs_again_soon_and_after_the_quiet_period(running: Daemon) -> None:
+    """Retention runs once an hour otherwise: nobody has to wait that long to hear that it works again."""
     assert running.application.job_queue is not None
-    scheduler, ticks = running.application.job_queue.scheduler, Ticks()
-    scheduler.add_listener(ticks.note, EVENT_JOB_EXECUTED)
-    await ticks.come_to(len(JOBS))
-    database, by_hand = running.runtime.database, running.scheduler.by_hand
+    scheduler, runs = running.application.job_queue.scheduler, Runs()
+    scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
+    await runs.come_to(len(JOBS))
+    database, run_now = running.runtime.database, running.scheduler.run_now
 
     async def rename(table: str, to: str) -> None:
         change: Any = text(f"ALTER TABLE {table} RENAME TO {to}")
         await database.write(lambda session: affected(session, change))
 
     def waits() -> timedelta:
-        at = running.runtime.progress.next_runs["retention"]
+        at = running.runtime.job_status.next_runs["retention"]
         assert at is not None
         return at - running.runtime.clock.now()
 
     assert waits() > timedelta(minutes=59)
     await rename("link_secrets", "elsewhere")
-    assert (await by_hand("retention")).error
+    assert (await run_now("retention")).error
     assert timedelta() < waits() <= FIRST_RETRY_AFTER
     await rename("elsewhere", "link_secrets")
-    progress = running.runtime.progress
-    while "retention" in progress.job_errors or progress.next_runs["retention"] is None:
-        await ticks.come_to(ticks.seen + 1)
-    assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + CALM_MARGIN
+    status = running.runtime.job_status
+    while "retention" in status.job_errors or status.next_runs["retention"] is None:
+        await runs.come_to(runs.seen + 1)
+    assert timedelta(minutes=9) < waits() <= QUIET_PERIOD + QUIET_MARGIN
 
 
-def test_a_job_that_goes_on_failing_is_tried_less_and_less_often() -> None:
-    """But as often as it beats anyway."""
+def test_a_job_that_keeps_failing_backs_off() -> None:
+    """Up to its regular interval."""
     half_a_minute, hour = timedelta(seconds=30), timedelta(hours=1)
     waits = [retry_delay(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
     assert waits == [5, 10, 20, 30, 30]
     assert retry_delay(1_000_000, hour) == hour
 
 
-def test_the_page_says_of_every_job_what_it_does() -> None:
+def test_the_docs_describe_every_job() -> None:
     page = Path(__file__).parents[2] / "docs" / "jobs.md"
     named = re.findall(r"(?m)^\| `([a-z_]+)` \|", page.read_text(encoding="utf-8").partition("\n## ")[0])
     assert named == [job.name for job in JOBS]

@@ -187,7 +187,7 @@ async def test_the_last_run_is_its_own(database: Database) -> None:
     def run(session: Session, job: str, at: datetime) -> None:
         session.add(JobRun(job=job, started_at=at, duration_s=0.1))
 
-    assert await database.read(job_history.last_run) is None
+    assert await database.read(partial(job_history.last_run, job="retention")) is None
     await database.write(partial(run, job="retention", at=NOW - DAY))
     await database.write(partial(run, job="close", at=NOW))
-    assert await database.read(job_history.last_run) == NOW - DAY
+    assert await database.read(partial(job_history.last_run, job="retention")) == NOW - DAY

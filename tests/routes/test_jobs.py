@@ -98,7 +98,7 @@ async def test_looking_for_a_job_does_not_run_it(begun: Door) -> None:
 
 
 async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door) -> None:
-    progress, clock = shared.daemon.runtime.progress, shared.daemon.runtime.clock
+    progress, clock = shared.daemon.runtime.job_status, shared.daemon.runtime.clock
     progress.running["close"] = clock.now() - timedelta(minutes=31)
     try:
         problem = assert_problem(await shared.ask("POST", trigger("close")), 409)
@@ -107,16 +107,16 @@ async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door)
         del progress.running["close"]
     assert problem["detail"] == "close has been at work for 31 minutes, and does not end."
     assert (health["status"], health["jobs"]) == ("degraded", "failing")
-    assert "The job close has been at work for 31 minutes." in health["warnings"]
+    assert "The job close has been running for 31 minutes." in health["warnings"]
 
 
 async def test_before_the_jobs_begin_none_is_run_by_hand(shared: Door) -> None:
-    progress = shared.daemon.runtime.progress
-    by_hand, progress.by_hand = progress.by_hand, None
+    progress = shared.daemon.runtime.job_status
+    by_hand, progress.run_now = progress.run_now, None
     try:
         answer = await shared.ask("POST", trigger("close"))
     finally:
-        progress.by_hand = by_hand
+        progress.run_now = by_hand
     assert_problem(answer, range(503, 504))
     assert answer.headers["retry-after"]
 

@@ -118,7 +118,7 @@ async def test_health_says_that_nothing_can_be_accepted(folder: Path, trouble: T
         with trouble(folder):
             answer = await opened.ask("GET", "/health")
             assert (answer.status, answer.json["status"], answer.json["database"]) == (503, "down", "failed")
-            assert "The database cannot be used; the log says why." in answer.json["warnings"]
+            assert "The database is unusable; see the log." in answer.json["warnings"]
         assert (await opened.ask("GET", "/health")).status == 200
 
 

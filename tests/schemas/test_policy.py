@@ -50,7 +50,7 @@ async def test_what_is_wrong_within_a_policy_is_said_with_its_place(refusing: Do
 async def test_nobody_is_reminded_more_than_once_a_minute(refusing: Door, value: object, where: str) -> None:
     more = {"remind_every": value} if where == "message" else {"policy": OWN | {"remind_every": value}}
     found = assert_problem(await refusing.ask("POST", "/api/ingest", GOOD | more), 400)
-    assert found["detail"] == "remind_every is at least 1m, or never."
+    assert found["detail"] == "remind_every must be at least 1m, or never."
 
 
 async def test_an_unknown_policy_is_refused_and_the_nearest_named(folder: Path) -> None:
@@ -89,7 +89,7 @@ async def test_beside_a_policy_escalate_after_only_switches_it_off(folder: Path)
     async with door(folder, config(folder)) as opened:
         body = GOOD | {"policy": "night", "escalate_after": "10m"}
         found = assert_problem(await opened.ask("POST", "/api/ingest", body), 400)
-        assert found["detail"] == "The policy says already when an alert escalates."
+        assert found["detail"] == "The policy already defines when an alert escalates."
         off = (await opened.ask("POST", "/api/ingest", body | {"escalate_after": "never"})).json
     assert off["escalate_at"] is None
 
@@ -116,6 +116,6 @@ async def test_steps_of_ones_own_lead_only_to_whom_one_may_send(folder: Path) ->
 async def test_health_names_the_steps_that_reach_nobody(folder: Path) -> None:
     async with door(folder, config(folder)) as opened:
         warnings = (await opened.ask("GET", "/health")).json["warnings"]
-    assert "Steps of policies reach nobody, for want of a chat with the bot: night, step 1." in warnings
+    assert "Policy steps reach nobody, as nobody has a chat with the bot: night, step 1." in warnings
     said = "No escalation channel is configured: unanswered alerts without a policy escalate to nobody."
     assert said in warnings

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.sqlite_only(reason="reads the plans of SQLite; those of
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NO_LIMIT = RateLimit(timedelta(microseconds=1), burst=1000)
 LIMITS = RateLimits(NO_LIMIT, NO_LIMIT, NO_LIMIT, NO_LIMIT)
-PATIENCE = RetryPolicy(timedelta(days=1), jitter=0.5)
+RETRY_POLICY = RetryPolicy(timedelta(days=1), jitter=0.5)
 GROWING = [
     "on_call_overrides",
     "messages",
@@ -129,7 +129,7 @@ def accept(session: Session) -> list[Any]:
 
 def claim(session: Session) -> tuple[Claim, ...]:
     leader = Leader(term=1, limits=LIMITS)
-    return claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8).taken
+    return claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), limit=8).claims
 
 
 CALL = Send("-1001", Part("disk full"))
@@ -137,7 +137,7 @@ CALL = Send("-1001", Part("disk full"))
 
 def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
     attempt = Attempt(claimed, CALL, 0, "d", is_last=True)
-    delivery_record.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), patience=PATIENCE)
+    delivery_record.record(session, attempt, outcome, now=NOW + timedelta(seconds=2), policy=RETRY_POLICY)
 
 
 def fill(session: Session) -> list[str]:
@@ -176,7 +176,7 @@ def claim_one(session: Session) -> None:
 def next_call(session: Session) -> None:
     """Claim until nothing is due: the last claim then looks for the next due time."""
     leader = Leader(term=1, limits=LIMITS)
-    while (found := claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), most=8)).taken:
+    while (found := claims.claim_due(session, leader, now=NOW + timedelta(seconds=1), limit=8)).claims:
         pass
     assert found.look_again_at
 

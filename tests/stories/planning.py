@@ -71,7 +71,7 @@ async def plan(
     whom = (recipient_of(name),)
     new = NewMessage("root", "test", whom, content, None, is_alert, client_id=client_id, look=look, **insists)
     timed = replace(new, send_at=moment, repeat=repeat, time_zone=zone, files=files)
-    accepted = await world.runtime.intake.accept(timed)
+    accepted = await world.runtime.batcher.accept(timed)
     return Planned(world, accepted.id, {}, accepted)
 
 

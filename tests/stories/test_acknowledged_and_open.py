@@ -1,4 +1,4 @@
-"""Where an acknowledgement does not close an alert: it rests, is taken back, closed by hand, its source or time."""
+"""Acknowledged alerts that stay open: taken back, or closed by hand, by their source or by time."""
 
 from collections.abc import AsyncIterator
 
@@ -24,7 +24,7 @@ async def test_an_acknowledged_alert_rests_and_says_who_looks_after_it(world: Wo
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
 
-    assert await post.pressed(anna) == "Acknowledged. Close it once it is over, or take it back."
+    assert await post.pressed(anna) == "Acknowledged. Close it when it is resolved, or take it back."
 
     await post.becomes("✅ Acknowledged by Anna at 09:00 UTC.", buttons=RESTING)
     message = await alert.now()
@@ -45,7 +45,7 @@ async def test_it_does_not_escalate_and_time_closes_it(world: World, ops: Place)
 
     await alert.becomes("closed")
     await post.becomes("Acknowledged by Anna at 09:00 UTC.", "⚪ Closed at 10:00 UTC.", buttons=[])
-    assert (await alert.tells("closed"))["detail"] == "Its time is over."
+    assert (await alert.tells("closed"))["detail"] == "Its close_after has passed."
 
 
 async def test_whoever_sees_it_closes_it_by_its_button(world: World, ops: Place) -> None:
@@ -191,7 +191,7 @@ async def test_of_close_and_take_back_pressed_together_the_first_counts(world: W
     back, close = post.press(anna, "Take back"), post.press(ben, "Close")
 
     assert await post.answer_to(back) == "Taken back: the alert is open again."
-    assert await post.answer_to(close) == "The acknowledgement was taken back: acknowledge it first."
+    assert await post.answer_to(close) == "The acknowledgement was taken back: acknowledge the alert first."
     assert (await alert.now())["status"] == "sent"
 
 
@@ -205,8 +205,8 @@ async def test_what_is_closed_is_not_taken_back(world: World, ops: Place) -> Non
     close, again, back = post.press(ben, "Close"), post.press(anna, "Close"), post.press(anna, "Take back")
 
     assert await post.answer_to(close) == "Closed."
-    assert await post.answer_to(again) == "This alert is closed already."
-    said = "This alert is closed already; its acknowledgement cannot be taken back."
+    assert await post.answer_to(again) == "This alert is already closed."
+    said = "This alert is already closed, so its acknowledgement cannot be taken back."
     assert await post.answer_to(back) == said
     answer = await alert.is_asked("unacknowledge")
     assert (answer.status, answer.body["detail"]) == (409, said)
@@ -338,6 +338,6 @@ async def test_where_only_linked_people_answer_nobody_else_closes_or_takes_back(
     await post.becomes("Acknowledged by", buttons=RESTING)
 
     for button in RESTING:
-        assert (await post.pressed(anna, button)).startswith("This does not count")
+        assert (await post.pressed(anna, button)).startswith("Only people with a linked account")
 
     assert (await alert.now())["status"] == "acknowledged"

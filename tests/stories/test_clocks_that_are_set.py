@@ -1,4 +1,4 @@
-"""The machine's clock steps back an hour, or the daemon sleeps: what comes at its time comes once all the same."""
+"""The clock steps back an hour, or the daemon is down: whatever is scheduled still happens once."""
 
 from datetime import timedelta
 
@@ -54,7 +54,7 @@ async def test_reminders_come_as_often_as_they_should_though_the_clock_steps_bac
     assert (await alert.now())["status"] == "sent"
 
 
-async def test_the_jobs_do_and_tell_of_their_work_though_the_clock_steps_back(world: World, ops: Place) -> None:
+async def test_jobs_run_and_record_their_runs_though_the_clock_steps_back(world: World, ops: Place) -> None:
     await world.alert("disk full", to=ops, escalate_after="10m")
     await ops.receives("disk full")
     world.clock.at -= AN_HOUR

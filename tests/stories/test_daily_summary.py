@@ -12,12 +12,12 @@ from tests.stories.places import Person, Place
 from tests.stories.world import World
 
 ME = pwd.getpwuid(os.getuid()).pw_name
-"""The account of the stories' callers."""
+"""The account of the callers in stories."""
 SUMMARY = "Daily summary"
 
 
 async def chooses(world: World, person: Person, **columns: object) -> None:
-    """Let this be so from now on."""
+    """Change preferences."""
     for column, value in columns.items():
         world.rows(f"UPDATE people SET {column} = ? WHERE chat_id = ?", value, str(person.id))
     await world.ticks()
@@ -34,7 +34,7 @@ def utc(text: str) -> datetime:
 
 
 async def until(world: World, moment: str) -> None:
-    """Let it be then, and beat the jobs."""
+    """Move the clock there and run the jobs."""
     span = utc(moment) - world.clock.at
     assert span > timedelta(0), span
     await world.later(seconds=span.total_seconds())
@@ -42,7 +42,7 @@ async def until(world: World, moment: str) -> None:
 
 
 def summaries(place: Place) -> list[str]:
-    """The first lines of the summaries that came here."""
+    """Return the first lines of the summaries in this chat."""
     return [text.splitlines()[0] for text in place.texts if SUMMARY in text]
 
 
@@ -50,7 +50,7 @@ def summaries(place: Place) -> list[str]:
 
 
 @pytest.mark.both_databases
-async def test_it_comes_at_nine_and_the_next_day_again(world: World) -> None:
+async def test_it_comes_at_nine_every_day(world: World) -> None:
     anna = await linked(world)
     await until(world, "2026-03-03 08:59:59")
     assert summaries(anna) == []
@@ -74,7 +74,7 @@ async def test_each_person_has_a_time_and_a_zone_of_their_own(world: World) -> N
     assert (len(summaries(anna)), len(summaries(bob))) == (1, 1)
 
 
-async def test_the_config_says_when_for_those_who_chose_nothing(another: MakeWorld) -> None:
+async def test_the_config_sets_the_time_for_people_who_chose_none(another: MakeWorld) -> None:
     world = await another(summary={"time": "18:15", "time_zone": "Europe/Berlin"})
     await world.starts()
     anna = await linked(world)
@@ -84,7 +84,7 @@ async def test_the_config_says_when_for_those_who_chose_nothing(another: MakeWor
     assert len(summaries(anna)) == 1
 
 
-async def test_a_time_that_is_changed_counts_at_once(world: World) -> None:
+async def test_a_changed_time_counts_at_once(world: World) -> None:
     anna = await linked(world)
     answer = await world.ask("PATCH", "/api/telegram/preferences", {"summary_time": "12:00"})
     assert answer.status == 200
@@ -93,7 +93,7 @@ async def test_a_time_that_is_changed_counts_at_once(world: World) -> None:
 
 
 async def test_a_change_wakes_the_job_by_itself(world: World) -> None:
-    """Nobody beats it by hand here."""
+    """Without a run by the test."""
     anna = await world.subscriber("Anna")
     anna.says("/start")
     code = (await anna.receives("code")).text.split("verify ")[1][:6]
@@ -108,7 +108,7 @@ async def test_a_change_wakes_the_job_by_itself(world: World) -> None:
 
 
 async def is_planned(world: World, daily: str | None) -> None:
-    """Wait until the plan says this, for so long that a beat of every half minute would be too late."""
+    """Wait until the plan says this; the job's regular run would come too late."""
     for _ in range(1500):
         if world.rows("SELECT daily FROM summary_plans") == [(daily,)]:
             return
@@ -156,7 +156,7 @@ async def test_each_date_has_one_where_clocks_are_changed(another: MakeWorld, zo
     assert len(set(dates)) == 3
 
 
-async def test_the_clock_that_is_set_back_brings_none_twice(world: World) -> None:
+async def test_no_summary_repeats_when_the_clock_is_set_back(world: World) -> None:
     anna = await linked(world)
     await until(world, "2026-03-03 09:00:10")
     world.clock.at = utc("2026-03-03 08:00:00")
@@ -175,7 +175,7 @@ async def test_a_clock_that_was_far_ahead_keeps_nobody_waiting(world: World) -> 
 
 
 @pytest.mark.slow_because("days pass, a quarter of an hour at a time")
-async def test_who_travels_gets_one_for_each_date(world: World) -> None:
+async def test_a_traveller_gets_one_for_each_date(world: World) -> None:
     anna = await linked(world, time_zone="Asia/Tokyo")
     await until(world, "2026-03-03 00:00:00")  # 09:00 on the 3rd in Tokyo
     assert len(summaries(anna)) == 1
@@ -189,7 +189,7 @@ async def test_who_travels_gets_one_for_each_date(world: World) -> None:
     assert len(summaries(anna)) == 3
 
 
-async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(world: World) -> None:
+async def test_after_a_downtime_one_summary_covers_the_missed_ones(world: World) -> None:
     anna = await linked(world)
     await until(world, "2026-03-03 09:00:00")
     await world.notice("backup done", to=world.group("Ops"))
@@ -199,7 +199,7 @@ async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(
     await world.ticks()
     post = await anna.receives("Daily summary, Friday 6 March")
     assert "Since Tuesday 3 March, 09:00 (UTC)" in post.text
-    assert "Sent: 1 (as long before: 0)" in post.text
+    assert "Sent: 1 (the period before: 0)" in post.text
     assert len(summaries(anna)) == 2
     await until(world, "2026-03-07 09:00:00")
     assert len(summaries(anna)) == 3
@@ -209,9 +209,7 @@ async def test_a_daemon_that_slept_through_several_sends_the_last_and_tells_all(
 @pytest.mark.parametrize(
     "damaged", [{"daily": "25:99 Mars/X"}, {"daily": ""}, {"daily": None}, {"last_date": "1 March", "daily": "x"}]
 )
-async def test_a_plan_that_cannot_be_read_keeps_no_summary_from_anybody(
-    another: MakeWorld, damaged: dict[str, str | None]
-) -> None:
+async def test_an_unreadable_plan_holds_up_no_summary(another: MakeWorld, damaged: dict[str, str | None]) -> None:
     world = await another(summary={"chart": False})
     await world.starts()
     anna, bob = await linked(world), await linked(world, "Bob", "bob")

@@ -1,8 +1,8 @@
-"""What fell due while the daemon or Telegram was away is made up for, each thing once and in the right order."""
+"""Deadlines that passed while the daemon or Telegram was away: each is handled once, in the right order."""
 
 import pytest
 
-from notifybot.telegram_api.polling import UPDATES_A_FETCH
+from notifybot.telegram_api.polling import UPDATES_PER_FETCH
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
@@ -39,7 +39,7 @@ async def test_overdue_for_both_it_escalates_and_then_closes(world: World, ops: 
     assert events.index("escalated") < events.index("closed")
 
 
-async def test_overdue_for_both_it_escalates_first_whichever_job_beats_first(world: World, ops: Place) -> None:
+async def test_overdue_for_both_it_escalates_first_whichever_job_runs_first(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
     world.moves(hours=5)
@@ -87,7 +87,7 @@ async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: Wor
 @pytest.mark.slow_because("a hundred and twenty alerts are shown, pressed and edited")
 async def test_more_presses_than_telegram_hands_over_at_once_all_count_first(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
-    alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(UPDATES_A_FETCH + 20)]
+    alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(UPDATES_PER_FETCH + 20)]
     posts = [await ops.receives(f"disk {n} full") for n in range(len(alerts))]
     await world.stops()
     for post in posts:

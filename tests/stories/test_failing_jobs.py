@@ -1,4 +1,4 @@
-"""A job that fails says so, once to its admins and for as long as it lasts in /health; a spoiled row is put off."""
+"""Failing jobs: one notice to the admins, a warning in /health while it lasts, and poison rows put off."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PUT_OFF = timedelta(minutes=10)
 
 @pytest.fixture
 async def told(another: MakeWorld) -> World:
-    """A world whose admins are in a group of their own, `-100…` by its title Admins."""
+    """A world whose admins are a group, titled Admins."""
     world = await another()
     world.sets(admins=[str(world.group("Admins").id)])
     await world.starts()
@@ -33,14 +33,14 @@ def admins_of(world: World) -> Place:
     return Place(world, int(chat_id), "Admins")
 
 
-async def beat(world: World, name: str) -> JobRun:
+async def run(world: World, name: str) -> JobRun:
     (job,) = [job for job in JOBS if job.name == name]
     return await run_job(world.runtime, job)
 
 
 @contextlib.contextmanager
 def failing(world: World) -> Iterator[None]:
-    """In the block every tick of `retention` fails: a table that it tidies is not there."""
+    """Make every run of `retention` fail: one of its tables is missing."""
     world.store.rows("ALTER TABLE link_secrets RENAME TO elsewhere")
     try:
         yield
@@ -48,8 +48,8 @@ def failing(world: World) -> Iterator[None]:
         world.store.rows("ALTER TABLE elsewhere RENAME TO link_secrets")
 
 
-def spoiled(message: Sent, event: str = "escalated") -> contextlib.AbstractContextManager[None]:
-    """In the block such a line cannot be written into the message's timeline, and so its step cannot be taken."""
+def poisoned(message: Sent, event: str = "escalated") -> contextlib.AbstractContextManager[None]:
+    """Make the message a poison row: such an event cannot be written to its timeline."""
     only = f"NEW.message_id = '{message.id}' AND NEW.event = '{event}'"
     return message.world.store.refuse("INSERT ON timeline", only=only)
 
@@ -59,17 +59,17 @@ async def warnings(world: World) -> list[str]:
     return found
 
 
-# Rows that are put off
+# Poison rows
 
 
 @pytest.mark.both_databases
-async def test_a_row_that_cannot_be_worked_on_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_poison_row_holds_up_no_other(world: World, ops: Place) -> None:
     first, second, third = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
     for alert in (first, second, third):
         await alert.becomes("sent")
-    with spoiled(second):
+    with poisoned(second):
         world.moves(minutes=16)
-        await beat(world, "escalation")
+        await run(world, "escalation")
         await first.becomes("escalated")
         await third.becomes("escalated")
         assert (await second.now())["status"] == "sent"
@@ -81,29 +81,42 @@ async def test_a_row_that_cannot_be_worked_on_holds_up_no_other(world: World, op
     assert (await second.events()).count("escalated") == 1
 
 
-async def test_a_row_that_was_put_off_is_not_tried_at_every_tick(world: World, ops: Place) -> None:
+async def test_a_row_that_was_put_off_is_not_retried_in_every_run(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
-    with spoiled(alert):
+    with poisoned(alert):
         world.moves(minutes=16)
-        await beat(world, "escalation")
-        tried = world.log.count("a row cannot be worked on and was put off")
+        await run(world, "escalation")
+        tried = world.log.count("a row cannot be processed and was put off")
         for _ in range(5):
-            await beat(world, "escalation")
-        assert world.log.count("a row cannot be worked on and was put off") == tried == 1
+            await run(world, "escalation")
+        assert world.log.count("a row cannot be processed and was put off") == tried == 1
+
+
+async def test_a_row_is_recorded_for_its_own_job_when_a_later_job_made_it_run(world: World, ops: Place) -> None:
+    alert = await world.alert("disk full", to=ops)
+    await alert.becomes("sent")
+    with poisoned(alert):
+        world.moves(minutes=65)
+        assert (await run(world, "close")).error is None
+        await alert.becomes("closed")
+    jobs = {job["name"]: job for job in (await world.get("/api/admin/scheduler/status"))["jobs"]}
+    assert alert.id in jobs["escalation"]["last_error"]
+    assert jobs["close"]["last_error"] is None
+    assert (await run(world, "escalation")).error is None
 
 
 async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
-    with spoiled(alert, "closed"):
+    with poisoned(alert, "closed"):
         world.moves(minutes=65)
-        await beat(world, "close")
-        await beat(world, "close")
+        await run(world, "close")
+        await run(world, "close")
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
         (line,) = [line for line in health["warnings"] if alert.id in line]
-        assert line.startswith("The job close cannot work on a row (messages ")
+        assert line.startswith("The job close cannot process a row (messages ")
         assert "broken" in line
 
     world.moves(minutes=11)
@@ -117,9 +130,9 @@ async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, op
         await alert.becomes("sent")
     with world.store.refuse("INSERT ON deliveries", only=f"NEW.message_id = '{first.id}'"):
         world.moves(minutes=11)
-        await beat(world, "reminders")
+        await run(world, "reminders")
         await ops.receives("Still open: root\ndisk 1 full")
-        assert any(f"reminders cannot work on a row (messages {first.id})" in line for line in await warnings(world))
+        assert any(f"reminders cannot process a row (messages {first.id})" in line for line in await warnings(world))
     world.moves(minutes=11)
     await world.ticks("reminders")
     await ops.receives("Still open: root\ndisk 0 full")
@@ -129,17 +142,17 @@ async def test_a_row_that_somebody_settled_meanwhile_is_forgotten(told: World, o
     ops = told.group("Operators")
     alert = await told.alert("disk full", to=ops)
     await alert.becomes("sent")
-    with spoiled(alert):
+    with poisoned(alert):
         told.moves(minutes=16)
-        await beat(told, "escalation")
+        await run(told, "escalation")
         assert (await alert.is_asked("acknowledge")).status == 200
     told.moves(minutes=11)
-    await beat(told, "escalation")
+    await run(told, "escalation")
     assert not [line for line in await warnings(told) if "escalation cannot" in line]
     await admins_of(told).receives("The job escalation works again.")
 
 
-async def test_a_row_that_the_work_leaves_as_it_was_is_put_off(world: World, ops: Place) -> None:
+async def test_a_row_that_stays_due_is_put_off(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops, escalate_after="5h", close_after="10h")
     await alert.becomes("sent")
     due_at = world.clock.at + timedelta(hours=6)
@@ -148,11 +161,11 @@ async def test_a_row_that_the_work_leaves_as_it_was_is_put_off(world: World, ops
         return 1
 
     assert await process_due(world.runtime, "escalation", escalate.ESCALATIONS, idle, now=due_at) == 0
-    assert RowUnchanged.__name__ in world.runtime.progress.put_off["escalation"]
+    assert RowUnchanged.__name__ in world.runtime.job_status.put_off["escalation"]
     assert await world.runtime.database.read(escalate.next_escalation) == due_at + PUT_OFF
 
 
-async def test_where_nothing_can_be_worked_on_the_tick_itself_fails(world: World, ops: Place) -> None:
+async def test_a_run_fails_where_every_row_fails(world: World, ops: Place) -> None:
     for number in range(MAX_PUT_OFF + 2):
         await world.alert(f"disk {number} full", to=ops)
 
@@ -167,75 +180,75 @@ async def test_where_nothing_can_be_worked_on_the_tick_itself_fails(world: World
 
 
 @pytest.mark.sqlite_only(reason="to PostgreSQL a table that is not there is a fault of the statement")
-async def test_what_every_row_would_meet_fails_the_tick_and_puts_nothing_off(world: World, ops: Place) -> None:
+async def test_a_fault_of_the_database_fails_the_run_and_puts_nothing_off(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
     world.store.rows("ALTER TABLE timeline RENAME TO elsewhere")
     world.moves(minutes=16)
-    assert (await beat(world, "escalation")).error == "OperationalError: no such table: timeline"
+    assert (await run(world, "escalation")).error == "OperationalError: no such table: timeline"
     world.store.rows("ALTER TABLE elsewhere RENAME TO timeline")
     assert (await alert.now())["escalate_at"] == alert.accepted["escalate_at"]
-    await beat(world, "escalation")
+    await run(world, "escalation")
     await alert.becomes("escalated")
 
 
-# What the admins hear
+# Notices to the admins
 
 
 @pytest.mark.both_databases
-async def test_the_admins_hear_once_that_a_job_fails_and_once_that_it_works_again(told: World) -> None:
+async def test_admins_are_notified_once_when_a_job_fails_and_once_when_it_works_again(told: World) -> None:
     admins = admins_of(told)
     with failing(told):
         for _ in range(5):
-            assert (await beat(told, "retention")).error
+            assert (await run(told, "retention")).error
             told.moves(minutes=1)
         await admins.receives("The job retention fails:")
-    await beat(told, "retention")
+    await run(told, "retention")
     told.moves(minutes=11)
-    await beat(told, "retention")
+    await run(told, "retention")
     recovery = await admins.receives("The job retention works again. It failed ")
     assert "from 2026-03-02 09:00 to 2026-03-02 09:0" in recovery.text
     for _ in range(3):
         told.moves(minutes=11)
-        await beat(told, "retention")
+        await run(told, "retention")
     await told.is_quiet()
     assert len(admins.texts) == 2
 
 
-async def test_a_job_that_fails_now_and_then_is_told_of_once(told: World) -> None:
+async def test_a_flaky_job_is_reported_once(told: World) -> None:
     admins = admins_of(told)
     for _ in range(6):
         with failing(told):
-            await beat(told, "retention")
+            await run(told, "retention")
         told.moves(minutes=3)
-        await beat(told, "retention")
+        await run(told, "retention")
         told.moves(minutes=3)
     await admins.receives("The job retention fails:")
     await told.is_quiet()
     assert len(admins.texts) == 1
 
 
-async def test_a_restart_tells_nobody_again(told: World) -> None:
+async def test_a_restart_repeats_no_notice(told: World) -> None:
     admins = admins_of(told)
     with failing(told):
-        await beat(told, "retention")
+        await run(told, "retention")
         await admins.receives("The job retention fails:")
         await told.restarts()
-        await beat(told, "retention")
+        await run(told, "retention")
         await told.is_quiet()
         assert len(admins.texts) == 1
 
 
-async def test_the_admins_hear_of_a_row_that_is_put_off(told: World) -> None:
+async def test_admins_are_notified_of_a_row_that_is_put_off(told: World) -> None:
     ops = told.group("Operators")
     alert = await told.alert("disk full", to=ops)
     await alert.becomes("sent")
-    with spoiled(alert):
+    with poisoned(alert):
         for _ in range(3):
             told.moves(minutes=16)
-            await beat(told, "escalation")
+            await run(told, "escalation")
         await admins_of(told).receives(
-            f"The job escalation cannot work on a row (messages {alert.id}) and puts it off:"
+            f"The job escalation cannot process a row (messages {alert.id}) and puts it off:"
         )
         await told.is_quiet()
         assert len(admins_of(told).texts) == 1
@@ -246,26 +259,26 @@ async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld
     world.sets(admins=["anna", str(world.group("Admins").id)])
     await world.starts()
     with failing(world):
-        await beat(world, "retention")
+        await run(world, "retention")
         await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("The job retention fails:")
-    await world.logs("an admin cannot be told of a job")
+    await world.logs("an admin cannot be notified of a job")
     assert "Not told when a job fails, for want of a chat with the bot: anna." in await warnings(world)
 
 
-async def test_health_is_well_again_with_the_next_good_tick(world: World) -> None:
+async def test_health_is_ok_again_after_the_next_successful_run(world: World) -> None:
     with failing(world):
-        await beat(world, "retention")
+        await run(world, "retention")
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
         assert any(line.startswith("The job retention fails: ") for line in health["warnings"])
-    await beat(world, "retention")
+    await run(world, "retention")
     assert (await world.get("/health"))["jobs"] == "ok"
 
 
-# By hand
+# Manual runs
 
 
-async def test_a_tick_by_hand_does_what_is_due_and_says_how_much(world: World, ops: Place) -> None:
+async def test_a_manual_run_does_what_is_due(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.becomes("sent")
     world.moves(minutes=16)
@@ -274,7 +287,7 @@ async def test_a_tick_by_hand_does_what_is_due_and_says_how_much(world: World, o
     await alert.becomes("escalated")
 
 
-async def test_a_tick_by_hand_that_fails_says_why(world: World) -> None:
+async def test_a_failed_manual_run_says_why(world: World) -> None:
     with failing(world):
         ran = await triggered(world, "retention")
         assert not ran["succeeded"]
@@ -287,7 +300,7 @@ async def test_a_tick_by_hand_that_fails_says_why(world: World) -> None:
 
 async def triggered(world: World, name: str) -> Json:
     async def ask() -> Json | None:
-        """The jobs begin a moment after the socket."""
+        """Retry, as the jobs start a little after the socket."""
         answer = await world.ask("POST", f"/api/admin/scheduler/jobs/{name}/trigger")
         return answer.body if answer.status == 200 else None
 

@@ -158,7 +158,7 @@ async def test_two_chats_that_wait_for_the_same_upload_both_get_it_when_it_fails
 async def test_who_waits_too_long_for_the_upload_of_another_comes_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_cache, "WAITS_WITHIN_S", 0.1)
+    monkeypatch.setattr(upload_cache, "MAX_WAIT_S", 0.1)
     first, second = world.group("First"), world.group("Second")
     world.sandbox.fault("slow", method="sendPhoto", times=1, seconds=1)
 

@@ -1,4 +1,4 @@
-"""Sent, answered, escalated, closed."""
+"""The life of an alert: sent, acknowledged, escalated, closed."""
 
 import pytest
 
@@ -179,7 +179,7 @@ async def test_a_first_press_after_time_closed_the_alert_is_kept_and_shown(world
     await world.later(hours=1)
     await alert.becomes("closed")
 
-    assert await post.pressed(anna) == "This alert was closed before; your answer is recorded."
+    assert await post.pressed(anna) == "This alert is already closed; your acknowledgement is recorded."
     assert await post.pressed(ben) == "Anna acknowledged this at 10:00 UTC."
 
     world.sandbox.clear_faults()

@@ -1,4 +1,4 @@
-"""An alert goes from one to the next until somebody answers: whom, when and how often, its policy says."""
+"""Policies: whom an alert notifies, when and how often, until somebody acknowledges it."""
 
 import pytest
 
@@ -10,12 +10,12 @@ HOUR = OPEN[1]
 
 
 def steps(*each: tuple[str, str | int], **more: object) -> Json:
-    """A policy: after how long, and whom it tells."""
+    """A policy of these steps: the time, and the recipients."""
     return {"steps": [{"after": after, "to": [to]} for after, to in each], **more}
 
 
 async def linked(world: World, name: str) -> Person:
-    """Somebody whose chat is that of the account with their name."""
+    """A person linked to the account of their name."""
     person = await world.subscriber(name)
     links(world, person)
     return person
@@ -26,12 +26,12 @@ def links(world: World, person: Person) -> None:
 
 
 async def escalations(alert: Sent) -> list[str]:
-    """What its timeline says of each escalation."""
+    """Return the details of its escalations in the timeline."""
     return [line["detail"] for line in (await alert.now())["timeline"] if line["event"] == "escalated"]
 
 
 class Night:
-    """A world in which alerts go to anna after 5 minutes and to the boss after 20, unless `policy` says otherwise."""
+    """A world in which alerts go to anna after 5 minutes and to the boss after 20, unless `policy` differs."""
 
     def __init__(self, world: World, **policy: object) -> None:
         self.world = world
@@ -127,7 +127,7 @@ async def test_a_step_that_reaches_nobody_goes_to_the_escalation_channel(another
     await world.duty.receives("disk full")
     assert await escalations(alert) == [
         "Step 1 of 2, to anna. Not notified, as they have no chat with the bot: anna. "
-        f"None of them can be told, so it goes to {world.duty.id}."
+        f"None of them can be reached, so it goes to {world.duty.id}."
     ]
     await world.later(minutes=15)
     await night.boss.receives("disk full")

@@ -1,4 +1,4 @@
-"""Presses of people who may not answer, on buttons that were tampered with, or on what their chat never got."""
+"""Presses by people who may not, on forged buttons, or on messages that their chat never got."""
 
 import random
 
@@ -13,9 +13,9 @@ from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Person, Place, Post
 from tests.stories.world import Sent, World
 
-NOT_LINKED = "This does not count: only people who are linked may answer here. Send me /start in a private chat."
+NOT_LINKED = "Only people with a linked account can do this here. Send me /start in a private chat."
 UNKNOWN = "This button no longer works."
-NO_SUCH_MESSAGE = "This button belongs to a message that notifybot does not know any more."
+NO_SUCH_MESSAGE = "notifybot no longer has the message of this button."
 
 
 def is_linked(world: World, person: Person, account: str) -> None:
@@ -30,7 +30,7 @@ async def post_of(world: World, alert: Sent, place: Place) -> str:
 
 
 async def pressed_with(post: Post, person: Person, button: PostButton) -> str:
-    """What somebody is told whose app sends the data of another button than the one it shows."""
+    """Press with an app that sends the data of another button; return the answer."""
     forged: JsonObject = {"text": button.text, "callback_data": button.callback_data}
     return await post.answer_to(people.press(post.stage.sandbox.world, person.user, post.message, forged))
 
@@ -124,7 +124,7 @@ async def test_nobody_snoozes_for_longer_than_the_config_offers(world: World, op
 
     for value in ("365d", "1s", "tomorrow 23:59"):
         said = await pressed_with(post, mallory, snooze_button(post_id, 1, parse_snooze(value)))
-        assert said == "Alerts are not snoozed for so long here any more."
+        assert said == "This snooze is no longer offered here."
 
     assert "snoozed" not in await alert.events()
 
@@ -143,7 +143,7 @@ async def test_a_notice_cannot_be_snoozed_with_a_button_made_up(world: World, op
 
 
 def mutated(data: str, chance: random.Random) -> str:
-    """The data with some characters lost, doubled, swapped or replaced."""
+    """Return the data with some characters lost, doubled or replaced."""
     letters = list(data)
     for _ in range(chance.randint(1, 3)):
         place = chance.randrange(len(letters))
@@ -181,6 +181,6 @@ async def test_of_an_answer_and_a_snooze_at_once_the_first_decides(world: World,
     queries = post.press(anna), post.press(bob, OPEN[1])
     said = [await post.answer_to(query) for query in queries]
 
-    assert said == ["Acknowledged.", "Anna acknowledged this at 09:00 UTC; there is nothing to snooze any more."]
+    assert said == ["Acknowledged.", "Anna acknowledged this at 09:00 UTC, so it cannot be snoozed."]
     await post.becomes("Acknowledged by Anna", buttons=[])
     assert (await alert.now())["snoozed_until"] is None

@@ -1,4 +1,4 @@
-"""People are reminded of what is not closed: one more post, as often as the config, a policy or a message says."""
+"""Reminders of open alerts: a new post, as often as the config, a policy or a message says."""
 
 import pytest
 
@@ -10,7 +10,7 @@ STILL = "🔔 Still open: db1\ndisk full"
 
 
 async def remembered(world: World, to: Place, **fields: object) -> Sent:
-    """An alert of which people are reminded every half hour."""
+    """Send an alert with a reminder every half hour."""
     return await world.alert(
         "disk full",
         to=to,

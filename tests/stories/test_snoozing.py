@@ -1,4 +1,4 @@
-"""An alert that somebody snoozes bothers nobody for a while, and everybody sees until when."""
+"""Snoozed alerts bother nobody for a while, and every post says until when."""
 
 import pytest
 
@@ -167,7 +167,7 @@ async def test_a_span_that_the_config_took_out_since_counts_no_more(world: World
     world.sets(alerts={"snooze": ["15m"]})
     await world.starts()
 
-    assert await post.pressed(anna, HOUR) == "Alerts are not snoozed for so long here any more."
+    assert await post.pressed(anna, HOUR) == "This snooze is no longer offered here."
     assert "snoozed" not in await alert.events()
 
 
@@ -180,7 +180,7 @@ async def test_an_answered_alert_cannot_be_snoozed(world: World, ops: Place) -> 
 
     said = await post.pressed(bob, HOUR)
 
-    assert said == "Anna acknowledged this at 09:00 UTC; there is nothing to snooze any more."
+    assert said == "Anna acknowledged this at 09:00 UTC, so it cannot be snoozed."
     assert "snoozed" not in await alert.events()
 
 
@@ -193,7 +193,7 @@ async def test_an_alert_that_time_closed_cannot_be_snoozed(world: World, ops: Pl
     await world.later(hours=2)
     await alert.becomes("closed")
 
-    assert await post.pressed(anna, HOUR) == "This alert is closed already and cannot be snoozed."
+    assert await post.pressed(anna, HOUR) == "This alert is already closed and cannot be snoozed."
 
 
 async def test_a_snoozed_alert_can_be_acknowledged_and_shows_that_alone(world: World, ops: Place) -> None:

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what a daemon does that may not lead or has no token."""
+"""Starts and stops, daemons without a token, and daemons that find another one running."""
 
 import secrets
 
@@ -14,7 +14,7 @@ from tests.stories.world import Json, World
 
 
 def of_one_bot() -> Json:
-    """The setting of a bot that is not the sandbox's."""
+    """The config of a bot that the sandbox does not know."""
     return {"token": f"600000001:{secrets.token_hex(20)}"}
 
 
@@ -123,7 +123,7 @@ async def test_what_waited_for_a_token_is_delivered_once_there_is_one(another: M
     await world.duty.receives("disk full")
 
 
-async def test_a_token_that_telegram_does_not_know_is_said(another: MakeWorld) -> None:
+async def test_health_reports_a_token_that_telegram_does_not_know(another: MakeWorld) -> None:
     world = await another(telegram=of_one_bot())
     await world.starts()
 
@@ -137,7 +137,7 @@ async def test_a_token_that_telegram_does_not_know_is_said(another: MakeWorld) -
     assert (await world.ask("POST", "/api/ingest", {"content": "x", "channel_id": world.duty.id})).status == 202
 
 
-async def test_health_says_when_the_jobs_stand_still(world: World) -> None:
+async def test_health_says_when_the_jobs_have_stopped(world: World) -> None:
     while len(world.rows("SELECT DISTINCT job FROM job_runs")) < len(JOBS):
         assert (await world.get("/health"))["jobs"] == "ok"
 
@@ -150,7 +150,7 @@ async def test_health_says_when_the_jobs_stand_still(world: World) -> None:
     assert "No job has run for two minutes." in answer.body["warnings"]
 
 
-async def test_the_job_queue_beats_at_each_deadline_by_itself(another: MakeWorld) -> None:
+async def test_the_job_queue_runs_at_each_deadline_by_itself(another: MakeWorld) -> None:
     world = await another()
     await world.starts(clock=Clock())
     ops = world.group("Ops")

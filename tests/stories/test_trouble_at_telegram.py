@@ -1,4 +1,4 @@
-"""Floods, failures, cut connections and absence: what Telegram does to a bot, and what becomes of the messages."""
+"""Rate limits, failed calls, cut connections and outages at Telegram, and what becomes of the messages."""
 
 import asyncio
 from datetime import timedelta
@@ -215,7 +215,7 @@ async def test_polling_begins_anew_after_telegram_was_away(world: World, ops: Pl
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
     world.sandbox.fault("away", method="getUpdates")
-    await world.sees(lambda: world.runtime.link.state == "away", "the daemon notices")
+    await world.sees(lambda: world.runtime.telegram.state == "away", "the daemon notices")
     world.sandbox.clear_faults()
 
     assert await post.pressed(anna) == "Acknowledged."
@@ -229,7 +229,7 @@ async def test_polling_that_died_silently_is_noticed_and_begins_anew(world: Worl
 
     world.clock.move(world.clock.at + SILENCE)
 
-    await world.sees(lambda: world.runtime.link.restarts == 1, "polling is begun anew")
+    await world.sees(lambda: world.runtime.telegram.restarts == 1, "polling is begun anew")
     assert await post.pressed(anna) == "Acknowledged."
 
 
@@ -241,7 +241,7 @@ async def test_another_program_that_fetches_the_updates_is_noticed_and_outlived(
     async with ClientSession(world.url) as other:
         await other.get(f"/bot{world.token}/getUpdates")
         asking = asyncio.create_task(other.get(f"/bot{world.token}/getUpdates?timeout=50"))
-        await world.sees(lambda: world.runtime.link.state == "conflict", "the daemon notices")
+        await world.sees(lambda: world.runtime.telegram.state == "conflict", "the daemon notices")
         assert (await asking).status == 409
 
     health = await world.get("/health")

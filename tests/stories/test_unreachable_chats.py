@@ -1,4 +1,4 @@
-"""Chats that cannot be reached: a dead letter with its reason, an escalation at once, and the way back."""
+"""Unreachable chats: a dead letter with its reason, escalation at once, and recovery."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.stories.world import World
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A chat that refuses what is sent to it, and Telegram's reason."""
+    """A chat that refuses messages, and Telegram's reason."""
 
     place: Place
     reason: str

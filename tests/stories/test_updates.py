@@ -1,4 +1,4 @@
-"""Updates from Telegram: durable, handled once, tried again, parked; buttons that are not ours any more."""
+"""Updates from Telegram: stored, handled once, retried, parked; and buttons that are no longer ours."""
 
 import asyncio
 import threading
@@ -20,14 +20,14 @@ from tests.support.databases import Template
 
 @contextmanager
 def broken(world: World, when: str) -> Iterator[None]:
-    """The database refuses a kind of change, as a full disk or a bug would."""
+    """Make the database refuse a kind of change, as a full disk or a bug would."""
     change, _, only = when.partition(" WHEN ")
     with world.store.refuse(change, only=only or "TRUE"):
         yield
 
 
 async def is_parked(world: World) -> None:
-    """Wait until an update was given up, after three attempts."""
+    """Wait until an update is parked, after three attempts."""
     await world.in_time(lambda: "update parked" in world.log, "the update is parked")
     assert world.log.count("update failed") == 3
 
@@ -155,7 +155,7 @@ async def test_a_button_from_another_database_says_so(world: World, ops: Place, 
 
     answer = await post.pressed(anna)
 
-    assert answer == "This button belongs to a message that notifybot does not know any more."
+    assert answer == "notifybot no longer has the message of this button."
     await world.is_quiet()
     assert post.buttons == OPEN
 

@@ -1,4 +1,4 @@
-"""What stands in a daily summary, and in its picture."""
+"""Contents of a daily summary and its chart."""
 
 import sys
 from datetime import timedelta
@@ -18,7 +18,7 @@ NO_CHART = {"chart": False}
 
 @pytest.fixture
 async def plain(another: MakeWorld) -> World:
-    """A world whose summaries bring no pictures; it begins on Monday 2 March at 9."""
+    """A world whose summaries have no charts; it begins on Monday 2 March at 9."""
     world = await another(summary=NO_CHART)
     await world.starts()
     return world
@@ -30,13 +30,13 @@ async def summary(world: World, place: Place, day: str = "2026-03-03 09:00:00") 
 
 
 async def others(world: World, content: str, *, to: Place, **fields: object) -> None:
-    """What another account sent."""
+    """Send a message from another account."""
     sent = await world.notice(content, to=to, **fields)
     world.rows("UPDATE messages SET account = 'other' WHERE id = ?", sent.id)
 
 
 @pytest.mark.both_databases
-async def test_a_person_is_told_of_what_they_sent_and_were_shown_each_once(another: MakeWorld) -> None:
+async def test_a_summary_counts_what_a_person_sent_and_was_shown_once_each(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART)
     await world.starts()
     anna, ops = await linked(world), world.group("Ops")
@@ -50,7 +50,7 @@ async def test_a_person_is_told_of_what_they_sent_and_were_shown_each_once(anoth
 
     assert post.text.splitlines() == [
         "Daily summary, Tuesday 3 March",
-        f"Since Monday 2 March, 09:00 (UTC): what {ME} sent or was shown.",
+        f"Since Monday 2 March, 09:00 (UTC): messages sent by or shown to {ME}.",
         "",
         "Sent: 3 (the day before: 0)",
         "By source: backup 2, web 1",
@@ -58,7 +58,7 @@ async def test_a_person_is_told_of_what_they_sent_and_were_shown_each_once(anoth
 
 
 @pytest.mark.both_databases
-async def test_alerts_are_told_with_who_answered_how_fast_and_what_is_open(another: MakeWorld) -> None:
+async def test_a_summary_says_who_acknowledged_how_fast_and_what_is_open(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART, alerts={"close_after": "2d", "escalate_after": "never"})
     await world.starts()
     anna, bob = await linked(world), world.person("Bob")
@@ -77,11 +77,11 @@ async def test_alerts_are_told_with_who_answered_how_fast_and_what_is_open(anoth
     text = (await summary(world, anna)).text
 
     assert "Sent: 4 (the day before: 0), 4 of them alerts" in text
-    assert "Answered: 3 (0), half of them within 8m, by Bob 3" in text
+    assert "Acknowledged: 3 (0), half of them within 8m, by Bob 3" in text
     assert "Still open: 1\n• 2 Mar 09:30 fan slow" in text
 
 
-async def test_what_was_to_be_sent_a_second_before_counts_although_this_job_beats_first(another: MakeWorld) -> None:
+async def test_a_message_due_a_second_before_counts_even_if_the_summary_job_runs_first(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART)
     await world.starts()
     anna, ops = await linked(world), world.group("Ops")
@@ -93,7 +93,7 @@ async def test_what_was_to_be_sent_a_second_before_counts_although_this_job_beat
     assert "Sent: 1 (the day before: 0)" in (await anna.receives(SUMMARY)).text
 
 
-async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) -> None:
+async def test_a_summary_counts_failed_and_expired(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART, alerts={"close_after": "1h", "escalate_after": "never"})
     await world.starts()
     anna, ops, gone = await linked(world), world.group("Ops"), world.group("Gone")
@@ -111,11 +111,11 @@ async def test_what_failed_and_what_nobody_answered_is_said(another: MakeWorld) 
 
     assert "Sent: 2 (the day before: 0), 2 of them alerts" in text
     assert "Failed: 1 (0)" in text
-    assert "Closed without an answer: 1 (0)" in text
+    assert "Expired unacknowledged: 1 (0)" in text
     assert "Still open" not in text
 
 
-async def test_what_waits_for_the_end_of_quiet_hours_is_on_its_way(plain: World) -> None:
+async def test_a_message_held_by_quiet_hours_counts_as_waiting(plain: World) -> None:
     anna, bob = await linked(plain), await linked(plain, "Bob", "bob", quiet_from="08:00", quiet_until="20:00")
     answer = await plain.ask("POST", "/send", {"user": "bob", "text": "backup done"})
     assert answer.status == 200
@@ -124,11 +124,11 @@ async def test_what_waits_for_the_end_of_quiet_hours_is_on_its_way(plain: World)
 
     text = (await summary(plain, anna, "2026-03-02 11:00:00")).text
 
-    assert "Sent: 0 (the day before: 0)\nOn their way: 1\nBy source" in text
+    assert "Sent: 0 (the day before: 0)\nWaiting: 1\nBy source" in text
     assert "backup done" not in bob.texts
 
 
-async def test_a_day_is_told_beside_the_day_before(plain: World) -> None:
+async def test_a_day_is_compared_with_the_day_before(plain: World) -> None:
     anna, ops = await linked(plain), plain.group("Ops")
     for _ in range(3):
         await plain.notice("backup done", to=ops)
@@ -149,7 +149,7 @@ async def test_what_is_sent_later_counts_on_the_day_on_which_it_was_sent(plain: 
 
 
 @pytest.mark.both_databases
-async def test_a_channel_of_the_config_is_told_of_everything_but_summaries(another: MakeWorld) -> None:
+async def test_a_configured_channel_gets_everything_but_summaries(another: MakeWorld) -> None:
     world = await another(summary={**NO_CHART, "to": []})
     status, ops = world.group("Status", "channel"), world.group("Ops")
     world.sets(summary={"to": [str(status.id)]})
@@ -159,7 +159,7 @@ async def test_a_channel_of_the_config_is_told_of_everything_but_summaries(anoth
     await others(world, "another's", to=ops, source="web")
     await world.is_quiet()
 
-    assert "everything on this server" in (await summary(world, status)).text
+    assert "all messages on this server" in (await summary(world, status)).text
     text = (await summary(world, status, "2026-03-04 09:00:00")).text
     await anna.receives(SUMMARY)
     assert text == "Daily summary: since Tuesday 3 March, 09:00 (UTC) nothing was sent, and no alert is open."
@@ -192,14 +192,14 @@ async def test_nothing_to_say_is_one_line_or_nothing(another: MakeWorld) -> None
 
 
 @pytest.mark.parametrize("choice", [{"is_enabled": False}, {"account": None}], ids=["switched off", "not linked"])
-async def test_who_wants_none_gets_none(plain: World, choice: Json) -> None:
+async def test_nobody_gets_a_summary_they_switched_off(plain: World, choice: Json) -> None:
     anna = await linked(plain)
     await chooses(plain, anna, **choice)
     await until(plain, "2026-03-05 10:00:00")
     assert not [text for text in anna.texts if SUMMARY in text]
 
 
-async def test_who_has_muted_is_told_of_that_time_too_by_the_next_one(plain: World) -> None:
+async def test_the_next_summary_covers_a_muted_one_too(plain: World) -> None:
     anna, ops = await linked(plain), plain.group("Ops")
     await plain.notice("backup done", to=ops)
     await chooses(plain, anna, muted_until="2026-03-03 12:00:00.000000")
@@ -208,15 +208,15 @@ async def test_who_has_muted_is_told_of_that_time_too_by_the_next_one(plain: Wor
     assert not [text for text in anna.texts if SUMMARY in text]
     text = (await summary(plain, anna, "2026-03-04 09:00:00")).text
     assert "Since Monday 2 March, 09:00 (UTC)" in text
-    assert "Sent: 1 (as long before: 0)" in text
+    assert "Sent: 1 (the period before: 0)" in text
 
 
-async def test_quiet_hours_do_not_hold_up_what_somebody_chose_the_time_of(plain: World) -> None:
+async def test_quiet_hours_do_not_hold_up_a_summary_at_a_chosen_time(plain: World) -> None:
     anna = await linked(plain, quiet_from="08:00", quiet_until="10:00")
     await summary(plain, anna)
 
 
-async def test_quiet_hours_hold_up_what_the_config_sends_to_somebody(another: MakeWorld) -> None:
+async def test_quiet_hours_hold_up_a_configured_summary(another: MakeWorld) -> None:
     world = await another(summary={**NO_CHART, "to": ["alice"]})
     await world.starts()
     alice = await linked(world, "Alice", "alice", quiet_from="08:00", quiet_until="10:00", summary_time="20:00")
@@ -228,7 +228,7 @@ async def test_quiet_hours_hold_up_what_the_config_sends_to_somebody(another: Ma
     await alice.receives(of_the_config)
 
 
-# The picture
+# The chart
 
 
 @pytest.mark.both_databases
@@ -258,7 +258,7 @@ async def test_there_is_no_picture_without_pillow(world: World, monkeypatch: pyt
     assert "Sent: 1" in post.text
 
 
-async def test_a_full_disk_costs_the_picture_alone(world: World) -> None:
+async def test_a_full_disk_costs_only_the_chart(world: World) -> None:
     pytest.importorskip("PIL")
     anna = await linked(world)
     await world.notice("hello", to=anna)
@@ -269,7 +269,7 @@ async def test_a_full_disk_costs_the_picture_alone(world: World) -> None:
     assert "Sent: 1" in post.text
 
 
-async def test_pictures_that_cannot_be_drawn_cost_the_pictures_alone_and_are_logged_once(
+async def test_charts_that_cannot_be_drawn_are_left_out_and_logged_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("PIL")
@@ -288,14 +288,14 @@ async def test_pictures_that_cannot_be_drawn_cost_the_pictures_alone_and_are_log
 
     assert [post.message.media for post in posts] == [None, None]
     assert [("Sent: 1" in posts[0].text), ("Sent: 2" in posts[1].text)] == [True, True]
-    assert world.log.count("summaries go without their charts") == 1
+    assert world.log.count("summaries are sent without charts") == 1
     assert (await world.get("/health"))["status"] == "ok"
 
 
-# By hand, and in trouble
+# On request, and in trouble
 
 
-async def test_by_hand_it_goes_out_at_once_and_uses_up_no_date(plain: World) -> None:
+async def test_a_requested_summary_goes_out_at_once_and_uses_up_no_date(plain: World) -> None:
     anna, ops = await linked(plain), plain.group("Ops")
     await plain.notice("backup done", to=ops)
     await plain.is_quiet()
@@ -304,13 +304,13 @@ async def test_by_hand_it_goes_out_at_once_and_uses_up_no_date(plain: World) -> 
     answer = await plain.ask("POST", "/api/admin/scheduler/jobs/telegram_daily_summary/trigger")
 
     assert answer.status == 200
-    post = await anna.receives("Summary, asked for by hand, Tuesday 3 March")
+    post = await anna.receives("Summary on request, Tuesday 3 March")
     assert "Sent: 1 (the day before: 0)" in post.text
     assert "Sent: 1 (the day before: 0)" in (await summary(plain, anna)).text
 
 
 @pytest.mark.both_databases
-async def test_one_that_cannot_be_made_is_put_off_and_holds_up_no_other(another: MakeWorld) -> None:
+async def test_a_failing_summary_is_put_off_and_holds_up_no_other(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART)
     await world.starts()
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
@@ -332,7 +332,7 @@ async def test_a_chat_that_is_gone_costs_the_others_nothing(another: MakeWorld) 
     await world.starts()
     anna = await linked(world)
     await summary(world, anna)
-    await world.logs("a summary reaches nobody")
+    await world.logs("a summary has no reachable recipient")
     assert timedelta(hours=23) < await next_in(world, "to:carol") <= timedelta(hours=24)
 
 

@@ -35,7 +35,7 @@ async def sends(world: World, to: str, *allowed: str, **other: Any) -> Acceptanc
     """Send a message as a caller that may send to `allowed` only."""
     whom = (recipient_of(to),)
     new = NewMessage("ci", "ci", whom, "the report", None, False, None, None, allowed=frozenset(allowed), **other)
-    return await world.runtime.intake.accept(new)
+    return await world.runtime.batcher.accept(new)
 
 
 def told(*people: Person) -> list[bool]:

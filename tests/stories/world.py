@@ -159,7 +159,7 @@ class World:
     async def starts(self, clock: Clock | None = None) -> None:
         """Start the daemon, by default with the story's clock; it accepts requests from now on."""
         self._daemon = await self._running.enter_async_context(
-            app.daemon(self.config, clock or self.clock, [], web=self.web)
+            app.daemon(self.config, clock or self.clock, [], fetch=self.web)
         )
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 
@@ -298,7 +298,7 @@ class World:
     def _move(self, to: datetime) -> None:
         self.clock.move(to)
         if self._daemon is not None and self.sandbox.polling.is_active:
-            self.runtime.link.note_fetch()  # a long poll lasts in real time, and is no silence
+            self.runtime.telegram.note_fetch()  # a long poll lasts in real time, and is no silence
 
     # Waiting
 

@@ -1,4 +1,4 @@
-"""Summaries read what belongs to their time, and not the whole history."""
+"""Summaries read only the rows of their period, not the whole history."""
 
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ DAY = Period(NOW - timedelta(hours=12), NOW + timedelta(hours=12))
 
 
 @pytest.mark.parametrize("readers", [None, ["anna", "bob"]], ids=["everything", "people"])
-async def test_facts_come_from_indexes(database: Database, readers: list[str] | None) -> None:
+async def test_facts_are_read_through_indexes(database: Database, readers: list[str] | None) -> None:
     await database.write(fill)
     asked = await explain(database, partial(collect.collect, readers=readers, period=DAY, with_arrivals=True))
     assert asked.whole_tables() == {}
@@ -23,7 +23,7 @@ async def test_facts_come_from_indexes(database: Database, readers: list[str] | 
         assert asked.uses(index), asked.plans
 
 
-async def test_what_is_due_comes_from_its_index(database: Database) -> None:
+async def test_due_summaries_are_read_through_an_index(database: Database) -> None:
     asked = await explain(database, partial(plan.due, now=NOW, most=50))
     assert asked.whole_tables() == {}
     assert asked.uses("summary_plans_due"), asked.plans

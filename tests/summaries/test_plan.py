@@ -1,4 +1,4 @@
-"""Plans of summaries: each local date has one at most, and no moment is told twice, whatever clocks do."""
+"""Summary plans: at most one summary per local date, and periods that never overlap, whatever the clocks do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def subscribe(session: Session, name: str, **chosen: Any) -> Person:
 
 @dataclass
 class Story:
-    """One reader, and what they were told: of which dates, and of which periods."""
+    """One reader, with the dates and periods of their summaries."""
 
     session: Session
     usual: SummaryDefaults
@@ -63,7 +63,7 @@ class Story:
         assert summaries_plan.outdated(self.session, self.usual, now=self.now, most=100) == []
 
     def tell(self, turn: DueSummary) -> None:
-        """As the job does, killed once before its commit, and with a tick of another daemon beside it."""
+        """Send what is due, as the job does; with a kill before the commit, and another daemon doing the same."""
         with self.session.begin_nested() as broken_off:
             assert summaries_plan.take(self.session, turn, now=self.now)
             broken_off.rollback()
@@ -91,10 +91,10 @@ STEPS = st.lists(st.one_of(AHEAD, AHEAD, BACK), min_size=1, max_size=15)
 
 @given(DAILIES, BEGINNINGS, STEPS)
 @settings(deadline=None)
-def test_each_date_is_told_once_though_the_daemon_sleeps_and_the_clock_steps_back(
+def test_each_date_has_one_summary_through_downtime_and_clock_changes(
     daily: Daily, begin: datetime, steps: list[timedelta]
 ) -> None:
-    """Of several dates that were slept through, the last; and no moment is told twice or left out."""
+    """Of several missed dates only the last gets one; periods neither overlap nor leave gaps."""
     with database() as session:
         story = Story(session, SummaryDefaults(daily, ("ops",)), "to:ops", begin)
         story.tick()
@@ -120,7 +120,7 @@ CHANGES = st.tuples(
 
 @given(st.lists(CHANGES, min_size=1, max_size=15))
 @settings(deadline=None)
-def test_no_date_is_told_twice_whatever_time_and_zone_somebody_chooses(
+def test_no_date_has_two_summaries_whatever_time_and_zone_somebody_chooses(
     steps: list[tuple[timedelta, time | None, str | None]],
 ) -> None:
     with database() as session:
@@ -141,7 +141,7 @@ def test_no_date_is_told_twice_whatever_time_and_zone_somebody_chooses(
         assert all(earlier.end == later.begin for earlier, later in pairwise(story.periods))
 
 
-def test_whoever_comes_is_planned_for_their_next_time_and_whoever_goes_is_not() -> None:
+def test_new_readers_are_planned_and_former_ones_are_not() -> None:
     with database() as session:
         person = subscribe(session, "anna", summary_time="18:00", time_zone="Asia/Tokyo")
         story = Story(session, USUAL, "person:anna", NOON)
@@ -154,7 +154,7 @@ def test_whoever_comes_is_planned_for_their_next_time_and_whoever_goes_is_not() 
         assert (story.plan.daily, story.plan.next_at) == (None, None)
 
 
-def test_a_plan_is_given_up_where_there_is_no_such_person_any_more() -> None:
+def test_the_plan_of_a_removed_person_ends() -> None:
     with database() as session:
         person = subscribe(session, "anna")
         story = Story(session, USUAL, "person:anna", NOON)
@@ -166,7 +166,7 @@ def test_a_plan_is_given_up_where_there_is_no_such_person_any_more() -> None:
         assert (story.plan.daily, story.plan.next_at) == (None, None)
 
 
-def test_a_zone_that_nobody_knows_any_more_is_taken_for_utc() -> None:
+def test_an_unknown_zone_counts_as_utc() -> None:
     with database() as session:
         subscribe(session, "anna", time_zone="Mars/Olympus_Mons")
         story = Story(session, USUAL, "person:anna", NOON)
@@ -177,7 +177,7 @@ def test_a_zone_that_nobody_knows_any_more_is_taken_for_utc() -> None:
         assert story.days == [date(2026, 3, 28)]
 
 
-def test_after_a_very_long_sleep_only_the_last_month_is_told() -> None:
+def test_after_a_very_long_downtime_a_summary_covers_the_last_month() -> None:
     with database() as session:
         subscribe(session, "anna")
         story = Story(session, USUAL, "person:anna", NOON)
@@ -188,7 +188,7 @@ def test_after_a_very_long_sleep_only_the_last_month_is_told() -> None:
         assert story.periods[-1].end - story.periods[-1].begin == timedelta(days=31)
 
 
-def test_on_request_everybody_who_has_a_plan_is_told_of_the_last_day_and_keeps_it() -> None:
+def test_requested_summaries_cover_the_last_day_and_leave_plans_alone() -> None:
     with database() as session:
         subscribe(session, "anna")
         subscribe(session, "bob", is_enabled=False)

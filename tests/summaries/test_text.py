@@ -1,4 +1,4 @@
-"""The words of a summary, and the bars of its picture."""
+"""The text of a summary, and the bars of its chart."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from notifybot.summaries import chart as summaries_chart
 from notifybot.summaries.chart import Chart
-from notifybot.summaries.facts import AN_HOUR, Arrivals, Bar, OpenAlert, Period, SummaryFacts, Tally, bars
+from notifybot.summaries.facts import HOUR, Arrivals, Bar, OpenAlert, Period, SummaryFacts, Tally, bars
 from notifybot.summaries.text import Audience, body, nothing_to_report, title
 
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -26,15 +26,15 @@ def test_it_names_the_day_and_the_time_in_the_readers_zone() -> None:
     facts = SummaryFacts(DAY, Tally(sent=1))
     assert title(facts, BERLIN) == "Daily summary, Monday 2 March"
     assert body(facts, BERLIN).startswith(
-        "Since Sunday 1 March, 09:00 (Europe/Berlin): what alice sent or was shown.\n\n"
+        "Since Sunday 1 March, 09:00 (Europe/Berlin): messages sent by or shown to alice.\n\n"
     )
-    assert "everything on this server" in body(facts, EVERYTHING)
+    assert "all messages on this server" in body(facts, EVERYTHING)
 
 
-def test_one_that_was_asked_for_says_so() -> None:
-    by_hand = Audience("UTC", "alice", is_manual=True)
-    assert title(SummaryFacts(DAY), by_hand) == "Summary, asked for by hand, Monday 2 March"
-    assert nothing_to_report(SummaryFacts(DAY), by_hand).startswith("Summary, asked for by hand: since ")
+def test_a_requested_summary_says_so() -> None:
+    on_request = Audience("UTC", "alice", is_manual=True)
+    assert title(SummaryFacts(DAY), on_request) == "Summary on request, Monday 2 March"
+    assert nothing_to_report(SummaryFacts(DAY), on_request).startswith("Summary on request: since ")
 
 
 def test_nothing_to_say_is_one_line() -> None:
@@ -42,14 +42,14 @@ def test_nothing_to_say_is_one_line() -> None:
     assert said == "Daily summary: since Sunday 1 March, 09:00 (Europe/Berlin) nothing was sent, and no alert is open."
 
 
-def test_what_there_was_none_of_has_no_line_unless_there_was_some_the_day_before() -> None:
+def test_a_zero_has_no_line_unless_the_day_before_had_some() -> None:
     assert lines(SummaryFacts(DAY, Tally(sent=3))) == ["Sent: 3 (the day before: 0)"]
-    before = Tally(sent=9, failed=2, unanswered=1, answered=4)
+    before = Tally(sent=9, failed=2, expired=1, acknowledged=4)
     assert lines(SummaryFacts(DAY, Tally(sent=3), before)) == [
         "Sent: 3 (the day before: 9)",
         "Failed: 0 (2)",
-        "Answered: 0 (4)",
-        "Closed without an answer: 0 (1)",
+        "Acknowledged: 0 (4)",
+        "Expired unacknowledged: 0 (1)",
     ]
 
 
@@ -62,12 +62,12 @@ def test_what_there_was_none_of_has_no_line_unless_there_was_some_the_day_before
         (timedelta(hours=2, minutes=3, seconds=31), "2h4m"),
     ],
 )
-def test_how_fast_answers_came_is_rounded(median: timedelta, said: str) -> None:
-    facts = SummaryFacts(DAY, Tally(sent=1, answered=2), answered_by=(("Anna", 2),), median=median)
-    assert f"Answered: 2 (0), half of them within {said}, by Anna 2" in lines(facts)
+def test_the_median_time_to_acknowledge_is_rounded(median: timedelta, said: str) -> None:
+    facts = SummaryFacts(DAY, Tally(sent=1, acknowledged=2), acknowledged_by=(("Anna", 2),), median=median)
+    assert f"Acknowledged: 2 (0), half of them within {said}, by Anna 2" in lines(facts)
 
 
-def test_of_many_open_alerts_the_oldest_are_named_each_with_its_time() -> None:
+def test_only_the_oldest_open_alerts_are_listed_with_their_times() -> None:
     oldest = tuple(OpenAlert(BEGIN + timedelta(hours=hour), f"disk {hour}") for hour in (0, 20))
     assert lines(SummaryFacts(DAY, open=7, oldest=oldest))[1:] == [
         "Still open: 7",
@@ -143,10 +143,10 @@ COUNTS = st.one_of(st.integers(0, 3), st.integers(0, 1000), st.integers(0, 10**7
 
 @given(st.lists(st.tuples(COUNTS, COUNTS, COUNTS), min_size=1, max_size=31))
 @settings(deadline=None, max_examples=60)
-def test_whatever_came_is_seen_however_little_it_is_beside_the_rest(counts: list[tuple[int, int, int]]) -> None:
+def test_small_counts_are_visible_beside_large_ones(counts: list[tuple[int, int, int]]) -> None:
     image_of = pytest.importorskip("PIL.Image").open
-    shown = tuple(Bar(BEGIN + number * AN_HOUR, *each) for number, each in enumerate(counts))
-    image = image_of(io.BytesIO(summaries_chart.draw(Chart(shown, AN_HOUR, is_a_day=True, zone="UTC"))))
+    shown = tuple(Bar(BEGIN + number * HOUR, *each) for number, each in enumerate(counts))
+    image = image_of(io.BytesIO(summaries_chart.draw(Chart(shown, HOUR, is_a_day=True, zone="UTC"))))
     for place, (alerts, notices, before) in enumerate(counts):
         x = summaries_chart.LEFT + int(
             (place + 0.5) * (summaries_chart.WIDTH - summaries_chart.LEFT - summaries_chart.RIGHT) / len(counts)
@@ -161,7 +161,7 @@ def test_whatever_came_is_seen_however_little_it_is_beside_the_rest(counts: list
 
 
 def test_the_same_facts_make_the_same_picture() -> None:
-    """Telegram has it already then, and it is not uploaded again."""
+    """Telegram has it already, so it is not uploaded again."""
     pytest.importorskip("PIL")
     chart = Chart.of(SummaryFacts(DAY, arrivals=(Arrivals(1, 3, False),)), "Africa/Cairo")
     assert summaries_chart.draw(chart) == summaries_chart.draw(chart)

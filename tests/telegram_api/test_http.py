@@ -1,4 +1,4 @@
-"""Every way a call to Telegram can fail, against a raw server that fails on purpose."""
+"""Every way in which a call to Telegram can fail, against a raw server that fails on purpose."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ Behaviour = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 class RawServer:
-    """Reads whole requests and hands each to `behaviour`; remembers them."""
+    """Passes each request to `behaviour`, and keeps it."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -324,7 +324,7 @@ async def test_a_proxy_that_refuses_the_tunnel_means_never_sent(monkeypatch: pyt
     _assert_no_token_in(caught.value)
 
 
-async def test_a_proxy_of_another_kind_is_refused_and_not_gone_around(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_another_kind_is_refused_and_not_bypassed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
     async with a_bot("https://telegram.example") as bot:
         with pytest.raises(NeverSent, match="proxy"):

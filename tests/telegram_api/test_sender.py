@@ -1,4 +1,4 @@
-"""What each answer of Telegram means, as an outcome."""
+"""The outcome of each answer of Telegram."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ def test_a_reason_is_short_and_holds_no_token() -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """A sandbox with Anna, who wrote to the bot, and a group; and a sender that talks to it."""
+    """A sandbox with Anna, who has written to the bot, a group, and a sender that talks to it."""
 
     sandbox: Sandbox
     sender: TelegramSender
@@ -294,7 +294,7 @@ async def test_an_edit_of_a_deleted_message_finds_it_gone(scene: Scene) -> None:
     assert outcome == Gone(Target.MESSAGE, "message to edit not found")
 
 
-async def test_a_topic_that_is_closed_or_missing_is_gone(scene: Scene) -> None:
+async def test_a_closed_or_missing_topic_is_gone(scene: Scene) -> None:
     forum = scene.sandbox.add_chat("supergroup", "Forum", forum=True)
     topic = scene.sandbox.add_topic(forum, "Disks")
     assert isinstance(await scene.sender.show(Send(str(forum.id), Part("hi"), thread_id=topic)), Shown)
@@ -424,4 +424,4 @@ async def test_a_result_in_no_known_form_is_uncertain(result: object) -> None:
         sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request), no_files)
         outcome = await sender.show(Send("1", Part("hi")))
         await request.shutdown()
-    assert outcome == TryAgain("an answer that cannot be read", uncertain=True)
+    assert outcome == TryAgain("an unreadable answer", uncertain=True)

@@ -1,4 +1,4 @@
-"""The queue between Telegram and the handlers: what it has taken is on disk, and comes out once."""
+"""The queue between Telegram and the handlers: an update is on disk once `put` returns, and comes out once."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ async def queue(database: Database) -> AsyncIterator[DurableQueue]:
 
 
 def stored(store: Store) -> list[int]:
-    """What another program finds in the inbox."""
+    """Read the stored updates beside the queue."""
     return [row[0] for row in store.rows("SELECT update_id FROM inbox ORDER BY update_id")]
 
 
@@ -47,7 +47,7 @@ async def test_updates_come_out_in_the_order_in_which_they_came_in(queue: Durabl
     assert [queue.get_nowait() for _ in range(3)] == [update(3), update(1), update(2)]
 
 
-async def test_an_update_that_comes_again_is_not_handed_on_again(queue: DurableQueue, store: Store) -> None:
+async def test_a_repeated_update_is_not_passed_on_again(queue: DurableQueue, store: Store) -> None:
     for _ in range(3):
         await queue.put(update(7))
     assert queue.qsize() == 1
@@ -62,13 +62,13 @@ async def test_an_update_that_was_handled_is_still_known(queue: DurableQueue, da
     assert queue.empty()
 
 
-async def test_one_that_lies_in_the_inbox_already_is_handed_on(queue: DurableQueue, store: Store) -> None:
+async def test_a_stored_update_is_passed_on(queue: DurableQueue, store: Store) -> None:
     await queue.put_stored(update(7))
     assert queue.get_nowait() == update(7)
     assert stored(store) == []
 
 
-async def test_the_librarys_word_to_stop_is_passed_on_and_not_kept(queue: DurableQueue, store: Store) -> None:
+async def test_the_librarys_stop_sentinel_is_passed_on_and_not_stored(queue: DurableQueue, store: Store) -> None:
     stop = object()
     await queue.put(stop)
     assert queue.get_nowait() is stop

@@ -1,4 +1,4 @@
-"""Telegram away: what is called meanwhile, and how soon everything goes on afterwards."""
+"""Telegram away: which calls are made meanwhile, and how soon delivery resumes."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def sends(world: World) -> int:
 
 
 async def is_noticed(world: World, *places: Place) -> None:
-    """Enough messages fail that Telegram counts as away."""
+    """Let enough messages fail that Telegram counts as away."""
     for number, place in enumerate(places):
         await world.notice(f"early {number}", to=place)
     await world.sees(lambda: world.rows("SELECT 1 FROM bot WHERE network_errors >= 3"), "Telegram counts as away")
@@ -109,7 +109,7 @@ async def test_a_restart_while_telegram_is_away_tries_no_message(world: World) -
     assert sends(world) == tried
 
 
-async def test_flapping_loses_and_doubles_nothing(world: World) -> None:
+async def test_flapping_loses_and_duplicates_nothing(world: World) -> None:
     groups = [world.group(f"Group {number}") for number in range(10)]
     for group in groups:
         world.sandbox.fault("away")

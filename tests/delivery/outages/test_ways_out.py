@@ -1,4 +1,4 @@
-"""The way to Telegram: names that cannot be resolved, connections that stall, calls that are cut."""
+"""The connection to Telegram: unresolvable names, stalled connections, cut calls."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ import pytest
 from benchmarks.field.field import field
 from benchmarks.field.proxy import SilentProxy, silent_proxy
 from benchmarks.field.ways import Way
-from notifybot.delivery.in_flight import MOST_IN_FLIGHT, STALLED_AFTER
+from notifybot.delivery.in_flight import MAX_IN_FLIGHT, STALLED_AFTER
 from notifybot.telegram_api.polling import LONG_POLL
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -24,11 +24,11 @@ SEED = 11
 SILENCE = timedelta(minutes=2)
 LONGER_THAN_A_CALL_S = STALLED_AFTER.total_seconds() + 1
 SOON_S = 20.0
-"""Before the calls that hang are given up, and much longer than a busy machine needs."""
+"""Shorter than the timeout of hanging calls, and much longer than a busy machine needs."""
 
 
 class Resolver:
-    """Stands before the system's: knows NAME while `is_up`, and asks nobody else about it."""
+    """A resolver in front of the system's, which alone knows NAME while `is_up`."""
 
     def __init__(self, really: Callable[..., object]) -> None:
         self._really = really
@@ -53,8 +53,8 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     return made
 
 
-async def starts_anew(world: World, base_url: str) -> None:
-    """The daemon reaches Telegram by another way from now on."""
+async def restarts_with(world: World, base_url: str) -> None:
+    """Restart the daemon with another address for Telegram."""
     await world.stops()
     world.sets(telegram={"base_url": base_url})
     await world.starts()
@@ -62,19 +62,19 @@ async def starts_anew(world: World, base_url: str) -> None:
 
 @pytest.fixture
 async def proxy(world: World) -> AsyncIterator[SilentProxy]:
-    """The daemon of `world` is behind a proxy."""
+    """A proxy between the daemon and Telegram."""
     async with silent_proxy(world.url) as (made, url):
-        await starts_anew(world, url)
+        await restarts_with(world, url)
         await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")
         yield made
         await world.stops()
 
 
-async def test_a_name_that_cannot_be_resolved_is_no_more_than_telegram_away(
+async def test_a_name_that_cannot_be_resolved_counts_as_telegram_away(
     world: World, ops: Place, resolver: Resolver
 ) -> None:
     resolver.is_up = False
-    await starts_anew(world, f"http://{NAME}:{urlsplit(world.url).port}")
+    await restarts_with(world, f"http://{NAME}:{urlsplit(world.url).port}")
     alert = await world.alert("disk full", to=ops)
     await world.passes(seconds=20)
     health = await world.get("/health")
@@ -88,11 +88,11 @@ async def test_a_name_that_cannot_be_resolved_is_no_more_than_telegram_away(
     assert (await alert.events()).count("uncertain") == 0
 
 
-async def test_a_name_that_cannot_be_resolved_is_asked_for_about_once_a_second(
+async def test_a_name_that_cannot_be_resolved_is_looked_up_about_once_a_second(
     world: World, ops: Place, resolver: Resolver
 ) -> None:
     resolver.is_up = False
-    await starts_anew(world, f"http://{NAME}:{urlsplit(world.url).port}")
+    await restarts_with(world, f"http://{NAME}:{urlsplit(world.url).port}")
     await world.alert("disk full", to=ops)
     await world.passes(seconds=20)
     resolver.asked = 0
@@ -102,9 +102,7 @@ async def test_a_name_that_cannot_be_resolved_is_asked_for_about_once_a_second(
     assert 10 <= resolver.asked <= 60
 
 
-async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
-    world: World, ops: Place, proxy: SilentProxy
-) -> None:
+async def test_polling_over_a_stalled_connection_restarts(world: World, ops: Place, proxy: SilentProxy) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -118,14 +116,14 @@ async def test_polling_over_a_connection_that_stalled_is_noticed_and_begun_anew(
     world.clock.move(world.clock.at + SILENCE)
 
     await post.becomes("Acknowledged by Anna", buttons=[])
-    assert world.runtime.link.restarts == 1
+    assert world.runtime.telegram.restarts == 1
 
 
-async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
+async def test_hanging_calls_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
     proxy.is_silent = True
-    for number in range(MOST_IN_FLIGHT + 5):
+    for number in range(MAX_IN_FLIGHT + 5):
         await world.notice("early", to=world.group(f"Group {number}"))
-    await world.sees(lambda: len(claimed(world)) == MOST_IN_FLIGHT, "as many calls hang as may be under way")
+    await world.sees(lambda: len(claimed(world)) == MAX_IN_FLIGHT, "as many calls hang as may be under way")
     later = world.group("Later")
     await world.alert("disk full", to=later)
     proxy.is_silent = False
@@ -133,7 +131,7 @@ async def test_calls_that_hang_hold_nobody_up_once_telegram_answers_again(world:
     world.moves(seconds=LONGER_THAN_A_CALL_S)
 
     await later.receives("disk full")
-    assert len(claimed(world)) >= MOST_IN_FLIGHT
+    assert len(claimed(world)) >= MAX_IN_FLIGHT
     await proxy.close()
 
 
@@ -153,7 +151,7 @@ async def test_while_nothing_is_answered_a_probe_goes_out_and_no_message(
     await proxy.close()
 
 
-async def test_updates_are_fetched_anew_as_soon_as_a_probe_is_answered(
+async def test_updates_are_fetched_again_as_soon_as_a_probe_is_answered(
     world: World, ops: Place, proxy: SilentProxy
 ) -> None:
     anna = world.member(ops, "Anna")
@@ -171,7 +169,7 @@ async def test_updates_are_fetched_anew_as_soon_as_a_probe_is_answered(
     world.moves(seconds=LONG_POLL.total_seconds())
 
     assert await post.answer_to(query) == "Acknowledged."
-    assert world.runtime.link.restarts == 0
+    assert world.runtime.telegram.restarts == 0
     await proxy.close()
 
 
@@ -201,7 +199,7 @@ async def test_a_proxy_that_stalls_within_tls_holds_up_neither_messages_nor_pres
         await run.until(lambda: run.sandbox.calls.of("answerCallbackQuery"), "the press is answered", within_s=SOON_S)
 
 
-async def test_of_calls_that_are_cut_nothing_is_lost_and_every_double_is_explained(world: World) -> None:
+async def test_cut_calls_lose_nothing_and_every_duplicate_is_explained(world: World) -> None:
     rng = random.Random(SEED)
     for number, skipped in enumerate(rng.sample(range(MESSAGES), CUTS)):
         kind = "cut_after" if number % 2 else "cut_before"

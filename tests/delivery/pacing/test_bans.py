@@ -1,4 +1,4 @@
-"""429s: who waits, for how long, and how often Telegram is asked meanwhile."""
+"""429s: who waits, for how long, and how many calls go out meanwhile."""
 
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -21,7 +21,7 @@ async def test_three_banned_chats_hold_nobody_else_up(paced: World, channels: li
     assert channels[3].texts == ["free"]
 
 
-async def test_a_long_ban_of_all_chats_is_called_into_a_few_times(paced: World, channels: list[Place]) -> None:
+async def test_few_calls_go_into_a_long_ban_of_all_chats(paced: World, channels: list[Place]) -> None:
     paced.sandbox.fault("flood", method="sendMessage", retry_after=600)
     for channel in channels:
         await paced.notice("news", to=channel)
@@ -41,7 +41,7 @@ async def test_after_a_ban_of_all_chats_everything_is_delivered(paced: World, ch
     assert [channel.texts for channel in channels] == [["news"]] * len(channels)
 
 
-async def test_a_ban_of_all_chats_is_remembered_over_a_restart(paced: World, channels: list[Place]) -> None:
+async def test_a_ban_of_all_chats_survives_a_restart(paced: World, channels: list[Place]) -> None:
     paced.sandbox.fault("flood", method="sendMessage", retry_after=600)
     for channel in channels:
         await paced.notice("news", to=channel)
@@ -54,9 +54,7 @@ async def test_a_ban_of_all_chats_is_remembered_over_a_restart(paced: World, cha
     assert refused(paced) <= before + 1
 
 
-async def test_after_two_chats_were_told_to_wait_a_moment_all_wait_that_moment(
-    paced: World, channels: list[Place]
-) -> None:
+async def test_after_two_short_waits_in_a_row_all_chats_wait(paced: World, channels: list[Place]) -> None:
     paced.sandbox.fault("flood", method="sendMessage", retry_after=1)
     for channel in channels[:10]:
         await paced.notice("news", to=channel)

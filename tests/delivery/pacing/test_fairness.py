@@ -1,4 +1,4 @@
-"""Alerts first, and yet nobody starves."""
+"""Alerts go first, and nothing starves."""
 
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -37,7 +37,7 @@ async def test_a_post_is_edited_in_a_chat_where_alerts_always_wait(paced: World)
     assert len(ops.texts) < ALERTS
 
 
-async def test_in_chats_that_take_turns_each_has_its_notice_shown(paced: World, channels: list[Place]) -> None:
+async def test_notices_are_shown_in_each_of_several_alternating_chats(paced: World, channels: list[Place]) -> None:
     chats = channels[:8]
     for chat in chats:
         await paced.alert("early", to=chat)

@@ -1,4 +1,4 @@
-"""A group's twenty calls a minute: what counts in them, and for whom."""
+"""A group's twenty calls per minute, and which calls count."""
 
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -6,7 +6,7 @@ from tests.stories.world import World
 PER_MINUTE = 20
 
 
-async def test_a_groups_budget_is_kept_over_restarts(paced: World) -> None:
+async def test_a_groups_budget_survives_restarts(paced: World) -> None:
     ops = paced.group("Ops")
     for number in range(PER_MINUTE + 5):
         await paced.alert(f"disk {number} full", to=ops)

@@ -1,4 +1,4 @@
-"""Telegram's rate over all chats: used up, and never exceeded."""
+"""Telegram's overall rate: used, and never exceeded."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ def sent_at(world: World) -> list[float]:
     return sorted(call.at for call in world.sandbox.calls.of("sendMessage"))
 
 
-async def test_a_bulk_uses_telegrams_rate_and_meets_no_429(paced: World, channels: list[Place]) -> None:
+async def test_bulk_sending_uses_telegrams_rate_without_a_429(paced: World, channels: list[Place]) -> None:
     for channel in channels:
         await paced.notice("news", to=channel)
 
@@ -30,7 +30,7 @@ async def test_a_bulk_uses_telegrams_rate_and_meets_no_429(paced: World, channel
     assert (len(steady) - 1) / (steady[-1] - steady[0]) >= 0.9 * OVERALL
 
 
-async def test_calls_leave_apart_though_a_slow_commit_held_a_claim_up(slow: World) -> None:
+async def test_calls_are_spaced_out_after_a_slow_commit(slow: World) -> None:
     for number in range(5):
         await slow.notice("news", to=slow.group(f"Group {number}"))
     await slow.is_quiet()

@@ -73,7 +73,7 @@ class _Batch:
     most: int
 
     def __call__(self, session: Session) -> int | None:
-        first = self.due.first(session, now=self.now)
+        first = self.due.longest_overdue(session, now=self.now)
         if first is None:
             return None
         try:
@@ -81,7 +81,7 @@ class _Batch:
             session.flush()
         except Exception as error:
             raise PoisonRow(first) from error
-        if self.due.first(session, now=self.now) == first:
+        if self.due.longest_overdue(session, now=self.now) == first:
             raise PoisonRow(first) from RowUnchanged(f"{first.key} is still due")
         return done
 
@@ -92,7 +92,7 @@ async def put_off(runtime: Runtime, job: str, due: Due, poison: PoisonRow, *, no
     name, reason = f"{due.table.name} {row.key}", reason_of(cause)
 
     def move(session: Session) -> bool:
-        is_moved = due.put_off(session, row, until=until)
+        is_moved = due.postpone(session, row, until=until)
         if is_moved:
             job_failures.note_put_off(session, job, name, reason, now=now, until=until)
         return is_moved

@@ -38,7 +38,7 @@ class MessageDetails:
     """One message with its deliveries, timeline and files."""
 
     message: Message
-    copies: tuple[DeliveryDetails, ...]
+    deliveries: tuple[DeliveryDetails, ...]
     timeline: tuple[TimelineEvent, ...]
     files: tuple[Attachment, ...]
 
@@ -69,12 +69,12 @@ def details(session: Session, message_id: str) -> MessageDetails:
     message = find(session, message_id)
     joined = select(Delivery, Post.shown, Post.is_reminder).join(Post, col(Post.id) == col(Delivery.post_id))
     rows = session.exec(joined.where(Delivery.message_id == message_id).order_by(col(Delivery.id))).all()
-    copies = tuple(
+    deliveries = tuple(
         DeliveryDetails(delivery, tuple(id for _, *ids in shown for id in ids), is_reminder)
         for delivery, shown, is_reminder in rows
     )
     files = tuple(attachments.rows_of(session, message_id)) if message.file_count else ()
-    return MessageDetails(message, copies, tuple(timeline.events_of(session, message_id)), files)
+    return MessageDetails(message, deliveries, tuple(timeline.events_of(session, message_id)), files)
 
 
 def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Message]:

@@ -126,7 +126,7 @@ async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Res
         runtime.watchers.unwatch(found.id, changed)
     document = documents.accepted(found)
     document.status = detail.message.state
-    document.deliveries = [documents.delivery(copy) for copy in detail.copies]
+    document.deliveries = [documents.delivery(copy) for copy in detail.deliveries]
     return json_response(document, status=200 if is_decided else 202)
 
 

@@ -43,16 +43,16 @@ class Due:
         return select(self.table.c[self.key]).where(*is_due).order_by(self._at).limit(most)
 
     @cached_property
-    def _first(self) -> Select[Any]:
+    def _longest_overdue(self) -> Select[Any]:
         return self.overdue.with_only_columns(self.table.c[self.key].label("key"), self._at.label("at"))
 
     @cached_property
     def _earliest(self) -> Select[Any]:
         return select(func.min(self._at, type_=self._at.type).label("at")).where(text(self.condition))
 
-    def first(self, session: Session, *, now: datetime) -> DueRow | None:
+    def longest_overdue(self, session: Session, *, now: datetime) -> DueRow | None:
         """Return the row that is overdue longest, which a job takes first."""
-        found = fetch(session, self._first, moment=now, most=1)
+        found = fetch(session, self._longest_overdue, moment=now, most=1)
         return DueRow(found[0].key, found[0].at) if found else None
 
     def next_at(self, session: Session) -> datetime | None:
@@ -60,7 +60,7 @@ class Due:
         earliest: datetime | None = fetch(session, self._earliest)[0].at
         return earliest
 
-    def put_off(self, session: Session, row: DueRow, *, until: datetime) -> bool:
+    def postpone(self, session: Session, row: DueRow, *, until: datetime) -> bool:
         """Move the due time of one row; return False if the row changed meanwhile."""
         is_same = (self.table.c[self.key] == row.key, self._at == row.at, text(self.condition))
         return affected(session, update(self.table).where(*is_same).values({self.at: until})) == 1

@@ -197,19 +197,24 @@ def _insert_plan(
     )
     tail = " ON CONFLICT DO NOTHING" if skip_known else ""
     arrays = ", ".join(f"%s::{kinds[name]}[]" for name in names)
-
-    @functools.cache
-    def sql(size: int) -> str:
-        marks = f"({', '.join('?' * len(names))})"
-        return f"{head} (VALUES {', '.join([marks] * size)}) AS row WHERE row.column1 IS NOT NULL{tail}"
-
+    from_values = _from_values(head, len(names), tail)
     return _InsertPlan(
-        sql=(lambda count: sql(_size(count))) if is_sqlite else lambda _: f"{head} unnest({arrays}) AS row{tail}",
+        sql=from_values if is_sqlite else lambda _: f"{head} unnest({arrays}) AS row{tail}",
         columns=tuple((name, converters[name]) for name in names),
         same=tuple((name, converters[name]) for name in same),
         defaults=tuple(defaults.values()),
         takes_arrays=not is_sqlite,
     )
+
+
+def _from_values(head: str, columns: int, tail: str) -> Callable[[int], str]:
+    marks = f"({', '.join('?' * columns)})"
+
+    @functools.cache
+    def sql(size: int) -> str:
+        return f"{head} (VALUES {', '.join([marks] * size)}) AS row WHERE row.column1 IS NOT NULL{tail}"
+
+    return lambda count: sql(_size(count))
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:

@@ -67,7 +67,7 @@ def tick(session: Session, directory: Directory, now: datetime) -> None:
     """As jobs/on_call.py does."""
     if notify.is_outdated(session, directory, now=now):
         notify.sync_rotations(session, directory, now=now)
-    while notify.SHIFT_CHANGES.first(session, now=now) is not None:
+    while notify.SHIFT_CHANGES.longest_overdue(session, now=now) is not None:
         notify.notify_due(session, directory=directory, now=now, most=10)
 
 

@@ -174,7 +174,7 @@ def message_detail(found: MessageDetails) -> MessageDetailDocument:
         found.message,
         **fields,
         attachments=[attachment(file) for file in found.files],
-        deliveries=[delivery(copy) for copy in found.copies],
+        deliveries=[delivery(copy) for copy in found.deliveries],
         timeline=[build(EventDocument, line) for line in found.timeline],
     )
 

@@ -90,7 +90,7 @@ def schedule(found: ScheduleDetails) -> ScheduleDocument:
 
 
 def pending(found: MessageDetails, next_times: tuple[datetime, ...] | None = None) -> PendingDocument:
-    message, primary = found.message, [copy for copy in found.copies if copy.delivery.purpose is Purpose.PRIMARY]
+    message, primary = found.message, [copy for copy in found.deliveries if copy.delivery.purpose is Purpose.PRIMARY]
     waits = any(copy.delivery.status is DeliveryStatus.WAITING for copy in primary)
     return build(
         PendingDocument,

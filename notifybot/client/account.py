@@ -28,7 +28,7 @@ class DeepLink:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkStatus:
-    is_linked: bool = key("linked")
+    is_linked: bool = key("linked", default=False)
     linked_at: datetime | None
     document: JsonObject = whole()
 
@@ -37,7 +37,7 @@ class LinkStatus:
 class AccountStatus:
     """How an account is linked; the other fields are set only if it is. `summary_time`: `09:00` in `time_zone`."""
 
-    is_linked: bool = key("linked")
+    is_linked: bool = key("linked", default=False)
     linked_at: datetime | None
     chat_name: str | None
     is_enabled: bool = key("enabled", default=False)

@@ -1,1 +1,1 @@
-"""`notifybot demo`: the real daemon beside the local Telegram, with a chat page."""
+"""`notifybot demo`: the real daemon with a local Telegram and a chat page."""

@@ -1,4 +1,4 @@
-"""The demo's daemon: a child process with a temporary folder of its own, which can be killed and started again."""
+"""The demo's daemon: a child process with its own temporary folder, which can be killed and restarted."""
 
 import asyncio
 import os
@@ -10,17 +10,17 @@ from pathlib import Path
 from notifybot.errors import Conflict
 from notifybot.times.clock import Clock
 
-STOP_WITHIN_S = 15.0
+STOP_TIMEOUT_S = 15.0
 LOG_TAIL_LINES = 20
-BACK_AFTER_S = 2.0
-"""As systemd would, where somebody else killed it: a demo is there to be killed from a shell, too."""
-# What the demo's own surroundings would tell the child: a real bot's token, systemd's socket.
+RESTART_DELAY_S = 2.0
+"""Pause before a restart when somebody kills the daemon from a shell, as systemd has."""
+# The child must not see a real bot's token or systemd's socket.
 NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where one demo keeps everything; its path is short, because a socket's path must be."""
+    """The folder of one demo; its path must be short enough for a socket."""
 
     path: Path
 
@@ -37,16 +37,16 @@ class Folder:
         return self.path / "daemon.log"
 
     def log_tail(self) -> list[str]:
-        """The last lines that the daemon wrote."""
+        """Return the last lines of the daemon's log."""
         if not self.log.exists():
             return []
         return self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
 
 
 class DaemonProcess:
-    """The daemon as a child in a session of its own, so that Ctrl-C in the terminal reaches only the demo.
+    """The daemon as a child process in its own session, so that Ctrl-C reaches only the demo.
 
-    `kills` counts the times that it was killed, whoever did it: after a signal of somebody else it is started again.
+    `kills` counts how often it was killed, by us or by somebody else; either way it is restarted.
     """
 
     def __init__(self, folder: Folder, clock: Clock) -> None:
@@ -56,8 +56,8 @@ class DaemonProcess:
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._changing = asyncio.Lock()
-        self._coming_back: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._restarting: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -68,7 +68,7 @@ class DaemonProcess:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start it, without waiting until it answers. Does nothing while it runs."""
+        """Start the daemon, without waiting for it to answer. Does nothing while it runs."""
         async with self._changing:
             if self.is_alive:
                 return
@@ -82,27 +82,27 @@ class DaemonProcess:
                     start_new_session=True,
                 )
             self.started_at = self._clock.now()
-            self._watching = asyncio.create_task(self._watch(self._process))
+            self._watcher = asyncio.create_task(self._watch(self._process))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Bring it back after a signal that we did not send. What ends by itself says why in its log and stays down."""
+        """Restart the daemon after somebody else's signal. If it exits by itself, it stays down; its log says why."""
         if await process.wait() < 0:
             self.kills += 1
-            self._coming_back = asyncio.create_task(self._start_after(BACK_AFTER_S))
+            self._restarting = asyncio.create_task(self._start_after(RESTART_DELAY_S))
 
     async def pull_the_plug(self, *, down_for_s: float) -> None:
-        """End it with SIGKILL, and start it again later in the background. Raises Conflict if it does not run."""
+        """Kill the daemon with SIGKILL, and restart it later. Raises Conflict if it is not running."""
         await self._kill()
-        self._coming_back = asyncio.create_task(self._start_after(down_for_s))
+        self._restarting = asyncio.create_task(self._start_after(down_for_s))
 
     async def restart(self) -> None:
-        """Stop it as an operator would, and start it again."""
+        """Restart the daemon as an operator would."""
         await self.stop()
         await self.start()
 
     async def stop(self) -> None:
-        """Let it finish what it does, at most STOP_WITHIN_S, and forget a start that is still ahead."""
-        for task in (self._watching, self._coming_back):
+        """Stop the daemon gracefully, within STOP_TIMEOUT_S, and cancel any pending restart."""
+        for task in (self._watcher, self._restarting):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
@@ -117,9 +117,9 @@ class DaemonProcess:
     async def _kill(self) -> None:
         async with self._changing:
             if self._process is None or not self.is_alive:
-                raise Conflict("The daemon is down already.", hint="Wait until it is back.")
-            if self._watching is not None:
-                self._watching.cancel()
+                raise Conflict("The daemon is already down.", hint="Wait until it is back.")
+            if self._watcher is not None:
+                self._watcher.cancel()
             self._process.kill()
             await self._process.wait()
             self.kills += 1
@@ -128,7 +128,7 @@ class DaemonProcess:
 async def _end(process: asyncio.subprocess.Process) -> None:
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
+        await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -1,4 +1,4 @@
-"""The demo: the real daemon beside a local Telegram, with a page where one chats, breaks things and pulls the plug."""
+"""The demo: the real daemon with a local Telegram, and a page to chat, break things and kill the daemon."""
 
 import asyncio
 import errno
@@ -26,9 +26,9 @@ from notifybot.sandbox import Sandbox, make_app
 from notifybot.times.clock import Clock
 
 DEFAULT_PORT = 8642
-READY_WITHIN_S = 30.0
-ANSWERED_WITHIN_S = 10.0
-LOOK_EVERY_S = 0.05
+START_TIMEOUT_S = 30.0
+REPLY_TIMEOUT_S = 10.0
+POLL_INTERVAL_S = 0.05
 QUICK = ClientTimeout(total=5.0)
 LOG_HINT = "The lines above are the end of the daemon's log."
 FIRST_CALL = "http://localhost/api/ingest?wait=3"
@@ -51,7 +51,7 @@ ALERT_BY_HAND: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class Cast:
-    """Who is in the sandbox, as chat ids."""
+    """Chat ids of the people and groups in the sandbox."""
 
     anna: int
     ben: int
@@ -71,9 +71,9 @@ class Demo:
 
 
 async def run_demo(*, port: int | None, open_browser: bool) -> int:
-    """Run the demo until SIGINT, SIGTERM or SIGHUP, and return 0.
+    """Run the demo until SIGINT, SIGTERM or SIGHUP, and return 0. Raises StartRefused.
 
-    Without `port` it is DEFAULT_PORT, or a free one where that is taken. Raises StartRefused.
+    `port` None means DEFAULT_PORT, or a free port if that is taken.
     """
     stopping = _stopping()
     async with running_demo(port=port) as demo:
@@ -87,9 +87,9 @@ async def run_demo(*, port: int | None, open_browser: bool) -> int:
 
 @asynccontextmanager
 async def running_demo(*, port: int | None) -> AsyncIterator[Demo]:
-    """Have a sandbox, its page and a daemon that has sent a first alert; all of it is gone after the block.
+    """Run a sandbox, its page and a daemon that has sent a first alert. Raises StartRefused.
 
-    Raises StartRefused.
+    Nothing is left after the block.
     """
     with _listener(port) as listener, TemporaryDirectory(prefix="notifybot-demo-") as name:
         folder = Folder(Path(name))
@@ -111,12 +111,12 @@ def _build(port: int, folder: Folder, http: ClientSession) -> Demo:
 
 
 def _token() -> str:
-    """A bot of its own for each demo: one bot has one daemon, also where two people try notifybot on one machine."""
+    """Make a token for a new bot: a bot has one daemon, and two people may run the demo on one machine."""
     return f"{600_000_000 + secrets.randbelow(100_000_000)}:{secrets.token_urlsafe(26)}"
 
 
 def _set_the_stage(sandbox: Sandbox) -> Cast:
-    """Let two people, a group and a channel be there; each /start waits for the daemon, as it would at Telegram."""
+    """Create two people, a group and a channel; each /start waits for the daemon, as at Telegram."""
     anna = sandbox.add_user("Anna", username="anna")
     ben = sandbox.add_user("Ben", username="ben")
     ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben])
@@ -139,7 +139,7 @@ def _config(folder: Folder, cast: Cast, token: str, url: str) -> str:
 
 
 def _curl(folder: Folder, cast: Cast) -> str:
-    """A line for a terminal that sends an alert to Anna."""
+    """Compose a shell command that sends an alert to Anna."""
     body = json.dumps({**ALERT_BY_HAND, "channel_id": str(cast.anna)})
     words = ["curl", "--unix-socket", str(folder.socket), "-H", "Content-Type: application/json", "-d", body]
     return shlex.join([*words, "http://localhost/api/ingest"])
@@ -147,13 +147,14 @@ def _curl(folder: Folder, cast: Cast) -> str:
 
 @contextmanager
 def _listener(port: int | None) -> Iterator[socket.socket]:
-    """Listen on loopback. Raises StartRefused where the port that was asked for cannot be had."""
+    """Listen on loopback. Raises StartRefused if the requested port is not available."""
+    wanted = DEFAULT_PORT if port is None else port
     try:
-        listener = socket.create_server(("127.0.0.1", DEFAULT_PORT if port is None else port))
+        listener = socket.create_server(("127.0.0.1", wanted))
     except OSError as error:
         if port is not None or error.errno != errno.EADDRINUSE:
-            hint = "Choose another one with --port, or leave it away."
-            raise StartRefused(f"The port cannot be used: {error.strerror}.", hint=hint) from error
+            hint = "Choose another one with --port, or leave --port out."
+            raise StartRefused(f"Cannot listen on port {wanted}: {error.strerror}.", hint=hint) from error
         listener = socket.create_server(("127.0.0.1", 0))
     with listener:
         yield listener
@@ -163,7 +164,7 @@ def _listener(port: int | None) -> Iterator[socket.socket]:
 async def _serving(demo: Demo, listener: socket.socket) -> AsyncIterator[None]:
     app = make_app(demo.sandbox)
     add_demo_routes(app, demo.backstage)
-    # A page that still follows the events would hold the end up for a minute.
+    # An open page that follows the events would delay the shutdown by a minute.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -175,28 +176,28 @@ async def _serving(demo: Demo, listener: socket.socket) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _daemon(demo: Demo) -> AsyncIterator[None]:
-    """Have the daemon run and answer. Raises StartRefused with the end of its log if it does not come up."""
+    """Run the daemon and wait until it answers. Raises StartRefused with the end of its log if it does not."""
     daemon = demo.backstage.daemon
     try:
         await daemon.start()
-        if not await _until(lambda: _answers_or_ended(demo), within_s=READY_WITHIN_S) or not daemon.is_alive:
-            raise StartRefused(_why_not(demo), hint=LOG_HINT)
+        if not await _until(lambda: _answers_or_exited(demo), within_s=START_TIMEOUT_S) or not daemon.is_alive:
+            raise StartRefused(_start_failure(demo), hint=LOG_HINT)
         yield
     finally:
         await daemon.stop()
 
 
 async def _until(look: Callable[[], Awaitable[bool]], *, within_s: float) -> bool:
-    """Look at another process, which tells nothing by itself, until `look` says yes; False when the time ran out."""
+    """Poll another process until `look` is true; return False after `within_s`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             while not await look():  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(POLL_INTERVAL_S)
             return True
     return False
 
 
-async def _answers_or_ended(demo: Demo) -> bool:
+async def _answers_or_exited(demo: Demo) -> bool:
     return not demo.backstage.daemon.is_alive or await _answers(demo)
 
 
@@ -208,33 +209,33 @@ async def _answers(demo: Demo) -> bool:
         return False
 
 
-def _why_not(demo: Demo) -> str:
-    what = "does not answer" if demo.backstage.daemon.is_alive else "ended at once"
-    return "\n".join([f"The daemon {what}.", *demo.folder.log_tail()])
+def _start_failure(demo: Demo) -> str:
+    problem = "does not answer" if demo.backstage.daemon.is_alive else "exited at once"
+    return "\n".join([f"The daemon {problem}.", *demo.folder.log_tail()])
 
 
 async def _send_first_alert(demo: Demo) -> None:
-    """Send it once Anna and Ben are answered, or after ANSWERED_WITHIN_S anyway: the page shows what is wrong.
+    """Send the alert once Anna and Ben have a reply, or after REPLY_TIMEOUT_S: the page shows what is wrong then.
 
     Raises StartRefused.
     """
     body = {**FIRST_ALERT, "channel_id": str(demo.cast.anna)}
     try:
-        await _until(lambda: _are_answered(demo), within_s=ANSWERED_WITHIN_S)
+        await _until(lambda: _have_replies(demo), within_s=REPLY_TIMEOUT_S)
         async with demo.backstage.http.post(FIRST_CALL, json=body, timeout=QUICK) as response:
             response.raise_for_status()
     except (ClientError, TimeoutError) as error:
-        raise StartRefused(_why_not(demo), hint=LOG_HINT) from error
+        raise StartRefused(_start_failure(demo), hint=LOG_HINT) from error
 
 
-async def _are_answered(demo: Demo) -> bool:
-    """Whether both people have the answer to their /start: it comes first in their chats, as it would in life."""
+async def _have_replies(demo: Demo) -> bool:
+    """Check that both people have the reply to their /start, which should come first in their chats."""
     chats = (demo.sandbox.messages(chat) for chat in (demo.cast.anna, demo.cast.ben))
     return all(any(message.sender.is_bot for message in messages) for messages in chats)
 
 
 def _stopping() -> asyncio.Event:
-    """An event that SIGINT, SIGTERM and the end of the terminal set."""
+    """Return an event that SIGINT, SIGTERM and SIGHUP set."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -242,16 +243,16 @@ def _stopping() -> asyncio.Event:
 
 
 def _has_desktop() -> bool:
-    """Whether a browser would open a window; elsewhere `webbrowser` may take over the terminal."""
+    """Check for a desktop: without one, `webbrowser` may take over the terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _welcome(demo: Demo) -> str:
     return f"""
-notifybot demo: the real daemon beside a local Telegram. Nothing leaves this machine.
+notifybot demo: the real daemon with a local Telegram. Nothing leaves this machine.
 
   The page       {demo.url}/
   From a shell   {demo.backstage.curl}
   Daemon's log   {demo.folder.log}
-  Stop           Ctrl-C; everything of the demo is deleted
+  Stop           Ctrl-C; all files of the demo are deleted
 """

@@ -1,4 +1,4 @@
-"""The demo's own routes beside the sandbox's: the daemon's socket for the page, the plug, and who may use them."""
+"""Routes of the demo: a proxy to the daemon's socket, killing and restarting the daemon, and access control."""
 
 import json
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from aiohttp.typedefs import Handler
 from notifybot.demo.daemon import DaemonProcess
 from notifybot.errors import NotifybotError
 
-MOST_DOWN_S = 60.0
-DOWN_S = 2.0
-# The daemon lets a caller wait 30 s for a delivery; the proxy outlasts it.
+MAX_DOWN_S = 60.0
+DEFAULT_DOWN_S = 2.0
+# Longer than the 30 s that the daemon lets a caller wait for a delivery.
 PROXY_TIMEOUT = ClientTimeout(total=40.0, sock_connect=2.0)
-PASSED_ON = ("Accept", "Content-Type", "Idempotency-Key")
-PASSED_BACK = ("Allow", "Content-Type", "Retry-After")
+REQUEST_HEADERS = ("Accept", "Content-Type", "Idempotency-Key")
+RESPONSE_HEADERS = ("Allow", "Content-Type", "Retry-After")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True)
 class Backstage:
-    """What the routes need. `http` is connected to the daemon's socket, `port` is the page's, `curl` a ready line."""
+    """State of the routes. `http` is connected to the daemon's socket, `port` is the page's, `curl` a shell command."""
 
     daemon: DaemonProcess
     http: ClientSession
@@ -34,36 +34,36 @@ BACKSTAGE = web.AppKey("backstage", Backstage)
 
 
 def add_demo_routes(app: web.Application, backstage: Backstage) -> None:
-    """Add /demo and /daemon to the sandbox's application, and close all of it to other sites' pages."""
+    """Add /demo and /daemon to the sandbox's application, and refuse requests from other sites."""
     app[BACKSTAGE] = backstage
     app.middlewares.append(_only_our_page)
     app.router.add_get("/demo/status", _show_status)
     app.router.add_post("/demo/plug", _pull_the_plug)
     app.router.add_post("/demo/restart", _restart)
-    app.router.add_route("*", "/daemon/{path:.*}", _pass_on)
+    app.router.add_route("*", "/daemon/{path:.*}", _proxy)
 
 
 @web.middleware
 async def _only_our_page(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site's page could have sent, be it under a name of its own that points here."""
+    """Refuse requests that another site's page could have sent, also through DNS rebinding."""
     if reason := _refusal(request):
         return _problem(403, "Forbidden", reason)
     return await handler(request)
 
 
 def _refusal(request: web.Request) -> str | None:
-    """Why a request is refused, or None. A browser names the Origin with every change; the bot never does."""
+    """Return the reason to refuse a request, or None. Browsers send Origin with every change; the bot never does."""
     hosts = {f"{name}:{request.app[BACKSTAGE].port}" for name in LOOPBACK_NAMES}
     origin = request.headers.get("Origin")
     if request.host not in hosts:
-        return "The demo answers only under its own address."
+        return "The demo answers only at its own address."
     if origin is not None and origin.removeprefix("http://") not in hosts:
         return "The demo answers only its own page."
     if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.path != "/":
         return "The demo answers only its own page."
     is_change = request.method not in ("GET", "HEAD")
     if origin is None and is_change and request.path.startswith(("/daemon/", "/demo/")):
-        return "Here only the demo's page may change something. From a terminal, use the daemon's socket."
+        return "Only the demo's page may make changes here. From a terminal, use the daemon's socket."
     return None
 
 
@@ -103,26 +103,26 @@ def _down_for_s(body: bytes) -> float:
         asked: object = json.loads(body or b"{}")
     except ValueError as error:
         raise NotifybotError("The body is not JSON.") from error
-    seconds = asked.get("down_for_s", DOWN_S) if isinstance(asked, dict) else None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_DOWN_S:
-        raise NotifybotError(f"down_for_s is a number of seconds from 0 to {MOST_DOWN_S:g}.")
+    seconds = asked.get("down_for_s", DEFAULT_DOWN_S) if isinstance(asked, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_DOWN_S:
+        raise NotifybotError(f"down_for_s must be a number of seconds from 0 to {MAX_DOWN_S:g}.")
     return float(seconds)
 
 
-async def _pass_on(request: web.Request) -> web.Response:
-    """Pass a request on to the daemon's socket, and its answer back."""
+async def _proxy(request: web.Request) -> web.Response:
+    """Forward a request to the daemon's socket."""
     body = await request.read()
-    headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    headers = {name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers}
     try:
         async with request.app[BACKSTAGE].http.request(
             request.method, _target(request), data=body, headers=headers, timeout=PROXY_TIMEOUT
         ) as answer:
-            back = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+            back = {name: answer.headers[name] for name in RESPONSE_HEADERS if name in answer.headers}
             return web.Response(status=answer.status, body=await answer.read(), headers=back)
     except ClientConnectorError:
         return _problem(503, "Not available now", "The daemon is down. Nothing was accepted.")
     except (ClientError, TimeoutError):
-        return _problem(502, "Answer cut off", "The daemon went away before it answered; it may have accepted this.")
+        return _problem(502, "Answer cut off", "The daemon stopped before it answered; it may have accepted this.")
 
 
 def _target(request: web.Request) -> str:

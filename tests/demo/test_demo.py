@@ -1,4 +1,4 @@
-"""`notifybot demo` as somebody types it: what it says, what it leaves behind, and why it does not start."""
+"""`notifybot demo` as a process: its output, its clean-up, and failures to start."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 
 
 @asynccontextmanager
-async def _typed(*options: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _demo(*options: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `notifybot demo` with its temporary folder inside `folder`."""
     command = [sys.executable, "-m", "notifybot", "demo", "--no-browser", *options]
     pipe = asyncio.subprocess.PIPE
@@ -35,18 +35,18 @@ async def _typed(*options: str, folder: Path) -> AsyncIterator[asyncio.subproces
             await process.communicate()
 
 
-async def _reads_until(process: asyncio.subprocess.Process, word: str) -> str:
+async def _output_until(process: asyncio.subprocess.Process, word: str) -> str:
     assert process.stdout is not None
-    said = ""
+    output = ""
     async with asyncio.timeout(PATIENCE_S):
-        while word not in said:
+        while word not in output:
             line = await process.stdout.readline()
-            assert line, said
-            said += line.decode()
-    return said
+            assert line, output
+            output += line.decode()
+    return output
 
 
-def _left_in(folder: Path) -> list[Path]:
+def _leftovers(folder: Path) -> list[Path]:
     return list(folder.glob("notifybot-demo-*"))
 
 
@@ -56,45 +56,45 @@ async def _state(url: str) -> Mapping[str, Mapping[str, list[Mapping[str, object
         return state
 
 
-async def test_it_says_where_everything_is_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with _typed("--port", "0", folder=tmp_path) as process:
-        said = await _reads_until(process, "Ctrl-C")
-        url = re.findall(r"http://127\.0\.0\.1:\d+/", said)[0]
+async def test_the_demo_prints_its_addresses_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with _demo("--port", "0", folder=tmp_path) as process:
+        output = await _output_until(process, "Ctrl-C")
+        url = re.findall(r"http://127\.0\.0\.1:\d+/", output)[0]
         texts = json.dumps((await _state(url))["messages"])
         process.terminate()
         async with asyncio.timeout(PATIENCE_S):
-            _, complaints = await process.communicate()
-    assert "curl --unix-socket" in said
+            _, errors = await process.communicate()
+    assert "curl --unix-socket" in output
     assert "Disk almost full on db-1" in texts
-    assert (process.returncode, complaints) == (0, b"")
-    assert _left_in(tmp_path) == []
+    assert (process.returncode, errors) == (0, b"")
+    assert _leftovers(tmp_path) == []
 
 
-async def test_a_port_that_is_taken_is_said_in_two_lines(tmp_path: Path) -> None:
+async def test_a_taken_port_is_an_error_of_two_lines(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        async with _typed("--port", str(taken.getsockname()[1]), folder=tmp_path) as process:
+        async with _demo("--port", str(taken.getsockname()[1]), folder=tmp_path) as process:
             async with asyncio.timeout(PATIENCE_S):
-                _, complaints = await process.communicate()
-    error, hint = complaints.decode().splitlines()
+                _, errors = await process.communicate()
+    error, hint = errors.decode().splitlines()
     assert process.returncode == 2
     assert error.startswith("error: ")
     assert "--port" in hint
 
 
-async def test_a_daemon_that_does_not_start_is_explained_by_its_log(tmp_path: Path) -> None:
+async def test_a_daemon_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
     too_long_for_a_socket = tmp_path / ("x" * 100)
     too_long_for_a_socket.mkdir()
-    async with _typed("--port", "0", folder=too_long_for_a_socket) as process:
+    async with _demo("--port", "0", folder=too_long_for_a_socket) as process:
         async with asyncio.timeout(PATIENCE_S):
-            _, complaints = await process.communicate()
+            _, errors = await process.communicate()
     assert process.returncode == 2
-    assert b"The daemon ended at once" in complaints
-    assert b"socket" in complaints
-    assert _left_in(too_long_for_a_socket) == []
+    assert b"The daemon exited at once" in errors
+    assert b"socket" in errors
+    assert _leftovers(too_long_for_a_socket) == []
 
 
 @pytest.mark.crash
-async def test_a_killed_daemon_comes_back_and_keeps_what_it_accepted() -> None:
+async def test_a_killed_daemon_is_restarted_and_loses_nothing() -> None:
     async with running_demo(port=0) as demo:
         daemon, http = demo.backstage.daemon, demo.backstage.http
         body = {"type": "text", "content": "remember me", "channel_id": str(demo.cast.ben), "acknowledge": False}
@@ -113,7 +113,7 @@ async def test_a_killed_daemon_comes_back_and_keeps_what_it_accepted() -> None:
 
 
 @pytest.mark.crash
-async def test_a_daemon_that_somebody_else_kills_comes_back_too() -> None:
+async def test_a_daemon_killed_from_outside_is_restarted() -> None:
     async with running_demo(port=0) as demo:
         daemon, http = demo.backstage.daemon, demo.backstage.http
         first = daemon.pid

@@ -1,4 +1,4 @@
-"""Whom the demo's routes serve, and how they pass on what the daemon says."""
+"""The demo's routes: access control, and the proxy to the daemon."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ from notifybot.times.clock import Clock
 
 @dataclass(frozen=True)
 class Site:
-    """The demo's server around a daemon that was never started; `socket` is where it would listen."""
+    """The demo's server with a daemon that is not running; `socket` is where it would listen."""
 
     http: ClientSession
     url: str
@@ -56,7 +56,7 @@ async def _running(app: web.Application) -> AsyncIterator[web.AppRunner]:
 
 @asynccontextmanager
 async def _daemon(path: Path) -> AsyncIterator[None]:
-    """A daemon that says what it was asked."""
+    """Run a daemon that echoes requests."""
     app = web.Application()
 
     async def echo(request: web.Request) -> web.Response:
@@ -74,24 +74,24 @@ async def test_another_name_for_this_host_is_refused(site: Site) -> None:
         assert await site.status("GET", path, Host="evil.example:80") == 403
 
 
-async def test_another_sites_page_may_change_and_read_nothing(site: Site) -> None:
+async def test_a_page_from_another_site_may_neither_read_nor_change_anything(site: Site) -> None:
     for path in ("/demo/plug", "/daemon/api/ingest", "/sandbox/users"):
         assert await site.status("POST", path, Origin="http://evil.example") == 403
     for path in ("/daemon/api/messages", "/app.js"):
         assert await site.status("GET", path, Sec_Fetch_Site="cross-site") == 403
 
 
-async def test_a_link_from_elsewhere_may_lead_to_the_page(site: Site) -> None:
+async def test_a_link_from_another_site_opens_the_page(site: Site) -> None:
     assert await site.status("GET", "/", Sec_Fetch_Site="cross-site") == 200
 
 
-async def test_a_change_without_an_origin_is_refused_but_the_bots_own_calls_are_not(site: Site) -> None:
+async def test_a_change_without_an_origin_is_refused_except_for_the_bot_api(site: Site) -> None:
     for path in ("/demo/plug", "/demo/restart", "/daemon/api/ingest"):
         assert await site.status("POST", path) == 403
     assert await site.status("POST", f"/bot{site.sandbox.token}/getMe") == 200
 
 
-async def test_while_the_daemon_is_down_callers_are_told_so(site: Site) -> None:
+async def test_while_the_daemon_is_down_requests_get_503(site: Site) -> None:
     async with site.http.post(f"{site.url}/daemon/api/ingest", headers={"Origin": site.url}) as response:
         assert (response.status, response.content_type) == (503, "application/problem+json")
         assert "Nothing was accepted" in (await response.json())["detail"]
@@ -99,12 +99,12 @@ async def test_while_the_daemon_is_down_callers_are_told_so(site: Site) -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"down_for_s": true}', '{"down_for_s": -1}', '{"down_for_s": 1e9}', "7"])
-async def test_nonsense_does_not_pull_the_plug(site: Site, body: str) -> None:
+async def test_an_invalid_request_does_not_kill_the_daemon(site: Site, body: str) -> None:
     async with site.http.post(f"{site.url}/demo/plug", data=body, headers={"Origin": site.url}) as response:
         assert response.status == 400
 
 
-async def test_a_request_and_its_answer_are_passed_on(site: Site) -> None:
+async def test_a_request_and_its_response_are_forwarded(site: Site) -> None:
     headers = {"Origin": site.url, "Idempotency-Key": "once"}
     async with _daemon(site.socket):
         url = f"{site.url}/daemon/api/ingest?wait=1&x=a%2Fb"
@@ -115,7 +115,7 @@ async def test_a_request_and_its_answer_are_passed_on(site: Site) -> None:
     assert "X-Secret" not in response.headers
 
 
-async def test_an_answer_that_was_cut_off_is_no_refusal(site: Site) -> None:
+async def test_a_dropped_response_says_that_the_request_may_have_been_accepted(site: Site) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.close()

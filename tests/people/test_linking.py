@@ -276,7 +276,7 @@ async def test_who_is_unlinked_by_a_caller_is_told_by_whom(database: Database) -
         verify(session, code_of(session, "7"))
         assert linking.unlink_account(session, "alice", ROOT, now=NOW)
         assert not linking.unlink_account(session, "alice", ROOT, now=NOW)
-        assert "It was unlinked by root. You stay subscribed." in told(session, "7")[-1]
+        assert "It was unlinked by root. You stay subscribed;" in told(session, "7")[-1]
 
     await database.write(check)
 

@@ -222,7 +222,7 @@ async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWo
     await world.ticks("on_call")
     made = await stands_in(world, "bob", until="2026-03-03T09:00:00Z")
     await world.ticks("on_call")
-    await alice.receives("in your place until 2026-03-03 09:00 UTC, as ")
+    await alice.receives("in your place until 2026-03-03 09:00 UTC (override by ")
 
     cancelled = await world.ask("DELETE", f"/api/oncall/overrides/{made['id']}")
     await world.ticks("on_call")

@@ -53,7 +53,7 @@ async def test_a_rotation_is_refused_later_if_only_its_members_are_allowed(team:
     for to in ("duty", "everyone"):
         with pytest.raises(Forbidden) as refusal:
             await sends(team, to, "alice", "carol", **later)
-        assert "by its own name" in str(refusal.value.hint)
+        assert "must be allowed by name" in str(refusal.value.hint)
 
     await arrives(team, TOMORROW)
     assert told(alice, bob) == [False, False]

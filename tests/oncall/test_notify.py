@@ -1,4 +1,4 @@
-"""Who is told that their turn begins, for rotations, overrides, restarts and clocks at random: each change, once."""
+"""Random rotations, overrides, restarts and clock changes: each new shift notifies once."""
 
 import random
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def directory_of(rota: Rotation) -> Directory:
 
 @dataclass
 class Model:
-    """Looks at every moment, and tells whoever is on call then, if somebody else was told last."""
+    """A model that notifies whoever is on call if somebody else was notified last."""
 
     rota: Rotation
     overrides: list[Override] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Model:
 
 
 def tick(session: Session, directory: Directory, now: datetime) -> None:
-    """As jobs/on_call.py does."""
+    """Run the job as jobs/oncall.py does."""
     if notify.is_outdated(session, directory, now=now):
         notify.sync_rotations(session, directory, now=now)
     while notify.SHIFT_CHANGES.longest_overdue(session, now=now) is not None:
@@ -72,7 +72,7 @@ def tick(session: Session, directory: Directory, now: datetime) -> None:
 
 
 def told(session: Session) -> Sequence[str]:
-    """Which chats were told that they are on call, in order."""
+    """Chats that were notified of a shift, in order."""
     accepted = select(Message.recipients, Message.content).join(TimelineEvent)
     of_turns = accepted.where(Message.source == ON_CALL, TimelineEvent.event == EventKind.ACCEPTED)
     in_order = session.exec(of_turns.order_by(col(TimelineEvent.id)))
@@ -84,7 +84,7 @@ def _runs(override: Override, now: datetime) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_each_change_is_told_once_whatever_happens(database: Database, seed: int) -> None:
+async def test_each_change_notifies_once_whatever_happens(database: Database, seed: int) -> None:
     chance = random.Random(seed)
     model = Model(random_rota(chance))
     directory, now = directory_of(model.rota), BEGINNING

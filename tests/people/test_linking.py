@@ -1,4 +1,4 @@
-"""Codes and tokens: each ties a chat to an account once, for ten minutes, and cannot be guessed."""
+"""Link codes and tokens: each links a chat once, within ten minutes, and cannot be guessed."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -32,7 +32,7 @@ def code_of(session: Session, chat_id: str, *, at: datetime = NOW) -> str:
 
 
 def wrong_code(session: Session) -> str:
-    """A code that nobody has."""
+    """A code that no chat has."""
     taken = set(session.exec(select(LinkSecret.digest)))
     return next(code for code in (f"{n:06d}" for n in range(1000)) if KEY.digest("code", code) not in taken)
 
@@ -48,7 +48,7 @@ def told(session: Session, chat_id: str) -> list[str]:
 
 
 @pytest.mark.both_databases
-async def test_a_code_ties_the_chat_to_the_account_once(database: Database) -> None:
+async def test_a_code_links_its_chat_once(database: Database) -> None:
     def check(session: Session) -> None:
         code = code_of(session, "7")
         link = verify(session, code)
@@ -61,7 +61,7 @@ async def test_a_code_ties_the_chat_to_the_account_once(database: Database) -> N
     await database.write(check)
 
 
-async def test_a_code_is_six_digits_and_kept_as_a_keyed_hash(database: Database) -> None:
+async def test_a_code_has_six_digits_and_is_stored_as_a_keyed_hash(database: Database) -> None:
     def check(session: Session) -> None:
         code = code_of(session, "7")
         (secret,) = session.exec(select(LinkSecret)).all()
@@ -80,7 +80,7 @@ async def test_a_code_is_valid_for_ten_minutes(database: Database, after: timede
     await database.write(check)
 
 
-async def test_a_newer_code_voids_the_chats_earlier_ones_and_no_other_chats(database: Database) -> None:
+async def test_a_new_code_voids_only_that_chats_earlier_codes(database: Database) -> None:
     def check(session: Session) -> None:
         first, others, second = code_of(session, "7"), code_of(session, "8"), code_of(session, "7")
         assert isinstance(verify(session, first, "bob"), NotifybotError)
@@ -90,7 +90,7 @@ async def test_a_newer_code_voids_the_chats_earlier_ones_and_no_other_chats(data
     await database.write(check)
 
 
-async def test_no_two_chats_have_the_same_code_at_a_time(database: Database) -> None:
+async def test_two_chats_never_have_the_same_code_at_once(database: Database) -> None:
     def check(session: Session) -> None:
         add = partial(linking.add_code, session, KEY, "000001", expires_at=NOW + MINUTE)
         assert add(chat_id="7", now=NOW)
@@ -100,7 +100,7 @@ async def test_no_two_chats_have_the_same_code_at_a_time(database: Database) -> 
     await database.write(check)
 
 
-async def test_after_five_wrong_codes_an_account_waits_even_with_the_right_one(database: Database) -> None:
+async def test_five_wrong_codes_block_an_account_even_with_the_right_one(database: Database) -> None:
     def check(session: Session) -> None:
         code = code_of(session, "7")
         for minute in range(5):
@@ -124,7 +124,7 @@ async def test_the_account_may_try_again_once_its_first_wrong_code_is_ten_minute
     await database.write(check)
 
 
-async def test_what_is_refused_as_too_fast_does_not_prolong_the_wait(database: Database) -> None:
+async def test_attempts_while_blocked_do_not_prolong_the_block(database: Database) -> None:
     def check(session: Session) -> None:
         for _ in range(50):
             verify(session, wrong_code(session))
@@ -144,7 +144,7 @@ async def test_many_accounts_together_get_twenty_guesses_in_ten_minutes(database
     await database.write(check)
 
 
-async def test_brute_force_around_the_clock_gets_a_hundred_guesses_a_day_and_one_account_twenty(
+async def test_a_day_of_brute_force_gets_a_hundred_guesses_and_one_account_twenty(
     database: Database,
 ) -> None:
     def check(session: Session) -> None:
@@ -161,7 +161,7 @@ async def test_brute_force_around_the_clock_gets_a_hundred_guesses_a_day_and_one
     await database.write(check)
 
 
-def test_the_limits_are_those_that_the_arithmetic_speaks_of() -> None:
+def test_the_limits_match_the_documented_odds() -> None:
     (account, _), (everybody, daily) = code_limits.ACCOUNT_LIMITS, code_limits.OVERALL_LIMITS
 
     assert account.span == everybody.span == linking.VALID_FOR
@@ -171,7 +171,7 @@ def test_the_limits_are_those_that_the_arithmetic_speaks_of() -> None:
     assert daily.span == timedelta(days=1)
 
 
-async def test_a_deep_link_ties_once_and_tells_who_asked_for_it(database: Database) -> None:
+async def test_a_deep_link_links_once_and_names_who_requested_it(database: Database) -> None:
     def check(session: Session) -> None:
         made = linking.new_token(session, KEY, "alice", ROOT, now=NOW)
         assert linking.token_used_at(session, KEY, made.token, "alice", now=NOW) is None
@@ -196,14 +196,14 @@ async def test_a_deep_link_is_void_after_ten_minutes(database: Database) -> None
 
 
 @pytest.mark.parametrize("token", ["", "x", "y" * 65, "ein Wort", "\ud800", "../..", "'; DROP TABLE people; --"])
-async def test_what_is_no_token_links_nothing(database: Database, token: str) -> None:
+async def test_malformed_tokens_link_nothing(database: Database, token: str) -> None:
     def check(session: Session) -> None:
         assert linking.use_token(session, KEY, token, person(session, "7"), now=NOW) is None
 
     await database.write(check)
 
 
-async def test_a_code_is_no_token_and_a_token_is_no_code(database: Database) -> None:
+async def test_codes_and_tokens_are_not_interchangeable(database: Database) -> None:
     def check(session: Session) -> None:
         code, made = code_of(session, "7"), linking.new_token(session, KEY, "alice", ALICE, now=NOW)
         assert linking.use_token(session, KEY, code, person(session, "8"), now=NOW) is None
@@ -214,7 +214,7 @@ async def test_a_code_is_no_token_and_a_token_is_no_code(database: Database) -> 
     await database.write(check)
 
 
-async def test_only_whose_token_it_is_learns_what_became_of_it(database: Database) -> None:
+async def test_only_the_owner_of_a_token_sees_its_status(database: Database) -> None:
     def check(session: Session) -> None:
         made = linking.new_token(session, KEY, "alice", ALICE, now=NOW)
         with pytest.raises(NotFound):
@@ -223,7 +223,7 @@ async def test_only_whose_token_it_is_learns_what_became_of_it(database: Databas
     await database.write(check)
 
 
-async def test_of_an_accounts_tokens_the_newest_ten_are_valid(database: Database) -> None:
+async def test_an_accounts_newest_ten_tokens_are_valid(database: Database) -> None:
     def check(session: Session) -> None:
         made = [linking.new_token(session, KEY, "alice", ALICE, now=NOW + n * MINUTE / 60) for n in range(11)]
         anna = person(session, "7")
@@ -233,7 +233,7 @@ async def test_of_an_accounts_tokens_the_newest_ten_are_valid(database: Database
     await database.write(check)
 
 
-async def test_an_account_that_is_linked_anew_moves_and_both_chats_are_told(database: Database) -> None:
+async def test_linking_an_account_again_moves_it_and_notifies_both_chats(database: Database) -> None:
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"))
         link = verify(session, code_of(session, "8"), at=NOW + MINUTE)
@@ -245,7 +245,7 @@ async def test_an_account_that_is_linked_anew_moves_and_both_chats_are_told(data
     await database.write(check)
 
 
-async def test_a_chat_that_is_linked_to_another_account_leaves_the_first(database: Database) -> None:
+async def test_linking_a_chat_to_another_account_unlinks_the_first(database: Database) -> None:
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"), "bob")
         link = verify(session, code_of(session, "7"), "alice", at=NOW + MINUTE)
@@ -257,7 +257,7 @@ async def test_a_chat_that_is_linked_to_another_account_leaves_the_first(databas
 
 
 @pytest.mark.both_databases
-async def test_what_was_undone_is_not_linked_any_more(database: Database) -> None:
+async def test_an_undone_link_counts_as_not_linked(database: Database) -> None:
     def check(session: Session) -> None:
         made = linking.new_token(session, KEY, "alice", ALICE, now=NOW)
         linking.use_token(session, KEY, made.token, person(session, "7"), now=NOW)
@@ -271,17 +271,17 @@ async def test_what_was_undone_is_not_linked_any_more(database: Database) -> Non
     await database.write(check)
 
 
-async def test_who_is_unlinked_by_a_caller_is_told_by_whom(database: Database) -> None:
+async def test_unlinking_by_a_caller_names_the_caller_in_the_chat(database: Database) -> None:
     def check(session: Session) -> None:
         verify(session, code_of(session, "7"))
         assert linking.unlink_account(session, "alice", ROOT, now=NOW)
         assert not linking.unlink_account(session, "alice", ROOT, now=NOW)
-        assert "It was unlinked by root. You stay subscribed." in told(session, "7")[-1]
+        assert "It was unlinked by root. You stay subscribed;" in told(session, "7")[-1]
 
     await database.write(check)
 
 
-async def test_old_secrets_are_forgotten_a_day_after_they_expired(database: Database) -> None:
+async def test_secrets_are_deleted_a_day_after_they_expire(database: Database) -> None:
     def check(session: Session) -> None:
         code_of(session, "7")
         assert linking.forget_old(session, now=NOW + timedelta(days=1)) == 0

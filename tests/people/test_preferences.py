@@ -1,4 +1,4 @@
-"""What people choose for themselves is checked, and kept as a whole or not at all."""
+"""Preferences are validated, and stored all or none."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ CHOSEN = PreferenceChanges(enabled=False, time_zone="Europe/Berlin", summary_tim
 
 
 async def changed(database: Database, *steps: PreferenceChanges) -> Person:
-    """Anna, after she chose this, then that."""
+    """Anna after these changes, one by one."""
 
     def work(session: Session) -> Person:
         anna, _ = people.subscribe(session, "7", "Anna", now=NOW)
@@ -27,7 +27,7 @@ async def changed(database: Database, *steps: PreferenceChanges) -> Person:
     return await database.write(work)
 
 
-async def test_what_was_chosen_is_kept(database: Database) -> None:
+async def test_preferences_are_stored(database: Database) -> None:
     anna = await changed(database, CHOSEN)
 
     kept = (anna.is_enabled, anna.time_zone, anna.summary_time, anna.quiet_from, anna.quiet_until)
@@ -35,7 +35,7 @@ async def test_what_was_chosen_is_kept(database: Database) -> None:
     assert preferences.quiet_hours_of(anna) == "22:00-07:00"
 
 
-async def test_none_takes_back_what_was_chosen_and_nothing_else(database: Database) -> None:
+async def test_none_resets_one_preference_only(database: Database) -> None:
     anna = await changed(database, CHOSEN, PreferenceChanges(time_zone=None, quiet_hours=None))
 
     assert (anna.time_zone, preferences.quiet_hours_of(anna)) == (None, None)
@@ -80,7 +80,7 @@ async def test_a_zone_is_found_as_people_write_it(database: Database, written: s
         ("Z" * 5000, "not known here"),
     ],
 )
-async def test_an_unknown_zone_is_refused_naming_the_nearest(database: Database, written: str, says: str) -> None:
+async def test_an_unknown_zone_is_refused_with_a_suggestion(database: Database, written: str, says: str) -> None:
     with pytest.raises(NotifybotError) as refused:
         await changed(database, PreferenceChanges(time_zone=written))
 
@@ -88,28 +88,28 @@ async def test_an_unknown_zone_is_refused_naming_the_nearest(database: Database,
 
 
 @pytest.mark.parametrize(("written", "kept"), [("9:05", "09:05"), ("00:00", "00:00"), (" 23:59 ", "23:59")])
-async def test_a_time_of_day_is_kept_in_one_form(database: Database, written: str, kept: str) -> None:
+async def test_a_time_of_day_is_normalised(database: Database, written: str, kept: str) -> None:
     assert (await changed(database, PreferenceChanges(summary_time=written))).summary_time == kept
 
 
 @pytest.mark.parametrize("written", ["24:00", "9", "9:5", "morning", "", "09:00:00", "-1:00", "٠٩:٠٠"])
-async def test_what_is_no_time_of_day_is_refused(database: Database, written: str) -> None:
+async def test_a_malformed_time_of_day_is_refused(database: Database, written: str) -> None:
     with pytest.raises(NotifybotError, match="A time of day is written like 09:00 or 22:30"):
         await changed(database, PreferenceChanges(summary_time=written))
 
 
 @pytest.mark.parametrize("written", ["22:00-7:00", "22:00 - 07:00", "22:00–07:00"])
-async def test_quiet_hours_are_kept_in_one_form(database: Database, written: str) -> None:
+async def test_quiet_hours_are_normalised(database: Database, written: str) -> None:
     assert preferences.quiet_hours_of(await changed(database, PreferenceChanges(quiet_hours=written))) == "22:00-07:00"
 
 
 @pytest.mark.parametrize("written", ["22:00", "22:00-", "-07:00", "22:00-22:00", "22:00-07:00-08:00", "night", ""])
-async def test_what_are_no_quiet_hours_is_refused(database: Database, written: str) -> None:
+async def test_malformed_quiet_hours_are_refused(database: Database, written: str) -> None:
     with pytest.raises(NotifybotError, match="Quiet hours are written like 22:00-07:00"):
         await changed(database, PreferenceChanges(quiet_hours=written))
 
 
 @pytest.mark.parametrize("span", [timedelta(), -timedelta(hours=1), timedelta(days=367)])
-async def test_a_mute_ends_ahead_and_within_a_year(database: Database, span: timedelta) -> None:
+async def test_a_mute_must_end_in_the_future_within_a_year(database: Database, span: timedelta) -> None:
     with pytest.raises(NotifybotError, match="must end in the future"):
         await changed(database, PreferenceChanges(muted_until=NOW + span))

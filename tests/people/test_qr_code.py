@@ -1,4 +1,4 @@
-"""The lines of a QR code show exactly the code's modules."""
+"""Lines of a QR code show exactly its modules."""
 
 import segno
 
@@ -8,7 +8,7 @@ URL = f"https://t.me/some_bot?start={'x' * 43}"
 
 
 def modules_of(lines: list[str]) -> list[list[bool]]:
-    """What one sees: each character is two modules, one above the other."""
+    """Modules as seen: each character holds two, one above the other."""
     seen = {character: both for both, character in BLOCKS.items()}
     return [[seen[character][half] for character in line] for line in lines for half in (0, 1)]
 

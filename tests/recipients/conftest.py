@@ -1,4 +1,4 @@
-"""Tests of this folder ask a daemon that runs in their own process."""
+"""These tests use a daemon in their own process."""
 
 from tests.support.door_fixtures import folder, refusing, shared
 

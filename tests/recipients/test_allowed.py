@@ -1,4 +1,4 @@
-"""To whom `socket.allow` lets callers send: names, and what they stand for."""
+"""Recipients that `socket.allow` lets callers send to: names, and everybody behind them."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ async def status(opened: Door, **fields: object) -> int:
     return (await call(opened, NOBODY, "POST", "/api/ingest", body)).status
 
 
-async def test_a_name_allows_whatever_it_stands_for(folder: Path) -> None:
+async def test_an_allowed_name_allows_everybody_behind_it(folder: Path) -> None:
     async with door(folder, config(folder, "[oncall]")) as opened:
         for to in (["oncall"], ["ops"], [-1002, "-1001"], ["oncall", "ops"]):
             assert await status(opened, to=to) == 202, to
@@ -30,7 +30,7 @@ async def test_a_name_allows_whatever_it_stands_for(folder: Path) -> None:
             assert await status(opened, to=to) == 403, to
 
 
-async def test_a_person_is_allowed_under_each_of_their_names(folder: Path) -> None:
+async def test_an_allowed_person_is_allowed_by_any_alias(folder: Path) -> None:
     async with door(folder, config(folder, '["7"]')) as opened:
         person = (await opened.ask("POST", "/subscribe-user", {"chat_id": 7, "chat_name": "anna"})).json["user_id"]
         other = (await opened.ask("POST", "/subscribe-user", {"chat_id": 8, "chat_name": "ben"})).json["user_id"]
@@ -45,8 +45,8 @@ async def test_a_person_is_allowed_under_each_of_their_names(folder: Path) -> No
             assert await status(opened, **fields) == expected, fields
 
 
-async def test_what_was_told_to_others_is_not_changed_under_its_key(folder: Path) -> None:
-    """The key of an account may have been bound by another of its callers, one who may send to more."""
+async def test_a_restricted_caller_cannot_update_a_message_to_others_by_its_key(folder: Path) -> None:
+    """A dedup key may have been bound by a less restricted caller of the same account."""
     body: Json = {"content": "disk full", "channel_id": -1003, "dedup_key": "disk"}
     async with door(folder, config(folder, '["*"]')) as opened:
         first = (await call(opened, NOBODY, "POST", "/api/ingest", body)).json["id"]

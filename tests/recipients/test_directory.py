@@ -1,4 +1,4 @@
-"""Names that hold names: whom they stand for in the end, and where they lead back to themselves."""
+"""Nested names: the recipients behind them, and loops."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -31,17 +31,17 @@ LEAVES = ["alice", "bob", "carol@example.org", "-1001", "42", "@status", "subscr
         ("42nd", Recipient(RecipientKind.NAME, "42nd")),
     ],
 )
-def test_a_text_says_itself_what_it_names(text: str, meant: Recipient) -> None:
+def test_the_form_of_a_recipient_tells_its_kind(text: str, meant: Recipient) -> None:
     assert recipient_of(text) == meant
 
 
-def test_where_a_person_stands_a_name_of_the_config_is_none() -> None:
+def test_a_name_in_the_config_does_not_count_where_a_person_is_meant() -> None:
     directory = Directory(names={"ops": (recipient_of("-1001"),)})
     assert directory.members(recipient_of("ops")) == (recipient_of("-1001"),)
     assert directory.members(person_recipient("ops")) == (person_recipient("ops"),)
 
 
-def test_another_name_of_an_account_means_that_account_within_names_too() -> None:
+def test_aliases_of_accounts_are_resolved_within_names() -> None:
     accounts = {"a@example.org": "alice"}
     directory = Directory(flattened({"ops": ("a@example.org", "alice")}, accounts), accounts)
     assert directory.members(recipient_of("ops")) == (person_recipient("alice"),)
@@ -50,7 +50,7 @@ def test_another_name_of_an_account_means_that_account_within_names_too() -> Non
 
 @st.composite
 def nested_names(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
-    """Names without loops: each holds people, chats and such names as come after it."""
+    """Names without loops: each contains people, chats and later names."""
     names = [f"n{number}" for number in range(draw(st.integers(1, 8)))]
     return {
         name: tuple(draw(st.lists(st.sampled_from(LEAVES + names[at + 1 :]), min_size=1, max_size=6)))
@@ -59,12 +59,12 @@ def nested_names(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
 
 
 def ends(name: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """All that a name leads to, as often as it does, by the plain definition."""
+    """Everything that a name leads to, with duplicates, by plain recursion."""
     return [end for member in names[name] for end in (ends(member, names) if member in names else [member])]
 
 
 @given(nested_names())
-def test_a_name_stands_for_all_that_its_names_stand_for_each_once_in_order(names: dict[str, tuple[str, ...]]) -> None:
+def test_nested_names_are_flattened_without_duplicates_in_order(names: dict[str, tuple[str, ...]]) -> None:
     found = flattened(names, {})
     directory = Directory(names=found)
     for name in names:
@@ -73,7 +73,7 @@ def test_a_name_stands_for_all_that_its_names_stand_for_each_once_in_order(names
 
 
 @given(nested_names(), st.data())
-def test_the_config_is_refused_where_a_name_leads_back_to_itself_and_only_then(
+def test_the_config_is_refused_exactly_if_a_name_leads_back_to_itself(
     tmp_path_factory: pytest.TempPathFactory, names: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("config") / "config.yaml"
@@ -87,7 +87,7 @@ def test_the_config_is_refused_where_a_name_leads_back_to_itself_and_only_then(
         load(path, {})
 
 
-def test_a_loop_is_refused_with_its_place_and_its_way(tmp_path: Path) -> None:
+def test_a_loop_is_refused_with_its_position_and_path(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("recipients:\n  oncall: [alice, backend]\n  backend: [bob, oncall]\n")
     with pytest.raises(ConfigInvalid) as refused:
@@ -97,13 +97,13 @@ def test_a_loop_is_refused_with_its_place_and_its_way(tmp_path: Path) -> None:
     assert "config.yaml:3:12: recipients.backend: this name refers back to itself" in said
 
 
-def test_names_may_be_nested_deeper_than_functions_may() -> None:
+def test_names_may_be_nested_deeper_than_the_stack() -> None:
     deep = 3000
     names = {f"n{number}": (f"n{number + 1}",) for number in range(deep)} | {f"n{deep}": ("alice",)}
     assert set(flattened(names, {}).values()) == {(person_recipient("alice"),)}
 
 
-def test_who_stands_in_the_config_is_known(tmp_path: Path) -> None:
+def test_accounts_in_the_config_are_known(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
         "accounts: {a@example.org: alice}\nadmins: [dora]\n"
@@ -114,7 +114,7 @@ def test_who_stands_in_the_config_is_known(tmp_path: Path) -> None:
     assert directory_of(load(path, {})).known == {"a@example.org", "alice", "bob", "dora", "erin"}
 
 
-TURNING = """
+ROTATING = """
 recipients: {wide: [duty, carol], wider: [wide, "-1001"], steady: [carol]}
 rotations:
   duty: {members: [alice, team], start: 2026-01-05, otherwise: [bob]}
@@ -124,9 +124,9 @@ MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def turning(tmp_path: Path) -> Directory:
+def rotating(tmp_path: Path) -> Directory:
     path = tmp_path / "config.yaml"
-    path.write_text(TURNING)
+    path.write_text(ROTATING)
     return directory_of(load(path, {}))
 
 
@@ -134,31 +134,31 @@ def who(directory: Directory, name: str) -> list[str]:
     return [member.name for member in directory.members(recipient_of(name))]
 
 
-def test_a_name_that_holds_a_rotation_turns_with_it(turning: Directory) -> None:
-    assert turning.rotating == {"duty", "team", "wide", "wider"}
+def test_a_name_that_contains_a_rotation_rotates_with_it(rotating: Directory) -> None:
+    assert rotating.rotating == {"duty", "team", "wide", "wider"}
     a_week_before, a_day_later = MONDAY - timedelta(days=1), MONDAY + timedelta(days=1)
-    assert who(turning.at(a_week_before, {}), "wider") == ["alice", "carol", "-1001"]
-    assert who(turning.at(MONDAY, {}), "wider") == ["erin", "carol", "-1001"]
-    assert who(turning.at(a_day_later, {}), "wider") == ["dora", "carol", "-1001"]
-    assert who(turning.at(MONDAY, {}), "steady") == ["carol"]
+    assert who(rotating.at(a_week_before, {}), "wider") == ["alice", "carol", "-1001"]
+    assert who(rotating.at(MONDAY, {}), "wider") == ["erin", "carol", "-1001"]
+    assert who(rotating.at(a_day_later, {}), "wider") == ["dora", "carol", "-1001"]
+    assert who(rotating.at(MONDAY, {}), "steady") == ["carol"]
 
 
-def test_an_override_goes_before_the_turn_in_every_name_that_holds_the_rotation(turning: Directory) -> None:
+def test_an_override_applies_in_every_name_that_contains_the_rotation(rotating: Directory) -> None:
     instead = Override("o", "wider", MONDAY, MONDAY + timedelta(hours=1), MONDAY)
-    assert who(turning.at(MONDAY, {"team": [instead]}), "team") == ["carol", "-1001"]
-    found = turning.at(MONDAY, {"duty": [Override("o", "zoe", MONDAY, MONDAY + timedelta(hours=1), MONDAY)]})
+    assert who(rotating.at(MONDAY, {"team": [instead]}), "team") == ["carol", "-1001"]
+    found = rotating.at(MONDAY, {"duty": [Override("o", "zoe", MONDAY, MONDAY + timedelta(hours=1), MONDAY)]})
     assert (who(found, "wide"), who(found, "team")) == (["zoe", "carol"], ["erin"])
 
 
-def test_who_may_be_on_call_at_some_time_is_known_before_it_is_their_turn(turning: Directory) -> None:
-    assert set(who(turning, "wide")) == {"alice", "dora", "erin", "bob", "carol"}
+def test_a_rotation_leads_to_everybody_who_may_be_on_call(rotating: Directory) -> None:
+    assert set(who(rotating, "wide")) == {"alice", "dora", "erin", "bob", "carol"}
 
 
-def test_who_takes_turns_is_not_among_those_for_whom_a_name_stands_at_any_time(turning: Directory) -> None:
-    def lasting(name: str) -> list[str]:
-        return [member.name for member in turning.at(MONDAY, {}).members_at_any_time(recipient_of(name))]
+def test_members_at_any_time_are_named_by_their_rotation(rotating: Directory) -> None:
+    def at_any_time(name: str) -> list[str]:
+        return [member.name for member in rotating.at(MONDAY, {}).members_at_any_time(recipient_of(name))]
 
-    assert lasting("wider") == ["duty", "carol", "-1001"]
-    assert lasting("duty") == ["duty"]
-    assert lasting("steady") == ["carol"]
-    assert lasting("alice") == ["alice"]
+    assert at_any_time("wider") == ["duty", "carol", "-1001"]
+    assert at_any_time("duty") == ["duty"]
+    assert at_any_time("steady") == ["carol"]
+    assert at_any_time("alice") == ["alice"]

@@ -1,4 +1,4 @@
-"""Where messages go: each chat once, and to whom a caller may send."""
+"""Resolution of recipients: each chat once, within what the caller may send to."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -89,28 +89,28 @@ OPS = {"ops", "-1000", "-1001"}
     ],
     ids=lambda names: ",".join(sorted(names)),
 )
-def test_a_caller_reaches_what_is_allowed_by_all_its_names_and_nothing_else(
+def test_a_caller_reaches_allowed_recipients_by_any_alias_and_nobody_else(
     found: Lookup, allowed: set[str], reached: set[str]
 ) -> None:
     assert {text for text in ALL if may_send(found, frozenset(allowed), recipient_of(text))} == reached
 
 
-def test_who_is_free_reaches_everybody(found: Lookup) -> None:
+def test_an_unrestricted_caller_reaches_everybody(found: Lookup) -> None:
     assert all(may_send(found, None, recipient_of(text)) for text in ALL)
 
 
-def test_one_recipient_that_is_not_allowed_is_one_too_many(found: Lookup) -> None:
+def test_one_recipient_that_is_not_allowed_refuses_the_message(found: Lookup) -> None:
     allowed = frozenset({"alice"})
     assert not may_send(found, allowed, person_recipient("alice"), person_recipient("bob"))
     assert not may_send(found, allowed, person_recipient("bob"), person_recipient("alice"))
 
 
-def test_a_name_that_is_allowed_does_not_allow_a_person_who_is_called_the_same(found: Lookup) -> None:
+def test_an_allowed_name_does_not_allow_a_person_with_the_same_name(found: Lookup) -> None:
     assert may_send(found, frozenset({"ops"}), recipient_of("ops"))
     assert not may_send(found, frozenset({"ops"}), person_recipient("ops"))
 
 
-def test_everybody_does_not_allow_a_chat_whose_id_somebody_is_called_by(found: Lookup) -> None:
+def test_allowing_subscribers_does_not_allow_a_chat_whose_id_is_an_account(found: Lookup) -> None:
     here = replace(found, by_name={**found.by_name, "-1002": found.by_name["alice"]})
     assert may_send(here, frozenset({"subscribers"}), person_recipient("-1002"))
     assert not may_send(here, frozenset({"subscribers"}), recipient_of("-1002"))
@@ -125,7 +125,7 @@ REACHED = {
 
 @given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=8), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_chat_is_reached_once_and_brought_by_the_first_that_stands_for_it(
+def test_each_chat_is_reached_once_under_the_first_matching_recipient(
     found: Lookup, names: list[str], is_alert: bool
 ) -> None:
     wish = Wish(tuple(map(recipient_of, names)), None, is_alert=is_alert)
@@ -143,7 +143,7 @@ def test_each_chat_is_reached_once_and_brought_by_the_first_that_stands_for_it(
 
 @given(st.lists(st.sampled_from(list(REACHED)), min_size=1, max_size=6, unique=True))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_notice_is_withheld_from_who_wants_none_whoever_brought_it(found: Lookup, names: list[str]) -> None:
+def test_a_notice_is_withheld_from_muted_people_however_they_are_addressed(found: Lookup, names: list[str]) -> None:
     muted = replace(found.everybody[0], muted_until=found.now.replace(year=2027))
     by_name = {name: muted if reader.chat_id == "7" else reader for name, reader in found.by_name.items()}
     here = replace(found, by_name=by_name, by_chat={"7": muted}, everybody=[muted, found.everybody[1]])

@@ -1,4 +1,4 @@
-"""Overrides in the database: which stand, how long they are kept, how many there may be, and how they are found."""
+"""Overrides in the database: who may add them, their limit, retention and queries."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,16 +38,16 @@ BOB = Editor("account:bob", "bob", frozenset({person_recipient("bob")}), is_admi
 ROOT = Editor("account:root", "root", frozenset(), is_admin=True)
 
 
-def put_in(session: Session, member: str = "-1003", *, hand: Editor = ALICE, hours: float = 1) -> OnCallOverride:
+def put_in(session: Session, member: str = "-1003", *, editor: Editor = ALICE, hours: float = 1) -> OnCallOverride:
     wanted = NewOverride("duty", member, None, NOW + hours * HOUR)
-    return changes.add_override(session, wanted, hand, DIRECTORY, now=NOW)
+    return changes.add_override(session, wanted, editor, DIRECTORY, now=NOW)
 
 
 def standing(session: Session, now: datetime = NOW) -> list[str]:
     return [each.member for each in overrides.active_or_upcoming(session, now=now).get("duty", [])]
 
 
-async def test_an_override_stands_until_its_end(database: Database) -> None:
+async def test_an_override_lasts_until_its_end(database: Database) -> None:
     await database.write(put_in)
     just_before = NOW + HOUR - timedelta(microseconds=1)
     assert await database.read(lambda session: standing(session, just_before)) == ["-1003"]
@@ -55,7 +55,7 @@ async def test_an_override_stands_until_its_end(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "hand", "hours", "refusal"),
+    ("member", "editor", "hours", "refusal"),
     [
         ("-1003", BOB, 1, Forbidden),
         ("-1003", ALICE, 0, NotifybotError),
@@ -72,25 +72,25 @@ async def test_an_override_stands_until_its_end(database: Database) -> None:
         ("@nowhere", ALICE, 1, Conflict),
     ],
 )
-async def test_what_cannot_be_is_refused_and_leaves_nothing(
-    database: Database, member: str, hand: Editor, hours: float, refusal: type[NotifybotError]
+async def test_an_impossible_override_is_refused_and_leaves_nothing(
+    database: Database, member: str, editor: Editor, hours: float, refusal: type[NotifybotError]
 ) -> None:
     with pytest.raises(refusal):
-        await database.write(lambda session: put_in(session, member, hand=hand, hours=hours))
+        await database.write(lambda session: put_in(session, member, editor=editor, hours=hours))
     assert await database.read(standing) == []
 
 
-async def test_who_may_send_to_few_puts_in_one_of_them(database: Database) -> None:
+async def test_a_restricted_editor_can_only_choose_allowed_members(database: Database) -> None:
     bounded = Editor("account:root", "root", frozenset(), is_admin=True, allowed=frozenset({"ops"}))
-    await database.write(lambda session: put_in(session, "-1002", hand=bounded))
+    await database.write(lambda session: put_in(session, "-1002", editor=bounded))
     with pytest.raises(Forbidden):
-        await database.write(lambda session: put_in(session, "-1003", hand=bounded))
+        await database.write(lambda session: put_in(session, "-1003", editor=bounded))
 
 
-async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) -> None:
+async def test_overrides_of_a_rotation_are_limited(database: Database) -> None:
     def fill(session: Session) -> None:
         for number in range(MAX_OVERRIDES):
-            put_in(session, hand=replace(ALICE, name=f"account:{number}"))
+            put_in(session, editor=replace(ALICE, name=f"account:{number}"))
 
     await database.write(fill)
     with pytest.raises(Conflict):
@@ -100,7 +100,7 @@ async def test_a_rotation_has_so_many_overrides_and_no_more(database: Database) 
     await database.write(put_in)
 
 
-async def test_a_chat_that_was_heard_of_stands_in(database: Database) -> None:
+async def test_a_chat_that_the_bot_has_seen_can_be_on_call(database: Database) -> None:
     def hear(session: Session) -> None:
         people.subscribe(session, "7", "Anna", now=NOW)
         session.add(Chat(id="-1005", kind="group"))
@@ -113,10 +113,10 @@ async def test_a_chat_that_was_heard_of_stands_in(database: Database) -> None:
     assert set(await database.read(standing)) == {"7", "-1005", "-1006"}
 
 
-async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(database: Database) -> None:
+async def test_only_earlier_overrides_by_the_same_editor_are_replaced(database: Database) -> None:
     def choose(session: Session) -> set[tuple[str, timedelta]]:
         put_in(session, hours=8)
-        put_in(session, hand=ROOT, hours=4)
+        put_in(session, editor=ROOT, hours=4)
         put_in(session, "-1002", hours=3)
         changes.add_override(
             session, NewOverride("duty", "-1003", NOW + HOUR, NOW + 9 * HOUR), ALICE, DIRECTORY, now=NOW
@@ -129,7 +129,7 @@ async def test_what_the_same_hand_chose_before_is_replaced_and_nothing_else(data
     assert await database.write(choose) == {(member, hours * HOUR) for member, hours in expected}
 
 
-async def test_only_who_takes_turns_ends_an_override(database: Database) -> None:
+async def test_only_members_of_a_rotation_end_an_override(database: Database) -> None:
     made = await database.write(lambda session: put_in(session).id)
     with pytest.raises(Forbidden):
         await database.write(lambda session: changes.cancel_override(session, made, BOB, DIRECTORY, now=NOW))
@@ -138,7 +138,7 @@ async def test_only_who_takes_turns_ends_an_override(database: Database) -> None
     assert await database.read(standing) == ["-1003"]
 
 
-async def test_overrides_are_forgotten_a_month_after_their_end(database: Database) -> None:
+async def test_overrides_are_deleted_a_month_after_their_end(database: Database) -> None:
     await database.write(put_in)
     for after, left in ((timedelta(days=31), 1), (timedelta(days=31, seconds=1), 0)):
         now = NOW + HOUR + after
@@ -147,7 +147,7 @@ async def test_overrides_are_forgotten_a_month_after_their_end(database: Databas
         assert len(found) == left
 
 
-async def test_members_are_called_as_people_know_them(database: Database) -> None:
+async def test_members_get_their_display_names(database: Database) -> None:
     def name(session: Session) -> dict[str, str]:
         put_in(session, "@status")
         return dict(shifts.names_of(session, ["alice", "@status", "-1001"]))
@@ -155,7 +155,7 @@ async def test_members_are_called_as_people_know_them(database: Database) -> Non
     assert await database.write(name) == {"alice": "alice", "@status": "@status", "-1001": "-1001"}
 
 
-def test_whoever_is_called_like_a_name_of_the_config_is_put_in_by_their_user_id() -> None:
+def test_an_account_that_is_also_a_name_in_the_config_is_replaced_by_the_user_id() -> None:
     def account_of(account: str | None) -> str:
         found = Person(user_id="01890a5d", account=account, chat_id="7", chat_name="Anna", created_at=NOW)
         return changes.editor_of_person(found, DIRECTORY, admins=()).account
@@ -164,12 +164,12 @@ def test_whoever_is_called_like_a_name_of_the_config_is_put_in_by_their_user_id(
 
 
 @pytest.mark.sqlite_only(reason="reads the plans of SQLite")
-async def test_overrides_are_found_by_their_end(database: Database) -> None:
+async def test_overrides_are_found_through_the_index_on_their_end(database: Database) -> None:
     def look(session: Session) -> list[str]:
         put_in(session)
         with asking(session) as asked:
             lookup.as_of(session, DIRECTORY, ["wide"], now=NOW)
-            put_in(session, hand=ROOT)
+            put_in(session, editor=ROOT)
             retention.forget_bookkeeping(session, now=NOW)
         return [step for steps in asked.plans.values() for step in steps if "on_call_overrides" in step]
 
@@ -179,7 +179,7 @@ async def test_overrides_are_found_by_their_end(database: Database) -> None:
 
 
 @pytest.mark.sqlite_only(reason="counts the statements of SQLite")
-async def test_who_names_no_rotation_asks_for_no_overrides(database: Database) -> None:
+async def test_recipients_without_a_rotation_read_no_overrides(database: Database) -> None:
     def look(session: Session) -> int:
         with asking(session) as asked:
             assert lookup.as_of(session, DIRECTORY, ["ops", "-1001"], now=NOW) is DIRECTORY

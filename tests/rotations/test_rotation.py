@@ -1,4 +1,4 @@
-"""Who is on call: turns, hand-overs, hours and overrides, through both changes of the clocks."""
+"""Shifts, handovers, hours and overrides, through both clock changes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,24 +57,24 @@ def override(number: int, member: str, starts_at: datetime, ends_at: datetime) -
         ("2027-01-04 09:00", "bob"),
     ],
 )
-def test_turns_go_round_from_hand_over_to_hand_over(moment: str, member: str) -> None:
+def test_shifts_rotate_at_each_handover(moment: str, member: str) -> None:
     assert on_call(rota(), at(moment)) == (member,)
 
 
-def test_the_first_turn_begins_with_the_first_hand_over_of_the_first_day() -> None:
+def test_the_first_shift_starts_with_the_first_handover_of_the_first_day() -> None:
     twice_a_day = rota("0 8,20 * * *")
     assert rotation.on_call_at(twice_a_day, (), at("2026-01-05 07:59")) == Assignment((), Reason.OTHERWISE)
     assert [on_call(twice_a_day, at(f"2026-01-05 {hour}")) for hour in ("08:00", "20:00")] == [("alice",), ("bob",)]
 
 
-def test_the_first_turn_begins_at_midnight_where_the_first_day_has_no_hand_over() -> None:
+def test_the_first_shift_starts_at_midnight_if_the_first_day_has_no_handover() -> None:
     from_a_thursday = rota(start="2026-01-08", zone=BERLIN)
     assert on_call(from_a_thursday, at("2026-01-07 23:59", BERLIN)) == ()
     assert on_call(from_a_thursday, at("2026-01-08 00:00", BERLIN)) == ("alice",)
     assert on_call(from_a_thursday, at("2026-01-12 09:00", BERLIN)) == ("bob",)
 
 
-def test_before_its_first_turn_it_is_otherwise() -> None:
+def test_before_the_first_shift_otherwise_is_on_call() -> None:
     assert on_call(rota(otherwise=("ops",)), at("2025-06-01 12:00")) == ("ops",)
 
 
@@ -89,7 +89,7 @@ def test_before_its_first_turn_it_is_otherwise() -> None:
         (CAIRO, "2026-10-26", "2026-11-02"),
     ],
 )
-def test_a_hand_over_keeps_its_time_of_the_day_when_the_clocks_are_changed(zone: str, before: str, after: str) -> None:
+def test_a_handover_keeps_its_time_of_day_when_the_clocks_change(zone: str, before: str, after: str) -> None:
     weekly = rota("0 9 * * mon", zone=zone)
     begins, ends = at(f"{before} 09:00", zone), at(f"{after} 09:00", zone)
     assert rotation.next_handover(weekly, begins) == ends
@@ -109,7 +109,7 @@ def test_a_hand_over_keeps_its_time_of_the_day_when_the_clocks_are_changed(zone:
         (CAIRO, "30 23", "2026-10-29", "2026-10-29 20:30"),
     ],
 )
-def test_a_hand_over_at_a_time_that_the_clock_skips_or_repeats_comes_once(
+def test_a_handover_at_a_skipped_or_repeated_time_happens_once(
     zone: str, time_of_day: str, day: str, moment: str
 ) -> None:
     daily = rota(f"{time_of_day} * * *", "a", "b", "c", "d", "e", zone=zone)
@@ -124,13 +124,13 @@ def test_a_hand_over_at_a_time_that_the_clock_skips_or_repeats_comes_once(
     assert names == ["abcde"[(first + ahead) % 5] for ahead in (0, 1, 1, 2)]
 
 
-def test_two_hand_overs_within_an_hour_that_the_clock_skips_pass_one_turn_by() -> None:
+def test_two_handovers_within_a_skipped_hour_skip_one_shift() -> None:
     both = rota("15,45 2 * * *", "a", "b", "c", "d", "e", start="2026-03-28", zone=BERLIN)
     assert on_call(both, at("2026-03-28 12:00", BERLIN)) == ("b",)
     assert on_call(both, at("2026-03-29 03:00", BERLIN)) == ("d",)
 
 
-def test_leap_days_have_turns_too() -> None:
+def test_handovers_on_leap_days() -> None:
     yearly = rota("0 0 29 2 *", start="2024-02-29")
     assert [on_call(yearly, at(day)) for day in ("2024-02-29", "2028-02-28", "2028-02-29", "2032-02-29")] == [
         ("alice",),
@@ -160,7 +160,7 @@ NIGHTS = (
         ("2026-01-12 00:00", ("day",)),  # Monday; Sunday has no night
     ],
 )
-def test_outside_of_its_hours_it_is_otherwise(moment: str, members: tuple[str, ...]) -> None:
+def test_outside_its_hours_otherwise_is_on_call(moment: str, members: tuple[str, ...]) -> None:
     nights = rota("0 12 * * mon", zone=BERLIN, hours=NIGHTS, otherwise=("day",), start="2026-01-05")
     assert on_call(nights, at(moment, BERLIN)) == members
 
@@ -168,14 +168,14 @@ def test_outside_of_its_hours_it_is_otherwise(moment: str, members: tuple[str, .
 @pytest.mark.parametrize(
     ("day", "length"), [("2026-03-28", 13), ("2026-06-06", 14), ("2026-10-24", 15)], ids=["spring", "summer", "autumn"]
 )
-def test_a_night_is_an_hour_shorter_or_longer_where_the_clocks_are_changed(day: str, length: int) -> None:
+def test_a_night_is_an_hour_shorter_or_longer_when_the_clocks_change(day: str, length: int) -> None:
     nights = rota(zone=BERLIN, hours=(Hours(ALL_DAYS, time(18), time(8)),))
     begins = at(f"{day} 18:00", BERLIN)
-    stint = next(rotation.shifts(nights, (), begins))
-    assert stint.until == begins + timedelta(hours=length)
+    shift = next(rotation.shifts(nights, (), begins))
+    assert shift.until == begins + timedelta(hours=length)
 
 
-def test_hours_end_as_the_clock_shows_their_end_for_the_last_time() -> None:
+def test_hours_end_at_the_second_of_two_equal_times() -> None:
     early = rota(zone=BERLIN, hours=(Hours(ALL_DAYS, time(0), time(2, 30)),))
     assert on_call(early, at("2026-10-25 02:29", BERLIN, fold=1)) != ()
     assert on_call(early, at("2026-10-25 02:30", BERLIN, fold=1)) == ()
@@ -184,7 +184,7 @@ def test_hours_end_as_the_clock_shows_their_end_for_the_last_time() -> None:
 NOON = at("2026-01-07 12:00")
 
 
-def test_an_override_goes_before_the_turn_and_before_the_hours() -> None:
+def test_an_override_takes_precedence_over_shift_and_hours() -> None:
     closed = rota(hours=(Hours(WORKING_DAYS, time(18), time(8)),))
     taken = override(1, "dora", NOON, NOON + timedelta(hours=2))
     assert on_call(closed, NOON, taken) == ("dora",)
@@ -194,12 +194,12 @@ def test_an_override_goes_before_the_turn_and_before_the_hours() -> None:
     )
 
 
-def test_of_two_overrides_the_one_made_last_counts() -> None:
+def test_the_override_created_last_wins() -> None:
     whole = override(1, "dora", NOON, NOON + timedelta(hours=8))
     within = override(2, "erin", NOON + timedelta(hours=2), NOON + timedelta(hours=3))
     found = [
-        (stint.assignment.members, stint.starts_at - NOON, stint.until and stint.until - NOON)
-        for stint in islice(rotation.shifts(rota(), (within, whole), NOON), 4)
+        (shift.assignment.members, shift.starts_at - NOON, shift.until and shift.until - NOON)
+        for shift in islice(rotation.shifts(rota(), (within, whole), NOON), 4)
     ]
     hours = timedelta(hours=1)
     assert found[:3] == [
@@ -210,22 +210,22 @@ def test_of_two_overrides_the_one_made_last_counts() -> None:
     assert found[3][:2] == (("alice",), 8 * hours)
 
 
-def test_a_stint_goes_on_over_changes_that_change_nobody() -> None:
+def test_a_shift_continues_over_changes_that_change_nobody() -> None:
     named_twice = rota("0 9 * * mon", "alice", "alice", "bob")
     by_herself = override(1, "alice", NOON, NOON + timedelta(hours=1))
     found = list(islice(rotation.shifts(named_twice, (by_herself,), NOON), 2))
-    assert [(stint.assignment.members, stint.until) for stint in found] == [
+    assert [(shift.assignment.members, shift.until) for shift in found] == [
         (("alice",), at("2026-01-19 09:00")),
         (("bob",), at("2026-01-26 09:00")),
     ]
 
 
-def test_who_is_alone_in_a_rotation_has_no_end_in_sight() -> None:
-    (stint,) = rotation.shifts(rota("@daily", "alice"), (), NOON)
-    assert stint.until is None
+def test_a_rotation_of_one_has_no_end_in_sight() -> None:
+    (shift,) = rotation.shifts(rota("@daily", "alice"), (), NOON)
+    assert shift.until is None
 
 
-def test_a_stint_began_with_its_turn_its_hours_or_the_end_of_an_override() -> None:
+def test_a_shift_starts_with_a_handover_its_hours_or_the_end_of_an_override() -> None:
     weekdays = rota(hours=(Hours(WORKING_DAYS, time(8), time(18)),))
     assert rotation.shift_start(rota(), (), NOON) == at("2026-01-05 09:00")
     assert rotation.shift_start(weekdays, (), NOON) == at("2026-01-07 08:00")
@@ -248,29 +248,31 @@ DATES = st.dates(date(2010, 1, 1), date(2040, 1, 1))
 
 
 def by_cron(cron: str, zone: str, start: date) -> Iterator[datetime]:
-    """Every hand-over from a date on: days by another's reading of cron, each time of them as the clock shows it."""
+    """Every handover from a date on, from the library's iterator instead of days and times."""
     midnight = datetime.combine(start, time()) - timedelta(seconds=1)
     for nominal in CronSim(cron, midnight):
         yield moments(nominal.date(), nominal.time(), ZoneInfo(zone))[0]
 
 
 @given(CRONS, ZONES, DATES, st.integers(0, 60), st.integers(1, 5))
-def test_each_hand_over_is_the_next_ones_turn(cron: str, zone: str, start: date, skipped: int, size: int) -> None:
+def test_each_handover_starts_the_next_members_shift(
+    cron: str, zone: str, start: date, skipped: int, size: int
+) -> None:
     members = tuple("abcde"[:size])
     expected = list(islice(by_cron(cron, zone, start), skipped, skipped + 3))
-    turning = rota(cron, *members, start=start.isoformat(), zone=zone)
-    opens_with_one = falls_on(turning.handover, start)
+    rotating = rota(cron, *members, start=start.isoformat(), zone=zone)
+    opens_with_one = falls_on(rotating.handover, start)
     for number, handover in enumerate(expected, skipped):
         if expected.count(handover) == 1 and (turn := number + (not opens_with_one)) > 0:
-            assert on_call(turning, handover - timedelta(seconds=1)) == (members[(turn - 1) % size],)
-            assert on_call(turning, handover) == (members[turn % size],)
+            assert on_call(rotating, handover - timedelta(seconds=1)) == (members[(turn - 1) % size],)
+            assert on_call(rotating, handover) == (members[turn % size],)
     for before, after in pairwise(expected):
-        assert before == after or rotation.next_handover(turning, before) == after
+        assert before == after or rotation.next_handover(rotating, before) == after
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Rotation, list[Override], datetime]:
-    """A rotation with hours and overrides, and a moment of it, often near a change of the clocks."""
+    """A rotation with hours and overrides, and a moment in it, often near a clock change."""
     times = st.sampled_from([time(0), time(2, 30), time(8), time(18), time(23, 30)])
     days = st.frozensets(st.integers(0, 6), min_size=1)
     hours = tuple(draw(st.lists(st.builds(Hours, days, times, times), max_size=2)))
@@ -301,22 +303,22 @@ def test_nobody_else_is_on_call_before_the_next_change(
 
 
 @given(tables())
-def test_who_is_on_call_has_been_since_their_stint_began(table: tuple[Rotation, list[Override], datetime]) -> None:
+def test_a_shift_start_holds_for_every_moment_of_the_shift(table: tuple[Rotation, list[Override], datetime]) -> None:
     made, overrides, moment = table
     first, *others = islice(rotation.shifts(made, overrides, moment), 3)
-    for stint in others:
+    for shift in others:
         middle = (
-            stint.starts_at + (min(stint.until or moment, stint.starts_at + timedelta(days=20)) - stint.starts_at) / 2
+            shift.starts_at + (min(shift.until or moment, shift.starts_at + timedelta(days=20)) - shift.starts_at) / 2
         )
-        assert rotation.shift_start(made, overrides, max(middle, stint.starts_at)) == stint.starts_at
+        assert rotation.shift_start(made, overrides, max(middle, shift.starts_at)) == shift.starts_at
     assert rotation.shift_start(made, overrides, moment) <= first.starts_at
 
 
 @given(tables())
-def test_stints_follow_each_other_and_each_is_somebody_elses(table: tuple[Rotation, list[Override], datetime]) -> None:
+def test_shifts_follow_each_other_and_change_members(table: tuple[Rotation, list[Override], datetime]) -> None:
     made, overrides, moment = table
     found = list(islice(rotation.shifts(made, overrides, moment), 4))
     assert found[0].starts_at == moment
-    for stint, following in pairwise(found):
-        assert stint.until == following.starts_at > stint.starts_at
-        assert stint.assignment.members != following.assignment.members
+    for shift, following in pairwise(found):
+        assert shift.until == following.starts_at > shift.starts_at
+        assert shift.assignment.members != following.assignment.members

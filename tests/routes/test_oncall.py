@@ -74,7 +74,7 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
         ({"member": "-1001", "for": "1h", "until": "2030-01-01T00:00:00Z"}, 400, "and one alone"),
         ({"member": "-1001", "for": "never"}, 400, "and one alone"),
         ({"member": "-1001", "for": 0}, 400, "and one alone"),
-        ({"member": "-1001", "until": "2020-01-01T00:00:00Z"}, 400, "ends after it begins"),
+        ({"member": "-1001", "until": "2020-01-01T00:00:00Z"}, 400, "must end after it starts"),
         ({"member": "-1001", "until": "2999-01-01T00:00:00Z"}, 400, "within 366 days"),
         ({"member": "-1001", "for": "366d", "from": "9999-12-31T23:00:00Z"}, 400, "within 366 days"),
         ({"member": "-1001", "for": "soon"}, 400, "for: a span is written like"),
@@ -88,9 +88,9 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
         ({"member": "wide", "for": "1h"}, 400, "wide cannot stand in"),
         ({"member": "subscribers", "for": "1h"}, 400, "subscribers cannot stand in"),
         ({"member": "alice", "for": "1h"}, 409, "alice has no chat"),
-        ({"member": "7777777", "for": "1h"}, 409, "7777777 has no chat"),
-        ({"member": 5, "for": "1h"}, 409, "5 has no chat"),
-        ({"member": "-9999", "for": "1h"}, 409, "-9999 has no chat"),
+        ({"member": "7777777", "for": "1h"}, 409, "never seen the chat 7777777"),
+        ({"member": 5, "for": "1h"}, 409, "never seen the chat 5"),
+        ({"member": "-9999", "for": "1h"}, 409, "never seen the chat -9999"),
     ],
 )
 async def test_what_cannot_be_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:

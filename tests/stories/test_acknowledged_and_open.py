@@ -293,7 +293,7 @@ async def test_the_list_of_open_alerts_says_who_looks_after_them(world: World, o
     assert listed.buttons == ["Acknowledge 1"]
     await listed.pressed(anna, "Acknowledge 1")
     anna.says("/open", to=ops)
-    assert (await ops.receives("Acknowledged, and not closed yet:")).buttons == []
+    assert (await ops.receives("Acknowledged, not closed yet:")).buttons == []
     assert (await alert.now())["status"] == "acknowledged"
 
 

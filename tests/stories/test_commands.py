@@ -1,4 +1,4 @@
-"""What the bot understands, where, and what it leaves to others."""
+"""Commands of the bot, where they work, and commands that it leaves to other bots."""
 
 import json
 
@@ -21,7 +21,7 @@ def is_linked(world: World, person: Person, account: str) -> None:
 
 
 @pytest.mark.both_databases
-async def test_status_tells_how_one_is_linked_what_one_chose_and_what_waits(world: World) -> None:
+async def test_status_shows_account_settings_and_unacknowledged_alerts(world: World) -> None:
     anna = await world.subscriber("Anna")
     is_linked(world, anna, "anna")
     await world.alert("disk full", to=anna)
@@ -34,7 +34,7 @@ async def test_status_tells_how_one_is_linked_what_one_chose_and_what_waits(worl
         assert line in text
 
 
-async def test_status_of_somebody_who_is_not_linked_says_where_to_begin(world: World) -> None:
+async def test_status_points_an_unlinked_person_to_start(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says("/status")
@@ -44,7 +44,7 @@ async def test_status_of_somebody_who_is_not_linked_says_where_to_begin(world: W
 
 
 @pytest.mark.both_databases
-async def test_unlink_takes_the_account_and_leaves_the_subscription(world: World) -> None:
+async def test_unlink_removes_the_account_and_keeps_the_subscription(world: World) -> None:
     anna = await world.subscriber("Anna")
     is_linked(world, anna, "anna")
 
@@ -58,7 +58,7 @@ async def test_unlink_takes_the_account_and_leaves_the_subscription(world: World
     await anna.receives("still here")
 
 
-async def test_open_says_what_is_snoozed(world: World) -> None:
+async def test_open_shows_snoozed_alerts(world: World) -> None:
     anna = await world.subscriber("Anna")
     await world.alert("disk full", to=anna)
     await anna.receives("disk full").presses("Snooze 1 h")
@@ -72,9 +72,7 @@ async def test_open_says_what_is_snoozed(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["/status", "/settings", "/mute 1h", "/unlink", "/help@otherbot", "/open@otherbot"])
-async def test_in_a_group_what_may_be_meant_for_another_bot_is_left_to_it(
-    world: World, ops: Place, command: str
-) -> None:
+async def test_commands_for_other_bots_in_a_group_are_ignored(world: World, ops: Place, command: str) -> None:
     anna = world.member(ops, "Anna")
 
     anna.says(command, to=ops)
@@ -85,7 +83,7 @@ async def test_in_a_group_what_may_be_meant_for_another_bot_is_left_to_it(
 
 
 @pytest.mark.parametrize("command", [f"/status{BOT}", f"/settings{BOT}", f"/mute{BOT} 1h", f"/unlink{BOT}"])
-async def test_what_is_about_one_person_is_not_done_in_a_group(world: World, ops: Place, command: str) -> None:
+async def test_private_commands_do_nothing_in_a_group(world: World, ops: Place, command: str) -> None:
     anna = await world.subscriber("Anna")
     world.joins(anna, ops)
     is_linked(world, anna, "anna")
@@ -107,25 +105,25 @@ async def test_a_command_in_a_topic_is_answered_there(world: World) -> None:
     assert [sent["message_thread_id"] for sent in forum.sends()] == [str(topic)]
 
 
-# The menu of commands
+# Command menus
 
 
 def menus(world: World) -> dict[str, list[str]]:
-    """The commands that Telegram's apps offer, by scope."""
+    """Commands in the menus, by scope."""
     found = {}
     for scope, commands in world.sandbox.world.commands.items():
         found[json.loads(scope)[0]["type"]] = [str(command["command"]) for command in commands]  # type: ignore[index]
     return found
 
 
-async def test_the_menu_of_commands_is_told_to_telegram_by_kind_of_chat(world: World) -> None:
+async def test_command_menus_are_set_by_kind_of_chat(world: World) -> None:
     found = await world.sees(lambda: menus(world) if len(menus(world)) == 2 else None, "both menus")
 
     assert found["all_private_chats"] == ["open", "oncall", "status", "settings", "mute", "start", "unlink", "help"]
     assert found["all_group_chats"] == ["open", "oncall", "start", "help"]
 
 
-async def test_what_the_menu_offers_is_understood(world: World) -> None:
+async def test_every_command_of_the_menu_works(world: World) -> None:
     found = await world.sees(lambda: menus(world) if len(menus(world)) == 2 else None, "both menus")
     anna = await world.subscriber("Anna")
 
@@ -136,7 +134,7 @@ async def test_what_the_menu_offers_is_understood(world: World) -> None:
     assert not [text for text in anna.texts if text == "Use /start to link your account."]
 
 
-async def test_a_menu_that_telegram_refuses_costs_nothing_else(world: World, ops: Place) -> None:
+async def test_a_refused_command_menu_breaks_nothing_else(world: World, ops: Place) -> None:
     await world.stops()
     world.sandbox.world.commands.clear()
     world.sandbox.fault("error", method="setMyCommands")
@@ -151,7 +149,7 @@ async def test_a_menu_that_telegram_refuses_costs_nothing_else(world: World, ops
     await world.sees(lambda: len(menus(world)) == 2, "both menus")
 
 
-# Coming into chats and leaving them
+# Joining and leaving chats
 
 
 def title_of(world: World, place: Place) -> tuple[object, ...]:
@@ -160,7 +158,7 @@ def title_of(world: World, place: Place) -> tuple[object, ...]:
 
 
 @pytest.mark.both_databases
-async def test_who_lets_the_bot_into_a_group_is_told_its_id_in_private(world: World) -> None:
+async def test_the_person_who_adds_the_bot_gets_the_chats_id_in_private(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     ops = world.group("Ops", members=[anna.user])
@@ -172,7 +170,7 @@ async def test_who_lets_the_bot_into_a_group_is_told_its_id_in_private(world: Wo
 
 
 @pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
-async def test_where_whoever_let_the_bot_in_has_no_chat_with_it_the_line_stands_there(world: World, kind: str) -> None:
+async def test_without_a_private_chat_the_id_is_posted_in_the_group(world: World, kind: str) -> None:
     anna = world.person("Anna")
 
     place = world.group("Ops", kind, members=[anna.user])
@@ -181,7 +179,7 @@ async def test_where_whoever_let_the_bot_in_has_no_chat_with_it_the_line_stands_
     await place.receives(f"I can post in this {what} now. To send messages to it, use its id {place.id} as channel_id.")
 
 
-async def test_who_adds_the_bot_to_a_channel_without_the_right_to_post_is_told_what_it_needs(world: World) -> None:
+async def test_missing_rights_in_a_channel_are_reported_to_who_added_the_bot(world: World) -> None:
     anna = await world.subscriber("Anna")
     duty = world.group("Night duty", "channel")
     may_not = member_json(world.sandbox.bot, "administrator") | {"can_post_messages": False}
@@ -196,7 +194,7 @@ async def test_who_adds_the_bot_to_a_channel_without_the_right_to_post_is_told_w
     assert duty.texts == []
 
 
-async def test_another_right_that_changes_is_no_news(world: World) -> None:
+async def test_a_change_of_another_right_posts_nothing(world: World) -> None:
     anna = await world.subscriber("Anna")
     duty = world.group("Night duty", "channel")
     before = member_json(world.sandbox.bot, "administrator")
@@ -209,7 +207,7 @@ async def test_another_right_that_changes_is_no_news(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_a_chat_that_the_bot_left_is_marked_and_taken_up_again(world: World) -> None:
+async def test_a_chat_that_removed_the_bot_is_unreachable_until_it_rejoins(world: World) -> None:
     anna = world.person("Anna")
     ops = world.group("Ops", members=[anna.user])
     await ops.receives("I can post in")
@@ -222,7 +220,7 @@ async def test_a_chat_that_the_bot_left_is_marked_and_taken_up_again(world: Worl
     assert title_of(world, ops) == ("Ops", None)
 
 
-async def test_who_blocks_the_bot_and_lets_it_back_is_told_nothing(world: World) -> None:
+async def test_blocking_and_unblocking_the_bot_posts_nothing(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     await world.sees(lambda: title_of(world, anna)[1] is not None, "the chat is marked")
@@ -236,7 +234,7 @@ async def test_who_blocks_the_bot_and_lets_it_back_is_told_nothing(world: World)
 
 
 @pytest.mark.both_databases
-async def test_a_chat_is_known_by_its_newest_name(world: World) -> None:
+async def test_a_chat_is_stored_with_its_newest_title(world: World) -> None:
     anna = world.person("Anna")
     ops = world.group("Ops", members=[anna.user])
     await ops.receives("I can post in")

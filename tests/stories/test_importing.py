@@ -1,4 +1,4 @@
-"""People and codes of another program: what fits is taken over, the rest is named, a rehearsal changes nothing."""
+"""Import of people and codes: what fits is stored, the rest is named, a dry run changes nothing."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ async def people(world: World) -> list[dict[str, Any]]:
     return list((await world.get("/api/people"))["people"])
 
 
-async def test_people_come_with_their_ids_accounts_and_times(world: World) -> None:
+async def test_people_are_imported_with_ids_accounts_and_times(world: World) -> None:
     linked_at, created_at = "2024-05-06T07:08:09.000Z", "2023-01-02T03:04:05.000Z"
     anna = world.person("Anna")
     world.sandbox.say(anna.user, "hello, old bot")
@@ -38,7 +38,7 @@ async def test_people_come_with_their_ids_accounts_and_times(world: World) -> No
     assert not any("linked" in text for text in anna.texts)  # nobody is told of an import
 
 
-async def test_a_rehearsal_says_the_same_and_changes_nothing(world: World) -> None:
+async def test_a_dry_run_reports_the_same_and_changes_nothing(world: World) -> None:
     given = [{"chat_id": 7, "account": "alice"}, {"chat_id": 8, "account": "alice"}]
 
     rehearsed = await take_over(world, dry_run=True, people=given)
@@ -58,7 +58,7 @@ async def test_the_second_import_changes_nothing(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_who_is_subscribed_here_gets_the_account_and_keeps_the_rest(world: World) -> None:
+async def test_a_known_person_gets_the_account_and_keeps_the_rest(world: World) -> None:
     anna = await world.subscriber("Anna")
     (before,) = await people(world)
 
@@ -69,7 +69,7 @@ async def test_who_is_subscribed_here_gets_the_account_and_keeps_the_rest(world:
     assert (after["user_id"], after["chat_name"], after["account"]) == (before["user_id"], "Anna", "alice")
 
 
-async def test_what_contradicts_what_is_known_is_refused_and_named(world: World) -> None:
+async def test_contradictions_are_refused_by_name(world: World) -> None:
     await take_over(world, people=[{"chat_id": 7, "account": "alice", "user_id": OLD_ID}])
     before = await people(world)
 
@@ -92,7 +92,7 @@ async def test_what_contradicts_what_is_known_is_refused_and_named(world: World)
     assert await people(world) == before
 
 
-async def test_a_code_that_the_other_program_gave_out_links_here(world: World) -> None:
+async def test_a_code_from_the_other_program_links_here(world: World) -> None:
     later = (world.clock.at + timedelta(minutes=5)).isoformat()
     codes = [
         {"code": "012345", "chat_id": 7, "expires_at": later},
@@ -113,7 +113,7 @@ async def test_a_code_that_the_other_program_gave_out_links_here(world: World) -
     assert (await world.get("/api/people/alice"))["chat_id"] == "7"
 
 
-async def test_an_imported_code_lives_no_longer_than_one_of_our_own(world: World) -> None:
+async def test_an_imported_code_expires_no_later_than_our_own(world: World) -> None:
     next_year = (world.clock.at + timedelta(days=365)).isoformat()
     code = {"code": "012345", "chat_id": 7, "expires_at": next_year}
     await take_over(world, people=[{"chat_id": 7}], codes=[code])
@@ -133,7 +133,7 @@ async def test_an_imported_code_lives_no_longer_than_one_of_our_own(world: World
         {"people": [{"chat_id": 7}] * 2001},
     ],
 )
-async def test_what_is_no_import_is_refused_as_a_whole(world: World, given: dict[str, Any]) -> None:
+async def test_a_malformed_import_is_refused_as_a_whole(world: World, given: dict[str, Any]) -> None:
     answer = await world.ask("POST", "/api/admin/import", {**given})
 
     assert answer.status == 400

@@ -1,4 +1,4 @@
-"""A person and an account become one: by code, by deep link; moved, undone, and attacked."""
+"""Linking an account to a person: by code, by deep link; moved, undone, attacked."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ NOT_LINKED = {
 
 
 async def code_for(person: Person) -> str:
-    """What /start gives out."""
+    """The code that /start gives out."""
     person.says("/start")
     found = CODE.search((await person.receives("code: ")).text)
     assert found is not None
@@ -57,7 +57,7 @@ def _for(user: str | None) -> dict[str, str]:
 
 
 async def a_wrong_code(world: World) -> str:
-    """One that nobody was given."""
+    """A code that nobody was given."""
     key = world.runtime.secret_key
     taken = {digest for (digest,) in world.rows("SELECT digest FROM link_secrets")}
     return next(code for code in (f"{n:06d}" for n in range(1000)) if key.digest("code", code) not in taken)
@@ -128,7 +128,7 @@ async def test_each_start_voids_the_chats_earlier_code(world: World) -> None:
     assert (await verify(world, second)).status == 200
 
 
-async def test_start_says_to_which_account_one_is_linked(world: World) -> None:
+async def test_start_shows_the_linked_account(world: World) -> None:
     anna = await linked(world, "Anna", "alice")
 
     anna.says("/start")
@@ -200,7 +200,7 @@ async def test_a_deep_link_survives_a_restart(world: World) -> None:
     await anna.receives("linked to the account alice")
 
 
-async def test_anothers_token_tells_nothing(world: World) -> None:
+async def test_the_token_of_another_account_reveals_nothing(world: World) -> None:
     token = (await link_for(world, "alice"))["token"]
 
     for user, named in (("bob", token), ("alice", "unknown")):
@@ -221,7 +221,7 @@ async def test_a_deep_link_comes_as_a_qr_code_too(world: World) -> None:
 # Moved and undone
 
 
-async def test_an_account_that_is_linked_anew_moves_and_both_are_told(world: World) -> None:
+async def test_linking_an_account_again_moves_it_and_notifies_both(world: World) -> None:
     old = await linked(world, "Anna", "alice")
 
     new = await linked(world, "Anna's new phone", "alice")
@@ -233,7 +233,7 @@ async def test_an_account_that_is_linked_anew_moves_and_both_are_told(world: Wor
     assert not any("where are you?" in text for text in old.texts)
 
 
-async def test_who_moves_back_undoes_a_move(world: World) -> None:
+async def test_linking_back_undoes_a_move(world: World) -> None:
     anna = await linked(world, "Anna", "alice")
     eve = await linked(world, "Eve", "alice")
     await anna.receives("is now linked to another chat (Eve)")
@@ -244,7 +244,7 @@ async def test_who_moves_back_undoes_a_move(world: World) -> None:
     assert (await status(world))["chat_name"] == "Anna"
 
 
-async def test_a_chat_that_gets_another_account_leaves_the_first(world: World) -> None:
+async def test_a_chat_that_gets_another_account_loses_the_first(world: World) -> None:
     anna = await linked(world, "Anna", "bob")
 
     assert (await verify(world, await code_for(anna), "alice")).status == 200
@@ -254,7 +254,7 @@ async def test_a_chat_that_gets_another_account_leaves_the_first(world: World) -
 
 
 @pytest.mark.parametrize("path", ["/api/telegram/unlink", "/api/telegram/unlink-account"])
-async def test_unlinking_is_done_once_and_answered_twice_and_the_chat_stays_subscribed(world: World, path: str) -> None:
+async def test_unlinking_twice_succeeds_and_the_chat_stays_subscribed(world: World, path: str) -> None:
     anna = await linked(world, "Anna", "alice")
 
     answers = [await world.ask("POST", path, {"user": "alice"}) for _ in range(2)]
@@ -281,7 +281,7 @@ async def test_a_used_link_that_was_undone_is_not_linked(world: World) -> None:
 # A test message
 
 
-async def test_a_test_message_is_answered_once_it_stands_in_the_chat(world: World) -> None:
+async def test_a_test_message_is_answered_once_it_is_shown(world: World) -> None:
     anna = await linked(world, "Anna", "alice")
 
     answer = await world.ask("POST", "/api/telegram/send-test-message", {"user": "alice"})
@@ -290,7 +290,7 @@ async def test_a_test_message_is_answered_once_it_stands_in_the_chat(world: Worl
     assert "This is a test: what is sent to alice arrives here. It was asked for by root." in anna.texts
 
 
-async def test_a_test_message_reaches_who_wants_no_notices_now(world: World) -> None:
+async def test_a_test_message_reaches_a_muted_person(world: World) -> None:
     anna = await linked(world, "Anna", "alice")
     chosen = {"user": "alice", "enabled": False, "quiet_hours": "00:00-23:59"}
     assert (await world.ask("PATCH", "/api/telegram/preferences", chosen)).status == 200
@@ -336,7 +336,7 @@ async def test_a_test_message_is_taken_back_while_telegram_is_away(world: World)
 
 
 @pytest.mark.both_databases
-async def test_preferences_are_changed_one_by_one_and_taken_back(world: World) -> None:
+async def test_preferences_are_changed_and_reset_one_by_one(world: World) -> None:
     await linked(world, "Anna", "alice")
 
     async def change(**fields: object) -> dict[str, Any]:
@@ -362,7 +362,7 @@ async def test_preferences_are_changed_one_by_one_and_taken_back(world: World) -
 @pytest.mark.parametrize(
     "wrong", [{"time_zone": "Mars/Olympus"}, {"summary_time": "25:00"}, {"quiet_hours": "late"}, {"enabled": None}]
 )
-async def test_what_cannot_be_preferred_is_refused_and_changes_nothing(world: World, wrong: dict[str, object]) -> None:
+async def test_an_invalid_preference_is_refused_and_changes_nothing(world: World, wrong: dict[str, object]) -> None:
     await linked(world, "Anna", "alice")
     before = await status(world)
 
@@ -372,7 +372,7 @@ async def test_what_cannot_be_preferred_is_refused_and_changes_nothing(world: Wo
     assert await status(world) == before
 
 
-async def test_an_account_without_a_chat_prefers_nothing(world: World) -> None:
+async def test_an_account_without_a_chat_has_no_preferences(world: World) -> None:
     answer = await world.ask("PATCH", "/api/telegram/preferences", {"user": "alice", "enabled": False})
 
     assert answer.status == 400
@@ -404,7 +404,7 @@ async def test_without_a_token_or_a_webhook_nobody_can_be_linked(
     assert {link.body["detail"], test.body["detail"]} == {why}
 
 
-async def test_until_the_bots_name_is_known_a_link_is_not_made(another: MakeWorld) -> None:
+async def test_no_deep_link_is_made_until_the_bots_name_is_known(another: MakeWorld) -> None:
     world = await another()
     world.sandbox.fault("away")
     await world.starts()
@@ -417,7 +417,7 @@ async def test_until_the_bots_name_is_known_a_link_is_not_made(another: MakeWorl
 # Attacked
 
 
-async def test_who_tries_codes_is_stopped_after_five_and_told_for_how_long(world: World) -> None:
+async def test_guessing_is_blocked_after_five_codes_with_the_time_to_wait(world: World) -> None:
     anna = world.person("Anna")
     code = await code_for(anna)
     for _ in range(5):
@@ -434,7 +434,7 @@ async def test_who_tries_codes_is_stopped_after_five_and_told_for_how_long(world
     assert (await verify(world, code, "bob")).status == 200
 
 
-async def test_the_wait_outlasts_a_restart_and_then_ends(world: World) -> None:
+async def test_the_block_survives_a_restart_and_then_ends(world: World) -> None:
     for _ in range(5):
         await verify(world, await a_wrong_code(world))
 
@@ -445,7 +445,7 @@ async def test_the_wait_outlasts_a_restart_and_then_ends(world: World) -> None:
     assert (await verify(world, await code_for(world.person("Anna")))).status == 200
 
 
-async def test_many_accounts_together_try_twenty_codes_and_deep_links_still_work(world: World) -> None:
+async def test_many_accounts_together_get_twenty_guesses_and_deep_links_still_work(world: World) -> None:
     answers = [await verify(world, await a_wrong_code(world), f"user{n % 7}") for n in range(21)]
 
     assert [answer.status for answer in answers] == [400] * 20 + [429]
@@ -478,7 +478,7 @@ async def test_of_two_chats_with_one_link_at_the_same_time_one_is_linked(world: 
     assert answers == ["This chat is now linked to the account alice", "This link is not valid"]
 
 
-async def test_an_update_that_comes_twice_links_and_tells_once(world: World) -> None:
+async def test_a_repeated_update_links_and_notifies_once(world: World) -> None:
     token, anna = (await link_for(world, "alice"))["token"], world.person("Anna")
     anna.says(f"/start {token}")
     await anna.receives("linked to the account alice")
@@ -489,7 +489,7 @@ async def test_an_update_that_comes_twice_links_and_tells_once(world: World) -> 
     assert len(anna.texts) == 1
 
 
-async def test_neither_codes_nor_tokens_nor_their_plain_hashes_lie_in_the_table(world: World) -> None:
+async def test_the_table_holds_neither_codes_nor_tokens_nor_plain_hashes(world: World) -> None:
     code, token = await code_for(world.person("Anna")), (await link_for(world, "alice"))["token"]
 
     kept = str(world.rows("SELECT * FROM link_secrets"))
@@ -500,7 +500,7 @@ async def test_neither_codes_nor_tokens_nor_their_plain_hashes_lie_in_the_table(
     )
 
 
-async def test_with_another_key_what_was_given_out_is_void(world: World) -> None:
+async def test_a_new_secret_key_voids_codes_and_tokens(world: World) -> None:
     code = await code_for(world.person("Anna"))
     await world.stops()
     (world.folder / "secret.key").unlink()
@@ -525,7 +525,7 @@ async def test_names_in_body_and_query_must_agree(world: World) -> None:
     assert answer.status == 400
 
 
-async def test_an_accounts_other_names_mean_the_account(another: MakeWorld) -> None:
+async def test_aliases_of_an_account_mean_the_account(another: MakeWorld) -> None:
     world = await another(accounts={"alice@example.org": "alice"})
     await world.starts()
     anna = world.person("Anna")

@@ -1,4 +1,4 @@
-"""docs/linking.md: its requests, in its order, are answered as it shows."""
+"""docs/linking.md: its requests, in order, get the answers that it shows."""
 
 import json
 import re
@@ -55,7 +55,7 @@ async def test_every_request_of_the_page_is_answered_as_it_shows(world: World) -
         "If this was not you, send /start for a code and link alice to this chat again.",
     ],
 )
-async def test_what_people_are_told_is_what_the_page_says(world: World, fragment: str) -> None:
+async def test_the_page_quotes_the_bots_texts(world: World, fragment: str) -> None:
     people = [world.person(name, username="anna_p") for name in ("Anna", "Bert")]
     for person in people:
         person.says("/start")

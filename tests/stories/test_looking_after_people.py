@@ -1,4 +1,4 @@
-"""Admins look after people: found by any name, renamed for good, removed and told."""
+"""Admins manage people: find by any name, rename for good, remove and notify."""
 
 import pytest
 
@@ -40,7 +40,7 @@ async def test_nobody_is_found_by_another_name(world: World) -> None:
     assert (await world.ask("PATCH", "/api/people/Anna", {"chat_name": "x"})).status == 404
 
 
-async def test_why_somebody_cannot_be_reached_is_told(world: World) -> None:
+async def test_the_reason_for_an_unreachable_person_is_shown(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     await (await world.notice("hello", to=anna)).becomes("failed")
@@ -50,7 +50,7 @@ async def test_why_somebody_cannot_be_reached_is_told(world: World) -> None:
     assert (found["reachable"], found["unreachable"]) == (False, "bot was blocked by the user")
 
 
-async def test_a_name_that_an_admin_gave_stays(world: World) -> None:
+async def test_a_name_set_by_an_admin_stays(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     answer = await world.ask("PATCH", f"/api/people/{anna.id}", {"chat_name": "Anna of the night shift"})
@@ -62,7 +62,7 @@ async def test_a_name_that_an_admin_gave_stays(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_who_is_removed_is_told_and_may_come_again_as_somebody_new(world: World) -> None:
+async def test_a_removed_person_is_notified_and_can_subscribe_as_somebody_new(world: World) -> None:
     anna = await world.subscriber("Anna")
     before = await world.get(f"/api/people/{anna.id}")
 
@@ -76,7 +76,7 @@ async def test_who_is_removed_is_told_and_may_come_again_as_somebody_new(world: 
     assert (await world.get(f"/api/people/{anna.id}"))["user_id"] != before["user_id"]
 
 
-async def test_the_code_of_somebody_removed_links_nothing(world: World) -> None:
+async def test_the_code_of_a_removed_person_links_nothing(world: World) -> None:
     anna = world.person("Anna")
     anna.says("/start")
     text = (await anna.receives("code: ")).text
@@ -87,7 +87,7 @@ async def test_the_code_of_somebody_removed_links_nothing(world: World) -> None:
     assert (await world.ask("POST", "/api/telegram/verify", {"code": code})).status == 400
 
 
-async def test_no_job_waits_for_somebody_removed(world: World) -> None:
+async def test_no_job_waits_for_a_removed_person(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.rows("UPDATE people SET account = 'anna' WHERE chat_id = ?", str(anna.id))
     await world.ticks()

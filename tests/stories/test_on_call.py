@@ -1,4 +1,4 @@
-"""On call: who gets what is sent to a rotation, who is told that their turn begins, and who stands in."""
+"""On call: messages to a rotation, notices when a shift starts, overrides."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +12,11 @@ from tests.stories.test_recipients import brought_by, linked
 from tests.stories.world import Answer, Json, Sent, World
 
 WEEKLY: Json = {"members": ["alice", "bob"], "start": "2026-03-02"}
-"""Alice's turn began with the story: both on a Monday at 09:00 UTC."""
+"""Alice's shift starts with the story, on a Monday at 09:00 UTC."""
 
 
 async def team(another: MakeWorld, rotation: Json, **settings: Json | list[str]) -> tuple[World, Person, Person]:
-    """A world with the rotation `duty`; Alice and Bob, who take turns in it."""
+    """Start a world with the rotation `duty` and its members Alice and Bob."""
     world = await another()
     await world.starts()
     alice, bob = await linked(world, "Alice", "alice"), await linked(world, "Bob", "bob")
@@ -37,8 +37,8 @@ async def stands_in(world: World, member: str, **fields: object) -> Json:
     return dict(answer.body)
 
 
-def told(person: Person) -> list[str]:
-    """What somebody was told of their turns."""
+def shift_notices(person: Person) -> list[str]:
+    """Notices that somebody got about their shifts."""
     return [text for text in person.texts if text.startswith("On call: ")]
 
 
@@ -55,7 +55,7 @@ async def test_an_alert_goes_to_whoever_is_on_call_when_it_is_sent(another: Make
     assert not any("second week" in text for text in alice.texts)
 
 
-async def test_a_rotation_within_names_and_rotations_leads_to_who_is_on_call(another: MakeWorld) -> None:
+async def test_a_nested_rotation_leads_to_whoever_is_on_call(another: MakeWorld) -> None:
     names = {"backend": ["duty", "carol"], "everything": ["backend"]}
     nights = {"members": ["everything"], "start": "2026-03-02", "hours": [{"start": "18:00", "end": "08:00"}]}
     world = await another(recipients=names, rotations={"duty": WEEKLY, "nights": nights})
@@ -85,7 +85,7 @@ async def test_an_alert_escalates_to_whoever_is_on_call_by_then(another: MakeWor
     assert not any("nobody looks" in text for text in alice.texts)
 
 
-async def test_an_alert_that_nobody_is_on_call_for_escalates_at_once(another: MakeWorld) -> None:
+async def test_an_alert_with_nobody_on_call_escalates_at_once(another: MakeWorld) -> None:
     world, _, _ = await team(another, {**WEEKLY, "hours": [{"start": "18:00", "end": "08:00"}]})
 
     alert = await alerts(world, ["duty"])
@@ -97,7 +97,7 @@ async def test_an_alert_that_nobody_is_on_call_for_escalates_at_once(another: Ma
     assert "Nobody is on call: duty." in details
 
 
-async def test_who_is_on_call_without_a_chat_keeps_no_alert_from_being_taken(another: MakeWorld) -> None:
+async def test_an_alert_is_accepted_if_whoever_is_on_call_has_no_chat(another: MakeWorld) -> None:
     world = await another(rotations={"duty": WEEKLY})
     await world.starts()
 
@@ -112,7 +112,7 @@ async def test_who_is_on_call_without_a_chat_keeps_no_alert_from_being_taken(ano
 
 
 @pytest.mark.both_databases
-async def test_whose_turn_begins_is_told_once_and_until_when(another: MakeWorld) -> None:
+async def test_a_new_shift_notifies_once_with_its_end(another: MakeWorld) -> None:
     world, alice, bob = await team(another, {**WEEKLY, "time_zone": "Europe/Berlin"})
 
     await world.ticks("on_call")
@@ -123,7 +123,7 @@ async def test_whose_turn_begins_is_told_once_and_until_when(another: MakeWorld)
         await world.later(minutes=1)
 
     await world.is_quiet()
-    assert (len(told(alice)), len(told(bob))) == (1, 1)
+    assert (len(shift_notices(alice)), len(shift_notices(bob))) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_whose_turn_begins_is_told_once_and_until_when(another: MakeWorld)
         ("Africa/Cairo", "2026-11-02T07:00Z"),
     ],
 )
-async def test_a_turn_begins_by_the_clock_on_the_wall_after_it_was_changed(
+async def test_a_shift_starts_by_the_wall_clock_after_a_clock_change(
     another: MakeWorld, zone: str, handover: str
 ) -> None:
     at = datetime.fromisoformat(handover)
@@ -147,13 +147,13 @@ async def test_a_turn_begins_by_the_clock_on_the_wall_after_it_was_changed(
     world.moves(seconds=(at - world.clock.at).total_seconds() - 1)
     await world.ticks("on_call")
     await alice.receives("You are on call")
-    assert told(bob) == []
+    assert shift_notices(bob) == []
     await world.later(seconds=1)
 
     await bob.receives("You are on call")
 
 
-async def test_a_daemon_that_slept_through_turns_tells_only_who_is_on_call_now(another: MakeWorld) -> None:
+async def test_after_downtime_only_whoever_is_on_call_now_is_notified(another: MakeWorld) -> None:
     world, alice, bob = await team(another, {**WEEKLY, "handover": "@daily"})
     await world.ticks("on_call")
     await alice.receives("You are on call")
@@ -167,10 +167,10 @@ async def test_a_daemon_that_slept_through_turns_tells_only_who_is_on_call_now(a
     await world.restarts()
     await world.ticks("on_call")
     await world.is_quiet()
-    assert (len(told(alice)), len(told(bob))) == (1, 1)
+    assert (len(shift_notices(alice)), len(shift_notices(bob))) == (1, 1)
 
 
-async def test_a_clock_that_goes_back_over_a_hand_over_tells_nobody_again(another: MakeWorld) -> None:
+async def test_a_clock_set_back_over_a_handover_notifies_nobody_again(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     await world.ticks("on_call")
     await alice.receives("You are on call")
@@ -183,10 +183,10 @@ async def test_a_clock_that_goes_back_over_a_hand_over_tells_nobody_again(anothe
     await world.later(minutes=20)
 
     await world.is_quiet()
-    assert (len(told(alice)), len(told(bob))) == (1, 1)
+    assert (len(shift_notices(alice)), len(shift_notices(bob))) == (1, 1)
 
 
-async def test_hours_that_begin_and_end_within_a_turn_tell_nobody_anything(another: MakeWorld) -> None:
+async def test_hours_within_a_shift_notify_nobody(another: MakeWorld) -> None:
     hours = [{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "08:00", "end": "18:00"}]
     world, alice, bob = await team(another, {**WEEKLY, "hours": hours, "otherwise": ["bob"]})
 
@@ -194,11 +194,11 @@ async def test_hours_that_begin_and_end_within_a_turn_tell_nobody_anything(anoth
         await world.later(hours=12)
 
     await world.is_quiet()
-    assert (len(told(alice)), len(told(bob))) == (1, 0)
+    assert (len(shift_notices(alice)), len(shift_notices(bob))) == (1, 0)
 
 
 @pytest.mark.both_databases
-async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(another: MakeWorld) -> None:
+async def test_an_override_gets_the_alerts_until_its_end_and_both_are_notified(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     await world.ticks("on_call")
     await alice.receives("You are on call")
@@ -217,12 +217,12 @@ async def test_who_stands_in_gets_the_alerts_until_the_end_and_all_are_told(anot
     await alice.receives("after noon")
 
 
-async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWorld) -> None:
+async def test_a_cancelled_override_gives_the_shift_back(another: MakeWorld) -> None:
     world, alice, _ = await team(another, WEEKLY)
     await world.ticks("on_call")
     made = await stands_in(world, "bob", until="2026-03-03T09:00:00Z")
     await world.ticks("on_call")
-    await alice.receives("in your place until 2026-03-03 09:00 UTC, as ")
+    await alice.receives("in your place until 2026-03-03 09:00 UTC (override by ")
 
     cancelled = await world.ask("DELETE", f"/api/oncall/overrides/{made['id']}")
     await world.ticks("on_call")
@@ -235,7 +235,7 @@ async def test_an_override_that_is_cancelled_gives_the_turn_back(another: MakeWo
     assert (again.status, again.body) == (200, cancelled.body)
 
 
-async def test_an_override_ahead_begins_at_its_time(another: MakeWorld) -> None:
+async def test_a_future_override_starts_at_its_time(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     await stands_in(world, "bob", **{"from": "2026-03-02T12:00:00Z", "for": "1h"})
 
@@ -245,7 +245,7 @@ async def test_an_override_ahead_begins_at_its_time(another: MakeWorld) -> None:
         await world.later(hours=3 if hour == "first" else 1)
 
 
-async def test_an_override_outlives_a_restart(another: MakeWorld) -> None:
+async def test_an_override_survives_a_restart(another: MakeWorld) -> None:
     world, _, bob = await team(another, WEEKLY)
     await stands_in(world, "bob", **{"for": "1d"})
     await world.restarts()
@@ -254,7 +254,7 @@ async def test_an_override_outlives_a_restart(another: MakeWorld) -> None:
     await bob.receives("disk full")
 
 
-async def test_a_rotation_that_the_config_changes_tells_who_is_on_call_by_it(another: MakeWorld) -> None:
+async def test_a_changed_rotation_in_the_config_notifies_whoever_is_on_call(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     await world.ticks("on_call")
     await alice.receives("You are on call")
@@ -277,7 +277,7 @@ def test_the_story_begins_on_a_monday_at_nine() -> None:
 TAKE = ["Take over for 1 h", "Take over for 8 h", "Take over until the handover"]
 
 
-async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: MakeWorld) -> None:
+async def test_oncall_shows_who_is_on_call_until_when_and_who_is_next(another: MakeWorld) -> None:
     _, alice, _ = await team(another, {**WEEKLY, "time_zone": "Europe/Berlin"})
 
     alice.says("/oncall")
@@ -295,7 +295,7 @@ async def test_oncall_says_who_is_on_call_until_when_and_who_is_next(another: Ma
     assert post.buttons == TAKE
 
 
-async def test_who_is_not_linked_is_told_how_to_be_and_not_who_is_on_call(another: MakeWorld) -> None:
+async def test_unlinked_people_learn_how_to_link_but_not_who_is_on_call(another: MakeWorld) -> None:
     world, *_ = await team(another, WEEKLY)
     eve, zoe, group = world.person("Eve"), await world.subscriber("Zoe"), world.group("Party")
     world.joins(eve, group)
@@ -308,7 +308,7 @@ async def test_who_is_not_linked_is_told_how_to_be_and_not_who_is_on_call(anothe
     assert not any("alice" in text for text in (*eve.texts, *zoe.texts, *group.texts))
 
 
-async def test_chats_and_people_that_the_config_names_are_told_who_is_on_call(another: MakeWorld) -> None:
+async def test_chats_and_people_in_the_config_can_see_who_is_on_call(another: MakeWorld) -> None:
     world, *_ = await team(another, WEEKLY)
     eve, zoe, ops = world.person("Eve"), await world.subscriber("Zoe"), world.group("Ops", kind="group")
     world.sets(recipients={"ops": [str(ops.id), str(zoe.id)]})
@@ -332,7 +332,7 @@ async def test_oncall_without_a_rotation_says_so(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_somebody_takes_over_in_telegram_and_gives_back(another: MakeWorld) -> None:
+async def test_somebody_takes_over_in_telegram_and_ends_it(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     bob.says("/oncall")
     post = await bob.receives("Who is on call: duty")
@@ -353,7 +353,7 @@ async def test_somebody_takes_over_in_telegram_and_gives_back(another: MakeWorld
     await alice.receives("after that")
 
 
-async def test_who_takes_over_twice_is_on_call_until_the_second_time_and_gives_all_back_at_once(
+async def test_taking_over_again_replaces_the_override_and_one_press_ends_all(
     another: MakeWorld,
 ) -> None:
     world, _, bob = await team(another, {**WEEKLY, "handover": "0 21 * * *"})
@@ -370,7 +370,7 @@ async def test_who_takes_over_twice_is_on_call_until_the_second_time_and_gives_a
     await post.becomes("nobody until", buttons=TAKE)
 
 
-async def test_a_turn_is_taken_over_until_the_hand_over(another: MakeWorld) -> None:
+async def test_a_shift_is_taken_over_until_the_handover(another: MakeWorld) -> None:
     _, _, bob = await team(another, {**WEEKLY, "handover": "0 21 * * *"})
     bob.says("/oncall")
     post = await bob.receives("Who is on call: duty")
@@ -380,7 +380,7 @@ async def test_a_turn_is_taken_over_until_the_hand_over(another: MakeWorld) -> N
     assert said == "bob is on call for duty until Mon 2026-03-02 21:00 (UTC)."
 
 
-async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) -> None:
+async def test_in_a_group_only_members_of_the_rotation_take_over(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY, admins=["dora"])
     ops = world.group("Ops")
     dora = await linked(world, "Dora", "dora")
@@ -397,7 +397,7 @@ async def test_in_a_group_only_who_takes_turns_takes_over(another: MakeWorld) ->
     await post.becomes("dora (stands in)")
 
 
-async def test_somebody_is_put_in_by_writing_it(another: MakeWorld) -> None:
+async def test_an_override_can_be_typed(another: MakeWorld) -> None:
     world, alice, _ = await team(another, WEEKLY)
     carol = await linked(world, "Carol", "carol")
 
@@ -430,7 +430,7 @@ async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, 
     await alice.receives(answer)
 
 
-async def test_of_several_rotations_each_has_its_own_page(another: MakeWorld) -> None:
+async def test_each_of_several_rotations_has_its_own_page(another: MakeWorld) -> None:
     hours = [{"start": "18:00", "end": "08:00"}]
     world, alice, _ = await team(another, WEEKLY)
     night = {"members": ["bob"], "start": "2026-03-02", "time_zone": "Europe/Berlin", "hours": hours}
@@ -451,7 +451,7 @@ async def test_of_several_rotations_each_has_its_own_page(another: MakeWorld) ->
     await post.becomes("Who is on call", buttons=["duty", "night"])
 
 
-async def test_a_button_of_a_rotation_that_is_gone_says_so(another: MakeWorld) -> None:
+async def test_a_button_of_a_removed_rotation_says_so(another: MakeWorld) -> None:
     world, alice, _ = await team(another, WEEKLY)
     alice.says("/oncall")
     post = await alice.receives("Who is on call: duty")
@@ -462,7 +462,7 @@ async def test_a_button_of_a_rotation_that_is_gone_says_so(another: MakeWorld) -
     await post.becomes("No rotation is configured", buttons=[])
 
 
-async def test_what_is_said_of_many_rotations_with_long_names_fits_into_one_message(another: MakeWorld) -> None:
+async def test_many_rotations_with_long_names_fit_into_one_message(another: MakeWorld) -> None:
     world, alice, _ = await team(another, WEEKLY)
     member = "m" * 128
     many = {
@@ -481,7 +481,7 @@ async def test_what_is_said_of_many_rotations_with_long_names_fits_into_one_mess
     assert len(post.buttons) == 20
 
 
-async def test_what_was_handed_over_for_later_goes_to_whoever_is_on_call_then(another: MakeWorld) -> None:
+async def test_a_scheduled_message_goes_to_whoever_is_on_call_by_then(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     answer = await world.ask(
         "POST", "/api/ingest", {"content": "next week", "to": ["duty"], "send_at": "2026-03-10T09:00:00Z"}
@@ -494,7 +494,7 @@ async def test_what_was_handed_over_for_later_goes_to_whoever_is_on_call_then(an
     assert not any("next week" in text for text in alice.texts)
 
 
-async def test_what_repeats_goes_to_whoever_is_on_call_each_time(another: MakeWorld) -> None:
+async def test_a_repeating_message_goes_to_whoever_is_on_call_each_time(another: MakeWorld) -> None:
     world, alice, bob = await team(another, {**WEEKLY, "handover": "0 9 * * *"})
     fields = {"content": "water the plants", "to": ["duty"], "acknowledge": False, "repeat": "0 12 * * *"}
     assert (await world.ask("POST", "/api/ingest", fields)).status == 202
@@ -506,7 +506,7 @@ async def test_what_repeats_goes_to_whoever_is_on_call_each_time(another: MakeWo
         await person.receives("water the plants")
 
 
-async def test_what_nobody_is_on_call_for_when_it_is_due_escalates_then(another: MakeWorld) -> None:
+async def test_a_scheduled_alert_with_nobody_on_call_escalates_when_due(another: MakeWorld) -> None:
     world, *_ = await team(another, {**WEEKLY, "hours": [{"start": "08:00", "end": "18:00"}]})
     fields = {"content": "at night", "to": ["duty"], "send_at": "2026-03-02T22:00:00Z"}
     assert (await world.ask("POST", "/api/ingest", fields)).status == 202

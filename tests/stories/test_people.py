@@ -1,4 +1,4 @@
-"""What people say to the bot, and what it answers them."""
+"""Commands that people send, and the bot's answers."""
 
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place
@@ -7,7 +7,7 @@ from tests.stories.world import World
 BOT = "@notifybot_sandbox_bot"
 
 
-async def test_start_subscribes_and_shows_how_one_is_reached(world: World) -> None:
+async def test_start_subscribes_and_shows_ids_and_code(world: World) -> None:
     anna = world.person("Anna", username="anna_p")
 
     anna.says("/start")
@@ -19,7 +19,7 @@ async def test_start_subscribes_and_shows_how_one_is_reached(world: World) -> No
     assert f"chat_id: {anna.id}" in welcome.text
 
 
-async def test_who_has_no_username_goes_by_the_first_name(world: World) -> None:
+async def test_without_a_username_the_first_name_is_used(world: World) -> None:
     await world.subscriber("Anna")
 
     (person,) = (await world.ask("GET", "/subscribed-users")).body
@@ -62,7 +62,7 @@ async def test_help_is_answered_in_a_group_as_well(world: World, ops: Place) -> 
     await ops.receives("/open lists")
 
 
-async def test_another_command_says_where_to_begin(world: World) -> None:
+async def test_an_unknown_command_points_to_start(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says("/frobnicate now")
@@ -70,7 +70,7 @@ async def test_another_command_says_where_to_begin(world: World) -> None:
     await anna.receives("Use /start to link your account.")
 
 
-async def test_plain_text_says_what_is_understood(world: World) -> None:
+async def test_plain_text_points_to_the_commands(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says("is the disk full?")
@@ -89,7 +89,7 @@ async def test_commands_for_others_in_a_group_are_left_alone(world: World, ops: 
     assert len(ops.texts) == 1
 
 
-async def test_open_lists_what_waits_with_buttons_that_answer(world: World) -> None:
+async def test_open_lists_alerts_with_buttons_that_acknowledge(world: World) -> None:
     anna = await world.subscriber("Anna")
     disk = await world.alert("disk full", to=anna, title="db1")
     link = await world.alert("link down", to=anna, title="gw2")
@@ -132,7 +132,7 @@ async def test_open_shows_what_escalated_into_the_chat(another: MakeWorld) -> No
     await alert.becomes("closed")
 
 
-async def test_a_question_asked_while_telegram_is_away_is_answered_later(world: World) -> None:
+async def test_a_command_sent_while_telegram_is_away_is_answered_later(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.fault("away", method="sendMessage")
     anna.says("/help")
@@ -144,7 +144,7 @@ async def test_a_question_asked_while_telegram_is_away_is_answered_later(world: 
     await anna.receives("/open lists")
 
 
-async def test_who_was_unreachable_is_reached_after_start(world: World) -> None:
+async def test_start_makes_an_unreachable_person_reachable(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     await (await world.notice("lost", to=anna)).becomes("failed")

@@ -1,4 +1,4 @@
-"""For whom a message is: people, chats, channels, names of the config, lists of them, everybody."""
+"""Recipients of a message: people, chats, channels, names in the config, lists, everybody."""
 
 import pytest
 
@@ -8,20 +8,20 @@ from tests.stories.world import Answer, Json, Sent, World
 
 
 async def user_id_of(world: World, person: Person) -> str:
-    """The user_id of somebody who pressed /start."""
+    """user_id of somebody who pressed /start."""
     everybody = (await world.ask("GET", "/subscribed-users")).body
     return next(str(each["user_id"]) for each in everybody if each["chat_id"] == str(person.id))
 
 
 async def linked(world: World, name: str, account: str) -> Person:
-    """Somebody whose chat is that of an account."""
+    """Add a person linked to an account."""
     person = await world.subscriber(name)
     world.rows("UPDATE people SET account = ? WHERE chat_id = ?", account, str(person.id))
     return person
 
 
 async def told(world: World, to: list[object], **fields: object) -> Json:
-    """A notice to these recipients, once it was sent."""
+    """Send a notice to these recipients, and wait until it was sent."""
     answer = await world.ask(
         "POST", "/api/ingest?wait=30", {"content": "hello", "acknowledge": False, "to": to, **fields}
     )
@@ -30,7 +30,7 @@ async def told(world: World, to: list[object], **fields: object) -> Json:
 
 
 async def refused(world: World, to: list[object], status: int) -> Json:
-    """What is said of recipients that are refused; nothing of the message is kept."""
+    """Return the refusal for these recipients; nothing of the message is stored."""
     answer: Answer = await world.ask("POST", "/api/ingest", {"content": "hello", "to": to})
     assert answer.status == status, answer
     assert (await world.get("/api/messages"))["messages"] == []
@@ -43,7 +43,7 @@ def brought_by(message: Json) -> dict[str, str]:
 
 
 @pytest.mark.both_databases
-async def test_a_list_reaches_each_of_its_chats_once_and_says_who_brought_it(another: MakeWorld) -> None:
+async def test_a_list_reaches_each_chat_once_and_names_the_recipient(another: MakeWorld) -> None:
     world = await another()
     ops = world.group("Ops")
     world.sets(recipients={"ops": [ops.id], "backend": ["alice", "ops"], "all": ["backend", "bob", "@status"]})
@@ -68,7 +68,7 @@ async def test_a_list_reaches_each_of_its_chats_once_and_says_who_brought_it(ano
     assert listed["to"] == ["backend", alices_id, str(bob.id), "all", str(ops.id), "@status"]
 
 
-async def test_a_person_is_reached_by_every_name_of_their_account(another: MakeWorld) -> None:
+async def test_a_person_is_reached_by_every_alias_of_their_account(another: MakeWorld) -> None:
     world = await another(accounts={"alice@example.org": "alice"})
     await world.starts()
     alice = await linked(world, "Alice", "alice")
@@ -79,7 +79,7 @@ async def test_a_person_is_reached_by_every_name_of_their_account(another: MakeW
         await alice.receives(f"to {fields}")
 
 
-async def test_a_user_id_may_be_written_in_capitals(world: World) -> None:
+async def test_a_user_id_may_be_in_upper_case(world: World) -> None:
     anna = await world.subscriber("Anna")
     user_id = await user_id_of(world, anna)
 
@@ -130,7 +130,7 @@ async def test_nobody_is_subscribed_yet(world: World) -> None:
         ("dave@example.orgg", "Did you mean dave@example.org?"),
     ],
 )
-async def test_an_unknown_name_is_refused_naming_the_nearest(another: MakeWorld, wrong: str, right: str) -> None:
+async def test_an_unknown_name_is_refused_with_a_suggestion(another: MakeWorld, wrong: str, right: str) -> None:
     world = await another(
         recipients={"backend": ["alice", "@status_page"]}, accounts={"carol": "carol", "dave@example.org": "dave"}
     )
@@ -146,7 +146,7 @@ async def test_an_unknown_name_is_refused_naming_the_nearest(another: MakeWorld,
     assert right in found["hint"]
 
 
-async def test_every_unknown_name_is_told_and_the_known_ones_get_nothing(world: World, ops: Place) -> None:
+async def test_every_unknown_name_is_listed_and_nobody_is_notified(world: World, ops: Place) -> None:
     found = await refused(world, [ops.id, "nobody", "no-one"], 400)
 
     assert found["detail"] == "There are no recipients 'nobody', 'no-one'."
@@ -154,12 +154,12 @@ async def test_every_unknown_name_is_told_and_the_known_ones_get_nothing(world: 
     assert ops.texts == []
 
 
-async def test_of_very_many_unknown_names_some_are_told(world: World) -> None:
+async def test_a_long_list_of_unknown_names_is_cut_short(world: World) -> None:
     found = await refused(world, [f"name{number}" for number in range(100)], 400)
     assert found["detail"].endswith("'name9' and 90 more.")
 
 
-async def test_a_name_of_the_config_is_no_user(another: MakeWorld) -> None:
+async def test_a_name_in_the_config_is_not_a_user(another: MakeWorld) -> None:
     world = await another(recipients={"backend": ["alice"]})
     await world.starts()
 
@@ -170,7 +170,7 @@ async def test_a_name_of_the_config_is_no_user(another: MakeWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["alice", "alice@example.org", "carol", "erin"])
-async def test_who_is_known_but_has_no_chat_is_refused_with_what_to_do(another: MakeWorld, name: str) -> None:
+async def test_a_known_person_without_a_chat_is_refused_with_what_to_do(another: MakeWorld, name: str) -> None:
     world = await another(recipients={"backend": ["erin"]}, accounts={"alice@example.org": "alice", "carol": "carol"})
     await world.starts()
 
@@ -181,7 +181,7 @@ async def test_who_is_known_but_has_no_chat_is_refused_with_what_to_do(another: 
     assert (await world.ask("POST", "/send", {"user": name, "text": "x"})).status == 409
 
 
-async def test_callers_who_have_no_chat_are_told_so(world: World) -> None:
+async def test_a_caller_without_a_chat_is_refused(world: World) -> None:
     first = await world.notice("x", to=world.group("Ops"))
     me = (await first.now())["account"]
 
@@ -190,7 +190,7 @@ async def test_callers_who_have_no_chat_are_told_so(world: World) -> None:
     assert (answer.status, answer.body["detail"]) == (409, f"{me} has no chat with the bot yet.")
 
 
-async def test_a_member_without_a_chat_keeps_no_alert_from_the_others(another: MakeWorld) -> None:
+async def test_a_member_without_a_chat_does_not_block_the_others(another: MakeWorld) -> None:
     world = await another(recipients={"oncall": ["alice", "bob"]})
     await world.starts()
     alice = await linked(world, "Alice", "alice")
@@ -216,7 +216,7 @@ async def test_health_warns_of_members_without_a_chat(another: MakeWorld) -> Non
     assert not any("leave out" in warning for warning in (await world.get("/health"))["warnings"])
 
 
-async def test_a_name_of_whose_members_nobody_has_a_chat_is_refused(another: MakeWorld) -> None:
+async def test_a_name_without_any_chat_is_refused(another: MakeWorld) -> None:
     world = await another(recipients={"backend": ["alice", "bob"], "oncall": ["backend"]})
     await world.starts()
 
@@ -225,7 +225,7 @@ async def test_a_name_of_whose_members_nobody_has_a_chat_is_refused(another: Mak
     assert found["detail"] == "No member of oncall has a chat with the bot yet: alice, bob."
 
 
-async def test_a_repeat_under_a_key_is_known_by_all_its_recipients(world: World, ops: Place) -> None:
+async def test_a_dedup_key_covers_all_recipients_in_any_order(world: World, ops: Place) -> None:
     other = world.group("Other")
     body: Json = {"content": "disk full", "to": [ops.id, other.id], "dedup_key": "disk"}
     first = await world.ask("POST", "/api/ingest", body)
@@ -236,7 +236,7 @@ async def test_a_repeat_under_a_key_is_known_by_all_its_recipients(world: World,
     assert first.body["id"] == again.body["id"] != to_one.body["id"]
 
 
-async def test_an_alert_to_many_is_answered_by_one_and_each_post_says_so(another: MakeWorld) -> None:
+async def test_one_acknowledgement_shows_in_every_post(another: MakeWorld) -> None:
     world = await another(recipients={"oncall": ["alice", "bob"]})
     await world.starts()
     alice, bob = await linked(world, "Alice", "alice"), await linked(world, "Bob", "bob")
@@ -249,7 +249,7 @@ async def test_an_alert_to_many_is_answered_by_one_and_each_post_says_so(another
         await post.becomes("Acknowledged by Alice", buttons=[])
 
 
-async def test_of_several_chats_one_that_fails_is_told_and_the_others_count(world: World, ops: Place) -> None:
+async def test_one_failing_chat_is_reported_and_the_others_count(world: World, ops: Place) -> None:
     gone = world.group("Gone")
     world.sandbox.kick(gone.id)
 

@@ -1,4 +1,4 @@
-"""What people choose in Telegram: by buttons that work after a restart, or by writing it."""
+"""Settings in Telegram: by buttons that work after a restart, or typed."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ COLUMNS = ("is_enabled", "time_zone", "summary_time", "quiet_from", "quiet_until
 
 
 def chosen(world: World, person: Person) -> dict[str, Any]:
-    """What the database says that somebody chose."""
+    """Preferences of a person in the database."""
     (row,) = world.rows(f"SELECT {', '.join(COLUMNS)} FROM people WHERE chat_id = ?", str(person.id))
     return dict(zip(COLUMNS, row, strict=True))
 
@@ -26,7 +26,7 @@ async def settings_of(world: World, person: Person) -> Post:
     return await person.receives("Your settings")
 
 
-async def test_settings_show_what_was_chosen(another: MakeWorld) -> None:
+async def test_settings_show_the_current_values(another: MakeWorld) -> None:
     world = await another(summary={"time": "08:15", "time_zone": "Europe/Paris"})
     await world.starts()
     anna = await world.subscriber("Anna")
@@ -39,7 +39,7 @@ async def test_settings_show_what_was_chosen(another: MakeWorld) -> None:
     assert "Quiet hours: none" in post.text
 
 
-async def test_what_can_be_written_is_copied_by_a_tap(world: World) -> None:
+async def test_typed_forms_can_be_copied_by_a_tap(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     post = await settings_of(world, anna)
@@ -102,7 +102,7 @@ async def test_notices_are_turned_off_and_on(world: World) -> None:
     assert chosen(world, anna)["is_enabled"]
 
 
-async def test_the_summary_time_is_chosen_and_taken_back(world: World) -> None:
+async def test_the_summary_time_is_chosen_and_reset(world: World) -> None:
     anna = await world.subscriber("Anna")
     post = await settings_of(world, anna)
     post.press(anna, "Daily summary")
@@ -129,7 +129,7 @@ async def test_the_summary_time_is_chosen_and_taken_back(world: World) -> None:
         ("ZONE off", "time_zone", None),
     ],
 )
-async def test_a_setting_can_be_written(world: World, words: str, column: str, value: str | None) -> None:
+async def test_a_setting_can_be_typed(world: World, words: str, column: str, value: str | None) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says(f"/settings {words}")
@@ -150,7 +150,7 @@ async def test_a_setting_can_be_written(world: World, words: str, column: str, v
         ("zone " + "x" * 3000, "This time zone is not known here"),
     ],
 )
-async def test_what_cannot_be_set_is_said_and_changes_nothing(world: World, words: str, says: str) -> None:
+async def test_an_invalid_setting_is_refused_and_changes_nothing(world: World, words: str, says: str) -> None:
     anna = await world.subscriber("Anna")
     before = chosen(world, anna)
 
@@ -168,7 +168,7 @@ async def test_what_cannot_be_set_is_said_and_changes_nothing(world: World, word
         ("23:00-7:00", "Quiet hours 23:00-07:00", "quiet_from", "23:00"),
     ],
 )
-async def test_plain_text_that_reads_like_a_setting_is_asked_about(
+async def test_plain_text_that_reads_like_a_setting_gets_a_question(
     world: World, text: str, button: str, column: str, value: str
 ) -> None:
     anna = await world.subscriber("Anna")
@@ -182,7 +182,7 @@ async def test_plain_text_that_reads_like_a_setting_is_asked_about(
     assert chosen(world, anna)[column] == value
 
 
-async def test_mute_keeps_notices_away_for_a_while(world: World) -> None:
+async def test_mute_withholds_notices_for_a_while(world: World) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says("/mute 1h")
@@ -194,7 +194,7 @@ async def test_mute_keeps_notices_away_for_a_while(world: World) -> None:
     assert chosen(world, anna)["muted_until"] is None
 
 
-async def test_mute_alone_shows_how_it_stands_with_buttons(world: World) -> None:
+async def test_mute_alone_shows_its_state_and_buttons(world: World) -> None:
     anna = await world.subscriber("Anna")
     anna.says("/mute")
     post = await anna.receives("For how long do you want to mute notices?")
@@ -204,7 +204,7 @@ async def test_mute_alone_shows_how_it_stands_with_buttons(world: World) -> None
     await post.becomes("Muted: no notices until 17:00 UTC")
 
 
-async def test_a_mute_that_is_over_is_not_shown_any_more(world: World) -> None:
+async def test_an_expired_mute_is_not_shown(world: World) -> None:
     anna = await world.subscriber("Anna")
     anna.says("/mute 1h")
     await anna.receives("Muted: no notices")
@@ -217,7 +217,7 @@ async def test_a_mute_that_is_over_is_not_shown_any_more(world: World) -> None:
     ("words", "says"),
     [("a while", "I could not read that"), ("400d", "at most 366 days"), ("-1h", "I could not read that")],
 )
-async def test_no_span_is_no_mute(world: World, words: str, says: str) -> None:
+async def test_a_mute_needs_a_valid_span(world: World, words: str, says: str) -> None:
     anna = await world.subscriber("Anna")
 
     anna.says(f"/mute {words}")
@@ -226,7 +226,7 @@ async def test_no_span_is_no_mute(world: World, words: str, says: str) -> None:
     assert chosen(world, anna)["muted_until"] is None
 
 
-async def test_times_are_told_in_ones_own_zone(world: World) -> None:
+async def test_times_are_shown_in_the_persons_zone(world: World) -> None:
     anna = await world.subscriber("Anna")
     anna.says("/settings zone Asia/Tokyo")
     await anna.receives("Saved.")
@@ -237,7 +237,7 @@ async def test_times_are_told_in_ones_own_zone(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["/settings", "/settings zone Berlin", "/mute", "/mute 1h", "/status"])
-async def test_who_never_pressed_start_is_told_to(world: World, command: str) -> None:
+async def test_settings_need_start_first(world: World, command: str) -> None:
     anna = world.person("Anna")
 
     anna.says(command)
@@ -245,7 +245,7 @@ async def test_who_never_pressed_start_is_told_to(world: World, command: str) ->
     await anna.receives("Send /start first")
 
 
-async def test_settings_that_were_forgotten_meanwhile_are_shown_anew(world: World) -> None:
+async def test_settings_whose_post_was_deleted_from_the_database_get_a_new_post(world: World) -> None:
     anna = await world.subscriber("Anna")
     post = await settings_of(world, anna)
     await world.is_quiet()
@@ -278,12 +278,12 @@ async def pressed_with(post: Post, person: Person, data: str | None) -> str:
 
 
 def press_with(post: Post, person: Person, data: str | None) -> str:
-    """Press as a manipulated app does; returns the id of the callback query."""
+    """Press like a manipulated app; return the id of the callback query."""
     forged: JsonObject = {"text": "forged", "callback_data": data}
     return people.press(post.stage.sandbox.world, person.user, post.message, forged)
 
 
-async def test_nobody_presses_a_button_of_anothers_settings(world: World, ops: Place) -> None:
+async def test_nobody_can_press_buttons_of_somebody_elses_settings(world: World, ops: Place) -> None:
     anna, mallory = await world.subscriber("Anna"), await world.subscriber("Mallory")
     world.joins(mallory, ops)
     annas = await settings_of(world, anna)
@@ -303,7 +303,7 @@ async def test_nobody_presses_a_button_of_anothers_settings(world: World, ops: P
     assert annas.text == text
 
 
-async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(world: World, ops: Place) -> None:
+async def test_a_button_with_the_id_of_another_chats_post_does_not_change_it(world: World, ops: Place) -> None:
     mallory = await world.subscriber("Mallory")
     post = await settings_of(world, mallory)
     world.sandbox.fault("flood", chat=ops.id, retry_after=5)
@@ -333,7 +333,7 @@ async def test_a_button_that_names_a_post_of_another_chat_leaves_that_alone(worl
         ("admin", "1", "This button no longer works."),
     ],
 )
-async def test_settings_that_were_tampered_with_change_nothing(world: World, word: str, value: str, says: str) -> None:
+async def test_tampered_buttons_change_nothing(world: World, word: str, value: str, says: str) -> None:
     mallory = await world.subscriber("Mallory")
     post = await settings_of(world, mallory)
     before = chosen(world, mallory)

@@ -1,4 +1,4 @@
-"""People who mute notifications or want quiet: notices are withheld or wait, alerts come."""
+"""Muted people and quiet hours: notices are withheld or wait, alerts arrive."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ OFF = "Anna has switched notifications off."
 
 
 def chooses(world: World, person: Person, **columns: object) -> None:
-    """What this person prefers from now on."""
+    """Change the preferences of this person."""
     for column, value in columns.items():
         world.rows(f"UPDATE people SET {column} = ? WHERE chat_id = ?", value, str(person.id))
 
@@ -41,7 +41,7 @@ async def notice(world: World, content: str, *to: object, **fields: object) -> S
     [({"muted_until": MUTED}, WITHHELD), ({"is_enabled": False}, OFF)],
     ids=["muted", "switched off"],
 )
-async def test_notices_are_withheld_from_who_wants_none_and_alerts_are_not(
+async def test_notices_are_withheld_from_muted_people_and_alerts_are_not(
     world: World, choice: Json, reason: str
 ) -> None:
     anna = await world.subscriber("Anna")
@@ -70,7 +70,7 @@ async def test_a_mute_ends(world: World) -> None:
     await anna.receives("backup done")
 
 
-async def test_however_somebody_is_named_their_wish_holds(another: MakeWorld) -> None:
+async def test_a_mute_holds_however_the_person_is_addressed(another: MakeWorld) -> None:
     world = await another(recipients={"backend": ["anna"]})
     await world.starts()
     anna = await world.subscriber("Anna")
@@ -83,7 +83,7 @@ async def test_however_somebody_is_named_their_wish_holds(another: MakeWorld) ->
         ], to
 
 
-async def test_the_others_are_told(world: World, ops: Place) -> None:
+async def test_other_recipients_are_notified(world: World, ops: Place) -> None:
     anna = await world.subscriber("Anna")
     chooses(world, anna, is_enabled=False)
 
@@ -96,7 +96,7 @@ async def test_the_others_are_told(world: World, ops: Place) -> None:
     }
 
 
-async def test_who_switched_notifications_off_is_no_subscriber_for_notices(world: World) -> None:
+async def test_subscribers_excludes_people_with_notifications_off_from_notices(world: World) -> None:
     anna, ben = await world.subscriber("Anna"), await world.subscriber("Ben")
     chooses(world, anna, is_enabled=False)
 
@@ -127,7 +127,7 @@ async def test_an_alert_that_reaches_nobody_escalates_at_once(another: MakeWorld
     assert "disk full" not in anna.texts
 
 
-async def test_an_alert_that_reaches_somebody_escalates_in_its_time(another: MakeWorld) -> None:
+async def test_an_alert_that_reaches_somebody_escalates_on_time(another: MakeWorld) -> None:
     world = await another(alerts={"reach_muted": False})
     await world.starts()
     anna, ops = await world.subscriber("Anna"), world.group("Ops")
@@ -143,7 +143,7 @@ async def test_an_alert_that_reaches_somebody_escalates_in_its_time(another: Mak
     await world.duty.receives("disk full")
 
 
-async def test_without_an_escalation_channel_an_alert_that_reaches_nobody_is_closed_in_its_time(
+async def test_without_an_escalation_channel_an_alert_that_reaches_nobody_closes_on_time(
     another: MakeWorld,
 ) -> None:
     world = await another(alerts={"reach_muted": False, "escalation_channel": None})
@@ -166,7 +166,7 @@ def wants_quiet(world: World, person: Person, start: str, end: str, zone: str | 
 
 
 def goes_to(world: World, zone: str, moment: str) -> None:
-    """Let it be this time on a clock in that zone."""
+    """Move the clock to this time in that zone."""
     there = datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     world.moves(seconds=(there - world.clock.at).total_seconds())
 
@@ -199,7 +199,7 @@ async def test_notices_wait_until_quiet_hours_end_and_alerts_do_not(world: World
         ("2026-06-01 23:00", "2026-06-02T05:00"),
     ],
 )
-async def test_a_night_ends_as_the_clock_on_the_wall_says(world: World, accepted: str, shown: str) -> None:
+async def test_a_night_ends_by_the_wall_clock(world: World, accepted: str, shown: str) -> None:
     anna = await world.subscriber("Anna")
     wants_quiet(world, anna, "22:00", "07:00")
     goes_to(world, "Europe/Berlin", accepted)
@@ -213,7 +213,7 @@ async def test_a_night_ends_as_the_clock_on_the_wall_says(world: World, accepted
     assert (await waiting.becomes("sent"))["sent_at"].startswith(shown)
 
 
-async def test_who_chose_no_zone_lives_in_that_of_the_config(another: MakeWorld) -> None:
+async def test_the_configs_zone_is_the_default(another: MakeWorld) -> None:
     world = await another(summary={"time_zone": "Asia/Tokyo"})
     await world.starts()
     anna = await world.subscriber("Anna")
@@ -227,7 +227,7 @@ async def test_who_chose_no_zone_lives_in_that_of_the_config(another: MakeWorld)
     await waiting.becomes("sent")
 
 
-async def test_outside_of_quiet_hours_notices_come_at_once(world: World) -> None:
+async def test_outside_quiet_hours_notices_arrive_at_once(world: World) -> None:
     anna = await world.subscriber("Anna")
     wants_quiet(world, anna, "22:00", "07:00")
 
@@ -249,7 +249,7 @@ async def test_a_group_has_no_quiet_hours(world: World, ops: Place) -> None:
     await message.becomes("sent")
 
 
-async def test_a_notice_that_waits_is_edited_without_being_told(world: World) -> None:
+async def test_a_waiting_notice_can_be_edited_silently(world: World) -> None:
     anna = await world.subscriber("Anna")
     wants_quiet(world, anna, "09:30", "11:00")
     waiting = await notice(world, "backup half done", anna.id)
@@ -262,7 +262,7 @@ async def test_a_notice_that_waits_is_edited_without_being_told(world: World) ->
     assert (await anna.receives("backup done")).message.history == []
 
 
-async def test_a_notice_that_waits_is_cancelled(world: World) -> None:
+async def test_a_waiting_notice_can_be_cancelled(world: World) -> None:
     anna = await world.subscriber("Anna")
     wants_quiet(world, anna, "09:30", "11:00")
     waiting = await notice(world, "backup done", anna.id)
@@ -273,7 +273,7 @@ async def test_a_notice_that_waits_is_cancelled(world: World) -> None:
     assert not any("backup" in text for text in anna.texts)
 
 
-async def test_quiet_hours_outlast_a_restart(world: World) -> None:
+async def test_quiet_hours_survive_a_restart(world: World) -> None:
     anna = await world.subscriber("Anna")
     wants_quiet(world, anna, "09:30", "11:00")
     waiting = await notice(world, "backup done", anna.id)

@@ -40,6 +40,7 @@ from notifybot.rendering.parts import Appearance
 from notifybot.rendering.render import read_markup
 from notifybot.storage.statements import table_of
 from notifybot.summaries.facts import Arrivals, OpenAlert, Period, SummaryFacts, Tally
+from notifybot.times.display import shorten
 
 EVERYTHING = ""
 """Stands for the reader of what concerns no single person."""
@@ -263,4 +264,4 @@ def _line(row: Any) -> str:
     """One line for an alert, in plain text."""
     shown = row.title or read_markup(row.content, Appearance.of(row.look).parse_mode)[0]
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    return shorten(line, LONGEST_LINE)

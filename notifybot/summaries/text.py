@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifybot.summaries.facts import SummaryFacts, Tally
+from notifybot.times.display import shorten
 from notifybot.times.spans import format_span
 
 MOST_NAMES = 8
@@ -118,5 +119,4 @@ def _listed(counted: Sequence[tuple[str, int]]) -> str:
 
 
 def _short(name: str) -> str:
-    line = " ".join(name.split())
-    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+    return shorten(" ".join(name.split()), LONGEST_NAME)

@@ -21,7 +21,7 @@ AS_ALERTS = timedelta(-1)
 
 
 class Mode(StrEnum):
-    """How the bot gets updates from Telegram."""
+    """Source of updates from Telegram."""
 
     POLLING = "polling"
     WEBHOOK = "webhook"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifybot.errors import StartRefused
+from notifybot.times.display import shorten
 
+MAX_SHOWN = 60
 TOKEN_SHAPE = re.compile(r"[0-9]{3,}:[A-Za-z0-9_-]{20,}")
 
 
@@ -48,7 +50,7 @@ class ConfigInvalid(StartRefused):
 def shown(text: str) -> str:
     """Quote a text from the file, shortened and without anything that looks like a bot token."""
     text = TOKEN_SHAPE.sub("…", text)
-    return repr(text if len(text) <= 60 else text[:59] + "…")
+    return repr(shorten(text, MAX_SHOWN))
 
 
 def reason_and_hint(error: ValueError) -> tuple[str, str | None]:

@@ -5,7 +5,7 @@ default. Types are built from `Value`, `ListOf`, `MapOf` and `SectionOf`. Readin
 one run reports all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -175,17 +175,6 @@ def keys_of(section: type) -> list[Key]:
         for each in fields(section)
         if each.metadata
     ]
-
-
-def paths_of(section: type, prefix: str = "") -> Iterator[tuple[str, Key]]:
-    """Yield every key below a section with its dotted path, like `alerts.policies.*.steps[].after`."""
-    for each in keys_of(section):
-        yield from ((f"{prefix}{name}", each) for name in each.names)
-        inner, reads = f"{prefix}{each.name}", each.reads
-        while isinstance(reads, ListOf | MapOf):
-            inner, reads = inner + ("[]" if isinstance(reads, ListOf) else ".*"), reads.item
-        if isinstance(reads, SectionOf):
-            yield from paths_of(reads.kind, f"{inner}.")
 
 
 def _default_of(each: Field[Any]) -> object:

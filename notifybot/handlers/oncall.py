@@ -120,12 +120,12 @@ def _view(screen: OnCallScreen, pressed: OnCallPress) -> Part:
 
 def _do(request: OnCallRequest, pressed: OnCallPress) -> str:
     """Do what a button says; return the answer to the press."""
-    if pressed.word in ("home", "see"):
+    if pressed.action in ("home", "see"):
         return ""
     names = [name for name in request.runtime.directory.rotations if rotation_key(name) == pressed.rotation]
     if not names:
         return GONE
-    match pressed.word:
+    match pressed.action:
         case "end":
             return _change(request, names[0], _end)
         case "turn":

@@ -10,6 +10,7 @@ from notifybot.rendering.buttons import on_call_button
 from notifybot.rendering.parts import Buttons, Entity, Part, PostButton
 from notifybot.rendering.split import utf16_len
 from notifybot.rotations.rotation import Reason, Shift
+from notifybot.times.display import shorten
 
 NO_ROTATION = Part("No rotation is configured. Rotations are defined in the config, under rotations.")
 TAKE_OVER = (("Take over for 1 h", "3600"), ("Take over for 8 h", "28800"))
@@ -43,7 +44,7 @@ def overview(screen: OnCallScreen) -> Part:
     shown, more = screen.statuses[:MAX_ROTATIONS], len(screen.statuses) - MAX_ROTATIONS
     lines = [_line(each, zone="" if is_one_zone else f" ({each.rotation.zone})") for each in shown]
     lines += [f"and {more} more; `notifybot oncall` lists all"] if more > 0 else []
-    buttons = [screen.button(_shortened(each.name, MAX_LABEL_LENGTH), "see", each.name) for each in shown]
+    buttons = [screen.button(shorten(each.name, MAX_LABEL_LENGTH), "see", each.name) for each in shown]
     rows = tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
     return _part("Who is on call", "\n".join(lines) + (_zone_note(screen.statuses[0]) if is_one_zone else ""), rows)
 
@@ -74,7 +75,7 @@ def sentence(status: RotationStatus) -> str:
 
 
 def _who(status: RotationStatus, shift: Shift, *, is_bare: bool = False) -> str:
-    named = _shortened(status.named(shift.assignment.members), MAX_NAME_LENGTH)
+    named = shorten(status.named(shift.assignment.members), MAX_NAME_LENGTH)
     return f"{named} (stands in)" if shift.assignment.reason is Reason.OVERRIDE and not is_bare else named
 
 
@@ -86,16 +87,12 @@ def _until(status: RotationStatus, shift: Shift) -> str:
 
 def _line(status: RotationStatus, *, zone: str) -> str:
     until = _until(status, status.current)
-    name = _shortened(status.name, MAX_NAME_LENGTH)
+    name = shorten(status.name, MAX_NAME_LENGTH)
     return f"{name}: {_who(status, status.current)}{until}{zone if until else ''}"
 
 
 def _zone_note(status: RotationStatus) -> str:
     return f"\n\nTimes are in {status.rotation.zone}."
-
-
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _part(head: str, text: str, buttons: Buttons, *, code: str = "") -> Part:

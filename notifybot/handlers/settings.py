@@ -150,17 +150,17 @@ def _revise(session: Session, view: Screen, screen: SettingsScreen) -> None:
 
 
 def _menu(pressed: SettingPress) -> Screen | None:
-    if pressed.word == "area":
+    if pressed.action == "area":
         area, _, page = pressed.value.partition(":")
         is_valid = area in AREAS and page.isascii() and page.isdigit() and len(page) < 3
         return partial(settings_screens.zones, area=area, page=int(page)) if is_valid else None
-    return MENUS.get(pressed.word)
+    return MENUS.get(pressed.action)
 
 
 def _read_button(pressed: SettingPress, screen: SettingsScreen) -> PreferenceChanges | None:
     """Read the changes of a button; None if no button of ours says this."""
     value = pressed.value or None
-    match pressed.word, value:
+    match pressed.action, value:
         case "on", "0" | "1":
             return PreferenceChanges(enabled=value == "1")
         case "zone", _:

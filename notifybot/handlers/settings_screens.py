@@ -1,13 +1,12 @@
 """Screens of /settings: the overview and the menus below it, each with its buttons."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notifybot.model.people import Person
 from notifybot.people import preferences
-from notifybot.rendering.buttons import setting_button
+from notifybot.rendering.buttons import button_rows, setting_button
 from notifybot.rendering.parts import Buttons, Entity, Part, PostButton
 from notifybot.rendering.split import utf16_len
 from notifybot.times.display import local_time
@@ -18,7 +17,7 @@ SUMMARY_TIMES = ("06:00", "07:00", "08:00", "09:00", "10:00", "12:00", "17:00", 
 QUIET_HOURS = ("22:00-06:00", "22:00-07:00", "22:00-08:00", "23:00-07:00", "00:00-08:00", "20:00-08:00")
 MUTES = (timedelta(hours=1), timedelta(hours=8), timedelta(days=1), timedelta(days=7))
 ZONES_A_PAGE = 24
-A_ROW, CITIES_A_ROW, TIMES_A_ROW = 2, 3, 4
+CITIES_A_ROW, TIMES_A_ROW = 3, 4
 
 TYPED = (
     "You can also type /settings zone Europe/Berlin, /settings summary 07:30, /settings quiet 22:00-07:00, "
@@ -94,7 +93,7 @@ def areas(screen: SettingsScreen) -> Part:
     text = "Time zone\n\nChoose your area, or type a name like Europe/Berlin or New York."
     buttons = [screen.button(area, "area", f"{area}:0") for area in AREAS]
     utc = (screen.button("UTC", "zone", "UTC"), screen.button(f"Default ({screen.defaults.time_zone})", "zone"))
-    return _page(text, (*_rows(buttons, CITIES_A_ROW), utc, _back(screen)))
+    return _page(text, (*button_rows(buttons, CITIES_A_ROW), utc, _back(screen)))
 
 
 def zones(screen: SettingsScreen, area: str, page: int) -> Part:
@@ -109,7 +108,7 @@ def zones(screen: SettingsScreen, area: str, page: int) -> Part:
         if 0 <= to < pages
     ]
     text = f"Time zone\n\n{area}, page {page + 1} of {pages}. You can also type the name."
-    rows = (*_rows(buttons, CITIES_A_ROW), *((tuple(turning),) if turning else ()))
+    rows = (*button_rows(buttons, CITIES_A_ROW), *((tuple(turning),) if turning else ()))
     return _page(text, (*rows, (screen.button("Other areas", "areas"), *_back(screen))))
 
 
@@ -117,7 +116,7 @@ def times(screen: SettingsScreen) -> Part:
     text = f"Daily summary\n\nWhen do you want it, in {screen.zone}? You can also type a time, like 07:30."
     buttons = [screen.button(time, "time", time) for time in SUMMARY_TIMES]
     default = screen.button(f"Default ({screen.defaults.summary_time})", "time")
-    return _page(text, (*_rows(buttons, TIMES_A_ROW), (default, *_back(screen))))
+    return _page(text, (*button_rows(buttons, TIMES_A_ROW), (default, *_back(screen))))
 
 
 def nights(screen: SettingsScreen) -> Part:
@@ -126,13 +125,13 @@ def nights(screen: SettingsScreen) -> Part:
         "You can also type them, like 22:00-07:00."
     )
     buttons = [screen.button(hours, "quiet", hours) for hours in QUIET_HOURS]
-    return _page(text, (*_rows(buttons), (screen.button("None", "quiet"), *_back(screen))))
+    return _page(text, (*button_rows(buttons), (screen.button("None", "quiet"), *_back(screen))))
 
 
 def mutes(screen: SettingsScreen) -> Part:
     text = f"{muted(screen)}\n\nFor how long do you want to mute notices? You can also type /mute 2h or /mute off."
     buttons = [screen.button(format_span(span), "mute", f"{span.total_seconds():.0f}") for span in MUTES]
-    return _page(text, (*_rows(buttons, TIMES_A_ROW), (screen.button("Unmute", "mute"), *_back(screen))))
+    return _page(text, (*button_rows(buttons, TIMES_A_ROW), (screen.button("Unmute", "mute"), *_back(screen))))
 
 
 def offer(screen: SettingsScreen, label: str, word: str, value: str) -> Part:
@@ -153,7 +152,3 @@ def _city(zone: str) -> str:
 
 def _back(screen: SettingsScreen) -> tuple[PostButton, ...]:
     return (screen.button("Back", "home"),)
-
-
-def _rows(buttons: Sequence[PostButton], size: int = A_ROW) -> Buttons:
-    return tuple(tuple(buttons[start : start + size]) for start in range(0, len(buttons), size))

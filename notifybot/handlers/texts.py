@@ -11,7 +11,7 @@ from notifybot.model.people import Person
 from notifybot.rendering.buttons import open_alert_button
 from notifybot.rendering.parts import Entity, Part
 from notifybot.rendering.split import utf16_len
-from notifybot.times.display import clock_time
+from notifybot.times.display import clock_time, shorten
 
 MAX_LABEL_LENGTH = 40
 
@@ -127,7 +127,7 @@ def _state(message: Message, now: datetime) -> str:
 
 def _label(message: Message) -> str:
     text = " ".join((message.title or message.content).split())
-    return text if len(text) <= MAX_LABEL_LENGTH else text[: MAX_LABEL_LENGTH - 1] + "…"
+    return shorten(text, MAX_LABEL_LENGTH)
 
 
 def _with_code(text: str, *spans: str) -> Part:

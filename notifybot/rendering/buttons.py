@@ -72,7 +72,7 @@ class SettingPress:
     """A button in a person's settings, shown in this post. `value` may be empty."""
 
     post_id: str
-    word: str
+    action: str
     value: str
 
 
@@ -80,11 +80,11 @@ class SettingPress:
 class OnCallPress:
     """A button of /oncall, shown in this post.
 
-    `word` is an action, or the seconds of a take-over. `rotation` is a `rotation_key`, or empty.
+    `action` is a word, or the seconds of a take-over. `rotation` is a `rotation_key`, or empty.
     """
 
     post_id: str
-    word: str
+    action: str
     rotation: str
 
 
@@ -124,13 +124,13 @@ def open_alert_button(message_id: str, label: str) -> PostButton:
     return PostButton(label, callback_data=f"one:{short(message_id)}")
 
 
-def setting_button(post_id: str, label: str, word: str, value: str = "") -> PostButton:
-    return PostButton(label, callback_data=f"set:{_tiny(post_id)}:{word}:{value}".rstrip(":"))
+def setting_button(post_id: str, label: str, action: str, value: str = "") -> PostButton:
+    return PostButton(label, callback_data=f"set:{_tiny(post_id)}:{action}:{value}".rstrip(":"))
 
 
-def on_call_button(post_id: str, label: str, word: str, rotation: str = "") -> PostButton:
+def on_call_button(post_id: str, label: str, action: str, rotation: str = "") -> PostButton:
     key = rotation_key(rotation) if rotation else ""
-    return PostButton(label, callback_data=f"onc:{_tiny(post_id)}:{word}:{key}")
+    return PostButton(label, callback_data=f"onc:{_tiny(post_id)}:{action}:{key}")
 
 
 def rotation_key(rotation: str) -> str:
@@ -151,9 +151,9 @@ def read_callback_data(data: str) -> Press | None:
         case ["set", post, *rest] if _SETTING.fullmatch(":".join(rest)):
             post_id = _untiny(post)
             return None if post_id is None else SettingPress(post_id, rest[0], rest[1] if len(rest) > 1 else "")
-        case ["onc", post, word, key] if _ON_CALL.fullmatch(word) and _ROTATION.fullmatch(key):
+        case ["onc", post, action, key] if _ON_CALL.fullmatch(action) and _ROTATION.fullmatch(key):
             post_id = _untiny(post)
-            return None if post_id is None else OnCallPress(post_id, word, key)
+            return None if post_id is None else OnCallPress(post_id, action, key)
     return None
 
 

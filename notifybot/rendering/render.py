@@ -83,10 +83,10 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
     if place >= len(post.shown):
         assert part is not None
         return Send(post.chat_id, part, silent=post.is_silent, thread_id=post.thread_id)
-    stands = post.shown[place]
+    shown = post.shown[place]
     if part is None:
-        return Delete(post.chat_id, stands.message_ids)
-    return Edit(post.chat_id, stands.message_ids[0], part)
+        return Delete(post.chat_id, shown.message_ids)
+    return Edit(post.chat_id, shown.message_ids[0], part)
 
 
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
@@ -96,7 +96,8 @@ def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) ->
     assert post.message is not None
     if not post.is_plain:
         return _render_message(post, post.message, max_parts, snoozes)
-    plain = replace(post.message, look=replace(post.message.look, buttons=()), written=post.message.look.buttons)
+    look = post.message.look
+    plain = replace(post.message, look=replace(look, buttons=()), buttons_in_text=look.buttons)
     return tuple(replace(part, entities=()) for part in _render_message(post, plain, max_parts, snoozes))
 
 
@@ -116,7 +117,7 @@ def _content(message: MessageView) -> Content:
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
-    lines += [f"{button.text}: {button.url or button.copy}" for button in message.written]
+    lines += [f"{button.text}: {button.url or button.copy}" for button in message.buttons_in_text]
     text = "\n\n".join(filter(None, (text, "\n".join(lines))))
     return Content(text, entities, message.media, message.look.text_first)
 

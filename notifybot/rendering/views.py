@@ -33,7 +33,7 @@ class MessageView:
     missing: tuple[MissingFile, ...] = ()
     to_fetch: tuple[Fetch, ...] = ()
     """Files to download before they can be shown."""
-    written: tuple[PostButton, ...] = ()
+    buttons_in_text: tuple[PostButton, ...] = ()
     """The caller's buttons, written out in the text."""
     repeats: int = 0
     """Further messages with the same dedup_key."""

@@ -26,7 +26,7 @@ async def _serve(sandbox: Sandbox, port: int) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m notifybot.sandbox", description="A local Telegram to try bots on.")
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 picks a free one")
-    parser.add_argument("--limits", choices=("on", "off"), default="on", help="whether Telegram's limits are kept")
+    parser.add_argument("--limits", choices=("on", "off"), default="on", help="enforce Telegram's rate limits")
     parser.add_argument("--token", default=EXAMPLE_TOKEN, help="the token of the sandbox's bot")
     return parser
 

@@ -1,4 +1,4 @@
-"""A local Telegram in one object: what people do in it, what goes wrong in it, and what the bot did."""
+"""A local Telegram in one object: actions of people, faults, and the bot's calls."""
 
 import asyncio
 import time
@@ -16,14 +16,14 @@ from notifybot.sandbox.world.signals import Signal
 from notifybot.sandbox.world.state import Chat, ChatType, Message, User
 from notifybot.sandbox.world.world import World
 
-# Has the form of a real token, and belongs to nobody.
+# Looks like a real token, but belongs to nobody.
 EXAMPLE_TOKEN = "600000001:AAHsandbox-sandbox-sandbox-sandbox0"
 
 Found = TypeVar("Found")
 
 
 class Sandbox:
-    """One bot's Telegram, in process. People's verbs raise Refused where Telegram's apps would not let them."""
+    """One bot's Telegram, in process. Actions of people raise Refused if Telegram's apps would not allow them."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Sandbox:
         self.polling = Polling()
         self.interrupted = Signal()
         self.is_closing = False
-        # What Telegram's servers find at addresses, by URL; beside that they reach this machine alone.
+        # Pages that Telegram's servers can fetch, by URL; otherwise they only reach this machine.
         self.web: dict[str, WebPage] = {}
 
     @property
@@ -52,11 +52,11 @@ class Sandbox:
         return self.world.bot
 
     def now(self) -> float:
-        """The sandbox's time in Unix seconds."""
+        """Return the sandbox's time in Unix seconds."""
         return self.world.now()
 
     def add_user(self, first_name: str, *, username: str | None = None, user_id: int | None = None) -> User:
-        """Add a person. The bot can write to them once they wrote to it."""
+        """Add a person. The bot can write to them once they have written to it."""
         return people.add_user(self.world, first_name, username=username, user_id=user_id)
 
     def add_chat(
@@ -90,7 +90,7 @@ class Sandbox:
         self.chat(chat).topics[thread_id].is_closed = True
 
     def delete_topic(self, chat: Chat | int, thread_id: int) -> None:
-        """Let a person delete a topic with all that stands in it; the bot is not told, as in Telegram."""
+        """Let a person delete a topic with its messages. As in Telegram, the bot gets no update."""
         people.delete_topic(self.world, self.chat(chat), thread_id)
 
     def say(
@@ -118,10 +118,10 @@ class Sandbox:
         data: str | None = None,
         accessible: bool = True,
     ) -> str:
-        """Let a person press a button that really is on the message: by its text, its data, or its place.
+        """Let a person press a button of the message, chosen by text, data or position.
 
-        Returns the id of the callback query. With `accessible=False` the message is so old that the bot is told only
-        where it stands.
+        Returns the id of the callback query. With `accessible=False` the message is so old that the bot only gets its
+        chat and id.
         """
         button = people.find_button(message, people.ButtonWish(text, data, row, column))
         return people.press(self.world, self.user(user), message, button, is_accessible=accessible)
@@ -135,29 +135,29 @@ class Sandbox:
         people.deactivate(self.world, self.user(user))
 
     def kick(self, chat: Chat | int) -> None:
-        """Throw the bot out of a group or channel."""
+        """Remove the bot from a group or channel."""
         people.kick(self.world, self.chat(chat))
 
     def rejoin(self, chat: Chat | int) -> None:
-        """Take the bot back into a group or channel."""
+        """Add the bot to a group or channel again."""
         people.rejoin(self.world, self.chat(chat))
 
     def migrate(self, chat: Chat | int) -> Chat:
-        """Make a supergroup of a group and return it."""
+        """Upgrade a group to a supergroup and return it."""
         return people.migrate(self.world, self.chat(chat))
 
     def file_bytes(self, message: Message) -> bytes:
-        """Return the bytes of the photo or document that a message shows, as the bot sent them."""
+        """Return the bytes of the message's photo or document, as the bot sent them."""
         if message.media is None:
             raise Refused(f"message {message.message_id} has no file")
         return message.media.content.read()
 
     def forget_files(self) -> None:
-        """Let Telegram not know any file_id any more that it gave so far; messages go on showing what they show."""
+        """Invalidate all file_ids so far; messages keep their files."""
         self.world.files.forget()
 
     def remove(self, message: Message) -> None:
-        """Let a person delete a message; the bot is not told, as in Telegram."""
+        """Let a person delete a message. As in Telegram, the bot gets no update."""
         self.world.delete(message)
 
     def fault(
@@ -173,13 +173,13 @@ class Sandbox:
         description: str = DESCRIPTION,
         retry_after: int = RETRY_AFTER_S,
     ) -> Fault:
-        """Set a fault; see FaultSpec for what each word means."""
+        """Set a fault; see FaultSpec for the arguments."""
         chat_id = None if chat is None else _id_of(chat)
         spec = FaultSpec(FaultKind(kind), method, chat_id, times, seconds, after, error_code, description, retry_after)
         return self.add_fault(spec)
 
     def add_fault(self, spec: FaultSpec) -> Fault:
-        """Set a fault and let those who wait notice it."""
+        """Set a fault and wake all waiting calls."""
         fault = self.faults.add(spec, self.now())
         self._faults_changed()
         return fault
@@ -189,46 +189,46 @@ class Sandbox:
         self._faults_changed()
 
     def clear_faults(self) -> None:
-        """Take away all faults, and all bans as well."""
+        """Remove all faults and all bans."""
         self.faults.clear()
         self.world.limits.bans.clear()
         self._faults_changed()
 
     def strike(self, method: str, chat_id: int | None) -> list[FaultSpec]:
-        """Return what goes wrong with a call that just came in, and use those faults up by one."""
+        """Return the faults that hit an incoming call, and count this call against them."""
         struck = self.faults.strike(method, chat_id, self.now())
         if struck:
             self.world.events.publish("faults", {"faults": self.faults_json()})
         return struck
 
     def user(self, user: User | int) -> User:
-        """Find a person; raise Refused if there is none of that id."""
+        """Find a person; raise Refused if the id is unknown."""
         found = self.world.users.get(_id_of(user))
         if found is None:
             raise Refused(f"there is no user {_id_of(user)}")
         return found
 
     def chat(self, chat: Chat | int) -> Chat:
-        """Find a chat; raise Refused if there is none of that id."""
+        """Find a chat; raise Refused if the id is unknown."""
         found = self.world.chats.get(_id_of(chat))
         if found is None:
             raise Refused(f"there is no chat {_id_of(chat)}")
         return found
 
     def messages(self, chat: Chat | User | int) -> list[Message]:
-        """List what stands in a chat, oldest first; nothing where there is no such chat yet."""
+        """List a chat's messages, oldest first; [] if the chat does not exist yet."""
         found = self.world.chats.get(_id_of(chat))
         return list(found.messages.values()) if found else []
 
     def message(self, chat: Chat | User | int, message_id: int) -> Message:
-        """Find one message; raise Refused if it does not stand there."""
+        """Find a message; raise Refused if it is not there."""
         found = self.world.chats.get(_id_of(chat))
         if found is None or message_id not in found.messages:
             raise Refused(f"there is no message {message_id} in chat {_id_of(chat)}")
         return found.messages[message_id]
 
     async def wait_for(self, look: Callable[[], Found | None], *, timeout: float = 10.0) -> Found:
-        """Wait until `look()` returns something true and return that; it is asked again after every change.
+        """Wait until `look()` returns something true, and return that. It is called again after every change.
 
         Raises AssertionError after `timeout` seconds of real time, with the latest calls and messages.
         """
@@ -242,7 +242,7 @@ class Sandbox:
         return found
 
     def picture(self) -> str:
-        """Say in a few lines what was called last and what stands in the chats, for people who read a failure."""
+        """Describe the latest calls and messages in a few lines, for test failures."""
         calls = [
             f"  {call.method} chat={call.chat_id} -> {call.status} {call.description or ''}"
             for call in self.calls.since(self.calls.last - 10)
@@ -255,12 +255,12 @@ class Sandbox:
         return "\n".join(["latest calls:", *calls, "latest messages:", *chats])
 
     def log(self, call: Call) -> None:
-        """Keep one Bot API call and tell those who follow."""
+        """Log a Bot API call and publish it."""
         self.calls.add(call)
         self.world.events.publish("call", call.as_event())
 
     def close(self) -> None:
-        """End everything that waits: long polls, hanging calls, event streams. Uploaded bytes are removed."""
+        """End long polls, hanging calls and event streams, and remove uploaded files."""
         self.is_closing = True
         self._wake_all()
         self.world.events.changed.fire()
@@ -279,7 +279,7 @@ class Sandbox:
 
 
 def _shown(message: Message) -> str:
-    """Say what a message shows: its text, and its file if it has one."""
+    """Describe a message's text and file."""
     media = message.media
     return f"[{media.file_name or media.kind}] {message.text!r}" if media else repr(message.text)
 

@@ -1,7 +1,7 @@
-"""JSON objects, and the refusal of a wish of a person at the sandbox."""
+"""JSON objects, and the refusal of a person's action."""
 
 JsonObject = dict[str, object]
 
 
 class Refused(Exception):
-    """A wish of a person at the sandbox (not of the bot) that cannot be fulfilled; one plain sentence."""
+    """An action of a person (not of the bot) is impossible; the text is one plain sentence."""

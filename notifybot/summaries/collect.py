@@ -40,6 +40,7 @@ from notifybot.rendering.parts import Appearance
 from notifybot.rendering.render import read_markup
 from notifybot.storage.statements import table_of
 from notifybot.summaries.facts import Arrivals, OpenAlert, Period, SummaryFacts, Tally
+from notifybot.times.display import shorten
 
 EVERYTHING = ""
 """The reader of a summary of all messages."""
@@ -266,4 +267,4 @@ def _line(row: Any) -> str:
     """Return an alert's title or first line, in plain text."""
     shown = row.title or read_markup(row.content, Appearance.of(row.look).parse_mode)[0]
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
-    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
+    return shorten(line, MAX_LINE_LENGTH)

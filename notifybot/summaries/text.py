@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifybot.summaries.facts import SummaryFacts, Tally
+from notifybot.times.display import shorten
 from notifybot.times.spans import format_span
 
 MAX_NAMES = 8
@@ -119,5 +120,4 @@ def _listed(counted: Sequence[tuple[str, int]]) -> str:
 
 
 def _short(name: str) -> str:
-    line = " ".join(name.split())
-    return line if len(line) <= MAX_NAME_LENGTH else f"{line[: MAX_NAME_LENGTH - 1]}…"
+    return shorten(" ".join(name.split()), MAX_NAME_LENGTH)

@@ -11,6 +11,7 @@ from notifybot.rendering.markup import ParseMode
 from notifybot.templates.errors import Unrenderable
 from notifybot.templates.limits import MAX_CHARACTERS, size_of
 from notifybot.templates.loader import Problem, Template, read_folder
+from notifybot.times.display import shorten
 
 __all__ = ["CannotRender", "Problem", "Rendered", "Templates", "TemplatesInvalid", "UnknownTemplate"]
 
@@ -93,9 +94,7 @@ class Templates:
 
 
 def _rendered(template: Template, data: Mapping[str, object]) -> Rendered:
-    title = None if template.title is None else " ".join(template.title.render(data).split())
-    if title is not None and len(title) > MAX_TITLE:
-        title = f"{title[: MAX_TITLE - 1]}…"
+    title = "" if template.title is None else shorten(" ".join(template.title.render(data).split()), MAX_TITLE)
     return Rendered(template.text.render(data), title or None, template.parse_mode, template.priority)
 
 

@@ -28,3 +28,8 @@ def clock_time(moment: datetime, beside: datetime) -> str:
     utc = moment.astimezone(UTC)
     form = "%H:%M UTC" if utc.date() == beside.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
     return utc.strftime(form)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut text to at most `limit` characters, the last one an ellipsis."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

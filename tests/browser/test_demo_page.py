@@ -1,4 +1,4 @@
-"""The demo as its visitor meets it: the real daemon, the sandbox and the page in a real Chromium."""
+"""The demo in Chromium, with the real daemon and the sandbox."""
 
 import re
 from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def test_an_alert_that_nobody_answers_is_seen_in_the_escalation_channel(vi
     await _tell_the_daemon(demo, type="text", content="nobody looks", channel_id=chat, escalate_after="1s")
     await visitor.opens("Escalation")
     await expect(visitor.bubble("nobody looks").get_by_role("button", name="Acknowledge")).to_be_visible()
-    await visitor.bubble("nobody looks").get_by_role("button", name="What the daemon knows of this message").click()
+    await visitor.bubble("nobody looks").get_by_role("button", name="Show the daemon's details of this message").click()
     await expect(visitor.page.locator("#detail .subject")).to_have_text("nobody looks")
     await expect(visitor.page.locator("#detail .delivery")).to_have_count(2)
     await expect(visitor.page.locator("#detail [data-event=escalated]")).to_be_visible()
@@ -109,7 +109,7 @@ async def test_pulling_the_plug_loses_nothing(visitor: Visitor) -> None:
     card = visitor.page.locator("#plug-card")
     await expect(card).to_contain_text("The daemon is down")
     await expect(visitor.page.locator("#pill")).to_have_attribute("data-up", "down")
-    await expect(card).to_contain_text("It is back")
+    await expect(card).to_contain_text("The daemon is back")
     await expect(card).to_contain_text("Nothing was lost", timeout=PLUG_TIMEOUT_MS)
     for word, count in {"accepted": "12", "shown": "12", "lost": "0"}.items():
         await expect(card.locator(f"[data-count={word}] dd")).to_have_text(count)
@@ -119,7 +119,7 @@ async def test_pulling_the_plug_loses_nothing(visitor: Visitor) -> None:
 async def test_on_a_phone_the_daemons_side_is_a_view_of_its_own(browser: Browser, demo: Demo) -> None:
     visitor = await visit(browser, f"{demo.url}/", is_phone=True, scheme="dark")
     await visitor.opens("Anna")
-    await visitor.page.get_by_role("button", name="What the daemon knows", exact=True).click()
+    await visitor.page.get_by_role("button", name="Show the daemon's details", exact=True).click()
     await expect(visitor.page.locator("#detail .subject")).to_be_in_viewport()
     assert await visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await visitor.page.get_by_role("button", name="Back to the conversation").click()

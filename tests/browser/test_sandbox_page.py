@@ -1,4 +1,4 @@
-"""The chat page on the sandbox alone: what a person sees and does there, in a real Chromium."""
+"""The chat page in Chromium, with only the sandbox."""
 
 import json
 
@@ -129,7 +129,7 @@ async def test_in_a_group_somebody_else_can_speak(browser: Browser, sandbox: San
     group = sandbox.add_chat("supergroup", "Ops", members=people)
     visitor = await visit(browser, url)
     await visitor.opens("Ops")
-    await visitor.page.get_by_label("Speaks and presses as").select_option("Ben")
+    await visitor.page.get_by_label("Act as").select_option("Ben")
     await visitor.says("I look after it")
     await expect(visitor.bubble("I look after it")).to_be_visible()
     assert [(message.sender.first_name, message.text) for message in sandbox.messages(group)] == [

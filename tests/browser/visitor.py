@@ -1,4 +1,4 @@
-"""Somebody who looks at the chat page in a real Chromium, and the bot on the other side of the sandbox."""
+"""A visitor of the chat page in Chromium, and the bot on the other side."""
 
 import re
 from dataclasses import dataclass, field

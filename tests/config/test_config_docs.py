@@ -8,7 +8,7 @@ import pytest
 from notifybot.config import load
 from notifybot.config.model import Config
 from notifybot.config.problems import ConfigInvalid
-from notifybot.config.reader import paths_of
+from tests.config.keys import paths_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 KEYS = dict(paths_of(Config))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from notifybot.config import SHIPPED, load
 from notifybot.config.model import Config
 from notifybot.config.problems import ConfigInvalid
-from notifybot.config.reader import ListOf, MapOf, SectionOf, keys_of, paths_of
+from notifybot.config.reader import ListOf, MapOf, SectionOf, keys_of
+from tests.config.keys import paths_of
 
 WORDS = sorted({part.rstrip("[]") for path, _ in paths_of(Config) for part in path.split(".")} - {"*"})
 TRAPS = (

@@ -1,4 +1,4 @@
-"""What makes the checkout a project that strangers can build: pins, package data, links, commands, rows."""
+"""A checkout that anyone can build: pins, package data, links, commands, rows."""
 
 import ast
 import contextlib
@@ -29,7 +29,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is mi
 
 
 def files(folder: Path = ROOT) -> Iterator[Path]:
-    """Every file of the project below `folder`, without environments, caches and builds."""
+    """Yield the project's files below `folder`, without environments, caches and builds."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not SKIPPED_FOLDERS.search(path.name):
             yield from files(path)
@@ -48,7 +48,7 @@ def text_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, str]]:
-    """Every `from MODULE import NAME` of a file, as (module, name); `import MODULE` has an empty name."""
+    """Yield the imports of a file as (module, name); `import MODULE` has an empty name."""
     for node in ast.walk(ast.parse(text_of(path))):
         if isinstance(node, ast.ImportFrom):
             yield from ((node.module or ".", alias.name) for alias in node.names)
@@ -183,7 +183,7 @@ def test_make_alone_lists_what_it_can_do() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """An environment whose Python says how it was called."""
+    """Return an environment whose Python prints its arguments."""
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
@@ -208,7 +208,7 @@ def test_make_run_is_the_daemon_with_a_token(environment: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout that pins nothing, so that its environment is made without a network."""
+    """Return a checkout without pins, so that its environment needs no network."""
     (tmp_path / "requirements").mkdir()
     shutil.copy(ROOT / "requirements" / "install.py", tmp_path / "requirements")
     (tmp_path / "requirements" / "run.txt").write_text("", encoding="utf-8")

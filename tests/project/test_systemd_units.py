@@ -1,4 +1,4 @@
-"""The shipped systemd units: taken by systemd without a warning, fitting each other, and as tight as promised."""
+"""The shipped systemd units: valid, consistent, and as locked down as documented."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ needs_systemd = pytest.mark.skipif(
 
 
 def setting(unit: str, key: str) -> str:
-    """The last value that `unit` gives to `key`."""
+    """Return the last value of `key` in `unit`."""
     return str(re.findall(rf"(?m)^{key}=(.*)$", unit)[-1])
 
 
@@ -32,7 +32,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copies(tmp_path: Path) -> list[Path]:
-    """The units as on a machine where notifybot is installed: their program and their documentation exist."""
+    """Return the units as installed: their program and documentation exist."""
     for name, text in (("notifybot.service", SERVICE), ("notifybot.socket", SOCKET)):
         runnable = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", text)
         (tmp_path / name).write_text(runnable.replace("/opt/notifybot", str(ROOT)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A bare Bot API client for the sandbox's tests: it sends what it is told to and hides nothing."""
+"""A bare Bot API client for the sandbox's tests."""
 
 import json
 from collections.abc import AsyncIterable, Mapping

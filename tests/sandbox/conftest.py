@@ -1,4 +1,4 @@
-"""A sandbox whose time stands still, served on loopback, with a person who has started the bot."""
+"""A sandbox with a stopped clock, served on loopback, and a person who has started the bot."""
 
 from collections.abc import AsyncIterator
 

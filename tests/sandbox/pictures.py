@@ -1,4 +1,4 @@
-"""Pictures for tests, made here: a whole PNG of any size, and the least that other formats need."""
+"""Generated images: complete PNGs of any size, and minimal files of other formats."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Albums: several photos or several documents in one call, all of them or none."""
+"""Albums: several photos or documents in one call, all or nothing."""
 
 import pytest
 

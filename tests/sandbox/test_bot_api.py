@@ -1,4 +1,4 @@
-"""How calls come in and answers go out: token, method names, transports, parameters, types."""
+"""Calls and responses: token, method names, transports, parameters, types."""
 
 import json
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""The control API: people act through it, pages and tests look through it."""
+"""The control API for tests and the chat page."""
 
 import asyncio
 import json
@@ -82,8 +82,8 @@ async def test_a_button_is_pressed_by_place_or_data(api: Api, anna: User, place:
         ({"row": 1}, "the button 'Read' does not call the bot"),
         ({"message_id": 404}, "there is no message 404 in chat 700000001"),
         ({"user_id": 404}, "there is no user 404"),
-        ({"colour": "red"}, 'there is no field "colour" here'),
-        ({"row": "0"}, 'the field "row" is no int'),
+        ({"colour": "red"}, 'unknown field "colour"'),
+        ({"row": "0"}, 'the field "row" must be of type int'),
     ],
 )
 async def test_a_press_that_nobody_could_make_is_refused(
@@ -137,12 +137,12 @@ async def test_blocking_by_control(api: Api, anna: User) -> None:
     [
         ("users", {}, 'the field "first_name" is missing'),
         ("users", {"first_name": "A", "id": 700000001}, "user 700000001 exists already"),
-        ("chats", {"type": "club", "title": "x"}, '"club" is no type of chat'),
-        ("chats", {"type": "private", "title": "x"}, "a private chat begins with a user's first message"),
+        ("chats", {"type": "club", "title": "x"}, '"club" is not a chat type'),
+        ("chats", {"type": "private", "title": "x"}, "a private chat starts with a user's first message"),
         ("chats", {"type": "group", "title": "x", "member_ids": [404]}, "there is no user 404"),
-        ("chats", {"type": "group", "title": "x", "member_ids": ["me"]}, "member_ids are no numbers"),
+        ("chats", {"type": "group", "title": "x", "member_ids": ["me"]}, "member_ids must be numbers"),
         ("say", {"user_id": 700000001, "text": " "}, "the text is empty"),
-        ("faults", {"kind": "earthquake"}, '"earthquake" is no kind of fault; there are error, flood'),
+        ("faults", {"kind": "earthquake"}, '"earthquake" is not a fault; known faults: error, flood'),
     ],
 )
 async def test_nonsense_is_refused_with_a_reason(
@@ -277,4 +277,4 @@ async def test_pages_are_laid_out_and_files_forgotten(api: Api, anna: User) -> N
     photo = (await api("sendPhoto", chat_id=anna.id, photo=address)).result["photo"]
     await api.control("forget_files")
     assert (await api("sendPhoto", chat_id=anna.id, photo=photo[0]["file_id"])).status == 400
-    assert (await api.control("web", url=address, base64="?")).body == {"error": "the body is no base64"}
+    assert (await api.control("web", url=address, base64="?")).body == {"error": "the body is not base64"}

@@ -1,4 +1,4 @@
-"""Changing and deleting what stands in a chat, and answering presses."""
+"""Editing and deleting messages, and answering presses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Changing captions, photos, documents and their buttons, and deleting several messages at once."""
+"""Editing captions, photos, documents and their buttons, and deleting several messages at once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, for whom, how often, how long, and what the bot and the log see of it."""
+"""Faults on demand: kind, scope, count, duration, and their effect on bot and log."""
 
 import asyncio
 

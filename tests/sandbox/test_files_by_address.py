@@ -1,4 +1,4 @@
-"""Files by address: what Telegram's servers take from a URL, and what they say where they do not."""
+"""Files by URL: what Telegram's servers accept, and their errors."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Telegram's limits: what fits, what earns a ban, and what becomes of those who call into one."""
+"""Telegram's rate limits, bans, and calls during a ban."""
 
 import pytest
 

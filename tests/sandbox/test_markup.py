@@ -1,4 +1,4 @@
-"""What marked-up text becomes, and what Telegram says where it refuses."""
+"""Parsing of markup, and Telegram's errors."""
 
 from collections.abc import Sequence
 

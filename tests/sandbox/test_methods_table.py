@@ -1,4 +1,4 @@
-"""The table of Bot API names that the sandbox checks calls against."""
+"""The table of Bot API names and types."""
 
 import json
 import re

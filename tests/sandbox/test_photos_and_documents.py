@@ -1,4 +1,4 @@
-"""Photos and documents: what Telegram takes and how, what the message then says, and how files are had back."""
+"""Photos and documents: what Telegram accepts, the resulting message, and downloads."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A real bot library against the sandbox: its objects are read and its errors are raised as with Telegram."""
+"""A real bot library against the sandbox: objects and errors as with Telegram."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

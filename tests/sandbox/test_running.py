@@ -1,4 +1,4 @@
-"""The sandbox as a program of its own."""
+"""The sandbox as a program."""
 
 import asyncio
 import sys

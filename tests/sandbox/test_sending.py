@@ -1,4 +1,4 @@
-"""Sending: who can be written to, what text and buttons Telegram takes, and what comes back."""
+"""Sending: reachable chats, accepted text and buttons, and the response."""
 
 import pytest
 

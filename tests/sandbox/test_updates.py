@@ -1,4 +1,4 @@
-"""What the bot hears, and how it fetches it: kinds of updates, offsets, long polling, conflicts."""
+"""Updates and polling: kinds, offsets, long polling, conflicts."""
 
 import asyncio
 from typing import Any

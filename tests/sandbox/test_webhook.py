@@ -1,4 +1,4 @@
-"""Webhooks: updates are pushed one after the other, again until they are taken, with the secret."""
+"""Webhooks: updates are pushed one by one, with the secret, and retried until accepted."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Pictures and files: brought in every way, shown as Telegram shows them, and never the reason that a text is lost."""
+"""Photos and files, sent in every way; a bad file never loses its text."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ ADDRESS = "https://files.example.org/graph.png"
 
 
 def shown(world: World, place: Place) -> list[Message]:
-    """What the bot posted there, oldest first."""
+    """Return the bot's messages there, oldest first."""
     return [message for message in world.sandbox.messages(place.id) if message.sender is world.sandbox.bot]
 
 

@@ -1,4 +1,4 @@
-"""Posts of several parts while the world changes: escalations, bans, moved groups, answers in between."""
+"""Posts of several parts, interrupted by escalations, bans, moved groups and acknowledgements."""
 
 import pytest
 
@@ -12,7 +12,7 @@ DOCUMENTS = [("file", f"{number}.txt", b"document %d" % number) for number in ra
 
 
 def shown(world: World, place: Place) -> list[Message]:
-    """What the bot posted there, oldest first."""
+    """Return the bot's messages there, oldest first."""
     return [message for message in world.sandbox.messages(place.id) if message.sender is world.sandbox.bot]
 
 

@@ -1,4 +1,4 @@
-"""Files that Telegram does not take, forgets, or takes in no such crowd: the text comes all the same."""
+"""Files that Telegram refuses, forgets or rate-limits: the text still arrives."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ DISK = ("photo", "disk.png", PICTURE)
 
 
 def shown(world: World, place: Place) -> list[Message]:
-    """What the bot posted there, oldest first."""
+    """Return the bot's messages there, oldest first."""
     return [message for message in world.sandbox.messages(place.id) if message.sender is world.sandbox.bot]
 
 

@@ -1,4 +1,4 @@
-"""Formatting: read as Telegram reads it, split where it may be, and never the reason that a text is lost."""
+"""Formatting: parsed like Telegram's, split in the right places; bad markup never loses a text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Posts of files and texts that grow, shrink and lose parts: what stands in the chat is the newest version, once."""
+"""Posts that grow, shrink and lose parts: the chat shows the newest version exactly once."""
 
 import pytest
 
@@ -10,17 +10,17 @@ from tests.stories.world import Sent, World
 DOCUMENTS = [("file", f"{number}.txt", b"document %d" % number) for number in range(2)]
 PHOTOS = [("photo", f"{number}.png", png(40 + number, 30)) for number in range(3)]
 TWO_PARTS = "".join(f"line {number}\n" for number in range(700))
-"""Of a text; more than a caption takes."""
+"""Longer than a caption may be."""
 A_FILE = TWO_PARTS * 9
 
 
 def shown(world: World, place: Place) -> list[Message]:
-    """What the bot posted there, oldest first."""
+    """Return the bot's messages there, oldest first."""
     return [message for message in world.sandbox.messages(place.id) if message.sender is world.sandbox.bot]
 
 
 def shape(world: World, place: Place) -> list[str]:
-    """Each post: the name of its document, or what it is, and the beginning of its text."""
+    """Return each post's document name, or its kind, and the beginning of its text."""
     return [f"{_name(message)} {message.text[:8]}".strip() for message in shown(world, place)]
 
 
@@ -31,7 +31,7 @@ def _name(message: Message) -> str:
 
 
 async def changed(world: World, sent: Sent, **newest: str | None) -> None:
-    """Change a message, and wait until that is shown."""
+    """Change a message and wait until the change is shown."""
     answer = await world.ask("PATCH", f"/api/messages/{sent.id}", newest)
     assert answer.status == 200, answer
     await world.is_quiet()

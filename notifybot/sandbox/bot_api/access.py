@@ -1,4 +1,4 @@
-"""May the bot do this here? Finds the chat and the message of a call, in Telegram's order and with its words."""
+"""Find the chat and message of a call and check the bot's rights, in Telegram's order and with its errors."""
 
 import re
 
@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 def resolve_chat_id(world: World, chat_id: object) -> int | None:
-    """Return the number of a chat that is given as a number, as digits or as `@name`; None if it is none of these."""
+    """Return a chat's id, given as a number, digits or `@name`; None for anything else."""
     if isinstance(chat_id, str):
         if _NUMBER.fullmatch(chat_id):
             return int(chat_id)
@@ -33,7 +33,7 @@ def find_chat(world: World, params: Params) -> Chat:
 
 
 def readable_chat(world: World, params: Params) -> Chat:
-    """Find the target chat and check that the bot may look into it."""
+    """Find the target chat and check that the bot may read it."""
     chat = find_chat(world, params)
     if chat.standing is Standing.KICKED and chat.type is not ChatType.GROUP:
         raise forbidden(f"bot was kicked from the {chat.type} chat")
@@ -43,7 +43,7 @@ def readable_chat(world: World, params: Params) -> Chat:
 
 
 def writable_chat(world: World, params: Params) -> Chat:
-    """Find the target chat and check that the bot may send into it."""
+    """Find the target chat and check that the bot may write to it."""
     chat = find_chat(world, params)
     if chat.moved_to is not None:
         reason = "group chat was upgraded to a supergroup chat"
@@ -53,7 +53,7 @@ def writable_chat(world: World, params: Params) -> Chat:
 
 
 def editable_message(world: World, params: Params) -> Message:
-    """Find a message of the bot's own that it may change."""
+    """Find a message that the bot may edit."""
     message_id = params.integer("message_id")
     if message_id is None:
         raise bad_request("message identifier is not specified")
@@ -72,7 +72,7 @@ def editable_message(world: World, params: Params) -> Message:
 
 
 def pace(world: World, method: str, chat: Chat, count: int = 1) -> None:
-    """Count one call of `count` messages against Telegram's limits; raise its 429 when it is too much, or banned."""
+    """Count `count` messages against the rate limits; raise Telegram's 429 if over the limit or banned."""
     now = world.now()
     seconds = world.limits.banned_for(method, chat.id, now, is_paced=True) or world.limits.take(
         chat.id, now, is_group=chat.type in (ChatType.GROUP, ChatType.SUPERGROUP), count=count

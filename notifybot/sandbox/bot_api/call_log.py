@@ -1,4 +1,4 @@
-"""The log of every Bot API call, so that tests can prove pacing, doubles and calls into bans."""
+"""Log every Bot API call, so that tests can prove pacing, duplicates and calls during bans."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ KEPT_CALLS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `at`: when it arrived, in Unix seconds. `status`: the HTTP status, 0 where no answer was given.
+    """One call. `at` is its arrival in Unix seconds, `status` the HTTP status, 0 without a response.
 
-    `message_id` is set where a message was sent or changed, also if the answer was cut afterwards.
+    `message_id` is set if a message was sent or changed, even if the response was then cut.
     """
 
     n: int
@@ -28,7 +28,7 @@ class Call:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether Telegram did what was asked, whether or not the bot was told so."""
+        """Return True if Telegram carried out the call, even if the bot did not get the response."""
         return self.status == 200 or (self.status == 0 and self.message_id is not None)
 
     def as_event(self) -> JsonObject:
@@ -48,7 +48,7 @@ class Call:
 
 
 class CallLog:
-    """The newest KEPT_CALLS calls, in the order in which they ended."""
+    """The newest KEPT_CALLS calls, in order of completion."""
 
     def __init__(self) -> None:
         self.last = 0
@@ -62,7 +62,7 @@ class CallLog:
 
     @property
     def next_n(self) -> int:
-        """The number that the next call has to carry."""
+        """Return the number for the next call."""
         return self.last + 1
 
     def add(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""What Telegram's servers get from an address: pages that a test laid out, or this machine's own; nothing else."""
+"""Fetch URLs as Telegram's servers would: only pages that a test provides, or from this machine."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from notifybot.sandbox.bot_api.wire import bad_request
 from notifybot.sandbox.world.files import MediaKind
 from notifybot.sandbox.world.spool import Content, Incoming, Source, Spool, Unfetched
 
-# What Telegram takes by address is half of what it takes as an upload, or less.
+# Telegram's limits for files by URL are half of those for uploads, or less.
 MAX_BYTES = {MediaKind.PHOTO: 5 * 1024 * 1024, MediaKind.DOCUMENT: 20 * 1024 * 1024}
 DOCUMENT_TYPES = frozenset({"application/pdf", "application/zip"})
 MAX_REDIRECTS = 5
@@ -25,7 +25,7 @@ WRONG_TYPE = Unfetched("WEBPAGE_MEDIA_EMPTY")
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
-    """What stands at an address. With a `location` it leads elsewhere; any `status` but 2xx is no page."""
+    """The page at a URL. A `location` redirects; a `status` other than 2xx is an error."""
 
     body: bytes = b""
     content_type: str = "text/html"
@@ -38,7 +38,7 @@ Web = Mapping[str, WebPage]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one address answered; `content` is None where it is none that Telegram takes."""
+    """The response of a URL; `content` is None if Telegram would not accept it."""
 
     content: Content | None
     mime_type: str
@@ -46,12 +46,12 @@ class Found:
 
 
 def is_address(reference: str) -> bool:
-    """Say whether Telegram takes a reference to a file for an address: whether there is a dot in it."""
+    """Return True if Telegram takes a file reference for a URL: if it contains a dot."""
     return "." in reference and not reference.startswith(ATTACHED)
 
 
 def checked_address(reference: str) -> str:
-    """Return an address with its scheme; raise Telegram's 400 for one that it would not even ask for."""
+    """Return a URL with its scheme; raise Telegram's 400 for URLs that it never requests."""
     url = reference if "://" in reference else f"http://{reference}"
     try:
         parts = urlsplit(url)
@@ -66,7 +66,7 @@ def checked_address(reference: str) -> str:
 
 
 async def fetch_all(web: Web, wanted: Mapping[str, MediaKind], spool: Spool) -> dict[str, Source | Unfetched]:
-    """Get what stands at all addresses among the references, each for what it is to be sent as."""
+    """Fetch all URLs among the references, each for its kind of media."""
     addresses = [reference for reference in wanted if is_address(reference)]
     found = [await _fetch(web, reference, wanted[reference], spool) for reference in addresses]
     return dict(zip(addresses, found, strict=True))
@@ -90,7 +90,7 @@ async def _fetch(web: Web, reference: str, kind: MediaKind, spool: Spool) -> Sou
 
 
 async def _follow(web: Web, url: str, spool: Spool, limit: int) -> Found | None:
-    """Go where redirects lead; None where that has no end, or leads to nothing."""
+    """Follow redirects; None if there are too many, or nothing is found."""
     for _ in range(MAX_REDIRECTS + 1):
         found = await _look(web, url, spool, limit)
         if found is None or found.location is None:
@@ -113,7 +113,7 @@ async def _look(web: Web, url: str, spool: Spool, limit: int) -> Found | None:
 
 
 async def _ask(url: str, incoming: Incoming, limit: int) -> Found:
-    """Ask this machine itself."""
+    """Request a URL on this machine."""
     async with aiohttp.ClientSession() as client, client.get(url, allow_redirects=False, ssl=False) as answer:
         location = answer.headers.get("Location") if 300 <= answer.status < 400 else None
         is_taken = 200 <= answer.status < 300

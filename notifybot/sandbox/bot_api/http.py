@@ -1,4 +1,4 @@
-"""The Bot API over HTTP: one request → parameters, faults, the method, the answer in Telegram's envelope, the log."""
+"""Serve the Bot API: read parameters, apply faults, run the method, respond in Telegram's envelope, log."""
 
 import asyncio
 import json
@@ -24,16 +24,16 @@ LONGEST_HANG_S = 3600.0
 
 
 class ConnectionCut(Exception):
-    """The connection ends here without an answer; the text says why, for the log."""
+    """The connection ends without a response; the text is the reason, for the log."""
 
 
 class HtmlPage(Exception):
-    """The answer is a page of the web server before the Bot API, not JSON."""
+    """The response is an HTML page from the proxy in front of the Bot API."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One call on its way. `at`: when it arrived, in Unix seconds; `chat_id` is a number where one is known."""
+    """A call in progress. `at` is its arrival in Unix seconds; `chat_id` is a number if known."""
 
     at: float
     method: str
@@ -43,7 +43,7 @@ class Request:
 
 
 async def answer_call(http: web.Request, sandbox: Sandbox) -> web.StreamResponse:
-    """Answer one Bot API request, or cut its connection, and log it."""
+    """Respond to a Bot API request, or cut its connection, and log it."""
     call = Request(sandbox.now(), http.match_info["method"])
     try:
         call.result = await _run(http, sandbox, call)
@@ -65,7 +65,7 @@ async def answer_call(http: web.Request, sandbox: Sandbox) -> web.StreamResponse
 
 
 async def answer_download(http: web.Request, sandbox: Sandbox) -> web.StreamResponse:
-    """Hand out a file by its file_path. Faults that concern every method, or the method `download`, strike here too."""
+    """Serve a file by its file_path. Faults for every method, or for `download`, apply here too."""
     call = Request(sandbox.now(), "download")
     try:
         _check_token(http.match_info["token"], sandbox)
@@ -114,7 +114,7 @@ def _check_token(token: str, sandbox: Sandbox) -> None:
 
 
 async def _meet(sandbox: Sandbox, call: Request, struck: list[FaultSpec]) -> None:
-    """Let the faults happen that come before the method, the slow ones first."""
+    """Apply the faults that come before the method, slow ones first."""
     for spec in struck:
         if spec.kind is FaultKind.SLOW:
             await asyncio.sleep(spec.seconds or 0.0)
@@ -140,7 +140,7 @@ def _start_flood(sandbox: Sandbox, spec: FaultSpec) -> NoReturn:
 
 
 def _check_banned_method(sandbox: Sandbox, call: Request) -> None:
-    """Refuse a call that is not paced but whose method is banned; the paced ones are checked where they are counted."""
+    """Refuse an unpaced call of a banned method; `pace` checks the others."""
     limits = sandbox.world.limits
     if limits.bans and (
         seconds := limits.banned_for(call.method, _number(call.chat_id), sandbox.now(), is_paced=False)
@@ -155,7 +155,7 @@ def _check_reachable(sandbox: Sandbox) -> None:
 
 
 async def _received(http: web.Request, sandbox: Sandbox) -> Body:
-    """Read the whole body; one that breaks off is no call."""
+    """Read the whole body; an incomplete one is no call."""
     try:
         return await read_body(http, sandbox.world.files.spool)
     except (ClientError, ConnectionError, EOFError) as error:
@@ -163,7 +163,7 @@ async def _received(http: web.Request, sandbox: Sandbox) -> Body:
 
 
 async def _with_files(sandbox: Sandbox, method: str, params: Params, body: Body) -> Params:
-    """Put what was uploaded, and what stands at the addresses that the call names, to the parameters."""
+    """Add the uploaded and fetched files to the parameters."""
     wanted = references(params)
     body.check_used(method, wanted)
     fetched = await fetch_all(sandbox.web, wanted, sandbox.world.files.spool)

@@ -1,4 +1,4 @@
-"""Checks reply markup by Telegram's rules for buttons; names and types were checked before."""
+"""Check reply markup by Telegram's rules for buttons; names and types are already checked."""
 
 from notifybot.sandbox.bot_api.wire import Params, bad_request, not_in_the_sandbox
 from notifybot.sandbox.formatting.markup import checked_link
@@ -16,7 +16,7 @@ _MISSING_FROM_SANDBOX = frozenset({"web_app", "login_url", "callback_game", "pay
 
 
 def read_markup(params: Params, chat: Chat, *, is_edit: bool = False) -> JsonObject | None:
-    """Return the reply markup of a call, None where there is none or an empty keyboard."""
+    """Return the reply markup of a call, None if absent or empty."""
     markup = params.mapping("reply_markup")
     if markup is None:
         return None
@@ -40,7 +40,7 @@ def _check_size(rows: list[list[JsonObject]]) -> None:
 
 
 def _inline_button(button: JsonObject) -> JsonObject:
-    """Check one button and return it as Telegram keeps it."""
+    """Check a button and return it as Telegram stores it."""
     if not str(button["text"]).strip():
         raise bad_request("inline keyboard button text must be non-empty")
     if button.get("style", "primary") not in STYLES:
@@ -71,7 +71,7 @@ def _action(name: str, value: object) -> JsonObject:
 
 
 def _button_url(url: str) -> str:
-    """Return a button's link as Telegram keeps it."""
+    """Return a button's URL as Telegram stores it."""
     checked = checked_link(url)
     if checked is None:
         raise bad_request(f"inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")

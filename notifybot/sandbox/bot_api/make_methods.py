@@ -1,9 +1,9 @@
-"""Make methods.json, the table of Bot API names, types and required flags, from a machine-readable list of the API.
+"""Generate methods.json, the Bot API's names, types and required flags, from a machine-readable description.
 
 Usage: python notifybot/sandbox/bot_api/make_methods.py API.json > notifybot/sandbox/methods.json
 
 API.json maps `methods` and `types` to objects whose `fields` are lists of {name, types, required, …} and whose
-`subtypes` name the types that one stands for. No prose is taken over.
+`subtypes` name its variants. Descriptions are not copied.
 """
 
 import json
@@ -18,7 +18,7 @@ PLAIN = frozenset({"Integer", "String", "Boolean", "Float", "Array"})
 
 
 class Field(TypedDict):
-    """One parameter or one field of a type, as the source describes it."""
+    """A parameter, or a field of a type, in the source."""
 
     name: str
     types: list[str]
@@ -26,14 +26,14 @@ class Field(TypedDict):
 
 
 class Entry(TypedDict, total=False):
-    """One method or one type of the source."""
+    """A method or type in the source."""
 
     fields: list[Field]
     subtypes: list[str]
 
 
 class Signature(TypedDict):
-    """What the table says of one parameter or field."""
+    """A parameter or field in the table."""
 
     types: list[str]
     required: bool
@@ -58,7 +58,7 @@ def _signatures(entry: Entry) -> dict[str, Signature]:
 
 
 def _needed(methods: dict[str, Entry], types: dict[str, Entry]) -> set[str]:
-    """Names of the types that a parameter can hold, however deep inside another."""
+    """Return the types that a parameter can contain, at any depth."""
     needed: set[str] = set()
     waiting = {name for entry in methods.values() for name in _named_in(entry)}
     while waiting:
@@ -75,7 +75,7 @@ def _named_in(entry: Entry) -> Iterable[str]:
 
 
 def _one_line_an_entry(table: dict[str, object]) -> str:
-    """JSON with one method or type a line, so that a new version of the API gives a readable difference."""
+    """Write JSON with one method or type on each line, for readable diffs between API versions."""
     sections = [f" {json.dumps(key)}: {_section(value)}" for key, value in table.items()]
     return "{\n" + ",\n".join(sections) + "\n}"
 

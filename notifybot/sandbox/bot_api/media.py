@@ -1,4 +1,4 @@
-"""Bot API methods that send and change photos and documents, one or several, and hand files out again."""
+"""Bot API methods that send and edit photos, documents and albums, and serve files."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -23,7 +23,7 @@ MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024
 MAX_SIDES = 10_000
 MAX_RATIO = 20
 ALBUM_SIZES = range(2, 11)
-# What Telegram's servers say of files, where the Bot API words it for people.
+# Internal error codes for which the Bot API has its own wording.
 WORDED = {
     "WEBPAGE_CURL_FAILED": "failed to get HTTP URL content",
     "WEBPAGE_MEDIA_EMPTY": "wrong type of the web page content",
@@ -31,7 +31,7 @@ WORDED = {
 
 
 class FileRefused(Exception):
-    """A file that Telegram's servers do not take; `code` is their name of the reason."""
+    """Telegram's servers refuse the file; `code` is their error code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -40,7 +40,7 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All that a message with media shows but its buttons."""
+    """Content of a media message, without its buttons."""
 
     media: Media
     caption: str
@@ -54,7 +54,7 @@ class Shown:
 
 
 def references(params: Params) -> dict[str, MediaKind]:
-    """List what a call refers to as its files, and what each is to be sent as."""
+    """List the file references of a call, each with its kind of media."""
     found = {reference: kind for kind in MediaKind if (reference := params.text(kind)) is not None}
     media = params.values.get("media")
     items = media if isinstance(media, list) else [media] if isinstance(media, dict) else []
@@ -70,7 +70,7 @@ def send_document(world: World, params: Params) -> JsonObject:
 
 
 def send_media_group(world: World, params: Params) -> list[JsonObject]:
-    """Send an album: all of it or nothing, and as many messages as it has items."""
+    """Send an album, all or nothing: one message for each item."""
     writable_chat(world, params)
     items = list(_items(params))
     shown = [_album_item(world, place, item) for place, item in enumerate(items, start=1)]
@@ -95,7 +95,7 @@ def edit_message_caption(world: World, params: Params) -> JsonObject:
 
 
 def edit_message_media(world: World, params: Params) -> JsonObject:
-    """Put a photo or a document in the place of another, or of a text."""
+    """Replace a message's media, or its text, with a photo or document."""
     message = editable_message(world, params)
     item = Params(params.mapping("media") or {}, params.files)
     kind = _kind(item)
@@ -107,7 +107,7 @@ def edit_message_media(world: World, params: Params) -> JsonObject:
 
 
 def get_file(world: World, params: Params) -> JsonObject:
-    """Say where a file can be downloaded."""
+    """Return a file's download path."""
     file_id = params.text("file_id") or ""
     media = world.files.find(file_id)
     if media is None:
@@ -175,7 +175,7 @@ def _single(world: World, params: Params, kind: MediaKind, reference: str) -> Sh
 
 
 def _shown(world: World, params: Params, kind: MediaKind, reference: str) -> Shown:
-    """Read the file and its caption; raise FileRefused or Telegram's 400 for what it would not take."""
+    """Read the file and its caption; raise FileRefused or Telegram's 400."""
     media = _media(world, params, kind, reference)
     caption, entities = read_caption(world, params)
     is_spoiler, is_above = params.flag("has_spoiler"), params.flag("show_caption_above_media")
@@ -218,7 +218,7 @@ def _new_media(world: World, kind: MediaKind, source: Source, *, is_uploaded: bo
 
 
 def _checked_image(content: Content) -> Image:
-    """Return what picture this is, if Telegram takes it as a photo."""
+    """Return the image if Telegram accepts it as a photo."""
     if content.size > MAX_PHOTO_BYTES:
         sizes = f"file of size {content.size} bytes is too big for a photo; the maximum size is {MAX_PHOTO_BYTES} bytes"
         raise bad_request(sizes)

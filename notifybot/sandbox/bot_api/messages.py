@@ -27,7 +27,7 @@ def send_message(world: World, params: Params) -> JsonObject:
 
 
 def new_message(world: World, params: Params, method: str, *, count: int = 1) -> Message:
-    """Make the bot's next message in the target chat from what all sending methods have in common, without content.
+    """Create the bot's next message in the target chat from the common parameters, without content.
 
     Checks, in this order: the chat, its topic, the message replied to, the buttons, the limits, for `count` messages.
     """
@@ -81,7 +81,7 @@ def delete_message(world: World, params: Params) -> bool:
 
 
 def delete_messages(world: World, params: Params) -> bool:
-    """Delete all of the messages that are there, or none if one of them may not be deleted."""
+    """Delete all existing messages, or none if one may not be deleted."""
     chat = find_chat(world, params)
     wanted = params.items("message_ids") or []
     if not wanted:
@@ -122,7 +122,7 @@ def answer_callback_query(world: World, params: Params) -> bool:
 
 
 def _check_answer_url(world: World, url: str | None) -> None:
-    """Allow links that start this bot; other links are for games, which the sandbox does not have."""
+    """Allow only links that start this bot; others are for games, which the sandbox lacks."""
     if url and not url.startswith(f"https://t.me/{world.bot.username}?start="):
         raise bad_request("URL_INVALID")
 

@@ -1,4 +1,4 @@
-"""The Bot API methods that the sandbox has, and which of their parameters it understands."""
+"""Table of the sandbox's Bot API methods and their supported parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ Handler = Callable[[World, Params], object]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: what it does, and the names of the parameters that the sandbox understands."""
+    """A method and its supported parameters."""
 
     run: Handler
     parameters: frozenset[str] = frozenset()
 
 
 def call_method(world: World, name: str, params: Params) -> object:
-    """Do what the bot asks and return Telegram's `result`; raise ApiError where Telegram refuses."""
+    """Run a method and return Telegram's `result`; raise ApiError."""
     method = METHODS.get(name)
     if method is None:
         raise not_in_the_sandbox(name)
@@ -28,7 +28,7 @@ def call_method(world: World, name: str, params: Params) -> object:
 
 
 def check_understood(name: str, params: Params, understood: frozenset[str]) -> None:
-    """Refuse a parameter that Telegram has but the sandbox would have to ignore."""
+    """Refuse parameters that the sandbox does not support, instead of ignoring them."""
     if missing := params.values.keys() - understood:
         raise not_in_the_sandbox(f'the parameter "{min(missing)}" of {name}')
 

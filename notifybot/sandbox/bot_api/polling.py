@@ -16,9 +16,9 @@ SET_WEBHOOK = "terminated by setWebhook request"
 
 
 class Polling:
-    """Who waits in getUpdates: at most one call, the newest.
+    """The call waiting in getUpdates: at most one, the newest.
 
-    `last_at`: when the bot last asked, in Unix seconds; `waits_begun`: how many calls had to wait so far.
+    `last_at` is the last call in Unix seconds; `waits_begun` counts the calls that had to wait.
     """
 
     def __init__(self) -> None:
@@ -28,11 +28,11 @@ class Polling:
 
     @property
     def is_active(self) -> bool:
-        """Whether a long poll waits now."""
+        """Return True while a long poll waits."""
         return self._waiting is not None
 
     async def get_updates(self, world: World, params: Params, check: Callable[[], None]) -> list[JsonObject]:
-        """Answer one getUpdates call. `check` is asked at each wake-up and raises what ends the connection."""
+        """Run a getUpdates call. `check` is called at each wake-up and raises to end the connection."""
         if world.webhook.url:
             raise conflict(WEBHOOK_ACTIVE)
         self.last_at = world.now()
@@ -41,7 +41,7 @@ class Polling:
         limit = min(max(params.integer("limit") or MAX_UPDATES, 1), MAX_UPDATES)
         found = world.updates.fetch(offset, limit, world.now())
         timeout = min(max(params.integer("timeout") or 0, 0), MAX_TIMEOUT_S)
-        # Confirming and waiting are changes, and the call itself is logged only when it ends.
+        # Confirming and waiting count as changes; the call itself is logged only when it ends.
         world.events.changed.fire()
         if found or not timeout:
             return found
@@ -50,7 +50,7 @@ class Polling:
     async def _wait(
         self, world: World, offset: int, limit: int, timeout: int, check: Callable[[], None]
     ) -> list[JsonObject]:
-        """Wait for updates as the only one who does: a call that waits already ends with 409."""
+        """Wait for updates. Only one call may wait: an earlier one ends with 409."""
         self.waits_begun += 1
         mine = self._waiting = self.waits_begun
         arrived: Signal = world.updates.arrived

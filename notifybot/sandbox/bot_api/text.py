@@ -1,4 +1,4 @@
-"""Reads the text or caption of a call: parse mode, entities, lengths, as Telegram would store it."""
+"""Read the text or caption of a call as Telegram would store it: parse mode, entities, length."""
 
 from notifybot.sandbox.bot_api.wire import Params, bad_request
 from notifybot.sandbox.formatting.detection import merge_detected
@@ -13,9 +13,9 @@ MAX_CAPTION_UNITS = 1024
 
 
 def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
-    """Return a message's text and entities; raise Telegram's 400 for what it would not take.
+    """Return a message's text and entities; raise Telegram's 400.
 
-    A parse mode wins over given entities.
+    A parse mode overrides given entities.
     """
     given = params.text("text")
     if not given:
@@ -29,7 +29,7 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
 
 
 def read_caption(world: World, params: Params) -> tuple[str, list[JsonObject]]:
-    """Return a caption and its entities, which may both be empty; raise Telegram's 400 for what it would not take."""
+    """Return a caption and its entities, both possibly empty; raise Telegram's 400."""
     text, entities = _parsed(params.text("caption") or "", params, "caption_entities")
     if utf16_len(text) > MAX_CAPTION_UNITS:
         raise bad_request("message caption is too long")
@@ -50,7 +50,7 @@ def _parsed(text: str, params: Params, entities_name: str) -> tuple[str, list[Js
 
 
 def _with_known_users(world: World, entities: list[JsonObject]) -> list[JsonObject]:
-    """Write mentioned users whole; Telegram drops a mention of somebody whom the bot never met."""
+    """Fill in mentioned users; drop mentions of users unknown to the bot, as Telegram does."""
     kept: list[JsonObject] = []
     for entity in entities:
         if entity["type"] != "text_mention":

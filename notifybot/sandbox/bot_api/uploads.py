@@ -1,4 +1,4 @@
-"""Reads a call's body: form, JSON or multipart, whose files are written to disk as they come in."""
+"""Read a call's body: form, JSON or multipart, with files streamed to disk."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from notifybot.sandbox.values import JsonObject
 from notifybot.sandbox.world.spool import Source, Spool
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
-# Room for the other fields and the marks between them. Telegram does not publish it.
+# Room for the other fields and multipart boundaries. Telegram does not publish its limit.
 MAX_BODY_BYTES = MAX_FILE_BYTES + 1024 * 1024
 MAX_FIELD_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
@@ -22,28 +22,28 @@ ATTACHED = "attach://"
 
 @dataclass(slots=True)
 class Body:
-    """What a call brought along: parameters as they were given, and files by the names of their parts."""
+    """Parameters of a call as given, and files by part name."""
 
     given: JsonObject = field(default_factory=dict)
     uploads: dict[str, Source] = field(default_factory=dict)
 
     def attach(self, parameters: Iterable[str]) -> None:
-        """Let a file that bears the name of one of these parameters be its value."""
+        """Use a file named like one of these parameters as its value."""
         self.given |= {name: ATTACHED + name for name in self.uploads if name in parameters}
 
     def check_used(self, method: str, references: Iterable[str]) -> None:
-        """Refuse a file that nothing in the call refers to. Telegram would ignore it."""
+        """Refuse unreferenced files, which Telegram would ignore."""
         used = {*self.given.values(), *references} if self.uploads else ()
         if unused := [name for name in self.uploads if ATTACHED + name not in used]:
             raise bad_request(f'{method} has no parameter "{min(unused)}"')
 
     def files(self) -> dict[str, Source]:
-        """Return the files by what refers to them: `attach://<name of the part>`."""
+        """Return the files by reference: `attach://<part name>`."""
         return {ATTACHED + name: source for name, source in self.uploads.items()}
 
 
 async def read_body(http: web.Request, spool: Spool) -> Body:
-    """Collect parameters from the query and the body; the body wins. Raise Telegram's refusal of what is no body."""
+    """Collect parameters from query and body; the body wins. Raise Telegram's error for a malformed body."""
     body = Body(dict(http.query) if http.query_string else {})
     if not http.body_exists:
         return body
@@ -61,7 +61,7 @@ async def read_body(http: web.Request, spool: Spool) -> Body:
 
 
 def too_large() -> ApiError:
-    """Build the refusal of a body that is larger than Telegram takes."""
+    """Build Telegram's error for a body that is too large."""
     return ApiError(413, "Request Entity Too Large")
 
 
@@ -88,7 +88,7 @@ def _object(body: bytes) -> JsonObject:
 
 
 async def _read_multipart(body: Body, http: web.Request, spool: Spool) -> None:
-    """Read part after part."""
+    """Read the parts one by one."""
     size = 0
     async for part in await http.multipart():
         if not isinstance(part, BodyPartReader) or part.name is None:
@@ -115,7 +115,7 @@ async def _read_field(part: BodyPartReader) -> str:
 
 
 async def _read_file(part: BodyPartReader, spool: Spool, *, room: int) -> Source:
-    """Write one file to disk as it comes in; a body that breaks off leaves nothing."""
+    """Stream a file to disk; an incomplete body leaves nothing."""
     incoming = spool.begin()
     try:
         while chunk := await part.read_chunk(CHUNK_BYTES):

@@ -1,7 +1,7 @@
-"""Checks a call against Telegram's own list of methods, parameters and types, and reads text into values.
+"""Check a call against Telegram's methods, parameters and types, and convert text to values.
 
-Stricter than Telegram in two ways, so that a slip of the pen is seen: unknown parameters and unknown fields are
-refused, and a value of the wrong type is never quietly replaced by a default.
+Stricter than Telegram in two ways, to catch typing errors: unknown parameters and fields are refused, and a value of
+the wrong type is never silently replaced by a default.
 """
 
 import json
@@ -14,7 +14,7 @@ from importlib.resources import files
 from notifybot.sandbox.bot_api.wire import ApiError, Params, bad_request
 from notifybot.sandbox.values import JsonObject
 
-# Telegram's own words for a required parameter that is missing.
+# Telegram's errors for missing parameters.
 _MISSING = {
     "chat_id": "chat_id is empty",
     "text": "message text is empty",
@@ -22,7 +22,7 @@ _MISSING = {
     "photo": "there is no photo in the request",
     "document": "there is no document in the request",
 }
-# Telegram's own names of what it could not read as JSON.
+# Telegram's names for parameters with invalid JSON.
 _JSON_NAMES = {
     "reply_markup": "reply keyboard markup",
     "reply_parameters": "reply parameters",
@@ -36,7 +36,7 @@ _INTEGER = re.compile(r"\s*[+-]?\d{1,19}\s*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One parameter or field: the types it may have, in Telegram's words, and whether it must be there."""
+    """A parameter or field: its types, in Telegram's names, and if it is required."""
 
     types: tuple[str, ...]
     is_required: bool
@@ -47,7 +47,7 @@ Signatures = Mapping[str, Signature]
 
 @dataclass(frozen=True)
 class Table:
-    """Every method by its name in lower case (Telegram ignores case), and every type that a parameter can hold."""
+    """All methods by lower-case name (Telegram ignores case), and all types that parameters can contain."""
 
     names: Mapping[str, str]
     methods: Mapping[str, Signatures]
@@ -56,7 +56,7 @@ class Table:
 
 
 class _Mismatch(Exception):
-    """A value does not have the type it should have; the text says what was expected."""
+    """A value has the wrong type; the text says what was expected."""
 
 
 @cache
@@ -69,7 +69,7 @@ def table() -> Table:
 
 
 def known_method(name: str) -> str:
-    """Return a method's name as Telegram writes it; raise its 404 if there is none."""
+    """Return a method's name in Telegram's spelling; raise Telegram's 404."""
     known = table().names.get(name.lower())
     if known is None:
         raise ApiError(404, "Not Found")
@@ -77,7 +77,7 @@ def known_method(name: str) -> str:
 
 
 def check(method: str, given: Mapping[str, object]) -> Params:
-    """Check and read the parameters of one call: text from a form becomes numbers, booleans and objects."""
+    """Check and convert the parameters of a call: form text becomes numbers, booleans and objects."""
     signatures = table().methods[method]
     values: JsonObject = {}
     for name, value in given.items():
@@ -110,7 +110,7 @@ def _read_parameter(name: str, value: object, types: tuple[str, ...]) -> object:
 
 
 def _decoded(name: str, value: object, types: tuple[str, ...]) -> object:
-    """Read the text of a form as what the types ask for; objects and lists are JSON in it."""
+    """Convert form text to the expected type; objects and lists are JSON."""
     if not isinstance(value, str):
         return str(value) if types == ("String",) and isinstance(value, int) and not isinstance(value, bool) else value
     if "Integer" in types and _INTEGER.fullmatch(value):
@@ -136,7 +136,7 @@ def _float(value: str) -> float:
 
 
 def _read(value: object, types: tuple[str, ...]) -> object:
-    """Return the value if it has one of the types, as deep as it goes; raise _Mismatch otherwise."""
+    """Return the value if it has one of the types, checked at every depth; else raise _Mismatch."""
     named = [kind for kind in types if kind in table().types and kind != "InputFile"]
     if named and isinstance(value, dict):
         return _read_object(value, named)
@@ -152,7 +152,7 @@ def _is_scalar(value: object, kind: str) -> bool:
     match kind:
         case "Integer":
             return isinstance(value, int) and not isinstance(value, bool)
-        # A plain button of a reply keyboard may be its text alone.
+        # A plain button of a reply keyboard may be just its text.
         case "String" | "KeyboardButton":
             return isinstance(value, str) and _is_utf8(value)
         case "Boolean" | "True":
@@ -176,7 +176,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _read_object(value: dict[str, object], kinds: list[str]) -> JsonObject:
-    """Check an object against the first of several types that it could be."""
+    """Check an object against the first type that fits."""
     candidates = _of_its_type(value, [kind for outer in kinds for kind in table().subtypes.get(outer, [outer])])
     for kind in candidates:
         fields = table().types[kind]
@@ -191,12 +191,12 @@ def _read_object(value: dict[str, object], kinds: list[str]) -> JsonObject:
 
 
 def _of_its_type(value: dict[str, object], candidates: list[str]) -> list[str]:
-    """Return the one candidate that the object says it is in `type`, as InputMediaPhoto is "photo"; else all."""
+    """Return the candidate that matches the object's `type` ("photo" for InputMediaPhoto), else all."""
     words = value.get("type")
     if not isinstance(words, str) or len(candidates) == 1:
         return candidates
     ending = "".join(word.capitalize() for word in words.split("_"))
-    # The shortest, since InputMediaLivePhoto ends with Photo too.
+    # Take the shortest: InputMediaLivePhoto ends with Photo too.
     named = sorted((candidate for candidate in candidates if candidate.endswith(ending)), key=len)
     return named[:1] or candidates
 

@@ -1,4 +1,4 @@
-"""Webhooks: setWebhook and its kin, and the delivery of updates by POST, one after the other, repeated until taken."""
+"""Webhooks: setWebhook and the like, and delivery of updates by POST, one by one, retried until accepted."""
 
 import ipaddress
 import re
@@ -19,7 +19,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 def set_webhook(world: World, params: Params) -> bool:
-    """Begin to push updates. Telegram demands https on 443, 80, 88 or 8443; the sandbox takes any loopback address."""
+    """Start pushing updates. Telegram requires https on 443, 80, 88 or 8443; the sandbox accepts any loopback URL."""
     url = params.text("url") or ""
     if not url:
         return delete_webhook(world, params)
@@ -55,14 +55,14 @@ def get_webhook_info(world: World, params: Params) -> JsonObject:
 
 
 def _use(world: World, hook: Webhook) -> None:
-    """Change the webhook; a call that waits in getUpdates and a delivery that waits for its next try notice."""
+    """Change the webhook, and wake a waiting getUpdates and a delivery that waits to retry."""
     world.webhook = hook
     world.updates.arrived.fire()
     world.webhook_changed.fire()
 
 
 async def deliver_updates(world: World) -> None:
-    """Push updates to the webhook for as long as the sandbox runs."""
+    """Push updates to the webhook while the sandbox runs."""
     timeout = aiohttp.ClientTimeout(total=DELIVERY_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as client:
         retry = FIRST_RETRY_S
@@ -78,7 +78,7 @@ async def deliver_updates(world: World) -> None:
 
 
 async def _deliver(client: aiohttp.ClientSession, world: World, update: Update) -> bool:
-    """Push one update; forget it when it was taken, note the error when it was not."""
+    """Push an update; drop it if accepted, else record the error."""
     hook = world.webhook
     headers = {SECRET_HEADER: hook.secret_token} if hook.secret_token else {}
     try:
@@ -109,7 +109,7 @@ def _check_url(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, by its name or its number."""
+    """Return True for localhost and loopback addresses."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What travels over the wire: JSON objects, Telegram's way of refusing, and a call's checked parameters."""
+"""Telegram's errors, and the checked parameters of a call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from notifybot.sandbox.world.spool import Source, Unfetched
 
 
 class ApiError(Exception):
-    """A refusal as the Bot API words it: HTTP status and `error_code`, a description, optional parameters."""
+    """A Bot API error: HTTP status and `error_code`, description, optional parameters."""
 
     def __init__(self, code: int, description: str, parameters: JsonObject | None = None) -> None:
         super().__init__(description)
@@ -38,15 +38,15 @@ def too_many_requests(retry_after: int) -> ApiError:
 
 
 def not_in_the_sandbox(what: str) -> ApiError:
-    """Say that Telegram has `what` and the sandbox does not, so that nobody takes it for Telegram's answer."""
+    """Build a 501 for features that the sandbox lacks: clearly not an error of Telegram."""
     return ApiError(501, f"Not Implemented: the sandbox does not have {what}")
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """One call's parameters, already checked against Telegram's own list of names and types.
+    """Parameters of a call, already checked against Telegram's names and types.
 
-    `files`: what came with the call, by what refers to it in the parameters: `attach://…`, or an address.
+    `files` maps references in the parameters (`attach://…`, or a URL) to files.
     """
 
     values: JsonObject
@@ -73,6 +73,6 @@ class Params:
 
     @property
     def chat_id(self) -> int | str | None:
-        """The target chat: a number, or a name that begins with `@`."""
+        """Return the target chat: a number or `@name`."""
         value = self.values.get("chat_id")
         return value if isinstance(value, int | str) else None

@@ -1,1 +1,1 @@
-"""Text as Telegram takes it: parse modes, entities, and what it detects by itself."""
+"""Formatted text as Telegram handles it: parse modes, entities, and automatic detection."""

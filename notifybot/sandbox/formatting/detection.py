@@ -1,4 +1,4 @@
-"""What Telegram finds in a text by itself: commands, links, mentions, hashtags and mail addresses."""
+"""Detect commands, links, mentions, hashtags and mail addresses, as Telegram does."""
 
 import re
 
@@ -12,12 +12,12 @@ _FOUND = re.compile(
     r"|(?P<hashtag>(?<!\w)\#\w*[^\W\d]\w*)"
 )
 _MARKS = re.compile(r"[/@#]")
-# Inside these nothing is looked for.
+# No detection inside these.
 _OPAQUE = frozenset({"code", "pre", "text_link", "text_mention"})
 
 
 def detect_entities(text: str) -> list[JsonObject]:
-    """List the entities that Telegram adds to a text, with offsets and lengths in UTF-16 units."""
+    """Return the entities that Telegram adds to a text; offsets and lengths in UTF-16 units."""
     if not _MARKS.search(text):
         return []
     found = []
@@ -29,7 +29,7 @@ def detect_entities(text: str) -> list[JsonObject]:
 
 
 def merge_detected(text: str, entities: list[JsonObject]) -> list[JsonObject]:
-    """Add what Telegram finds by itself to the given entities, but nothing inside of code and links."""
+    """Add detected entities to the given ones, but not inside code and links."""
     found = detect_entities(text)
     opaque = [given for given in entities if given["type"] in _OPAQUE]
     added = [entity for entity in found if not any(_overlap(entity, given) for given in opaque)]

@@ -1,4 +1,4 @@
-"""Message entities as Telegram keeps them: UTF-16 offsets, nesting rules, cleaned and trimmed text, checked links."""
+"""Normalize entities as Telegram does: UTF-16 offsets, nesting, cleaned and trimmed text, checked links."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -12,7 +12,7 @@ Json = dict[str, object]
 
 MAX_ENTITIES = 100
 
-# From the outside in: where two entities cover the same text, the earlier kind is the outer one.
+# Outermost first, for entities that cover the same text.
 QUOTES = ("blockquote", "expandable_blockquote")
 MONOSPACED = ("pre", "code")
 LINKED = ("text_link", "text_mention", "date_time")
@@ -21,7 +21,7 @@ ORDER = (*QUOTES, *MONOSPACED, *LINKED, *STYLES, "custom_emoji")
 UNSPLIT = (*MONOSPACED, *LINKED, "custom_emoji")
 
 NAME_SIGN = r"(?:[\w.!$,~*'();&+=\x80-\U0010ffff-]|%[0-9a-fA-F]{2})"
-# An address without a scheme is one of the web; mailto: and tel: would be names of users there.
+# A URL without a scheme is a web URL; there, mailto: and tel: would be user names.
 WEB_LINK = re.compile(
     rf"(?!(?:mailto|tel):)(?:(?P<scheme>https?)://)?(?:(?P<user>(?:{NAME_SIGN}|:)*)@)?"
     rf"(?P<host>\[[0-9a-f:.]+\]|{NAME_SIGN}+)(?::(?P<port>[0-9]{{1,9}}))?(?P<rest>[/?#].*)?",
@@ -37,12 +37,12 @@ REPLACED = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
 class MarkupError(ValueError):
-    """Telegram refuses this text; the error's text is Telegram's description without "Bad Request: "."""
+    """Telegram refuses this text; the message is Telegram's description without "Bad Request: "."""
 
 
 @dataclass(frozen=True)
 class Entity:
-    """One entity; `offset` and `length` in UTF-16 units, `extra` its further fields (url, language, user, …)."""
+    """An entity; `offset` and `length` in UTF-16 units, `extra` with other fields (url, language, user, …)."""
 
     kind: str
     offset: int
@@ -58,21 +58,21 @@ class Entity:
 
 
 def utf16_len(text: str) -> int:
-    """Count the UTF-16 units of `text`, as Telegram counts lengths and offsets."""
+    """Count UTF-16 units, Telegram's unit for lengths and offsets."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
-    """Return the text and entities that Telegram would store: cleaned, trimmed, nested by its rules, at most 100."""
+    """Return text and entities as Telegram would store them: cleaned, trimmed, nested, at most 100."""
     text, kept = _clean(text, nested([entity for entity in entities if entity.length > 0]))
     text, kept = _trim(text, nested(kept))
     return text, sorted(kept, key=_order)[:MAX_ENTITIES]
 
 
 def nested(entities: Sequence[Entity]) -> list[Entity]:
-    """Settle entities that overlap: styles are split at the edges of others, of the rest the first one stays.
+    """Resolve overlaps: split styles at the edges of others; of other entities, keep the first.
 
-    Quotes do not nest, code and pre hold nothing, links and mentions hold only styles.
+    Quotes do not nest, code and pre contain nothing, links and mentions contain only styles.
     """
     quotes = _apart(entity for entity in entities if entity.kind in QUOTES)
     edges = _edges(quotes)
@@ -81,7 +81,7 @@ def nested(entities: Sequence[Entity]) -> list[Entity]:
 
 
 def checked_link(url: str) -> str | None:
-    """Return `url` as Telegram stores it (scheme added, host in lower case), or None where it makes no link of it."""
+    """Return `url` as Telegram stores it (with scheme, host in lower case), or None if it is no link there."""
     own, web = OWN_LINK.fullmatch(url), WEB_LINK.fullmatch(url)
     if own:
         rest = _rest(own["rest"])
@@ -102,7 +102,7 @@ def mentioned_user(url: str) -> int | None:
 
 
 def link(url: str) -> tuple[str, Json] | None:
-    """Return kind and fields of the entity that a link in marked-up text becomes, or None where it becomes none."""
+    """Return kind and fields of the entity for a link in markup, or None."""
     if (user := mentioned_user(url)) is not None:
         return "text_mention", {"user": {"id": user}}
     checked = checked_link(url)
@@ -110,7 +110,7 @@ def link(url: str) -> tuple[str, Json] | None:
 
 
 def tg_link(url: str) -> tuple[str, Json]:
-    """Return kind and fields of the entity that the link of an `![…](…)` stands for. Raises MarkupError."""
+    """Return kind and fields of the entity for an `![…](…)` link. Raises MarkupError."""
     if not url.lower().startswith("tg:"):
         raise MarkupError("can't parse entities: Custom emoji URL must have scheme tg")
     if (query := _tg_query(url, "time")) is not None:
@@ -142,7 +142,7 @@ def _order(entity: Entity) -> tuple[int, int, int]:
 
 
 def _apart(entities: Iterable[Entity]) -> list[Entity]:
-    """Keep the first of those that overlap."""
+    """Keep the first of overlapping entities."""
     apart: list[Entity] = []
     for entity in sorted(entities, key=_order):
         if not apart or apart[-1].end <= entity.offset:
@@ -155,12 +155,12 @@ def _edges(entities: Iterable[Entity]) -> list[int]:
 
 
 def _between(edges: list[int], start: int, end: int) -> list[int]:
-    """Return the sorted `edges` that lie strictly between `start` and `end`."""
+    """Return the sorted `edges` strictly between `start` and `end`."""
     return edges[bisect_right(edges, start) : bisect_left(edges, end)]
 
 
 def _styles(entities: Sequence[Entity], quotes: Sequence[Entity], others: Sequence[Entity]) -> Iterator[Entity]:
-    """Yield the styles, joined where they touch, off monospaced text, split so that outer ones hold inner ones."""
+    """Yield styles: joined if adjacent, removed from monospaced text, and split for proper nesting."""
     mono = [entity for entity in others if entity.kind in MONOSPACED]
     cuts = _edges([*quotes, *(entity for entity in others if entity.kind != "custom_emoji")])
     for kind in STYLES:
@@ -172,7 +172,7 @@ def _styles(entities: Sequence[Entity], quotes: Sequence[Entity], others: Sequen
 
 
 def _covers(mono: Sequence[Entity], at: int) -> bool:
-    """Say whether one of `mono`, sorted and apart, covers the offset `at`."""
+    """Return True if one of `mono`, sorted without overlaps, covers the offset `at`."""
     place = bisect_right(mono, at, key=lambda entity: entity.offset) - 1
     return place >= 0 and at < mono[place].end
 
@@ -192,7 +192,7 @@ def _split(start: int, end: int, cuts: list[int]) -> list[tuple[int, int]]:
 
 
 def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Drop carriage returns and direction marks, make other control characters spaces, and move offsets along."""
+    """Drop carriage returns and direction marks, replace other control characters with spaces, and adjust offsets."""
     dropped = _places(REMOVED, text) if entities else []
     if dropped:
         entities = [_without(entity, dropped) for entity in entities]
@@ -201,7 +201,7 @@ def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 
 
 def _places(pattern: re.Pattern[str], text: str) -> list[int]:
-    """Return the offsets, in UTF-16 units, of all that `pattern` matches: single characters of one unit."""
+    """Return the UTF-16 offsets of all matches, which are single characters of one unit."""
     ends = accumulate(2 if character > "\uffff" else 1 for character in text)
     return [end - 1 for end, character in zip(ends, text, strict=True) if pattern.match(character)]
 
@@ -212,7 +212,7 @@ def _without(entity: Entity, dropped: list[int]) -> Entity:
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Cut spaces and newlines off both ends; at the beginning only up to the first of the sorted entities."""
+    """Trim spaces and newlines, at the start only up to the first of the sorted entities."""
     kept = text.rstrip(" \n")
     blanks = len(kept) - len(kept.lstrip(" \n"))
     begin = min([blanks, *(entity.offset for entity in entities[:1])])
@@ -224,7 +224,7 @@ def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 
 
 def _is_host(host: str) -> bool:
-    """Tell whether `host` has a dot beside something, or is an IPv6 address in brackets."""
+    """Return True for a host name with a dot, or an IPv6 address in brackets."""
     if not host.startswith("["):
         return "." in host and host != "."
     try:
@@ -234,13 +234,13 @@ def _is_host(host: str) -> bool:
 
 
 def _rest(rest: str | None) -> str:
-    """Return path, query and fragment with what they cannot hold encoded, and a slash before them."""
+    """Return path, query and fragment, percent-encoded, with a leading slash."""
     kept = (rest or "/").rstrip(" \t\r\n\v\0")
     return ("" if kept.startswith("/") else "/") + re.sub("[\0- ]", lambda found: f"%{ord(found[0]):02X}", kept)
 
 
 def _tg_query(url: str, host: str) -> dict[str, str] | None:
-    """Return the query of tg://HOST?… or tg:HOST?…, None for any other link."""
+    """Return the query of tg://HOST?… or tg:HOST?…; None for other links."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Telegram's HTML style: text with tags → plain text and entities, refused in Telegram's words."""
+"""Parse Telegram's HTML, with Telegram's errors."""
 
 import re
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Tag:
-    """A start tag whose end tag is still to come; `offset` UTF-16 units in `piece` pieces were written before it."""
+    """An open tag; `offset` UTF-16 units in `piece` pieces come before it."""
 
     name: str
     attributes: dict[str, str]
@@ -46,7 +46,7 @@ class Tag:
 
 
 def read_html(source: str) -> tuple[str, list[Entity]]:
-    """Return text and entities as written, before Telegram cleans them. Raises MarkupError."""
+    """Return text and entities before cleaning. Raises MarkupError."""
     reading, tags = Reading(source), list[Tag]()
     while reading.next:
         if not reading.sees("<"):
@@ -74,7 +74,7 @@ def _open(reading: Reading) -> Tag:
 
 
 def _attributes(reading: Reading, tag: str, begin: int) -> dict[str, str]:
-    """Read up to the tag's `>` and step over it."""
+    """Read up to and including the tag's `>`."""
     attributes: dict[str, str] = {}
     reading.take(BLANKS)
     while not reading.sees(">"):
@@ -144,14 +144,14 @@ def _mark(reading: Reading, tag: Tag) -> None:
 
 
 def _mark_link(reading: Reading, tag: Tag) -> None:
-    """Mark a mention or a link; without an address the text is the address, and a bad address is no link."""
+    """Mark a mention or link. Without a URL, the text is the URL; an invalid URL makes no link."""
     found = link(tag.attributes.get("href") or reading.written_since(tag.piece))
     if found is not None:
         reading.mark(found[0], tag.offset, found[1])
 
 
 def _mark_monospaced(reading: Reading, tag: Tag) -> None:
-    """Mark code or pre; where both cover the same text and the code names a language, they are one pre of it."""
+    """Mark code or pre. Around the same text, with a language on the code, they become one pre."""
     language = _language(tag)
     inner = reading.entities[-1] if reading.entities else None
     if inner is None or inner.kind not in MONOSPACED or (inner.offset, inner.end) != (tag.offset, reading.units):
@@ -173,7 +173,7 @@ def _code_without_language(entity: Entity) -> Entity:
 
 
 def _decoded(reading: Reading, text: str) -> str:
-    """Replace character references; names other than lt, gt, amp and quot stay as they are."""
+    """Replace numeric references and lt, gt, amp, quot; leave other names unchanged."""
     decoded = REFERENCE.sub(_character, text)
     if SURROGATE.search(decoded):
         raise reading.refuse(

@@ -1,4 +1,4 @@
-"""Telegram's older Markdown style, kept for old bots: no nesting, and nothing is escaped inside an entity."""
+"""Parse Telegram's legacy Markdown: no nesting, and no escapes inside entities."""
 
 import re
 
@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"\(([^)]*)\)")
 
 
 def read_markdown(source: str) -> tuple[str, list[Entity]]:
-    """Return text and entities as written, before Telegram cleans them. Raises MarkupError."""
+    """Return text and entities before cleaning. Raises MarkupError."""
     reading = Reading(source)
     while reading.next:
         if literal := reading.take(PLAIN) or reading.take(ESCAPE)[1:]:

@@ -27,7 +27,7 @@ END_OF_EXPANDABLE = re.compile(r"\|\|(?=\r?\n(?!>)|\r?\Z)")
 
 @dataclass(frozen=True)
 class Open:
-    """An entity whose end is still to come: Telegram's name of it, where it begins in the source and in the text."""
+    """An open entity: Telegram's name for it, and its start in source and text."""
 
     name: str
     begin: int
@@ -38,7 +38,7 @@ class Open:
 
 @dataclass
 class State:
-    """The open entities, the innermost last; whether one is a quote, and whether a quote may begin here."""
+    """Open entities, innermost last, and flags for quotes."""
 
     open: list[Open]
     is_in_quote: bool = False
@@ -50,7 +50,7 @@ class State:
 
 
 def read_markdown_v2(source: str) -> tuple[str, list[Entity]]:
-    """Return text and entities as written, before Telegram cleans them. Raises MarkupError."""
+    """Return text and entities before cleaning. Raises MarkupError."""
     reading, state = Reading(source), State([])
     while reading.next:
         if state.innermost in CODE_ENDS:
@@ -70,7 +70,7 @@ def _read_code(reading: Reading, state: State) -> None:
         reading.at += len(end)
         _end(reading, state)
     elif reading.sees("`"):
-        # A single backtick inside a block begins code; Telegram then misses that one's end, not the block's.
+        # A single backtick in a block opens code; Telegram then reports that one as unclosed, not the block.
         _begin(reading, state, "Code", "`")
     else:
         plain = reading.take(PLAIN_CODE)
@@ -95,14 +95,14 @@ def _read_text(reading: Reading, state: State) -> None:
 
 
 def _write(reading: Reading, state: State, literal: str, *, may_begin_line: bool) -> None:
-    """Write characters that stand for themselves; only an escaped newline among them begins a line for a quote."""
+    """Write literal characters; among them, only an escaped newline starts a line for a quote."""
     reading.write(literal)
     if literal.strip("\r"):
         state.is_line_start = may_begin_line and literal == "\n"
 
 
 def _read_newline(reading: Reading, state: State) -> None:
-    """Write the newline; a quote ends after it unless the next line begins with `>` too."""
+    """Write the newline; end a quote after it unless the next line starts with `>` too."""
     newline = reading.next
     reading.at += 1
     reading.write(newline)
@@ -117,7 +117,7 @@ def _read_newline(reading: Reading, state: State) -> None:
 
 
 def _read_quote(reading: Reading, state: State) -> None:
-    """Begin a quote; within one, each further `>` at the beginning of a line is left out."""
+    """Start a quote; inside one, drop each further `>` at the start of a line."""
     if state.is_in_quote:
         reading.at += 1
     else:
@@ -145,7 +145,7 @@ def _begin(reading: Reading, state: State, name: str, mark: str) -> None:
 
 
 def _begin_code(reading: Reading, state: State) -> None:
-    """Begin code or pre; a word right after the three backticks, followed by a blank, is the language."""
+    """Start code or pre; a word right after three backticks, followed by a space, is the language."""
     begin, is_block = reading.at, reading.sees("```")
     reading.at += 3 if is_block else 1
     language = reading.take(LANGUAGE) if is_block else ""
@@ -162,7 +162,7 @@ def _end(reading: Reading, state: State) -> None:
 
 
 def _end_link(reading: Reading, state: State) -> None:
-    """End a link; one without an address in parentheses has its text for an address, a bad address makes no link."""
+    """End a link; without a URL in parentheses, its text is the URL. An invalid URL makes no link."""
     reading.at += 1
     entry = state.open.pop()
     address = _address(reading, entry)
@@ -176,7 +176,7 @@ def _end_link(reading: Reading, state: State) -> None:
 
 
 def _address(reading: Reading, entry: Open) -> str | None:
-    """Read the parentheses after a link's text; None where there are none."""
+    """Read the URL in parentheses after a link's text; None if there is none."""
     if not reading.sees("("):
         return None
     reading.at += 1
@@ -188,7 +188,7 @@ def _address(reading: Reading, entry: Open) -> str | None:
 
 
 def _escaped(reading: Reading) -> str:
-    """Step over a backslash and what it protects; before anything but ASCII it stands for itself."""
+    """Read a backslash escape; before non-ASCII characters, the backslash is literal."""
     escape = reading.take(ESCAPE)
     if escape:
         return escape[1]

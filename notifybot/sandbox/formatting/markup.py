@@ -1,4 +1,4 @@
-"""Formatted text as Telegram takes it: a parse mode's markup or a list of entities → what a message then holds."""
+"""Turn a parse mode's markup, or a list of entities, into a message's text and entities."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -30,7 +30,7 @@ READERS: dict[str, Callable[[str], tuple[str, list[Entity]]]] = {
     "markdownv2": read_markdown_v2,
 }
 SENT_KINDS = frozenset({*QUOTES, *MONOSPACED, *LINKED, *STYLES, "custom_emoji"})
-# Telegram finds these by itself and ignores them where a bot names them.
+# Telegram detects these itself and ignores them from bots.
 FOUND_KINDS = frozenset({"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"})
 JSON_TYPES: dict[type, str] = {str: "String", int: "Number", dict: "Object"}
 MAX_OFFSET = 1_000_000
@@ -39,9 +39,9 @@ Value = TypeVar("Value")
 
 
 def parse(text: str, parse_mode: str) -> tuple[str, list[Json]]:
-    """Return the plain text and the entities that `text` means in `parse_mode` (any case; HTML, Markdown, MarkdownV2).
+    """Parse `text` as HTML, Markdown or MarkdownV2 (any case) into plain text and entities.
 
-    The text comes back cleaned and trimmed and may be empty. Raises MarkupError.
+    The result is cleaned and trimmed, and may be empty. Raises MarkupError.
     """
     _check_unicode(text)
     reader = READERS.get(parse_mode.lower())
@@ -52,13 +52,13 @@ def parse(text: str, parse_mode: str) -> tuple[str, list[Json]]:
 
 
 def cleaned(text: str, entities: Sequence[object] = ()) -> tuple[str, list[Json]]:
-    """Return text without markup and its entities as Telegram stores them; may be empty. Raises MarkupError."""
+    """Return plain text and its entities as Telegram stores them; may be empty. Raises MarkupError."""
     plain, kept = tidy(text, _checked(text, entities))
     return plain, [entity.as_json() for entity in kept]
 
 
 def validate_entities(text: str, entities: Sequence[object]) -> list[Json]:
-    """Return the entities that Telegram would keep, overlaps settled, at most 100; offsets count in `cleaned` text.
+    """Return the entities that Telegram would keep, without overlaps, at most 100; offsets refer to `cleaned` text.
 
     Raises MarkupError.
     """
@@ -80,7 +80,7 @@ def _check_unicode(text: str) -> None:
 
 
 def _edges(text: str) -> set[int]:
-    """Return the offsets, in UTF-16 units, at which a character of `text` begins, and its end."""
+    """Return the UTF-16 offsets of all characters, and of the end."""
     edges, at = {0}, 0
     for character in text:
         at += 2 if character > "\uffff" else 1
@@ -116,7 +116,7 @@ def _entity(entry: object) -> Entity:
 
 
 def _extra(kind: str, entry: Json) -> Json:
-    """Take over the further fields that this kind has; others are ignored, as Telegram does."""
+    """Copy the extra fields of this kind; ignore others, as Telegram does."""
     match kind:
         case "text_link":
             return _link(_field(entry, "url", str))
@@ -132,7 +132,7 @@ def _extra(kind: str, entry: Json) -> Json:
 
 
 def _link(url: str) -> Json:
-    """Return the fields of a link; one to a person is a mention of that person."""
+    """Return the fields of a link; a link to a person is a mention."""
     if (user := mentioned_user(url)) is not None:
         return {"user": {"id": user}}
     checked = checked_link(url)

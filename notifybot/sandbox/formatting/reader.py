@@ -1,4 +1,4 @@
-"""One pass over marked-up text: where the reader stands, what it has written and which entities it has found."""
+"""State of a parser: position in the source, output and entities."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from notifybot.sandbox.formatting.entities import Entity, Json, MarkupError, utf
 
 @dataclass
 class Reading:
-    """`at` is the next character of `source`; `units` the UTF-16 length of what was written so far."""
+    """`at` is the position in `source`; `units` is the UTF-16 length of the output."""
 
     source: str
     at: int = 0
@@ -18,7 +18,7 @@ class Reading:
 
     @property
     def next(self) -> str:
-        """The next character, or "" at the end."""
+        """Return the next character, or "" at the end."""
         return self.source[self.at : self.at + 1]
 
     @property
@@ -29,7 +29,7 @@ class Reading:
         return self.source.startswith(mark, self.at)
 
     def take(self, pattern: re.Pattern[str]) -> str:
-        """Step over what `pattern` matches here and return it; "" where it matches nothing."""
+        """Consume and return a match of `pattern`; "" without a match."""
         found = pattern.match(self.source, self.at)
         if found is None:
             return ""
@@ -37,7 +37,7 @@ class Reading:
         return found[0]
 
     def written_since(self, piece: int) -> str:
-        """Return what was written since there were `piece` pieces."""
+        """Return the output since piece `piece`."""
         return "".join(self.pieces[piece:])
 
     def write(self, text: str) -> None:
@@ -45,12 +45,12 @@ class Reading:
         self.units += utf16_len(text)
 
     def mark(self, kind: str, offset: int, extra: Json | None = None) -> None:
-        """Add an entity from `offset` to the end of what was written, unless that is empty."""
+        """Add an entity from `offset` to the end of the output, unless it is empty."""
         if self.units > offset:
             self.entities.append(Entity(kind, offset, self.units - offset, extra or {}))
 
     def refuse(self, sentence: str, at: int | None = None) -> MarkupError:
-        """Make the error that Telegram would answer; `at` is a character of the source, shown in UTF-8 bytes."""
+        """Build Telegram's error; `at` is a source position, reported as a UTF-8 byte offset."""
         place = "" if at is None else f" at byte offset {self.bytes_before(at)}"
         return MarkupError(f"can't parse entities: {sentence}{place}")
 

@@ -1,17 +1,17 @@
-// The chat page of the sandbox: chats as Telegram shows them and, where the demo runs, what the daemon knows of them.
+// The sandbox's chat page: chats as in Telegram and, with the demo, the daemon's details of each message.
 //
-// Facts come from three places: the sandbox's state and its event stream (/sandbox/…), the daemon's own interface (/daemon/…,
-// passed on by the demo) and the demo (/demo/…). Drawing is always the same way: facts change, `draw` asks for a redraw, and
-// `reconcile` touches only the nodes that differ. Messages are hostile: text reaches the page as text nodes alone.
+// Data comes from the sandbox's state and event stream (/sandbox/…), the daemon's API (/daemon/…, proxied by the demo) and the
+// demo (/demo/…). When data changes, `draw` schedules a redraw, and `reconcile` updates only the nodes that differ. Messages are
+// untrusted: text only ever becomes text nodes.
 
 import { file, hasMedia, hasPhoto, photos, viewer, widthOf } from "./media.js";
 import { h, icon, linkTo, pressable, safeLink, setText, svg } from "./nodes.js";
 import { formatted } from "./words.js";
 
 const WINDOW = 120;            // bubbles drawn at first
-const WINDOW_MOST = 240;       // bubbles that stand in the page at once, however long the chat is
+const WINDOW_MOST = 240;       // limit for bubbles in the page, however long the chat
 const WINDOW_STEP = 60;
-const GROUP_SECONDS = 300;     // a sender's messages within this time stand together
+const GROUP_SECONDS = 300;     // a sender's messages within this time are grouped
 const DAEMON_EVERY_MS = 1000;
 const RECENT = 50;
 const TIMELINE_LINES = 6;
@@ -27,7 +27,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // --------------------------------------------------------------------------------------------------------- drawing
 
-// Make the children of `parent` show `items` in their order; a node lives as long as its item's key does.
+// Make the children of `parent` match `items`, in order; a node lives as long as its item's key.
 function reconcile(parent, items, keyOf, create, update) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
   let next = parent.firstElementChild;
@@ -49,7 +49,7 @@ function draw(...parts) {
   parts.forEach((part) => asked.add(part));
 }
 
-// ------------------------------------------------------------------------------------------------------------ asking
+// ----------------------------------------------------------------------------------------------------------- requests
 
 class Refused extends Error {
   constructor(status, body) {
@@ -107,7 +107,7 @@ function span(ms) {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-// ------------------------------------------------------------------------------------------- what the sandbox knows
+// ------------------------------------------------------------------------------------------- Telegram's state
 
 const telegram = {
   bot: null,
@@ -116,7 +116,7 @@ const telegram = {
   messages: new Map(),       // chat id -> messages in their order
   touched: new Map(),        // chat id -> rank of its newest message
   faults: [],
-  bans: [],                  // what a flood left behind: {chat_id, until}
+  bans: [],                  // flood bans: {chat_id, until}
   calls: [],
   lastEvent: 0,
   rank: 0,
@@ -125,14 +125,14 @@ const telegram = {
 const view = {
   chatId: null,
   size: WINDOW,
-  end: null,                 // null: the newest messages are shown as they come
+  end: null,                 // null: follow the newest messages
   speakers: new Map(),       // chat id -> user id
   read: new Map(),           // chat id -> last message id that was seen
   waiting: new Map(),        // callback query id -> its button's key
-  pressed: new Map(),        // button's key -> true while unanswered
-  answers: new Map(),        // answers that came before the press's own response
-  sticks: true,              // the newest message is in sight and stays there
-  flash: null,               // key of a bubble to show with a highlight
+  pressed: new Map(),        // button's key -> true until its query is answered
+  answers: new Map(),        // answers that arrived before the response to the press
+  sticks: true,              // keep the newest message in view
+  flash: null,               // key of a bubble to highlight
 };
 
 const messageKey = (chatId, messageId) => `${chatId}:${messageId}`;
@@ -204,7 +204,7 @@ const EVENTS = {
   },
 };
 
-// A fault that struck, and a ban that it began, come with no event of their own: they are read after calls that went wrong.
+// Faults that struck, and bans from them, have no event of their own: reload them after failed calls.
 let faultTimer = null;
 function faultsSoon() {
   faultTimer ??= setTimeout(async () => {
@@ -234,7 +234,7 @@ function putMessage(message) {
 
 // ------------------------------------------------------------------------------------------------------------- chats
 
-// Every chat, and every person who has not written to the bot yet.
+// All chats, and all people who have not written to the bot yet.
 function chatRows() {
   const rows = [...telegram.chats.values()];
   for (const user of telegram.users.values()) {
@@ -299,7 +299,7 @@ function updateChat(row, chat) {
   row.querySelector(".chat-last").replaceChildren(...(who ? [h("b", {}, who)] : []), last ? preview(last) : none);
 }
 
-// A phone starts with the list; elsewhere the chat that wrote last is open.
+// Phones start with the list; elsewhere the latest chat is open.
 function chooseFirst() {
   const wanted = Number(location.hash.slice(1));
   if (wanted && chatById(wanted)) return openChat(wanted);
@@ -413,7 +413,7 @@ function showBubble(chatId, messageId) {
   [...at("bubbles").children].find(isIt)?.scrollIntoView({ block: "center" });
 }
 
-// Rows of a conversation: days, service lines, bubbles with their place in a sender's group.
+// Rows of a conversation: days, service lines, and bubbles with their position in the sender's group.
 function rowsOf(messages) {
   const rows = [];
   let day = null;
@@ -492,7 +492,7 @@ function updateRow(node, row) {
 function flash(node) {
   view.flash = null;
   node.classList.remove("flash", "arrives");
-  void node.offsetWidth;   // without a reflow the animation of a second edit would not start again
+  void node.offsetWidth;   // without a reflow, a second edit would not restart the animation
   node.classList.add("flash");
   setTimeout(() => node.classList.remove("flash"), 1900);
 }
@@ -514,7 +514,7 @@ function fillBubble(node, message, { follows, last, mine, many, album }) {
   node.replaceChildren(...[face, body, keysOf(message)].filter(Boolean));
 }
 
-// What a bubble shows, and its time: beside the last line of the words, where those are the last thing in it.
+// Content of a bubble and its time, which goes beside the last line if the bubble ends with text.
 function contentOf(album, meta) {
   const [message] = album;
   const [media, words] = [mediaOf(album), wordsOf(album)];
@@ -534,12 +534,12 @@ function bubbleClicked(event, message) {
   if (id) choose(id, true);
 }
 
-// An album of photos shows a caption only where there is just one; documents show their own, each below itself.
+// A photo album shows a caption only if there is exactly one; each document shows its own below it.
 function wordsOf(album) {
   const spoken = album.filter((message) => message.text ?? message.caption);
   const [message] = spoken;
   if (!message && attachmentName(album[0])) return null;
-  if (!message) return h("span.words.service-note", {}, "This kind of message is not shown here.");
+  if (!message) return h("span.words.service-note", {}, "This type of message is not shown here.");
   if (album[0].document || spoken.length > 1) return null;
   return wordsNode(message);
 }
@@ -565,7 +565,7 @@ function replyOf(message) {
   return pressable("button.reply", show, h("b", {}, name), h("span", {}, preview(quoted)));
 }
 
-// Telegram fetches the page and shows its title and picture. Here nothing is fetched: the card only says where it would be.
+// Telegram fetches the page and shows its title and image. Here nothing is fetched: the card only marks the place.
 function linkPreviewOf(message) {
   const options = message.link_preview_options ?? {};
   if (!message.text || options.is_disabled) return null;
@@ -582,7 +582,7 @@ function metaOf(album) {
   const edited = message.edit_date ? `, edited ${new Date(message.edit_date * 1000).toLocaleString()}` : "";
   const openDetail = () => choose(daemon.index.get(messageKey(message.chat.id, message.message_id)), true);
   const ask = pressable("button.ask", openDetail, icon("panel"));
-  ask.setAttribute("aria-label", "What the daemon knows of this message");
+  ask.setAttribute("aria-label", "Show the daemon's details of this message");
   const isBot = message.from?.is_bot || message.sender_chat;
   const time = h("time", { datetime: date.toISOString() }, hourMinute(date));
   const mark = edited ? h("span.edited", {}, "edited") : null;
@@ -668,7 +668,7 @@ function drawComposer() {
   at("composer").hidden = !chat || isFresh;
   at("start").hidden = !isFresh;
   if (!chat) return;
-  setText(at("start-text"), `${titleOf(chat)} has not written to the bot yet. A bot cannot write to people first: it begins with /start.`);
+  setText(at("start-text"), `${titleOf(chat)} has not started the bot yet. A bot cannot write to people first: they start it with /start.`);
   const speaker = telegram.users.get(speakerOf(chat.id));
   const select = at("speaker");
   reconcile(select, membersOf(chat), (user) => user.id, (user) => h("option", { value: user.id }, user.first_name));
@@ -756,8 +756,8 @@ const daemon = {
 };
 const FINAL = new Set(["closed", "cancelled"]);
 const isAlert = (message) => message.kind === "alert" || message.acknowledge === true;
-const wasAnswered = (message) => Boolean(message.acknowledged_by);
-const shownState = (message) => (message.status === "closed" && wasAnswered(message) ? "answered" : message.status);
+const isAcknowledged = (message) => Boolean(message.acknowledged_by);
+const stateOf = (message) => (message.status === "closed" && isAcknowledged(message) ? "acknowledged" : message.status);
 
 async function lookForDemo() {
   try { daemon.status = await get("/demo/status"); } catch { return; }
@@ -830,11 +830,11 @@ function drawStrip() {
 }
 
 const subjectOf = (message) => message.title || (message.content ?? message.text ?? "").trim().split("\n")[0] || "(no text)";
-const stateLabel = (message, state = shownState(message)) => h("span.state", { "data-state": state }, state);
+const stateLabel = (message, state = stateOf(message)) => h("span.state", { "data-state": state }, state);
 
 function drawRecent() {
   const empty = { id: "none", none: true };
-  const make = (row) => (row.none ? h("li.empty", {}, "Nothing was sent yet.") : makeRecent(row));
+  const make = (row) => (row.none ? h("li.empty", {}, "No messages yet.") : makeRecent(row));
   reconcile(at("recent"), daemon.rows.length ? daemon.rows : [empty], (row) => row.id, make, updateRecent);
 }
 
@@ -851,7 +851,7 @@ function updateRecent(node, row) {
   const whom = [...new Set(deliveries.map((delivery) => nameOfChat(delivery.chat_id)))].join(", ");
   const how = [hourMinute(new Date(row.created_at)), isAlert(row) ? "alert" : "notice", whom];
   setText(button.querySelector(".how"), how.filter(Boolean).join(" · "));
-  const state = shownState(row);
+  const state = stateOf(row);
   button.querySelector(".state").dataset.state = state;
   setText(button.querySelector(".state"), state);
 }
@@ -861,7 +861,7 @@ function nameOfChat(chatId) {
   return chat ? titleOf(chat) : String(chatId);
 }
 
-// The chosen message is drawn anew only when it changed: countdowns tick in place, and focus stays where it is.
+// Redraw the selected message only when it changed: countdowns tick in place, and focus stays.
 function drawDetail() {
   const message = daemon.details.get(daemon.chosen);
   const print = JSON.stringify([daemon.chosen, message, daemon.isUp]);
@@ -869,7 +869,7 @@ function drawDetail() {
   if (box.print === print) return;
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.act : null;
   box.print = print;
-  const none = h("p.empty", {}, "Choose a bubble, or a message below, to see what the daemon knows of it.");
+  const none = h("p.empty", {}, "Select a message in the chat or below to see the daemon's details.");
   box.replaceChildren(...(message ? detailOf(message) : [none]));
   if (focused) box.querySelector(`[data-act="${focused}"]`)?.focus();
   tickDeadlines();
@@ -902,7 +902,7 @@ function idButton(id) {
 const eventOf = (message, name) => (message.timeline ?? []).find((entry) => entry.event === name);
 const after = (message, entry) => (entry ? ` after ${span(new Date(entry.at) - new Date(message.created_at))}` : "");
 
-// Who did something: `acknowledged_by` is an object; a timeline's actor is "telegram:<id>", "account:<name>" or the daemon itself.
+// Name an actor: `acknowledged_by` is an object; a timeline's actor is "telegram:<id>", "account:<name>" or the daemon itself.
 function whoOf(who) {
   if (!who || who === "notifybot") return "";
   if (typeof who === "string") {
@@ -916,10 +916,10 @@ function verdictOf(message) {
   const seal = (name, tone, ...texts) => h("p.verdict", { "data-tone": tone }, icon(name), texts.join(""));
   const answer = eventOf(message, "acknowledged");
   const error = message.deliveries?.find((delivery) => delivery.last_error)?.last_error;
-  if (wasAnswered(message)) return seal("check", "good", "Acknowledged by ", whoOf(message.acknowledged_by), after(message, answer));
-  if (message.status === "closed") return seal("flood", "calm", "Closed without an answer", after(message, eventOf(message, "closed")));
+  if (isAcknowledged(message)) return seal("check", "good", "Acknowledged by ", whoOf(message.acknowledged_by), after(message, answer));
+  if (message.status === "closed") return seal("flood", "calm", "Closed without acknowledgement", after(message, eventOf(message, "closed")));
   if (message.status === "cancelled") return seal("block", "calm", "Cancelled before it was shown");
-  if (message.status === "failed") return seal("block", "bad", error ?? "It could not be delivered");
+  if (message.status === "failed") return seal("block", "bad", error ?? "Not delivered");
   return null;
 }
 
@@ -929,7 +929,7 @@ function deadlinesOf(message) {
   const escalated = eventOf(message, "escalated");
   const cells = [];
   if (escalated) cells.push(sealed("escalate", "Escalated", withSeconds(new Date(escalated.at))));
-  else if (due && !wasAnswered(message)) cells.push(running("escalate", "Escalates in", from, due));
+  else if (due && !isAcknowledged(message)) cells.push(running("escalate", "Escalates in", from, due));
   if (message.close_at) cells.push(running("close", "Closes in", from, message.close_at));
   return cells.length ? h("div.deadlines", {}, ...cells) : null;
 }
@@ -999,7 +999,7 @@ function deliveryOf(delivery) {
   return node;
 }
 
-// A long story begins folded, so that the recent messages below stay in sight.
+// A long timeline starts folded, so that the recent messages below stay in view.
 function timelineNodes(timeline) {
   const list = h("ol.timeline", {}, ...timeline.slice(-TIMELINE_LINES).map(timelineOf));
   const hidden = timeline.slice(0, -TIMELINE_LINES);
@@ -1019,7 +1019,7 @@ function timelineOf(entry) {
   return h("li", { "data-event": entry.event }, what, h("time", { datetime: entry.at }, withSeconds(date)), words);
 }
 
-// -------------------------------------------------------------------------------------------- an alert of one's own
+// -------------------------------------------------------------------------------------------- sending an alert
 
 function drawTargets() {
   const chats = chatRows().filter((chat) => !chat.fresh);
@@ -1066,7 +1066,7 @@ async function sendAlert(event) {
     await choose(answer.id);
     daemonSoon();
   } catch (error) {
-    setText(at("alert-problem"), error instanceof Refused ? error.message : "The daemon does not answer. Nothing was accepted; try again.");
+    setText(at("alert-problem"), error instanceof Refused ? error.message : "The daemon does not respond. Nothing was accepted; try again.");
   }
 }
 
@@ -1075,19 +1075,19 @@ async function sendAlert(event) {
 const isBlocked = (userId) => Boolean(telegram.users.get(userId)?.has_blocked ?? telegram.users.get(userId)?.blocked);
 const ofKind = (kind, chatId = null) => (fault) => fault.kind === kind && (fault.chat_id ?? null) === chatId;
 
-// What can be made to fail: `wish` is what the sandbox is asked for.
+// Faults on offer; `wish` is the request to the sandbox.
 const offer = (key, picture, name, text, wish) => ({ key, icon: picture, name, text, wish });
 const FAULTS = [
   offer("away", "away", "Telegram is away", "Every connection is cut at once.", { kind: "away" }),
   offer("flood", "flood", "Flood ban: every chat", "429 for the whole bot for 20 s.", { kind: "flood", retry_after: 20 }),
-  offer("cut_after", "cut", "Cut after acceptance", "The next 3 sends arrive, the answers do not.", {
+  offer("cut_after", "cut", "Cut after acceptance", "The next 3 sends arrive, but their responses are lost.", {
     kind: "cut_after", method: "sendMessage", times: 3,
   }),
-  offer("html", "html", "502 with an HTML page", "What a broken proxy answers.", { kind: "html" }),
-  offer("slow", "slow", "Slow", "Every answer takes 2 s.", { kind: "slow", seconds: 2 }),
+  offer("html", "html", "502 with an HTML page", "The response of a broken proxy.", { kind: "html" }),
+  offer("slow", "slow", "Slow", "Every response takes 2 s.", { kind: "slow", seconds: 2 }),
 ];
 
-// Some faults concern the open chat. A block is no fault of the sandbox's, but what a person did.
+// Some faults concern the open chat. A block is not a sandbox fault, but an action of a person.
 function faultOffers() {
   const chat = view.chatId === null ? null : chatById(view.chatId);
   if (!chat) return FAULTS;
@@ -1103,7 +1103,7 @@ const isOver = (item) => Boolean(item.until) && item.until * 1000 <= now();
 const bans = () => telegram.bans.filter((ban) => !isOver(ban) && !ban.method);
 const faults = () => telegram.faults.filter((fault) => !isOver(fault));
 
-// What of an offer is set now, and how it is ended. A flood's fault is used up by one call; the ban that it began lasts.
+// Find the active form of an offer, and how to end it. One call uses up a flood fault; its ban lasts.
 function activeOf({ blocks, wish }) {
   if (blocks) return isBlocked(blocks) ? { end: () => attempt(() => block(blocks, false)) } : null;
   const chatId = wish.chat_id ?? null;
@@ -1137,7 +1137,7 @@ async function endFault(fault) {
   draw(drawFaults);
 }
 
-// The sandbox ends bans only together with all faults; those that were not meant are set again.
+// The sandbox clears bans only together with all faults; set the other faults again.
 async function endBans() {
   const others = faults();
   await attempt(() => ask("DELETE", "/sandbox/faults"));
@@ -1159,7 +1159,7 @@ async function endAllFaults() {
 const FAULT_NAMES = {
   away: ["away", "Telegram is away"], flood: ["flood", "Flood ban"], html: ["html", "502 with HTML"],
   cut_after: ["cut", "Cut after acceptance"], cut_before: ["cut", "Cut before acceptance"],
-  slow: ["slow", "Slow"], hang: ["slow", "No answer"], error: ["block", "Error"],
+  slow: ["slow", "Slow"], hang: ["slow", "No response"], error: ["block", "Error"],
 };
 
 function chips() {
@@ -1227,7 +1227,7 @@ function drawCalls() {
   reconcile(at("calls"), shown.reverse(), (call) => (call.key ??= `${telegram.rank += 1}`), makeCall);
 }
 
-// A call's `at` is Unix seconds; status 0: no answer was given.
+// A call's `at` is in Unix seconds; status 0 means no response.
 function makeCall(call) {
   const place = call.chat_id ? ` → ${nameOfChat(call.chat_id)}` : "";
   const said = h(call.status === 200 ? "b" : "b.not", {}, call.status ? String(call.status) : "cut");
@@ -1236,8 +1236,8 @@ function makeCall(call) {
 
 // ---------------------------------------------------------------------------------------------------------- the plug
 
-// The plug is pulled while messages are on their way. Each carries a client id, so a caller whose answer was cut off asks again
-// with the same id: what was accepted already is not accepted twice.
+// Pull the plug while messages are being sent. Each has a client id, so a caller that lost its response retries with the same
+// id, and nothing is accepted twice.
 async function pullThePlug() {
   const tag = Math.random().toString(36).slice(2, 6);
   const targets = chatRows().filter((chat) => !chat.fresh && chat.type !== "channel" && !isBlocked(chat.id)).slice(0, 4);
@@ -1256,7 +1256,7 @@ async function pullThePlug() {
   await pulled(run);
   const watching = watchBeads(run);
   await Promise.all([sending, watching]);
-  // All may be shown the moment the daemon is back: that it is back stays long enough to be read.
+  // Everything may be shown as soon as the daemon is back: keep that step long enough to read it.
   if (run.step === "back") await pause(PLUG.readMs - (now() - run.backAt));
   run.step = "done";
   drawPlug(run);
@@ -1264,7 +1264,7 @@ async function pullThePlug() {
   return daemonSoon();
 }
 
-// Several callers at once, so that the daemon has something to do when it is ended.
+// Several concurrent callers, so that the daemon is busy when it is killed.
 async function sendBeads(run) {
   const waiting = [...run.beads];
   const caller = async () => {
@@ -1316,7 +1316,7 @@ async function watchBeads(run) {
   }
 }
 
-// What counts as shown is what stands in the chat; what the daemon no longer knows is lost.
+// Shown means present in the chat; lost means unknown to the daemon.
 async function lookAfter(bead) {
   try {
     await get(`/daemon/api/messages/${bead.id}`);
@@ -1327,24 +1327,24 @@ async function lookAfter(bead) {
 
 const timesShown = (bead) => messagesOf(bead.chat).filter((message) => message.text?.includes(bead.content)).length;
 
-// How often something stands twice in a chat: only a send that was cut in flight may.
+// Count duplicates in a chat: only sends cut in flight may have one.
 const doublesOf = (run) => run.beads.reduce((sum, bead) => sum + Math.max(0, timesShown(bead) - 1), 0);
 
 const PLUG_WORDS = {
-  work: () => ["Messages are on their way", "In a moment the daemon is ended in the middle of them."],
+  work: () => ["Sending messages", "In a moment the daemon is killed in the middle of them."],
   down: (run) => [
     "The daemon is down",
-    `SIGKILL, ${span(now() - run.downAt)} ago. What it accepted is on disk; new callers are refused and try again.`,
+    `SIGKILL, ${span(now() - run.downAt)} ago. Accepted messages are on disk; new callers are refused and retry.`,
   ],
-  back: (run) => ["It is back, and goes on", `It was away for ${span(run.backAt - run.downAt)}. What waited goes out now.`],
+  back: (run) => ["The daemon is back", `It was down for ${span(run.backAt - run.downAt)}. Waiting messages go out now.`],
   done: (run) => {
     const lost = run.beads.filter((bead) => bead.is === "lost").length;
     const open = run.beads.filter((bead) => bead.is !== "shown").length - lost;
     if (run.problem) return ["That did not work", run.problem];
-    if (lost) return [`${lost} lost`, "This must not happen. The daemon's log says more."];
-    if (open) return ["Nothing lost so far", `${open} still wait for their chat, and will be shown.`];
-    if (!doublesOf(run)) return ["Nothing was lost", "Everything that was accepted was shown, once."];
-    return ["Nothing was lost", "Everything that was accepted was shown; a send that was cut in flight stands twice."];
+    if (lost) return [`${lost} lost`, "This must not happen. See the daemon's log."];
+    if (open) return ["Nothing lost so far", `${open} are still waiting for their chat and will be shown.`];
+    if (!doublesOf(run)) return ["Nothing was lost", "Every accepted message was shown exactly once."];
+    return ["Nothing was lost", "Every accepted message was shown; a send that was cut in flight appears twice."];
   },
 };
 
@@ -1380,7 +1380,7 @@ function plugCounts(run, isDone) {
   ];
 }
 
-// ------------------------------------------------------------------------------------------------- around everything
+// ------------------------------------------------------------------------------------------------- page setup
 
 const TABS = ["message", "send", "faults"];
 
@@ -1444,7 +1444,7 @@ function otherTheme() {
   setTheme(chosen === "dark" ? "light" : "dark");
 }
 
-// What was read in an earlier sandbox does not count in this one: its message numbers begin anew.
+// Ignore read marks of an earlier sandbox: message numbers start again.
 function restoreRead() {
   for (const [id, messageId] of Object.entries(kept("read") ?? {})) {
     if (messageId <= (lastOf(Number(id))?.message_id ?? 0)) view.read.set(Number(id), messageId);
@@ -1499,4 +1499,4 @@ async function begin() {
   await lookForDemo();
 }
 
-begin().catch((error) => toast(`The sandbox does not answer: ${error.message}`));
+begin().catch((error) => toast(`The sandbox does not respond: ${error.message}`));

@@ -1,12 +1,12 @@
-// Photos, albums and documents as Telegram shows them. Their bytes come from the sandbox: /sandbox/files/<file_unique_id>.
+// Photos, albums and documents as in Telegram, loaded from /sandbox/files/<file_unique_id>.
 
 import { h, icon, pressable } from "./nodes.js";
 
 const WIDEST = 430;
 const HIGHEST = 430;
-const NARROWEST = 150;         // below it the time would not fit onto the picture
+const NARROWEST = 150;         // narrower photos have no room for the time
 const SHOWN_TYPES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
-// How many photos stand in each row of an album.
+// Photos in each row of an album, by number of photos.
 const ROWS = { 1: [1], 2: [2], 3: [1, 2], 4: [1, 3], 5: [2, 3], 6: [3, 3], 7: [2, 2, 3], 8: [2, 3, 3], 9: [3, 3, 3], 10: [2, 2, 3, 3] };
 
 const addressOf = (file) => `/sandbox/files/${encodeURIComponent(file.file_unique_id)}`;
@@ -22,7 +22,7 @@ export function sizeText(bytes) {
   return `${(bytes / 1024 ** step).toFixed(1)} ${["KB", "MB"][step - 1]}`;
 }
 
-// One photo, or several as a grid; `open(message)` shows one of them large.
+// One photo, or a grid of several; `open(message)` shows one full size.
 export function photos(messages, open) {
   if (messages.length === 1) return single(messages[0], open);
   const grid = h("div.grid");
@@ -34,7 +34,7 @@ export function photos(messages, open) {
   return grid;
 }
 
-// How wide the bubble of one photo is: all of the photo, or as much as there is room for.
+// Width of a photo's bubble: the whole photo if it fits.
 export function widthOf(messages) {
   if (messages.length > 1) return WIDEST;
   const { width, height } = largest(messages[0]);
@@ -75,7 +75,7 @@ function photo(message, open) {
   return node;
 }
 
-// A document: what it is, its name and size; a click downloads it.
+// A document with icon, name and size; a click downloads it.
 export function file(message) {
   const { document: sent } = message;
   const name = sent.file_name ?? "File";
@@ -88,13 +88,13 @@ export function file(message) {
   return h("a.file", look, face, about, icon("download"));
 }
 
-// A long name loses its middle, so that its end stays in sight.
+// Shorten a long name in the middle, so that its end stays visible.
 function shortened(name) {
   const tail = name.length > 24 ? name.slice(-10) : "";
   return [h("span", {}, tail ? name.slice(0, -10) : name), tail ? h("span.tail", {}, tail) : null];
 }
 
-// A photo over the whole page, until it is clicked or Escape is pressed.
+// Show a photo over the whole page, until a click or Escape.
 export function viewer(dialog, message) {
   const close = pressable("button.icon", () => dialog.close(), icon("close"));
   close.setAttribute("aria-label", "Close the photo");

@@ -1,4 +1,4 @@
-// Building nodes: text reaches the page as text nodes alone, and a link does nothing but open a page or a mail.
+// Build nodes: text only becomes text nodes, and links only open a page or a mail.
 
 export function h(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");

@@ -1,13 +1,13 @@
-// A text and Telegram's entities → nodes. Offsets and lengths count UTF-16 units, as JavaScript does; entities may nest.
+// Turn text and Telegram's entities into nodes. Offsets and lengths count UTF-16 units, as in JavaScript; entities may nest.
 
 import { h, icon, linkTo, pressable, safeLink } from "./nodes.js";
 
 const TAGS = { bold: "strong", italic: "em", underline: "u", strikethrough: "s", text_mention: "span.mention" };
 const BLOCKS = new Set(["pre", "blockquote", "expandable_blockquote"]);
-// Hashtags and their like lead to a search in Telegram, and to nothing here.
+// In Telegram, hashtags and the like start a search; here they do nothing.
 const TINTED = new Set(["hashtag", "cashtag", "bank_card"]);
 
-// `acts` does what words offer: `say(text)` sends a command, `copy(text, what)` puts something on the clipboard.
+// `acts` has the actions of words: `say(text)` sends a command, `copy(text, what)` fills the clipboard.
 export function formatted(text, entities, acts) {
   const ended = entities.map((entity) => ({ ...entity, end: entity.offset + entity.length }));
   const sound = ended.filter((entity) => entity.length > 0 && entity.end <= text.length);
@@ -27,7 +27,7 @@ function nest(text, entities, start, end, acts) {
     fragment.append(text.slice(position, entity.offset), wrap(entity, text.slice(entity.offset, entity.end), children, acts));
     i += 1 + inner.length;
     position = entity.end;
-    // A block ends its line by itself: the line break after it would show as an empty line.
+    // A block ends its line: another line break would show as an empty line.
     if (BLOCKS.has(entity.type) && text[position] === "\n") position += 1;
   }
   fragment.append(text.slice(Math.min(position, end), end));
@@ -75,7 +75,7 @@ function block(entity, words, children, acts) {
   return h("span.block", {}, head, h("pre", { "data-language": entity.language || null }, h("code", {}, children)));
 }
 
-// A long quote begins folded; one that fits needs no button.
+// A long quote starts folded; one that fits has no button.
 function folding(children) {
   const quote = h("blockquote.folds", {}, h("span.folded", {}, children));
   const turn = () => {
@@ -103,7 +103,7 @@ function linkOf(entity, words) {
   return null;
 }
 
-// A point in time, in the reader's zone: Telegram writes it in the form that the bot chose, or leaves the words.
+// A point in time in the reader's zone, in the format that the bot chose, else the original words.
 function moment(entity, words, children) {
   const date = new Date(entity.unix_time * 1000);
   const shown = entity.date_time_format ? momentText(date, entity.date_time_format) : children;

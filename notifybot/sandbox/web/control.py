@@ -1,4 +1,4 @@
-"""The control API: what tests and the chat page do in the sandbox, and what they see of it. JSON in and out."""
+"""Control API for tests and the chat page, in JSON."""
 
 import json
 from base64 import b64decode
@@ -25,7 +25,7 @@ Verb = Callable[[Sandbox, "Body"], object]
 
 
 def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
-    """Add everything below /sandbox/."""
+    """Add the routes below /sandbox/."""
     app.router.add_get("/sandbox/state", _answering(lambda _: state_json(sandbox)))
     app.router.add_get("/sandbox/calls", _answering(lambda request: _calls_json(sandbox, request)))
     app.router.add_get("/sandbox/events", _following(sandbox))
@@ -37,37 +37,37 @@ def add_control_routes(app: web.Application, sandbox: Sandbox) -> None:
 
 
 class Body:
-    """A request's JSON object; reads take fields out, so that `done` can refuse what nobody asked for."""
+    """JSON object of a request. Reading a field removes it, so that `done` can refuse unknown fields."""
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         self._fields = dict(fields)
 
     def take(self, name: str, kind: type[Value]) -> Value:
-        """Take a field that must be there."""
+        """Take a required field."""
         value = self.maybe(name, kind)
         if value is None:
             raise Refused(f'the field "{name}" is missing')
         return value
 
     def maybe(self, name: str, kind: type[Value]) -> Value | None:
-        """Take a field that may be missing or null."""
+        """Take an optional field; None if missing or null."""
         value = self._fields.pop(name, None)
         if value is None:
             return None
         if isinstance(value, int) and not isinstance(value, bool) and kind is float:
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise Refused(f'the field "{name}" is no {kind.__name__}')
+            raise Refused(f'the field "{name}" must be of type {kind.__name__}')
         return value
 
     def done(self) -> None:
-        """Refuse fields that are left."""
+        """Refuse unknown fields."""
         if self._fields:
-            raise Refused(f'there is no field "{min(self._fields)}" here')
+            raise Refused(f'unknown field "{min(self._fields)}"')
 
 
 def state_json(sandbox: Sandbox) -> JsonObject:
-    """Everything that a page needs to begin; it then follows the events after `last_event`."""
+    """Return the state that a page loads first; it then follows the events after `last_event`."""
     world = sandbox.world
     chats = world.chats.values()
     return {
@@ -115,9 +115,9 @@ def _parsed(text: bytes) -> JsonObject:
     try:
         fields = json.loads(text or b"{}")
     except ValueError as error:
-        raise Refused("the body is no JSON") from error
+        raise Refused("the body is not JSON") from error
     if not isinstance(fields, dict):
-        raise Refused("the body is no JSON object")
+        raise Refused("the body is not a JSON object")
     return fields
 
 
@@ -135,7 +135,7 @@ def _add_user(sandbox: Sandbox, body: Body) -> JsonObject:
 def _add_chat(sandbox: Sandbox, body: Body) -> JsonObject:
     kind = body.take("type", str)
     if kind not in set(ChatType):
-        raise Refused(f'"{kind}" is no type of chat')
+        raise Refused(f'"{kind}" is not a chat type')
     new = people.NewChat(
         type=ChatType(kind),
         title=body.take("title", str),
@@ -151,7 +151,7 @@ def _add_chat(sandbox: Sandbox, body: Body) -> JsonObject:
 
 def _numbers(name: str, items: list[object]) -> tuple[int, ...]:
     if not all(isinstance(item, int) for item in items):
-        raise Refused(f"{name} are no numbers")
+        raise Refused(f"{name} must be numbers")
     return tuple(item for item in items if isinstance(item, int))
 
 
@@ -169,7 +169,7 @@ def _delete_topic(sandbox: Sandbox, body: Body) -> JsonObject:
 
 
 def _add_web_page(sandbox: Sandbox, body: Body) -> JsonObject:
-    """Lay out what Telegram's servers find at an address; the body is text, or bytes in base64."""
+    """Provide a page for Telegram's servers; the body is text, or bytes in base64."""
     url, status = body.take("url", str), body.maybe("status", int)
     content_type, location = body.maybe("content_type", str), body.maybe("location", str)
     text, encoded = body.maybe("text", str) or "", body.maybe("base64", str)
@@ -177,7 +177,7 @@ def _add_web_page(sandbox: Sandbox, body: Body) -> JsonObject:
     try:
         content = text.encode() if encoded is None else b64decode(encoded, validate=True)
     except ValueError as error:
-        raise Refused("the body is no base64") from error
+        raise Refused("the body is not base64") from error
     sandbox.web[url] = WebPage(content, content_type or "text/html", status or 200, location)
     return {"url": url, "size": len(content)}
 
@@ -249,7 +249,7 @@ def _remove(sandbox: Sandbox, body: Body) -> JsonObject:
 def _add_fault(sandbox: Sandbox, body: Body) -> JsonObject:
     kind = body.take("kind", str)
     if kind not in set(FaultKind):
-        raise Refused(f'"{kind}" is no kind of fault; there are {", ".join(FaultKind)}')
+        raise Refused(f'"{kind}" is not a fault; known faults: {", ".join(FaultKind)}')
     spec = FaultSpec(
         kind=FaultKind(kind),
         method=body.maybe("method", str),
@@ -300,10 +300,10 @@ def _calls_json(sandbox: Sandbox, request: web.Request) -> JsonObject:
 
 
 def _since(request: web.Request) -> int:
-    """Read where the reader stands; after a lost connection a browser says it in Last-Event-ID."""
+    """Read the reader's position; after a lost connection, a browser sends it as Last-Event-ID."""
     wanted = request.headers.get("Last-Event-ID") or request.query.get("since") or "0"
     if not wanted.isdecimal():
-        raise Refused("since is no number")
+        raise Refused("since must be a number")
     return int(wanted)
 
 
@@ -315,7 +315,7 @@ def _following(sandbox: Sandbox) -> Handler:
 
 
 async def _events(sandbox: Sandbox, request: web.Request) -> web.StreamResponse:
-    """Send what happens as Server-Sent Events, from `since` on, until the reader goes or the sandbox closes."""
+    """Stream events as server-sent events, from `since` on, until the reader leaves or the sandbox closes."""
     try:
         seen = _since(request)
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""Photos and documents for people who look at the sandbox: the chat page, and tests."""
+"""Serve photos and documents to the chat page and tests."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
@@ -8,7 +8,7 @@ from aiohttp import web
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.world.files import Media
 
-# What was sent is foreign: nothing in it may run in the page, and its type is what was said, not what it looks like.
+# Files are untrusted: nothing in them may run in the page, and browsers must not guess their type.
 HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -17,12 +17,12 @@ HEADERS = {
 
 
 def handing_out(sandbox: Sandbox) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Make the handler that answers with the file of a `file_unique_id`."""
+    """Return the handler that serves a file by its `file_unique_id`."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         media = sandbox.world.files.find_unique(request.match_info["id"])
         if media is None:
-            return web.json_response({"error": "there is no such file"}, status=404)
+            return web.json_response({"error": "no such file"}, status=404)
         return web.FileResponse(media.content.path, headers=_headers(media))
 
     return handle

@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: the Bot API, the control API and the chat page on one loopback port."""
+"""Serve the Bot API, the control API and the chat page on one loopback port."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,14 +13,14 @@ from notifybot.sandbox.bot_api.webhook import deliver_updates
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.web.control import add_control_routes
 
-# Above what Telegram takes, so that its own refusal is the answer.
+# Above Telegram's limit, so that Telegram's own error is the response.
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 SHUTDOWN_TIMEOUT_S = 1.0
 PAGE = Path(str(files("notifybot.sandbox").joinpath("page")))
 
 
 def make_app(sandbox: Sandbox) -> web.Application:
-    """Build the whole application; routes may be added to it before it starts."""
+    """Build the application; routes may be added before it starts."""
     app = web.Application(client_max_size=MAX_REQUEST_BYTES)
 
     async def bot_api(request: web.Request) -> web.StreamResponse:
@@ -42,7 +42,7 @@ def make_app(sandbox: Sandbox) -> web.Application:
 
 @asynccontextmanager
 async def serving(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve on loopback for as long as the block runs; yields the URL without a slash at its end."""
+    """Serve on loopback while the block runs; yields the URL without a trailing slash."""
     runner = web.AppRunner(
         make_app(sandbox), access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT_S
     )
@@ -73,5 +73,5 @@ def _delivering(sandbox: Sandbox) -> Callable[[web.Application], AsyncIterator[N
 
 
 async def _close(sandbox: Sandbox) -> None:
-    """Wake everybody who waits, so that open connections end at once."""
+    """Wake all waiting calls, so that open connections end at once."""
     sandbox.close()

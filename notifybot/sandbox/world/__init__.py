@@ -1,1 +1,1 @@
-"""What the local Telegram knows: chats, people, files, updates, limits and faults."""
+"""State of the local Telegram: chats, people, files, updates, rate limits and faults."""

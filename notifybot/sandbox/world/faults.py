@@ -1,20 +1,20 @@
-"""Faults on demand: what may go wrong between a bot and Telegram, for chosen methods and chats."""
+"""Faults on demand between bot and Telegram, for chosen methods and chats."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from notifybot.sandbox.values import JsonObject, Refused
 
-# What a fault answers where nothing else was asked for.
+# Defaults for the error of a fault.
 ERROR_CODE = 500
 DESCRIPTION = "Internal Server Error"
 RETRY_AFTER_S = 5
 
 
 class FaultKind(StrEnum):
-    """`error` answers error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts every
-    connection at once; `cut_before` cuts before the call was accepted, `cut_after` after it was; `html` answers 502
-    with a page; `hang` never answers; `slow` waits `seconds` first and combines with every other kind."""
+    """`error` responds with error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts
+    every connection at once; `cut_before` cuts before a call is accepted, `cut_after` afterwards; `html` responds with
+    502 and a page; `hang` never responds; `slow` waits `seconds` first and combines with all others."""
 
     ERROR = "error"
     FLOOD = "flood"
@@ -28,9 +28,9 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """What a fault does and to whom. No method or chat means all; `times` calls after the first `after` ones.
+    """A fault's effect and scope. No method or chat means all; it hits `times` calls after the first `after` ones.
 
-    `seconds` is the delay of `slow`, and how long any other kind lasts.
+    `seconds` is the delay of `slow`, and the duration of all other faults.
     """
 
     kind: FaultKind
@@ -46,7 +46,7 @@ class FaultSpec:
 
 @dataclass(slots=True)
 class Fault:
-    """A fault that is set: how often it may still strike, how many calls it still lets pass, when it ends."""
+    """An active fault: remaining hits, calls to skip first, and end time."""
 
     id: int
     spec: FaultSpec
@@ -60,7 +60,7 @@ class Fault:
         return wants_method and (self.spec.chat_id is None or self.spec.chat_id == chat_id)
 
     def strike(self) -> bool:
-        """Use the fault up by one call that it concerns; False while it still lets calls pass."""
+        """Count a matching call; False if the fault still skips calls."""
         if self.to_skip:
             self.to_skip -= 1
             return False
@@ -88,7 +88,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set, oldest first."""
+    """Active faults, oldest first."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -98,7 +98,7 @@ class Faults:
         return bool(self._faults)
 
     def add(self, spec: FaultSpec, now: float) -> Fault:
-        """Set a fault. A flood strikes once unless `times` says otherwise: the ban that it starts lasts by itself."""
+        """Set a fault. A flood hits once by default, because its ban lasts by itself."""
         self._last_id += 1
         times = 1 if spec.kind is FaultKind.FLOOD and spec.times is None else spec.times
         lasts = spec.seconds if spec.kind is not FaultKind.SLOW else None
@@ -108,7 +108,7 @@ class Faults:
         return fault
 
     def remove(self, fault_id: int) -> None:
-        """Take one fault away; raise Refused if there is none of that id."""
+        """Remove a fault; raise Refused if the id is unknown."""
         kept = [fault for fault in self._faults if fault.id != fault_id]
         if len(kept) == len(self._faults):
             raise Refused(f"there is no fault {fault_id}")
@@ -118,21 +118,21 @@ class Faults:
         self._faults = []
 
     def active(self, now: float) -> list[Fault]:
-        """List the faults that can still strike."""
+        """List the faults that can still hit."""
         self._faults = [
             fault for fault in self._faults if fault.times_left != 0 and (fault.until is None or now < fault.until)
         ]
         return self._faults
 
     def strike(self, method: str, chat_id: int | None, now: float) -> list[FaultSpec]:
-        """Return what goes wrong with this call, and use those faults up by one."""
+        """Return the faults that hit this call, and count it against them."""
         if not self._faults:
             return []
         struck = [fault for fault in self.active(now) if fault.concerns(method, chat_id) and fault.strike()]
         return [fault.spec for fault in struck]
 
     def is_away(self, method: str, now: float) -> bool:
-        """Whether every connection for this method is cut now; uses nothing up."""
+        """Return True if connections for this method are cut now, without counting a hit."""
         return any(
             fault.spec.kind is FaultKind.AWAY and fault.concerns(method, None) and not fault.to_skip
             for fault in self.active(now)

@@ -1,4 +1,4 @@
-"""Files that Telegram knows: photos in their sizes and documents under their names, each with ids of its own."""
+"""Files known to Telegram: photos with their sizes, documents with their names, each with its own ids."""
 
 import base64
 import mimetypes
@@ -12,20 +12,20 @@ from notifybot.sandbox.values import JsonObject
 from notifybot.sandbox.world.images import Image
 from notifybot.sandbox.world.spool import Content, Spool
 
-# Telegram keeps a photo in boxes of these sides, and none larger than the last.
+# Telegram scales photos to these sides, and to at most LARGEST_SIDE.
 PHOTO_SIDES = (90, 320, 800, 1280)
 LARGEST_SIDE = 2560
-# What Telegram drops from file names, and how much of a name it keeps.
+# Characters that Telegram drops from file names, and the length that it keeps.
 DROPPED_FROM_NAMES = re.compile(r"[\x00-\x1f\x7f<>:\"/\\|?*&`']+")
 MAX_STEM_CHARACTERS = 60
 MAX_EXTENSION_CHARACTERS = 20
 UNKNOWN_TYPE = "application/octet-stream"
-# The machine's own list of types would make the answer depend on the machine.
+# Without the system's own type list: results must not depend on the machine.
 _TYPES = mimetypes.MimeTypes()
 
 
 class MediaKind(StrEnum):
-    """What a file is to Telegram; one kind cannot be sent as the other."""
+    """Kind of media; one kind cannot be sent as the other."""
 
     PHOTO = "photo"
     DOCUMENT = "document"
@@ -33,7 +33,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """What the bot calls a file by (`file_id`), and what it can compare files by."""
+    """A file's `file_id`, and its `file_unique_id` for comparisons."""
 
     file_id: str
     unique_id: str
@@ -50,8 +50,8 @@ class PhotoSize:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file that Telegram knows. A photo has `sizes`, the largest last; a document a name. Every size has the
-    bytes that were uploaded: pictures are not scaled here. `download` is its file_path."""
+    """A file known to Telegram. A photo has `sizes`, largest last; a document has a name. All sizes share the uploaded
+    bytes, because nothing is scaled. `download` is the file_path."""
 
     kind: MediaKind
     content: Content
@@ -62,7 +62,7 @@ class Media:
     file_name: str | None = None
 
     def as_json(self) -> object:
-        """Write it as Telegram's list of PhotoSize, or Telegram's Document."""
+        """Return Telegram's list of PhotoSize, or its Document."""
         if self.kind is MediaKind.PHOTO:
             return [self._size_json(size) for size in self.sizes]
         written = _ids_json(self.ids)
@@ -75,7 +75,7 @@ class Media:
 
 
 class Files:
-    """All files of one bot, by each of their ids and by their download path."""
+    """All files of one bot, by id and by download path."""
 
     def __init__(self) -> None:
         self.spool = Spool()
@@ -85,13 +85,13 @@ class Files:
         self._count = 0
 
     def add_photo(self, content: Content, image: Image) -> Media:
-        """Make a photo of a picture, in all its sizes."""
+        """Add an image as a photo in all sizes."""
         sizes = tuple(PhotoSize(_new_ids(MediaKind.PHOTO), *pixels) for pixels in photo_sizes(image))
         download = self._download("photos", image.extension)
         return self._add(Media(MediaKind.PHOTO, content, image.mime_type, download, sizes[-1].ids, sizes))
 
     def add_document(self, content: Content, file_name: str, mime_type: str | None = None) -> Media:
-        """Make a document. Its type follows from its name unless it is given."""
+        """Add a document. Its type follows from the name by default."""
         kept = clean_name(file_name)
         media_type = mime_type or _TYPES.guess_type(kept)[0] or UNKNOWN_TYPE
         download = self._download("documents", PurePosixPath(kept).suffix.removeprefix("."))
@@ -108,7 +108,7 @@ class Files:
         return self._by_download.get(path)
 
     def forget(self) -> None:
-        """Let every file_id given so far be wrong from now on; messages keep what they show."""
+        """Invalidate all file_ids so far; messages keep their files."""
         self._by_file_id.clear()
         self._by_download.clear()
 
@@ -124,7 +124,7 @@ class Files:
 
 
 def photo_sizes(image: Image) -> list[tuple[int, int]]:
-    """List width and height of each size that Telegram keeps of a picture, the largest last."""
+    """List width and height of each size that Telegram keeps, largest last."""
     longest = max(image.width, image.height)
     sides = [side for side in PHOTO_SIDES if side < longest] + [min(longest, LARGEST_SIDE)]
     return [_scaled(image, side / longest) for side in sides]

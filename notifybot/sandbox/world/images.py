@@ -1,4 +1,4 @@
-"""What kind of picture some bytes are and how large it is, read from their header alone; no picture is decoded."""
+"""Detect an image's type and size from its header, without decoding it."""
 
 import struct
 from collections.abc import Callable
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from notifybot.sandbox.world.spool import Content
 
-# Comments, thumbnails and colour profiles may stand before a JPEG's dimensions.
+# Comments, thumbnails and colour profiles may precede a JPEG's dimensions.
 HEADER_BYTES = 1 << 20
 TAIL_BYTES = 4096
-# Markers of a JPEG frame; the ones left out in this range mean tables.
+# Markers of a JPEG frame, except those in this range that are tables.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that Telegram can read: its type, the extension that goes with it, and its size in pixels."""
+    """An image that Telegram can read: type, file extension, and size in pixels."""
 
     mime_type: str
     extension: str
@@ -25,7 +25,7 @@ class Image:
 
 
 def read_image(content: Content) -> Image | None:
-    """Return what picture this is; None if it is none that Telegram takes, or one that breaks off."""
+    """Return the image; None if Telegram does not support it, or it is truncated."""
     head, tail = content.first(HEADER_BYTES), content.last(TAIL_BYTES)
     for kind in KINDS:
         if kind.begins(head):
@@ -37,7 +37,7 @@ def read_image(content: Content) -> Image | None:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One format: how it begins, where its size stands, how one sees that it does not break off."""
+    """An image format: signature, size, and check for truncation."""
 
     mime_type: str
     extension: str
@@ -77,7 +77,7 @@ def _webp_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Go from marker to marker until a frame says its size."""
+    """Skip from marker to marker up to the frame with the size."""
     at = 2
     while at + 9 <= len(head):
         if head[at] != 0xFF:

@@ -1,4 +1,4 @@
-"""What people do in Telegram: write, press buttons, block the bot, throw it out, make a supergroup of a group."""
+"""Actions of people: write, press buttons, block or remove the bot, upgrade a group."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class NewChat:
 
 @dataclass(frozen=True, slots=True)
 class ButtonWish:
-    """Which button somebody means: what is given must fit; nothing given means the first one."""
+    """Criteria for a button; without any, the first button fits."""
 
     text: str | None = None
     data: str | None = None
@@ -63,9 +63,9 @@ def add_user(world: World, first_name: str, *, username: str | None, user_id: in
 
 
 def add_chat(world: World, new: NewChat) -> Chat:
-    """Add a group, supergroup or channel and tell the bot that it is in it now."""
+    """Add a group, supergroup or channel, and send the bot its membership update."""
     if new.type is ChatType.PRIVATE:
-        raise Refused("a private chat begins with a user's first message")
+        raise Refused("a private chat starts with a user's first message")
     if unknown := [user_id for user_id in new.member_ids if user_id not in world.users]:
         raise Refused(f"there is no user {unknown[0]}")
     chat_id = world.free_chat_id(new.type) if new.chat_id is None else new.chat_id
@@ -80,7 +80,7 @@ def add_chat(world: World, new: NewChat) -> Chat:
 
 
 def add_topic(world: World, chat: Chat, name: str) -> int:
-    """Open a topic in a forum; raise Refused in any other chat."""
+    """Open a topic; raise Refused if the chat is no forum."""
     if not chat.is_forum:
         raise Refused(f"chat {chat.id} is not a forum")
     opened = Message(chat, 0, world.now(), _owner(world, chat))
@@ -93,7 +93,7 @@ def add_topic(world: World, chat: Chat, name: str) -> int:
 
 
 def delete_topic(world: World, chat: Chat, thread_id: int) -> None:
-    """Delete a topic with all that stands in it; raise Refused if there is none of that id."""
+    """Delete a topic with its messages; raise Refused if the id is unknown."""
     if chat.topics.pop(thread_id, None) is None:
         raise Refused(f"there is no topic {thread_id} in chat {chat.id}")
     for message in [message for message in chat.messages.values() if message.thread_id == thread_id]:
@@ -103,7 +103,7 @@ def delete_topic(world: World, chat: Chat, thread_id: int) -> None:
 def say(
     world: World, user: User, chat: Chat, text: str, *, reply_to: Message | None = None, thread_id: int | None = None
 ) -> Message:
-    """Let a person write into a chat; the bot gets the update if Telegram would show it."""
+    """Let a person write to a chat; the bot gets an update if Telegram would send one."""
     if not text.strip():
         raise Refused("the text is empty")
     _check_may_write(world, user, chat, text)
@@ -118,7 +118,7 @@ def say(
 
 
 def find_button(message: Message, wish: ButtonWish) -> JsonObject:
-    """Find the button that somebody means; raise Refused if it is not on the message or cannot be pressed here."""
+    """Find a button; raise Refused if it is not on the message or does not call the bot."""
     for row, buttons in enumerate(message.buttons):
         for column, button in enumerate(buttons):
             if wish.fits(button, row, column):
@@ -131,11 +131,11 @@ def find_button(message: Message, wish: ButtonWish) -> JsonObject:
 def press(world: World, user: User, message: Message, button: JsonObject, *, is_accessible: bool = True) -> str:
     """Let a person press a button, and return the id of the callback query.
 
-    Of a message that is not accessible any more the update tells only where it stands.
+    If the message is no longer accessible, the update only contains its chat and id.
     """
     chat = message.chat
     if chat.messages.get(message.message_id) is not message:
-        raise Refused(f"message {message.message_id} does not stand in chat {chat.id}")
+        raise Refused(f"message {message.message_id} is not in chat {chat.id}")
     if user.id not in chat.member_ids:
         raise Refused(f"{user.first_name} is not in chat {chat.id}")
     if user.has_blocked and chat.type is ChatType.PRIVATE:
@@ -151,7 +151,7 @@ def press(world: World, user: User, message: Message, button: JsonObject, *, is_
 
 
 def block(world: World, user: User, *, blocked: bool) -> None:
-    """Let a person block or unblock the bot; the bot is told if they have a chat."""
+    """Let a person block or unblock the bot; the bot gets an update if they have a chat."""
     if user.has_blocked == blocked:
         return
     user.has_blocked = blocked
@@ -168,20 +168,20 @@ def deactivate(world: World, user: User) -> None:
 
 
 def kick(world: World, chat: Chat) -> None:
-    """Throw the bot out."""
+    """Remove the bot from the chat."""
     if chat.type is ChatType.PRIVATE:
         raise Refused("a private chat has nobody to throw out; block the bot instead")
     world.change_standing(chat, Standing.KICKED, by=_owner(world, chat))
 
 
 def rejoin(world: World, chat: Chat) -> None:
-    """Take the bot in: as an administrator in a channel, as a member elsewhere."""
+    """Add the bot: as an administrator in a channel, as a member elsewhere."""
     standing = Standing.ADMINISTRATOR if chat.type is ChatType.CHANNEL else Standing.MEMBER
     world.change_standing(chat, standing, by=_owner(world, chat))
 
 
 def migrate(world: World, chat: Chat) -> Chat:
-    """Make a supergroup of a group: a new chat with a new id, and a service message in either."""
+    """Upgrade a group to a supergroup: a new chat with a new id, and a service message in both."""
     if chat.type is not ChatType.GROUP or chat.moved_to is not None:
         raise Refused(f"chat {chat.id} is not a group that could become a supergroup")
     new = Chat(world.free_chat_id(ChatType.SUPERGROUP), ChatType.SUPERGROUP, chat.title, standing=chat.standing)
@@ -231,7 +231,7 @@ def _is_shown_to_bot(world: World, message: Message) -> bool:
 
 
 def _is_command_for(text: str, bot_username: str) -> bool:
-    """Whether a text begins with a command that is not addressed to another bot."""
+    """Return True if the text starts with a command that is not for another bot."""
     if not text.startswith("/"):
         return False
     _, at, addressed = text.split()[0].partition("@")

@@ -1,7 +1,7 @@
-"""Telegram's pacing as pure buckets: what a bot may send, how long a ban lasts, who called into it.
+"""Telegram's rate limits as pure buckets: allowance, bans, and calls during bans.
 
-Telegram publishes about 30 messages a second overall, one a second in a chat with short bursts, and 20 a minute in a
-group. What a chat bears in a burst is not published; CHAT_BURST is an estimate.
+Telegram documents about 30 messages per second overall, one per second in a chat with short bursts, and 20 per minute
+in a group. The size of a burst is not documented; CHAT_BURST is an estimate.
 """
 
 import math
@@ -14,9 +14,9 @@ OVERALL_PER_SECOND = 30
 GROUP_PER_MINUTE = 20
 CHAT_INTERVAL_S = 1.0
 CHAT_BURST = 5
-# Telegram punishes bots that go on calling; each call into a ban makes it this much longer.
+# Telegram punishes bots that keep calling: each call during a ban extends it by this much.
 PROLONGED_BY_S = 1
-# Calls for other chats that were on their way when a ban of all chats began are refused, but not held against the bot.
+# Calls for other chats in flight when a global ban starts are refused, but do not count against the bot.
 ON_THE_WAY_S = 0.25
 
 
@@ -29,7 +29,7 @@ class Window:
     taken: deque[float] = field(default_factory=deque)
 
     def wait(self, now: float, count: int = 1) -> float:
-        """Seconds until `count` more calls fit; 0 when they fit now."""
+        """Return the seconds until `count` more calls fit, 0 for now."""
         while self.taken and self.taken[0] <= now - self.seconds:
             self.taken.popleft()
         too_many = len(self.taken) + min(count, self.count) - self.count
@@ -41,14 +41,14 @@ class Window:
 
 @dataclass(slots=True)
 class Bucket:
-    """One call each `interval` seconds, and up to `burst` at once after a rest. `full_at`: when it is at rest again."""
+    """One call each `interval` seconds, or up to `burst` at once after a pause. It is full again at `full_at`."""
 
     interval: float
     burst: int
     full_at: float = 0.0
 
     def wait(self, now: float, count: int = 1) -> float:
-        """Seconds until `count` more calls fit, or as many as fit after a rest; 0 when they fit now."""
+        """Return the seconds until `count` more calls fit (at most a full burst), 0 for now."""
         return max(0.0, self.full_at - now - (self.burst - min(count, self.burst)) * self.interval)
 
     def take(self, now: float, count: int = 1) -> None:
@@ -57,7 +57,7 @@ class Bucket:
 
 @dataclass(slots=True)
 class Ban:
-    """Calls that match are refused before `until`, and held against the bot from `known_at` on (Unix seconds).
+    """Matching calls are refused until `until`, and count against the bot from `known_at` (Unix seconds).
 
     No chat means every chat.
     """
@@ -68,7 +68,7 @@ class Ban:
     method: str | None = None
 
     def covers(self, method: str, chat_id: int | None, *, is_paced: bool) -> bool:
-        """Whether this call runs into the ban: one for a method covers that, any other all that is paced."""
+        """Return True if the ban covers this call. A ban without a method covers all paced calls."""
         if self.method is not None and self.method != method:
             return False
         if self.method is None and not is_paced:
@@ -80,7 +80,7 @@ class Ban:
 
 
 class Limits:
-    """All buckets and bans of one bot. `calls_into_ban` counts the calls that came while a ban was known."""
+    """Buckets and bans of one bot. `calls_into_ban` counts the calls during a known ban."""
 
     def __init__(self, *, enabled: bool = True) -> None:
         self.enabled = enabled
@@ -91,17 +91,17 @@ class Limits:
         self._groups: dict[int, Window] = {}
 
     def ban(self, seconds: int, now: float, *, chat_id: int | None = None, method: str | None = None) -> None:
-        """Refuse from now on what the ban covers."""
+        """Start a ban."""
         known_at = now if chat_id is not None else now + ON_THE_WAY_S
         self.bans.append(Ban(now + seconds, known_at, chat_id, method))
 
     def active_bans(self, now: float) -> list[Ban]:
-        """List the bans that are not over, and forget the others."""
+        """List active bans and drop expired ones."""
         self.bans = [ban for ban in self.bans if ban.until > now]
         return self.bans
 
     def banned_for(self, method: str, chat_id: int | None, now: float, *, is_paced: bool) -> int:
-        """Whole seconds that a ban still forbids this call, 0 if none does. Calls into a known ban prolong it."""
+        """Return the whole seconds that this call is banned, 0 for none. A call during a known ban extends it."""
         if not self.bans:
             return 0
         hit = [ban for ban in self.active_bans(now) if ban.covers(method, chat_id, is_paced=is_paced)]
@@ -114,7 +114,7 @@ class Limits:
         return math.ceil(longest.until - now)
 
     def take(self, chat_id: int, now: float, *, is_group: bool, count: int = 1) -> int:
-        """Count one call in a chat, of `count` messages. Returns 0, or the whole seconds of the ban that it earned."""
+        """Count a call of `count` messages. Return 0, or the whole seconds of the ban that it causes."""
         if not self.enabled:
             return 0
         chat = self._chats.setdefault(chat_id, Bucket(CHAT_INTERVAL_S, CHAT_BURST))

@@ -1,4 +1,4 @@
-"""Waiting for a change: whoever changes something fires, whoever waits looks again."""
+"""Wake waiting tasks after a change."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ KEPT_EVENTS = 10_000
 
 
 class Signal:
-    """Wakes everybody who waits now. Firing is synchronous and remembers nothing."""
+    """Wakes all current waiters. `fire` is synchronous and has no memory."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
@@ -23,11 +23,11 @@ class Signal:
                 future.set_result(None)
 
     async def wait(self, timeout: float | None) -> bool:
-        """Wait for the next `fire`, at most `timeout` seconds of real time; False when the time ran out."""
+        """Wait for the next `fire`, at most `timeout` seconds of real time; False on timeout."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
-            # Not wait_for: on Python 3.11 it swallows a cancellation that comes right after `fire`.
+            # Not wait_for: Python 3.11's swallows a cancellation right after `fire`.
             async with asyncio.timeout(timeout):
                 await future
         except TimeoutError:
@@ -39,7 +39,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the event stream; `n` counts up from 1."""
+    """An event of the stream; `n` counts from 1."""
 
     n: int
     kind: str
@@ -47,7 +47,7 @@ class Event:
 
 
 class Events:
-    """The newest KEPT_EVENTS events, for pages that follow what happens."""
+    """The newest KEPT_EVENTS events, for pages that follow them."""
 
     def __init__(self) -> None:
         self.changed = Signal()
@@ -55,7 +55,7 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=KEPT_EVENTS)
 
     def publish(self, kind: str, data: JsonObject) -> None:
-        """Keep an event and wake everybody. `data` must not be changed afterwards."""
+        """Store an event and wake all waiters. `data` must not change afterwards."""
         self.last += 1
         self._kept.append(Event(self.last, kind, data))
         self.changed.fire()

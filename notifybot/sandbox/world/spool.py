@@ -1,4 +1,4 @@
-"""Uploaded bytes on disk: written piece by piece, kept once by content, gone when the sandbox closes."""
+"""Uploads on disk: streamed, deduplicated by content, removed when the sandbox closes."""
 
 import hashlib
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes that are complete. `path` is named by their digest, so the same bytes lie there once."""
+    """A complete file. `path` is named after the digest, so the same bytes exist only once."""
 
     path: Path
     size: int
@@ -32,7 +32,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that a call brings along: uploaded, or found at an address, which then says its type too."""
+    """A file of a call: uploaded, or fetched from a URL, which also gives its type."""
 
     content: Content
     name: str
@@ -41,17 +41,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Unfetched:
-    """An address that Telegram got no file from; `code` is the server's own name of the reason."""
+    """A URL that gave no file; `code` is Telegram's internal error code."""
 
     code: str
 
 
 class Incoming:
-    """Bytes that are still coming in. Who begins one ends it with `finish` or `discard`."""
+    """An incoming file. The caller must end it with `finish` or `discard`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # The name lasts until `finish` moves it, so the file object must not remove it.
+        # `finish` moves the file, so the file object must not remove it.
         self._file = tempfile.NamedTemporaryFile(dir=folder, prefix="incoming-", delete=False)  # noqa: SIM115
         self._digest = hashlib.blake2b(digest_size=20)
         self.size = 0
@@ -62,40 +62,40 @@ class Incoming:
         self.size += len(data)
 
     def finish(self) -> Content:
-        """Keep what came in."""
+        """Keep the file."""
         self._file.close()
         path = self._folder / self._digest.hexdigest()
         Path(self._file.name).rename(path)
         return Content(path, self.size)
 
     def discard(self) -> None:
-        """Forget what came in, as if nothing had."""
+        """Discard the file."""
         self._file.close()
         Path(self._file.name).unlink(missing_ok=True)
 
 
 class Spool:
-    """A temporary folder, made with the first upload. It goes with `close`, or with the object at the latest."""
+    """A temporary folder, created with the first upload, removed by `close` or with the object."""
 
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._remove: weakref.finalize[[str], Spool] | None = None
 
     def begin(self) -> Incoming:
-        """Begin to take in bytes."""
+        """Start an incoming file."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="notifybot-sandbox-"))
             self._remove = weakref.finalize(self, _remove_folder, str(self._folder))
         return Incoming(self._folder)
 
     def keep(self, data: bytes) -> Content:
-        """Keep bytes that are there as a whole."""
+        """Store complete bytes."""
         incoming = self.begin()
         incoming.write(data)
         return incoming.finish()
 
     def close(self) -> None:
-        """Remove the folder; a later upload begins a new one."""
+        """Remove the folder; a later upload creates a new one."""
         if self._remove is not None:
             self._remove()
         self._folder = self._remove = None

@@ -1,4 +1,4 @@
-"""What the sandbox knows: the bot, people, chats and what stands in them, written as Telegram writes it."""
+"""Data of the sandbox: bot, people, chats and messages, and their Telegram JSON."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +15,7 @@ class ChatType(StrEnum):
 
 
 class Standing(StrEnum):
-    """What the bot is in a chat, in the words of ChatMember.status."""
+    """Status of the bot in a chat, as in ChatMember.status."""
 
     ADMINISTRATOR = "administrator"
     MEMBER = "member"
@@ -25,7 +25,7 @@ class Standing(StrEnum):
 
 @dataclass(slots=True)
 class User:
-    """A person, or the bot itself. `has_blocked`: blocked the bot; `has_started`: the bot may write to them."""
+    """A person, or the bot itself. `has_started` means that the bot may write to them."""
 
     id: int
     first_name: str
@@ -55,7 +55,7 @@ class Version:
 
 @dataclass(slots=True)
 class Chat:
-    """A chat with all that stands in it. `user` is the other side of a private chat."""
+    """A chat with its messages. `user` is the person in a private chat."""
 
     id: int
     type: ChatType
@@ -74,8 +74,10 @@ class Chat:
 
 @dataclass(slots=True)
 class Message:
-    """One message. `text` is the caption where it shows a photo or a document (`media`); `content` holds what is
-    neither, as Telegram names it. `sent_at` in Unix seconds with fractions."""
+    """A message. `text` is the caption if there is `media`; `content` has other fields by their Telegram names.
+
+    `sent_at` in Unix seconds with fractions.
+    """
 
     chat: Chat
     message_id: int
@@ -103,7 +105,7 @@ class Message:
 
     @property
     def buttons(self) -> list[list[JsonObject]]:
-        """The rows of its inline keyboard, as Telegram's button objects."""
+        """Return the rows of its inline keyboard, as Telegram's JSON."""
         rows = (self.reply_markup or {}).get("inline_keyboard")
         return rows if isinstance(rows, list) else []
 
@@ -138,7 +140,7 @@ def chat_json(chat: Chat) -> JsonObject:
 
 
 def message_json(message: Message, *, with_reply: bool = True) -> JsonObject:
-    """Write a message as Telegram's Message; a message that it replies to is written without its own reply."""
+    """Write a message as Telegram's Message; the message it replies to comes without its own reply."""
     written: JsonObject = {"message_id": message.message_id}
     if message.chat.type is ChatType.CHANNEL:
         written["sender_chat"] = chat_json(message.chat)
@@ -156,7 +158,7 @@ def message_json(message: Message, *, with_reply: bool = True) -> JsonObject:
 
 
 def inaccessible_json(message: Message) -> JsonObject:
-    """Write what Telegram tells of a message that the bot cannot see any more."""
+    """Write Telegram's form of a message that the bot can no longer access."""
     return {"chat": chat_json(message.chat), "message_id": message.message_id, "date": 0}
 
 
@@ -172,7 +174,7 @@ def _content_json(message: Message) -> JsonObject:
         written["link_preview_options"] = message.link_preview
     if message.is_protected:
         written["has_protected_content"] = True
-    # Telegram shows inline keyboards in a Message, but not the other kinds of reply markup.
+    # A Message contains inline keyboards, but no other reply markup.
     if message.buttons:
         written["reply_markup"] = message.reply_markup
     return written
@@ -190,7 +192,7 @@ def _media_json(message: Message, media: Media) -> JsonObject:
 
 
 def member_json(user: User, status: str) -> JsonObject:
-    """Write a ChatMember with the fields that its status requires."""
+    """Write a ChatMember with the fields for its status."""
     written: JsonObject = {"user": user_json(user), "status": status}
     if status == "creator":
         written["is_anonymous"] = False

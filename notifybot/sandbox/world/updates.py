@@ -1,4 +1,4 @@
-"""The queue of updates: kept 24 hours, confirmed by a higher offset, fetched by one poller or pushed to a webhook."""
+"""Queue of updates: kept for 24 hours, confirmed by a higher offset, polled or pushed to a webhook."""
 
 import json
 from collections import deque
@@ -9,7 +9,7 @@ from notifybot.sandbox.world.signals import Signal
 
 KEPT_S = 24 * 3600.0
 FIRST_UPDATE_ID = 800_000_001
-# Telegram cuts one answer of getUpdates off at 4 MiB.
+# Telegram limits a getUpdates response to 4 MiB.
 MAX_ANSWER_BYTES = 1 << 22
 
 KINDS = frozenset(
@@ -46,7 +46,7 @@ DEFAULT_KINDS = KINDS - {"chat_member", "message_reaction", "message_reaction_co
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One update as it is delivered; `at` in Unix seconds."""
+    """An update as delivered; `at` in Unix seconds."""
 
     update_id: int
     at: float
@@ -58,7 +58,7 @@ class Update:
 
 
 class UpdateQueue:
-    """Updates that the bot has not confirmed yet, oldest first."""
+    """Unconfirmed updates, oldest first."""
 
     def __init__(self) -> None:
         self.allowed = DEFAULT_KINDS
@@ -70,7 +70,7 @@ class UpdateQueue:
         return len(self._waiting)
 
     def add(self, kind: str, payload: JsonObject, now: float) -> None:
-        """Queue an update; a kind that the bot did not ask for is dropped here, as Telegram does."""
+        """Queue an update; drop kinds that the bot did not ask for, as Telegram does."""
         if kind not in self.allowed:
             return
         self._waiting.append(Update(self._next_id, now, {"update_id": self._next_id, kind: payload}))
@@ -78,12 +78,12 @@ class UpdateQueue:
         self.arrived.fire()
 
     def allow(self, kinds: list[object] | None) -> None:
-        """Choose the kinds to queue from now on: None changes nothing, none or no known ones mean the default."""
+        """Choose the kinds to queue from now on. None changes nothing; no known kind means the default."""
         if kinds is not None:
             self.allowed = KINDS.intersection(str(kind) for kind in kinds) or DEFAULT_KINDS
 
     def fetch(self, offset: int, limit: int, now: float) -> list[JsonObject]:
-        """Forget what `offset` confirms and return the updates from there, at most `limit`.
+        """Drop the updates that `offset` confirms, and return at most `limit` from there.
 
         A negative offset counts from the end of the queue. An offset past the next update confirms nothing.
         """
@@ -94,12 +94,12 @@ class UpdateQueue:
         return self._first(limit)
 
     def first(self, now: float) -> Update | None:
-        """Look at the oldest update without confirming anything."""
+        """Return the oldest update without confirming it."""
         self._expire(now)
         return self._waiting[0] if self._waiting else None
 
     def confirm(self, update_id: int) -> None:
-        """Forget an update and everything before it."""
+        """Drop an update and all before it."""
         self._forget_before(update_id + 1)
 
     def clear(self) -> None:

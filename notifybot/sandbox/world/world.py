@@ -1,4 +1,4 @@
-"""Everything that Telegram keeps about one bot, and the few ways in which it changes. Nothing here waits."""
+"""State of one bot's Telegram and its basic changes. Nothing here waits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ FIRST_GROUP_ID = -4_000_000_001
 FIRST_SUPERGROUP_ID = -1_002_000_000_001
 KEPT_MESSAGES_PER_CHAT = 100_000
 KEPT_VERSIONS = 50
-# How long a press waits for its answer. Telegram does not publish it; a minute is what bots see.
+# Time to answer a press. Telegram does not document it; bots observe a minute.
 QUERY_LIFETIME_S = 60.0
 KEPT_QUERIES = 10_000
 DEFAULT_CONNECTIONS = 40
@@ -34,7 +34,7 @@ DEFAULT_CONNECTIONS = 40
 
 @dataclass(slots=True)
 class Query:
-    """A press that waits for its answer; `at` in Unix seconds."""
+    """A button press that the bot may answer; `at` in Unix seconds."""
 
     id: str
     user: User
@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(slots=True)
 class Webhook:
-    """Where updates are pushed to. An empty url means that the bot fetches them."""
+    """Target for updates. An empty url means that the bot polls."""
 
     url: str = ""
     secret_token: str | None = None
@@ -57,7 +57,7 @@ class Webhook:
 
 @dataclass
 class World:
-    """One bot and its Telegram. `privacy`: in groups the bot sees only what is meant for it."""
+    """One bot and its Telegram. With `privacy`, the bot only sees group messages meant for it."""
 
     bot: User
     token: str
@@ -84,7 +84,7 @@ class World:
         self.started_at = self.clock()
 
     def now(self) -> float:
-        """The sandbox's time in Unix seconds."""
+        """Return the sandbox's time in Unix seconds."""
         return self.clock()
 
     def deliver(self, kind: str, payload: JsonObject) -> None:
@@ -92,13 +92,13 @@ class World:
         self.updates.add(kind, payload, self.now())
 
     def free_user_id(self) -> int:
-        """Find an id that no person has."""
+        """Return an unused user id."""
         while self._next_user_id in self.users:
             self._next_user_id += 1
         return self._next_user_id
 
     def free_chat_id(self, chat_type: ChatType) -> int:
-        """Find an id that no group or channel has; those of groups are shorter."""
+        """Return an unused chat id; groups have shorter ones."""
         chat_id = FIRST_GROUP_ID if chat_type is ChatType.GROUP else FIRST_SUPERGROUP_ID
         while chat_id in self.chats:
             chat_id -= 1
@@ -113,7 +113,7 @@ class World:
         self.events.publish("chat", chat_event(chat))
 
     def private_chat(self, user: User) -> Chat:
-        """Return the chat of the bot and a user, made now if they never wrote."""
+        """Return the private chat with a user, created if missing."""
         chat = self.chats.get(user.id)
         if chat is None:
             chat = Chat(user.id, ChatType.PRIVATE, user=user, member_ids={user.id})
@@ -121,12 +121,12 @@ class World:
         return chat
 
     def named_chat(self, name: str) -> Chat | None:
-        """Find a public chat by its name, with or without `@`, in any case."""
+        """Find a public chat by name, ignoring case, with or without `@`."""
         wanted = name.removeprefix("@").lower()
         return next((chat for chat in self.chats.values() if chat.username and chat.username.lower() == wanted), None)
 
     def post(self, message: Message) -> JsonObject:
-        """Put a new message into its chat under the next free id and return it as Telegram writes it."""
+        """Add a message to its chat under the next id; return it as Telegram's JSON."""
         chat = message.chat
         message.message_id = self._next_message_id(chat)
         if len(chat.messages) >= KEPT_MESSAGES_PER_CHAT:
@@ -136,7 +136,7 @@ class World:
         return message_json(message)
 
     def edit(self, message: Message, text: str, entities: list[JsonObject], markup: JsonObject | None) -> JsonObject:
-        """Change a message, keep its earlier text, and return it as Telegram writes it."""
+        """Edit a message and keep its earlier text; return it as Telegram's JSON."""
         now = self.now()
         if text != message.text:
             message.history = [*message.history, Version(message.text, now)][-KEPT_VERSIONS:]
@@ -150,12 +150,12 @@ class World:
         self.events.publish("deleted", {"chat_id": message.chat.id, "message_id": message.message_id})
 
     def new_album_id(self) -> str:
-        """Return what the messages of one more album have in common."""
+        """Return a media_group_id for a new album."""
         self._last_album_id += 1
         return str(self._last_album_id)
 
     def add_query(self, user: User, message: Message) -> Query:
-        """Note a press. The oldest ones are forgotten beyond KEPT_QUERIES."""
+        """Record a press; drop the oldest beyond KEPT_QUERIES."""
         self._last_query_id += 1
         query = Query(str(self._last_query_id), user, message, self.now())
         if len(self.queries) >= KEPT_QUERIES:
@@ -164,7 +164,7 @@ class World:
         return query
 
     def change_standing(self, chat: Chat, standing: Standing, *, by: User) -> None:
-        """Change what the bot is in a chat and tell it so."""
+        """Change the bot's status in a chat and send it the update."""
         old = chat.standing
         chat.standing = standing
         self.deliver_standing(chat, str(old), str(standing), by=by)
@@ -178,7 +178,7 @@ class World:
         self.deliver("my_chat_member", update)
 
     def _next_message_id(self, chat: Chat) -> int:
-        # Telegram counts private chats and basic groups of one account together, each supergroup and channel alone.
+        # Private chats and basic groups of an account share one counter; each supergroup and channel has its own.
         if chat.type in (ChatType.SUPERGROUP, ChatType.CHANNEL):
             chat.last_message_id += 1
             return chat.last_message_id
@@ -187,7 +187,7 @@ class World:
 
 
 def user_event(user: User) -> JsonObject:
-    """Write a user for people who look at the sandbox."""
+    """Write a user for the chat page."""
     return {
         "id": user.id,
         "first_name": user.first_name,
@@ -198,7 +198,7 @@ def user_event(user: User) -> JsonObject:
 
 
 def chat_event(chat: Chat) -> JsonObject:
-    """Write a chat for people who look at the sandbox."""
+    """Write a chat for the chat page."""
     return {
         "id": chat.id,
         "type": chat.type.value,
@@ -212,6 +212,6 @@ def chat_event(chat: Chat) -> JsonObject:
 
 
 def message_event(message: Message) -> JsonObject:
-    """Write a message with its earlier texts, and whether it came without a sound, for people who look at it."""
+    """Write a message for the chat page, with its earlier texts and if it was silent."""
     history = [{"text": version.text, "at": version.at} for version in message.history]
     return message_json(message) | {"history": history, "is_silent": message.is_silent}

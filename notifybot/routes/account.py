@@ -4,10 +4,8 @@ import logging
 import re
 from datetime import timedelta
 from functools import partial
-from typing import Annotated
 
 from aiohttp import web
-from pydantic import BeforeValidator
 from sqlmodel import Session
 
 from notifybot.auth import permissions
@@ -34,7 +32,7 @@ from notifybot.schemas.responses.people import (
     TestMessageDocument,
     UnlinkedDocument,
 )
-from notifybot.schemas.types import Account, Label, Name, truth
+from notifybot.schemas.types import Account, Label, Name, QueryFlag
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
@@ -53,7 +51,7 @@ class UserFields(RequestFields):
 
 
 class LinkQuery(UserFields):
-    qr: Annotated[bool, BeforeValidator(truth)] = False
+    qr: QueryFlag = False
 
 
 class LinkCodeFields(UserFields):

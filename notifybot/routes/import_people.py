@@ -12,7 +12,7 @@ from notifybot.model.actors import by_account
 from notifybot.people import import_people
 from notifybot.people.import_people import CodeRecord, DryRun, PersonRecord
 from notifybot.schemas.responses.people import ImportDocument, import_entry
-from notifybot.schemas.types import Account, Label, PrivateChatId, Timestamp
+from notifybot.schemas.types import Account, Label, PrivateChatId, RequestTimestamp
 from notifybot.web.bodies import RequestFields, read_fields
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
@@ -40,14 +40,14 @@ class ImportedPersonFields(RequestFields):
     user_id: Label = None
     chat_name: Label = None
     account: Account = None
-    created_at: Timestamp | None = None
-    linked_at: Timestamp | None = None
+    created_at: RequestTimestamp | None = None
+    linked_at: RequestTimestamp | None = None
 
 
 class ImportedCodeFields(RequestFields):
     code: Annotated[str, BeforeValidator(_code), WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"})]
     chat_id: PrivateChatId
-    expires_at: Timestamp
+    expires_at: RequestTimestamp
 
 
 class ImportFields(RequestFields):

@@ -31,7 +31,7 @@ from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, Se
 from notifybot.schemas.responses import messages as documents
 from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
-from notifybot.schemas.types import Label, Span, Timestamp, truth
+from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
@@ -72,16 +72,16 @@ class WaitQuery(RequestFields):
 
 class ListQuery(RequestFields):
     status: Annotated[State | None, BeforeValidator(_state)] = None
-    open: Annotated[bool, BeforeValidator(truth)] = False
+    open: QueryFlag = False
     source: Label = None
-    since: Timestamp | None = None
+    since: RequestTimestamp | None = None
     limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int), _between(1, MOST_A_PAGE, "integer")] = 50
     cursor: str | None = None
 
 
 class SnoozeFields(RequestFields):
     span: Span = Field(default=None, alias="for")
-    until: Timestamp | None = None
+    until: RequestTimestamp | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "SnoozeFields":

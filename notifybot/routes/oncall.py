@@ -13,7 +13,7 @@ from notifybot.model.ids import is_id
 from notifybot.oncall import changes, shifts
 from notifybot.oncall.changes import Editor, NewOverride
 from notifybot.schemas.responses.oncall import OverrideDocument, RotationsDocument, override, rotation
-from notifybot.schemas.types import OneRecipient, Span, Timestamp
+from notifybot.schemas.types import OneRecipient, RequestTimestamp, Span
 from notifybot.times.spans import LONGEST
 from notifybot.web.bodies import RequestFields, read_fields
 from notifybot.web.documents import json_response
@@ -23,9 +23,9 @@ from notifybot.web.route import Route, runtime_of
 
 class OverrideFields(RequestFields):
     member: OneRecipient
-    begins: Timestamp | None = Field(default=None, alias="from")
+    begins: RequestTimestamp | None = Field(default=None, alias="from")
     span: Span = Field(default=None, alias="for")
-    until: Timestamp | None = None
+    until: RequestTimestamp | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "OverrideFields":

@@ -34,11 +34,11 @@ from notifybot.schemas.responses.schedules import (
 from notifybot.schemas.to_message import message_of
 from notifybot.schemas.types import (
     Label,
+    LocalTimestamp,
     MessageText,
     Recipients,
     RepeatRule,
-    Timestamp,
-    WrittenTimestamp,
+    RequestTimestamp,
     Zone,
     in_utc,
 )
@@ -66,7 +66,7 @@ def _or_none(value: object) -> object:
 class ScheduleMessageFields(RequestFields):
     target_user_id: Annotated[Recipients, BeforeValidator(_parted), WithJsonSchema({"type": "string"})] = None
     message: MessageText
-    scheduled_timestamp: Timestamp
+    scheduled_timestamp: RequestTimestamp
     repeat: Annotated[RepeatRule, BeforeValidator(_or_none)] = None
     time_zone: Annotated[Zone, BeforeValidator(_or_none)] = None
     client_id: Annotated[Label, BeforeValidator(_or_none)] = None
@@ -82,7 +82,7 @@ class ScheduleMessageFields(RequestFields):
 class PreviewFields(RequestFields):
     repeat: RepeatRule
     time_zone: Zone = None
-    begins_at: WrittenTimestamp = None
+    begins_at: LocalTimestamp = None
 
 
 class RepeatFields(RequestFields):

@@ -10,17 +10,15 @@ from pydantic import BeforeValidator, WithJsonSchema
 from notifybot.auth import tokens
 from notifybot.auth.permissions import Action, Scope
 from notifybot.auth.tokens import NewToken
-from notifybot.config.types import RECIPIENT
 from notifybot.model import actors
 from notifybot.schemas.responses import people as documents
 from notifybot.schemas.responses.people import NewTokenDocument, TokenDocument, TokensDocument
-from notifybot.schemas.types import Account, Span
+from notifybot.schemas.types import Account, Recipients, Span
 from notifybot.web.bodies import RequestFields, read_fields
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
-MOST_RECIPIENTS = 100
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -38,28 +36,15 @@ def _scopes(value: object) -> frozenset[Scope]:
     return frozenset(map(Scope, value))
 
 
-def _recipients(value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not 0 < len(value) <= MOST_RECIPIENTS:
-        raise ValueError(f"this is a list of 1 to {MOST_RECIPIENTS} recipients, or left out")
-    if not all(isinstance(each, str) or (isinstance(each, int) and not isinstance(each, bool)) for each in value):
-        raise ValueError("a recipient is a text, or the number of a chat")
-    return tuple(dict.fromkeys(RECIPIENT.parse(str(each)) for each in value))
-
-
-_NULL = {"type": "null"}
 _NAME = {"type": "string", "pattern": f"^{_TOKEN_NAME.pattern}$"}
 _SCOPES = {"type": "array", "items": {"type": "string", "enum": [scope.value for scope in Scope]}, "minItems": 1}
-_ITEM = {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1, "maxLength": 128}]}
-_TO = {"anyOf": [{"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MOST_RECIPIENTS}, _NULL]}
 
 
 class ApiTokenFields(RequestFields):
     name: Annotated[str, BeforeValidator(_name), WithJsonSchema(_NAME)]
     account: Account = None
     scopes: Annotated[frozenset[Scope], BeforeValidator(_scopes), WithJsonSchema(_SCOPES)] = frozenset({Scope.SEND})
-    to: Annotated[tuple[str, ...] | None, BeforeValidator(_recipients), WithJsonSchema(_TO)] = None
+    to: Recipients = None
     expires: Span = None
 
 

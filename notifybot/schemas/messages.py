@@ -1,4 +1,4 @@
-"""What callers may say of a message: the fields of each way of sending, checked."""
+"""Request fields of each way to send a message."""
 
 import re
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from notifybot.model.enums import Priority
 from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
 from notifybot.rendering.markup import ParseMode
 from notifybot.rendering.parts import Appearance, PostButton
@@ -14,13 +15,13 @@ from notifybot.schemas.types import (
     MAX_URL,
     ChatId,
     Label,
+    LocalTimestamp,
     MessageText,
     Name,
     Recipients,
     RepeatRule,
     Span,
     Title,
-    WrittenTimestamp,
     Zone,
     in_utc,
 )
@@ -41,15 +42,15 @@ EXTRAS = frozenset(
     {"parse_mode", "priority", "silent", "thread_id", "link_preview", "buttons", "data", "dedup_key", "action"}
     | {"send_at", "repeat", "template", "event"}
 )
-"""Fields without which a message is as plain as most are."""
+"""Fields that a plain message does not use."""
 
 
 def _parse_mode(value: object) -> str | None:
-    """Telegram takes these names in any case; so do we."""
+    """Ignore case, as Telegram does."""
     if value is None:
         return None
     if not isinstance(value, str) or value.lower() not in PARSE_MODES:
-        raise ValueError(f"this is one of {', '.join(PARSE_MODES.values())}, or left out for plain text")
+        raise ValueError(f"this must be one of {', '.join(PARSE_MODES.values())}; leave it out for plain text")
     return PARSE_MODES[value.lower()]
 
 
@@ -57,50 +58,50 @@ def _thread(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_THREAD:
-        raise ValueError("this is the number of a topic in a group")
+        raise ValueError("this must be the number of a topic in a group")
     return value
 
 
 def _button(value: object) -> PostButton:
     if not isinstance(value, dict) or set(value) not in ({"text", "url"}, {"text", "copy"}):
         raise ValueError(BUTTON_FORM)
-    for name, most in (("text", MAX_BUTTON_TEXT), ("url", MAX_URL), ("copy", MAX_COPY)):
+    for name, limit in (("text", MAX_BUTTON_TEXT), ("url", MAX_URL), ("copy", MAX_COPY)):
         given = value.get(name, "x")
-        if not isinstance(given, str) or not given.strip() or len(given) > most:
-            raise ValueError(f"{BUTTON_FORM}; {name} has 1 to {most} characters")
+        if not isinstance(given, str) or not given.strip() or len(given) > limit:
+            raise ValueError(f"{BUTTON_FORM}; {name} must have 1 to {limit} characters")
         if _NO_CHARACTER.search(given):
-            raise ValueError(f"{BUTTON_FORM}; {name} holds a character that cannot be sent")
+            raise ValueError(f"{BUTTON_FORM}; {name} contains a character that is not allowed")
     if "url" in value and not _WEB.fullmatch(value["url"]):
-        raise ValueError(f"{BUTTON_FORM}; a url begins with https://, http:// or tg://")
+        raise ValueError(f"{BUTTON_FORM}; a url starts with https://, http:// or tg://")
     return PostButton(**value)
 
 
 def _buttons(value: object) -> tuple[PostButton, ...]:
     if not isinstance(value, list) or len(value) > MAX_BUTTONS:
-        raise ValueError(f"this is a list of at most {MAX_BUTTONS}; {BUTTON_FORM}")
+        raise ValueError(f"this must be a list of at most {MAX_BUTTONS}; {BUTTON_FORM}")
     return tuple(map(_button, value))
 
 
 def _data(value: object) -> object:
-    """An object of the caller's own, whose texts every store and every answer can carry."""
+    """Check that all texts in an object can be stored."""
     if value is not None and not isinstance(value, dict):
         raise ValueError('this must be an object, like {"host": "db1"}')
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
+    unchecked = [value]
+    while unchecked:
+        each = unchecked.pop()
         if isinstance(each, dict):
-            waiting += [*each.keys(), *each.values()]
+            unchecked += [*each.keys(), *each.values()]
         elif isinstance(each, list):
-            waiting += each
+            unchecked += each
         elif isinstance(each, str) and _NO_CHARACTER.search(each):
-            raise ValueError("a text in it holds a character that cannot be kept")
+            raise ValueError("a text in it contains a character that is not allowed")
     return value
 
 
-def _texts(**longest: int) -> dict[str, object]:
-    """The schema of an object of exactly these texts."""
-    properties = {name: {"type": "string", "minLength": 1, "maxLength": most} for name, most in longest.items()}
-    return {"type": "object", "properties": properties, "required": list(longest), "additionalProperties": False}
+def _texts(**limits: int) -> dict[str, object]:
+    """Return the schema of an object of exactly these texts."""
+    properties = {name: {"type": "string", "minLength": 1, "maxLength": limit} for name, limit in limits.items()}
+    return {"type": "object", "properties": properties, "required": list(limits), "additionalProperties": False}
 
 
 _PARSE_MODE = {"anyOf": [{"type": "string", "enum": list(PARSE_MODES.values())}, {"type": "null"}]}
@@ -110,7 +111,7 @@ _BUTTONS = {"type": "array", "items": _A_BUTTON, "maxItems": MAX_BUTTONS}
 
 
 class _Common(RequestFields):
-    """What every way of sending takes."""
+    """Fields of every way to send."""
 
     user: Name | None = None
     to: Recipients = None
@@ -122,14 +123,14 @@ class _Common(RequestFields):
     policy: PolicyField = None
     remind_every: Span = None
     parse_mode: Annotated[str | None, BeforeValidator(_parse_mode), WithJsonSchema(_PARSE_MODE)] = None
-    priority: Literal["low", "normal", "high", "critical"] = "normal"
+    priority: Annotated[Priority, Field(strict=False)] = Priority.NORMAL
     silent: bool = False
     thread_id: Annotated[int | None, BeforeValidator(_thread), WithJsonSchema(_THREAD)] = None
     link_preview: bool = False
     buttons: Annotated[tuple[PostButton, ...], BeforeValidator(_buttons), WithJsonSchema(_BUTTONS)] = ()
     data: Annotated[dict[str, object] | None, BeforeValidator(_data)] = None
     template: Label = None
-    send_at: WrittenTimestamp = None
+    send_at: LocalTimestamp = None
     repeat: RepeatRule = None
     time_zone: Zone = None
     dedup_key: Label = None
@@ -138,14 +139,14 @@ class _Common(RequestFields):
     @model_validator(mode="after")
     def _resolves_a_key(self) -> "_Common":
         if self.action is not None and self.dedup_key is None:
-            raise ValueError("action resolves what was sent under a dedup_key: say which")
+            raise ValueError("action needs a dedup_key, which names what to resolve")
         return self
 
     @model_validator(mode="after")
-    def _one_way_to_say_for_whom(self) -> "_Common":
+    def _has_one_recipient_field(self) -> "_Common":
         *others, last = self.ways
         if sum(getattr(self, way) is not None for way in self.ways) != 1:
-            raise ValueError(f"say for whom it is: exactly one of {', '.join(others)} and {last}")
+            raise ValueError(f"name the recipients in exactly one of {', '.join(others)} and {last}")
         return self
 
     @property
@@ -160,21 +161,20 @@ class _Common(RequestFields):
 
     @property
     def template_name(self) -> str | None:
-        """The template that makes the text."""
         return self.template
 
     @property
-    def kind_of_event(self) -> str | None:
+    def event_name(self) -> str | None:
         return None
 
     ways: ClassVar[tuple[str, ...]] = ("user", "to")
-    """The fields that say for whom it is."""
+    """Fields that name the recipients."""
     text_field: ClassVar[str] = "content"
-    """Which field holds the text, for whom it is missing."""
+    """Field that an error names if there is no text."""
     file_fields: ClassVar[tuple[str, ...]] = ("photo", "file", "document")
-    """What files in a form are called."""
+    """Names of files in a form."""
 
-    def look(self) -> Appearance:
+    def appearance(self) -> Appearance:
         return Appearance(
             type=self.kind,
             parse_mode=self.parse_mode,
@@ -230,7 +230,7 @@ class PhotoFields(_Common):
 
 
 class EventFields(_Common):
-    """Something happened: the template of that name tells of it."""
+    """An event, whose message comes from the template of its name."""
 
     text_field = "event"
     event: Name
@@ -239,7 +239,7 @@ class EventFields(_Common):
     @model_validator(mode="after")
     def _is_its_own_template(self) -> "EventFields":
         if self.template is not None:
-            raise ValueError("event names the template already: leave template out")
+            raise ValueError("event already names the template; leave template out")
         return self
 
     @property
@@ -247,7 +247,7 @@ class EventFields(_Common):
         return self.event
 
     @property
-    def kind_of_event(self) -> str:
+    def event_name(self) -> str:
         return self.event
 
 
@@ -265,5 +265,5 @@ class EditFields(RequestFields):
     @model_validator(mode="after")
     def _changes_something(self) -> "EditFields":
         if not self.model_fields_set or (self.content is None and "content" in self.model_fields_set):
-            raise ValueError("say what to change: content, title or both")
+            raise ValueError("give content, title or both")
         return self

@@ -1,9 +1,9 @@
-"""The policy of an alert as a caller says it: a name of the config, or steps of their own."""
+"""The policy of an alert in a request: a name from the config, or steps."""
 
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationError
 
 from notifybot.config.model import AS_ALERTS, Policy, StepConfig
 from notifybot.schemas.types import MAX_LABEL, Recipients, Span
@@ -12,18 +12,17 @@ from notifybot.web.problems import problems_of
 
 MAX_STEPS = 20
 MAX_ROUNDS = 100
-FORM = 'this is the name of a policy, or one like {"steps": [{"after": "5m", "to": ["alice"]}]}'
+FORM = 'this must be the name of a policy, or a policy like {"steps": [{"after": "5m", "to": ["alice"]}]}'
 
 
 class StepFields(RequestFields):
     after: Span
     to: Recipients
 
-    @model_validator(mode="after")
-    def _says_when_and_whom(self) -> "StepFields":
+    def step(self) -> StepConfig:
         if self.after is None or self.to is None:
-            raise ValueError("a step says after how long, and whom it tells")
-        return self
+            raise ValueError("a step needs after and to")
+        return StepConfig(self.after, self.to)
 
 
 class PolicyFields(RequestFields):
@@ -33,11 +32,9 @@ class PolicyFields(RequestFields):
     remind_every: Span = AS_ALERTS
 
     def policy(self) -> Policy:
-        steps = [
-            StepConfig(step.after, step.to) for step in self.steps if step.after is not None and step.to is not None
-        ]
+        steps = [each.step() for each in self.steps]
         if any(later.after <= earlier.after for earlier, later in pairwise(steps)):
-            raise ValueError("a step comes later than the one before it; spans count from the alert's beginning")
+            raise ValueError("each step must be later than the one before; spans count from the start of the alert")
         return Policy(tuple(steps), self.repeat, self.close_after, self.remind_every)
 
 
@@ -61,26 +58,7 @@ def _named(value: str) -> str:
     return value
 
 
-_SPAN = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
-_RECIPIENTS = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}, "minItems": 1}
-_STEP = {
-    "type": "object",
-    "properties": {"after": _SPAN, "to": _RECIPIENTS},
-    "required": ["after", "to"],
-    "additionalProperties": False,
-}
-_POLICY = {
-    "type": "object",
-    "properties": {
-        "steps": {"type": "array", "items": _STEP, "minItems": 1, "maxItems": MAX_STEPS},
-        "repeat": {"type": "integer", "minimum": 0, "maximum": MAX_ROUNDS},
-        "close_after": _SPAN,
-        "remind_every": _SPAN,
-    },
-    "required": ["steps"],
-    "additionalProperties": False,
-}
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_LABEL}
+PolicyName = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
 PolicyField = Annotated[
-    str | Policy | None, BeforeValidator(_policy), WithJsonSchema({"anyOf": [_NAME, _POLICY, {"type": "null"}]})
+    str | Policy | None, BeforeValidator(_policy, json_schema_input_type=PolicyName | PolicyFields | None)
 ]

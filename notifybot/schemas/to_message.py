@@ -1,4 +1,4 @@
-"""What a caller asked for → the message that is accepted: text, files, how it looks, its deadlines, for whom."""
+"""Turn the fields and files of a request into a NewMessage."""
 
 import asyncio
 import hashlib
@@ -43,42 +43,40 @@ from notifybot.web.route import runtime_of
 
 TEXT = "text"
 SPANS = frozenset({"escalate_after", "close_after", "remind_every"})
-NOTHING = AlertTiming(None, None)
+NO_TIMING = AlertTiming(None, None)
 NO_ALERT = "a policy is for an alert, and this is a notice: set acknowledge to true, or leave the policy out"
-"""How a notice insists."""
 SCHEME = 20
-"""Within so many characters an address has its ://, which base64 never has."""
+"""Characters: a URL has its :// in the first ones, which base64 never has."""
 
 
 async def read_ingest(request: web.Request, caller: Caller) -> NewMessage:
-    """The message of `POST /api/ingest`: a text, or files with a caption."""
+    """Read `POST /api/ingest`: a text, or files with a caption."""
     fields, files = await _read(request, IngestFields)
     if fields.type == "text" and not files:
-        _refuse_if(fields.caption is not None, "caption", "a text has no caption: say it in content")
+        _refuse_if(fields.caption is not None, "caption", "a text has no caption; use content")
         return await message_of(request, caller, fields, fields.content, ())
-    _refuse_if(bool(files) and fields.content is not None, "content", "beside uploaded files the text is the caption")
+    _refuse_if(bool(files) and fields.content is not None, "content", "with uploaded files, use caption for the text")
     if not files and fields.action is None:
         files = (await _content_file(request, fields),)
     return await message_of(request, caller, fields, fields.caption, files)
 
 
 async def read_send(request: web.Request, caller: Caller) -> NewMessage:
-    """The message of `POST /send`."""
     fields, files = await _read(request, SendFields)
     return await message_of(request, caller, fields, fields.text, files)
 
 
 async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
-    """The message of `POST /send_photo`: a picture by its path, or uploaded."""
+    """Read `POST /send_photo`: a picture by its path, or uploaded."""
     fields, files = await _read(request, PhotoFields)
-    _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "name a path, or upload the file as photo")
+    _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "give a path, or upload the file as photo")
     if fields.photo_path is not None:
         files = (await store_local_file(runtime_of(request).files, fields.photo_path, request),)
     return await message_of(request, caller, fields, fields.caption, files)
 
 
 async def read_event(request: web.Request, caller: Caller) -> NewMessage:
-    """The message of `POST /api/events`: its text is made by the template that is called as the event is."""
+    """Read `POST /api/events`: the template of the event's name provides the text."""
     fields, files = await _read(request, EventFields)
     return await message_of(request, caller, fields, None, files)
 
@@ -91,13 +89,13 @@ async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile,
 
 
 async def _content_file(request: web.Request, fields: IngestFields) -> NewFile:
-    """The file that stands in `content`: an address, which Telegram fetches by itself, or base64."""
+    """Return the file in `content`: a URL, which Telegram fetches, or base64."""
     content, kind = fields.content, kind_of_type(fields.type)
     _refuse_if(content is None, "content", f"this is required: the {fields.type} as an https:// URL, base64, or a file")
     assert content is not None
     if "://" not in content[:SCHEME]:
         return await from_base64(content, name=fields.file_name, kind=kind, intake=runtime_of(request).files)
-    _refuse_if(not is_https(content), "content", "an address begins with https:// and names a host, without a password")
+    _refuse_if(not is_https(content), "content", "a URL starts with https:// and has a host, and no user or password")
     name = fields.file_name or unquote(urlsplit(content).path.rpartition("/")[2])
     return NewFile(kind, safe_name(name) if name else "", url=content)
 
@@ -115,14 +113,13 @@ def is_https(url: str) -> bool:
 async def message_of(
     request: web.Request, caller: Caller, fields: AnyFields, text: str | None, files: tuple[NewFile, ...]
 ) -> NewMessage:
-    """The message that these fields say, with the text where it stands in one of them."""
-    runtime, asked = runtime_of(request), fields
+    """Make the message. `text`: from whichever field it came."""
+    runtime, given = runtime_of(request), fields
     if fields.template_name is not None:
         fields, text = await fill_template(runtime.templates, fields.template_name, fields, text)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
     _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
-    insists = await _alert_timing(runtime, caller, fields)
-    is_usual = insists.plan is None and insists.remind_every is None and not fields.model_fields_set & EXTRAS
+    timing = await _alert_timing(runtime, caller, fields)
     client_id = _client_id(request, fields)
     new = NewMessage(
         account=caller.account,
@@ -131,33 +128,34 @@ async def message_of(
         content=text or "",
         title=fields.title,
         is_alert=fields.acknowledge,
-        escalate_after=insists.escalate_after,
-        close_after=insists.close_after,
+        escalate_after=timing.escalate_after,
+        close_after=timing.close_after,
         client_id=client_id,
-        fingerprint="" if client_id is None else _fingerprint(asked, files),
+        fingerprint="" if client_id is None else _fingerprint(given, files),
         allowed=caller.allowed,
     )
-    is_plain = is_usual and not files and fields.kind == TEXT
-    return new if is_plain else await _with_extras(new, fields, text, files, insists)
+    has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
+    is_plain = not has_extras and not files and fields.kind == TEXT
+    return new if is_plain else await _with_extras(new, fields, text, files, timing)
 
 
 async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> AlertTiming:
-    """How an alert insists; the steps of a policy that the caller wrote must lead to people whom they may tell."""
+    """Find when an alert escalates and closes. The caller may only name recipients in a policy whom they may notify."""
     given = {name: getattr(fields, name) for name in SPANS & fields.model_fields_set}
-    found = alert_timing(runtime.config.alerts, fields.policy, given)
+    timing = alert_timing(runtime.config.alerts, fields.policy, given)
     if isinstance(fields.policy, Policy):
-        told = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
-        whom = RecipientQuery(caller.account, tuple(map(recipient_of, told)), caller.allowed)
+        names = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
+        whom = RecipientQuery(caller.account, tuple(map(recipient_of, names)), caller.allowed)
         now, directory = runtime.clock.now(), runtime.directory
         await runtime.database.write(partial(check_reachable, whom=whom, now=now, directory=directory))
-    return found if fields.acknowledge else NOTHING
+    return timing if fields.acknowledge else NO_TIMING
 
 
 async def _with_extras(
-    new: NewMessage, fields: AnyFields, text: str | None, files: tuple[NewFile, ...], insists: AlertTiming
+    new: NewMessage, fields: AnyFields, text: str | None, files: tuple[NewFile, ...], timing: AlertTiming
 ) -> NewMessage:
-    look = fields.look()
-    if files and look.type == "text":  # a form need not say what its files show
+    look = fields.appearance()
+    if files and look.type == "text":  # a form may leave out type
         look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
     return replace(
         new,
@@ -171,32 +169,32 @@ async def _with_extras(
         send_at=fields.sends_at,
         repeat=fields.repeat,
         time_zone=fields.time_zone or "UTC",
-        event=fields.kind_of_event,
-        policy=insists.policy,
-        plan=None if insists.plan is None else insists.plan.stored(),
-        steps=insists.steps,
-        remind_every=insists.remind_every,
+        event=fields.event_name,
+        policy=timing.policy,
+        plan=None if timing.plan is None else timing.plan.stored(),
+        steps=timing.steps,
+        remind_every=timing.remind_every,
     )
 
 
 async def plain_reason(text: str | None, parse_mode: str | None) -> str | None:
-    """`why_plain` of a text, if there is one; long ones are read on a thread."""
+    """Return the reason to send a text without its markup, if any. Long texts are parsed on a thread."""
     markup = (text or "", parse_mode)
     return await asyncio.to_thread(markup_problem, *markup) if is_long_markup(*markup) else markup_problem(*markup)
 
 
-def _refuse_if(is_wrong: bool, field: str, what: str) -> None:
+def _refuse_if(is_wrong: bool, field: str, error: str) -> None:
     if is_wrong:
-        raise InvalidFields([FieldProblem((field,), what)])
+        raise InvalidFields([FieldProblem((field,), error)])
 
 
 def _client_id(request: web.Request, fields: AnyFields) -> str | None:
-    """The caller's own name for this request, from the body or the header; both only if they agree."""
+    """Return the client_id from the body or the header, which must agree."""
     if KEY_HEADER not in request.headers:
         return fields.client_id
     headers = set(request.headers.getall(KEY_HEADER))
     if len(headers) > 1:
-        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header stands there twice")])
+        raise InvalidFields([FieldProblem((KEY_HEADER,), "this header is given twice")])
     named = check(KeyHeader, {KEY_HEADER: headers.pop()}).key
     if fields.client_id not in (None, named):
         raise InvalidFields([FieldProblem(("client_id",), f"this and the header {KEY_HEADER} differ")])
@@ -204,6 +202,6 @@ def _client_id(request: web.Request, fields: AnyFields) -> str | None:
 
 
 def _fingerprint(fields: AnyFields, files: Sequence[NewFile]) -> str:
-    asked = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
-    brought = json.dumps([asdict(file) for file in files]) if files else ""
-    return hashlib.sha256((asked + brought).encode()).hexdigest()
+    request = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
+    uploads = json.dumps([asdict(file) for file in files]) if files else ""
+    return hashlib.sha256((request + uploads).encode()).hexdigest()

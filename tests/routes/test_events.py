@@ -138,7 +138,7 @@ async def test_an_event_is_for_somebody(refusing: Door) -> None:
 
 async def test_a_text_and_a_template_do_not_go_together(refusing: Door) -> None:
     found = assert_problem(await refusing.ingest(template="echo", data={"text": "x"}), 400)
-    assert found["errors"] == [{"loc": ["template"], "msg": "the template makes the text: leave one of the two out"}]
+    assert found["errors"] == [{"loc": ["template"], "msg": "the template provides the text; leave one of the two out"}]
 
 
 async def test_an_unknown_event_names_the_nearest(refusing: Door) -> None:

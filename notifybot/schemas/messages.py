@@ -94,7 +94,7 @@ def _data(value: object) -> object:
         elif isinstance(each, list):
             unchecked += each
         elif isinstance(each, str) and _NO_CHARACTER.search(each):
-            raise ValueError("a text in it contains a character that is not allowed")
+            raise ValueError("a text in it contains a character that cannot be stored")
     return value
 
 

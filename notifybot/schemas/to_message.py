@@ -120,7 +120,6 @@ async def message_of(
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
     _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
     timing = await _alert_timing(runtime, caller, fields)
-    is_plain = timing.plan is None and timing.remind_every is None and not fields.model_fields_set & EXTRAS
     client_id = _client_id(request, fields)
     new = NewMessage(
         account=caller.account,
@@ -135,7 +134,8 @@ async def message_of(
         fingerprint="" if client_id is None else _fingerprint(given, files),
         allowed=caller.allowed,
     )
-    is_plain = is_plain and not files and fields.kind == TEXT
+    has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
+    is_plain = not has_extras and not files and fields.kind == TEXT
     return new if is_plain else await _with_extras(new, fields, text, files, timing)
 
 

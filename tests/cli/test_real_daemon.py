@@ -183,7 +183,7 @@ def test_the_database_is_upgraded_and_said_to_be(tmp_path: Path, capsys: pytest.
     second = run(capsys, "db", "upgrade", "--config", str(config))
 
     assert (first[0], second[0]) == (0, 0)
-    assert "from nothing to revision" in first[1]
+    assert "empty database is now at revision" in first[1]
     assert "already" in second[1]
 
 

@@ -88,7 +88,7 @@ def test_the_newest_revision_is_head() -> None:
 
 def test_upgrading_again_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new folder/a.sqlite3"
-    assert "from nothing" in migrations.upgrade(url)
+    assert "empty database" in migrations.upgrade(url)
     before = rows(tmp_path / "new folder/a.sqlite3", "SELECT sql FROM sqlite_master ORDER BY name")
     assert "already" in migrations.upgrade(url)
     assert rows(tmp_path / "new folder/a.sqlite3", "SELECT sql FROM sqlite_master ORDER BY name") == before
@@ -109,7 +109,7 @@ def test_two_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
     racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = sorted(process.communicate(timeout=60)[0].strip() for process in racing)
     assert [process.returncode for process in racing] == [0, 0, 0]
-    assert [("from nothing" in line, "already" in line) for line in said] == [
+    assert [("empty database" in line, "already" in line) for line in said] == [
         (False, True),
         (False, True),
         (True, False),

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version, under a lock, before anything else touches it."""
+"""Migrations: bring a database to the schema of this version, under a lock."""
 
 import contextlib
 import fcntl
@@ -12,23 +12,25 @@ from notifybot.storage.engines import current_revision, migrating, revision_in
 from notifybot.storage.sqlite import sqlite_path
 
 HEAD = "0001"
-"""The newest revision below versions/; kept here because importing Alembic costs most of a second."""
+"""Newest revision in versions/. Repeated here, since importing Alembic takes most of a second."""
 
 
 def upgrade(url: str) -> str:
-    """Migrate the database at `url` to HEAD; say in one sentence what was done.
+    """Migrate the database at `url` to HEAD; return one sentence about the result.
 
-    Raises StartRefused when a newer version of notifybot has migrated it already.
+    Raises StartRefused if a newer version of notifybot migrated it.
     """
     with _upgrade_lock(url):
         if current_revision(url) == HEAD:
-            return f"The database is at revision {HEAD} already."
+            return f"The database is already at revision {HEAD}."
         with migrating(url) as connection:
             before = revision_in(connection)
             if before == HEAD:  # on PostgreSQL another process may have been first
-                return f"The database was brought to revision {HEAD} by another process."
+                return f"Another process migrated the database to revision {HEAD}."
             _run(connection, before)
-    return f"The database was brought from {before or 'nothing'} to revision {HEAD}."
+    if before is None:
+        return f"The empty database is now at revision {HEAD}."
+    return f"Migrated the database from revision {before} to {HEAD}."
 
 
 def _run(connection: Connection, before: str | None) -> None:
@@ -52,8 +54,7 @@ def _run(connection: Connection, before: str | None) -> None:
 def _upgrade_lock(url: str) -> Iterator[None]:
     path = sqlite_path(url)
     if path is None:
-        # There the migration's own transaction takes an advisory lock.
-        yield
+        yield  # on PostgreSQL the migration's transaction takes an advisory lock
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     with path.with_name(path.name + ".upgrade-lock").open("a") as lock:

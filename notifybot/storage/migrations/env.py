@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection that `upgrade` hands over."""
+"""Entry point of Alembic: runs the revisions on the connection of `upgrade`."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -42,8 +42,7 @@ class Resolved(NamedTuple):
     vacant: tuple[str, ...] = ()
 
     @property
-    def is_told(self) -> bool:
-        """True if anybody is notified."""
+    def notifies_anyone(self) -> bool:
         return any(each.withheld is None for each in self.destinations)
 
     def is_too_late(self, escalate_at: datetime) -> bool:

@@ -62,7 +62,7 @@ def _chat_to_notify(session: Session, change: ChatMemberUpdated) -> str | None:
 
 
 async def moved(update: Update, context: Context) -> None:
-    """Both chats tell of a move, the old one where to, the new one where from; either is enough."""
+    """Record that a group became a supergroup; both chats report it, and either report is enough."""
     message = update.effective_message
     assert message is not None
     now = runtime_of(context).clock.now()

@@ -48,8 +48,8 @@ class ImportOutcome(StrEnum):
 class ImportEntry:
     """Outcome for one record or code; `reason` if it was refused."""
 
-    subject: str
-    outcome: ImportOutcome
+    what: str
+    fate: ImportOutcome
     reason: str | None = None
 
 
@@ -89,18 +89,18 @@ def dry_run(
 
 
 def _import_person(session: Session, record: PersonRecord, actor: Actor, *, now: datetime) -> ImportEntry:
-    subject = record.account or record.chat_name or record.chat_id
+    what = record.account or record.chat_name or record.chat_id
     known = session.exec(select(Person).where(Person.chat_id == record.chat_id)).one_or_none()
     if (reason := _conflict(session, record, known)) is not None:
-        return ImportEntry(subject, ImportOutcome.REFUSED, reason)
+        return ImportEntry(what, ImportOutcome.REFUSED, reason)
     if known is not None and record.account in (None, known.account):
-        return ImportEntry(subject, ImportOutcome.UNCHANGED)
+        return ImportEntry(what, ImportOutcome.UNCHANGED)
     person = known or _new_person(session, record, now=now)
     if record.account is not None:
         person.account, person.linked_at, person.linked_by = record.account, record.linked_at or now, actor.name
     session.add(person)
     session.flush()
-    return ImportEntry(subject, ImportOutcome.ADDED if known is None else ImportOutcome.LINKED)
+    return ImportEntry(what, ImportOutcome.ADDED if known is None else ImportOutcome.LINKED)
 
 
 def _conflict(session: Session, record: PersonRecord, known: Person | None) -> str | None:
@@ -130,15 +130,15 @@ def _new_person(session: Session, record: PersonRecord, *, now: datetime) -> Per
 
 
 def _import_code(session: Session, key: SecretKey, code: CodeRecord, *, now: datetime) -> ImportEntry:
-    subject = f"a code of the chat {code.chat_id}"
+    what = f"a code of the chat {code.chat_id}"
     if code.expires_at <= now:
-        return ImportEntry(subject, ImportOutcome.REFUSED, "it has expired")
+        return ImportEntry(what, ImportOutcome.REFUSED, "it has expired")
     if session.exec(select(Person).where(Person.chat_id == code.chat_id)).one_or_none() is None:
-        return ImportEntry(subject, ImportOutcome.REFUSED, "the chat is not subscribed")
+        return ImportEntry(what, ImportOutcome.REFUSED, "the chat is not subscribed")
     expires_at = min(code.expires_at, now + linking.VALID_FOR)
     is_taken = linking.add_code(session, key, code.code, code.chat_id, expires_at=expires_at, now=now)
     return (
-        ImportEntry(subject, ImportOutcome.ADDED)
+        ImportEntry(what, ImportOutcome.ADDED)
         if is_taken
-        else ImportEntry(subject, ImportOutcome.REFUSED, "another chat has the same code")
+        else ImportEntry(what, ImportOutcome.REFUSED, "another chat has the same code")
     )

@@ -19,11 +19,11 @@ from notifybot.storage.statements import affected
 from notifybot.system.secret_key import SecretKey
 
 VALID_FOR = timedelta(minutes=10)
-USED_KEPT = timedelta(days=1)
+USED_RETENTION = timedelta(days=1)
 """How long the requester of a deep link can see that it was used."""
 CODES = 1_000_000
-MOST_TRIES = 100
-MOST_TOKENS = 10
+MAX_TRIES = 100
+MAX_TOKENS = 10
 """Valid tokens of one account; a further one voids the oldest."""
 TOKEN_BYTES = 32
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -56,7 +56,7 @@ def new_code(session: Session, key: SecretKey, chat_id: str, *, now: datetime) -
     """Make a link code for a chat, and void its earlier ones."""
     own = (col(LinkSecret.chat_id) == chat_id, col(LinkSecret.account).is_(None))
     affected(session, delete(LinkSecret).where(*own))
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         code = f"{secrets.randbelow(CODES):06d}"
         if add_code(session, key, code, chat_id, expires_at=now + VALID_FOR, now=now):
             return code
@@ -90,7 +90,7 @@ def new_token(session: Session, key: SecretKey, account: str, actor: Actor, *, n
 def _void_oldest_tokens(session: Session, account: str) -> None:
     unused = (col(LinkSecret.account) == account, col(LinkSecret.used_at).is_(None))
     newest_first = select(LinkSecret.digest).where(*unused).order_by(col(LinkSecret.expires_at).desc())
-    old = session.exec(newest_first.offset(MOST_TOKENS - 1)).all()
+    old = session.exec(newest_first.offset(MAX_TOKENS - 1)).all()
     if old:
         affected(session, delete(LinkSecret).where(col(LinkSecret.digest).in_(old)))
 
@@ -214,5 +214,5 @@ def status_of(session: Session, account: str) -> PersonStatus | None:
 
 
 def forget_old(session: Session, *, now: datetime) -> int:
-    """Delete secrets that expired longer than USED_KEPT ago."""
-    return affected(session, delete(LinkSecret).where(col(LinkSecret.expires_at) < now - USED_KEPT))
+    """Delete secrets that expired longer than USED_RETENTION ago."""
+    return affected(session, delete(LinkSecret).where(col(LinkSecret.expires_at) < now - USED_RETENTION))

@@ -12,7 +12,7 @@ from notifybot.people import summary_plans
 from notifybot.times.spans import LONGEST, parse_time_of_day
 from notifybot.times.zones import find_zone
 
-LONGEST_MUTE = LONGEST
+MAX_MUTE = LONGEST
 
 
 class PreferenceChanges(TypedDict, total=False):
@@ -83,7 +83,7 @@ def _read(changes: PreferenceChanges) -> dict[str, object]:
 
 
 def _check_mute(until: datetime, now: datetime) -> None:
-    if not now < until <= now + LONGEST_MUTE:
+    if not now < until <= now + MAX_MUTE:
         raise NotifybotError("A mute must end in the future, within 366 days.")
 
 

@@ -42,14 +42,13 @@ class Resolved(NamedTuple):
     vacant: tuple[str, ...] = ()
 
     @property
-    def is_told(self) -> bool:
-        """True if anybody is notified."""
+    def notifies_anyone(self) -> bool:
         return any(each.withheld is None for each in self.destinations)
 
     def is_too_late(self, escalate_at: datetime) -> bool:
         """Return True if no chat can show an alert before it escalates."""
-        told = (each.chat.held_until for each in self.destinations if each.withheld is None)
-        return all(held_until is not None and held_until >= escalate_at for held_until in told)
+        holds = (each.chat.held_until for each in self.destinations if each.withheld is None)
+        return all(held_until is not None and held_until >= escalate_at for held_until in holds)
 
 
 def resolve_request(session: Session, request: RecipientRequest, found: Lookup, *, is_later: bool = False) -> Resolved:

@@ -1,6 +1,5 @@
 """Reads template files: an optional header between two lines of ---, then the text."""
 
-import difflib
 import json
 import os
 import re
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from notifybot.errors import did_you_mean
 from notifybot.rendering.markup import ParseMode
 from notifybot.templates.compiled import Compiled
 from notifybot.templates.errors import Unrenderable
@@ -144,7 +144,7 @@ def _values(file: Path, head: list[_Line]) -> dict[str, _Line]:
             raise Broken(Problem(file, line.number, "write key: value"))
         key = named[1]
         if key not in _KEYS:
-            near = next(iter(difflib.get_close_matches(key, _KEYS, n=1)), ", ".join(_KEYS))
+            near = did_you_mean(key, _KEYS) or ", ".join(_KEYS)
             raise Broken(Problem(file, line.number, f"unknown key {key!r}; did you mean {near}"))
         if key in found:
             raise Broken(Problem(file, line.number, f"{key} occurs twice"))

@@ -1,8 +1,9 @@
 """Time zones by the names that people write."""
 
-import difflib
 import functools
 import re
+
+from notifybot.errors import did_you_mean
 
 _NAME = re.compile(r"(?!posix/|right/)[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}")
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
@@ -20,7 +21,7 @@ def find_zone(text: str) -> str:
     folded = "_".join(name.casefold().split())
     zone = _zones().get(folded) or _cities().get(folded)
     if zone is None:
-        near = next(iter(difflib.get_close_matches(folded, [*_zones(), *_cities()], n=1)), None)
+        near = did_you_mean(folded, {*_zones(), *_cities()})
         meant = None if near is None else _zones().get(near) or _cities()[near]
         hint = "Write it like Europe/Berlin." if meant is None else f"Did you mean {meant}?"
         raise ValueError("this time zone is not known here", hint)

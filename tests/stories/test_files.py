@@ -183,7 +183,7 @@ async def test_a_path_that_is_no_picture_is_refused_with_a_hint(world: World, tm
 
     answer = await world.ask("POST", "/send_photo", {"user": person["user_id"], "photo_path": str(path)})
 
-    assert (answer.status, "no picture" in answer.body["detail"], bool(answer.body["hint"])) == (400, True, True)
+    assert (answer.status, "not an image" in answer.body["detail"], bool(answer.body["hint"])) == (400, True, True)
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
 
 

@@ -66,7 +66,7 @@ async def test_an_alert_is_sent_acknowledged_and_its_bubble_says_so(visitor: Vis
     await expect(visitor.page.locator("#detail [data-event=acknowledged]")).to_contain_text("Ben")
 
 
-async def test_an_alert_that_nobody_answers_is_seen_in_the_escalation_channel(visitor: Visitor, demo: Demo) -> None:
+async def test_an_unacknowledged_alert_appears_in_the_escalation_channel(visitor: Visitor, demo: Demo) -> None:
     chat = str(demo.cast.ben)
     await _tell_the_daemon(demo, type="text", content="nobody looks", channel_id=chat, escalate_after="1s")
     await visitor.opens("Escalation")
@@ -86,7 +86,7 @@ async def test_a_row_of_the_recent_messages_leads_to_the_message_and_its_bubble(
     await expect(visitor.bubble("a notice for Ops")).to_be_in_viewport()
 
 
-async def test_what_the_daemon_refuses_is_said_at_the_form(visitor: Visitor) -> None:
+async def test_the_form_shows_the_daemons_error(visitor: Visitor) -> None:
     await _send(visitor, "   ", to="Anna (person)")
     await expect(visitor.page.locator("#alert-problem")).to_contain_text("blank")
 

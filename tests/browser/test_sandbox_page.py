@@ -93,9 +93,7 @@ async def test_formatting_is_shown_as_telegram_shows_it(browser: Browser, sandbo
     await expect(bubble.get_by_role("link", name="link")).to_have_attribute("href", "https://example.org/x")
 
 
-async def test_a_hidden_text_is_shown_when_it_is_asked_for(
-    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
-) -> None:
+async def test_a_spoiler_is_shown_on_a_click(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     anna = sandbox.add_user("Anna")
     sandbox.say(anna, "/start")
     await bot.sends(anna.id, "the code is ||4711||", parse_mode="MarkdownV2")
@@ -137,7 +135,7 @@ async def test_in_a_group_somebody_else_can_speak(browser: Browser, sandbox: San
     ]
 
 
-async def test_what_was_not_seen_yet_is_counted(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
+async def test_unread_messages_are_counted(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     anna, ben = sandbox.add_user("Anna"), sandbox.add_user("Ben")
     sandbox.say(ben, "/start")
     sandbox.say(anna, "/start")
@@ -203,7 +201,7 @@ async def test_everything_is_reached_by_keyboard(browser: Browser, sandbox: Sand
     await expect(visitor.bubble("hello from the keyboard")).to_be_visible()
 
 
-async def test_it_follows_the_wish_for_a_dark_page_and_can_be_switched(
+async def test_it_follows_the_systems_dark_mode_and_can_be_switched(
     browser: Browser, sandbox: Sandbox, url: str
 ) -> None:
     visitor = await visit(browser, url, scheme="dark")
@@ -256,9 +254,7 @@ async def test_a_photo_is_shown_with_its_caption_and_buttons_and_large_on_a_clic
     assert visitor.complaints == []
 
 
-async def test_a_covered_photo_is_shown_when_it_is_asked_for(
-    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
-) -> None:
+async def test_a_covered_photo_is_shown_on_a_click(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     files = {"photo": ("cpu.png", png())}
     await uploads(bot, "sendPhoto", files, chat_id=started(sandbox), has_spoiler=True)
     visitor = await visit(browser, url)
@@ -284,9 +280,7 @@ async def test_an_album_is_one_bubble_with_all_its_photos(
     assert visitor.complaints == []
 
 
-async def test_an_album_that_comes_while_one_looks_grows_in_its_bubble(
-    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
-) -> None:
+async def test_an_arriving_album_grows_in_its_bubble(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     chat_id = started(sandbox)
     visitor = await visit(browser, url)
     await expect(visitor.bubble("/start")).to_be_visible()

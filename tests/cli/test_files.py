@@ -508,7 +508,7 @@ def test_an_attachment_is_fetched(daemon: StandIn) -> None:
         ({"href": None, "problem": "The address did not answer."}, "does not have chart.png"),
         ({"href": "http://elsewhere/"}, "not understood"),
         ({"href": "/files/x\r\nX: 1"}, "not understood"),
-        ({"href": "/files/gone"}, "no such file"),
+        ({"href": "/files/gone"}, "No such file"),
     ],
 )
 def test_an_attachment_that_is_not_to_be_had_is_named(fields: dict[str, object], error: str, daemon: StandIn) -> None:

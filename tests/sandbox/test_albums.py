@@ -134,7 +134,7 @@ async def test_an_album_counts_as_so_many_messages(api: Api, anna: User, sandbox
     assert refusal == "429 Too Many Requests: retry after 38"
 
 
-async def test_after_an_album_its_chat_rests(api: Api, anna: User, clock: HandClock) -> None:
+async def test_after_an_album_its_chat_needs_a_pause(api: Api, anna: User, clock: HandClock) -> None:
     files, items = documents(10)
     await api.upload("sendMediaGroup", files, chat_id=anna.id, media=items)
     assert (await api("sendMessage", chat_id=anna.id, text="x")).status == 429

@@ -223,7 +223,7 @@ async def test_the_page_is_served(api: Api) -> None:
         assert nothing.status == 404
 
 
-async def test_waiting_for_what_never_comes_shows_what_did(sandbox: Sandbox, anna: User) -> None:
+async def test_a_failed_wait_shows_what_happened_instead(sandbox: Sandbox, anna: User) -> None:
     with pytest.raises(AssertionError, match=r"not seen within 0\.01 s\n(.|\n)*Anna: '/start'"):
         await sandbox.wait_for(lambda: None, timeout=0.01)
 
@@ -270,7 +270,7 @@ async def test_a_topic_can_be_deleted(api: Api, anna: User, sandbox: Sandbox) ->
     assert again.body == {"error": f"there is no topic {topic} in chat {forum.id}"}
 
 
-async def test_pages_are_laid_out_and_files_forgotten(api: Api, anna: User) -> None:
+async def test_pages_are_provided_and_files_forgotten(api: Api, anna: User) -> None:
     address, encoded = "https://example.org/x.png", b64encode(png()).decode()
     laid = await api.control("web", url=address, base64=encoded, content_type="image/png")
     assert laid.body == {"url": address, "size": len(png())}

@@ -70,7 +70,7 @@ async def test_an_edit_keeps_to_the_rules_of_text(api: Api, anna: User, post: Me
     assert refusal == "400 Bad Request: message is too long"
 
 
-async def test_who_blocked_the_bot_sees_no_edit(api: Api, anna: User, post: Message, sandbox: Sandbox) -> None:
+async def test_people_who_blocked_the_bot_see_no_edit(api: Api, anna: User, post: Message, sandbox: Sandbox) -> None:
     sandbox.block(anna)
     refusal = (await api("editMessageText", chat_id=anna.id, message_id=post.id, text="x")).refusal
     assert refusal == "403 Forbidden: bot was blocked by the user"

@@ -113,7 +113,7 @@ async def test_several_messages_are_deleted_at_once_and_missing_ones_skipped(
     assert [message.text for message in sandbox.messages(anna)] == ["/start"]
 
 
-async def test_of_messages_that_may_not_be_deleted_none_is(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_nothing_is_deleted_if_one_message_may_not_be(api: Api, anna: User, sandbox: Sandbox) -> None:
     group = sandbox.add_chat("supergroup", "Ops", members=[anna])
     own = (await api("sendMessage", chat_id=group.id, text="x")).result["message_id"]
     theirs = sandbox.say(anna, "hello", chat=group)

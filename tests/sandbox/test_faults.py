@@ -14,7 +14,7 @@ async def send(api: Api, chat: int, text: str = "x") -> Answer:
     return await api("sendMessage", chat_id=chat, text=text)
 
 
-async def test_an_error_is_answered_as_told(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_an_error_fault_uses_the_given_code_and_description(api: Api, anna: User, sandbox: Sandbox) -> None:
     sandbox.fault("error", error_code=400, description="Bad Request: have no rights to send a message")
     assert (await send(api, anna.id)).refusal == "400 Bad Request: have no rights to send a message"
     assert len(sandbox.messages(anna)) == 1
@@ -25,14 +25,14 @@ async def test_an_error_is_by_default_telegrams_500(api: Api, sandbox: Sandbox) 
     assert (await api("getMe")).refusal == "500 Internal Server Error"
 
 
-async def test_a_fault_strikes_as_often_as_told_after_letting_calls_pass(
+async def test_a_fault_hits_the_given_number_of_calls_after_skipping_some(
     api: Api, anna: User, sandbox: Sandbox
 ) -> None:
     sandbox.fault("error", method="sendMessage", after=1, times=2)
     assert [(await send(api, anna.id)).status for _ in range(4)] == [200, 500, 500, 200]
 
 
-async def test_a_fault_lasts_as_long_as_told(api: Api, sandbox: Sandbox, clock: HandClock) -> None:
+async def test_a_fault_lasts_for_the_given_time(api: Api, sandbox: Sandbox, clock: HandClock) -> None:
     sandbox.fault("error", seconds=30)
     clock.forward(29)
     assert (await api("getMe")).status == 500
@@ -65,7 +65,7 @@ async def test_cut_before_acceptance_nothing_happened(api: Api, anna: User, sand
     assert (call.status, call.is_accepted) == (0, False)
 
 
-async def test_cut_after_acceptance_the_message_stands(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_cut_after_acceptance_the_message_exists(api: Api, anna: User, sandbox: Sandbox) -> None:
     sandbox.fault("cut_after", times=1)
     with pytest.raises(aiohttp.ClientConnectionError):
         await send(api, anna.id, "accepted")

@@ -89,7 +89,7 @@ async def test_a_document_by_address_has_at_most_20_megabytes(api: Api, anna: Us
     assert (await api("sendDocument", chat_id=anna.id, document=REPORT)).refusal == NO_CONTENT
 
 
-async def test_what_nobody_laid_out_is_out_of_reach(api: Api, anna: User) -> None:
+async def test_an_unknown_page_is_unreachable(api: Api, anna: User) -> None:
     for address in ("https://example.org/x.png", "http://10.0.0.1/x.png", "http://169.254.169.254/", "example.org/x"):
         assert (await api("sendPhoto", chat_id=anna.id, photo=address)).refusal == NO_CONTENT
 
@@ -103,7 +103,7 @@ async def test_what_nobody_laid_out_is_out_of_reach(api: Api, anna: User) -> Non
         ("https://[x.png", "Wrong URL"),
     ],
 )
-async def test_what_is_no_address_of_the_web_is_refused(api: Api, anna: User, address: str, reason: str) -> None:
+async def test_an_invalid_url_is_refused(api: Api, anna: User, address: str, reason: str) -> None:
     refusal = (await api("sendPhoto", chat_id=anna.id, photo=address)).refusal
     assert refusal == f"400 Bad Request: invalid file HTTP URL specified: {reason}"
 
@@ -122,5 +122,5 @@ async def test_a_redirect_is_followed(api: Api, anna: User, sandbox: Sandbox) ->
     assert (await api("sendPhoto", chat_id=anna.id, photo="https://example.org/latest.png")).status == 200
 
 
-async def test_the_chat_is_looked_at_before_the_address(api: Api) -> None:
+async def test_the_chat_is_checked_before_the_url(api: Api) -> None:
     assert (await api("sendPhoto", chat_id=404, photo=PICTURE)).refusal == "400 Bad Request: chat not found"

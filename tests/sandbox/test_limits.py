@@ -31,25 +31,25 @@ def test_a_bucket_lets_a_burst_through_and_then_one_an_interval() -> None:
     assert bucket.wait(103.0) == 0
 
 
-def test_a_chat_bears_one_message_a_second_for_ever() -> None:
+def test_a_chat_accepts_one_message_per_second_for_ever() -> None:
     limits = Limits()
     assert [limits.take(CHAT, float(second), is_group=False) for second in range(300)] == [0] * 300
 
 
-def test_a_chat_bears_a_short_burst() -> None:
+def test_a_chat_accepts_a_short_burst() -> None:
     limits = Limits()
     earned = [limits.take(CHAT, 0.0, is_group=False) for _ in range(6)]
     assert earned == [0, 0, 0, 0, 0, 1]
 
 
-def test_a_group_bears_twenty_messages_a_minute() -> None:
+def test_a_group_accepts_twenty_messages_per_minute() -> None:
     limits = Limits()
     earned = [limits.take(CHAT, second * 2.0, is_group=True) for second in range(21)]
     assert earned == [0] * 20 + [20]
     assert limits.take(CHAT, 60.0, is_group=True) == 0
 
 
-def test_all_chats_together_bear_thirty_messages_a_second() -> None:
+def test_all_chats_together_accept_thirty_messages_per_second() -> None:
     limits = Limits()
     earned = [limits.take(chat, 0.5, is_group=False) for chat in range(31)]
     assert earned == [0] * 30 + [1]
@@ -84,7 +84,7 @@ def test_a_call_into_a_ban_is_counted_and_prolongs_it() -> None:
     assert limits.banned_for("sendMessage", CHAT, 32.0, is_paced=True) == 0
 
 
-def test_calls_on_the_way_when_all_chats_are_banned_are_not_held_against_the_bot() -> None:
+def test_calls_in_flight_when_a_global_ban_starts_do_not_count_against_the_bot() -> None:
     limits = Limits()
     limits.ban(30, 0.0)
     assert limits.banned_for("sendMessage", CHAT, 0.1, is_paced=True) == 30

@@ -194,14 +194,14 @@ def test_broken_markdown_v2_is_refused_in_telegrams_words(source: str, sentence:
         ("****", "", []),
     ],
 )
-def test_the_older_markdown_becomes_text_and_entities(source: str, text: str, entities: list[Short]) -> None:
+def test_legacy_markdown_becomes_text_and_entities(source: str, text: str, entities: list[Short]) -> None:
     plain, found = parse(source, "Markdown")
 
     assert (plain, short(found)) == (text, entities)
 
 
 @pytest.mark.parametrize(("source", "offset"), [("*b", 0), ("é snake_case", 8), ("`c", 0), ("x [l", 2), ("```c``", 0)])
-def test_an_open_end_in_the_older_markdown_is_refused(source: str, offset: int) -> None:
+def test_an_unclosed_mark_in_legacy_markdown_is_refused(source: str, offset: int) -> None:
     assert refusal(source, "Markdown") == f"Can't find end of the entity starting at byte offset {offset}"
 
 
@@ -233,7 +233,9 @@ def test_lone_surrogates_are_refused(mode: str) -> None:
         (" \n\t ", "", []),
     ],
 )
-def test_blanks_and_control_characters_go_as_at_telegram(source: str, text: str, entities: list[Short]) -> None:
+def test_blanks_and_control_characters_are_cleaned_as_at_telegram(
+    source: str, text: str, entities: list[Short]
+) -> None:
     plain, found = parse(source, "HTML")
 
     assert (plain, short(found)) == (text, entities)

@@ -17,7 +17,7 @@ def press(text: str = "Yes", data: str = "y") -> Json:
     return {"text": text, "callback_data": data}
 
 
-async def test_a_message_stands_in_the_chat(api: Api, anna: User, sandbox: Sandbox, clock: HandClock) -> None:
+async def test_a_sent_message_is_in_the_chat(api: Api, anna: User, sandbox: Sandbox, clock: HandClock) -> None:
     sent = (await api("sendMessage", chat_id=anna.id, text="  disk full\n")).result
     assert sent["text"] == "disk full"
     assert sent["date"] == int(clock.at)
@@ -36,7 +36,7 @@ async def test_private_chats_and_groups_share_message_ids_and_supergroups_do_not
     assert ids == [2, 3, 1]
 
 
-async def test_a_public_channel_answers_to_its_name(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_a_public_channel_is_found_by_name(api: Api, anna: User, sandbox: Sandbox) -> None:
     channel = sandbox.add_chat("channel", "News", username="OpsNews", members=[anna])
     sent = (await api("sendMessage", chat_id="@opsnews", text="x")).result
     assert sent["chat"]["id"] == channel.id
@@ -57,7 +57,9 @@ async def test_a_person_who_never_wrote_cannot_be_written_to(api: Api, sandbox: 
     assert refusal == "403 Forbidden: bot can't initiate conversation with a user"
 
 
-async def test_who_blocked_the_bot_or_left_telegram_is_out_of_reach(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_people_who_blocked_the_bot_or_left_telegram_are_unreachable(
+    api: Api, anna: User, sandbox: Sandbox
+) -> None:
     sandbox.block(anna)
     assert (await api("sendMessage", chat_id=anna.id, text="x")).refusal == "403 Forbidden: bot was blocked by the user"
     sandbox.deactivate(anna)
@@ -65,7 +67,7 @@ async def test_who_blocked_the_bot_or_left_telegram_is_out_of_reach(api: Api, an
 
 
 @pytest.mark.parametrize("kind", [ChatType.GROUP, ChatType.SUPERGROUP, ChatType.CHANNEL])
-async def test_a_chat_that_threw_the_bot_out_is_out_of_reach(
+async def test_a_chat_that_removed_the_bot_is_unreachable(
     api: Api, anna: User, sandbox: Sandbox, kind: ChatType
 ) -> None:
     chat = sandbox.add_chat(kind, "Ops", members=[anna])
@@ -76,14 +78,14 @@ async def test_a_chat_that_threw_the_bot_out_is_out_of_reach(
     assert (await api("sendMessage", chat_id=chat.id, text="x")).status == 200
 
 
-async def test_a_chat_that_the_bot_left_is_out_of_reach(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_a_chat_that_the_bot_left_is_unreachable(api: Api, anna: User, sandbox: Sandbox) -> None:
     chat = sandbox.add_chat("supergroup", "Ops", members=[anna])
     assert (await api("leaveChat", chat_id=chat.id)).result is True
     refusal = (await api("sendMessage", chat_id=chat.id, text="x")).refusal
     assert refusal == "403 Forbidden: bot is not a member of the supergroup chat"
 
 
-async def test_a_group_that_became_a_supergroup_says_where_it_is_now(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_an_upgraded_group_names_its_new_id(api: Api, anna: User, sandbox: Sandbox) -> None:
     group = sandbox.add_chat("group", "Ops", members=[anna])
     new = sandbox.migrate(group)
     answer = await api("sendMessage", chat_id=group.id, text="x")

@@ -148,7 +148,7 @@ async def test_a_press_carries_who_where_and_what(api: Api, anna: User, sandbox:
     assert query["chat_instance"]
 
 
-async def test_of_an_old_message_a_press_tells_only_where_it_stands(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_a_press_on_an_old_message_contains_only_chat_and_id(api: Api, anna: User, sandbox: Sandbox) -> None:
     markup = {"inline_keyboard": [[{"text": "Acknowledge", "callback_data": "ack:1"}]]}
     sent = (await api("sendMessage", chat_id=anna.id, text="disk full", reply_markup=markup)).result
     sandbox.press(anna, sandbox.messages(anna)[-1], accessible=False)
@@ -193,7 +193,7 @@ async def test_a_channel_post_is_an_update_of_its_own_kind(api: Api, anna: User,
 
 
 @pytest.mark.parametrize(("verb", "statuses"), [("block", ("member", "kicked")), ("kick", ("member", "kicked"))])
-async def test_the_bot_is_told_when_it_is_shut_out(
+async def test_the_bot_gets_an_update_when_it_is_removed(
     api: Api, anna: User, sandbox: Sandbox, group: Chat, verb: str, statuses: tuple[str, str]
 ) -> None:
     if verb == "block":

@@ -58,7 +58,7 @@ async def test_updates_are_pushed_in_order_with_the_secret(
     assert set(receiver.secrets) == {"s3cret_-"}
 
 
-async def test_an_update_is_repeated_until_it_is_taken(
+async def test_an_update_is_retried_until_it_is_accepted(
     api: Api, anna: User, sandbox: Sandbox, receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 404]

@@ -65,7 +65,7 @@ async def test_a_document_keeps_its_name(world: World, ops: Place) -> None:
     assert world.sandbox.file_bytes(post.message) == b"all is well"
 
 
-async def test_telegram_fetches_an_address_by_itself(world: World, ops: Place) -> None:
+async def test_telegram_fetches_a_url_itself(world: World, ops: Place) -> None:
     world.sandbox.web[ADDRESS] = WebPage(PICTURE, content_type="image/png")
 
     await world.alert(ADDRESS, to=ops, type="image", caption="disk")
@@ -75,7 +75,7 @@ async def test_telegram_fetches_an_address_by_itself(world: World, ops: Place) -
     assert world.rows("SELECT sha256 FROM attachments") == [(None,)]
 
 
-async def test_an_address_that_nobody_can_fetch_stands_in_the_text(world: World, ops: Place) -> None:
+async def test_a_url_that_nobody_can_fetch_is_written_in_the_text(world: World, ops: Place) -> None:
     alert = await world.alert("https://127.0.0.1/graph.png", to=ops, type="image", caption="disk 91 %")
 
     post = await ops.receives("disk 91 %")
@@ -107,7 +107,7 @@ async def test_a_picture_goes_to_telegram_once_for_all_chats(world: World) -> No
     assert all(world.sandbox.file_bytes(shown(world, place)[0]) == PICTURE for place in places)
 
 
-async def test_what_telegram_forgot_is_uploaded_anew(world: World) -> None:
+async def test_what_telegram_forgot_is_uploaded_again(world: World) -> None:
     first, second = world.group("First"), world.group("Second")
     await world.uploads(("photo", "graph.png", PICTURE), to=first, caption="disk")
     await first.receives("disk")
@@ -183,7 +183,7 @@ async def test_a_path_that_is_no_picture_is_refused_with_a_hint(world: World, tm
 
     answer = await world.ask("POST", "/send_photo", {"user": person["user_id"], "photo_path": str(path)})
 
-    assert (answer.status, "no picture" in answer.body["detail"], bool(answer.body["hint"])) == (400, True, True)
+    assert (answer.status, "not an image" in answer.body["detail"], bool(answer.body["hint"])) == (400, True, True)
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
 
 
@@ -196,7 +196,7 @@ async def test_a_stored_file_is_handed_out_to_its_sender(world: World, ops: Plac
     assert (await world.download(file["href"].replace("_1_", "_2_")))[0] == 404
 
 
-async def test_what_is_no_longer_needed_goes_from_the_disk(world: World, ops: Place) -> None:
+async def test_unneeded_files_are_removed_from_disk(world: World, ops: Place) -> None:
     alert = await world.uploads(("content", "a.txt", b"all is well"), to=ops, type="document", caption="report")
     await ops.receives("report")
     await alert.is_asked("close")

@@ -21,7 +21,7 @@ def kinds(world: World, place: Place) -> list[str]:
 
 
 @pytest.mark.both_databases
-async def test_an_album_is_escalated_with_its_text_and_both_say_who_answered(world: World, ops: Place) -> None:
+async def test_an_album_is_escalated_with_its_text_and_both_show_the_acknowledgement(world: World, ops: Place) -> None:
     anna = world.member(world.duty, "Anna")
     alert = await world.uploads(*PHOTOS, *DOCUMENTS, to=ops, caption="disks")
     await alert.becomes("sent")
@@ -39,7 +39,7 @@ async def test_an_album_is_escalated_with_its_text_and_both_say_who_answered(wor
     assert len(uploads) == 2  # photos and documents, once each
 
 
-async def test_a_forgotten_album_is_uploaded_anew(world: World, ops: Place) -> None:
+async def test_a_forgotten_album_is_uploaded_again(world: World, ops: Place) -> None:
     alert = await world.uploads(*PHOTOS, to=ops, caption="disks")
     await alert.becomes("sent")
     world.sandbox.forget_files()
@@ -52,7 +52,7 @@ async def test_a_forgotten_album_is_uploaded_anew(world: World, ops: Place) -> N
     ]
 
 
-async def test_an_answer_between_two_parts_is_shown_and_the_rest_follows(world: World, ops: Place) -> None:
+async def test_an_acknowledgement_between_two_parts_is_shown_and_the_rest_follows(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     world.sandbox.fault("flood", method="sendMediaGroup", times=1, retry_after=30)
     alert = await world.uploads(*DOCUMENTS, to=ops, caption="report")
@@ -86,7 +86,7 @@ async def test_a_group_that_moves_between_two_parts_gets_the_rest(world: World) 
     assert kinds(world, moved)[-1] == "text"
 
 
-async def test_an_album_for_a_topic_that_is_gone_comes_to_the_chat(world: World) -> None:
+async def test_an_album_for_a_deleted_topic_goes_to_the_chat(world: World) -> None:
     forum = world.group("Ops", forum=True)
     topic = world.sandbox.add_topic(forum.id, "Disks")
     world.sandbox.delete_topic(forum.id, topic)
@@ -127,7 +127,7 @@ async def test_what_is_resolved_before_it_was_shown_is_not_shown(world: World, o
     assert (await alert.now())["status"] == "closed"
 
 
-async def test_a_key_whose_message_was_cancelled_begins_anew(world: World, ops: Place) -> None:
+async def test_the_dedup_key_of_a_cancelled_message_is_free_again(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", chat=ops.id, times=1, retry_after=60)
     await world.alert("other", to=ops)
     first = await world.uploads(*PHOTOS, to=ops, caption="disks", dedup_key="disks")
@@ -143,9 +143,7 @@ async def test_a_key_whose_message_was_cancelled_begins_anew(world: World, ops: 
 
 
 @pytest.mark.parametrize("length", [840, 855, 862, 870, 1000, 1023, 1024, 1025])
-async def test_a_caption_near_its_limit_takes_all_that_its_status_will_say(
-    world: World, ops: Place, length: int
-) -> None:
+async def test_a_caption_near_its_limit_has_room_for_all_status_lines(world: World, ops: Place, length: int) -> None:
     anna = world.member(ops, "A" * 60)
     text = ("word " * 300)[: length - len("root\n")].strip()
     alert = await world.uploads(PHOTOS[0], to=ops, caption=text, dedup_key="disk")
@@ -173,7 +171,7 @@ async def test_a_caption_near_its_limit_takes_all_that_its_status_will_say(
 @pytest.mark.parametrize(
     "length", [3900, 3920, 3935, 4000, 4090, 4096, 4097, 5 * 4096 - 170, 5 * 4096 - 10, 5 * 4096 + 10]
 )
-async def test_a_text_near_its_limit_takes_all_that_its_status_will_say(world: World, ops: Place, length: int) -> None:
+async def test_a_text_near_its_limit_has_room_for_all_status_lines(world: World, ops: Place, length: int) -> None:
     anna = world.member(ops, "A" * 60)
     text = "x" * (length - len("root\n"))
     alert = await world.alert(text, to=ops)
@@ -193,7 +191,7 @@ async def test_a_text_near_its_limit_takes_all_that_its_status_will_say(world: W
     assert "failed" not in await alert.events()
 
 
-async def test_a_ban_between_two_parts_delays_the_rest_and_doubles_nothing(world: World, ops: Place) -> None:
+async def test_a_ban_between_two_parts_delays_the_rest_and_duplicates_nothing(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", method="sendMessage", times=1, after=2, retry_after=30)
     alert = await world.alert("word " * 3000, to=ops)
 
@@ -203,7 +201,7 @@ async def test_a_ban_between_two_parts_delays_the_rest_and_doubles_nothing(world
     assert " ".join(" ".join(ops.texts).split()) == "root " + " ".join(["word"] * 3000)
 
 
-async def test_a_repeat_that_brings_other_files_counts_and_leaves_those_that_stand(world: World, ops: Place) -> None:
+async def test_a_repeat_with_other_files_counts_and_keeps_the_shown_ones(world: World, ops: Place) -> None:
     await world.uploads(PHOTOS[0], to=ops, caption="disk 91 %", dedup_key="disk")
     post = await ops.receives("disk 91 %")
 

@@ -29,7 +29,7 @@ def refuses(world: World, method: str, reason: str, *, times: int | None = None)
 
 
 @pytest.mark.both_databases
-async def test_many_chats_that_learn_at_once_that_telegram_forgot_a_file_all_get_it(world: World) -> None:
+async def test_a_file_forgotten_by_telegram_still_reaches_many_chats_at_once(world: World) -> None:
     first, others = world.group("First"), [world.group(f"Ops {number}") for number in range(8)]
     await world.uploads(DISK, to=first, caption="disk")
     await first.receives("disk")
@@ -48,7 +48,7 @@ async def test_many_chats_that_learn_at_once_that_telegram_forgot_a_file_all_get
     "reason",
     ["not enough rights to send photos to the chat", "CHAT_SEND_PHOTOS_FORBIDDEN", "something that nobody foresaw"],
 )
-async def test_a_chat_that_takes_no_pictures_gets_the_text(world: World, ops: Place, reason: str) -> None:
+async def test_a_chat_that_accepts_no_photos_gets_the_text(world: World, ops: Place, reason: str) -> None:
     refuses(world, "sendPhoto", reason)
 
     alert = await world.uploads(DISK, to=ops, caption="disk 91 %")
@@ -82,7 +82,7 @@ async def test_files_too_large_for_one_request_go_as_several_albums(world: World
     assert (await alert.events()).count("reformatted") == 0
 
 
-async def test_of_an_album_that_is_too_large_all_the_same_the_largest_stays_away(world: World, ops: Place) -> None:
+async def test_the_largest_file_of_a_still_too_large_album_is_left_out(world: World, ops: Place) -> None:
     world.sandbox.fault(
         "error", method="sendMediaGroup", error_code=413, description="Request Entity Too Large", times=1
     )
@@ -109,7 +109,7 @@ async def test_a_file_that_is_gone_everywhere_is_a_line_in_the_text(world: World
     await alert.becomes("escalated")
 
 
-async def test_of_an_album_the_file_that_somebody_took_from_our_store_is_missing(world: World, ops: Place) -> None:
+async def test_a_file_missing_from_the_store_is_reported_in_its_album(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", chat=ops.id, times=1, retry_after=30)
     other = ("photo", "cpu.png", png(41, 30))
     alert = await world.uploads(DISK, other, to=ops, caption="two disks")
@@ -125,7 +125,7 @@ async def test_of_an_album_the_file_that_somebody_took_from_our_store_is_missing
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after", "html"])
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_connection_that_breaks_while_files_go_out_costs_nothing_but_doubles(
+async def test_a_broken_connection_during_an_upload_causes_at_most_duplicates(
     world: World, ops: Place, fault: str, count: int
 ) -> None:
     method = "sendPhoto" if count == 1 else "sendMediaGroup"
@@ -155,7 +155,7 @@ async def test_two_chats_that_wait_for_the_same_upload_both_get_it_when_it_fails
         assert kinds(world, place) == ["photo"]
 
 
-async def test_who_waits_too_long_for_the_upload_of_another_comes_again(
+async def test_a_post_that_waits_too_long_for_anothers_upload_is_retried(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload_cache, "MAX_WAIT_S", 0.1)
@@ -171,7 +171,7 @@ async def test_who_waits_too_long_for_the_upload_of_another_comes_again(
     assert "uncertain" not in await alerts[1].events()
 
 
-async def test_alerts_pass_by_hundreds_of_chats_that_wait_for_one_upload(world: World, ops: Place) -> None:
+async def test_alerts_overtake_hundreds_of_chats_that_wait_for_one_upload(world: World, ops: Place) -> None:
     places = [world.group(f"Ops {number}") for number in range(120)]
     fault = world.sandbox.fault("hang", method="sendPhoto", times=1)
     notices = [await world.uploads(DISK, to=place, caption="disk", acknowledge="false") for place in places]

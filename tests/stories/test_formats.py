@@ -33,7 +33,7 @@ async def test_a_text_without_a_mode_is_shown_as_it_is(world: World, ops: Place,
     ("mode", "text"),
     [("HTML", "1 < 2 & <b>so"), ("MarkdownV2", "a *bold word"), ("MarkdownV2", "3. point."), ("Markdown", "a *bold")],
 )
-async def test_what_cannot_be_read_goes_out_as_plain_text_and_the_timeline_says_so(
+async def test_invalid_markup_is_sent_as_plain_text_and_the_timeline_says_so(
     world: World, ops: Place, mode: str, text: str
 ) -> None:
     alert = await world.alert(text, to=ops, parse_mode=mode)
@@ -73,7 +73,7 @@ async def test_a_text_of_too_many_parts_goes_as_a_file_below_its_beginning(world
     await post.becomes("Acknowledged by Anna", buttons=[])
 
 
-async def test_a_button_that_telegram_refuses_stands_in_the_text(world: World, ops: Place) -> None:
+async def test_a_button_that_telegram_refuses_is_written_in_the_text(world: World, ops: Place) -> None:
     world.sandbox.fault(
         "error", method="sendMessage", times=1, error_code=400, description="Bad Request: BUTTON_URL_INVALID"
     )
@@ -90,7 +90,9 @@ async def test_a_button_that_telegram_refuses_stands_in_the_text(world: World, o
 
 
 @pytest.mark.parametrize("url", ["http://grafana:3000/d/1", "http://localhost/", "https://example.org:99999/"])
-async def test_a_button_to_where_telegram_leads_nobody_stands_in_the_text(world: World, ops: Place, url: str) -> None:
+async def test_a_button_with_a_url_that_telegram_refuses_is_written_in_the_text(
+    world: World, ops: Place, url: str
+) -> None:
     alert = await world.alert("disk 91 %", to=ops, buttons=[{"text": "Graph", "url": url}])
 
     post = await ops.receives("disk 91 %")
@@ -126,7 +128,7 @@ async def test_a_topic_that_was_deleted_falls_back_to_the_chat(world: World) -> 
     await notice.becomes("sent")
 
 
-async def test_a_message_tells_how_it_looks(world: World, ops: Place) -> None:
+async def test_the_api_returns_the_appearance_of_a_message(world: World, ops: Place) -> None:
     look = {"parse_mode": "HTML", "priority": "high", "silent": True, "thread_id": None, "link_preview": True}
     notice = await world.notice("<b>x</b>", to=ops, data={"host": "db1"}, **look)
 

@@ -88,7 +88,7 @@ async def test_the_file_of_a_long_text_comes_and_goes_with_its_length(world: Wor
     assert world.sandbox.file_bytes(file).decode() == A_FILE
 
 
-async def test_an_answered_album_keeps_its_text_where_it_stands(world: World, ops: Place) -> None:
+async def test_an_acknowledged_album_keeps_its_text_in_place(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.uploads(*PHOTOS, to=ops, caption="three disks")
     await alert.becomes("sent")
@@ -125,7 +125,7 @@ async def test_a_part_of_a_notice_that_somebody_deleted_keeps_no_other_from_chan
     assert shown(world, ops) == []  # what is left of it was where the second part stood
 
 
-async def test_a_first_part_of_an_open_alert_that_somebody_deleted_comes_anew_alone(world: World, ops: Place) -> None:
+async def test_a_deleted_first_part_of_an_open_alert_is_sent_again_alone(world: World, ops: Place) -> None:
     alert = await world.alert(TWO_PARTS, to=ops)
     await alert.becomes("sent")
     world.sandbox.remove(shown(world, ops)[0])
@@ -137,7 +137,7 @@ async def test_a_first_part_of_an_open_alert_that_somebody_deleted_comes_anew_al
     assert [message.button_texts for message in (first, second)] == [[], OPEN]
 
 
-async def test_what_was_deleted_before_the_rest_was_shown_does_not_hold_up_the_rest(world: World, ops: Place) -> None:
+async def test_a_part_deleted_before_the_rest_was_shown_does_not_delay_the_rest(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", method="sendMessage", times=1, after=1, retry_after=60)
     notice = await world.notice(TWO_PARTS, to=ops)
     (first,) = await world.sees(lambda: shown(world, ops), "the first part")
@@ -166,7 +166,7 @@ async def test_a_picture_that_another_chat_does_not_get_stays_where_it_is_shown(
     assert "📎" not in post.text
 
 
-async def test_a_part_that_came_later_and_may_stand_twice_is_told_of(world: World, ops: Place) -> None:
+async def test_a_later_part_that_may_be_duplicated_is_reported(world: World, ops: Place) -> None:
     notice = await world.notice("short", to=ops)
     await notice.becomes("sent")
     world.sandbox.fault("cut_after", method="sendMessage", times=1)

@@ -52,7 +52,7 @@ def another_daemon(kind: str, what: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_second_daemon_is_refused_and_told_who_holds_the_lock(
+def test_the_second_daemon_is_refused_with_the_holders_pid(
     kind: str, locks: dict[str, tuple[str, Callable[[], Held]]]
 ) -> None:
     what, hold = locks[kind]
@@ -114,7 +114,7 @@ def test_a_link_in_the_place_of_the_lock_file_is_not_followed(tmp_path: Path) ->
     assert not (tmp_path / "precious").exists()
 
 
-def test_two_bots_do_not_meet(token: str) -> None:
+def test_two_bots_have_separate_locks(token: str) -> None:
     with hold_bot(token), hold_bot(f"{token}x"):
         pass
 
@@ -126,7 +126,7 @@ def test_many_refused_starts_still_end_in_a_refusal(token: str) -> None:
                 hold_bot(token)
 
 
-def test_the_locks_name_does_not_give_the_token_away(token: str) -> None:
+def test_the_name_of_the_lock_does_not_reveal_the_token(token: str) -> None:
     with hold_bot(token):
         names = Path("/proc/net/unix").read_text()
     assert "notifybot-" in names

@@ -88,7 +88,7 @@ def test_a_terminal_is_not_controlled_by_what_is_logged(file: Path) -> None:
     assert "\\x1b[2J\\x9b2J name_=a\\x1b]0;b" in file.read_text()
 
 
-def test_a_file_moved_by_logrotate_is_opened_anew(file: Path) -> None:
+def test_a_file_moved_by_logrotate_is_reopened(file: Path) -> None:
     configure(format="json", file=file)
     logging.getLogger("x").warning("before")
     file.rename(file.with_suffix(".1"))
@@ -110,7 +110,7 @@ def test_configuring_again_replaces_the_former_log(file: Path, tmp_path: Path) -
     assert len(lines(tmp_path / "second.log")) == 1
 
 
-def test_libraries_that_chatter_are_kept_at_warning(file: Path) -> None:
+def test_noisy_libraries_are_limited_to_warnings(file: Path) -> None:
     configure(level="debug", format="json", file=file)
     for name in ("httpx", "httpcore.http11", "apscheduler.scheduler", "notifybot"):
         logging.getLogger(name).info("hello")
@@ -212,7 +212,7 @@ LEAKS = (
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("leak", LEAKS)
-def test_no_way_leads_a_token_into_the_log(
+def test_a_token_never_reaches_the_log(
     file: Path, capfd: pytest.CaptureFixture[str], form: LogStyle, leak: Callable[[logging.Logger], None]
 ) -> None:
     configure(format=form, file=file)
@@ -226,7 +226,7 @@ def test_no_way_leads_a_token_into_the_log(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_registered_secret_is_blacked_out_in_every_form(file: Path, form: LogStyle) -> None:
+def test_a_registered_secret_is_redacted_in_every_form(file: Path, form: LogStyle) -> None:
     register_secret('pä"ss w/ord')
     configure(format=form, file=file)
     logging.getLogger("x").warning(
@@ -244,7 +244,7 @@ def test_a_secret_inside_a_longer_one_leaves_no_rest() -> None:
     assert redact("the secret-and-more") == f"the {REDACTED}"
 
 
-def test_a_short_secret_does_not_black_out_ordinary_words() -> None:
+def test_a_short_secret_does_not_redact_ordinary_words() -> None:
     register_secret("")
     register_secret("a")
     assert redact("a plain sentence") == "a plain sentence"
@@ -255,13 +255,13 @@ def test_ordinary_numbers_are_no_tokens(text: str) -> None:
     assert redact(text) == text
 
 
-def test_lone_surrogates_do_not_cost_the_line(file: Path) -> None:
+def test_lone_surrogates_do_not_lose_the_line(file: Path) -> None:
     configure(format="json", file=file)
     logging.getLogger("x").warning("file \udcff")
     assert lines(file)[0]["message"] == "file \udcff"
 
 
-def test_a_log_that_cannot_be_written_stays_silent_about_its_lines(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_cannot_be_written_do_not_go_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     configure(format="json", file=Path("/dev/full"))
     logging.getLogger("x").warning("at %s", TOKEN)
     assert capfd.readouterr().err == ""
@@ -272,12 +272,12 @@ AUTO = (
 )
 
 
-def test_auto_writes_json_where_nobody_reads_along() -> None:
+def test_auto_writes_json_without_a_terminal() -> None:
     ran = subprocess.run([sys.executable, "-c", AUTO], capture_output=True, text=True, check=True, timeout=30)
     assert json.loads(ran.stderr)["message"] == "hello"
 
 
-def test_auto_writes_for_people_on_a_terminal() -> None:
+def test_auto_writes_for_the_console_on_a_terminal() -> None:
     terminal, side = os.openpty()
     try:
         subprocess.run([sys.executable, "-c", AUTO], stderr=side, check=True, timeout=30)
@@ -288,7 +288,7 @@ def test_auto_writes_for_people_on_a_terminal() -> None:
     assert shown.endswith("WARNING  x: hello\r\n")
 
 
-def test_auto_writes_for_the_journal_only_where_stderr_is_the_journal(tmp_path: Path) -> None:
+def test_auto_writes_for_the_journal_only_if_stderr_is_the_journal(tmp_path: Path) -> None:
     with (tmp_path / "journal").open("w+") as journal, (tmp_path / "other").open("w+") as other:
         status = os.fstat(journal.fileno())
         environ = os.environ | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}

@@ -64,7 +64,7 @@ def test_an_inherited_socket_is_taken_over_and_closed_to_children(listener: sock
     assert shown == f"3 {listener.getsockname()} False"
 
 
-def test_what_does_not_listen_is_left_alone(listener: socket.socket) -> None:
+def test_descriptors_that_do_not_listen_are_left_alone(listener: socket.socket) -> None:
     code = "import os; from notifybot.system.systemd import listen_fds; print(len(listen_fds())); os.fstat(4)"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram:
         assert _run_as_service([listener.fileno(), datagram.fileno()], code, LISTEN_FDS="2") == "1"

@@ -508,7 +508,7 @@ def test_an_attachment_is_downloaded(daemon: StandIn) -> None:
         ({"href": None, "problem": "The address did not answer."}, "does not have chart.png"),
         ({"href": "http://elsewhere/"}, "not understood"),
         ({"href": "/files/x\r\nX: 1"}, "not understood"),
-        ({"href": "/files/gone"}, "no such file"),
+        ({"href": "/files/gone"}, "No such file"),
     ],
 )
 def test_an_attachment_that_the_daemon_does_not_have_is_refused(

@@ -1,4 +1,4 @@
-"""A stand-in daemon on a socket of its own, and an environment in which no other daemon can be found."""
+"""A stand-in daemon on its own socket, and an environment without any other daemon."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +11,8 @@ from tests.cli.standin import StandIn, serving
 
 
 @pytest.fixture(autouse=True)
-def lonely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own: no socket, no config, a known zone, a known width."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Isolate the environment: no socket, no config, a known time zone and width."""
     for name in ("NOTIFYBOT_SOCKET", "NOTIFYBOT_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "NO_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -30,7 +30,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RealDaemon]:
-    """One real daemon for all tests of a module, in a folder short enough for a socket's path."""
+    """Run one real daemon for a module's tests, in a folder with a path short enough for a socket."""
     with TemporaryDirectory() as folder, real_daemon(Path(folder)) as daemon:
         daemon.start()
         yield daemon

@@ -1,4 +1,4 @@
-"""The real daemon in a process of its own, on a sandbox in another."""
+"""The real daemon and a sandbox, each in its own process."""
 
 import json
 import os
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-LOOK_EVERY_S = 0.5
-READY_WITHIN_LOOKS = 120
-STOPPED_WITHIN_S = 60
+POLL_INTERVAL_S = 0.5
+MAX_POLLS = 120
+STOP_TIMEOUT_S = 60
 NO_LIMITS = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
 Json = dict[str, object]
 
 
 @dataclass
 class RealDaemon:
-    """A daemon that is told by `start` and `stop` when to run; `ops` is a group in the sandbox."""
+    """A daemon to start and stop; `ops` is a group in the sandbox."""
 
     folder: Path
     sandbox_url: str
@@ -39,14 +39,14 @@ class RealDaemon:
         return self.folder / "s"
 
     def start(self) -> None:
-        """Start it, and return once it says that it is ready."""
+        """Start the daemon and return once it is ready."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
             address = self.folder / "notices"
             address.unlink(missing_ok=True)
             notices.bind(str(address))
             self.launch(NOTIFY_SOCKET=str(address))
-            notices.settimeout(LOOK_EVERY_S)
-            for _ in range(READY_WITHIN_LOOKS):
+            notices.settimeout(POLL_INTERVAL_S)
+            for _ in range(MAX_POLLS):
                 with suppress(TimeoutError):
                     if b"READY=1" in notices.recv(1024):
                         return
@@ -112,10 +112,10 @@ class RealDaemon:
 
 
 def end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
-    """Ask it to stop, and make it after a while; return its exit code."""
+    """Stop the daemon, kill it after a timeout, and return its exit code."""
     process.terminate()
     try:
-        return process.wait(STOPPED_WITHIN_S)
+        return process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
@@ -133,7 +133,7 @@ def ask_sandbox(url: str, method: str, path: str, fields: Json | None = None) ->
 
 @contextmanager
 def real_daemon(folder: Path) -> Iterator[RealDaemon]:
-    """A sandbox and a daemon that is not running yet; both are gone after the block."""
+    """Run a sandbox, with a daemon that is not started yet; both are gone after the block."""
     # Of its own: a bot's token is held by one daemon of the machine at a time.
     token = f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(18)[:35]}"
     command = [sys.executable, "-m", "notifybot.sandbox", "--limits", "off", "--token", token]

@@ -1,4 +1,4 @@
-"""Daemons to talk to: one that answers in the real one's shapes, and one that misbehaves as it is told."""
+"""Fake daemons: one that responds like the real one, and one that misbehaves on request."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ STATUS_AFTER = {
 
 
 def message_id(number: int) -> str:
-    """Ids of one millisecond each, ordered by `number`."""
+    """Make ids, a millisecond apart, ordered by `number`."""
     return f"0193f3a4-{number:04x}-7000-8000-{number:012x}"
 
 
@@ -60,7 +60,7 @@ def problem(status: int, detail: str, **more: object) -> web.Response:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A file that came in a form: in which field, under which name, with which bytes."""
+    """A file that was uploaded in a form."""
 
     field: str
     name: str
@@ -69,10 +69,9 @@ class Uploaded:
 
 @dataclass
 class StandIn:
-    """A daemon with messages in memory. `asked` holds what came: method, path with query, JSON body.
+    """A daemon with messages in memory. `asked` records requests: method, path with query, JSON body.
 
-    Of a form, the body is its text fields as they came, and its files are in `uploaded`. `files` is what is to be had
-    at /files/….
+    For a form, the body is its text fields, and its files are in `uploaded`. `files` is served at /files/….
     """
 
     path: Path
@@ -83,11 +82,11 @@ class StandIn:
     health: Json = field(default_factory=dict)
     health_status: int = 200
     answers: Json = field(default_factory=dict)
-    """Overrides fields of what /api/ingest answers."""
+    """Overrides fields in the response of /api/ingest."""
     refuse: Callable[[], web.Response] | None = None
     page_size: int = 500
     canned: dict[str, Json] = field(default_factory=dict)
-    """What it answers to everything else, by method and path: `GET /api/schedules`."""
+    """Responses to other requests, by method and path: `GET /api/schedules`."""
 
     def add(self, *messages: Json) -> None:
         self.messages.update((str(message["id"]), message) for message in messages)
@@ -205,7 +204,7 @@ class StandIn:
 
 @contextmanager
 def serving(standin: StandIn) -> Iterator[None]:
-    """Serve `standin` on its socket, in a thread with a loop of its own."""
+    """Serve `standin` on its socket, in a thread with its own event loop."""
     loop = asyncio.new_event_loop()
     runner = web.AppRunner(standin.app())
 
@@ -227,7 +226,7 @@ def serving(standin: StandIn) -> Iterator[None]:
 
 @contextmanager
 def misbehaving(path: Path, *behaviours: Behaviour) -> Iterator[list[bytes]]:
-    """A server whose n-th connection behaves as the n-th behaviour, later ones as the last. Yields the requests."""
+    """Run a server whose n-th connection has the n-th behaviour, later ones the last. Yields the requests."""
     requests: list[bytes] = []
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -256,7 +255,7 @@ def misbehaving(path: Path, *behaviours: Behaviour) -> Iterator[list[bytes]]:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """One request, or what came of it before the client left."""
+    """Read one request, or as much as came before the client left."""
     received = b""
     while b"\r\n\r\n" not in received and (piece := connection.recv(65_536)):
         received += piece
@@ -267,13 +266,13 @@ def read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def saying(*pieces: bytes) -> Behaviour:
-    """Send the pieces one by one and close."""
+def saying(*chunks: bytes) -> Behaviour:
+    """Send the chunks one by one and close."""
 
     def behave(connection: socket.socket) -> None:
         try:
-            for piece in pieces:
-                connection.sendall(piece)
+            for chunk in chunks:
+                connection.sendall(chunk)
         except OSError:
             return  # the client has had enough
 
@@ -281,11 +280,11 @@ def saying(*pieces: bytes) -> Behaviour:
 
 
 def cutting(_: socket.socket) -> None:
-    """Close without a word."""
+    """Close without a response."""
 
 
 def hanging(connection: socket.socket) -> None:
-    """Say nothing until the client leaves."""
+    """Send nothing until the client leaves."""
     connection.recv(1)
 
 

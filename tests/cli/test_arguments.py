@@ -1,4 +1,4 @@
-"""The choices of options: the client has its own lists, and they equal the daemon's."""
+"""Choices of options: the command line has its own lists, as it does not import the daemon."""
 
 from notifybot.auth.permissions import Scope
 from notifybot.cli.arguments import PRIORITIES, SCOPES, STATES
@@ -6,7 +6,7 @@ from notifybot.model.enums import Priority
 from notifybot.model.states import State
 
 
-def test_priorities_states_and_scopes_are_the_daemons() -> None:
+def test_priorities_states_and_scopes_match_the_daemon() -> None:
     assert tuple(Priority) == PRIORITIES
     assert tuple(State) == STATES
     assert tuple(Scope) == SCOPES

@@ -1,4 +1,4 @@
-"""Every client command in process: what it prints, where, and with which exit code."""
+"""Every client command: output and exit code."""
 
 import io
 import json
@@ -20,7 +20,7 @@ Type = Callable[[bytes], None]
 
 @pytest.fixture
 def pipe_in(monkeypatch: pytest.MonkeyPatch) -> Type:
-    """Put bytes on standard input."""
+    """Set standard input."""
     return lambda given: monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
 
 
@@ -32,7 +32,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 def assert_two_lines(err: str) -> tuple[str, str]:
-    """Every failure ends in exactly these two."""
+    """Check the two lines that every failure ends in."""
     error, hint, rest = err.split("\n")
     assert error.startswith("error: ") and len(error) > len("error: ")
     assert hint.startswith("hint: ") and len(hint) > len("hint: ")
@@ -43,9 +43,7 @@ def assert_two_lines(err: str) -> tuple[str, str]:
 # send
 
 
-def test_send_says_that_the_message_was_accepted_and_its_id(
-    daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_send_prints_the_id_of_the_accepted_message(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "send", "--to", TO, "disk", "full")
 
     assert (code, out, err) == (0, f"accepted: {message_id(1)}\n", "")
@@ -71,7 +69,7 @@ def test_send_passes_every_option_on(daemon: StandIn, capsys: pytest.CaptureFixt
     }
 
 
-def test_send_tells_an_alerts_deadlines_in_local_time(
+def test_send_prints_an_alerts_deadlines_in_local_time(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon.answers = {"escalate_at": "2001-03-01T09:46:00Z", "close_at": "2001-03-01T10:31:00Z"}
@@ -93,7 +91,7 @@ def test_send_reads_standard_input(
     assert daemon.bodies()[0]["content"] == "first\n  Größe"
 
 
-def test_bytes_that_are_no_text_do_not_cost_the_message(
+def test_invalid_utf8_does_not_lose_the_message(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type
 ) -> None:
     pipe_in(b"caf\xe9 closed")
@@ -108,7 +106,7 @@ def test_bytes_that_are_no_text_do_not_cost_the_message(
     ("words", "path"),
     [(("--wait", "text"), "?wait=30"), (("--wait", "5", "text"), "?wait=5"), (("--wait=0.5", "text"), "?wait=0.5")],
 )
-def test_wait_takes_a_number_and_leaves_the_text_alone(
+def test_wait_takes_a_number_but_not_the_text(
     words: tuple[str, ...], path: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon.answers = {"status": "sent"}
@@ -120,7 +118,7 @@ def test_wait_takes_a_number_and_leaves_the_text_alone(
     assert daemon.bodies()[0]["content"] == "text"
 
 
-def test_a_text_that_looks_like_an_option_stands_after_two_dashes(
+def test_a_text_that_looks_like_an_option_comes_after_two_dashes(
     daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(capsys, "send", "--to", TO, "--", "--wait")
@@ -128,7 +126,7 @@ def test_a_text_that_looks_like_an_option_stands_after_two_dashes(
     assert daemon.bodies()[0]["content"] == "--wait"
 
 
-def test_waiting_in_vain_says_that_the_message_is_still_on_its_way(
+def test_a_wait_that_times_out_says_that_the_message_is_still_on_its_way(
     daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "send", "--to", TO, "--wait", "text")
@@ -136,7 +134,7 @@ def test_waiting_in_vain_says_that_the_message_is_still_on_its_way(
     assert (code, out) == (0, f"accepted, still on its way: {message_id(1)}\n")
 
 
-def test_waiting_for_a_message_that_cannot_be_shown_fails_with_the_reason(
+def test_waiting_for_a_message_that_fails_prints_the_reason(
     daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delivery = {"recipient": TO, "chat_id": TO, "purpose": "primary", "status": "failed", "telegram_message_ids": []}
@@ -148,9 +146,7 @@ def test_waiting_for_a_message_that_cannot_be_shown_fails_with_the_reason(
     assert "chat not found" in assert_two_lines(err)[0]
 
 
-def test_a_message_sent_before_under_this_client_id_is_named(
-    daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_repeated_client_id_prints_the_first_message(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.answers = {"duplicate": True, "status": "sent"}
 
     code, out, _ = run(capsys, "send", "--to", TO, "--client-id", "nightly", "text")
@@ -158,13 +154,13 @@ def test_a_message_sent_before_under_this_client_id_is_named(
     assert (code, out) == (0, f"already accepted, not sent again: {message_id(1)} (sent)\n")
 
 
-def test_send_prints_the_daemons_answer_as_json(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_send_prints_the_daemons_response_as_json(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "send", "--to", TO, "--json", "text")
 
     assert json.loads(out)["id"] == message_id(1)
 
 
-def test_a_lost_answer_names_the_client_id_to_send_again_with(
+def test_a_lost_response_prints_the_client_id_for_a_retry(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_hand(monkeypatch)
@@ -213,9 +209,7 @@ def test_send_uploads_pictures_and_files_and_passes_the_rest_on(
     ("option", "mode"),
     [("--html", "HTML"), ("--markdown", "Markdown"), ("--markdownv2", "MarkdownV2"), ("--commonmark", "CommonMark")],
 )
-def test_a_format_is_named_by_its_option(
-    option: str, mode: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_format_has_an_option(option: str, mode: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "send", "--to", TO, option, "<b>text</b>")
 
     assert daemon.bodies()[0]["parse_mode"] == mode
@@ -241,7 +235,7 @@ def test_a_file_may_come_from_standard_input(
     assert daemon.bodies()[0].get("caption") == ("text" if "text" in words else None)
 
 
-def test_beside_a_file_standard_input_is_left_alone_unless_it_is_asked_for(
+def test_with_a_file_standard_input_is_read_only_on_request(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type, tmp_path: Path
 ) -> None:
     (tmp_path / "a.log").write_text("log")
@@ -253,7 +247,7 @@ def test_beside_a_file_standard_input_is_left_alone_unless_it_is_asked_for(
     assert [body.get("caption") for body in daemon.bodies()] == [None, "from the pipe"]
 
 
-def test_a_url_is_handed_on_for_the_daemon_to_fetch(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_url_is_passed_to_the_daemon(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "send", "--to", TO, "--photo", "https://example.org/a.png", "see")
 
     body = daemon.bodies()[0]
@@ -277,7 +271,7 @@ def test_a_url_is_handed_on_for_the_daemon_to_fetch(daemon: StandIn, capsys: pyt
         (["--file", "evil\x1b[2J"], "evil\\x1b[2J does not exist."),
     ],
 )
-def test_a_file_that_cannot_be_sent_is_two_lines_and_nothing_is_sent(
+def test_a_file_that_cannot_be_sent_is_an_error_and_nothing_is_sent(
     words: list[str],
     error: str,
     daemon: StandIn,
@@ -298,7 +292,9 @@ def test_a_file_that_cannot_be_sent_is_two_lines_and_nothing_is_sent(
     assert daemon.asked == []
 
 
-def test_what_is_over_is_resolved(daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type) -> None:
+def test_a_message_is_resolved_by_its_dedup_key(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type
+) -> None:
     daemon.add(a_message(1, dedup_key="disk"))
     pipe_in(b"is left alone")
 
@@ -312,7 +308,7 @@ def test_what_is_over_is_resolved(daemon: StandIn, capsys: pytest.CaptureFixture
     ]
 
 
-def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resolving_nothing_is_no_failure(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("send", "--to", TO, "--dedup-key", "disk", "--resolve")
 
     assert run(capsys, *words) == (0, "nothing is open under disk\n", "")
@@ -323,7 +319,7 @@ def test_what_is_not_open_needs_no_resolving(daemon: StandIn, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("words", [(), ("--wait",)])
-def test_a_notice_that_nobody_wants_is_no_failure(
+def test_a_withheld_notice_is_no_failure(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], daemon: StandIn
 ) -> None:
     withheld = {
@@ -354,7 +350,7 @@ def test_a_notice_that_nobody_wants_is_no_failure(
         (("--to", TO, "--to", TO), {"channel_id": TO}),
     ],
 )
-def test_to_may_be_said_several_times(
+def test_to_is_repeatable(
     words: tuple[str, ...], said: dict[str, object], capsys: pytest.CaptureFixture[str], daemon: StandIn
 ) -> None:
     code, _, _ = run(capsys, "send", *words, "disk full")
@@ -364,9 +360,7 @@ def test_to_may_be_said_several_times(
     assert {name: value for name, value in body.items() if name in ("channel_id", "user", "to")} == said
 
 
-def test_a_message_for_nobody_in_particular_is_for_whoever_sends_it(
-    capsys: pytest.CaptureFixture[str], daemon: StandIn
-) -> None:
+def test_the_default_recipient_is_the_sender(capsys: pytest.CaptureFixture[str], daemon: StandIn) -> None:
     run(capsys, "send", "built")
 
     assert daemon.bodies()[0]["to"] == [pwd.getpwuid(os.getuid()).pw_name]
@@ -415,7 +409,7 @@ def test_a_message_for_nobody_in_particular_is_for_whoever_sends_it(
         (("health", "line\nbreak"), "Unrecognized arguments: line break"),
     ],
 )
-def test_wrong_usage_is_two_lines_and_two(
+def test_wrong_usage_prints_two_lines_and_exits_with_2(
     words: tuple[str, ...], error: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, *words)
@@ -425,13 +419,13 @@ def test_wrong_usage_is_two_lines_and_two(
     assert daemon.asked == []
 
 
-def test_a_command_misspelt_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_command_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     _, _, err = run(capsys, "sned", "--to", TO, "text")
 
     assert assert_two_lines(err)[1] == "Did you mean `send`?"
 
 
-def test_empty_standard_input_is_no_message(daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type) -> None:
+def test_empty_standard_input_is_an_error(daemon: StandIn, capsys: pytest.CaptureFixture[str], pipe_in: Type) -> None:
     pipe_in(b" \n\n")
 
     code, _, err = run(capsys, "send", "--to", TO)
@@ -442,7 +436,7 @@ def test_empty_standard_input_is_no_message(daemon: StandIn, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
-def test_socket_and_config_stand_before_or_after_the_command(
+def test_socket_and_config_work_before_or_after_the_command(
     place: int, daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFYBOT_SOCKET", "/nowhere")
@@ -457,7 +451,7 @@ def test_socket_and_config_stand_before_or_after_the_command(
 # Looking at messages
 
 
-def test_the_list_is_a_table_with_ids_that_can_be_used(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_ids_that_other_commands_take(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     recently = (datetime.now(UTC) - timedelta(minutes=5, seconds=30)).isoformat()  # noqa: TID251 - ages count from now
     daemon.add(a_message(1, created_at="2026-01-01T10:00:00Z"), a_message(2, acknowledge=False, created_at=recently))
     daemon.messages[message_id(1)] |= {"title": "db1", "content": "disk\n\tfull", "source": "nightly backup"}
@@ -494,7 +488,7 @@ def test_the_filters_reach_the_daemon(daemon: StandIn, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(("command", "said"), [("messages", "no messages\n"), ("open", "no open alerts\n")])
-def test_nothing_to_show_is_said(command: str, said: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_list_says_so(command: str, said: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, command) == (0, said, "")
 
 
@@ -508,7 +502,7 @@ def test_open_shows_only_alerts_that_are_open(daemon: StandIn, capsys: pytest.Ca
     assert [message["id"] for message in json.loads(machine)["messages"]] == [message_id(1)]
 
 
-def test_show_tells_the_whole_story(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_everything_about_a_message(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     shown = {"recipient": TO, "chat_id": TO, "purpose": "primary", "status": "shown", "attempts": 1}
     failed = {"recipient": "@ops", "chat_id": "@ops", "purpose": "escalation", "status": "failed", "attempts": 3}
     events = [("09:31:02", "accepted", "account:root", None), ("09:46:02", "escalated", "notifybot", "to @ops")]
@@ -544,7 +538,7 @@ def test_show_tells_the_whole_story(daemon: StandIn, capsys: pytest.CaptureFixtu
     assert "2026-03-01 09:46:02 UTC  escalated  notifybot     to @ops" in lines
 
 
-def test_deadlines_that_cannot_come_any_more_are_not_shown(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_deadlines_of_a_closed_alert_are_not_shown(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     deadlines = {"escalate_at": "2999-01-01T00:00:00Z", "close_at": "2999-01-01T00:00:00Z"}
     daemon.add(a_message(1, status="closed", **deadlines))
 
@@ -553,7 +547,7 @@ def test_deadlines_that_cannot_come_any_more_are_not_shown(daemon: StandIn, caps
     assert "escalates" not in out and "closes" not in out
 
 
-def test_what_comes_from_outside_cannot_drive_the_terminal(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_from_outside_cannot_control_the_terminal(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066\x7f\r\x00\ud800"
     event = {"at": "2026-03-01T09:31:02Z", "event": "sent", "actor": evil, "detail": evil}
     daemon.add(a_message(1, title=evil, content=evil, source=evil, timeline=[event], acknowledged_by={"name": evil}))
@@ -564,7 +558,7 @@ def test_what_comes_from_outside_cannot_drive_the_terminal(daemon: StandIn, caps
     assert [character for character in printed if not (character.isprintable() or character == "\n")] == []
 
 
-def test_json_is_what_the_daemon_said_whatever_is_in_it(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_daemons_response_unchanged(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1, content="\x1b\x7f\u202e\u0085 Größe", unknown=[{"deep": None}]))
 
     _, out, _ = run(capsys, "messages", "show", "--json", message_id(1))
@@ -573,7 +567,7 @@ def test_json_is_what_the_daemon_said_whatever_is_in_it(daemon: StandIn, capsys:
     assert "Größe" in out
 
 
-def test_show_tells_of_files_buttons_and_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_files_buttons_and_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     file = {"kind": "photo", "size": None, "media_type": None, "url": None, "href": None, "problem": None}
     daemon.add(
         a_message(
@@ -631,7 +625,7 @@ def test_show_tells_of_files_buttons_and_repeats(daemon: StandIn, capsys: pytest
     assert "  resolved      2026-03-01 09:40:00 UTC (" in out
 
 
-def test_a_message_of_files_alone_is_listed_by_its_kind(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_without_text_is_listed_by_its_type(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1, type="image", content="https://example.org/a.png", caption=None))
 
     assert run(capsys, "messages")[1].splitlines()[1].endswith("  cron    (image)")
@@ -652,7 +646,7 @@ def test_a_message_of_files_alone_is_listed_by_its_kind(daemon: StandIn, capsys:
         ([], {"content": "from the pipe"}),
     ],
 )
-def test_a_message_is_changed(
+def test_a_message_is_edited(
     words: list[str],
     asked: dict[str, object],
     daemon: StandIn,
@@ -676,7 +670,7 @@ def test_the_id_may_follow_the_title(daemon: StandIn, capsys: pytest.CaptureFixt
     assert daemon.bodies() == [{"content": "new", "title": "T"}]
 
 
-def test_a_closed_message_is_not_changed(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_closed_message_cannot_be_edited(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1, status="closed"))
 
     code, _, err = run(capsys, "messages", "edit", message_id(1), "new")
@@ -688,7 +682,7 @@ def test_a_closed_message_is_not_changed(daemon: StandIn, capsys: pytest.Capture
 # Answering
 
 
-def test_ack_says_who_answered(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ack_prints_who_acknowledged(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1))
 
     code, out, _ = run(capsys, "messages", "ack", message_id(1)[:13])
@@ -697,9 +691,7 @@ def test_ack_says_who_answered(daemon: StandIn, capsys: pytest.CaptureFixture[st
     assert out.startswith(f"closed: {message_id(1)} (acknowledged by alice at ")
 
 
-def test_several_are_closed_at_once_and_the_first_refusal_ends_it(
-    daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_are_closed_until_the_first_refusal(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1), a_message(2, acknowledge=False), a_message(3))
 
     code, out, err = run(capsys, "messages", "ack", *(message_id(number) for number in (1, 2, 3)))
@@ -711,7 +703,7 @@ def test_several_are_closed_at_once_and_the_first_refusal_ends_it(
 
 
 @pytest.mark.parametrize(("verb", "status"), [("close", "closed"), ("cancel", "cancelled")])
-def test_close_and_cancel_say_the_new_state(
+def test_close_and_cancel_print_the_new_state(
     verb: str, status: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon.add(a_message(1))
@@ -723,7 +715,7 @@ def test_close_and_cancel_say_the_new_state(
 
 
 @pytest.mark.parametrize(("status", "http", "code"), [("ok", 200, 0), ("degraded", 200, 0), ("down", 503, 1)])
-def test_health_fails_only_where_the_daemon_cannot_work(
+def test_health_fails_only_if_the_daemon_is_down(
     status: str, http: int, code: int, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon.health_status = http
@@ -751,7 +743,7 @@ def test_health_fails_only_where_the_daemon_cannot_work(
 
 
 @pytest.mark.parametrize(("http", "code"), [(400, 2), (403, 2), (404, 2), (409, 2), (413, 2), (500, 1), (502, 1)])
-def test_the_exit_code_tells_whose_fault_it_was(
+def test_the_exit_code_says_whose_fault_it_was(
     http: int, code: int, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     daemon.refuse = lambda: problem(http, "Not \x1b[31mso.")
@@ -762,7 +754,7 @@ def test_the_exit_code_tells_whose_fault_it_was(
     assert assert_two_lines(err)[0] == "Not \\x1b[31mso."
 
 
-def test_every_field_that_is_wrong_is_named_once(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_wrong_field_is_named_once(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     errors = [{"loc": ["title"], "msg": "this is blank"}, {"loc": ["escalate_after"], "msg": "this is\nno span"}]
     daemon.refuse = lambda: problem(400, "title: this is blank", errors=errors)
 
@@ -771,7 +763,9 @@ def test_every_field_that_is_wrong_is_named_once(daemon: StandIn, capsys: pytest
     assert assert_two_lines(err)[0] == "title: this is blank; escalate_after: this is no span"
 
 
-def test_no_daemon_is_our_fault_and_says_what_to_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_daemon_the_exit_code_is_1_and_the_hint_says_what_to_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, _, err = run(capsys, "messages", "--socket", str(tmp_path / "none"))
 
     assert code == 1

@@ -1,4 +1,4 @@
-"""docs/cli.md and --help say the same as the parser: every command, every option, and none that is not there."""
+"""docs/cli.md and --help match the parser: every command, every option, and no other."""
 
 import argparse
 import re
@@ -16,7 +16,7 @@ EVERYWHERE = {"-h", "--help", "--config", "--socket"}
 
 
 def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command that ends a command line, with its words."""
+    """Yield every complete command with its parser."""
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not below:
         yield " ".join(words), parser
@@ -32,13 +32,13 @@ COMMANDS = {words: parser for name in SUMMARIES for words, parser in commands(bu
 
 
 def section(command: str) -> str:
-    """What the page says of one command: from its heading to the next."""
+    """Return the page's section about a command."""
     _, found, rest = PAGE.partition(f"\n## notifybot {command}\n")
     assert found, f"docs/cli.md has no heading for `notifybot {command}`"
     return rest.partition("\n## ")[0]
 
 
-def test_the_tree_holds_the_commands_that_scripts_rely_on() -> None:
+def test_the_commands_that_scripts_rely_on_exist() -> None:
     assert set(COMMANDS) == {
         "run",
         "demo",
@@ -106,11 +106,11 @@ def test_the_page_shows_each_command_with_all_its_options_and_an_example(command
     assert missing == set()
 
 
-def test_the_page_names_the_options_of_every_command() -> None:
+def test_the_page_names_the_global_options() -> None:
     assert all(f"`{option}" in PAGE for option in EVERYWHERE - {"-h"})
 
 
-def test_the_page_names_no_option_that_is_not_there() -> None:
+def test_the_page_names_no_unknown_option() -> None:
     known = options(build()).union(*(options(command) for command in COMMANDS.values()))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - {"--unix-socket"}  # curl's
 

@@ -1,4 +1,4 @@
-"""Files on their way to the daemon: which are taken, what of them arrives, and what is said of those that cannot."""
+"""Files sent to the daemon: which are accepted, what arrives, and errors."""
 
 import io
 import os
@@ -60,14 +60,14 @@ def test_pictures_and_files_arrive_whole_and_in_order(daemon: StandIn, chart: Pa
     assert daemon.bodies()[0]["caption"] == "see above"
 
 
-def test_a_file_alone_is_a_message_and_needs_no_list(daemon: StandIn, chart: Path) -> None:
+def test_a_single_file_needs_no_list_and_no_text(daemon: StandIn, chart: Path) -> None:
     send(to=TO, photos=chart)
 
     assert [each.name for each in daemon.uploaded] == ["chart.png"]
     assert "caption" not in daemon.bodies()[0]
 
 
-def test_fields_beside_files_are_text_and_the_rest_of_them_json(daemon: StandIn, chart: Path) -> None:
+def test_form_fields_are_text_or_json(daemon: StandIn, chart: Path) -> None:
     send(
         "Größe 磁盘 👩‍👩‍👧\r\n\n--x",
         to=TO,
@@ -118,7 +118,7 @@ def test_fields_beside_files_are_text_and_the_rest_of_them_json(daemon: StandIn,
         "-a",
     ],
 )
-def test_a_file_keeps_its_name_whatever_is_in_it(name: str, daemon: StandIn, tmp_path: Path) -> None:
+def test_a_file_keeps_its_name(name: str, daemon: StandIn, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"content")
 
     send(to=TO, files=[tmp_path / name])
@@ -127,7 +127,7 @@ def test_a_file_keeps_its_name_whatever_is_in_it(name: str, daemon: StandIn, tmp
 
 
 @pytest.mark.parametrize("name", ["line\nbreak", "line\r\nX-Header: 1", "\udcff"])
-def test_a_name_that_fits_into_no_header_breaks_none(name: str, daemon: StandIn) -> None:
+def test_a_name_with_special_characters_does_not_break_the_header(name: str, daemon: StandIn) -> None:
     send(to=TO, files=[File(b"content", name)])
 
     assert [each.content for each in daemon.uploaded] == [b"content"]
@@ -149,7 +149,7 @@ def test_bytes_and_open_files_are_sent_too(file: File, name: str, daemon: StandI
     assert daemon.uploaded == [Uploaded("file", name, b"content")]
 
 
-def test_an_open_file_is_sent_from_where_it_stands_and_stays_open(daemon: StandIn, chart: Path) -> None:
+def test_an_open_file_is_sent_from_its_position_and_stays_open(daemon: StandIn, chart: Path) -> None:
     with chart.open("rb") as file:
         file.read(8)
         send(to=TO, files=[File(file)])
@@ -158,7 +158,7 @@ def test_an_open_file_is_sent_from_where_it_stands_and_stays_open(daemon: StandI
         assert not file.closed
 
 
-def test_what_comes_from_a_pipe_is_sent_whole(daemon: StandIn, chart: Path) -> None:
+def test_data_from_a_pipe_is_sent_whole(daemon: StandIn, chart: Path) -> None:
     with piped(chart) as pipe:
         send(to=TO, files=[File(pipe, "chart.png")])
 
@@ -180,7 +180,7 @@ def test_a_link_to_a_file_is_the_file(daemon: StandIn, chart: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("kind", "type_"), [("photos", "image"), ("files", "document")])
-def test_a_url_is_for_the_daemon_to_fetch(kind: str, type_: str, daemon: StandIn) -> None:
+def test_a_url_is_sent_to_the_daemon_as_it_is(kind: str, type_: str, daemon: StandIn) -> None:
     url = "https://example.org/a b.png?x=1"
     named = {"photos": (), "files": (), kind: (File(url, "chart.png"),)}
 
@@ -277,7 +277,7 @@ def test_more_files_than_a_message_takes_are_refused(daemon: StandIn, chart: Pat
     assert daemon.asked == []
 
 
-def test_a_url_takes_no_file_beside_it(daemon: StandIn, chart: Path) -> None:
+def test_a_url_takes_no_other_file(daemon: StandIn, chart: Path) -> None:
     with pytest.raises(Refused, match="one URL, and no other file"):
         send(to=TO, photos=["https://example.org/a.png"], files=[chart])
 
@@ -292,7 +292,7 @@ def test_a_button_does_one_thing(button: Button, daemon: StandIn) -> None:
     assert daemon.asked == []
 
 
-def test_nothing_at_all_is_no_message(daemon: StandIn) -> None:
+def test_a_message_needs_a_text_or_a_file(daemon: StandIn) -> None:
     with pytest.raises(Refused, match="No text or file is given"):
         send(to=TO)
 
@@ -319,7 +319,7 @@ except Refused as error:
     assert daemon.asked == []
 
 
-def test_a_pipe_without_end_is_given_up(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_pipe_is_refused(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifybot.client.body.MAX_COPY_BYTES", 200_000)
 
     with piped(Path("/dev/zero")) as zeros, pytest.raises(Refused, match="too large"):
@@ -328,7 +328,7 @@ def test_a_pipe_without_end_is_given_up(daemon: StandIn, monkeypatch: pytest.Mon
     assert daemon.asked == []
 
 
-def test_a_pipe_that_cannot_be_kept_is_said_with_the_reason(daemon: StandIn) -> None:
+def test_a_pipe_that_cannot_be_copied_is_refused_with_the_reason(daemon: StandIn) -> None:
     script = """
 import os, resource
 from notifybot.client import ClientError, File, send
@@ -361,7 +361,7 @@ def test_a_file_is_sent_again_in_the_same_request(tmp_path: Path, chart: Path) -
     assert PNG in requests[1]
 
 
-def test_what_came_from_a_pipe_can_be_sent_again(tmp_path: Path, chart: Path) -> None:
+def test_data_from_a_pipe_can_be_sent_again(tmp_path: Path, chart: Path) -> None:
     with misbehaving(tmp_path / "s", cutting, saying(json_reply(accepted()))) as requests, piped(chart) as pipe:
         send(to=TO, files=[File(pipe, "chart.png")], socket_path=tmp_path / "s")
 
@@ -369,7 +369,7 @@ def test_what_came_from_a_pipe_can_be_sent_again(tmp_path: Path, chart: Path) ->
     assert PNG in requests[1]
 
 
-def test_a_file_that_grows_meanwhile_is_sent_as_long_as_it_was(tmp_path: Path, chart: Path) -> None:
+def test_a_file_that_grows_meanwhile_is_sent_with_its_first_size(tmp_path: Path, chart: Path) -> None:
     def grow(_: object) -> None:
         chart.write_bytes(PNG + b"more")
 
@@ -394,7 +394,7 @@ def test_a_file_that_is_too_large_is_refused_in_the_daemons_words(daemon: StandI
         send(to=TO, files=[chart])
 
 
-def test_a_daemon_that_refuses_a_large_file_unread_is_understood_at_once(tmp_path: Path) -> None:
+def test_an_early_refusal_of_a_large_file_is_read_at_once(tmp_path: Path) -> None:
     async def refuse(_: web.Request) -> web.Response:
         return problem(413, "The file is larger than 50 MB.")
 
@@ -414,7 +414,7 @@ def test_a_daemon_that_refuses_a_large_file_unread_is_understood_at_once(tmp_pat
 # Resolving, changing, fetching
 
 
-def test_what_was_told_under_a_key_is_resolved(daemon: StandIn) -> None:
+def test_resolve_closes_the_message_of_a_key(daemon: StandIn) -> None:
     daemon.add(a_message(1, dedup_key="disk"))
 
     resolved = resolve("disk", to=TO, text="88 % again")
@@ -430,7 +430,7 @@ def test_nothing_to_resolve_is_no_failure(daemon: StandIn) -> None:
     assert resolve("disk", to=TO) is None
 
 
-def test_a_resolve_that_is_refused_is_one(daemon: StandIn) -> None:
+def test_a_refused_resolve_raises(daemon: StandIn) -> None:
     daemon.refuse = lambda: problem(400, "There is no person alice.")
 
     with pytest.raises(Refused, match="alice"):
@@ -446,7 +446,7 @@ def test_a_resolve_that_is_refused_is_one(daemon: StandIn) -> None:
         (None, "", {"title": None}),
     ],
 )
-def test_a_message_is_changed_where_something_is_given(
+def test_edit_sends_only_what_is_given(
     text: str | None, title: str | None, asked: dict[str, object], daemon: StandIn
 ) -> None:
     daemon.add(a_message(1))
@@ -456,14 +456,14 @@ def test_a_message_is_changed_where_something_is_given(
     assert daemon.asked == [("PATCH", f"/api/messages/{message_id(1)}", asked)]
 
 
-def test_changing_nothing_is_refused(daemon: StandIn) -> None:
+def test_an_edit_of_nothing_is_refused(daemon: StandIn) -> None:
     with pytest.raises(Refused, match="No text or title is given"):
         Client().edit(message_id(1))
 
     assert daemon.asked == []
 
 
-def test_all_that_the_daemon_knows_of_a_message_is_read(daemon: StandIn) -> None:
+def test_every_field_of_a_message_is_read(daemon: StandIn) -> None:
     file = {"name": "chart.png", "kind": "photo", "size": 48_200, "media_type": "image/png", "url": None}
     daemon.add(
         a_message(
@@ -492,7 +492,7 @@ def test_all_that_the_daemon_knows_of_a_message_is_read(daemon: StandIn) -> None
     assert (message.attachments[0].name, message.attachments[0].size) == ("chart.png", 48_200)
 
 
-def test_an_attachment_is_fetched(daemon: StandIn) -> None:
+def test_an_attachment_is_downloaded(daemon: StandIn) -> None:
     daemon.add(a_message(1, attachments=[kept("chart.png")]))
     daemon.files["x_1_chart.png"] = PNG
     target = io.BytesIO()
@@ -511,7 +511,9 @@ def test_an_attachment_is_fetched(daemon: StandIn) -> None:
         ({"href": "/files/gone"}, "No such file"),
     ],
 )
-def test_an_attachment_that_is_not_to_be_had_is_named(fields: dict[str, object], error: str, daemon: StandIn) -> None:
+def test_an_attachment_that_the_daemon_does_not_have_is_refused(
+    fields: dict[str, object], error: str, daemon: StandIn
+) -> None:
     daemon.add(a_message(1, attachments=[{**kept("chart.png"), **fields}]))
     target = io.BytesIO()
 
@@ -528,7 +530,7 @@ def kept(name: str) -> dict[str, object]:
 
 @contextmanager
 def piped(path: Path) -> Iterator[IO[bytes]]:
-    """A pipe that gives what is in the file, and ends."""
+    """Open a pipe with the content of a file."""
     with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         yield writer.stdout

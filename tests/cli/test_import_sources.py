@@ -1,4 +1,4 @@
-"""What other programs keep of their people, as files and tables, read into one shape."""
+"""Import sources: files and tables of other programs."""
 
 import json
 import sqlite3
@@ -56,7 +56,7 @@ def test_a_file_of_pending_codes(tmp_path: Path) -> None:
     )
 
 
-def test_an_account_of_six_digits_is_no_code(tmp_path: Path) -> None:
+def test_an_account_of_six_digits_is_not_a_code(tmp_path: Path) -> None:
     found = read_source(written(tmp_path, {"123456": {"chat_id": 7, "linked_at": WHEN}}))
 
     assert found.people == ({"chat_id": "7", "account": "123456", "linked_at": WHEN},)
@@ -86,7 +86,7 @@ def sqlite_file(folder: Path, *rows: tuple[str, int, str, str]) -> str:
     return str(path)
 
 
-def test_a_table_in_sqlite_keeps_its_user_ids_and_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_sqlite_table_keeps_its_user_ids_and_is_not_changed(tmp_path: Path) -> None:
     source = sqlite_file(tmp_path, ("u-1", 7, "anna", "2024-05-06 07:08:09"))
     before = Path(source).read_bytes()
 
@@ -124,7 +124,7 @@ def test_a_table_in_postgresql(postgres: Server) -> None:
         (b'{"012345": {"chat_id": 7}}', "has neither expires_at nor created_at"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes, why: str) -> None:
+def test_an_unreadable_source_is_refused_with_the_reason(tmp_path: Path, content: bytes, why: str) -> None:
     source = tmp_path / "source"
     source.write_bytes(content)
 
@@ -142,7 +142,7 @@ def test_a_file_that_is_missing_and_a_database_without_the_table_are_named(tmp_p
         read_source(str(empty))
 
 
-def test_a_database_that_is_away_is_named_without_its_password() -> None:
+def test_an_unreachable_database_is_named_without_its_password() -> None:
     with pytest.raises(UsageError) as refusal:
         read_source("postgresql://user:secret@127.0.0.1:1/old")
 

@@ -38,7 +38,7 @@ def a_job(name: str, **fields: object) -> Json:
 
 @pytest.fixture
 def working(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """A daemon with one job that works, one that fails, and one that has not run yet."""
+    """Run a daemon with a job that succeeds, one that fails, and one that has not run yet."""
     monkeypatch.setattr("notifybot.cli.commands.jobs.now", lambda: AT_WORK)
     put_off = {"row": "message 7", "error": "no plan", "since": CREATED, "times": 2, "tried_again_at": CREATED}
     failing = {"is_failing": True, "last_error": "no chart", "last_error_at": CREATED, "put_off": [put_off]}
@@ -57,7 +57,7 @@ def working(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 @pytest.mark.parametrize("words", [("jobs",), ("jobs", "list")])
-def test_the_list_shows_when_each_runs_and_how_it_does(
+def test_the_list_shows_when_each_job_runs_and_its_statistics(
     words: tuple[str, ...], working: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, *words)
@@ -71,7 +71,7 @@ def test_the_list_shows_when_each_runs_and_how_it_does(
     ]
 
 
-def test_show_tells_the_latest_runs(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_latest_runs(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "jobs", "show", "close")
 
     assert code == 0
@@ -84,16 +84,14 @@ def test_show_tells_the_latest_runs(working: StandIn, capsys: pytest.CaptureFixt
     ]
 
 
-def test_show_tells_what_a_job_cannot_do(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_rows_that_were_put_off(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "jobs", "show", "telegram_daily_summary")
 
     assert "  last error    2026-03-01 09:31:02 UTC (18s ago): no chart\n" in out
     assert "message 7  2026-03-01 09:31:02 UTC  2      09:31:02  no plan\n" in out
 
 
-def test_a_job_that_there_is_not_is_named_with_the_nearest(
-    working: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_job_suggests_the_nearest(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "jobs", "show", "clos")
 
     assert code == 2
@@ -111,7 +109,7 @@ def test_a_run_that_fails_is_a_failure(working: StandIn, capsys: pytest.CaptureF
     assert assert_two_lines(err)[0] == "retention failed: the disk is full"
 
 
-def test_a_program_sees_the_jobs_and_runs_one(working: StandIn) -> None:
+def test_the_python_client_lists_jobs_and_runs_one(working: StandIn) -> None:
     jobs = Client().jobs()
 
     close, summary, retention = jobs.everything(runs=2)
@@ -124,7 +122,7 @@ def test_a_program_sees_the_jobs_and_runs_one(working: StandIn) -> None:
 # events
 
 
-def test_an_event_is_told_with_its_data(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_is_reported_with_its_data(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.canned = {"POST /api/events": accepted()}
 
     words = ("--to", TO, "--to", "ops", "--data", "platform=Mastodon", "--data", "attempts=3", "--source", "poster")
@@ -152,7 +150,7 @@ def test_an_event_may_be_an_alert(daemon: StandIn, capsys: pytest.CaptureFixture
     assert (body["to"], body["acknowledge"], body["policy"], body["title"]) == ([TO], True, "night", "Posting fails")
 
 
-def test_an_event_may_be_told_later(
+def test_an_event_may_be_delayed(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifybot.cli.times.now", lambda: AT_WORK)
@@ -165,7 +163,7 @@ def test_an_event_may_be_told_later(
     assert out == f"scheduled: {message_id(1)} for Sun 2026-03-01 18:00 UTC (in 8h)\n"
 
 
-def test_a_program_tells_of_an_event(daemon: StandIn) -> None:
+def test_the_python_client_reports_an_event(daemon: StandIn) -> None:
     daemon.canned = {"POST /api/events": accepted()}
 
     told = Client().event("automation_executed", to="ops", data={"actions": ["3 posts moved"]})

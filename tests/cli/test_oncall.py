@@ -40,7 +40,7 @@ def a_rotation(name: str, now: Json, *after: Json, **fields: object) -> Json:
 
 @pytest.fixture
 def turning(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """A daemon with two rotations: in one Carol stands in, in the other nobody is on call."""
+    """Run a daemon with two rotations: an override for Carol in one, nobody on call in the other."""
     monkeypatch.setattr("notifybot.cli.commands.oncall.now", lambda: NOW)
     monkeypatch.setattr("notifybot.cli.times.now", lambda: NOW)
     bob = a_stint("Bob", **{"from": MONDAY, "until": NEXT_MONDAY})
@@ -58,7 +58,7 @@ def turning(daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 @pytest.mark.parametrize("words", [("oncall",), ("oncall", "show")])
-def test_all_rotations_say_who_is_on_call_until_when_and_who_is_next(
+def test_the_list_shows_who_is_on_call_until_when_and_who_is_next(
     words: tuple[str, ...], turning: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, *words)
@@ -71,7 +71,7 @@ def test_all_rotations_say_who_is_on_call_until_when_and_who_is_next(
     ]
 
 
-def test_one_rotation_tells_why_and_who_stands_in(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_reason_and_the_overrides(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "oncall", "show", "ops")
 
     assert code == 0
@@ -81,23 +81,21 @@ def test_one_rotation_tells_why_and_who_stands_in(turning: StandIn, capsys: pyte
     assert f"{OVERRIDE[:13]}  09:31:02  14:00:00  account:alice  Carol\n" in out
 
 
-def test_a_rotation_that_there_is_not_is_named_with_the_nearest(
-    turning: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_rotation_suggests_the_nearest(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "oncall", "show", "databse")
 
     assert code == 2
     assert assert_two_lines(err) == ("There is no rotation databse.", "Did you mean database?")
 
 
-def test_somebody_stands_in_for_a_span(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_override_for_a_span(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "oncall", "override", "ops", "carol", "--for", "2h")
 
     assert (code, turning.bodies()) == (0, [{"member": "carol", "for": "2h"}])
     assert out == f"Carol is on call in ops until Sun 2026-03-01 14:00 UTC (in 2h): {OVERRIDE}\n"
 
 
-def test_somebody_stands_in_later_until_a_moment(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_override_from_a_time_until_a_time(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--from", "mon 9:00", "--until", "2026-03-09 09:00")
 
     code, out, _ = run(capsys, "oncall", "override", "the night", "carol", *words)
@@ -107,7 +105,7 @@ def test_somebody_stands_in_later_until_a_moment(turning: StandIn, capsys: pytes
     assert "from Mon 2026-03-02 09:00 UTC (in 21h) until Mon 2026-03-09 09:00 UTC (in 7d)" in out
 
 
-def test_somebody_stands_in_until_the_next_hand_over(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_override_until_the_next_handover(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, _ = run(capsys, "oncall", "override", "ops", "carol", "--until", "hand-over")
 
     assert (code, turning.bodies()) == (0, [{"member": "carol", "until": "2026-03-02T09:00:00+00:00"}])
@@ -121,7 +119,7 @@ def test_somebody_stands_in_until_the_next_hand_over(turning: StandIn, capsys: p
         (("--until", "today 9:00"), "`today 9:00` is in the past."),
     ],
 )
-def test_an_override_needs_one_end_that_lies_ahead(
+def test_an_override_needs_one_end_in_the_future(
     words: tuple[str, ...], error: str, turning: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, "oncall", "override", "ops", "carol", *words)
@@ -130,13 +128,15 @@ def test_an_override_needs_one_end_that_lies_ahead(
     assert error in assert_two_lines(err)[0]
 
 
-def test_an_override_is_ended_by_the_beginning_of_its_id(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_override_is_ended_by_a_unique_prefix_of_its_id(
+    turning: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(capsys, "oncall", "cancel", OVERRIDE[:13])
 
     assert (code, out) == (0, f"ended: {OVERRIDE} (Carol in ops)\n")
 
 
-def test_a_program_sees_who_is_on_call_and_changes_it(turning: StandIn) -> None:
+def test_the_python_client_shows_who_is_on_call_and_overrides_it(turning: StandIn) -> None:
     on_call = Client().on_call()
 
     ops, database = on_call.everybody()

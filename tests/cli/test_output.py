@@ -22,7 +22,7 @@ def test_columns_are_counted_as_a_terminal_shows_them(text: str, wide: int) -> N
 
 
 @given(st.text(), st.integers(1, 40))
-def test_a_cut_text_fits_and_an_uncut_one_is_whole(text: str, width: int) -> None:
+def test_a_truncated_text_fits_and_a_short_one_is_whole(text: str, width: int) -> None:
     shown = cut(text, width)
 
     assert columns(shown) <= width
@@ -30,7 +30,7 @@ def test_a_cut_text_fits_and_an_uncut_one_is_whole(text: str, width: int) -> Non
 
 
 @given(st.text(alphabet=st.characters()))
-def test_nothing_that_is_printed_drives_a_terminal(text: str) -> None:
+def test_printed_text_cannot_control_a_terminal(text: str) -> None:
     for shown in (sanitized(text), one_line(text)):
         assert all(
             character == "\n" or (ord(character) >= 0x20 and not 0x7F <= ord(character) <= 0x9F) for character in shown
@@ -39,11 +39,11 @@ def test_nothing_that_is_printed_drives_a_terminal(text: str) -> None:
     assert "\n" not in one_line(text)
 
 
-def test_harmless_keeps_lines_and_shows_what_it_took_out() -> None:
+def test_sanitized_keeps_lines_and_makes_control_characters_visible() -> None:
     assert sanitized("one\r\ntwo\x1b[2J\u202e") == "one\ntwo\\x1b[2J\\u202e"
 
 
-def test_a_table_fits_the_width_and_cuts_its_last_column_first() -> None:
+def test_a_table_fits_the_width_and_truncates_its_last_column_first() -> None:
     rows = [("1", "x" * 60, "y" * 80), ("22", "short", "磁盘" * 40)]
 
     lines = list(table(("ID", "SOURCE", "TEXT"), rows, Terminal(width=60, has_colour=False)))
@@ -53,7 +53,7 @@ def test_a_table_fits_the_width_and_cuts_its_last_column_first() -> None:
     assert lines[2].startswith("22  short ") and lines[2].endswith("盘…")
 
 
-def test_a_table_for_a_pipe_is_cut_nowhere() -> None:
+def test_a_table_for_a_pipe_is_not_truncated() -> None:
     assert list(table(("ID", "TEXT"), [("x" * 300, "y" * 300)], ANY))[1] == "x" * 300 + "  " + "y" * 300
 
 
@@ -66,7 +66,7 @@ def test_a_state_is_coloured_and_still_aligned() -> None:
 
 
 @given(st.lists(st.uuids().map(str), min_size=1, max_size=30, unique=True))
-def test_short_ids_tell_all_of_them_apart(ids: list[str]) -> None:
+def test_short_ids_are_unique(ids: list[str]) -> None:
     short = short_ids(ids)
 
     for one in ids:
@@ -89,12 +89,12 @@ def test_a_time_of_today_needs_no_date() -> None:
     assert short_time(earlier, NOON) == f"{earlier.astimezone():%Y-%m-%d %H:%M}"
 
 
-def test_of_no_ids_there_are_no_short_ones() -> None:
+def test_no_ids_have_no_prefixes() -> None:
     assert short_ids([]) == {}
 
 
 @pytest.mark.parametrize(("ahead_s", "said"), [(7200, "in 2h"), (7199.2, "in 2h"), (7198.9, "in 1h"), (0.3, "in 1s")])
-def test_the_time_to_a_moment_is_that_which_was_said_a_moment_ago(ahead_s: float, said: str) -> None:
+def test_a_distance_is_rounded_up(ahead_s: float, said: str) -> None:
     assert time_until(NOON + timedelta(seconds=ahead_s), NOON) == said
 
 
@@ -102,5 +102,5 @@ def test_the_time_to_a_moment_is_that_which_was_said_a_moment_ago(ahead_s: float
     ("second", "said"),
     [(0, "Sun 2026-03-01 14:00 CET (in 1h)"), (7, "Sun 2026-03-01 14:00:07 CET (in 1h)")],
 )
-def test_a_moment_in_full_has_its_day_and_the_zone_that_it_is_said_in(second: int, said: str) -> None:
+def test_a_full_date_has_its_weekday_and_zone(second: int, said: str) -> None:
     assert full_date(NOON + timedelta(hours=1, seconds=second), NOON, ZoneInfo("Europe/Berlin")) == said

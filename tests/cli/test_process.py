@@ -1,4 +1,4 @@
-"""The real command in a process of its own: what it loads, its streams, signals and terminals."""
+"""The real command in its own process: imports, streams, signals and terminals."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_client_commands_load_nothing_but_the_standard_library(argv: list[str], 
     assert done.stdout.splitlines()[-2:] == ["notifybot", ""]
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert notifybot("--version").stdout.decode() == f"notifybot {__version__}\n"
 
 
@@ -94,9 +94,7 @@ def test_without_text_and_input_nothing_is_sent(redirection: str, daemon: StandI
 
 
 @pytest.mark.parametrize("redirection", ['< "$FILE"', '< <(cat "$FILE")', '< "$FILE" --file-name report.bin'])
-def test_a_file_is_taken_from_standard_input_however_it_comes(
-    redirection: str, daemon: StandIn, tmp_path: Path
-) -> None:
+def test_a_file_comes_from_standard_input_of_any_kind(redirection: str, daemon: StandIn, tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     (tmp_path / "file").write_bytes(content)
     script = f'"$@" send --to 5 --file - {redirection}'
@@ -112,7 +110,7 @@ def test_a_file_is_taken_from_standard_input_however_it_comes(
     ]
 
 
-def test_standard_input_is_sent_from_where_another_has_left_it(daemon: StandIn, tmp_path: Path) -> None:
+def test_standard_input_is_sent_from_its_current_position(daemon: StandIn, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"first line\nthe rest\n")
     script = '(read line; "$@" send --to 5 --file -) < "$FILE"'
     command = ["/bin/bash", "-c", script, "bash", *NOTIFYBOT]
@@ -122,7 +120,7 @@ def test_standard_input_is_sent_from_where_another_has_left_it(daemon: StandIn, 
     assert daemon.uploaded[0].content == b"the rest\n"
 
 
-def test_no_file_is_expected_from_a_terminal(daemon: StandIn) -> None:
+def test_a_file_from_a_terminal_is_refused(daemon: StandIn) -> None:
     controller, terminal = pty.openpty()
 
     done = subprocess.run(
@@ -151,7 +149,7 @@ with open("/proc/self/status") as status:
 
 
 def peak_in_mib(*argv: str) -> int:
-    """The most memory that a command had at a time."""
+    """Return the peak memory of a command."""
     command = [sys.executable, "-c", REPORT_PEAK, *argv]
     return int(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr) // 1024
 
@@ -190,7 +188,7 @@ def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
     assert (processes[0].returncode, err) == (130, b"")
 
 
-def test_a_reader_that_has_left_is_no_failure(daemon: StandIn) -> None:
+def test_a_closed_pipe_is_no_failure(daemon: StandIn) -> None:
     daemon.add(*(a_message(number, content="x" * 1000) for number in range(1, 100)))
     read_end, write_end = os.pipe()
     os.close(read_end)
@@ -201,7 +199,7 @@ def test_a_reader_that_has_left_is_no_failure(daemon: StandIn) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_output_that_cannot_be_written_is_said(daemon: StandIn) -> None:
+def test_output_that_cannot_be_written_is_an_error(daemon: StandIn) -> None:
     daemon.add(a_message(1))
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*NOTIFYBOT, "messages"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
@@ -210,7 +208,7 @@ def test_output_that_cannot_be_written_is_said(daemon: StandIn) -> None:
     assert done.stderr.startswith(b"error: Cannot write to standard output") and done.stderr.count(b"\n") == 2
 
 
-def test_a_locale_that_cannot_write_a_character_does_not_break_the_output(daemon: StandIn) -> None:
+def test_a_locale_that_cannot_encode_a_character_does_not_break_the_output(daemon: StandIn) -> None:
     daemon.add(a_message(1, content="Größe 磁盘"))
 
     table = notifybot("messages", PYTHONIOENCODING="ascii")
@@ -221,7 +219,7 @@ def test_a_locale_that_cannot_write_a_character_does_not_break_the_output(daemon
 
 
 def on_a_terminal(*argv: str, **environ: str) -> str:
-    """Run with standard output on a terminal and return what it shows there."""
+    """Run with standard output on a terminal and return the screen."""
     controller, terminal = pty.openpty()
     with os.fdopen(controller, "rb", buffering=0) as screen:
         done = subprocess.run(
@@ -254,7 +252,7 @@ def test_colours_can_be_declined(environ: dict[str, str], daemon: StandIn) -> No
     assert "\x1b" not in on_a_terminal("messages", **environ)
 
 
-def test_a_config_to_start_from_is_written_for_its_owner_and_is_right(tmp_path: Path) -> None:
+def test_config_init_writes_a_valid_config_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
 
     written = notifybot("config", "init", str(path))
@@ -266,7 +264,7 @@ def test_a_config_to_start_from_is_written_for_its_owner_and_is_right(tmp_path: 
     assert checked.stdout.startswith(f"{path} is valid.\n".encode())
 
 
-def test_a_config_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+def test_config_init_does_not_overwrite_a_file(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("mine: 1\n")
 
@@ -277,7 +275,7 @@ def test_a_config_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert path.read_text() == "mine: 1\n"
 
 
-def test_config_check_names_everything_that_is_wrong(tmp_path: Path) -> None:
+def test_config_check_reports_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("alerts:\n  escalate_after: soon\nsokcet: {}\n")
 
@@ -297,7 +295,7 @@ def test_a_single_problem_is_the_error_itself(tmp_path: Path) -> None:
     assert done.stderr.decode().startswith(f"error: {tmp_path}/none.yaml:") and done.stderr.count(b"\n") == 2
 
 
-def test_config_check_fills_in_the_templates(tmp_path: Path) -> None:
+def test_config_check_renders_the_templates(tmp_path: Path) -> None:
     path, folder = tmp_path / "config.yaml", tmp_path / "templates"
     folder.mkdir()
     path.write_text(f"templates: {folder}\n")
@@ -312,7 +310,7 @@ def test_config_check_fills_in_the_templates(tmp_path: Path) -> None:
     assert remark.strip() == "up has no sample: only its syntax was checked"
 
 
-def test_config_check_names_what_is_wrong_with_templates(tmp_path: Path) -> None:
+def test_config_check_reports_problems_in_templates(tmp_path: Path) -> None:
     path, folder = tmp_path / "config.yaml", tmp_path / "templates"
     folder.mkdir()
     path.write_text(f"templates: {folder}\n")
@@ -330,7 +328,7 @@ def test_config_check_names_what_is_wrong_with_templates(tmp_path: Path) -> None
     assert unfit.stderr.decode().startswith(said)
 
 
-def test_config_check_shows_no_secret(tmp_path: Path) -> None:
+def test_config_check_prints_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://bot:hunter2@db/x'}\n")
     token = "123456789:" + "A" * 35

@@ -1,4 +1,4 @@
-"""Accounts, people and imports on the command line, against the real daemon, and through it against the sandbox."""
+"""Accounts, people and imports on the command line, with the real daemon and the sandbox."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.cli.test_process import REPORT_FOREIGN_MODULES
 
 URL = re.compile(rb"https://t\.me/\w+\?start=([A-Za-z0-9_-]+)")
 CODE = re.compile(r"code: (\d{6})")
+HEARS_WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -53,10 +55,12 @@ class Somebody:
         self.daemon.sandbox("POST", "/sandbox/say", {"user_id": self.id, "text": text})
 
     def hears(self, fragment: str) -> str:
-        """The first message of the bot to them that says this, once it is there."""
+        """Wait for a message of the bot to them with this text, and return it."""
         url = f"{self.daemon.sandbox_url.rstrip('/')}/sandbox/events?since=0"
-        with urllib.request.urlopen(url, timeout=30) as lines:
+        give_up_at = time.monotonic() + HEARS_WITHIN_S
+        with urllib.request.urlopen(url, timeout=HEARS_WITHIN_S) as lines:
             for line in lines:
+                assert time.monotonic() < give_up_at, f"the bot did not say: {fragment}"
                 name, _, value = line.decode().partition(": ")
                 found = json.loads(value) if name == "data" else None
                 if isinstance(found, dict) and fragment in found.get("text", "") and self._is_there(found):
@@ -81,7 +85,7 @@ def account() -> str:
 
 
 def linked(run: Run, anna: Somebody) -> str:
-    """A new account, linked by code."""
+    """Link a new account by code, and return it."""
     name = account()
     anna.says("/start")
     code = CODE.search(anna.hears("code: "))
@@ -90,7 +94,7 @@ def linked(run: Run, anna: Somebody) -> str:
     return name
 
 
-def test_an_account_is_linked_by_code_looked_at_tested_and_unlinked(run: Run, anna: Somebody) -> None:
+def test_an_account_is_linked_by_code_shown_tested_and_unlinked(run: Run, anna: Somebody) -> None:
     name = account()
     assert run("status", "--user", name)[1].startswith("not linked; `notifybot link`")
     anna.says("/start")
@@ -111,7 +115,7 @@ def test_an_account_is_linked_by_code_looked_at_tested_and_unlinked(run: Run, an
     assert (code_of_test, error.splitlines()[0]) == (2, f"error: The account {name} is not linked to a chat.")
 
 
-def test_a_wrong_code_is_refused_with_what_to_do(run: Run, daemon: RealDaemon) -> None:
+def test_a_wrong_code_is_refused_with_a_hint(run: Run, daemon: RealDaemon) -> None:
     code, out, error = run("verify", "wrong", "--user", account())
 
     assert (code, out) == (2, "")
@@ -121,7 +125,7 @@ def test_a_wrong_code_is_refused_with_what_to_do(run: Run, daemon: RealDaemon) -
     )
 
 
-def test_in_a_pipe_a_link_is_its_address_alone(run: Run, anna: Somebody) -> None:
+def test_in_a_pipe_only_the_link_is_printed(run: Run, anna: Somebody) -> None:
     name = account()
 
     code, out, _ = run("link", "--user", name)
@@ -132,7 +136,7 @@ def test_in_a_pipe_a_link_is_its_address_alone(run: Run, anna: Somebody) -> None
     anna.hears(f"This chat is now linked to the account {name}")
 
 
-def test_on_a_terminal_a_link_is_shown_as_a_qr_code_and_waited_for(daemon: RealDaemon, anna: Somebody) -> None:
+def test_on_a_terminal_link_shows_a_qr_code_and_waits(daemon: RealDaemon, anna: Somebody) -> None:
     name = account()
     controller, terminal = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
@@ -155,7 +159,7 @@ def test_on_a_terminal_a_link_is_shown_as_a_qr_code_and_waited_for(daemon: RealD
     assert "linked: to the chat of anna_" in shown.decode()
 
 
-def test_every_command_says_the_same_as_json(run: Run, anna: Somebody) -> None:
+def test_every_command_prints_json(run: Run, anna: Somebody) -> None:
     name = linked(run, anna)
 
     status = json.loads(run("status", "--user", name, "--json")[1])
@@ -181,12 +185,12 @@ def test_people_are_listed_shown_renamed_and_removed(run: Run, anna: Somebody) -
 
     assert run("people", "rename", name, "Anna, nights") == (0, f"renamed: {user_id} (Anna, nights)\n", "")
     assert run("people", "remove", user_id) == (0, f"removed: {user_id} (Anna, nights)\n", "")
-    anna.hears("You are not subscribed any more")
+    anna.hears("You are no longer subscribed")
     code, _, error = run("people", "show", name)
     assert (code, error.splitlines()[1]) == (2, "hint: `notifybot people list` lists everybody.")
 
 
-def test_an_import_is_rehearsed_and_then_done(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:
+def test_an_import_with_and_without_a_dry_run(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:
     name, chat_id = account(), secrets.randbelow(10**9) + 10**9
     source = tmp_path / "linked.json"
     source.write_text(json.dumps({name: {"chat_id": chat_id, "linked_at": "2024-05-06T07:08:09Z"}}))
@@ -202,7 +206,9 @@ def test_an_import_is_rehearsed_and_then_done(run: Run, daemon: RealDaemon, tmp_
     assert f"  chat         {chat_id}" in run("people", "show", name)[1].splitlines()
 
 
-def test_what_cannot_be_taken_over_is_named_and_the_rest_is_done(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_imported_is_named_and_the_rest_is_imported(
+    run: Run, daemon: RealDaemon, tmp_path: Path
+) -> None:
     taken, new, chat_id = account(), account(), secrets.randbelow(10**9) + 10**9
     source = tmp_path / "linked.json"
     source.write_text(json.dumps({taken: chat_id}))
@@ -218,7 +224,7 @@ def test_what_cannot_be_taken_over_is_named_and_the_rest_is_done(run: Run, daemo
     assert run("people", "show", new)[0] == 0
 
 
-def test_where_one_source_cannot_be_read_nothing_is_taken_over(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:
+def test_an_unreadable_source_imports_nothing(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:
     name = account()
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps({name: 7}))

@@ -105,7 +105,7 @@ def test_the_same_client_id_sends_once(daemon: RealDaemon, capsys: pytest.Captur
     assert first.split(": ")[1].split()[0] in second
 
 
-def test_a_message_that_was_not_shown_is_cancelled_and_one_that_was_is_not(
+def test_only_a_message_that_was_not_posted_is_cancelled(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = send(capsys, daemon, "--wait", "shown")
@@ -130,7 +130,7 @@ def test_a_message_that_was_not_shown_is_cancelled_and_one_that_was_is_not(
         (("--to", "5", "x" * 1_100_000), "larger than"),
     ],
 )
-def test_what_the_daemon_refuses_is_the_callers_to_change(
+def test_a_refusal_of_the_daemon_exits_with_2(
     words: tuple[str, ...], error: str, daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "send", *words)
@@ -148,7 +148,7 @@ def test_a_notice_cannot_be_acknowledged(daemon: RealDaemon, capsys: pytest.Capt
     assert "notice" in err.splitlines()[0]
 
 
-def test_health_is_understood(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_health_is_read(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "health")
 
     assert (code, err) == (0, "")
@@ -166,7 +166,7 @@ def test_people_are_subscribed_and_sent_to(daemon: RealDaemon, capsys: pytest.Ca
     assert (code, out.split(":")[0]) == (0, "sent")
 
 
-def test_a_second_daemon_is_refused_in_two_lines(daemon: RealDaemon) -> None:
+def test_a_second_daemon_is_refused_with_two_lines(daemon: RealDaemon) -> None:
     command = [sys.executable, "-m", "notifybot", "run", "--config", str(daemon.config)]
 
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -175,7 +175,7 @@ def test_a_second_daemon_is_refused_in_two_lines(daemon: RealDaemon) -> None:
     assert [line.split(":")[0] for line in second.stderr.splitlines()] == ["error", "hint"]
 
 
-def test_the_database_is_upgraded_and_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_db_upgrade_upgrades_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(f"data_dir: {tmp_path}/data\n")
 

@@ -1,4 +1,4 @@
-"""Pictures, files, formats, edits and repeats against the real daemon, and through it against the sandbox."""
+"""Pictures, files, formats, edits and repeats with the real daemon and the sandbox."""
 
 import io
 from pathlib import Path
@@ -21,7 +21,7 @@ def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> RealDaemon:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a picture and a file in it."""
+    """Change to a folder with a picture and a file."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "chart.png").write_bytes(PICTURE)
     (tmp_path / "Größe; 1.csv").write_bytes(b"a;b\r\n1;2\r\n" * 1000)
@@ -36,7 +36,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 def send(capsys: pytest.CaptureFixture[str], daemon: RealDaemon, *argv: str) -> tuple[str, list[Json]]:
-    """Send to the group, wait until it is shown, and return its id and the posts that it made."""
+    """Send to the group, wait for delivery, and return the id and the new posts."""
     before = len(daemon.posts_in_ops())
     code, out, err = run(capsys, "send", "--to", daemon.ops, "--wait", *argv)
     assert (code, err) == (0, "")
@@ -60,7 +60,7 @@ def test_a_file_is_shown_under_its_name(daemon: RealDaemon, capsys: pytest.Captu
     assert daemon.content_of(post) == b"a;b\r\n1;2\r\n" * 1000
 
 
-def test_several_pictures_are_one_album(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_pictures_make_one_album(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     Path("second.png").write_bytes(png(32, 32))
 
     _, posts = send(capsys, daemon, "--photo", "chart.png", "--photo", "second.png", "both")
@@ -101,9 +101,7 @@ def test_a_silent_message_makes_no_sound(daemon: RealDaemon, capsys: pytest.Capt
     assert post["is_silent"] is True
 
 
-def test_what_was_attached_is_listed_and_saved_again(
-    daemon: RealDaemon, capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
+def test_attachments_are_listed_and_saved(daemon: RealDaemon, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     message_id, _ = send(capsys, daemon, "--photo", "chart.png", "--file", "Größe; 1.csv", "--data", '{"a": [1]}', "x")
     (folder / "elsewhere").mkdir()
 
@@ -117,9 +115,7 @@ def test_what_was_attached_is_listed_and_saved_again(
     assert (folder / "elsewhere" / "Größe; 1.csv").read_bytes() == (folder / "Größe; 1.csv").read_bytes()
 
 
-def test_a_message_that_stands_in_a_chat_is_changed_there(
-    daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_edit_changes_the_post(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     message_id, (post,) = send(capsys, daemon, "--title", "db-1", "disk 96 %")
 
     said = run(capsys, "messages", "edit", message_id[:13], "--title", "db-2", "disk 98 %")
@@ -128,7 +124,7 @@ def test_a_message_that_stands_in_a_chat_is_changed_there(
     assert daemon.awaited("edited", post["message_id"])["text"] == "db-2\ndisk 98 %"
 
 
-def test_the_same_thing_again_is_the_same_message_until_it_is_resolved(
+def test_repeats_count_up_on_one_message_until_it_is_resolved(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--alert", "--dedup-key", "disk-db-1")
@@ -144,7 +140,7 @@ def test_the_same_thing_again_is_the_same_message_until_it_is_resolved(
     assert again == (0, "nothing is open under disk-db-1\n", "")
 
 
-def test_a_file_sent_again_under_its_client_id_is_not_doubled(
+def test_a_file_sent_again_under_its_client_id_is_sent_once(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, _ = send(capsys, daemon, "--client-id", "nightly-chart", "--photo", "chart.png")
@@ -166,7 +162,7 @@ def test_another_file_under_the_same_client_id_is_refused(
     assert err.count("\n") == 2
 
 
-def test_a_file_larger_than_allowed_is_refused_at_the_door(
+def test_a_file_larger_than_allowed_is_refused_before_it_is_read(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Path("large").open("wb") as large:
@@ -203,7 +199,7 @@ def test_the_largest_file_goes_through_and_comes_back(daemon: RealDaemon, capsys
         ("--title", "\udcff", "--file", "chart.png"),
     ],
 )
-def test_what_the_daemon_refuses_is_two_lines_and_two(
+def test_a_refusal_prints_two_lines_and_exits_with_2(
     words: tuple[str, ...], daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = daemon.posts_in_ops()
@@ -240,7 +236,7 @@ def test_the_python_client_reads_back_what_it_sent(daemon: RealDaemon) -> None:
 
 
 @pytest.mark.slow_because("a daemon starts again")
-def test_a_file_sent_while_the_daemon_starts_again_is_shown_once(daemon: RealDaemon) -> None:
+def test_a_file_sent_during_a_restart_is_posted_once(daemon: RealDaemon) -> None:
     before = len(daemon.posts_in_ops())
     assert daemon.stop() == 0
     daemon.launch()

@@ -1,4 +1,4 @@
-"""What comes at its time, by the commands against the real daemon: schedules, policies, events, on call, jobs."""
+"""Schedules, policies, events, on call and jobs with the real daemon."""
 
 import shlex
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from tests.cli.test_commands import assert_two_lines, run
 BERLIN = ZoneInfo("Europe/Berlin")
 NEXT_YEAR = now().year + 1
 FAR = datetime(NEXT_YEAR, 1, 10, 9, tzinfo=BERLIN)
-"""While the tests run, this does not come."""
+"""A time that does not come while the tests run."""
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RealDaemon]:
-    """A daemon with a rotation, a policy, and alerts that stay open when they are acknowledged."""
+    """Run a daemon with a rotation, a policy, and alerts that stay open when acknowledged."""
     with TemporaryDirectory() as folder, real_daemon(Path(folder)) as daemon:
         group: Json = {"type": "supergroup", "title": "Nights", "member_ids": []}
         nights = daemon.sandbox("POST", "/sandbox/chats", group)["id"]
@@ -45,7 +45,7 @@ def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> RealDaemon:
 
 
 def does(capsys: pytest.CaptureFixture[str], words: str, *more: str) -> str:
-    """Run the command, which must do what it is asked, and return what it says."""
+    """Run a command that must succeed, and return its output."""
     code, out, err = run(capsys, *shlex.split(words), *more)
     assert (code, err) == (0, "")
     return out
@@ -74,7 +74,7 @@ def test_a_message_that_is_due_at_once_arrives(daemon: RealDaemon, capsys: pytes
     assert Client().message(message_id).status in ("initiated", "sent")
 
 
-def test_what_repeats_is_looked_at_changed_paused_and_ended(
+def test_a_schedule_is_shown_changed_paused_and_cancelled(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = f"send --to {daemon.ops} --every 9:00 --at '{FAR:%Y-%m-%d}' --time-zone berlin"
@@ -98,7 +98,7 @@ def test_what_repeats_is_looked_at_changed_paused_and_ended(
 
 
 @pytest.mark.parametrize("every", ["0 9 * * 1-9", "now and then", "15s"])
-def test_what_cannot_repeat_is_refused_by_the_daemon(
+def test_an_invalid_repetition_is_refused_by_the_daemon(
     every: str, daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, "send", "--to", daemon.ops, "--every", every, "--time-zone", "UTC", "text")
@@ -109,13 +109,13 @@ def test_what_cannot_repeat_is_refused_by_the_daemon(
         Client().schedules().preview("15s")
 
 
-def test_the_next_times_are_seen_before_anything_is_sent(daemon: RealDaemon) -> None:
+def test_the_next_times_are_previewed(daemon: RealDaemon) -> None:
     times = Client().schedules().preview("0 9 * * *", time_zone="Europe/Berlin", begins_at=FAR)
 
     assert times == tuple(FAR + timedelta(days=number) for number in range(5))
 
 
-def test_an_event_is_told_in_the_words_of_its_template(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_is_worded_by_its_template(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     data = ("--data", "platform=Mastodon", "--data", "error=The picture is too large.", "--data", "attempts=3")
 
     event = id_in(does(capsys, f"event post_failure --to {daemon.ops}", *data))
@@ -127,7 +127,7 @@ def test_an_event_is_told_in_the_words_of_its_template(daemon: RealDaemon, capsy
     assert (code, assert_two_lines(err)[1]) == (2, "Did you mean post_failure?")
 
 
-def test_a_template_fills_a_message_with_its_data(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_rendered_from_a_template(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     words = f"send --to {daemon.ops} --template automation_executed --wait --data name=Clean-up --data duration_s=74"
 
     does(capsys, words)
@@ -135,7 +135,7 @@ def test_a_template_fills_a_message_with_its_data(daemon: RealDaemon, capsys: py
     assert "Clean-up" in daemon.shown_in_ops()[-1]
 
 
-def test_an_acknowledged_alert_rests_and_its_answer_is_taken_back(
+def test_an_acknowledged_alert_stays_open_and_is_unacknowledged(
     daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alert = id_in(does(capsys, f"send --to {daemon.ops} --alert --policy night --wait", "disk full"))
@@ -151,7 +151,7 @@ def test_an_acknowledged_alert_rests_and_its_answer_is_taken_back(
     assert "policy        night (2 steps left)" in story
 
 
-def test_a_message_that_was_given_up_is_tried_again(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_message_is_retried(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     unknown = "-1009999999999"
     _, said, _ = run(capsys, "send", "--to", unknown, "--wait", "once more")
     message_id = id_in(said)
@@ -166,16 +166,14 @@ def test_a_message_that_was_given_up_is_tried_again(daemon: RealDaemon, capsys: 
     assert (code, len(assert_two_lines(err))) == (2, 2)
 
 
-def test_a_policy_that_there_is_not_is_named_with_the_nearest(
-    daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_policy_suggests_the_nearest(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "send", "--to", daemon.ops, "--alert", "--policy", "nigt", "x")
 
     assert code == 2
     assert assert_two_lines(err)[1] == "Did you mean night?"
 
 
-def test_who_is_on_call_is_told_and_changed(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_is_on_call_is_shown_and_overridden(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert does(capsys, "oncall").splitlines()[1].split()[:2] == ["duty", "Ops"]
 
     made = id_in(does(capsys, "oncall override duty nights --for 2h").replace("on call in", ""))

@@ -1,4 +1,4 @@
-"""Saving a file of a message: where it is put, and that it is there whole or not at all."""
+"""Saving a file of a message: the target, and complete files only."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ CONTENT = bytes(range(256)) * 500
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in."""
+    """Change to an empty folder."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -24,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def attach(daemon: StandIn, *names: str) -> None:
-    """A message with these files, all of the same content."""
+    """Add a message with these files, all with the same content."""
     daemon.files = {f"x_{number}": CONTENT for number, _ in enumerate(names)}
     daemon.add(
         a_message(
@@ -58,7 +58,7 @@ def test_a_file_is_saved_here_under_its_own_name(
     assert (here / "report.pdf").read_bytes() == CONTENT
 
 
-def test_a_place_that_is_named_is_written_over(daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_a_named_file_is_overwritten(daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path) -> None:
     attach(daemon, "report.pdf")
     (here / "old").write_text("old")
 
@@ -67,7 +67,7 @@ def test_a_place_that_is_named_is_written_over(daemon: StandIn, capsys: pytest.C
     assert names_in(here) == ["old"]
 
 
-def test_a_file_of_the_same_name_is_not_written_over(
+def test_a_file_of_the_same_name_is_not_overwritten(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     attach(daemon, "report.pdf")
@@ -79,7 +79,9 @@ def test_a_file_of_the_same_name_is_not_written_over(
     assert (here / "report.pdf").read_text() == "mine"
 
 
-def test_a_folder_gets_it_under_its_own_name(daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_a_file_is_saved_in_a_folder_under_its_own_name(
+    daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
     attach(daemon, "report.pdf")
     (here / "folder").mkdir()
 
@@ -99,7 +101,7 @@ def test_a_folder_gets_it_under_its_own_name(daemon: StandIn, capsys: pytest.Cap
         ("-rf", "-rf"),
     ],
 )
-def test_a_name_from_outside_leads_nowhere_else_and_hides_nothing(
+def test_a_name_from_outside_contains_no_folder_and_is_not_hidden(
     name: str, saved: str, daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     attach(daemon, name)
@@ -132,7 +134,7 @@ def test_a_pipe_or_device_is_written_to_and_not_replaced(
     assert (here / "fifo").is_fifo()
 
 
-def test_it_may_go_to_standard_output(daemon: StandIn, here: Path) -> None:
+def test_a_file_is_written_to_standard_output(daemon: StandIn, here: Path) -> None:
     attach(daemon, "report.pdf")
     command = [sys.executable, "-m", "notifybot", "messages", "file", message_id(1), "1", "-o", "-"]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -143,7 +145,7 @@ def test_it_may_go_to_standard_output(daemon: StandIn, here: Path) -> None:
     assert names_in(here) == []
 
 
-def test_it_is_not_written_to_a_terminal(daemon: StandIn) -> None:
+def test_a_file_is_not_written_to_a_terminal(daemon: StandIn) -> None:
     attach(daemon, "report.pdf")
     command = [sys.executable, "-m", "notifybot", "messages", "file", message_id(1), "1", "-o", "-"]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -157,7 +159,7 @@ def test_it_is_not_written_to_a_terminal(daemon: StandIn) -> None:
     assert done.stderr.startswith(b"error: A file is not written to a terminal.\nhint: ")
 
 
-def test_a_download_that_breaks_off_leaves_nothing_behind(
+def test_a_broken_download_leaves_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     file = {"name": "report.pdf", "kind": "document", "size": 10, "href": "/files/x"}
@@ -182,7 +184,7 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(
         (("a", "b"), "3", "This message has 2 files."),
     ],
 )
-def test_a_file_that_the_message_does_not_have_is_named(
+def test_a_file_number_that_does_not_exist_is_refused(
     names: tuple[str, ...], number: str, error: str, daemon: StandIn, capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     attach(daemon, *names)
@@ -194,7 +196,7 @@ def test_a_file_that_the_message_does_not_have_is_named(
     assert names_in(here) == []
 
 
-def test_a_place_that_cannot_be_written_is_said(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_target_that_cannot_be_written_is_an_error(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     attach(daemon, "report.pdf")
 
     code, _, err = save(capsys, "1", "-o", "no/such/folder/x")
@@ -204,7 +206,7 @@ def test_a_place_that_cannot_be_written_is_said(daemon: StandIn, capsys: pytest.
     assert err.count("\n") == 2
 
 
-def test_a_full_disk_is_said_and_nothing_is_left(daemon: StandIn, here: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(daemon: StandIn, here: Path) -> None:
     attach(daemon, "report.pdf")
     script = 'ulimit -f 10; exec "$@"'
     command = [sys.executable, "-m", "notifybot", "messages", "file", message_id(1), "1"]

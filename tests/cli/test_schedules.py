@@ -1,4 +1,4 @@
-"""Messages for later and again: `send --at` and `--every`, `schedules`, and the same from Python."""
+"""Delayed and recurring messages: `send --at` and `--every`, `schedules`, and the same from Python."""
 
 import os
 import pty
@@ -41,7 +41,7 @@ def a_schedule(id_: str = SCHEDULE, **fields: object) -> Json:
 
 @pytest.fixture
 def repeating(daemon: StandIn) -> StandIn:
-    """A daemon with one schedule that waits and one that is paused."""
+    """Run a daemon with a waiting and a paused schedule."""
     paused = a_schedule(PAUSED, paused_at=CREATED, next_times=[], message=None)
     daemon.canned = {
         "GET /api/schedules": {"schedules": [paused, a_schedule()]},
@@ -58,9 +58,7 @@ def repeating(daemon: StandIn) -> StandIn:
 # send --at
 
 
-def test_a_message_for_later_is_said_back_with_its_full_date(
-    daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_delayed_message_is_printed_with_its_full_date(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.answers = {"status": "scheduled", "send_at": "2099-03-29T07:00:00Z"}
 
     code, out, _ = run(capsys, "send", "--to", TO, "--at", "2099-03-29 09:00", "--time-zone", "berlin", "text")
@@ -94,7 +92,7 @@ def test_a_span_counts_from_now(
         (("--data", "=x"), "`=x` does not have the form KEY=VALUE"),
     ],
 )
-def test_wrong_words_are_two_lines_and_nothing_is_sent(
+def test_invalid_options_are_an_error_and_nothing_is_sent(
     words: tuple[str, ...], error: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, "send", "--to", TO, *words, "text")
@@ -107,7 +105,7 @@ def test_wrong_words_are_two_lines_and_nothing_is_sent(
 # send --every
 
 
-def test_what_repeats_goes_with_this_machines_zone_and_shows_its_next_times(
+def test_a_recurring_message_uses_this_machines_zone_and_shows_its_next_times(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
@@ -124,7 +122,7 @@ def test_what_repeats_goes_with_this_machines_zone_and_shows_its_next_times(
     assert second.startswith("  Sun 2099-03-29 09:00 CEST (in ")
 
 
-def test_a_span_between_two_times_needs_no_zone(
+def test_an_interval_needs_no_zone(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "EET-2")
@@ -136,7 +134,7 @@ def test_a_span_between_two_times_needs_no_zone(
     assert str(body["send_at"]).startswith("2099-01-01T00:00:00")
 
 
-def test_a_zone_without_a_name_is_asked_for(
+def test_a_local_zone_without_a_name_is_refused(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "EET-2")
@@ -166,12 +164,12 @@ def test_the_machines_zone_is_found_by_its_name(environ: dict[str, str], found: 
     assert zone_of_this_machine(environ, tmp_path / "localtime") == found
 
 
-def test_a_machine_that_says_nothing_of_its_zone_is_in_utc(tmp_path: Path) -> None:
+def test_a_machine_without_a_zone_is_in_utc(tmp_path: Path) -> None:
     assert zone_of_this_machine({}, tmp_path / "localtime") == "UTC"
 
 
 @pytest.mark.parametrize(("answer", "code", "sent"), [("y", 0, 1), ("n", 2, 0), ("", 2, 0)])
-def test_on_a_terminal_it_is_asked_first(answer: str, code: int, sent: int, repeating: StandIn) -> None:
+def test_on_a_terminal_the_times_must_be_confirmed(answer: str, code: int, sent: int, repeating: StandIn) -> None:
     repeating.answers = {"status": "scheduled", "schedule_id": SCHEDULE, "next_times": [FIRST, SECOND]}
 
     done, shown = on_a_terminal(answer, "send", "--to", TO, "--every", "@daily", "--time-zone", "UTC", "text")
@@ -184,7 +182,7 @@ def test_on_a_terminal_it_is_asked_first(answer: str, code: int, sent: int, repe
 
 
 @pytest.mark.parametrize(("word", "shown_times"), [("--yes", 1), ("--json", 0)])
-def test_on_a_terminal_nothing_is_asked_where_that_is_said(word: str, shown_times: int, repeating: StandIn) -> None:
+def test_on_a_terminal_yes_skips_the_question(word: str, shown_times: int, repeating: StandIn) -> None:
     repeating.answers = {"status": "scheduled", "schedule_id": SCHEDULE, "next_times": [FIRST]}
 
     done, shown = on_a_terminal("", "send", "--to", TO, "--every", "15m", word, "text")
@@ -195,7 +193,7 @@ def test_on_a_terminal_nothing_is_asked_where_that_is_said(word: str, shown_time
 
 
 def on_a_terminal(answer: str, *argv: str) -> tuple[int, str]:
-    """Run the command on a terminal, where this line is typed; its exit code, and what the terminal showed."""
+    """Run a command on a terminal, type this line, and return the exit code and the screen."""
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     command, environ = [sys.executable, "-m", "notifybot", *argv], {**os.environ, "COLUMNS": "120"}
@@ -228,7 +226,7 @@ def test_policy_reminders_template_and_data_are_passed_on(
     assert "content" not in body
 
 
-def test_a_policy_may_be_written_out(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_may_be_json(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     policy = '{"steps": [{"after": "5m", "to": ["alice"]}]}'
 
     run(capsys, "send", "--to", TO, "--alert", "--policy", policy, "text")
@@ -236,7 +234,7 @@ def test_a_policy_may_be_written_out(daemon: StandIn, capsys: pytest.CaptureFixt
     assert daemon.bodies()[0]["policy"] == {"steps": [{"after": "5m", "to": ["alice"]}]}
 
 
-def test_the_list_says_when_a_message_goes_out(
+def test_the_list_says_when_a_message_is_sent(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifybot.cli.commands.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
@@ -247,7 +245,7 @@ def test_the_list_says_when_a_message_goes_out(
     assert "  in 2h  scheduled" in out
 
 
-def test_show_says_when_a_message_goes_out_and_how_it_goes_on(
+def test_show_says_when_a_message_is_sent_and_its_deadlines(
     daemon: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifybot.cli.commands.messages.now", lambda: datetime(2099, 3, 28, 6, tzinfo=UTC))
@@ -269,9 +267,7 @@ def test_show_says_when_a_message_goes_out_and_how_it_goes_on(
 @pytest.mark.parametrize(
     ("verb", "path", "said"), [("unack", "unacknowledge", "escalated"), ("retry", "retry", "initiated")]
 )
-def test_an_answer_is_taken_back_and_a_message_retried(
-    verb: str, path: str, said: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unack_and_retry(verb: str, path: str, said: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.add(a_message(1))
 
     code, out, _ = run(capsys, "messages", verb, message_id(1)[:13])
@@ -284,7 +280,7 @@ def test_an_answer_is_taken_back_and_a_message_retried(
 
 
 @pytest.mark.parametrize("words", [("schedules",), ("schedules", "list")])
-def test_the_list_shows_what_repeats_and_when_it_comes_next(
+def test_the_list_shows_schedules_and_their_next_times(
     words: tuple[str, ...], repeating: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, *words)
@@ -298,7 +294,7 @@ def test_the_list_shows_what_repeats_and_when_it_comes_next(
     assert "2099-03-28 09:00" in waiting
 
 
-def test_times_of_a_zone_that_is_not_known_here_are_local(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_times_in_an_unknown_zone_are_local(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.canned = {"GET /api/schedules": {"schedules": [a_schedule(time_zone="Moon/Tycho")]}}
 
     code, out, _ = run(capsys, "schedules")
@@ -307,13 +303,13 @@ def test_times_of_a_zone_that_is_not_known_here_are_local(daemon: StandIn, capsy
     assert "Moon/Tycho  2099-03-28 08:00" in out
 
 
-def test_nothing_repeats(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_list_of_schedules_says_so(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.canned = {"GET /api/schedules": {"schedules": []}}
 
     assert run(capsys, "schedules") == (0, "no schedules\n", "")
 
 
-def test_show_tells_all_of_one_in_its_own_zone(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_a_schedule_in_its_own_zone(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "schedules", "show", SCHEDULE[:13])
 
     assert code == 0
@@ -331,7 +327,7 @@ def test_show_tells_all_of_one_in_its_own_zone(repeating: StandIn, capsys: pytes
         ("resume", PAUSED, f"waiting: {PAUSED}, next Sat 2099-03-28 09:00 CET (in "),
     ],
 )
-def test_one_is_paused_resumed_and_cancelled_by_the_beginning_of_its_id(
+def test_a_schedule_is_paused_resumed_and_cancelled_by_a_unique_prefix(
     verb: str, id_: str, said: str, repeating: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "schedules", verb, id_[:13])
@@ -340,7 +336,7 @@ def test_one_is_paused_resumed_and_cancelled_by_the_beginning_of_its_id(
     assert out.startswith(said)
 
 
-def test_a_change_says_only_what_was_said_and_shows_the_next_times(
+def test_a_change_sends_only_what_is_given_and_shows_the_next_times(
     repeating: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "schedules", "change", SCHEDULE, "--every", "15m")
@@ -356,7 +352,7 @@ def test_a_change_of_nothing_is_refused(repeating: StandIn, capsys: pytest.Captu
     assert assert_two_lines(err)[0] == "Nothing to change."
 
 
-def test_an_id_that_nothing_has_is_refused(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_id_is_refused(repeating: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "schedules", "show", "0193f3a5")
 
     assert code == 2
@@ -366,7 +362,7 @@ def test_an_id_that_nothing_has_is_refused(repeating: StandIn, capsys: pytest.Ca
 # from Python
 
 
-def test_a_program_sends_for_later_and_again(repeating: StandIn) -> None:
+def test_the_python_client_sends_later_and_repeatedly(repeating: StandIn) -> None:
     repeating.answers = {"status": "scheduled", "send_at": FIRST, "schedule_id": SCHEDULE, "next_times": [FIRST]}
     at = datetime(2099, 3, 28, 8, tzinfo=UTC)
 
@@ -385,7 +381,7 @@ def test_a_time_without_a_zone_is_refused_before_anything_is_sent(daemon: StandI
     assert daemon.asked == []
 
 
-def test_an_option_that_there_is_not_is_a_mistake_of_the_program(daemon: StandIn) -> None:
+def test_an_unknown_option_is_a_type_error(daemon: StandIn) -> None:
     with pytest.raises(TypeError, match="'titel'"):
         Client().send("text", to=TO, titel="x")  # type: ignore[call-arg]
 

@@ -11,7 +11,7 @@ from tests.cli.test_commands import assert_two_lines, run
 
 @pytest.fixture(autouse=True)
 def _elsewhere() -> Iterator[None]:
-    """The machine's own zone, which moments without an offset are in."""
+    """Set the machine's time zone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "EET-2")
         time.tzset()

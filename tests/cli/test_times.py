@@ -1,4 +1,4 @@
-"""Moments and repetitions as people type them."""
+"""Times and repetitions as people type them."""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ CAIRO = ZoneInfo("Africa/Cairo")
 
 @pytest.fixture(autouse=True)
 def _elsewhere() -> Iterator[None]:
-    """The machine's own zone, which moments without an offset are in."""
+    """Set the machine's time zone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "EET-2")
         time.tzset()
@@ -55,7 +55,7 @@ def _elsewhere() -> Iterator[None]:
         ("2026-04-01T08:00:30-05:00", "2026-04-01T08:00:30-05:00"),
     ],
 )
-def test_a_moment_is_read_as_it_is_typed(typed: str, meant: str) -> None:
+def test_a_time_is_parsed(typed: str, meant: str) -> None:
     assert read_moment(typed, SUNDAY_AT_14) == datetime.fromisoformat(meant)
 
 
@@ -66,12 +66,12 @@ def test_a_moment_is_read_as_it_is_typed(typed: str, meant: str) -> None:
         *("mo 9:00", "mondays 9:00", "+", "+2x", "+0", "+never", "+400d", "in the evening", "2026-02-30 08:00"),
     ],
 )
-def test_what_is_no_moment_is_refused(typed: str) -> None:
+def test_an_invalid_time_is_refused(typed: str) -> None:
     with pytest.raises(ValueError):
         read_moment(typed, SUNDAY_AT_14)
 
 
-def test_a_moment_is_read_in_the_zone_that_is_named() -> None:
+def test_a_time_is_parsed_in_the_given_zone() -> None:
     meant = read_moment("mon 9:00", SUNDAY_AT_14, ZoneInfo("America/New_York"))
 
     assert meant == datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_a_moment_is_read_in_the_zone_that_is_named() -> None:
         (CAIRO, "2026-04-23T12:00Z", "fri 00:30", "2026-04-23T22:00Z"),
     ],
 )
-def test_changes_of_the_clocks_are_told_right(zone: ZoneInfo, now: str, typed: str, meant: str) -> None:
+def test_daylight_saving_changes_are_right(zone: ZoneInfo, now: str, typed: str, meant: str) -> None:
     found = read_moment(typed, datetime.fromisoformat(now), zone)
 
     assert found.astimezone(UTC) == datetime.fromisoformat(meant)
@@ -107,7 +107,7 @@ CHANGES = [
     *(("Africa/Cairo", "2026-04-23T22:00Z"), ("Africa/Cairo", "2026-10-29T21:00Z")),
     *(("Australia/Lord_Howe", "2026-04-04T15:00Z"), ("Australia/Lord_Howe", "2026-10-03T15:30Z")),
 ]
-"""Zones, and when their clocks are put on or back."""
+"""Time zones with daylight saving changes."""
 
 
 @given(
@@ -145,11 +145,11 @@ def test_a_time_of_the_day_is_the_first_one_ahead(change: tuple[str, str], dista
         ("every 2h", "every 2h"),
     ],
 )
-def test_a_repetition_is_told_as_the_daemon_takes_it(typed: str, told: str) -> None:
+def test_a_repetition_is_converted_for_the_daemon(typed: str, told: str) -> None:
     assert read_repetition(typed) == told
     assert parse(told)
 
 
 @pytest.mark.parametrize("typed", ["", "now and then", "never", "mo 9:00", "25:00"])
-def test_what_is_no_repetition_is_left_for_the_daemon_to_refuse(typed: str) -> None:
+def test_an_invalid_repetition_is_left_for_the_daemon_to_refuse(typed: str) -> None:
     assert read_repetition(typed) == typed

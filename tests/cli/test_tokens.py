@@ -21,7 +21,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, shown.out, shown.err
 
 
-def test_in_a_pipe_a_new_tokens_secret_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_pipe_only_the_secret_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "token", "create", "backup", "--to", "-1001", "--to", "@ops_room", "--expires", "90d")
 
     assert (code, err) == (0, "")
@@ -31,14 +31,14 @@ def test_in_a_pipe_a_new_tokens_secret_stands_alone(capsys: pytest.CaptureFixtur
     assert made["expires_at"] is not None
 
 
-def test_scopes_stand_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scopes_are_separated_by_commas(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "token", "create", "dashboard", "--scope", "send,read", "--account", "alice", "--json")
 
     made = listed(capsys)["dashboard"]
     assert (made["scopes"], made["account"], made["to"], made["expires_at"]) == (["send", "read"], "alice", None, None)
 
 
-def test_the_list_tells_valid_ones_from_revoked_ones_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_valid_and_revoked_tokens_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     secret = run(capsys, "token", "create", "old")[1].strip()
     assert run(capsys, "token", "revoke", "old")[:2] == (0, "revoked: old\n")
     run(capsys, "token", "create", "new")
@@ -56,7 +56,7 @@ def test_the_list_tells_valid_ones_from_revoked_ones_and_no_secret(capsys: pytes
     "words",
     [("create", "x", "--scope", "root"), ("create", "a b"), ("create", "x", "--expires", "soon"), ("revoke", "nobody")],
 )
-def test_what_cannot_be_is_the_callers_fault_in_two_lines(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+def test_invalid_tokens_are_refused_with_two_lines(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     code, out, err = run(capsys, "token", *words)
 
     assert (code, out) == (2, "")

@@ -1,5 +1,5 @@
-"""The same lonely environment and stand-in daemon as the tests of the command line."""
+"""The isolated environment and stand-in daemon of the command line's tests."""
 
-from tests.cli.conftest import daemon, lonely
+from tests.cli.conftest import daemon, isolated
 
-__all__ = ["daemon", "lonely"]
+__all__ = ["daemon", "isolated"]

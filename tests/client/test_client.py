@@ -1,4 +1,4 @@
-"""notifybot.client: what it asks, what it gives back, when it asks again, and what it says when it cannot go on."""
+"""notifybot.client: requests, results, retries and errors."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def client_ids(requests: list[bytes]) -> list[str]:
 
 
 def hasty(path: Path, *, timeout_s: float = 5) -> Client:
-    """A client that gives up after its first attempt."""
+    """Make a client that gives up after its first attempt."""
     return Client(path, timeout_s=timeout_s, patience_s=0)
 
 
@@ -68,7 +68,7 @@ def test_send_returns_what_the_daemon_accepted(daemon: StandIn) -> None:
     assert result.close_at is None
 
 
-def test_send_says_everything_that_was_given_and_nothing_else(daemon: StandIn) -> None:
+def test_send_sends_the_given_fields_and_no_others(daemon: StandIn) -> None:
     send("disk full", to=TO, title="db1", source="cron", alert=True, escalate_after=timedelta(minutes=5), client_id="k")
 
     method, path, body = daemon.asked[0]
@@ -98,9 +98,7 @@ def test_send_says_everything_that_was_given_and_nothing_else(daemon: StandIn) -
         (("alice", "@ops", "alice"), {"to": ["alice", "@ops"]}),
     ],
 )
-def test_a_recipient_goes_into_the_field_that_is_for_it(
-    to: str | list[str], said: dict[str, object], daemon: StandIn
-) -> None:
+def test_a_recipient_goes_into_the_right_field(to: str | list[str], said: dict[str, object], daemon: StandIn) -> None:
     send("text", to=to)
 
     (body,) = daemon.bodies()
@@ -108,7 +106,7 @@ def test_a_recipient_goes_into_the_field_that_is_for_it(
 
 
 @pytest.mark.parametrize("to", ["", [], ["alice", ""]])
-def test_for_nobody_is_refused_before_anything_is_sent(to: str | list[str], daemon: StandIn) -> None:
+def test_a_message_without_recipient_is_refused_before_anything_is_sent(to: str | list[str], daemon: StandIn) -> None:
     with pytest.raises(Refused, match="No recipient"):
         send("text", to=to)
 
@@ -132,7 +130,7 @@ def test_a_span_is_sent_as_seconds_or_as_text(span: timedelta | int | str, sent:
     assert daemon.bodies()[0]["close_after"] == sent
 
 
-def test_waiting_is_asked_for_and_the_deliveries_come_back(daemon: StandIn) -> None:
+def test_waiting_returns_the_deliveries(daemon: StandIn) -> None:
     shown = {
         "recipient": TO,
         "chat_id": TO,
@@ -152,7 +150,7 @@ def test_waiting_is_asked_for_and_the_deliveries_come_back(daemon: StandIn) -> N
     assert result.deliveries[0].shown_at == in_utc() + timedelta(milliseconds=500)
 
 
-def test_every_message_has_a_client_id_of_its_own(daemon: StandIn) -> None:
+def test_every_message_has_its_own_client_id(daemon: StandIn) -> None:
     send("one", to=TO)
     send("two", to=TO)
 
@@ -160,7 +158,7 @@ def test_every_message_has_a_client_id_of_its_own(daemon: StandIn) -> None:
     assert first and second and first != second
 
 
-def test_text_of_any_language_arrives_as_it_was_written(daemon: StandIn) -> None:
+def test_text_in_any_language_arrives_unchanged(daemon: StandIn) -> None:
     send('Größe 磁盘 👩‍👩‍👧 "quoted" \\ \n end', to=TO)
 
     assert daemon.bodies()[0]["content"] == 'Größe 磁盘 👩‍👩‍👧 "quoted" \\ \n end'
@@ -227,7 +225,7 @@ def test_people_are_subscribed_and_listed(daemon: StandIn) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 503])
-def test_health_is_read_also_from_a_daemon_that_can_accept_nothing(status: int, daemon: StandIn) -> None:
+def test_health_is_read_even_if_the_daemon_is_down(status: int, daemon: StandIn) -> None:
     daemon.health_status = status
     daemon.health = {"status": "down", "telegram": "ok", "database": "disk full", "jobs": "ok", "waiting": 3}
 
@@ -239,19 +237,19 @@ def test_health_is_read_also_from_a_daemon_that_can_accept_nothing(status: int, 
 # Finding a message by the beginning of its id
 
 
-def test_a_full_id_is_taken_without_asking(daemon: StandIn) -> None:
+def test_a_full_id_needs_no_request(daemon: StandIn) -> None:
     assert Client().find(message_id(9).upper()) == message_id(9)
     assert daemon.asked == []
 
 
-def test_a_beginning_that_only_one_message_has_finds_it_on_any_page(daemon: StandIn) -> None:
+def test_a_unique_prefix_finds_its_message_on_any_page(daemon: StandIn) -> None:
     daemon.add(*(a_message(number) for number in range(1, 8)))
     daemon.page_size = 2
 
     assert Client().find(message_id(2)[:13]) == message_id(2)
 
 
-def test_looking_for_a_message_stops_at_older_ones(daemon: StandIn) -> None:
+def test_the_search_for_a_prefix_stops_at_older_messages(daemon: StandIn) -> None:
     daemon.add(*(a_message(number) for number in range(1, 8)))
     daemon.page_size = 2
 
@@ -260,7 +258,7 @@ def test_looking_for_a_message_stops_at_older_ones(daemon: StandIn) -> None:
     assert len(daemon.asked) == 1
 
 
-def test_a_beginning_of_several_messages_names_them(daemon: StandIn) -> None:
+def test_an_ambiguous_prefix_names_the_messages(daemon: StandIn) -> None:
     daemon.add(a_message(1), a_message(2))
 
     with pytest.raises(Refused, match="matches 2 messages") as caught:
@@ -270,13 +268,13 @@ def test_a_beginning_of_several_messages_names_them(daemon: StandIn) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["ffff", "0193f3a4-0009"])
-def test_a_beginning_of_no_message_is_refused(prefix: str, daemon: StandIn) -> None:
+def test_a_prefix_of_no_message_is_refused(prefix: str, daemon: StandIn) -> None:
     with pytest.raises(Refused, match="No message begins"):
         Client().find(prefix)
 
 
 @pytest.mark.parametrize("word", ["../../send", "x" * 36, "0193f3a4?limit=1", ""])
-def test_what_is_no_id_never_gets_into_a_path(word: str, daemon: StandIn) -> None:
+def test_an_invalid_id_never_gets_into_a_url(word: str, daemon: StandIn) -> None:
     with pytest.raises(Refused, match="not a message id"):
         Client().message(word)
     assert daemon.asked == []
@@ -285,7 +283,7 @@ def test_what_is_no_id_never_gets_into_a_path(word: str, daemon: StandIn) -> Non
 # Refusals
 
 
-def test_a_refusal_speaks_in_the_daemons_words(daemon: StandIn) -> None:
+def test_a_refusal_has_the_daemons_text(daemon: StandIn) -> None:
     errors = [{"loc": ["body", "content"], "msg": "is blank"}, {"loc": "query.wait", "msg": "is too long"}]
     daemon.refuse = lambda: problem(400, "The request is not valid.", hint="Mend it.", errors=errors)
 
@@ -311,7 +309,7 @@ def test_a_refusal_without_a_problem_document_still_says_its_status(body: bytes,
         Client().message(message_id(1))
 
 
-def test_a_failure_inside_the_daemon_is_not_tried_again(daemon: StandIn) -> None:
+def test_an_internal_error_of_the_daemon_is_not_retried(daemon: StandIn) -> None:
     daemon.refuse = lambda: problem(500, "Something broke; the log has it under 1a2b.")
 
     with pytest.raises(NotReady, match="1a2b"):
@@ -323,9 +321,7 @@ def test_a_failure_inside_the_daemon_is_not_tried_again(daemon: StandIn) -> None
 # Trying again
 
 
-def test_a_daemon_that_is_busy_is_asked_again_after_the_time_it_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_daemon_is_retried_after_its_retry_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("notifybot.client.transport.time.sleep", pauses.append)
     busy = json_reply({}, status="503 Service Unavailable", extra="Retry-After: 3\r\n")
@@ -345,7 +341,7 @@ def test_a_daemon_that_stays_busy_is_given_up_with_its_reason(tmp_path: Path) ->
     assert len(requests) > 1
 
 
-def test_a_wait_longer_than_our_patience_is_not_begun(tmp_path: Path) -> None:
+def test_a_retry_after_longer_than_the_patience_is_not_waited_for(tmp_path: Path) -> None:
     later = json_reply({}, status="503 Busy", extra="Retry-After: 3600\r\n")
     with misbehaving(tmp_path / "s", saying(later)) as requests, pytest.raises(NotReady):
         Client(tmp_path / "s").send("text", to=TO)
@@ -354,7 +350,7 @@ def test_a_wait_longer_than_our_patience_is_not_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", [cutting, saying(b"HTTP/1.1 202 Acc"), saying(json_reply(accepted())[:-5])])
-def test_a_cut_connection_is_tried_again_under_the_same_client_id(first: Behaviour, tmp_path: Path) -> None:
+def test_a_dropped_connection_is_retried_under_the_same_client_id(first: Behaviour, tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", first, saying(json_reply(accepted()))) as requests:
         assert send("text", to=TO, socket_path=tmp_path / "s").id == message_id(1)
 
@@ -362,7 +358,7 @@ def test_a_cut_connection_is_tried_again_under_the_same_client_id(first: Behavio
     assert first_id == second_id
 
 
-def test_a_connection_cut_after_a_long_wait_is_still_tried_again(
+def test_a_connection_dropped_after_a_long_wait_is_still_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = in_hand(monkeypatch)
@@ -374,7 +370,7 @@ def test_a_connection_cut_after_a_long_wait_is_still_tried_again(
         assert send("text", to=TO, wait_s=30, socket_path=tmp_path / "s").id == message_id(1)
 
 
-def test_when_the_answer_stays_away_it_says_that_the_message_may_have_been_accepted(tmp_path: Path) -> None:
+def test_without_a_response_the_message_may_have_been_accepted(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", cutting) as requests, pytest.raises(NoAnswer) as caught:
         Client(tmp_path / "s", patience_s=0.5).send("text", to=TO)
 
@@ -384,17 +380,17 @@ def test_when_the_answer_stays_away_it_says_that_the_message_may_have_been_accep
 
 
 @pytest.mark.parametrize("second", [saying(BUSY), cutting])
-def test_the_doubt_of_the_first_attempt_is_not_forgotten_over_later_failures(second: Behaviour, tmp_path: Path) -> None:
+def test_a_first_attempt_without_response_outweighs_later_failures(second: Behaviour, tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", cutting, second), pytest.raises(NoAnswer):
         Client(tmp_path / "s", patience_s=0.5).send("text", to=TO)
 
 
-def test_a_hanging_daemon_is_given_up_in_time(tmp_path: Path) -> None:
+def test_a_hanging_daemon_times_out(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", hanging), pytest.raises(NoAnswer, match="no response came in time"):
         hasty(tmp_path / "s", timeout_s=0.05).message(message_id(1))
 
 
-def test_a_subscription_is_not_repeated_because_the_second_would_be_refused(tmp_path: Path) -> None:
+def test_a_subscription_is_not_retried(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", cutting) as requests, pytest.raises(NoAnswer):
         Client(tmp_path / "s").subscribe_user("42", "anna")
 
@@ -415,7 +411,7 @@ def test_a_subscription_is_not_repeated_because_the_second_would_be_refused(tmp_
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd",
     ],
 )
-def test_an_answer_that_is_not_the_daemons_is_named_and_not_asked_for_again(wire: bytes, tmp_path: Path) -> None:
+def test_a_response_that_is_not_the_daemons_is_refused_and_not_retried(wire: bytes, tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", saying(wire)) as requests, pytest.raises(UnknownShape, match="not understood"):
         send("text", to=TO, socket_path=tmp_path / "s")
 
@@ -425,7 +421,9 @@ def test_an_answer_that_is_not_the_daemons_is_named_and_not_asked_for_again(wire
 # Connecting
 
 
-def test_no_socket_anywhere_names_the_places_and_what_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_socket_the_error_names_the_paths_and_what_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("notifybot.client.transport.SERVICE_RUNTIME", str(tmp_path / "run"))
 
     with pytest.raises(Unreachable, match="there is no socket") as caught:
@@ -456,7 +454,7 @@ def test_sending_waits_for_a_daemon_that_is_being_restarted(tmp_path: Path, monk
         assert Client(path).send("text", to=TO).status == "initiated"
 
 
-def test_reading_does_not_wait_for_a_daemon_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_does_not_wait_for_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     abandoned(tmp_path / "s")
     pauses: list[float] = []
     monkeypatch.setattr("notifybot.client.transport.time.sleep", pauses.append)
@@ -467,13 +465,13 @@ def test_reading_does_not_wait_for_a_daemon_that_is_not_there(tmp_path: Path, mo
     assert pauses == []
 
 
-def test_a_path_too_long_for_a_socket_is_said_plainly(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="too long"):
         hasty(tmp_path / ("x" * 200)).message(message_id(1))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without permission")
-def test_a_socket_that_we_may_not_use_says_how_to_be_permitted(tmp_path: Path, daemon: StandIn) -> None:
+def test_a_socket_without_permission_says_how_to_get_it(tmp_path: Path, daemon: StandIn) -> None:
     daemon.path.chmod(0o600)
     script = """
 import os
@@ -491,7 +489,7 @@ except NotPermitted as error:
     assert "group" in shown.stdout
 
 
-def test_the_socket_is_the_one_named_then_the_environments_then_the_first_that_answers(
+def test_the_socket_is_the_given_one_then_the_environments_then_the_first_that_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = {name: StandIn(tmp_path / name / "notifybot" / "notifybot.sock") for name in ("run", "runtime", "named")}
@@ -510,7 +508,7 @@ def test_the_socket_is_the_one_named_then_the_environments_then_the_first_that_a
 
 
 def abandoned(path: Path) -> None:
-    """A socket file whose daemon is gone."""
+    """Leave a socket file without a daemon."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
 
@@ -525,7 +523,7 @@ def abandoned(path: Path) -> None:
         {},
     ],
 )
-def test_clients_look_where_the_shipped_config_makes_the_daemon_listen(environ: dict[str, str]) -> None:
+def test_the_shipped_config_listens_on_a_default_path_of_the_client(environ: dict[str, str]) -> None:
     assert str(load_default(environ).socket.path) in default_socket_paths(environ)
 
 

@@ -1,4 +1,4 @@
-"""The reader: JSON into dataclasses by their annotations, and what it says about anything else."""
+"""The reader: JSON into dataclasses by their annotations, and errors that name the field."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""One exchange over a unix socket: every way in which an answer can be framed, and in which it can be no answer."""
+"""HTTP over a unix socket: every framing of a response, and broken responses."""
 
 import socket
 from collections.abc import Iterator
@@ -49,14 +49,14 @@ def answer_to(behaviour: Behaviour, tmp_path: Path) -> HttpResponse:
         (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", b"ok"),
     ],
 )
-def test_the_body_is_read_however_it_is_framed(wire: bytes, body: bytes, tmp_path: Path) -> None:
+def test_a_body_is_read_in_every_framing(wire: bytes, body: bytes, tmp_path: Path) -> None:
     assert answer_to(saying(wire), tmp_path).body == body
 
 
 @pytest.mark.parametrize(
     "wire", [OK + b"Content-Length: 5\r\n\r\nhello", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
 )
-def test_an_answer_may_come_byte_by_byte(wire: bytes, tmp_path: Path) -> None:
+def test_a_response_may_come_byte_by_byte(wire: bytes, tmp_path: Path) -> None:
     pieces = [wire[index : index + 1] for index in range(len(wire))]
 
     assert answer_to(saying(*pieces), tmp_path).body == b"hello"
@@ -78,7 +78,7 @@ def test_status_and_headers_are_read_and_header_names_are_lower_case(tmp_path: P
         OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
     ],
 )
-def test_half_an_answer_is_no_answer(wire: bytes, tmp_path: Path) -> None:
+def test_half_a_response_is_lost(wire: bytes, tmp_path: Path) -> None:
     with pytest.raises(AnswerLost, match="connection"):
         answer_to(saying(wire), tmp_path)
 
@@ -97,17 +97,17 @@ def test_half_an_answer_is_no_answer(wire: bytes, tmp_path: Path) -> None:
         b"x" * 200_000,
     ],
 )
-def test_what_is_not_http_is_named_so(wire: bytes, tmp_path: Path) -> None:
+def test_a_response_that_is_not_http_is_refused(wire: bytes, tmp_path: Path) -> None:
     with pytest.raises(NotHttp):
         answer_to(saying(wire), tmp_path)
 
 
-def test_an_answer_that_never_comes_ends_with_the_time_allowed(tmp_path: Path) -> None:
+def test_a_response_that_never_comes_times_out(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", hanging), pytest.raises(AnswerLost, match="in time"):
         ask(tmp_path / "s", timeout_s=0.05)
 
 
-def test_the_time_allowed_is_for_the_whole_answer_not_for_each_byte_of_it(tmp_path: Path) -> None:
+def test_the_timeout_is_for_the_whole_response(tmp_path: Path) -> None:
     def drip(connection: socket.socket) -> None:
         connection.settimeout(0.02)
         connection.sendall(OK + b"\r\n")
@@ -125,7 +125,7 @@ def test_the_time_allowed_is_for_the_whole_answer_not_for_each_byte_of_it(tmp_pa
         ask(tmp_path / "s", timeout_s=0.3)
 
 
-def test_an_answer_before_the_request_was_read_whole_is_not_lost(tmp_path: Path) -> None:
+def test_a_response_before_the_whole_request_was_read_is_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "s"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -142,7 +142,7 @@ def test_an_answer_before_the_request_was_read_whole_is_not_lost(tmp_path: Path)
     assert (reply.status, reply.body) == (413, b"no")
 
 
-def test_the_request_says_how_long_its_body_is_and_that_it_is_the_last(tmp_path: Path) -> None:
+def test_a_request_has_its_length_and_closes_the_connection(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", saying(OK + b"Content-Length: 0\r\n\r\n")) as requests:
         ask(tmp_path / "s", body=b"{}")
 
@@ -153,7 +153,7 @@ def test_the_request_says_how_long_its_body_is_and_that_it_is_the_last(tmp_path:
     assert body == b"{}"
 
 
-def test_a_closed_connection_without_an_answer_is_lost(tmp_path: Path) -> None:
+def test_a_connection_closed_without_response_is_lost(tmp_path: Path) -> None:
     with pytest.raises(AnswerLost):
         answer_to(cutting, tmp_path)
 
@@ -161,7 +161,7 @@ def test_a_closed_connection_without_an_answer_is_lost(tmp_path: Path) -> None:
 # Bodies in pieces
 
 
-def test_a_body_is_sent_as_its_pieces_come(tmp_path: Path) -> None:
+def test_a_body_is_sent_chunk_by_chunk(tmp_path: Path) -> None:
     body = RequestBody("text/plain", 300_000, lambda: (bytes([letter]) * 100_000 for letter in b"abc"))
 
     with misbehaving(tmp_path / "s", saying(OK + b"Content-Length: 0\r\n\r\n")) as requests:
@@ -172,7 +172,7 @@ def test_a_body_is_sent_as_its_pieces_come(tmp_path: Path) -> None:
     assert sent == b"a" * 100_000 + b"b" * 100_000 + b"c" * 100_000
 
 
-def test_a_server_that_answers_early_is_sent_no_more(tmp_path: Path) -> None:
+def test_an_early_response_stops_the_body(tmp_path: Path) -> None:
     produced = 0
 
     def pieces() -> Iterator[bytes]:
@@ -196,7 +196,7 @@ def test_a_server_that_answers_early_is_sent_no_more(tmp_path: Path) -> None:
     assert produced < 100
 
 
-def test_a_server_that_reads_nothing_is_given_up_in_time(tmp_path: Path) -> None:
+def test_a_server_that_reads_nothing_times_out(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
@@ -215,7 +215,7 @@ def test_a_server_that_reads_nothing_is_given_up_in_time(tmp_path: Path) -> None
         OK + b"\r\nhello world",
     ],
 )
-def test_a_file_is_handed_on_as_it_comes(wire: bytes, tmp_path: Path) -> None:
+def test_a_file_is_passed_on_chunk_by_chunk(wire: bytes, tmp_path: Path) -> None:
     got: list[bytes] = []
     with misbehaving(tmp_path / "s", saying(*(wire[index : index + 1] for index in range(len(wire))))):
         reply = exchange(
@@ -226,7 +226,7 @@ def test_a_file_is_handed_on_as_it_comes(wire: bytes, tmp_path: Path) -> None:
     assert reply.body == b""
 
 
-def test_a_refusal_is_no_file(tmp_path: Path) -> None:
+def test_a_refusal_is_not_written_to_the_file(tmp_path: Path) -> None:
     got: list[bytes] = []
     with misbehaving(tmp_path / "s", saying(b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno")):
         reply = exchange(
@@ -236,6 +236,6 @@ def test_a_refusal_is_no_file(tmp_path: Path) -> None:
     assert (reply.status, reply.body, got) == (404, b"no", [])
 
 
-def test_an_answer_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_response_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(NotHttp):
         answer_to(saying(OK + b"Content-Length: 268435457\r\n\r\n"), tmp_path)

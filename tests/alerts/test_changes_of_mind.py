@@ -55,9 +55,9 @@ class Alert:
         self.now += timedelta(minutes=minutes)
         is_over = self.row.close_at is not None and self.row.close_at <= self.now
         steps_before = self.row.steps_left
-        escalate.escalate_due(self.session, accept.NO_CONFIG, None, now=self.now, most=9)
-        expire.expire_due(self.session, now=self.now, most=9)
-        remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, most=9)
+        escalate.escalate_due(self.session, accept.NO_CONFIG, None, now=self.now, limit=9)
+        expire.expire_due(self.session, now=self.now, limit=9)
+        remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, limit=9)
         if self.expected == "resting":
             assert self.row.steps_left == steps_before, "an acknowledged alert does not escalate"
         if is_over:

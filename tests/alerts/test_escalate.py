@@ -70,7 +70,7 @@ def pass_night(session: Session, night: Night) -> tuple[str, int]:
             acknowledge.acknowledge(session, message_id, ALICE, now=BEGINNING + timedelta(minutes=night.answer_after))
             break
         now, looked = BEGINNING + timedelta(minutes=look), look
-        while escalate.escalate_due(session, messages_accept.NO_CONFIG, None, now=now, most=3):
+        while escalate.escalate_due(session, messages_accept.NO_CONFIG, None, now=now, limit=3):
             pass
     return message_id, looked
 

@@ -56,11 +56,11 @@ class Story:
     periods: list[Period] = field(default_factory=list)
 
     def tick(self) -> None:
-        for turn in summaries_plan.due(self.session, now=self.now, most=100):
+        for turn in summaries_plan.due(self.session, now=self.now, limit=100):
             self.tell(turn)
-        wants = summaries_plan.outdated(self.session, self.usual, now=self.now, most=100)
+        wants = summaries_plan.outdated(self.session, self.usual, now=self.now, limit=100)
         summaries_plan.save_plans(self.session, wants, now=self.now)
-        assert summaries_plan.outdated(self.session, self.usual, now=self.now, most=100) == []
+        assert summaries_plan.outdated(self.session, self.usual, now=self.now, limit=100) == []
 
     def tell(self, turn: DueSummary) -> None:
         """Send what is due, as the job does; with a kill before the commit, and another daemon doing the same."""

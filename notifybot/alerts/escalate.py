@@ -90,14 +90,14 @@ class _EscalationRound:
         """Post the message again in each chat of these recipients; return False where there is none."""
         resolved = self._resolve(steps.to)
         detail = [_describe(steps, plan), *resolve.not_notified(resolved)]
-        if not resolved.is_told and plan is not None and self.channel is not None:
+        if not resolved.reaches_anyone and plan is not None and self.channel is not None:
             resolved = self._resolve((self.channel,))
             detail.append(f"None of them can be reached, so it goes to {self.channel}.")
         for destination in resolved.destinations:
             if destination.withheld is None:
                 self._deliver(message_id, destination)
         self.timeline.append({"message_id": message_id, "detail": " ".join(detail)})
-        return resolved.is_told
+        return resolved.reaches_anyone
 
     def _resolve(self, to: tuple[str, ...]) -> Resolved:
         if to not in self.resolved:

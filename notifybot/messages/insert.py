@@ -67,12 +67,12 @@ class MessageRows:
             escalate_at = self.now
         row = _columns(new, message_id, escalate_at, close_at)
         optional = _optional_columns(new, self.now)
-        state = State.INITIATED if resolved.is_told else State.FAILED
-        if resolved.is_told and optional == _USUAL:
+        state = State.INITIATED if resolved.reaches_anyone else State.FAILED
+        if resolved.reaches_anyone and optional == _USUAL:
             self.plain.append(row)
         else:
             self.full.append({**row, **optional, **_schedule_columns(state)})
-        if not resolved.is_told:
+        if not resolved.reaches_anyone:
             self.unreached.append(message_id)
         self._add_related(new, message_id)
         self._note_deadlines(row, optional)

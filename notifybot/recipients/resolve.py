@@ -42,7 +42,7 @@ class Resolved(NamedTuple):
     vacant: tuple[str, ...] = ()
 
     @property
-    def is_told(self) -> bool:
+    def reaches_anyone(self) -> bool:
         """True if anybody is notified."""
         return any(each.withheld is None for each in self.destinations)
 

@@ -82,7 +82,7 @@ def _insert_deliveries(session: Session, released: Sequence[Any], directory: Dir
         resolved = resolve.resolve_leniently(query, found)
         rows.note(row.id, EventKind.RELEASED)
         rows.add(row.id, resolved, Appearance.of(row.look), is_alert=row.is_alert)
-        if not resolved.is_told:
+        if not resolved.reaches_anyone:
             unreached.append(row.id)
         if row.escalate_at is not None and resolved.is_too_late(row.escalate_at):
             too_late.append(row.id)

@@ -112,8 +112,10 @@ class Alert:
         }
         assert row.state in states[self.expected]
         assert (row.acknowledged_at is not None) or self.expected != "resting"
-        told = select(func.count()).where(Delivery.purpose == Purpose.ESCALATION, col(Delivery.chat_id) != "-1009")
-        assert self.session.exec(told).one() >= (PLAN.count - row.steps_left > 0)
+        escalations = select(func.count()).where(
+            Delivery.purpose == Purpose.ESCALATION, col(Delivery.chat_id) != "-1009"
+        )
+        assert self.session.exec(escalations).one() >= (PLAN.count - row.steps_left > 0)
         if self.expected == "open":
             assert row.steps_left == 0 or (row.escalate_at is not None and row.escalate_at > self.now)
             assert row.close_at is not None

@@ -80,7 +80,7 @@ def due(plan: EscalationPlan, minute: int) -> int:
     return sum(plan.due_after(step) <= timedelta(minutes=minute) for step in range(plan.count))
 
 
-def told(session: Session, message_id: str) -> list[str]:
+def notified(session: Session, message_id: str) -> list[str]:
     ordered = select(Delivery.chat_id).where(Delivery.message_id == message_id, Delivery.purpose == Purpose.ESCALATION)
     return list(session.exec(ordered.order_by(col(Delivery.id))))
 
@@ -107,7 +107,7 @@ async def test_every_step_is_taken_once_and_on_time(database: Database, night: N
     def live(session: Session) -> None:
         message_id, looked = pass_night(session, night)
 
-        assert told(session, message_id) == [chat_id for batch in batches(night) for chat_id in batch]
+        assert notified(session, message_id) == [chat_id for batch in batches(night) for chat_id in batch]
         kind = TimelineEvent.event == EventKind.ESCALATED
         lines = session.exec(select(TimelineEvent).where(TimelineEvent.message_id == message_id, kind)).all()
         assert len(lines) == len(batches(night))

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, StaticPool, create_engine
 from sqlmodel import Session, SQLModel
 
 from notifybot.model.chats import Chat
@@ -28,11 +30,19 @@ USUAL = SummaryDefaults(Daily(time(9), "UTC"), to=("ops",))
 
 @contextmanager
 def database() -> Iterator[Session]:
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in (Chat, Person, SummaryPlan)])
-    with Session(engine, expire_on_commit=False) as session:
+    """Open an empty database. All tests share one, as to create it for each example takes longer than the example."""
+    with Session(shared_engine(), expire_on_commit=False) as session:
+        for model in (SummaryPlan, Person, Chat):
+            session.execute(table_of(model).delete())
+        session.commit()
         yield session
-    engine.dispose()
+
+
+@cache
+def shared_engine() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in (Chat, Person, SummaryPlan)])
+    return engine
 
 
 def subscribe(session: Session, name: str, **chosen: Any) -> Person:
@@ -89,6 +99,7 @@ BACK = st.integers(1, 60).map(lambda minutes: -timedelta(minutes=minutes))
 STEPS = st.lists(st.one_of(AHEAD, AHEAD, BACK), min_size=1, max_size=15)
 
 
+@pytest.mark.slow_because("a hundred readers live through days")
 @given(DAILIES, BEGINNINGS, STEPS)
 @settings(deadline=None)
 def test_each_date_has_one_summary_through_downtime_and_clock_changes(
@@ -118,6 +129,7 @@ CHANGES = st.tuples(
 )
 
 
+@pytest.mark.slow_because("a hundred readers live through days")
 @given(st.lists(CHANGES, min_size=1, max_size=15))
 @settings(deadline=None)
 def test_no_date_has_two_summaries_whatever_time_and_zone_somebody_chooses(

@@ -55,9 +55,9 @@ async def timed(url: str, *, rounds: int) -> dict[str, float]:
 def _writes(term: int, now: datetime) -> dict[str, Work]:
     leader = Leader(term, WITHOUT_LIMITS)
     return {
-        "claim 1 post": partial(_claim, leader=leader, now=now + LATER, most=1),
-        f"claim {CLAIMED_AT_ONCE} posts": partial(_claim, leader=leader, now=now + LATER, most=CLAIMED_AT_ONCE),
-        "retention, messages": partial(forget.forget_messages, before=now - FORGOTTEN_AFTER, most=200),
+        "claim 1 post": partial(_claim, leader=leader, now=now + LATER, limit=1),
+        f"claim {CLAIMED_AT_ONCE} posts": partial(_claim, leader=leader, now=now + LATER, limit=CLAIMED_AT_ONCE),
+        "retention, messages": partial(forget.forget_messages, before=now - FORGOTTEN_AFTER, limit=200),
         "retention, the rest": partial(retention.forget_bookkeeping, now=now),
         "/health, its write": assess.check_writable,
     }
@@ -72,10 +72,10 @@ READS: dict[str, Work] = {
 }
 
 
-def _claim(session: Session, leader: Leader, now: datetime, most: int) -> None:
-    found = claims.claim_due(session, leader, now=now, limit=most).claims
-    if len(found) < most:
-        raise RuntimeError(f"only {len(found)} of {most} posts were claimed")
+def _claim(session: Session, leader: Leader, now: datetime, limit: int) -> None:
+    found = claims.claim_due(session, leader, now=now, limit=limit).claims
+    if len(found) < limit:
+        raise RuntimeError(f"only {len(found)} of {limit} posts were claimed")
 
 
 async def _writing(database: Database, work: Work, rounds: int) -> float:

@@ -37,15 +37,15 @@ _NEXT_STEP = _STEP.where(MESSAGES.c.id == bindparam("message")).values(
 _ONLY_STEP = _STEP.where(in_list(MESSAGES.c.id, "messages")).values(steps_left=0)
 
 
-def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, most: int) -> int:
-    """Take the due step of at most `most` alerts, the longest overdue first; return how many.
+def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, limit: int) -> int:
+    """Take the due step of at most `limit` alerts, the longest overdue first; return how many.
 
     Recipients are resolved now. `channel` is notified for alerts without a policy and where a step reaches nobody.
     Without a channel the alert still counts as escalated, and after a step that reaches nobody the next one is taken
     at once.
     """
     escalation = _EscalationRound(session, directory, channel, now)
-    due = fetch(session, _DUE, moment=now, most=most)
+    due = fetch(session, _DUE, moment=now, limit=limit)
     for row in due:
         escalation.add(row)
     escalation.insert()

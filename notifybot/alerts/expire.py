@@ -29,12 +29,12 @@ def _close_all(due: Select[tuple[str]]) -> ReturningUpdate[Any]:
 _EXPIRE = _close_all(EXPIRATIONS.overdue)
 
 
-def expire_due(session: Session, *, now: datetime, most: int) -> int:
-    """Close at most `most` alerts whose `close_at` has come; return how many.
+def expire_due(session: Session, *, now: datetime, limit: int) -> int:
+    """Close at most `limit` alerts whose `close_at` has come; return how many.
 
     One that was never shown but still can be stays open until then. Deliveries that still wait are shown as closed.
     """
-    closed = fetch(session, _EXPIRE, moment=now, most=most)
+    closed = fetch(session, _EXPIRE, moment=now, limit=limit)
     ids = [row.id for row in closed]
     edit.refresh_posts(session, ids, now=now)
     unacknowledged = [row.id for row in closed if row.acknowledged_at is None]

@@ -39,9 +39,9 @@ _SUPERSEDE = (
 )
 
 
-def remind_due(session: Session, directory: Directory, *, now: datetime, most: int) -> int:
-    """Send at most `most` due reminders; return how many. Of several missed ones, only one is sent."""
-    due = fetch(session, _DUE, moment=now, most=most)
+def remind_due(session: Session, directory: Directory, *, now: datetime, limit: int) -> int:
+    """Send at most `limit` due reminders; return how many. Of several missed ones, only one is sent."""
+    due = fetch(session, _DUE, moment=now, limit=limit)
     post_reminders(session, [row.id for row in due], directory, now=now)
     for row in due:
         every = timedelta(seconds=row.remind_every_s)

@@ -274,7 +274,7 @@ def _paces(row: Any) -> ChatPaces:
 
 
 def _limited_as(row: Any) -> dict[str, bool]:
-    """The arguments of RateLimits that say which limits apply."""
+    """Return the arguments of RateLimits that select the limits of this chat and post."""
     is_group = chats.is_group(row.chats_id, row.chats_kind)
     return {"is_group": is_group, "is_alert": row.posts_urgency == Urgency.ALERT}
 

@@ -169,11 +169,11 @@ def _apply(
 def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
-    stands = _standing_parts(post.shown, attempt, outcome.message_ids)
+    parts = _parts_after(post.shown, attempt, outcome.message_ids)
     is_whole = attempt.is_last or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
-    after = {"shown_parts": stands, "parts": len(stands), "version_shown": version, "urgency_after": int(urgency)}
+    after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
     run(session, _SHOWN, post=post.id, **after)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
@@ -184,20 +184,20 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
 
 
-def _standing_parts(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
+def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
     """Return what the chat shows after an accepted call (model.chats.Post.shown). A press may have revealed meanwhile
     where the part is shown already (posts.adopt); if that is another copy, this call's is one too many."""
-    stands = [list(part) for part in shown]
-    here = stands[attempt.place : attempt.place + 1]
+    parts = [list(part) for part in shown]
+    here = parts[attempt.place : attempt.place + 1]
     match attempt.call:
         case Send():
             is_known = not here or here[0][1:] == list(message_ids)
-            stands[attempt.place : attempt.place + is_known] = [[attempt.digest, *message_ids]]
+            parts[attempt.place : attempt.place + is_known] = [[attempt.digest, *message_ids]]
         case Edit() if here:
-            stands[attempt.place] = [attempt.digest, *here[0][1:]]
+            parts[attempt.place] = [attempt.digest, *here[0][1:]]
         case Delete():
-            del stands[attempt.place : attempt.place + 1]
-    return stands
+            del parts[attempt.place : attempt.place + 1]
+    return parts
 
 
 def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
@@ -289,8 +289,8 @@ def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: date
     if post.is_reminder or not queries.any_unacknowledged(session, posts.messages_of(session, post.id)):
         _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
-    stands = [part for place, part in enumerate(post.shown) if place != attempt.place]
-    run(session, _REPOST, post=post.id, shown_parts=stands, parts=len(stands))
+    parts = [part for place, part in enumerate(post.shown) if place != attempt.place]
+    run(session, _REPOST, post=post.id, shown_parts=parts, parts=len(parts))
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:

@@ -25,7 +25,7 @@ async def open_(update: Update, context: Context) -> None:
     now = runtime_of(context).clock.now()
 
     def show(session: Session) -> None:
-        waiting = queries.open_alerts(session, str(chat.id), most=MAX_SHOWN + 1)
+        waiting = queries.open_alerts(session, str(chat.id), limit=MAX_SHOWN + 1)
         queue_answer(session, update, texts.open_alerts(waiting, most=MAX_SHOWN, now=now), now=now)
 
     await in_transaction(update, context, show)
@@ -42,7 +42,7 @@ async def status(update: Update, context: Context) -> None:
         if person is None:
             queue_answer(session, update, texts.START_FIRST, now=now)
             return
-        found = queries.open_alerts(session, str(chat.id), most=MAX_COUNTED)
+        found = queries.open_alerts(session, str(chat.id), limit=MAX_COUNTED)
         waiting = sum(alert.acknowledged_at is None for alert in found)
         chosen = settings_screens.chosen(settings.screen_of(runtime, person))
         queue_answer(session, update, texts.status(person, chosen, waiting, most=MAX_COUNTED), now=now)

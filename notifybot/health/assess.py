@@ -53,13 +53,13 @@ class HealthReport:
 
 
 def check_writable(session: Session) -> None:
-    """Write something that changes nothing: it fails where nothing can be kept, which reading does not notice."""
-    for step in (1, -1):  # SQLite leaves out a write of what stands there already
+    """Write without changing anything: this fails while nothing can be stored, which a read does not notice."""
+    for step in (1, -1):  # SQLite skips a write of the same value
         affected(session, update(Bot).where(col(Bot.id) == 1).values(term=Bot.term + step))
 
 
 def assess(facts: HealthFacts) -> HealthReport:
-    """Weigh the facts: `down` only where callers or people are not served, `degraded` where somebody should look."""
+    """Assess the facts: `down` only where callers or people are not served, `degraded` where somebody should look."""
     is_down = facts.backlog is None or not facts.is_moving
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())

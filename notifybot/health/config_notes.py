@@ -13,7 +13,7 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
     if config.telegram.token is None:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
-        which = "unanswered alerts without a policy" if config.alerts.policies else "unanswered alerts"
+        which = "unacknowledged alerts without a policy" if config.alerts.policies else "unacknowledged alerts"
         notes.append(f"No escalation channel is configured: {which} escalate to nobody.")
     notes += _http_notes(config.http)
     if config.telegram.mode is Mode.WEBHOOK:
@@ -23,9 +23,9 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
 
 def _http_notes(http: Http) -> Iterator[str]:
     if http.listen is not None and http.tls is None and not _is_loopback(http.listen.host):
-        yield "http.listen is open to the network without http.tls: tokens cross it in the clear."
+        yield "http.listen is open to the network without http.tls: tokens are sent in the clear."
     if any(network.prefixlen == 0 for opened in http.anonymous for network in opened.networks):
-        yield "http.anonymous lets callers in from everywhere, without a token."
+        yield "http.anonymous allows callers from anywhere, without a token."
 
 
 def _is_loopback(host: str) -> bool:

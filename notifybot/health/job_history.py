@@ -44,15 +44,15 @@ def keep_run(session: Session, run: JobRun) -> None:
     session.add(JobRun(**run.model_dump(exclude={"id"})))
 
 
-def latest_runs(session: Session, job: str, *, most: int) -> list[JobRun]:
+def latest_runs(session: Session, job: str, *, limit: int) -> list[JobRun]:
     """Return the latest runs of a job, newest first."""
-    newest = select(JobRun).where(JobRun.job == job).order_by(col(JobRun.id).desc()).limit(most)
+    newest = select(JobRun).where(JobRun.job == job).order_by(col(JobRun.id).desc()).limit(limit)
     return list(session.exec(newest))
 
 
 def statistics(session: Session, job: str) -> JobStatistics:
     """Return the figures of a job; those of an unknown job are empty."""
-    last = latest_runs(session, job, most=1)
+    last = latest_runs(session, job, limit=1)
     if not last:
         return JobStatistics()
     first_id = _newest_but(session, RUNS_KEPT - 1, col(JobRun.job) == job)
@@ -81,8 +81,8 @@ def forget_old(session: Session, *, now: datetime) -> int:
     return gone
 
 
-def _forget_but(session: Session, most: int, *of: ColumnElement[bool]) -> int:
-    newest_to_go = _newest_but(session, most, *of)
+def _forget_but(session: Session, limit: int, *of: ColumnElement[bool]) -> int:
+    newest_to_go = _newest_but(session, limit, *of)
     if newest_to_go is None:
         return 0
     return affected(session, delete(JobRun).where(*of, col(JobRun.id) <= newest_to_go))

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class BatchWork(Protocol):
-    """Process at most `most` due rows, the longest overdue first, by `due.overdue`; return how many."""
+    """Process at most `limit` due rows, the longest overdue first, by `due.overdue`; return how many."""
 
-    def __call__(self, session: Session, *, now: datetime, most: int) -> int: ...
+    def __call__(self, session: Session, *, now: datetime, limit: int) -> int: ...
 
 
 class RowUnchanged(Exception):
@@ -46,21 +46,21 @@ async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, 
     A row that makes the work fail, or that stays due, is put off by PUT_OFF and holds up no other. Raises what is not
     a row's fault: an unusable database, or a failure of more than MAX_PUT_OFF rows.
     """
-    total, most, put_offs_left = 0, BATCH_ROWS, MAX_PUT_OFF
+    total, limit, put_offs_left = 0, BATCH_ROWS, MAX_PUT_OFF
     while True:
         try:
-            done = await runtime.database.write(_Batch(due, work, now, most))
+            done = await runtime.database.write(_Batch(due, work, now, limit))
         except PoisonRow as poison:
             if put_offs_left == 0 or runtime.database.is_down(poison):
                 raise _cause(poison) from poison
-            if most == 1:
+            if limit == 1:
                 await put_off(runtime, job, due, poison, now=now)
                 put_offs_left -= 1
-            most = max(1, most // SHRINK_FACTOR)
+            limit = max(1, limit // SHRINK_FACTOR)
         else:
             if done is None:
                 return total
-            total, most = total + done, min(2 * most, BATCH_ROWS)
+            total, limit = total + done, min(2 * limit, BATCH_ROWS)
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class _Batch:
     due: Due
     work: BatchWork
     now: datetime
-    most: int
+    limit: int
 
     def __call__(self, session: Session) -> int | None:
         first = self.due.longest_overdue(session, now=self.now)
         if first is None:
             return None
         try:
-            done = self.work(session, now=self.now, most=self.most)
+            done = self.work(session, now=self.now, limit=self.limit)
             session.flush()
         except Exception as error:
             raise PoisonRow(first) from error

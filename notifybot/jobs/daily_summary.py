@@ -26,7 +26,7 @@ next_due = SUMMARIES.next_at
 async def run(runtime: Runtime, now: datetime) -> int:
     """Send what is due as planned, then plan what has changed; return how many summaries were sent."""
     sending = _Sending(runtime, now)
-    while due := await runtime.database.read(partial(plan.due, now=now, most=READERS_PER_QUERY)):
+    while due := await runtime.database.read(partial(plan.due, now=now, limit=READERS_PER_QUERY)):
         await sending.send(due)
     await _update_plans(runtime, now)
     return sending.sent
@@ -42,7 +42,7 @@ async def run_now(runtime: Runtime, now: datetime) -> int:
 
 
 async def _update_plans(runtime: Runtime, now: datetime) -> None:
-    find = partial(plan.outdated, defaults=_defaults(runtime.config), now=now, most=SUMMARIES_PER_COMMIT)
+    find = partial(plan.outdated, defaults=_defaults(runtime.config), now=now, limit=SUMMARIES_PER_COMMIT)
     while wanted := await runtime.database.read(find):
         await runtime.database.write(partial(plan.save_plans, wanted=wanted, now=now))
 

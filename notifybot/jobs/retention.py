@@ -26,7 +26,7 @@ async def run(runtime: Runtime, now: datetime) -> int:
     before = None if runtime.config.retention.messages is None else now - runtime.config.retention.messages
     total = await runtime.database.write(partial(forget_bookkeeping, now=now))
     while before is not None and (
-        done := await runtime.database.write(partial(forget.forget_messages, before=before, most=ROWS_PER_TRANSACTION))
+        done := await runtime.database.write(partial(forget.forget_messages, before=before, limit=ROWS_PER_TRANSACTION))
     ):
         total += done
     if before is not None:
@@ -49,7 +49,7 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
 async def _forget_files(runtime: Runtime, now: datetime) -> int:
     """Drop old attachments, then remove from the disk what no message uses; return how many files."""
     if (kept := runtime.config.retention.attachments) is not None:
-        forget_some = partial(attachments.forget_content, before=now - kept, most=ROWS_PER_TRANSACTION)
+        forget_some = partial(attachments.forget_content, before=now - kept, limit=ROWS_PER_TRANSACTION)
         while await runtime.database.write(forget_some):
             pass
     store, before, removed = runtime.files.store, now - UNUSED_FILES_KEPT, 0

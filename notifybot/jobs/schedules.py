@@ -13,5 +13,5 @@ async def run(runtime: Runtime, now: datetime) -> int:
     work = partial(release.release_due, directory=runtime.directory)
     released = await process_due(runtime, "schedules", release.RELEASES, work, now=now)
     while await runtime.database.read(partial(changes.any_far_ahead, now=now)):
-        await runtime.database.write(partial(changes.undo_clock_jump, now=now, most=BATCH_ROWS))
+        await runtime.database.write(partial(changes.undo_clock_jump, now=now, limit=BATCH_ROWS))
     return released

@@ -137,8 +137,8 @@ def is_used(session: Session, sha256: str) -> bool:
     return session.exec(sqlmodel.select(Attachment.id).where(Attachment.sha256 == sha256).limit(1)).first() is not None
 
 
-def forget_content(session: Session, *, before: datetime, most: int) -> int:
-    """Release the stored content of at most `most` files whose message is older than `before` and has no waiting
+def forget_content(session: Session, *, before: datetime, limit: int) -> int:
+    """Release the stored content of at most `limit` files whose message is older than `before` and has no waiting
     delivery. A scheduled message counts from the time it is sent."""
     waits = sqlmodel.select(Delivery.message_id).where(text("status = 'waiting'"))
     is_of_message = col(Message.id) == Attachment.message_id
@@ -149,7 +149,7 @@ def forget_content(session: Session, *, before: datetime, most: int) -> int:
         col(Attachment.message_id).not_in(waits),
         not_(exists().where(is_of_message, is_ahead)),
     )
-    forgotten = session.exec(old.limit(most)).all()
+    forgotten = session.exec(old.limit(limit)).all()
     change = update(Attachment).where(col(Attachment.id).in_(forgotten)).values(sha256=None)
     return affected(session, change) if forgotten else 0
 

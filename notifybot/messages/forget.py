@@ -12,8 +12,8 @@ from notifybot.model.states import FINAL, FINAL_FOR_NOTICES
 from notifybot.storage.statements import affected
 
 
-def forget_messages(session: Session, *, before: datetime, most: int) -> int:
-    """Delete at most `most` messages that are over and older than `before`, with everything that belongs to them.
+def forget_messages(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete at most `limit` messages that are over and older than `before`, with everything that belongs to them.
 
     A scheduled message counts from the time it is sent.
     """
@@ -25,7 +25,7 @@ def forget_messages(session: Session, *, before: datetime, most: int) -> int:
     is_long_over = or_(col(Message.send_at) < before, col(Message.closed_at) < before)
     was_sent = or_(col(Message.send_at).is_(None), is_long_over)
     is_old = (col(Message.created_at) < before, col(Message.id) < first_id(before), was_sent)
-    old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(most)).all()
+    old = session.exec(select(Message.id).where(*is_old, is_over).order_by(col(Message.id)).limit(limit)).all()
     if not old:
         return 0
     posts = session.exec(select(Delivery.post_id).where(col(Delivery.message_id).in_(old))).all()

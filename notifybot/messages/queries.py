@@ -120,11 +120,11 @@ def any_unacknowledged(session: Session, message_ids: Collection[str]) -> bool:
     return session.execute(found).first() is not None
 
 
-def open_alerts(session: Session, chat_id: str, *, most: int) -> list[Message]:
+def open_alerts(session: Session, chat_id: str, *, limit: int) -> list[Message]:
     """Return the open alerts in this chat, newest first, acknowledged ones included."""
     is_here = exists().where(col(Delivery.message_id) == Message.id, col(Delivery.chat_id) == chat_id)
     here = select(Message).where(text(IS_OPEN), is_here)
-    return list(session.exec(here.order_by(col(Message.id).desc()).limit(most)))
+    return list(session.exec(here.order_by(col(Message.id).desc()).limit(limit)))
 
 
 def next_times(session: Session, schedule_id: str) -> tuple[datetime, ...]:

@@ -66,13 +66,13 @@ def _is_row_outdated(row: OnCallTurn, rotation: Rotation, active: Sequence[Overr
     return row.rota != _digest(rotation) or (change is not None and (row.look_at is None or row.look_at > change))
 
 
-def notify_due(session: Session, *, directory: Directory, now: datetime, most: int) -> int:
-    """Process at most `most` rotations that are due; return the number of shifts that started.
+def notify_due(session: Session, *, directory: Directory, now: datetime, limit: int) -> int:
+    """Process at most `limit` rotations that are due; return the number of shifts that started.
 
     The row records who was notified, in the same transaction: nobody is notified twice, nor of a shift that passed
     while the daemon was down. The start or end of hours alone notifies nobody.
     """
-    due = [row.rotation for row in fetch(session, SHIFT_CHANGES.overdue, moment=now, most=most)]
+    due = [row.rotation for row in fetch(session, SHIFT_CHANGES.overdue, moment=now, limit=limit)]
     active = overrides.active_or_upcoming(session, now=now)
     return sum(_start_shift(session, name, active, directory, now=now) for name in due)
 

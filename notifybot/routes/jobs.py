@@ -76,7 +76,7 @@ def _read_record(session: Session, names: Sequence[str], runs: int) -> dict[str,
         name: _JobRecord(
             job_history.statistics(session, name),
             job_failures.failures_of(session, name),
-            job_history.latest_runs(session, name, most=runs),
+            job_history.latest_runs(session, name, limit=runs),
         )
         for name in names
     }

@@ -146,9 +146,9 @@ def _update_waiting(
     noted.note_deadline(Deadline.RELEASE, columns.get("release_at"))
 
 
-def undo_clock_jump(session: Session, *, now: datetime, most: int) -> int:
-    """Move at most `most` schedules back to their next time, after the clock was far ahead; return their number."""
-    ahead = _far_ahead(now).limit(most)
+def undo_clock_jump(session: Session, *, now: datetime, limit: int) -> int:
+    """Move at most `limit` schedules back to their next time, after the clock was far ahead; return their number."""
+    ahead = _far_ahead(now).limit(limit)
     moved = details_of(session, session.exec(ahead.execution_options(populate_existing=True)).all())
     for each in moved:
         each.schedule.settled_until = None

@@ -36,14 +36,14 @@ _RELEASE = (
 _DEADLINES = ("escalate_at", "close_at", "remind_at")
 
 
-def release_due(session: Session, *, now: datetime, most: int, directory: Directory) -> int:
-    """Release at most `most` messages whose time has come, the longest overdue first; return their number.
+def release_due(session: Session, *, now: datetime, limit: int, directory: Directory) -> int:
+    """Release at most `limit` messages whose time has come, the longest overdue first; return their number.
 
     Recipients are resolved now. A message that reaches nobody fails, and an alert then escalates at once. A repeating
     message gets its next occurrence. A message to everybody ends the batch: it takes as long as hundreds of others, and
     callers wait for the writer.
     """
-    released = _release(session, _until_everybody(session, directory, now=now, most=most))
+    released = _release(session, _until_everybody(session, directory, now=now, limit=limit))
     _insert_deliveries(session, released, directory, now=now)
     next_occurrence.create_next(session, [row for row in released if row.schedule_id is not None], now=now)
     noted = changes(session)
@@ -53,10 +53,10 @@ def release_due(session: Session, *, now: datetime, most: int, directory: Direct
     return len(released)
 
 
-def _until_everybody(session: Session, directory: Directory, *, now: datetime, most: int) -> list[str]:
-    """Return the ids of at most `most` due messages, up to the first one to everybody."""
+def _until_everybody(session: Session, directory: Directory, *, now: datetime, limit: int) -> list[str]:
+    """Return the ids of at most `limit` due messages, up to the first one to everybody."""
     ids = []
-    for row in fetch(session, _DUE_FIRST, moment=now, most=most):
+    for row in fetch(session, _DUE_FIRST, moment=now, limit=limit):
         ids.append(row.id)
         if any(EVERYBODY in directory.members(recipient_of(name)) for name in row.recipients):
             break

@@ -36,11 +36,11 @@ class Due:
 
     @cached_property
     def overdue(self) -> Select[tuple[str]]:
-        """Query for the keys of due rows, the longest overdue first. Its parameters are `moment` and `most`."""
+        """Query for the keys of due rows, the longest overdue first. Its parameters are `moment` and `limit`."""
         moment = bindparam("moment", type_=self._at.type)
         is_due = (text(self.condition), self._at <= moment)
-        most = bindparam("most", type_=Integer())
-        return select(self.table.c[self.key]).where(*is_due).order_by(self._at).limit(most)
+        limit = bindparam("limit", type_=Integer())
+        return select(self.table.c[self.key]).where(*is_due).order_by(self._at).limit(limit)
 
     @cached_property
     def _longest_overdue(self) -> Select[Any]:
@@ -52,7 +52,7 @@ class Due:
 
     def longest_overdue(self, session: Session, *, now: datetime) -> DueRow | None:
         """Return the row that is overdue longest, which a job takes first."""
-        found = fetch(session, self._longest_overdue, moment=now, most=1)
+        found = fetch(session, self._longest_overdue, moment=now, limit=1)
         return DueRow(found[0].key, found[0].at) if found else None
 
     def next_at(self, session: Session) -> datetime | None:

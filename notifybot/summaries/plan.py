@@ -65,15 +65,15 @@ class WantedPlan:
     daily: str | None
 
 
-def outdated(session: Session, defaults: SummaryDefaults, *, now: datetime, most: int) -> list[WantedPlan]:
-    """Return at most `most` readers whose plans differ from what they want, or lie too far ahead."""
+def outdated(session: Session, defaults: SummaryDefaults, *, now: datetime, limit: int) -> list[WantedPlan]:
+    """Return at most `limit` readers whose plans differ from what they want, or lie too far ahead."""
     far = now + MAX_AHEAD
     is_wrong = or_(PLANS.c.daily.is_distinct_from(_wanted(defaults)), PLANS.c.next_at > far)
     of_people = (
         select_columns((literal(OF_PERSON) + PEOPLE.c.user_id).label("reader"), _wanted(defaults).label("daily"))
         .select_from(PEOPLE.outerjoin(PLANS, _is_planned_for))
         .where(is_wrong)
-        .limit(most)
+        .limit(limit)
     )
     people = [WantedPlan(row.reader, row.daily) for row in session.execute(of_people)]
     return [*people, *_of_removed_people(session, now), *_outdated_of_config(session, defaults, far)]
@@ -146,9 +146,9 @@ def _day(text: str | None) -> date | None:
 # Sending
 
 
-def due(session: Session, *, now: datetime, most: int) -> list[DueSummary]:
+def due(session: Session, *, now: datetime, limit: int) -> list[DueSummary]:
     """Return the due summaries, the longest overdue first. Of several missed dates only the last gets one."""
-    found = _plans().where(PLANS.c.next_at <= now, _is_wanted()).order_by(PLANS.c.next_at).limit(most)
+    found = _plans().where(PLANS.c.next_at <= now, _is_wanted()).order_by(PLANS.c.next_at).limit(limit)
     return [_due_summary(row, now) for row in session.execute(found)]
 
 

@@ -78,18 +78,18 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
 
 
 def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
-    """What a refusal means for this very call: some say that it needed not be made, some that a file is to blame."""
+    """Adjust a refusal to its call: it may have been unnecessary, or a file may be to blame."""
     match call, outcome:
         case Edit(), GiveUp(reason) if "message is not modified" in reason:
             return Shown(call.chat_id, (call.message_id,))
         case Delete(), GiveUp(is_chat_unreachable=False) | Gone(Target.MESSAGE):
-            return Shown(call.chat_id, ())  # what cannot be deleted stays: it is too old, or gone already
+            return Shown(call.chat_id, ())  # too old to delete, or already gone
         case Send(), Gone(Target.FILE, reason):
             return FileRefused(_blamed_files(media, reason), reason)
         case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason.lower():
             return FileRefused((max(media, key=lambda file: file.size),), reason, is_final=True)
         case Send(), GiveUp(reason, False) if media:
-            # Chats can forbid files and still take texts, and so may it be with what nobody foresaw.
+            # Chats can forbid files and still accept text; unknown refusals get the same chance.
             return FileRefused(_named_files(media, reason), reason, is_final=True)
     return outcome
 

@@ -55,9 +55,9 @@ class Alert:
         self.now += timedelta(minutes=minutes)
         is_over = self.row.close_at is not None and self.row.close_at <= self.now
         steps_before = self.row.steps_left
-        escalate.escalate_due(self.session, accept.NO_CONFIG, None, now=self.now, most=9)
-        expire.expire_due(self.session, now=self.now, most=9)
-        remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, most=9)
+        escalate.escalate_due(self.session, accept.NO_CONFIG, None, now=self.now, limit=9)
+        expire.expire_due(self.session, now=self.now, limit=9)
+        remind.remind_due(self.session, accept.NO_CONFIG, now=self.now, limit=9)
         if self.expected == "resting":
             assert self.row.steps_left == steps_before, "an acknowledged alert does not escalate"
         if is_over:
@@ -112,8 +112,10 @@ class Alert:
         }
         assert row.state in states[self.expected]
         assert (row.acknowledged_at is not None) or self.expected != "resting"
-        told = select(func.count()).where(Delivery.purpose == Purpose.ESCALATION, col(Delivery.chat_id) != "-1009")
-        assert self.session.exec(told).one() >= (PLAN.count - row.steps_left > 0)
+        escalations = select(func.count()).where(
+            Delivery.purpose == Purpose.ESCALATION, col(Delivery.chat_id) != "-1009"
+        )
+        assert self.session.exec(escalations).one() >= (PLAN.count - row.steps_left > 0)
         if self.expected == "open":
             assert row.steps_left == 0 or (row.escalate_at is not None and row.escalate_at > self.now)
             assert row.close_at is not None

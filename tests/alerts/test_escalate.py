@@ -70,7 +70,7 @@ def pass_night(session: Session, night: Night) -> tuple[str, int]:
             acknowledge.acknowledge(session, message_id, ALICE, now=BEGINNING + timedelta(minutes=night.answer_after))
             break
         now, looked = BEGINNING + timedelta(minutes=look), look
-        while escalate.escalate_due(session, messages_accept.NO_CONFIG, None, now=now, most=3):
+        while escalate.escalate_due(session, messages_accept.NO_CONFIG, None, now=now, limit=3):
             pass
     return message_id, looked
 
@@ -80,7 +80,7 @@ def due(plan: EscalationPlan, minute: int) -> int:
     return sum(plan.due_after(step) <= timedelta(minutes=minute) for step in range(plan.count))
 
 
-def told(session: Session, message_id: str) -> list[str]:
+def notified(session: Session, message_id: str) -> list[str]:
     ordered = select(Delivery.chat_id).where(Delivery.message_id == message_id, Delivery.purpose == Purpose.ESCALATION)
     return list(session.exec(ordered.order_by(col(Delivery.id))))
 
@@ -107,7 +107,7 @@ async def test_every_step_is_taken_once_and_on_time(database: Database, night: N
     def live(session: Session) -> None:
         message_id, looked = pass_night(session, night)
 
-        assert told(session, message_id) == [chat_id for batch in batches(night) for chat_id in batch]
+        assert notified(session, message_id) == [chat_id for batch in batches(night) for chat_id in batch]
         kind = TimelineEvent.event == EventKind.ESCALATED
         lines = session.exec(select(TimelineEvent).where(TimelineEvent.message_id == message_id, kind)).all()
         assert len(lines) == len(batches(night))

@@ -108,7 +108,7 @@ def test_with_always_somebody_waiting_a_group_gets_its_whole_first_minute() -> N
     assert made[19] < START + MINUTE <= made[20]
 
 
-def test_whoever_rested_may_call_at_once() -> None:
+def test_after_a_rest_calls_go_out_at_once() -> None:
     for limit in usual():
         rested = calls(limit, [START, START + timedelta(hours=1)])
         assert rested == [START, START + timedelta(hours=1)]

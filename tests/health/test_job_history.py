@@ -69,7 +69,7 @@ async def test_a_kept_run_stays_the_callers(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "after", "is_kept"),
+    ("facts", "after", "is_kept"),
     [
         ({}, timedelta(0), False),
         ({}, timedelta(seconds=59), False),
@@ -80,8 +80,8 @@ async def test_a_kept_run_stays_the_callers(database: Database) -> None:
         ({"error": "broken"}, timedelta(0), True),
     ],
 )
-def test_an_idle_run_is_kept_once_a_minute(told: dict[str, Any], after: timedelta, is_kept: bool) -> None:
-    run = JobRun(job="close", started_at=NOW + after, duration_s=0.1, **told)
+def test_an_idle_run_is_kept_once_a_minute(facts: dict[str, Any], after: timedelta, is_kept: bool) -> None:
+    run = JobRun(job="close", started_at=NOW + after, duration_s=0.1, **facts)
     assert job_history.is_worth_keeping(run, NOW) is is_kept
     assert job_history.is_worth_keeping(run, None)
 

@@ -102,7 +102,7 @@ async def test_idle_runs_leave_little_history(running: Daemon) -> None:
     job = replace(Workshop().job, run=find_nothing)
     done = [await run_job(running.runtime, job) for _ in range(20)]
 
-    kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, most=20))
+    kept = await running.runtime.database.read(partial(job_history.latest_runs, job=job.name, limit=20))
     assert [run.started_at for run in kept] == [done[0].started_at]
     assert running.runtime.job_status.last_runs[job.name] == done[-1]
 

@@ -53,8 +53,8 @@ ALL_OF_IT = {"messages": 1, "deliveries": 2, "posts": 2, "timeline": 1, "client_
 NOTHING_OF_IT = dict.fromkeys(ALL_OF_IT, 0)
 
 
-def forget(session: Session, *, most: int = 100) -> int:
-    return messages_forget.forget_messages(session, before=BEFORE, most=most)
+def forget(session: Session, *, limit: int = 100) -> int:
+    return messages_forget.forget_messages(session, before=BEFORE, limit=limit)
 
 
 async def test_forgetting_a_message_deletes_its_own_rows_only(database: Database) -> None:
@@ -93,9 +93,9 @@ async def test_only_messages_older_than_the_limit_are_deleted(database: Database
 async def test_messages_are_deleted_in_small_batches_oldest_first(database: Database) -> None:
     def check(session: Session) -> list[int]:
         ids = [accept(session, State.CLOSED, is_alert=True, at=OLD + n * timedelta(hours=1)) for n in range(5)]
-        done = [forget(session, most=2)]
+        done = [forget(session, limit=2)]
         assert [rows(session, each)["messages"] for each in ids] == [0, 0, 1, 1, 1]
-        return done + [forget(session, most=2) for _ in range(3)]
+        return done + [forget(session, limit=2) for _ in range(3)]
 
     assert await database.write(check) == [2, 2, 1, 0]
 

@@ -68,7 +68,7 @@ def tick(session: Session, directory: Directory, now: datetime) -> None:
     if notify.is_outdated(session, directory, now=now):
         notify.sync_rotations(session, directory, now=now)
     while notify.SHIFT_CHANGES.longest_overdue(session, now=now) is not None:
-        notify.notify_due(session, directory=directory, now=now, most=10)
+        notify.notify_due(session, directory=directory, now=now, limit=10)
 
 
 def told(session: Session) -> Sequence[str]:

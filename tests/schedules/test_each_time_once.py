@@ -81,19 +81,19 @@ class Life:
             (answer,) = accept.accept(session, [message], now=self.now)
         return answer
 
-    def releases(self, most: int = 2) -> None:
+    def releases(self, limit: int = 2) -> None:
         self.latest = max(self.latest, self.now)
-        while self.releases_some(most):
+        while self.releases_some(limit):
             pass
 
-    def releases_some(self, most: int) -> int:
+    def releases_some(self, limit: int) -> int:
         with self.transaction() as session:
-            return release.release_due(session, now=self.now, most=most, directory=NO_CONFIG)
+            return release.release_due(session, now=self.now, limit=limit, directory=NO_CONFIG)
 
     def is_killed(self) -> None:
         """Stop in the middle of a release."""
         with Session(self.engine) as session:
-            release.release_due(session, now=self.now, most=10, directory=NO_CONFIG)
+            release.release_due(session, now=self.now, limit=10, directory=NO_CONFIG)
         self.engine.dispose()
         self.starts()
 
@@ -230,7 +230,7 @@ def test_a_message_to_everybody_ends_its_batch(migrated: Path) -> None:
             )
         daemon.now = later
 
-        assert [daemon.releases_some(most=10) for _ in range(4)] == [2, 2, 1, 0]
+        assert [daemon.releases_some(limit=10) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_a_time_too_far_ahead_is_refused(migrated: Path) -> None:

@@ -117,5 +117,5 @@ async def test_health_names_the_steps_that_reach_nobody(folder: Path) -> None:
     async with door(folder, config(folder)) as opened:
         warnings = (await opened.ask("GET", "/health")).json["warnings"]
     assert "Policy steps reach nobody, as nobody has a chat with the bot: night, step 1." in warnings
-    said = "No escalation channel is configured: unanswered alerts without a policy escalate to nobody."
+    said = "No escalation channel is configured: unacknowledged alerts without a policy escalate to nobody."
     assert said in warnings

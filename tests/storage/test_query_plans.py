@@ -202,16 +202,16 @@ LONG_AGO = NOW - timedelta(days=90)
         (escalate.next_escalation, "messages_escalate"),
         (expire.next_expiry, "messages_close"),
         (
-            late(escalate.escalate_due, directory=messages_accept.NO_CONFIG, channel="-1009", most=5),
+            late(escalate.escalate_due, directory=messages_accept.NO_CONFIG, channel="-1009", limit=5),
             "messages_escalate",
         ),
-        (late(expire.expire_due, most=5), "messages_close"),
-        (late(alerts_remind.remind_due, directory=messages_accept.NO_CONFIG, most=5), "messages_remind"),
+        (late(expire.expire_due, limit=5), "messages_close"),
+        (late(alerts_remind.remind_due, directory=messages_accept.NO_CONFIG, limit=5), "messages_remind"),
         (alerts_remind.REMINDERS.next_at, "messages_remind"),
-        (late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, most=5), "messages_release"),
+        (late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, limit=5), "messages_release"),
         (schedules_release.RELEASES.next_at, "messages_release"),
         (late(schedules_changes.any_far_ahead), "ix_schedules_settled_until"),
-        (late(schedules_changes.undo_clock_jump, most=5), "ix_schedules_settled_until"),
+        (late(schedules_changes.undo_clock_jump, limit=5), "ix_schedules_settled_until"),
         (schedules.unknown_zones, "ix_schedules_ended_at"),
         (late(schedules_queries.pending, account=None, limit=5), "messages_sent_later"),
         (late(schedules_queries.pending, account="root", limit=5), "messages_sent_later"),
@@ -263,11 +263,11 @@ def answer(verb: Callable[..., object]) -> Callable[[Session, str], object]:
         record_trouble,
         record_flood,
         partial(posts.messages_of, post_id="x"),
-        partial(forget.forget_messages, before=LONG_AGO, most=5),
+        partial(forget.forget_messages, before=LONG_AGO, limit=5),
         partial(changes.forget_old, before=LONG_AGO),
         partial(update_store.note_failure, update_id=1, error="x"),
         partial(update_store.mark_handled, update_id=1, now=NOW),
-        partial(queries.open_alerts, chat_id="-1001", most=10),
+        partial(queries.open_alerts, chat_id="-1001", limit=10),
         partial(people.readers, names={"alice", "bob"}),
         partial(overrides.active_or_upcoming, now=NOW),
         partial(people.readers_of_chats, chat_ids={"7"}),
@@ -307,7 +307,7 @@ async def test_skipping_or_releasing_an_occurrence_reads_no_whole_table(database
     assert (
         await explain(database, lambda session: answer(cancel.cancel_message)(session, waiting))
     ).whole_tables() == {}
-    release = late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, most=5)
+    release = late(schedules_release.release_due, directory=messages_accept.NO_CONFIG, limit=5)
     assert (await explain(database, release)).whole_tables() == {}
 
 
@@ -375,5 +375,5 @@ async def test_a_page_since_a_time_stops_at_that_time(
 
 
 async def test_retention_reads_old_messages_only(database: Database, filled: list[str]) -> None:
-    asked = await explain(database, partial(forget.forget_messages, before=LONG_AGO, most=5))
+    asked = await explain(database, partial(forget.forget_messages, before=LONG_AGO, limit=5))
     assert any(re.search(r"SEARCH messages .*id<", step) for steps in asked.plans.values() for step in steps)

@@ -19,7 +19,7 @@ async def world(another: MakeWorld) -> AsyncIterator[World]:
     yield world
 
 
-async def test_an_acknowledged_alert_rests_and_says_who_looks_after_it(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_stays_open_and_says_who_acknowledged_it(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -32,7 +32,7 @@ async def test_an_acknowledged_alert_rests_and_says_who_looks_after_it(world: Wo
     assert message["acknowledged_by"]["name"] == "Anna"
 
 
-async def test_it_does_not_escalate_and_time_closes_it(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_does_not_escalate_and_expires(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -48,7 +48,7 @@ async def test_it_does_not_escalate_and_time_closes_it(world: World, ops: Place)
     assert (await alert.tells("closed"))["detail"] == "Its close_after has passed."
 
 
-async def test_whoever_sees_it_closes_it_by_its_button(world: World, ops: Place) -> None:
+async def test_anybody_in_the_chat_may_close_it(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -101,7 +101,7 @@ async def test_a_second_acknowledgement_names_the_first(world: World, ops: Place
 
 
 @pytest.mark.both_databases
-async def test_taken_back_it_is_open_again_and_asks_everybody_anew(world: World, ops: Place) -> None:
+async def test_taken_back_it_is_open_again_and_posted_again(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, source="db1")
     post = await ops.receives("disk full")
@@ -121,7 +121,7 @@ async def test_taken_back_it_is_open_again_and_asks_everybody_anew(world: World,
     assert (await alert.tells("unacknowledged"))["actor"] == f"telegram:{anna.id}"
 
 
-async def test_its_deadlines_run_anew_from_when_it_was_taken_back(world: World, ops: Place) -> None:
+async def test_its_deadlines_restart_when_it_is_taken_back(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await ops.receives("disk full")
     await alert.is_asked("acknowledge")
@@ -181,7 +181,7 @@ async def test_taking_back_twice_changes_nothing(world: World, ops: Place) -> No
     assert (await alert.events()).count("unacknowledged") == 1
 
 
-async def test_of_close_and_take_back_pressed_together_the_first_counts(world: World, ops: Place) -> None:
+async def test_when_close_and_take_back_are_pressed_together_the_first_counts(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -195,7 +195,7 @@ async def test_of_close_and_take_back_pressed_together_the_first_counts(world: W
     assert (await alert.now())["status"] == "sent"
 
 
-async def test_what_is_closed_is_not_taken_back(world: World, ops: Place) -> None:
+async def test_a_closed_alert_is_not_taken_back(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -212,7 +212,7 @@ async def test_what_is_closed_is_not_taken_back(world: World, ops: Place) -> Non
     assert (answer.status, answer.body["detail"]) == (409, said)
 
 
-async def test_nothing_is_taken_back_of_what_nobody_acknowledged(world: World, ops: Place) -> None:
+async def test_an_unacknowledged_alert_or_a_notice_cannot_be_taken_back(world: World, ops: Place) -> None:
     alert, notice = await world.alert("disk full", to=ops), await world.notice("backup done", to=ops)
     await alert.becomes("sent")
 
@@ -222,9 +222,7 @@ async def test_nothing_is_taken_back_of_what_nobody_acknowledged(world: World, o
     assert (await notice.is_asked("unacknowledge")).status == 409
 
 
-async def test_what_was_acknowledged_before_anybody_saw_it_is_shown_once_it_is_taken_back(
-    world: World, ops: Place
-) -> None:
+async def test_an_alert_acknowledged_before_it_was_shown_is_shown_when_taken_back(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked("acknowledge")
@@ -241,7 +239,7 @@ async def test_what_was_acknowledged_before_anybody_saw_it_is_shown_once_it_is_t
 
 
 @pytest.mark.parametrize(("escalate_after", "becomes"), [("15m", "escalated"), ("never", "failed")])
-async def test_what_nobody_was_told_of_escalates_where_it_can_once_it_is_taken_back(
+async def test_an_alert_that_reached_nobody_escalates_when_taken_back(
     another: MakeWorld, escalate_after: str, becomes: str
 ) -> None:
     world = await another(
@@ -260,7 +258,7 @@ async def test_what_nobody_was_told_of_escalates_where_it_can_once_it_is_taken_b
     await alert.becomes(becomes)
 
 
-async def test_who_wants_no_notifications_stays_unbothered_when_it_is_taken_back(another: MakeWorld) -> None:
+async def test_muted_people_are_not_notified_when_it_is_taken_back(another: MakeWorld) -> None:
     world = await another(alerts={"close_on_acknowledge": False, "reach_muted": False})
     await world.starts()
     ops, anna = world.group("Ops"), await world.subscriber("Anna")
@@ -279,7 +277,7 @@ async def test_who_wants_no_notifications_stays_unbothered_when_it_is_taken_back
 
 
 @pytest.mark.both_databases
-async def test_the_list_of_open_alerts_says_who_looks_after_them(world: World, ops: Place) -> None:
+async def test_the_list_of_open_alerts_says_who_acknowledged_them(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     await world.alert("fan broken", to=ops)
@@ -313,7 +311,7 @@ async def test_repeats_under_its_key_only_count_until_it_is_taken_back(world: Wo
     assert (await alert.now())["status"] == "closed", "its time was over"
 
 
-async def test_a_restart_changes_nothing_of_what_rests(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_survives_a_restart(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

@@ -67,7 +67,7 @@ async def test_jobs_run_and_record_their_runs_though_the_clock_steps_back(world:
     assert set(told.values()) == {(False, None)}
 
 
-async def test_an_event_that_was_due_while_nobody_was_there_is_told_once_and_late(world: World, ops: Place) -> None:
+async def test_an_event_due_during_a_downtime_is_sent_once_and_marked_late(world: World, ops: Place) -> None:
     body = {
         "event": "post_success",
         "to": [str(ops.id)],

@@ -68,7 +68,7 @@ async def test_presses_that_waited_at_telegram_count_before_overdue_escalations(
     assert world.duty.texts == []
 
 
-async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: World, ops: Place) -> None:
+async def test_a_press_counts_when_it_is_too_old_for_an_answer(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, escalate_after="1h", close_after="2h")
     post = await ops.receives("disk full")
@@ -85,7 +85,7 @@ async def test_a_press_counts_where_telegram_takes_its_answer_no_more(world: Wor
 
 
 @pytest.mark.slow_because("a hundred and twenty alerts are shown, pressed and edited")
-async def test_more_presses_than_telegram_hands_over_at_once_all_count_first(world: World, ops: Place) -> None:
+async def test_more_presses_than_one_fetch_returns_all_count_first(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(UPDATES_PER_FETCH + 20)]
     posts = [await ops.receives(f"disk {n} full") for n in range(len(alerts))]
@@ -101,7 +101,7 @@ async def test_more_presses_than_telegram_hands_over_at_once_all_count_first(wor
     assert world.duty.texts == []
 
 
-async def test_an_answer_that_was_not_shown_before_a_restart_is_shown_after_it(world: World, ops: Place) -> None:
+async def test_an_acknowledgement_not_shown_before_a_restart_is_shown_after_it(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -125,7 +125,7 @@ async def test_an_alert_that_was_never_shown_is_not_closed_by_time(world: World,
     assert (await alert.now())["closed_at"] is None
 
 
-async def test_what_was_never_shown_is_shown_late_and_then_closed(world: World, ops: Place) -> None:
+async def test_an_overdue_alert_that_was_never_shown_is_shown_and_then_closed(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await world.later(hours=3)

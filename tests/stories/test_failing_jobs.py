@@ -157,7 +157,7 @@ async def test_a_row_that_stays_due_is_put_off(world: World, ops: Place) -> None
     await alert.becomes("sent")
     due_at = world.clock.at + timedelta(hours=6)
 
-    def idle(session: Session, *, now: object, most: int) -> int:
+    def idle(session: Session, *, now: object, limit: int) -> int:
         return 1
 
     assert await process_due(world.runtime, "escalation", escalate.ESCALATIONS, idle, now=due_at) == 0
@@ -169,7 +169,7 @@ async def test_a_run_fails_where_every_row_fails(world: World, ops: Place) -> No
     for number in range(MAX_PUT_OFF + 2):
         await world.alert(f"disk {number} full", to=ops)
 
-    def broken(session: Session, *, now: object, most: int) -> int:
+    def broken(session: Session, *, now: object, limit: int) -> int:
         raise ValueError("no plan is valid")
 
     due_at = world.clock.at + timedelta(hours=6)

@@ -41,7 +41,7 @@ async def test_a_press_acknowledges_and_closes_at_once(world: World, ops: Place)
     assert {line["actor"] for line in message["timeline"][2:4]} == {f"telegram:{anna.id}"}
 
 
-async def test_an_answered_alert_says_who_answered_and_loses_its_button(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_names_who_did_and_loses_its_button(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -52,7 +52,7 @@ async def test_an_answered_alert_says_who_answered_and_loses_its_button(world: W
     assert len(ops.texts) == 1
 
 
-async def test_in_a_private_chat_its_owner_answers(world: World) -> None:
+async def test_in_a_private_chat_its_owner_acknowledges(world: World) -> None:
     anna = await world.subscriber("Anna", username="anna_p")
     alert = await world.alert("disk full", to=anna)
 
@@ -63,7 +63,7 @@ async def test_in_a_private_chat_its_owner_answers(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_of_two_presses_the_second_names_the_first(world: World, ops: Place) -> None:
+async def test_a_second_press_names_the_first(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -75,7 +75,7 @@ async def test_of_two_presses_the_second_names_the_first(world: World, ops: Plac
     assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
 
 
-async def test_an_unanswered_alert_goes_to_the_escalation_channel(world: World, ops: Place) -> None:
+async def test_an_unacknowledged_alert_goes_to_the_escalation_channel(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops, source="db1")
     post = await ops.receives("disk full")
 
@@ -90,7 +90,7 @@ async def test_an_unanswered_alert_goes_to_the_escalation_channel(world: World, 
 
 
 @pytest.mark.both_databases
-async def test_alerts_that_fall_due_together_escalate_once_each_but_for_the_answered(world: World, ops: Place) -> None:
+async def test_alerts_due_together_escalate_once_each_unless_acknowledged(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alerts = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
     posts = [await ops.receives(f"disk {number} full") for number in range(3)]
@@ -144,7 +144,7 @@ async def test_a_press_in_the_first_chat_edits_the_escalation_too(world: World, 
     await post.becomes("Acknowledged by Anna", buttons=[])
 
 
-async def test_an_answered_alert_does_not_escalate(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_does_not_escalate(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     await ops.receives("disk full").presses(by=anna)
@@ -156,7 +156,7 @@ async def test_an_answered_alert_does_not_escalate(world: World, ops: Place) -> 
 
 
 @pytest.mark.both_databases
-async def test_time_closes_what_nobody_answered(world: World, ops: Place) -> None:
+async def test_time_closes_unacknowledged_alerts(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
     await world.later(minutes=15)
@@ -171,7 +171,7 @@ async def test_time_closes_what_nobody_answered(world: World, ops: Place) -> Non
     assert message["timeline"][-1]["actor"] == "notifybot"
 
 
-async def test_a_first_press_after_time_closed_the_alert_is_kept_and_shown(world: World, ops: Place) -> None:
+async def test_a_first_press_on_an_expired_alert_is_recorded_and_shown(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops, escalate_after="never")
     post = await ops.receives("disk full")
@@ -193,7 +193,7 @@ async def test_a_first_press_after_time_closed_the_alert_is_kept_and_shown(world
 @pytest.mark.parametrize(
     ("escalate_after", "close_after"), [("1h", "1h"), ("2h", "1h"), ("never", "1h"), (0, "1h"), ("0", "1h")]
 )
-async def test_what_closes_first_or_never_escalates_does_not_escalate(
+async def test_an_alert_that_closes_first_or_never_escalates_does_not_escalate(
     world: World, ops: Place, escalate_after: str | int, close_after: str
 ) -> None:
     alert = await world.alert("disk full", to=ops, escalate_after=escalate_after, close_after=close_after)
@@ -208,7 +208,9 @@ async def test_what_closes_first_or_never_escalates_does_not_escalate(
 
 
 @pytest.mark.parametrize("never", ["never", 0, "0"])
-async def test_an_alert_that_never_closes_waits_for_its_answer(world: World, ops: Place, never: str | int) -> None:
+async def test_an_alert_that_never_closes_stays_open_until_acknowledged(
+    world: World, ops: Place, never: str | int
+) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, close_after=never)
     post = await ops.receives("disk full")
@@ -222,7 +224,7 @@ async def test_an_alert_that_never_closes_waits_for_its_answer(world: World, ops
     await post.becomes("Acknowledged by Anna", buttons=[])
 
 
-async def test_deadlines_of_the_message_go_before_those_of_the_config(another: MakeWorld) -> None:
+async def test_a_messages_deadlines_override_the_config(another: MakeWorld) -> None:
     world = await another(alerts={"escalate_after": "5m", "close_after": "10m"})
     await world.starts()
     ops = world.group("Ops")

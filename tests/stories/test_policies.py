@@ -44,7 +44,7 @@ class Night:
         return await self.world.alert("disk full", to=self.ops, policy="night")
 
 
-async def test_one_step_follows_the_other_until_all_are_taken(another: MakeWorld) -> None:
+async def test_steps_follow_one_another_until_all_are_taken(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
@@ -70,7 +70,7 @@ async def test_one_step_follows_the_other_until_all_are_taken(another: MakeWorld
     assert (await alert.now())["status"] == "escalated"
 
 
-async def test_an_answer_ends_it_and_every_post_says_who_answered(another: MakeWorld) -> None:
+async def test_an_acknowledgement_ends_the_policy_and_every_post_says_who(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
@@ -102,7 +102,7 @@ async def test_a_policy_that_repeats_goes_through_its_steps_again(another: MakeW
     assert len(night.boss.texts) == 2
 
 
-async def test_who_is_meant_is_found_out_when_the_step_is_taken(another: MakeWorld) -> None:
+async def test_recipients_are_resolved_when_the_step_is_taken(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await world.subscriber("Anna")
@@ -133,7 +133,7 @@ async def test_a_step_that_reaches_nobody_goes_to_the_escalation_channel(another
     await night.boss.receives("disk full")
 
 
-async def test_without_an_escalation_channel_the_step_behind_it_is_taken_at_once(another: MakeWorld) -> None:
+async def test_without_an_escalation_channel_the_next_step_is_taken_at_once(another: MakeWorld) -> None:
     night = Night(world := await another(alerts={"escalation_channel": None}), repeat=1)
     await world.starts()
     alert = await night.begins()
@@ -149,7 +149,7 @@ async def test_without_an_escalation_channel_the_step_behind_it_is_taken_at_once
     await night.boss.receives("disk full")
 
 
-async def test_where_a_whole_round_reaches_nobody_the_next_one_still_comes_in_its_time(another: MakeWorld) -> None:
+async def test_after_a_round_that_reached_nobody_the_next_round_comes_on_time(another: MakeWorld) -> None:
     night = Night(world := await another(alerts={"escalation_channel": None}), repeat=1)
     world.sets(alerts={"policies": {"night": steps(("5m", "anna"), ("20m", "ben"), repeat=1, close_after="4h")}})
     await world.starts()
@@ -163,7 +163,7 @@ async def test_where_a_whole_round_reaches_nobody_the_next_one_still_comes_in_it
     await anna.receives("disk full")
 
 
-async def test_steps_that_fell_due_while_nobody_was_there_tell_everybody_once(another: MakeWorld) -> None:
+async def test_steps_due_during_a_downtime_notify_everybody_once(another: MakeWorld) -> None:
     night = Night(world := await another(), repeat=2)
     await world.starts()
     anna = await linked(world, "Anna")
@@ -200,7 +200,7 @@ async def test_a_restart_between_two_steps_changes_nothing(another: MakeWorld) -
     assert len(anna.texts) == 2
 
 
-async def test_a_policy_taken_out_of_the_config_still_holds_for_the_alerts_that_have_it(another: MakeWorld) -> None:
+async def test_alerts_keep_a_policy_that_was_removed_from_the_config(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     await night.begins()
@@ -253,7 +253,7 @@ async def test_an_alert_that_reached_nobody_takes_its_first_step_at_once_and_the
     await night.boss.receives("disk full")
 
 
-async def test_where_those_of_a_step_have_blocked_the_bot_the_next_step_is_taken_at_once(another: MakeWorld) -> None:
+async def test_after_a_step_to_people_who_blocked_the_bot_the_next_is_taken_at_once(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
@@ -269,7 +269,7 @@ async def test_where_those_of_a_step_have_blocked_the_bot_the_next_step_is_taken
     assert (await alert.delivery(anna))["status"] == "failed"
 
 
-async def test_what_is_due_when_the_alert_closes_is_not_done(another: MakeWorld) -> None:
+async def test_a_step_due_when_the_alert_closes_is_not_taken(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
@@ -303,7 +303,7 @@ async def test_a_message_may_bring_a_policy_of_its_own(another: MakeWorld) -> No
     await alert.becomes("closed")
 
 
-async def test_several_recipients_of_a_step_are_told_together_each_chat_once(another: MakeWorld) -> None:
+async def test_all_recipients_of_a_step_are_notified_once_per_chat(another: MakeWorld) -> None:
     world = await another()
     ops, boss = world.group("Ops"), world.group("Boss")
     world.sets(
@@ -357,7 +357,7 @@ async def test_the_steps_of_an_alert_for_later_count_from_when_it_is_sent(anothe
     assert len(await escalations(alert)) == 2
 
 
-async def test_each_occurrence_of_an_alert_that_repeats_takes_all_steps_anew(another: MakeWorld) -> None:
+async def test_each_occurrence_of_a_repeating_alert_takes_all_steps(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")

@@ -42,7 +42,7 @@ async def strict(another: MakeWorld) -> World:
     return world
 
 
-async def test_where_only_linked_people_answer_others_are_told_so_and_do_not_count(strict: World) -> None:
+async def test_where_only_linked_people_may_acknowledge_others_are_refused(strict: World) -> None:
     ops = strict.group("Ops")
     stranger, anna = strict.member(ops, "Mallory"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
@@ -59,7 +59,7 @@ async def test_where_only_linked_people_answer_others_are_told_so_and_do_not_cou
     assert post.buttons == OPEN
 
 
-async def test_where_only_linked_people_answer_a_linked_one_does(strict: World) -> None:
+async def test_where_only_linked_people_may_acknowledge_a_linked_one_can(strict: World) -> None:
     ops, anna = strict.group("Ops"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
     is_linked(strict, anna, "anna")
@@ -71,7 +71,7 @@ async def test_where_only_linked_people_answer_a_linked_one_does(strict: World) 
     await alert.becomes("closed")
 
 
-async def test_who_is_not_linked_does_not_answer_from_the_list_of_open_alerts_either(strict: World) -> None:
+async def test_an_unlinked_person_cannot_acknowledge_from_the_list_either(strict: World) -> None:
     anna = await strict.subscriber("Anna")
     alert = await strict.alert("disk full", to=anna)
     await anna.receives("disk full")
@@ -82,7 +82,7 @@ async def test_who_is_not_linked_does_not_answer_from_the_list_of_open_alerts_ei
     assert (await alert.now())["status"] == "sent"
 
 
-async def test_data_that_was_tampered_with_does_nothing(world: World, ops: Place) -> None:
+async def test_forged_data_does_nothing(world: World, ops: Place) -> None:
     mallory = world.member(ops, "Mallory")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -95,7 +95,7 @@ async def test_data_that_was_tampered_with_does_nothing(world: World, ops: Place
     assert (await alert.now())["status"] == "sent"
 
 
-async def test_a_press_on_a_message_that_its_chat_never_got_does_nothing(world: World, ops: Place) -> None:
+async def test_a_press_for_a_message_that_the_chat_never_got_does_nothing(world: World, ops: Place) -> None:
     others = world.group("Others")
     mallory = world.member(others, "Mallory")
     alert = await world.alert("disk full", to=ops)
@@ -129,7 +129,7 @@ async def test_nobody_snoozes_for_longer_than_the_config_offers(world: World, op
     assert "snoozed" not in await alert.events()
 
 
-async def test_a_notice_cannot_be_snoozed_with_a_button_made_up(world: World, ops: Place) -> None:
+async def test_a_notice_cannot_be_snoozed_with_a_forged_button(world: World, ops: Place) -> None:
     mallory = world.member(ops, "Mallory")
     notice = await world.notice("backup done", to=ops)
     post = await ops.receives("backup done")
@@ -152,7 +152,7 @@ def mutated(data: str, chance: random.Random) -> str:
     return "".join(letters)[:64] or ":"
 
 
-async def test_whatever_data_comes_each_press_is_answered_and_nothing_happens(world: World, ops: Place) -> None:
+async def test_random_data_is_answered_and_does_nothing(world: World, ops: Place) -> None:
     chance = random.Random(20260302)
     mallory = world.member(ops, "Mallory")
     alert = await world.alert("disk full", to=ops)
@@ -173,7 +173,7 @@ async def test_whatever_data_comes_each_press_is_answered_and_nothing_happens(wo
 
 
 @pytest.mark.both_databases
-async def test_of_an_answer_and_a_snooze_at_once_the_first_decides(world: World, ops: Place) -> None:
+async def test_when_acknowledge_and_snooze_are_pressed_together_the_first_counts(world: World, ops: Place) -> None:
     anna, bob = world.member(ops, "Anna"), world.member(ops, "Bob")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

@@ -23,7 +23,7 @@ async def reminders(alert: Sent) -> list[Json]:
     return [each for each in (await alert.now())["deliveries"] if each["is_reminder"]]
 
 
-async def test_an_alert_that_nobody_answers_is_posted_again_and_again(world: World, ops: Place) -> None:
+async def test_an_unacknowledged_alert_is_posted_again_and_again(world: World, ops: Place) -> None:
     alert = await remembered(world, ops)
     first = await ops.receives("db1\ndisk full")
 
@@ -40,7 +40,7 @@ async def test_an_alert_that_nobody_answers_is_posted_again_and_again(world: Wor
     assert first.text == "db1\ndisk full", "the first post says no more than before"
 
 
-async def test_any_of_its_posts_answers_it_and_all_of_them_follow(world: World, ops: Place) -> None:
+async def test_any_post_acknowledges_the_alert_and_all_posts_follow(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await remembered(world, ops)
     first = await ops.receives("db1\ndisk full")
@@ -57,7 +57,7 @@ async def test_any_of_its_posts_answers_it_and_all_of_them_follow(world: World, 
     assert len(ops.texts) == 2
 
 
-async def test_of_the_reminders_in_a_chat_only_the_newest_follows(world: World, ops: Place) -> None:
+async def test_only_the_newest_reminder_in_a_chat_is_updated(world: World, ops: Place) -> None:
     alert = await remembered(world, ops)
     first = await ops.receives("db1\ndisk full")
     posts = []
@@ -78,7 +78,7 @@ async def test_of_the_reminders_in_a_chat_only_the_newest_follows(world: World, 
     assert all(post.text.startswith("🔔 Reminder: db1") for post in older)
 
 
-async def test_an_acknowledged_alert_is_reminded_of_until_it_is_closed(another: MakeWorld) -> None:
+async def test_reminders_of_an_acknowledged_alert_continue_until_it_is_closed(another: MakeWorld) -> None:
     world = await another(alerts={"close_on_acknowledge": False, "remind_every": "30m", "close_after": "1d"})
     await world.starts()
     ops = world.group("Ops")
@@ -103,7 +103,7 @@ async def test_an_acknowledged_alert_is_reminded_of_until_it_is_closed(another: 
 
 
 @pytest.mark.both_databases
-async def test_what_was_escalated_is_reminded_of_in_every_chat_that_shows_it(world: World, ops: Place) -> None:
+async def test_reminders_go_to_every_chat_that_shows_the_alert(world: World, ops: Place) -> None:
     alert = await remembered(world, ops, escalate_after="10m")
     await ops.receives("disk full")
     await world.later(minutes=10)
@@ -116,7 +116,7 @@ async def test_what_was_escalated_is_reminded_of_in_every_chat_that_shows_it(wor
     assert sorted(each["purpose"] for each in await reminders(alert)) == ["escalation", "primary"]
 
 
-async def test_in_a_chat_that_it_escalated_into_again_there_is_one_reminder(another: MakeWorld) -> None:
+async def test_a_chat_with_the_alert_and_its_escalation_gets_one_reminder(another: MakeWorld) -> None:
     world = await another()
     await world.starts()
     await remembered(world, world.duty, escalate_after="10m")
@@ -131,7 +131,7 @@ async def test_in_a_chat_that_it_escalated_into_again_there_is_one_reminder(anot
     assert len(world.duty.texts) == 3
 
 
-async def test_what_was_missed_while_nobody_was_there_is_made_up_for_once(world: World, ops: Place) -> None:
+async def test_missed_reminders_are_made_up_for_once(world: World, ops: Place) -> None:
     alert = await remembered(world, ops)
     await ops.receives("disk full")
     await alert.becomes("sent")
@@ -163,7 +163,7 @@ async def test_while_telegram_is_away_reminders_do_not_pile_up(world: World, ops
     assert len(await reminders(alert)) == 1
 
 
-async def test_nobody_is_reminded_of_what_was_never_shown(world: World, ops: Place) -> None:
+async def test_an_alert_that_was_never_shown_has_no_reminder(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     alert = await remembered(world, ops)
 
@@ -175,7 +175,7 @@ async def test_nobody_is_reminded_of_what_was_never_shown(world: World, ops: Pla
     assert len(ops.texts) == 1
 
 
-async def test_nobody_is_reminded_of_what_is_over_when_the_daemon_comes_back(world: World, ops: Place) -> None:
+async def test_an_alert_that_expired_during_a_downtime_has_no_reminder(world: World, ops: Place) -> None:
     alert = await remembered(world, ops, close_after="1h")
     await ops.receives("disk full")
     await alert.becomes("sent")
@@ -190,7 +190,7 @@ async def test_nobody_is_reminded_of_what_is_over_when_the_daemon_comes_back(wor
     assert len(ops.texts) == 1
 
 
-async def test_a_snoozed_alert_is_not_reminded_of_before_it_wakes(world: World, ops: Place) -> None:
+async def test_a_snoozed_alert_has_no_reminder_before_it_wakes(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await remembered(world, ops)
     post = await ops.receives("disk full")
@@ -218,7 +218,7 @@ async def test_a_deleted_reminder_does_not_come_back(world: World, ops: Place) -
     assert (await alert.now())["status"] == "sent"
 
 
-async def test_a_reminder_is_as_quiet_and_in_the_same_topic_as_the_alert(another: MakeWorld) -> None:
+async def test_a_reminder_is_as_silent_and_in_the_same_topic_as_the_alert(another: MakeWorld) -> None:
     world = await another()
     await world.starts()
     ops = world.group("Ops", forum=True)
@@ -233,7 +233,7 @@ async def test_a_reminder_is_as_quiet_and_in_the_same_topic_as_the_alert(another
     assert [str(params["message_thread_id"]) for params in ops.sends()] == [str(topic)] * 2
 
 
-async def test_the_config_says_how_often_unless_the_message_does(another: MakeWorld) -> None:
+async def test_a_message_overrides_the_configured_interval(another: MakeWorld) -> None:
     world = await another(alerts={"remind_every": "20m"})
     await world.starts()
     ops = world.group("Ops")
@@ -247,7 +247,7 @@ async def test_the_config_says_how_often_unless_the_message_does(another: MakeWo
     assert [moment and moment[11:16] for moment in moments] == ["09:20", "09:05", None, None]
 
 
-async def test_a_policy_says_how_often(another: MakeWorld) -> None:
+async def test_a_policy_sets_the_interval(another: MakeWorld) -> None:
     world = await another()
     world.sets(
         alerts={"policies": {"slow": {"steps": [{"after": "5m", "to": [world.duty.id]}], "remind_every": "45m"}}}
@@ -260,7 +260,7 @@ async def test_a_policy_says_how_often(another: MakeWorld) -> None:
     assert (await alert.now())["remind_at"][11:16] == "09:45"
 
 
-async def test_reminders_in_private_respect_that_somebody_wants_none_where_alerts_do(another: MakeWorld) -> None:
+async def test_reminders_respect_muted_people_where_alerts_do(another: MakeWorld) -> None:
     world = await another(alerts={"reach_muted": False})
     await world.starts()
     anna = await world.subscriber("Anna")

@@ -100,7 +100,7 @@ async def test_a_snooze_survives_a_restart(world: World, ops: Place) -> None:
     await world.duty.receives("disk full")
 
 
-async def test_who_snoozes_for_tomorrow_means_the_morning_of_their_own_zone(world: World, ops: Place) -> None:
+async def test_tomorrow_is_the_morning_in_the_persons_own_zone(world: World, ops: Place) -> None:
     anna = await world.subscriber("Anna")
     world.joins(anna, ops)
     chooses_zone(world, anna, "Pacific/Auckland")
@@ -114,7 +114,7 @@ async def test_who_snoozes_for_tomorrow_means_the_morning_of_their_own_zone(worl
     await post.becomes("Snoozed by Anna until 20:00 UTC.")
 
 
-async def test_who_chose_no_zone_means_that_of_the_config(another: MakeWorld) -> None:
+async def test_without_a_zone_of_their_own_the_configured_one_counts(another: MakeWorld) -> None:
     world = await another(summary={"time_zone": "Europe/Berlin"})
     await world.starts()
     ops = world.group("Ops")
@@ -137,7 +137,7 @@ async def test_on_the_night_the_clocks_change_tomorrow_is_still_nine(another: Ma
     assert await deadlines(alert) == ("2026-03-29T07:15", "2026-03-29T08:00")
 
 
-async def test_the_config_says_for_how_long_one_may_snooze(another: MakeWorld) -> None:
+async def test_the_config_lists_the_snoozes_on_offer(another: MakeWorld) -> None:
     world = await another(alerts={"snooze": ["15m", "tomorrow 07:30", "1d"]})
     await world.starts()
     ops = world.group("Ops")
@@ -149,7 +149,7 @@ async def test_the_config_says_for_how_long_one_may_snooze(another: MakeWorld) -
     assert [len(row) for row in post.message.buttons] == [1, 2, 1, 1]
 
 
-async def test_where_nothing_may_be_snoozed_there_is_no_button_for_it(another: MakeWorld) -> None:
+async def test_without_configured_snoozes_there_is_no_button(another: MakeWorld) -> None:
     world = await another(alerts={"snooze": []})
     await world.starts()
     ops = world.group("Ops")
@@ -159,7 +159,7 @@ async def test_where_nothing_may_be_snoozed_there_is_no_button_for_it(another: M
     assert (await ops.receives("disk full")).buttons == ["Acknowledge"]
 
 
-async def test_a_span_that_the_config_took_out_since_counts_no_more(world: World, ops: Place) -> None:
+async def test_a_snooze_that_was_removed_from_the_config_no_longer_counts(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -171,7 +171,7 @@ async def test_a_span_that_the_config_took_out_since_counts_no_more(world: World
     assert "snoozed" not in await alert.events()
 
 
-async def test_an_answered_alert_cannot_be_snoozed(world: World, ops: Place) -> None:
+async def test_an_acknowledged_alert_cannot_be_snoozed(world: World, ops: Place) -> None:
     anna, bob = world.member(ops, "Anna"), world.member(ops, "Bob")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -210,7 +210,7 @@ async def test_a_snoozed_alert_can_be_acknowledged_and_shows_that_alone(world: W
     await alert.becomes("closed")
 
 
-async def test_an_alert_that_never_escalates_is_snoozed_all_the_same(world: World, ops: Place) -> None:
+async def test_an_alert_that_never_escalates_can_be_snoozed(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, escalate_after="never", close_after="never")
 
@@ -221,9 +221,7 @@ async def test_an_alert_that_never_escalates_is_snoozed_all_the_same(world: Worl
     await alert.tells("snoozed")
 
 
-async def test_a_press_that_waited_at_telegram_is_counted_before_the_escalation_that_it_puts_off(
-    world: World, ops: Place
-) -> None:
+async def test_a_snooze_that_waited_at_telegram_counts_before_the_escalation(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

@@ -18,7 +18,7 @@ def of_one_bot() -> Json:
     return {"token": f"600000001:{secrets.token_hex(20)}"}
 
 
-async def test_a_message_leaves_although_no_time_passes(world: World, ops: Place) -> None:
+async def test_a_message_leaves_at_once(world: World, ops: Place) -> None:
     await world.is_quiet()
     before = world.clock.at
 

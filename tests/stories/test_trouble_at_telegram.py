@@ -28,7 +28,7 @@ async def test_a_flood_ban_holds_its_own_chat_only(world: World, ops: Place) -> 
     assert (await held.becomes("sent"))["escalated_at"] is None
 
 
-async def test_a_flood_ban_costs_no_attempt_and_nobody_calls_into_it(world: World, ops: Place) -> None:
+async def test_a_flood_ban_costs_no_attempt_and_no_call_goes_into_it(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", chat=ops.id, retry_after=60)
     alert = await world.alert("disk full", to=ops)
 
@@ -87,7 +87,7 @@ async def test_a_ban_shorter_than_the_alert_may_wait_does_not_escalate(world: Wo
 
 
 @pytest.mark.parametrize("kind", ["error", "html", "cut_before"])
-async def test_a_failed_call_is_made_again(world: World, ops: Place, kind: str) -> None:
+async def test_a_failed_call_is_retried(world: World, ops: Place, kind: str) -> None:
     world.sandbox.fault(kind, method="sendMessage", times=1)
     alert = await world.alert("disk full", to=ops)
     await alert.tells("uncertain")
@@ -116,7 +116,7 @@ async def test_a_call_cut_after_its_acceptance_may_show_twice_and_says_so(world:
     await second.becomes("Acknowledged by Anna", buttons=[])
 
 
-async def test_a_press_on_a_post_that_was_never_recorded_proves_where_it_stands(world: World, ops: Place) -> None:
+async def test_a_press_on_an_unrecorded_post_reveals_its_message_id(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     world.sandbox.fault("cut_after", method="sendMessage", times=1)
     alert = await world.alert("disk full", to=ops)
@@ -156,7 +156,7 @@ async def test_an_edit_that_met_a_flood_is_made_when_the_ban_is_over(world: Worl
     await post.becomes("Acknowledged by Anna", buttons=[])
 
 
-async def test_what_fails_for_too_long_is_given_up(another: MakeWorld) -> None:
+async def test_a_message_that_fails_for_too_long_is_given_up(another: MakeWorld) -> None:
     world = await another(delivery={"give_up_after": "5m"})
     await world.starts()
     ops, other = world.group("Ops"), world.group("Other")
@@ -210,7 +210,7 @@ async def test_without_telegram_the_jobs_run_ten_seconds_after_the_start(world: 
     await alert.tells("escalated")  # and is closed in the next moment, for that is overdue as well
 
 
-async def test_polling_begins_anew_after_telegram_was_away(world: World, ops: Place) -> None:
+async def test_polling_resumes_after_telegram_was_away(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -221,7 +221,7 @@ async def test_polling_begins_anew_after_telegram_was_away(world: World, ops: Pl
     assert await post.pressed(anna) == "Acknowledged."
 
 
-async def test_polling_that_died_silently_is_noticed_and_begins_anew(world: World, ops: Place) -> None:
+async def test_polling_that_died_silently_restarts(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -233,7 +233,7 @@ async def test_polling_that_died_silently_is_noticed_and_begins_anew(world: Worl
     assert await post.pressed(anna) == "Acknowledged."
 
 
-async def test_another_program_that_fetches_the_updates_is_noticed_and_outlived(world: World, ops: Place) -> None:
+async def test_another_program_that_fetches_the_updates_is_reported_until_it_stops(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

@@ -84,7 +84,7 @@ async def test_a_notice_that_cannot_be_shown_fails_with_the_reason(world: World,
     assert world.duty.texts == []
 
 
-async def test_an_escalated_dead_letter_is_answered_in_the_channel(world: World) -> None:
+async def test_an_escalated_dead_letter_is_acknowledged_in_the_channel(world: World) -> None:
     boss = world.member(world.duty, "Boss")
     unreachable = await a_blocked_chat(world)
     alert = await world.alert("disk full", to=unreachable.place)

@@ -32,7 +32,7 @@ async def is_parked(world: World) -> None:
     assert world.log.count("update failed") == 3
 
 
-async def test_an_update_that_failed_is_tried_again(world: World) -> None:
+async def test_a_failed_update_is_retried(world: World) -> None:
     anna = world.person("Anna")
     with broken(world, "INSERT ON posts"):
         anna.says("/start")
@@ -58,7 +58,7 @@ async def test_an_update_that_fails_three_times_is_parked_and_others_go_on(world
     assert len(anna.texts) == 2
 
 
-async def test_who_pressed_what_failed_three_times_is_told(world: World, ops: Place) -> None:
+async def test_a_press_that_failed_three_times_is_answered(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")

@@ -24,6 +24,6 @@ async def test_facts_are_read_through_indexes(database: Database, readers: list[
 
 
 async def test_due_summaries_are_read_through_an_index(database: Database) -> None:
-    asked = await explain(database, partial(plan.due, now=NOW, most=50))
+    asked = await explain(database, partial(plan.due, now=NOW, limit=50))
     assert asked.whole_tables() == {}
     assert asked.uses("summary_plans_due"), asked.plans

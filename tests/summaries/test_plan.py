@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, StaticPool, create_engine
 from sqlmodel import Session, SQLModel
 
 from notifybot.model.chats import Chat
@@ -28,11 +30,19 @@ USUAL = SummaryDefaults(Daily(time(9), "UTC"), to=("ops",))
 
 @contextmanager
 def database() -> Iterator[Session]:
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in (Chat, Person, SummaryPlan)])
-    with Session(engine, expire_on_commit=False) as session:
+    """Open an empty database. All tests share one, as to create it for each example takes longer than the example."""
+    with Session(shared_engine(), expire_on_commit=False) as session:
+        for model in (SummaryPlan, Person, Chat):
+            session.execute(table_of(model).delete())
+        session.commit()
         yield session
-    engine.dispose()
+
+
+@cache
+def shared_engine() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in (Chat, Person, SummaryPlan)])
+    return engine
 
 
 def subscribe(session: Session, name: str, **chosen: Any) -> Person:
@@ -55,12 +65,12 @@ class Story:
     days: list[date] = field(default_factory=list)
     periods: list[Period] = field(default_factory=list)
 
-    def tick(self) -> None:
-        for turn in summaries_plan.due(self.session, now=self.now, most=100):
+    def run(self) -> None:
+        for turn in summaries_plan.due(self.session, now=self.now, limit=100):
             self.tell(turn)
-        wants = summaries_plan.outdated(self.session, self.usual, now=self.now, most=100)
+        wants = summaries_plan.outdated(self.session, self.usual, now=self.now, limit=100)
         summaries_plan.save_plans(self.session, wants, now=self.now)
-        assert summaries_plan.outdated(self.session, self.usual, now=self.now, most=100) == []
+        assert summaries_plan.outdated(self.session, self.usual, now=self.now, limit=100) == []
 
     def tell(self, turn: DueSummary) -> None:
         """Send what is due, as the job does; with a kill before the commit, and another daemon doing the same."""
@@ -89,6 +99,7 @@ BACK = st.integers(1, 60).map(lambda minutes: -timedelta(minutes=minutes))
 STEPS = st.lists(st.one_of(AHEAD, AHEAD, BACK), min_size=1, max_size=15)
 
 
+@pytest.mark.slow_because("a hundred readers live through days")
 @given(DAILIES, BEGINNINGS, STEPS)
 @settings(deadline=None)
 def test_each_date_has_one_summary_through_downtime_and_clock_changes(
@@ -97,12 +108,12 @@ def test_each_date_has_one_summary_through_downtime_and_clock_changes(
     """Of several missed dates only the last gets one; periods neither overlap nor leave gaps."""
     with database() as session:
         story = Story(session, SummaryDefaults(daily, ("ops",)), "to:ops", begin)
-        story.tick()
+        story.run()
         expected: list[date] = []
         latest = daily.latest(begin)
         for step in steps:
             story.now += step
-            story.tick()
+            story.run()
             if daily.latest(story.now) > latest:
                 latest = daily.latest(story.now)
                 expected.append(latest)
@@ -118,6 +129,7 @@ CHANGES = st.tuples(
 )
 
 
+@pytest.mark.slow_because("a hundred readers live through days")
 @given(st.lists(CHANGES, min_size=1, max_size=15))
 @settings(deadline=None)
 def test_no_date_has_two_summaries_whatever_time_and_zone_somebody_chooses(
@@ -126,15 +138,15 @@ def test_no_date_has_two_summaries_whatever_time_and_zone_somebody_chooses(
     with database() as session:
         person = subscribe(session, "anna")
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         for step, at, zone in steps:
             story.now += step
-            story.tick()
+            story.run()
             person.summary_time = None if at is None else f"{at:%H:%M}"
             person.time_zone = zone
             session.add(person)
             session.flush()
-            story.tick()
+            story.run()
             assert story.now < (story.plan.next_at or story.now) <= story.now + MAX_AHEAD
 
         assert story.days == sorted(set(story.days))
@@ -145,12 +157,12 @@ def test_new_readers_are_planned_and_former_ones_are_not() -> None:
     with database() as session:
         person = subscribe(session, "anna", summary_time="18:00", time_zone="Asia/Tokyo")
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         assert (story.plan.daily, story.plan.next_at) == ("18:00 Asia/Tokyo", NOON + timedelta(hours=21))
         person.account = None
         session.add(person)
         session.flush()
-        story.tick()
+        story.run()
         assert (story.plan.daily, story.plan.next_at) == (None, None)
 
 
@@ -158,11 +170,11 @@ def test_the_plan_of_a_removed_person_ends() -> None:
     with database() as session:
         person = subscribe(session, "anna")
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         session.delete(person)
         session.flush()
         story.now += timedelta(days=1)
-        story.tick()
+        story.run()
         assert (story.plan.daily, story.plan.next_at) == (None, None)
 
 
@@ -170,10 +182,10 @@ def test_an_unknown_zone_counts_as_utc() -> None:
     with database() as session:
         subscribe(session, "anna", time_zone="Mars/Olympus_Mons")
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         assert story.plan.next_at == NOON + timedelta(hours=21)
         story.now += timedelta(hours=21)
-        story.tick()
+        story.run()
         assert story.days == [date(2026, 3, 28)]
 
 
@@ -181,10 +193,10 @@ def test_after_a_very_long_downtime_a_summary_covers_the_last_month() -> None:
     with database() as session:
         subscribe(session, "anna")
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         for days in (1, 200):
             story.now += timedelta(days=days)
-            story.tick()
+            story.run()
         assert story.periods[-1].end - story.periods[-1].begin == timedelta(days=31)
 
 
@@ -193,7 +205,7 @@ def test_requested_summaries_cover_the_last_day_and_leave_plans_alone() -> None:
         subscribe(session, "anna")
         subscribe(session, "bob", is_enabled=False)
         story = Story(session, USUAL, "person:anna", NOON)
-        story.tick()
+        story.run()
         before = story.plan.next_at
         turns = summaries_plan.on_request(session, now=NOON)
         assert {turn.reader for turn in turns} == {"person:anna", "to:ops"}

@@ -20,7 +20,7 @@ class Callers:
 
     async def find(self, request: web.Request, uid: int | None) -> Caller | None:
         """Return the caller; None on TCP without credentials. Raise Unauthenticated or TooManyRequests."""
-        return await (self.remote.caller(request) if uid is None else self.local.caller(uid))
+        return await (self.remote.caller(request) if uid is None else self.local.look_up(uid))
 
     @staticmethod
     def of(runtime: Runtime) -> "Callers":
@@ -39,7 +39,7 @@ def guarded(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         callers, uid = request.app[CALLERS], peer_uid(request.transport)
-        caller = callers.local.known(uid) or await callers.find(request, uid)
+        caller = callers.local.cached(uid) or await callers.find(request, uid)
         check_permission(caller, action)
         if caller is not None:
             request[_CALLER] = caller

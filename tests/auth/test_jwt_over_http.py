@@ -172,9 +172,9 @@ def test_a_public_key_is_no_secret() -> None:
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ("{secret: short}", "http.jwt.secret: a secret for HS256 has at least 32 bytes"),
-        (f"{{secret: {'abcabc' * 10}}}", "http.jwt.secret: this secret can be guessed"),
-        ("{algorithm: RS256, public_key: short.pem}", "http.jwt.public_key: an RSA key has at least 2048 bits"),
+        ("{secret: short}", "http.jwt.secret: a secret for HS256 needs at least 32 bytes"),
+        (f"{{secret: {'abcabc' * 10}}}", "http.jwt.secret: this secret is easy to guess"),
+        ("{algorithm: RS256, public_key: short.pem}", "http.jwt.public_key: an RSA key needs at least 2048 bits"),
         ("{algorithm: RS256, public_key: p256.pem}", "RS256 needs an RSA key"),
         ("{algorithm: ES256, public_key: rsa.pem}", "ES256 needs a key on curve P-256"),
         ("{algorithm: ES256, public_key: p384.pem}", "ES256 needs a key on curve P-256"),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sqlmodel import Session
 
 from notifybot.auth import tokens
-from notifybot.auth.throttle import BURST, WORTH_A_WARNING
+from notifybot.auth.throttle import BURST, WARN_FROM
 from notifybot.config import load
 from notifybot.errors import StartRefused
 from notifybot.health.config_notes import configuration_notes
@@ -149,7 +149,7 @@ async def test_guesses_are_slowed_counted_and_logged(folder: Path, caplog: pytes
     async with wire(folder) as line:
         seen, unseen = await line.token("seen", scopes=["read"]), await line.token("unseen", scopes=["read"])
         assert (await line.bearing(seen, "GET", "/api/messages")).status == 200
-        answers = [await line.bearing(f"nb_{number}", "GET", "/api/messages") for number in range(WORTH_A_WARNING)]
+        answers = [await line.bearing(f"nb_{number}", "GET", "/api/messages") for number in range(WARN_FROM)]
         assert {answer.status for answer in answers[:BURST]} == {401}
         assert {answer.status for answer in answers[BURST:]} == {429}
         assert int(answers[-1].headers["retry-after"]) > 0

@@ -7,7 +7,6 @@ from enum import StrEnum
 from notifybot.config.types import CHAT_FORM, SUBSCRIBERS, USER_ID_FORM
 
 
-
 class RecipientKind(StrEnum):
     CHAT = "chat"
     PERSON = "person"
@@ -32,7 +31,7 @@ class Recipient:
     def thread_id(self) -> int | None:
         """The number of the topic, if it names one."""
         topic = self.name.partition(":")[2] if self.kind is RecipientKind.CHAT else ""
-        return int(topic) if topic else None
+        return int(topic) if topic.isdecimal() else None
 
 
 EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)

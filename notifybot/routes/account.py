@@ -207,7 +207,7 @@ async def change_preferences(request: web.Request) -> web.Response:
 
 
 def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[Caller, str]:
-    """Return the caller and the account to act for. Raise Forbidden for another account, unless the caller is an admin."""
+    """Return the caller and the account to act for. Raise Forbidden for another's account without admin."""
     caller = caller_of(request)
     named = fields.user
     if request.method not in ("GET", "HEAD") and request.query_string:

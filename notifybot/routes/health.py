@@ -96,9 +96,7 @@ async def _missing_admins(runtime: Runtime) -> list[str]:
         return []
     find = partial(reachability.without_chat, recipients=runtime.config.admins, directory=runtime.directory)
     absent: list[str] = await _read(runtime, find, [])
-    return (
-        [f"Admins without a chat with the bot are not notified when a job fails: {listed(absent)}."] if absent else []
-    )
+    return [f"Not notified when a job fails, for lack of a chat with the bot: {listed(absent)}."] if absent else []
 
 
 async def _policy_gaps(runtime: Runtime) -> list[str]:
@@ -113,9 +111,7 @@ async def _unknown_zones(runtime: Runtime) -> list[str]:
     """Warn of schedules in time zones that this system does not know."""
     unknown: list[str] = await _read(runtime, schedules_queries.unknown_zones, [])
     return (
-        [f"Schedules run in UTC, because this system does not know their time zones: {listed(unknown)}."]
-        if unknown
-        else []
+        [f"Schedules run in UTC, as this system does not know their time zones: {listed(unknown)}."] if unknown else []
     )
 
 

@@ -18,7 +18,7 @@ from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
-MAX_RECORDS = 2000
+MAX_LIST = 2000
 """People, and codes, of one request: all in one transaction."""
 _CODE = re.compile(r"[0-9]{6}")
 
@@ -30,8 +30,8 @@ def _code(value: object) -> str:
 
 
 def _limited(value: object) -> object:
-    if isinstance(value, list) and len(value) > MAX_RECORDS:
-        raise ValueError(f"the list has {len(value)} items; send at most {MAX_RECORDS} at a time")
+    if isinstance(value, list) and len(value) > MAX_LIST:
+        raise ValueError(f"the list has {len(value)} items; send at most {MAX_LIST} at a time")
     return value
 
 
@@ -52,10 +52,10 @@ class ImportedCodeFields(RequestFields):
 
 class ImportFields(RequestFields):
     people: Annotated[list[ImportedPersonFields], BeforeValidator(_limited)] = Field(
-        default_factory=list, max_length=MAX_RECORDS
+        default_factory=list, max_length=MAX_LIST
     )
     codes: Annotated[list[ImportedCodeFields], BeforeValidator(_limited)] = Field(
-        default_factory=list, max_length=MAX_RECORDS
+        default_factory=list, max_length=MAX_LIST
     )
     dry_run: bool = False
 

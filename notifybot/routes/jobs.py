@@ -90,9 +90,7 @@ async def trigger(request: web.Request) -> web.Response:
     runtime, name = runtime_of(request), request.match_info["name"]
     _check_may_run(runtime, name)
     if runtime.job_status.run_now is None:
-        raise Unavailable(
-            "The jobs have not started yet: waiting updates from Telegram come first.", hint="Try again soon."
-        )
+        raise Unavailable("The jobs have not started yet: updates from Telegram come first.", hint="Try again soon.")
     return json_response(documents.job_run(await runtime.job_status.run_now(name)))
 
 

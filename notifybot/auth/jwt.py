@@ -1,6 +1,6 @@
-"""JWTs of an existing dashboard: whether one holds, and whose it is.
+"""Verify JWTs of an existing dashboard.
 
-The algorithm is the config's alone: what a token says of itself (`alg`, `kid`, `jwk`, `x5u` …) is never followed.
+The algorithm comes from the config alone: the token's `alg`, `kid`, `jwk`, `x5u` … are never followed.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from jwt.types import Options
 from notifybot.config.jwt_key import Key
 
 MAX_JWT_CHARACTERS = 8192
-"""Characters of a token; a header has no room for more."""
+"""A header has no room for more."""
 
 
 class InvalidJwt(Exception):
-    """This token does not hold; the text says why, for the operator alone."""
+    """A token is invalid. The reason is for the operator's log, not the caller."""
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose tokens hold. `issuer` and `audience` None: any."""
+    """Criteria for valid tokens. `issuer` and `audience` None: any."""
 
     algorithm: str
     key: Key
@@ -32,26 +32,23 @@ class Trust:
 
 
 def account_of(token: str, trust: Trust, *, now: datetime) -> str:
-    """The account that a token stands for, by `account_claim`. Raises InvalidJwt.
-
-    It must end: a token without `exp` would hold for ever.
-    """
+    """Return the account in `account_claim`. Raise InvalidJwt, also for a token without `exp`, which never expires."""
     if len(token) > MAX_JWT_CHARACTERS:
         raise InvalidJwt("it is too long")
     claims = _verified_claims(token, trust)
     _check_times(claims, now.timestamp(), trust.leeway.total_seconds())
     account = claims.get(trust.account_claim)
     if not isinstance(account, str) or not account:
-        raise InvalidJwt(f"its claim {trust.account_claim} is no text")
+        raise InvalidJwt(f"its claim {trust.account_claim} is not text")
     return account
 
 
 def _verified_claims(token: str, trust: Trust) -> dict[str, object]:
-    """The claims of a token whose signature, issuer and audience are right."""
+    """Return the claims, once the signature, issuer and audience are verified."""
     options: Options = {
         "verify_aud": trust.audience is not None,
         "verify_iss": trust.issuer is not None,
-        # Times are compared with `now` below; the rest may be whatever the dashboard likes.
+        # _check_times compares times with `now`; the other claims are not checked.
         "verify_exp": False,
         "verify_nbf": False,
         "verify_iat": False,
@@ -79,13 +76,13 @@ def _check_times(claims: dict[str, object], now: float, leeway: float) -> None:
     expires = _seconds(claims, "exp")
     if expires is None:
         raise InvalidJwt("it has no exp")
-    # Written so that NaN fails, too.
+    # In this form NaN fails too.
     if not now < expires + leeway:
         raise InvalidJwt("it has expired")
     for name in ("nbf", "iat"):
         begins = _seconds(claims, name)
         if begins is not None and not begins <= now + leeway:
-            raise InvalidJwt(f"its {name} lies ahead")
+            raise InvalidJwt(f"its {name} is in the future")
 
 
 def _seconds(claims: dict[str, object], name: str) -> float | None:
@@ -93,5 +90,5 @@ def _seconds(claims: dict[str, object], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
-        raise InvalidJwt(f"its {name} is no time")
+        raise InvalidJwt(f"its {name} is not a time")
     return float(value)

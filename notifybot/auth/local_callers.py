@@ -15,15 +15,15 @@ from notifybot.auth.permissions import Caller
 from notifybot.config.model import Config
 
 _CREDENTIALS = struct.Struct("3i")
-KEPT_S = 60
-"""How long what the user database said is believed; it may lie on another machine."""
+CACHED_S = 60
+"""Lifetime of user names and groups; the user database may be on another machine."""
 
 _uids: WeakKeyDictionary[asyncio.BaseTransport, int | None] = WeakKeyDictionary()
-"""Of open connections: the kernel noted it once for each, and asking for it costs as much as reading a body."""
+"""Cached for each open connection: asking the kernel costs as much as reading a body."""
 
 
 @dataclass(frozen=True)
-class _KnownUser:
+class _CachedUser:
     caller: Caller
     until: float
 
@@ -35,16 +35,16 @@ class LocalCallers:
         self._admin_groups = config.socket.admin_groups
         self._accounts = config.accounts
         self._allowed = allowed_by(config)
-        self._known: dict[int | None, _KnownUser] = {}
+        self._cache: dict[int | None, _CachedUser] = {}
 
-    def known(self, uid: int | None) -> Caller | None:
-        """Who this is, if that was looked up a moment ago: nearly always, and this costs nothing."""
-        known = self._known.get(uid)
-        return None if known is None or time.monotonic() > known.until else known.caller
+    def cached(self, uid: int | None) -> Caller | None:
+        """Return the caller if cached."""
+        found = self._cache.get(uid)
+        return None if found is None or time.monotonic() > found.until else found.caller
 
-    async def caller(self, uid: int) -> Caller:
+    async def look_up(self, uid: int) -> Caller:
         caller = await asyncio.to_thread(self._look_up, uid)
-        self._known[uid] = _KnownUser(caller, time.monotonic() + KEPT_S)
+        self._cache[uid] = _CachedUser(caller, time.monotonic() + CACHED_S)
         return caller
 
     def _look_up(self, uid: int) -> Caller:
@@ -55,21 +55,21 @@ class LocalCallers:
 
 
 def allowed_by(config: Config) -> frozenset[str] | None:
-    """To whom callers may send who have no token that says so; None: to anybody."""
+    """Return the recipients of callers whose token sets none; None: any."""
     allowed = config.socket.allow
     return None if "*" in allowed else frozenset(allowed)
 
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:
-    """The user at the other end, as the kernel noted when they connected; None on anything but a unix socket."""
+    """Return the uid of the process that connected; None unless this is a unix socket."""
     if transport is None:
         return None
     if transport not in _uids:
-        _uids[transport] = _noted_by_kernel(transport)
+        _uids[transport] = _uid_from_kernel(transport)
     return _uids[transport]
 
 
-def _noted_by_kernel(transport: asyncio.BaseTransport) -> int | None:
+def _uid_from_kernel(transport: asyncio.BaseTransport) -> int | None:
     connection = transport.get_extra_info("socket")
     if connection is None or connection.family != socket.AF_UNIX:
         return None
@@ -78,7 +78,7 @@ def _noted_by_kernel(transport: asyncio.BaseTransport) -> int | None:
 
 
 def _user(uid: int) -> tuple[str, frozenset[str]]:
-    """A user's name, and the names of their groups."""
+    """Return the name and groups of a user."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Permissions of every caller, on every route and object, in one table."""
+"""Permissions for every action, in one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from types import MappingProxyType
 from notifybot.auth.admins import ADMIN_SCOPE, ADMINS
 from notifybot.errors import Forbidden, NotFound, Unauthenticated
 
-SCOPES_HINT = "`notifybot token create NAME --scope send,read` makes a token that may."
+SCOPES_HINT = "Create a token that may, with: notifybot token create NAME --scope send,read"
 
 
 class Scope(StrEnum):
-    """What a token lets its bearer do. `admin` holds the others."""
+    """Scope of a token; `admin` includes the others."""
 
     SEND = "send"
     READ = "read"
@@ -22,10 +22,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever a request comes from.
+    """The sender of a request.
 
-    `account`: a local user's name, `uid:1234` where there is none, or what a token or JWT stands for. `allowed`: to
-    whom they may send, as the config or the token names them; None: to anybody. `is_local`: on the unix socket.
+    `account`: a local user name, `uid:1234` if the uid has none, or the account of a token or JWT. `allowed`: the
+    recipients that they may notify, from the config or the token; None: any. `is_local`: on the unix socket.
     """
 
     account: str
@@ -44,101 +44,92 @@ class Caller:
 
 
 class Action(StrEnum):
-    """What a route does, as far as it matters who asks for it."""
+    """Kind of operation, as far as permissions differ."""
 
     LOOK = "look"
-    """See what this is and whether it works."""
+    """See the index and health."""
     SEND = "send"
     READ = "read"
-    """See messages and their files."""
+    """See messages and files."""
     ANSWER = "answer"
     """Change a message: acknowledge, snooze, close, cancel, retry, edit."""
     SUBSCRIBE = "subscribe"
-    """Make a chat known."""
+    """Subscribe a chat."""
     SEE_PEOPLE = "see people"
     SEE_ACCOUNT = "see account"
-    """See how an account is linked."""
+    """See the link of an account."""
     CHANGE_ACCOUNT = "change account"
-    """Link it, unlink it, change what its person prefers."""
+    """Link, unlink, change preferences."""
     CHANGE_ROTATION = "change rotation"
-    """Say who stands in on call: for whom that is, on_call.Hand says."""
-    SEE_WORK = "see work"
-    """See jobs, figures and schedules of the daemon itself."""
+    """Create and cancel overrides; oncall.changes.Editor decides for which rotations."""
     ADMINISTER = "administer"
 
 
 class OwnershipRule(Enum):
-    """What those who are no admins get of another's."""
+    """Access to another account's objects without admin."""
 
     ALLOWED = auto()
-    """There is no owner to it."""
+    """The object has no owner."""
     HIDDEN = auto()
-    """As if it did not exist."""
+    """404."""
     REFUSED = auto()
+    """403."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """All of `needs`; `anothers` says what holds for an object that is not the caller's own."""
+    """Scopes that an action needs, and the rule for objects of others."""
 
     needs: frozenset[Scope]
-    anothers: OwnershipRule = OwnershipRule.ALLOWED
-    is_for_strangers: bool = False
-    """Also for those who do not say who they are."""
-    is_unbounded: bool = False
-    """Not for those who may send to some recipients only."""
+    ownership: OwnershipRule = OwnershipRule.ALLOWED
+    allows_anonymous: bool = False
+    needs_any_recipient: bool = False
+    """Refused to callers who may only notify some recipients."""
 
 
 PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
     {
-        Action.LOOK: Permission(frozenset(), is_for_strangers=True),
-        # To whom: routing.check_allowed, which knows what a name stands for.
+        Action.LOOK: Permission(frozenset(), allows_anonymous=True),
+        # recipients.allowed checks the recipients.
         Action.SEND: Permission(frozenset({Scope.SEND})),
         Action.READ: Permission(frozenset({Scope.READ}), OwnershipRule.HIDDEN),
         Action.ANSWER: Permission(frozenset({Scope.SEND}), OwnershipRule.HIDDEN),
-        Action.SUBSCRIBE: Permission(frozenset({Scope.SEND}), is_unbounded=True),
+        Action.SUBSCRIBE: Permission(frozenset({Scope.SEND}), needs_any_recipient=True),
         Action.SEE_PEOPLE: Permission(frozenset({Scope.READ})),
         Action.SEE_ACCOUNT: Permission(frozenset({Scope.READ}), OwnershipRule.REFUSED),
-        # Who links an account to a chat reads from then on what is sent to it.
+        # Linking an account gives access to the messages sent to it.
         Action.CHANGE_ACCOUNT: Permission(frozenset({Scope.SEND, Scope.READ}), OwnershipRule.REFUSED),
-        # Who stands in reads from then on what is sent to the rotation.
+        # An override gives access to the messages sent to the rotation.
         Action.CHANGE_ROTATION: Permission(frozenset({Scope.SEND, Scope.READ})),
-        Action.SEE_WORK: Permission(frozenset({Scope.READ})),
         Action.ADMINISTER: Permission(frozenset({Scope.ADMIN})),
     }
 )
 
 
 def check_permission(caller: Caller | None, action: Action) -> None:
-    """Let a caller through to what does `action`; None is somebody who does not say who they are.
-
-    Raises Unauthenticated or Forbidden.
-    """
+    """Raise Unauthenticated or Forbidden unless a caller may do this. None is an anonymous caller."""
     rule = PERMISSIONS[action]
     if caller is None:
-        if rule.is_for_strangers:
+        if rule.allows_anonymous:
             return
-        raise Unauthenticated("Say who you are.", hint="Send an API token: `Authorization: Bearer nb_…`.")
+        raise Unauthenticated("Authentication is required.", hint="Send an API token: `Authorization: Bearer nb_…`.")
     missing = rule.needs - caller.scopes
     if missing:
         raise Forbidden(f"This needs {_words(missing)}, which {caller.account} does not have.", hint=_hint(missing))
-    if rule.is_unbounded and caller.allowed is not None and not caller.is_admin:
+    if rule.needs_any_recipient and caller.allowed is not None and not caller.is_admin:
         raise Forbidden(
-            f"{caller.account} may send to some recipients only, and cannot add others.",
-            hint="An admin does that for you.",
+            f"{caller.account} may only notify some recipients, and cannot add others.",
+            hint="Ask an admin to do it.",
         )
 
 
 def check_owner(caller: Caller, action: Action, owner: str) -> None:
-    """Let a caller who was admitted reach an object of the account `owner`.
-
-    Raises NotFound where others' objects are hidden, else Forbidden.
-    """
+    """Raise NotFound or Forbidden, as the action's OwnershipRule says, if another account owns the object."""
     if caller.is_admin or caller.account == owner:
         return
-    match PERMISSIONS[action].anothers:
+    match PERMISSIONS[action].ownership:
         case OwnershipRule.HIDDEN:
-            raise NotFound("There is no message of yours with this id.", hint="Admins see everybody's messages.")
+            raise NotFound("You have no message with this id.", hint="Admins see all messages.")
         case OwnershipRule.REFUSED:
             raise Forbidden(f"{caller.account} may not act for {owner}.", hint=f"Admins may: {ADMINS}.")
         case OwnershipRule.ALLOWED:
@@ -146,7 +137,7 @@ def check_owner(caller: Caller, action: Action, owner: str) -> None:
 
 
 def visible_account(caller: Caller) -> str | None:
-    """The account whose messages a list is confined to; None: everybody's."""
+    """Return the account to which lists are limited; None for admins, who see all."""
     return None if caller.is_admin else caller.account
 
 

@@ -1,4 +1,4 @@
-"""Callers on TCP: an API token, a JWT of an existing dashboard, or where the config opens a path to whom it names."""
+"""Callers on TCP: with an API token, a JWT of an existing dashboard, or anonymous on paths that the config opens."""
 
 import asyncio
 import ipaddress
@@ -21,15 +21,15 @@ from notifybot.storage.database import Database
 from notifybot.times.clock import Clock
 
 BEARER = "bearer"
-MOST_REASON = 200
+MAX_REASON = 200
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin", "Sec-Fetch-Site")
-"""What proxies add to requests that they hand on, and browsers to those that pages make."""
+"""Headers that proxies add, and browsers to the requests of pages."""
 Verify = Callable[[str, datetime], str | None]
 log = logging.getLogger(__name__)
 
 
 class RemoteCallers:
-    """Finds out who a request on TCP comes from. The address is the connection's, whatever headers say."""
+    """Identifies callers on TCP. Their address is the connection's, never a header's."""
 
     def __init__(self, config: Config, database: Database, clock: Clock, *, allowed: frozenset[str] | None) -> None:
         self.throttle = Throttle()
@@ -41,24 +41,24 @@ class RemoteCallers:
         self._anonymous = config.http.anonymous
 
     async def caller(self, request: web.Request) -> Caller | None:
-        """None: it shows nothing, and no path is open to it. Raises Unauthenticated, TooManyRequests."""
+        """Return the caller; None without credentials on a closed path. Raise Unauthenticated or TooManyRequests."""
         credential, address = _credential(request), peer_address(request.transport)
         if credential is None:
             return self._anonymous_caller(request, address)
         now = self._clock.now()
-        self.throttle.look(address, credential, now)
+        self.throttle.check(address, credential, now)
         found = await self._bearer(credential, now)
         if found is None:
-            self.throttle.failed(address, now)
+            self.throttle.note_invalid(address, now)
             raise invalid_token()
-        self.throttle.held(credential, now)
+        self.throttle.note_valid(credential, now)
         return found
 
     def _anonymous_caller(self, request: web.Request, address: str) -> Caller | None:
-        """Whom the config names for a caller who shows nothing.
+        """Return the caller that the config sets for this path and address.
 
-        What a proxy hands on comes from the proxy's address, and what a browser sends may be another site's doing:
-        neither is whom the operator meant.
+        Requests through a proxy have the proxy's address, and a browser's may be made by another site: both are
+        refused.
         """
         if not self._anonymous or any(name in request.headers for name in _PROXY_HEADERS):
             return None
@@ -79,18 +79,18 @@ class RemoteCallers:
         token = await self._database.read(partial(tokens.find, secret=secret, now=now))
         if token is None:
             return None
-        await self._note_use(token, now)
+        await self._record_use(token, now)
         return tokens.caller_with(token, allowed=self._allowed)
 
-    async def _note_use(self, token: ApiToken, now: datetime) -> None:
-        if not tokens.is_use_worth_noting(token, now):
+    async def _record_use(self, token: ApiToken, now: datetime) -> None:
+        if not tokens.is_use_worth_recording(token, now):
             return
-        with suppress(Unavailable):  # a full disk is no reason to refuse a read
-            await self._database.write(partial(tokens.note_use, token_id=token.id, now=now))
+        with suppress(Unavailable):  # a full disk must not refuse a read
+            await self._database.write(partial(tokens.record_use, token_id=token.id, now=now))
 
 
 def _verifier(settings: Jwt | None) -> Verify | None:
-    """What tells whose JWT this is; its library is loaded only where JWTs are configured."""
+    """Return the check of JWTs. Import its library only if JWTs are configured."""
     if settings is None:
         return None
     from notifybot.auth import jwt
@@ -111,7 +111,7 @@ def _verifier(settings: Jwt | None) -> Verify | None:
         try:
             return jwt.account_of(token, trust, now=now)
         except jwt.InvalidJwt as error:
-            log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MOST_REASON]})
+            log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MAX_REASON]})
             return None
 
     return verify
@@ -134,27 +134,27 @@ def _covers(pattern: str, path: str) -> bool:
 
 
 def invalid_token() -> Unauthenticated:
-    """One sentence for all: what exactly is wrong would help those who guess."""
+    """Give no reason: it would help an attacker."""
     return Unauthenticated(
-        "This token is not valid here: wrong, expired or revoked.",
-        hint="`notifybot token list` shows which ones are valid. For a JWT the daemon's log says what is wrong.",
+        "This token is wrong, expired or revoked.",
+        hint="`notifybot token list` shows the valid ones; for a JWT, the daemon's log has the reason.",
         is_wrong=True,
     )
 
 
 def _credential(request: web.Request) -> str | None:
-    """What stands in the header Authorization; None without one. Raises Unauthenticated where it is no single token."""
+    """Return the token in the header Authorization; None without it. Raise Unauthenticated unless it is one token."""
     given = request.headers.getall("Authorization", [])
     if not given:
         return None
     scheme, _, credential = given[0].partition(" ")
     if len(given) > 1 or scheme.lower() != BEARER or not credential.strip():
-        raise Unauthenticated("The header Authorization holds no token.", hint="Write: Authorization: Bearer nb_…")
+        raise Unauthenticated("The header Authorization has no bearer token.", hint="Send: Authorization: Bearer nb_…")
     return credential.strip()
 
 
 def peer_address(transport: asyncio.BaseTransport | None) -> str:
-    """The address at the other end of the connection; an IPv4 address stays one where IPv6 carries it."""
+    """Return the address at the other end; an IPv4 address also if it is mapped into IPv6."""
     peer = transport.get_extra_info("peername") if transport is not None else None
     host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
     return str(_ip_address(host) or host)

@@ -1,4 +1,4 @@
-"""Wrong credentials: counted, and slowed for the address that they come from."""
+"""Rate limit for wrong credentials, for each address."""
 
 import hashlib
 import ipaddress
@@ -10,89 +10,87 @@ from math import ceil
 from notifybot.errors import TooManyRequests
 
 BURST = 10
-"""So many wrong ones in a row are looked at as they come."""
-EVERY = timedelta(seconds=5)
-"""After that one in so long."""
+"""Wrong credentials that are checked without delay."""
+INTERVAL = timedelta(seconds=5)
+"""Interval after the burst."""
 LONGEST_WAIT = timedelta(minutes=5)
-"""Whoever shares a guesser's address waits no longer than this."""
-MOST_ADDRESSES = 4096
-MOST_KNOWN = 1024
-KNOWN_FOR = timedelta(minutes=10)
+"""Limit for callers who share an attacker's address."""
+MAX_ADDRESSES = 4096
+MAX_VALID = 1024
+VALID_FOR = timedelta(minutes=10)
 COUNTED_FOR = timedelta(hours=1)
-MOST_COUNTED = 100_000
-WORTH_A_WARNING = 20
+MAX_COUNTED = 100_000
+WARN_FROM = 20
 IPV6_NETWORK = 64
-"""Bits: whoever has one IPv6 address has all of these."""
+"""Prefix bits: one host usually has a whole /64."""
 log = logging.getLogger(__name__)
 
 
 class Throttle:
-    """Who has shown something wrong lately, at most MOST_ADDRESSES of them.
+    """Limits wrong credentials, of MAX_ADDRESSES addresses at most.
 
-    A credential that held a moment ago is looked at in any case: behind a proxy everybody has one address, and a
-    guesser there must not lock the others out.
+    A credential that was valid in the last VALID_FOR is always checked: behind a proxy all callers share an address,
+    and an attacker there must not lock the others out.
     """
 
     def __init__(self) -> None:
-        self._settled: OrderedDict[str, datetime] = OrderedDict()
-        """By address: when all its wrong credentials will have been waited for."""
-        self._known: OrderedDict[bytes, datetime] = OrderedDict()
-        self._wrong: deque[datetime] = deque(maxlen=MOST_COUNTED)
+        self._penalties: OrderedDict[str, datetime] = OrderedDict()
+        """When the penalty of each address ends."""
+        self._valid: OrderedDict[bytes, datetime] = OrderedDict()
+        self._failures: deque[datetime] = deque(maxlen=MAX_COUNTED)
         self._last_address = ""
 
-    def look(self, address: str, credential: str, now: datetime) -> None:
-        """Let a credential be looked at. Raises TooManyRequests."""
-        settled = self._settled.get(_network(address))
-        if settled is None or settled - now <= (BURST - 1) * EVERY or self._held_lately(credential, now):
+    def check(self, address: str, credential: str, now: datetime) -> None:
+        """Raise TooManyRequests if this address must wait."""
+        ends_at = self._penalties.get(_network(address))
+        if ends_at is None or ends_at - now <= (BURST - 1) * INTERVAL or self._was_valid(credential, now):
             return
         self._count(address, now)
-        wait_s = ceil((settled - now - (BURST - 1) * EVERY).total_seconds())
+        wait_s = ceil((ends_at - now - (BURST - 1) * INTERVAL).total_seconds())
         raise TooManyRequests(
-            "Too many wrong credentials came from this address.",
-            hint=f"Try again in {wait_s} seconds, with the right one.",
+            "Too many wrong credentials from this address.",
+            hint=f"Try again in {wait_s} seconds.",
             retry_after_s=wait_s,
         )
 
-    def held(self, credential: str, now: datetime) -> None:
-        """Note that a credential was right."""
+    def note_valid(self, credential: str, now: datetime) -> None:
         key = _key(credential)
-        self._known[key] = now
-        self._known.move_to_end(key)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+        self._valid[key] = now
+        self._valid.move_to_end(key)
+        if len(self._valid) > MAX_VALID:
+            self._valid.popitem(last=False)
 
-    def failed(self, address: str, now: datetime) -> None:
-        """Note that a credential was wrong."""
+    def note_invalid(self, address: str, now: datetime) -> None:
         network = _network(address)
-        settled = max(self._settled.get(network, now), now) + EVERY
-        self._settled[network] = min(settled, now + LONGEST_WAIT)
-        self._settled.move_to_end(network)
-        if len(self._settled) > MOST_ADDRESSES:
-            self._settled.popitem(last=False)
+        ends_at = max(self._penalties.get(network, now), now) + INTERVAL
+        self._penalties[network] = min(ends_at, now + LONGEST_WAIT)
+        self._penalties.move_to_end(network)
+        if len(self._penalties) > MAX_ADDRESSES:
+            self._penalties.popitem(last=False)
         self._count(address, now)
-        # One line each, for programs that watch the log for guessers; the slowing keeps them few.
+        # One line each, for tools like fail2ban; the rate limit keeps them few.
         log.info("wrong credentials", extra={"action": "credentials_refused", "address": address})
 
     def _count(self, address: str, now: datetime) -> None:
-        self._wrong.append(now)
+        self._failures.append(now)
         self._last_address = address
 
     def warning(self, now: datetime) -> str | None:
-        """What the operator should know of the last hour."""
-        count = self._lately(now)
-        if count < WORTH_A_WARNING:
+        """Return a warning about the last hour, if it had WARN_FROM failures."""
+        count = self._recent(now)
+        if count < WARN_FROM:
             return None
-        many = f"At least {count}" if count == MOST_COUNTED else str(count)
-        return f"{many} wrong credentials came over TCP within an hour, the last ones from {self._last_address}."
+        many = f"At least {count}" if count == MAX_COUNTED else str(count)
+        return f"{many} wrong credentials over TCP in the last hour, most recently from {self._last_address}."
 
-    def _lately(self, now: datetime) -> int:
-        while self._wrong and now - self._wrong[0] > COUNTED_FOR:
-            self._wrong.popleft()
-        return len(self._wrong)
+    def _recent(self, now: datetime) -> int:
+        while self._failures and now - self._failures[0] > COUNTED_FOR:
+            self._failures.popleft()
+        return len(self._failures)
 
-    def _held_lately(self, credential: str, now: datetime) -> bool:
-        held_at = self._known.get(_key(credential))
-        return held_at is not None and now - held_at <= KNOWN_FOR
+    def _was_valid(self, credential: str, now: datetime) -> bool:
+        valid_at = self._valid.get(_key(credential))
+        return valid_at is not None and now - valid_at <= VALID_FOR
 
 
 def _key(credential: str) -> bytes:

@@ -1,4 +1,4 @@
-"""API tokens: made once, shown once, kept as a hash, taken back at any time."""
+"""API tokens: create, list, revoke, verify. Only a hash of the secret is stored."""
 
 import hashlib
 import secrets
@@ -15,15 +15,15 @@ from notifybot.model.ids import new_id
 from notifybot.model.people import ApiToken
 
 PREFIX = "nb_"
-"""Says at a glance, and to those who search repositories for leaked secrets, what this is."""
+"""Lets people and secret scanners recognize a token."""
 SECRET_BYTES = 32
-USES_NOTED_EVERY = timedelta(minutes=1)
-"""A token's last use is written down so often at most: not every request is worth a write."""
+USE_RECORDED_EVERY = timedelta(minutes=1)
+"""Not every request is worth a write."""
 
 
 @dataclass(frozen=True)
 class NewToken:
-    """What an admin asks for. `recipients` None: as `socket.allow` says; `lasts` None: until it is revoked."""
+    """Fields of a new token. `recipients` None: those of `socket.allow`; `lasts` None: it does not expire."""
 
     name: str
     account: str
@@ -33,10 +33,10 @@ class NewToken:
 
 
 def create(session: Session, new: NewToken, *, actor: str, now: datetime) -> tuple[ApiToken, str]:
-    """A new token and its secret, which nobody can find out again. Raises Conflict while its name is in use."""
+    """Return a new token and its secret, which is not stored. Raise Conflict while its name is in use."""
     if is_admin_token(new.scopes) and new.recipients is not None:
         raise NotifybotError(
-            "A token with the scope admin may send to anybody: it could make itself another one.",
+            "A token with the scope admin cannot be limited to recipients: it could create another token.",
             hint="Leave the recipients out, or the scope admin.",
         )
     _free_name(session, new.name, now)
@@ -58,27 +58,27 @@ def create(session: Session, new: NewToken, *, actor: str, now: datetime) -> tup
 
 
 def _free_name(session: Session, name: str, now: datetime) -> None:
-    """Let a name be used again once its token is over."""
+    """Delete the expired or revoked token of this name. Raise Conflict if it is valid."""
     holder = session.exec(select(ApiToken).where(ApiToken.name == name)).first()
     if holder is None:
         return
     if is_valid(holder, now):
-        raise Conflict(f"There is a token {name!r} already.", hint=f"`notifybot token revoke {name}` ends it.")
+        raise Conflict(f"There is already a token {name!r}.", hint=f"Revoke it with: notifybot token revoke {name}")
     session.delete(holder)
     session.flush()
 
 
 def all_tokens(session: Session) -> Sequence[ApiToken]:
-    """All tokens, in the order in which they were made."""
+    """Return all tokens, the oldest first."""
     return session.exec(select(ApiToken).order_by(col(ApiToken.id))).all()
 
 
 def revoke(session: Session, name: str, *, now: datetime) -> ApiToken:
-    """End a token at once; the second time changes nothing. Raises NotFound, naming the nearest."""
+    """Revoke a token, if it is not revoked yet. Raise NotFound with the nearest name."""
     token = session.exec(select(ApiToken).where(ApiToken.name == name)).first()
     if token is None:
         near = did_you_mean(name, session.exec(select(ApiToken.name)).all())
-        hint = f"Did you mean {near}?" if near else "`notifybot token list` shows them."
+        hint = f"Did you mean {near}?" if near else "List tokens with: notifybot token list"
         raise NotFound(f"There is no token {name!r}.", hint=hint)
     if token.revoked_at is None:
         token.revoked_at = now
@@ -87,10 +87,9 @@ def revoke(session: Session, name: str, *, now: datetime) -> ApiToken:
 
 
 def find(session: Session, secret: str, *, now: datetime) -> ApiToken | None:
-    """The token with this secret, if it holds now.
+    """Return the token with this secret, if it is valid.
 
-    Unknown, revoked and expired ones take the same way and time. What is compared is a hash of the guess, of which
-    nobody can choose the beginning.
+    Timing reveals nothing: the database compares hashes, whose prefix an attacker cannot choose.
     """
     token = session.exec(select(ApiToken).where(ApiToken.digest == digest(secret))).first()
     return token if token is not None and is_valid(token, now) else None
@@ -100,19 +99,19 @@ def is_valid(token: ApiToken, now: datetime) -> bool:
     return token.revoked_at is None and (token.expires_at is None or now < token.expires_at)
 
 
-def note_use(session: Session, token_id: str, *, now: datetime) -> None:
+def record_use(session: Session, token_id: str, *, now: datetime) -> None:
     token = session.get(ApiToken, token_id)
     if token is not None:
         token.last_used_at = now
         session.add(token)
 
 
-def is_use_worth_noting(token: ApiToken, now: datetime) -> bool:
-    return token.last_used_at is None or now - token.last_used_at >= USES_NOTED_EVERY
+def is_use_worth_recording(token: ApiToken, now: datetime) -> bool:
+    return token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY
 
 
 def caller_with(token: ApiToken, *, allowed: frozenset[str] | None) -> Caller:
-    """Whoever bears this token; `allowed` is to whom they may send where the token does not say."""
+    """Return the caller. `allowed`: their recipients if the token sets none."""
     is_admin = is_admin_token(token.scopes)
     own = allowed if token.recipients is None else frozenset(token.recipients)
     return Caller(
@@ -126,5 +125,5 @@ def caller_with(token: ApiToken, *, allowed: frozenset[str] | None) -> Caller:
 
 
 def digest(secret: str) -> str:
-    """Of 256 bits of chance no slow hash is needed."""
+    """Hash a secret. It has 256 random bits, so that a fast hash is enough."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

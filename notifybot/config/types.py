@@ -26,6 +26,12 @@ Choice = TypeVar("Choice", bound=Enum)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+SUBSCRIBERS = "subscribers"
+CHAT_FORM = re.compile(r"@.*|-?[0-9]+(:.*)?")
+USER_ID_FORM = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""These decide what kind of recipient a text names; see recipients/address.py."""
+
+
 @dataclass(frozen=True)
 class Value(Generic[T]):
     """Type of a single value. `parse` takes the text from the file and raises ValueError(reason) or (reason, hint).
@@ -150,7 +156,7 @@ def _parse_chat(text: str) -> str:
 
 
 def _parse_name(text: str) -> str:
-    if text in ("subscribers", "*") or re.fullmatch(r"-?[0-9]+", text):
+    if text in (SUBSCRIBERS, "*") or re.fullmatch(r"-?[0-9]+", text):
         raise ValueError("subscribers, * and numbers are reserved")
     if not re.fullmatch(r"[^\s@,$*][^\s,]{0,127}", text) or not text.isprintable():
         raise ValueError("a name has 1 to 128 characters, no spaces or commas, and does not start with @, * or $")
@@ -159,11 +165,11 @@ def _parse_name(text: str) -> str:
 
 def _parse_recipient(text: str) -> str:
     """Return a chat id, "@name", user_id in lower case, "subscribers", account or name from the config."""
-    if re.fullmatch(r"@.*|-?[0-9]+(:.*)?", text):
+    if CHAT_FORM.fullmatch(text):
         return _parse_chat(text)
-    if text == "subscribers":
+    if text == SUBSCRIBERS:
         return text
-    if re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
+    if USER_ID_FORM.fullmatch(text):
         return str(UUID(text))
     return _parse_name(text)
 

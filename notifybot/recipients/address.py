@@ -1,13 +1,10 @@
 """Recipients as callers write them."""
 
 import functools
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-SUBSCRIBERS = "subscribers"
-_CHAT = re.compile(r"(@[^:]*|-?[0-9]+)(:[0-9]+)?")
-_USER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+from notifybot.config.types import CHAT_FORM, SUBSCRIBERS, USER_ID_FORM
 
 
 class RecipientKind(StrEnum):
@@ -34,7 +31,7 @@ class Recipient:
     def thread_id(self) -> int | None:
         """The number of the topic, if it names one."""
         topic = self.name.partition(":")[2] if self.kind is RecipientKind.CHAT else ""
-        return int(topic) if topic else None
+        return int(topic) if topic.isdecimal() else None
 
 
 EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
@@ -43,13 +40,13 @@ EVERYBODY = Recipient(RecipientKind.SUBSCRIBERS, SUBSCRIBERS)
 @functools.lru_cache(4096)
 def recipient_of(text: str) -> Recipient:
     """Read a recipient of any kind."""
-    if _CHAT.fullmatch(text):
+    if CHAT_FORM.fullmatch(text):
         return Recipient(RecipientKind.CHAT, text)
     if text == SUBSCRIBERS:
         return EVERYBODY
-    return person_recipient(text) if _USER_ID.fullmatch(text) else Recipient(RecipientKind.NAME, text)
+    return person_recipient(text) if USER_ID_FORM.fullmatch(text) else Recipient(RecipientKind.NAME, text)
 
 
 def person_recipient(text: str) -> Recipient:
     """Read an account or user_id, where only a person can be meant."""
-    return Recipient(RecipientKind.PERSON, text.lower() if _USER_ID.fullmatch(text) else text)
+    return Recipient(RecipientKind.PERSON, text.lower() if USER_ID_FORM.fullmatch(text) else text)

@@ -1,4 +1,4 @@
-"""Linking an account to a Telegram chat, as an existing dashboard or the command line does it."""
+"""Link an account to a Telegram chat; for dashboards and the command line."""
 
 import logging
 import re
@@ -40,12 +40,12 @@ from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Route, runtime_of
 
 TEST_WITHIN = timedelta(seconds=20)
-LINK_HINT = "`notifybot link`, or GET /api/telegram/link-account, links it."
+LINK_HINT = "Link it with `notifybot link` or GET /api/telegram/link-account."
 log = logging.getLogger(__name__)
 
 
 class UserFields(RequestFields):
-    """`user`: for whose account; the caller's own where it is left out."""
+    """`user`: the account to act for; by default the caller's."""
 
     user: Account = None
 
@@ -70,7 +70,7 @@ class PreferenceFields(UserFields):
 
 
 async def link_account(request: web.Request) -> web.Response:
-    """Make a deep link, whose secret is told here and nowhere else."""
+    """Create a deep link. Only this response has its secret."""
     query = read_query(request, LinkQuery)
     caller, account = _acting(request, query, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
@@ -91,7 +91,6 @@ async def link_account(request: web.Request) -> web.Response:
 
 
 async def verify_link(request: web.Request) -> web.Response:
-    """Whether a deep link was used."""
     fields = await read_fields(request, LinkTokenFields)
     _, account = _acting(request, fields, Action.SEE_ACCOUNT)
     runtime = runtime_of(request)
@@ -107,11 +106,11 @@ async def verify_link(request: web.Request) -> web.Response:
 
 
 async def verify(request: web.Request) -> web.Response:
-    """Link by the code that the bot gave out."""
+    """Link by a code from the bot."""
     fields = await read_fields(request, LinkCodeFields)
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
-    tie = partial(
+    link = partial(
         linking.verify,
         key=runtime.secret_key,
         code=re.sub(r"[\s-]", "", fields.code),
@@ -119,9 +118,9 @@ async def verify(request: web.Request) -> web.Response:
         actor=by_account(caller.account),
         now=runtime.clock.now(),
     )
-    found = await runtime.database.write(tie)
+    found = await runtime.database.write(link)
     if isinstance(found, LinkRefusal):
-        if found.is_last:  # not at each refusal after it: a guesser must not fill the log
+        if found.is_last:  # once: an attacker must not fill the log
             facts = {"action": "link_guessing", "account": account, "caller": caller.account}
             log.warning("too many wrong link codes", extra=facts)
         raise found.error
@@ -137,7 +136,7 @@ async def status(request: web.Request) -> web.Response:
 
 
 async def send_test(request: web.Request) -> web.Response:
-    """Show a message in the account's chat, and answer once it stands there."""
+    """Send a message to the account's chat, and answer once it is there."""
     fields = await read_fields(request, UserFields)
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
@@ -148,19 +147,19 @@ async def send_test(request: web.Request) -> web.Response:
         return replies.queue_reply(session, chat_id, _test_message(account, caller), now=runtime.clock.now())
 
     post_id = await runtime.database.write(queue)
-    found = await _fate(runtime, post_id)
+    found = await _outcome(runtime, post_id)
     if found.failure is not None:
-        hint = "Open the chat with the bot, unblock it where need be, and press Start."
-        raise Conflict(f"The test message could not be shown: {found.failure}.", hint=hint)
+        hint = "Open the chat with the bot, unblock it if necessary, and press Start."
+        raise Conflict(f"The test message could not be sent: {found.failure}.", hint=hint)
     if not found.is_shown:
         seconds = f"{TEST_WITHIN.total_seconds():g} seconds"
-        hint = "GET /health says how it stands with Telegram."
-        raise Unavailable(f"The test message was not shown within {seconds}; it was taken back.", hint=hint)
+        hint = "GET /health shows the state of Telegram."
+        raise Unavailable(f"The test message was not sent within {seconds}, and is cancelled.", hint=hint)
     return json_response(TestMessageDocument())
 
 
-async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
-    """What became of a post, once that is decided; what is not within TEST_WITHIN is taken back."""
+async def _outcome(runtime: Runtime, post_id: str) -> ReplyStatus:
+    """Wait until a post is shown or has failed. Withdraw it after TEST_WITHIN."""
     look, until = partial(replies.reply_status, post_id=post_id), runtime.clock.now() + TEST_WITHIN
     done = runtime.watchers.watch(ANY_WORK)
     try:
@@ -178,18 +177,20 @@ async def _fate(runtime: Runtime, post_id: str) -> ReplyStatus:
 
 
 async def unlink(request: web.Request) -> web.Response:
-    """Take the account from its chat; the second time there is nothing to do."""
+    """Unlink the account, if it is linked."""
     fields = await read_fields(request, UserFields)
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
-    untie = partial(linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now())
-    if await runtime.database.write(untie):
+    unlink_account = partial(
+        linking.unlink_account, account=account, actor=by_account(caller.account), now=runtime.clock.now()
+    )
+    if await runtime.database.write(unlink_account):
         log.info("unlinked", extra={"action": "unlinked", "account": account, "caller": caller.account})
     return json_response(UnlinkedDocument())
 
 
 async def change_preferences(request: web.Request) -> web.Response:
-    """Change what the account's person chose; what is left out stays, null takes a choice back."""
+    """Change preferences; null resets one to its default."""
     fields = await read_fields(request, PreferenceFields)
     _, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
@@ -205,11 +206,8 @@ async def change_preferences(request: web.Request) -> web.Response:
     return json_response(documents.preferences(found, runtime.config.summary))
 
 
-# What they share
-
-
 def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[Caller, str]:
-    """Who asks, and for which account. Raises Forbidden where that is another's and the caller is no admin."""
+    """Return the caller and the account to act for. Raise Forbidden for another's account without admin."""
     caller = caller_of(request)
     named = fields.user
     if request.method not in ("GET", "HEAD") and request.query_string:
@@ -225,27 +223,27 @@ def _acting(request: web.Request, fields: UserFields, action: Action) -> tuple[C
 
 
 def check_bot(config: Config) -> None:
-    """Raises NotifybotError where no bot is configured, or Telegram could not prove itself to the webhook."""
+    """Raise NotifybotError if there is no bot token, or no secret for the webhook."""
     if config.telegram.token is None:
         raise NotifybotError(
-            "No bot token is configured, so that nobody can be linked.",
+            "No bot token is configured; accounts cannot be linked.",
             hint="Set telegram.token or TELEGRAM_BOT_TOKEN.",
         )
     if config.telegram.mode is Mode.WEBHOOK and config.telegram.webhook.secret_token is None:
         raise NotifybotError(
-            "No webhook secret is configured, so that nobody can be linked.",
+            "No webhook secret is configured; accounts cannot be linked.",
             hint="Set telegram.webhook.secret_token or TELEGRAM_WEBHOOK_SECRET, or telegram.mode to polling.",
         )
 
 
 async def _name_of_bot(runtime: Runtime) -> str:
-    """Its username, as Telegram said it last."""
+    """Return the bot's username, as last known from Telegram."""
     check_bot(runtime.config)
     token = runtime.config.telegram.token or ""
     known = await runtime.database.read(posts_bot.identity)
     if known is None or str(known["id"]) != token.partition(":")[0] or not known.get("username"):
-        reason = runtime.telegram.reason or "Telegram has not been asked yet"
-        raise Unavailable(f"Nobody knows yet what the bot is called: {reason}.", hint="Try again in a moment.")
+        reason = runtime.telegram.reason or "Telegram has not answered yet"
+        raise Unavailable(f"The bot's username is not known yet: {reason}.", hint="Try again in a moment.")
     return str(known["username"])
 
 
@@ -256,8 +254,8 @@ def _linked(found: PersonStatus | None, account: str) -> PersonStatus:
 
 
 def _test_message(account: str, caller: Caller) -> Part:
-    by = "" if caller.account == account else f" It was asked for by {caller.account}."
-    return Part(f"This is a test: what is sent to {account} arrives here.{by}")
+    by = "" if caller.account == account else f" {caller.account} requested it."
+    return Part(f"This is a test: messages to {account} arrive here.{by}")
 
 
 LINK, VERIFY_LINK = "/api/telegram/link-account", "/api/telegram/verify-link"

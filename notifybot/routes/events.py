@@ -1,4 +1,4 @@
-"""What happened elsewhere: each kind of event has a template that tells of it."""
+"""POST /api/events: send the message of an event's template."""
 
 from aiohttp import web
 
@@ -13,7 +13,7 @@ from notifybot.web.route import Route, runtime_of
 
 
 async def send_event(request: web.Request) -> web.Response:
-    """Tell of an event; its kind is kept, for the summary to count."""
+    """Send an event; the summary counts its name."""
     new = await read_event(request, caller_of(request))
     found = await runtime_of(request).batcher.accept(new)
     return json_response(messages.accepted(found), status=200 if found.is_duplicate else 202)

@@ -1,4 +1,4 @@
-"""Handing out stored attachments, to whoever sent them and to admins."""
+"""Download attachments."""
 
 import asyncio
 import re
@@ -18,20 +18,19 @@ from notifybot.web.documents import SERVER
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
-TAKEN_WITHIN_S = 30.0
-"""Who takes nothing of a file for so long is cut off: until then it stays open for them."""
+CHUNK_WITHIN_S = 30.0
+"""Time for a caller to read a chunk."""
 FILES = "/files/{name}"
 _NAME = re.compile(r"([0-9a-fA-F-]{36})_([0-9]{1,4})_(.+)", re.DOTALL)
-READABLE_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
-"""What a browser may show by itself. Everything else is only saved: it could be a page with scripts."""
+INLINE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+"""Types that a browser may show; others are downloads, for they could be pages with scripts."""
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Stream one attachment."""
     file = await _find(request)
     assert file.sha256 is not None
     async with aclosing(runtime_of(request).files.store.pieces(file.sha256)) as pieces:
-        first = await anext(pieces, b"")  # before the headers go out: it may not be kept any more
+        first = await anext(pieces, b"")  # before the headers: the content may have been deleted
         answer = web.StreamResponse(headers=_headers(file))
         answer.content_length = file.size
         await answer.prepare(request)
@@ -43,12 +42,12 @@ async def show(request: web.Request) -> web.StreamResponse:
                 await _write(answer, piece)
         except TimeoutError:
             if request.transport is not None:
-                request.transport.abort()  # what came so far would look whole to nobody
+                request.transport.abort()  # the length tells the caller that it is incomplete
     return answer
 
 
 async def _write(answer: web.StreamResponse, piece: bytes) -> None:
-    async with asyncio.timeout(TAKEN_WITHIN_S):
+    async with asyncio.timeout(CHUNK_WITHIN_S):
         await answer.write(piece)
 
 
@@ -69,11 +68,11 @@ async def _find(request: web.Request) -> Attachment:
 
 
 def _headers(file: Attachment) -> dict[str, str]:
-    may_show = file.media_type in READABLE_INLINE
-    disposition = "inline" if may_show else "attachment"
+    is_inline = file.media_type in INLINE_TYPES
+    disposition = "inline" if is_inline else "attachment"
     return {
         **SERVER,
-        "Content-Type": file.media_type if may_show and file.media_type else "application/octet-stream",
+        "Content-Type": file.media_type if is_inline and file.media_type else "application/octet-stream",
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(file.name, safe='')}",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, max-age=3600",

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 async def show_health(request: web.Request) -> web.Response:
-    """How it goes; strangers are told the status alone."""
+    """Assess the daemon. Anonymous callers get the status alone."""
     found = assess.assess(await _facts(request))
     is_known = known_caller_of(request) is not None
     document = build(HealthDocument, found, version=__version__) if is_known else HealthDocument(status=found.status)
@@ -42,7 +42,7 @@ async def show_health(request: web.Request) -> web.Response:
 async def _facts(request: web.Request) -> HealthFacts:
     runtime = runtime_of(request)
     now = runtime.clock.now()
-    guessing = request.app[CALLERS].remote.throttle.warning(now)
+    failed_logins = request.app[CALLERS].remote.throttle.warning(now)
     return HealthFacts(
         now=now,
         is_moving=runtime.job_status.is_moving(now),
@@ -50,15 +50,15 @@ async def _facts(request: web.Request) -> HealthFacts:
         telegram_reason=runtime.telegram.reason,
         backlog=await _backlog(runtime),
         job_errors=runtime.job_status.job_errors,
-        put_off=await _told(runtime, job_failures.put_off_warnings, {}),
+        put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
         notes=(
             *configuration_notes(runtime.config),
-            *await _absent(runtime),
-            *await _unheard(runtime),
-            *await _gaps(runtime),
-            *await _zones(runtime),
-            *([guessing] if guessing else []),
+            *await _missing_members(runtime),
+            *await _missing_admins(runtime),
+            *await _policy_gaps(runtime),
+            *await _unknown_zones(runtime),
+            *([failed_logins] if failed_logins else []),
         ),
     )
 
@@ -72,46 +72,46 @@ async def _backlog(runtime: Runtime) -> Backlog | None:
         return None
 
 
-async def _told(runtime: Runtime, look: Callable[[Session], T], otherwise: T) -> T:
-    """What the database says; `otherwise` where it does not answer."""
+async def _read(runtime: Runtime, look: Callable[[Session], T], default: T) -> T:
+    """Query the database; return `default` if it does not answer."""
     try:
         async with asyncio.timeout(DATABASE_WITHIN_S):
             return await runtime.database.read(look)
     except (TimeoutError, Unavailable):
-        return otherwise
+        return default
 
 
-async def _absent(runtime: Runtime) -> list[str]:
-    """Whom messages to a name of the config leave out."""
+async def _missing_members(runtime: Runtime) -> list[str]:
+    """Warn of members of configured names without a chat."""
     if not runtime.directory.names:
         return []
     find = partial(reachability.members_without_chat, directory=runtime.directory)
-    absent: list[str] = await _told(runtime, find, [])
-    return [f"Names of the config leave out who has no chat with the bot: {listed(absent)}."] if absent else []
+    absent: list[str] = await _read(runtime, find, [])
+    return [f"No chat with the bot, though named in recipients or rotations: {listed(absent)}."] if absent else []
 
 
-async def _unheard(runtime: Runtime) -> list[str]:
-    """The admins who are not told when a job fails."""
+async def _missing_admins(runtime: Runtime) -> list[str]:
+    """Warn of admins without a chat: they are not notified of failing jobs."""
     if not runtime.config.admins:
         return []
     find = partial(reachability.without_chat, recipients=runtime.config.admins, directory=runtime.directory)
-    absent: list[str] = await _told(runtime, find, [])
-    return [f"Not told when a job fails, for want of a chat with the bot: {listed(absent)}."] if absent else []
+    absent: list[str] = await _read(runtime, find, [])
+    return [f"Not notified when a job fails, for lack of a chat with the bot: {listed(absent)}."] if absent else []
 
 
-async def _gaps(runtime: Runtime) -> list[str]:
-    """Where alerts would escalate to nobody."""
+async def _policy_gaps(runtime: Runtime) -> list[str]:
+    """Warn of policies with steps that reach nobody."""
     alerts = runtime.config.alerts
     plans = {name: escalation_plan(policy, None) for name, policy in alerts.policies.items()}
     find = partial(find_gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
-    return await _told(runtime, find, [])
+    return await _read(runtime, find, [])
 
 
-async def _zones(runtime: Runtime) -> list[str]:
-    """What repeats in a zone that is not known any more."""
-    unknown: list[str] = await _told(runtime, schedules_queries.unknown_zones, [])
+async def _unknown_zones(runtime: Runtime) -> list[str]:
+    """Warn of schedules in time zones that this system does not know."""
+    unknown: list[str] = await _read(runtime, schedules_queries.unknown_zones, [])
     return (
-        [f"Schedules go on by UTC, in time zones that this system does not know: {listed(unknown)}."] if unknown else []
+        [f"Schedules run in UTC, as this system does not know their time zones: {listed(unknown)}."] if unknown else []
     )
 
 

@@ -1,4 +1,4 @@
-"""Taking over the people of another program, for admins."""
+"""Import people from another program."""
 
 import re
 from functools import partial
@@ -18,8 +18,8 @@ from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.route import Route, runtime_of
 
-MOST = 2000
-"""People, and codes, of one request: they share one transaction."""
+MAX_LIST = 2000
+"""People, and codes, of one request: all in one transaction."""
 _CODE = re.compile(r"[0-9]{6}")
 
 
@@ -29,9 +29,9 @@ def _code(value: object) -> str:
     return value
 
 
-def _few(value: object) -> object:
-    if isinstance(value, list) and len(value) > MOST:
-        raise ValueError(f"these are {len(value)}; send at most {MOST} at a time")
+def _limited(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_LIST:
+        raise ValueError(f"the list has {len(value)} items; send at most {MAX_LIST} at a time")
     return value
 
 
@@ -51,17 +51,21 @@ class ImportedCodeFields(RequestFields):
 
 
 class ImportFields(RequestFields):
-    people: Annotated[list[ImportedPersonFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
-    codes: Annotated[list[ImportedCodeFields], BeforeValidator(_few)] = Field(default_factory=list, max_length=MOST)
+    people: Annotated[list[ImportedPersonFields], BeforeValidator(_limited)] = Field(
+        default_factory=list, max_length=MAX_LIST
+    )
+    codes: Annotated[list[ImportedCodeFields], BeforeValidator(_limited)] = Field(
+        default_factory=list, max_length=MAX_LIST
+    )
     dry_run: bool = False
 
 
 async def import_all(request: web.Request) -> web.Response:
-    """Take over what fits; with dry_run only say what would become of it."""
+    """Import valid records. With dry_run, only report the outcome."""
     fields = await read_fields(request, ImportFields)
     runtime = runtime_of(request)
     accounts = runtime.config.accounts
-    take = partial(
+    run = partial(
         import_people.dry_run if fields.dry_run else import_people.import_all,
         key=runtime.secret_key,
         people=[_record(person, accounts.get(person.account or "", person.account)) for person in fields.people],
@@ -70,7 +74,7 @@ async def import_all(request: web.Request) -> web.Response:
         now=runtime.clock.now(),
     )
     try:
-        entries = await runtime.database.write(take) or []
+        entries = await runtime.database.write(run) or []
     except DryRun as rehearsal:
         entries = list(rehearsal.entries)
     return json_response(ImportDocument(dry_run=fields.dry_run, entries=[import_entry(each) for each in entries]))

@@ -1,4 +1,4 @@
-"""GET /: the list of all routes."""
+"""GET /: list the endpoints."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from notifybot.web.route import Route
 
 
 def with_index(routes: Sequence[Route]) -> tuple[Route, ...]:
-    """All routes and the one that lists them."""
+    """Return the routes and the one that lists them."""
 
     async def about(request: web.Request) -> web.Response:
         endpoints = {f"{route.method} {route.path}": route.summary for route in everything}

@@ -1,4 +1,4 @@
-"""The timed jobs, for admins: when each runs next, how it did so far, and running one now."""
+"""Show jobs and run one now; for admins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,30 +22,30 @@ from notifybot.web.documents import json_response
 from notifybot.web.problems import shortened
 from notifybot.web.route import Route, runtime_of
 
-MOST_RUNS = 100
+MAX_RUNS = 100
 STATUS = "/api/admin/scheduler/status"
 TRIGGER = "/api/admin/scheduler/jobs/{name}/trigger"
 
 
 def _runs(value: object) -> int:
     digits = str(value)
-    if not (digits.isascii() and digits.isdecimal()) or int(digits[:4]) > MOST_RUNS or len(digits) > 4:
-        raise ValueError(f"this is a whole number from 0 to {MOST_RUNS}")
+    if not (digits.isascii() and digits.isdecimal()) or int(digits[:4]) > MAX_RUNS or len(digits) > 4:
+        raise ValueError(f"this must be a whole number from 0 to {MAX_RUNS}")
     return int(digits)
 
 
-_RUNS = {"type": "integer", "minimum": 0, "maximum": MOST_RUNS}
+_RUNS = {"type": "integer", "minimum": 0, "maximum": MAX_RUNS}
 
 
 class StatusQuery(RequestFields):
-    """`runs`: so many of the latest runs of each job are listed too."""
+    """`runs`: how many of the latest runs to list for each job."""
 
     runs: Annotated[int, BeforeValidator(_runs), WithJsonSchema(_RUNS)] = 0
 
 
 @dataclass(frozen=True)
 class _JobRecord:
-    """What the database says of one job."""
+    """The database's records of a job."""
 
     statistics: JobStatistics
     failures: Sequence[JobTrouble]
@@ -53,7 +53,6 @@ class _JobRecord:
 
 
 async def status(request: web.Request) -> web.Response:
-    """Every job: when it runs next, and how it did."""
     query = read_query(request, StatusQuery)
     runtime = runtime_of(request)
     names = list(runtime.job_status.next_runs)
@@ -83,20 +82,20 @@ def _read_record(session: Session, names: Sequence[str], runs: int) -> dict[str,
 
 
 async def trigger(request: web.Request) -> web.Response:
-    """Run one tick now, after one that is under way, and answer what came of it."""
-    if request.method == "HEAD":  # whoever looks whether there is something here does not want it done
+    """Run a job now, after its current run, and answer with the outcome."""
+    if request.method == "HEAD":  # HEAD must not run it
         raise web.HTTPMethodNotAllowed("HEAD", ["GET", "POST"])
     if request.method == "POST":
         await read_fields(request, RequestFields)
     runtime, name = runtime_of(request), request.match_info["name"]
     _check_may_run(runtime, name)
     if runtime.job_status.run_now is None:
-        raise Unavailable("The jobs have not begun yet: what waits at Telegram comes first.", hint="Try again soon.")
+        raise Unavailable("The jobs have not started yet: updates from Telegram come first.", hint="Try again soon.")
     return json_response(documents.job_run(await runtime.job_status.run_now(name)))
 
 
 def _check_may_run(runtime: Runtime, name: str) -> None:
-    """Raise NotFound for a job that does not exist, Conflict for one whose tick does not end."""
+    """Raise NotFound for an unknown job, Conflict if its current run hangs."""
     names = list(runtime.job_status.next_runs)
     if name not in names:
         near = did_you_mean(shortened(name), names)
@@ -104,8 +103,8 @@ def _check_may_run(runtime: Runtime, name: str) -> None:
         raise NotFound(f"There is no job {shortened(name)}.", hint=f"{guess}Jobs are {', '.join(names)}.")
     if span := runtime.job_status.hanging(runtime.clock.now()).get(name):
         minutes = int(span.total_seconds() // 60)
-        hint = "Restart the daemon if it goes on: what it does is done once all the same."
-        raise Conflict(f"{name} has been at work for {minutes} minutes, and does not end.", hint=hint)
+        hint = "Restart the daemon if it stays so: no work is lost or done twice."
+        raise Conflict(f"{name} has been running for {minutes} minutes.", hint=hint)
 
 
 ROUTES = (

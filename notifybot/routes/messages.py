@@ -1,4 +1,4 @@
-"""Handing over messages, looking at them, and answering them."""
+"""Send messages, list them, and change one: acknowledge, snooze, close, cancel, retry, edit."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,16 +39,16 @@ from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Handler, Route, runtime_of
 
 LONGEST_WAIT_S = 30
-MOST_A_PAGE = 500
+MAX_PAGE = 500
 
 
-def _number(least: float, most: float, kind: type[int] | type[float] = float) -> BeforeValidator:
-    """A number in a query, where everything is text."""
+def _number(minimum: float, maximum: float, kind: type[int] | type[float] = float) -> BeforeValidator:
+    """Read a number in a query, where all values are text."""
 
     def read(value: object) -> float:
-        wanted = f"this must be a {'whole ' if kind is int else ''}number from {least:g} to {most:g}"
+        wanted = f"this must be a {'whole ' if kind is int else ''}number from {minimum:g} to {maximum:g}"
         form = r"[0-9]{1,9}" if kind is int else r"[0-9]{1,9}(\.[0-9]{1,9})?"
-        if not isinstance(value, str) or not re.fullmatch(form, value) or not least <= kind(value) <= most:
+        if not isinstance(value, str) or not re.fullmatch(form, value) or not minimum <= kind(value) <= maximum:
             raise ValueError(wanted)
         return kind(value)
 
@@ -59,11 +59,11 @@ def _state(value: object) -> State:
     try:
         return State(str(value))
     except ValueError:
-        raise ValueError(f"this is one of {', '.join(State)}") from None
+        raise ValueError(f"this must be one of {', '.join(State)}") from None
 
 
-def _between(least: float, most: float, kind: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": kind, "minimum": least, "maximum": most})
+def _between(minimum: float, maximum: float, kind: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, "minimum": minimum, "maximum": maximum})
 
 
 class WaitQuery(RequestFields):
@@ -75,7 +75,7 @@ class ListQuery(RequestFields):
     open: QueryFlag = False
     source: Label = None
     since: RequestTimestamp | None = None
-    limit: Annotated[int, _number(1, MOST_A_PAGE, kind=int), _between(1, MOST_A_PAGE, "integer")] = 50
+    limit: Annotated[int, _number(1, MAX_PAGE, kind=int), _between(1, MAX_PAGE, "integer")] = 50
     cursor: str | None = None
 
 
@@ -86,12 +86,12 @@ class SnoozeFields(RequestFields):
     @model_validator(mode="after")
     def _is_one(self) -> "SnoozeFields":
         if (self.span is None) == (self.until is None):
-            raise ValueError("say for how long (for: 1h) or until when (until: 2026-01-31T18:30:00Z), and one alone")
+            raise ValueError("give either for, like 1h, or until, like 2026-01-31T18:30:00Z")
         return self
 
 
 async def ingest(request: web.Request) -> web.Response:
-    """Accept a message; with ?wait= answer only once it is known what became of it."""
+    """Accept a message; with ?wait=, answer once it is sent or has failed."""
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
     new = await read_ingest(request, caller_of(request))
     runtime = runtime_of(request)
@@ -112,7 +112,7 @@ async def send_photo(request: web.Request) -> web.Response:
 
 
 async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Response:
-    """200 with the deliveries once the message has left `initiated`, 202 as it is when the time is over."""
+    """Answer 200 with the deliveries once the message has left `initiated`, 202 after `wait`."""
     until = runtime.clock.now() + wait
     changed = runtime.watchers.watch(found.id)
     try:
@@ -133,7 +133,7 @@ async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Res
 async def list_messages(request: web.Request) -> web.Response:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
-        raise InvalidFields([FieldProblem(("cursor",), "this is no next_cursor of an earlier answer")])
+        raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
     found = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit + 1))
@@ -147,17 +147,17 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _detail(request: web.Request, action: Action) -> MessageDetails:
-    """The message that the path names, if its caller may reach it."""
+    """Return the message in the path, if the caller may see it."""
     message_id = request.match_info["id"].lower()
     if not is_id(message_id):
-        raise NotFound("A message's id looks like 01890a5d-ac96-774b-bcce-b302099a8057; this one does not.")
+        raise NotFound("This is not a message id; they look like 01890a5d-ac96-774b-bcce-b302099a8057.")
     detail = await runtime_of(request).database.read(partial(queries.details, message_id=message_id))
     permissions.check_owner(caller_of(request), action, detail.message.account)
     return detail
 
 
 def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
-    """A route that changes one message and answers with it. `more`: what else the verb has to know."""
+    """Make a handler that changes a message and answers with it. `more`: further arguments of the verb."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
@@ -172,7 +172,6 @@ def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[st
 
 
 async def snooze(request: web.Request) -> web.Response:
-    """Let an alert sleep for a while."""
     fields = await read_fields(request, SnoozeFields)
     runtime = runtime_of(request)
     message_id = (await _detail(request, Action.ANSWER)).message.id
@@ -184,7 +183,7 @@ async def snooze(request: web.Request) -> web.Response:
 
 
 async def change(request: web.Request) -> web.Response:
-    """Give a message a newer text or title: the posts that show it are edited."""
+    """Change the content or title of a message."""
     fields = await read_fields(request, EditFields)
     runtime, caller = runtime_of(request), caller_of(request)
     message = (await _detail(request, Action.ANSWER)).message

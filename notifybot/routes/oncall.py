@@ -1,4 +1,4 @@
-"""Who is on call, and who stands in."""
+"""Show who is on call, and change overrides."""
 
 from datetime import datetime
 from functools import partial
@@ -30,19 +30,18 @@ class OverrideFields(RequestFields):
     @model_validator(mode="after")
     def _is_one(self) -> "OverrideFields":
         if (self.span is None) == (self.until is None):
-            raise ValueError("say for how long (for: 2h) or until when (until: 2026-01-31T18:30:00Z), and one alone")
+            raise ValueError("give either for, like 2h, or until, like 2026-01-31T18:30:00Z")
         return self
 
     def ends_at(self, now: datetime) -> datetime:
         if self.until is not None:
             return self.until
         assert self.span is not None
-        begins = min(self.begins or now, now + LONGEST)  # what begins later is refused, and must not overflow
+        begins = min(self.begins or now, now + LONGEST)  # a later start is refused anyway, and could overflow
         return max(now, begins) + self.span
 
 
 async def show_all(request: web.Request) -> web.Response:
-    """Every rotation: who is on call, until when, and who is after that."""
     runtime = runtime_of(request)
     look = partial(shifts.all_statuses, directory=runtime.directory, now=runtime.clock.now())
     found = await runtime.database.read(look)
@@ -50,7 +49,6 @@ async def show_all(request: web.Request) -> web.Response:
 
 
 async def create_override(request: web.Request) -> web.Response:
-    """Let somebody be on call instead, for a while."""
     fields = await read_fields(request, OverrideFields)
     runtime, now = runtime_of(request), runtime_of(request).clock.now()
     wanted = NewOverride(request.match_info["rotation"], fields.member, fields.begins, fields.ends_at(now))
@@ -63,15 +61,14 @@ async def create_override(request: web.Request) -> web.Response:
 
 
 async def cancel(request: web.Request) -> web.Response:
-    """End an override before its time."""
     await read_fields(request, RequestFields)
     override_id, runtime = request.match_info["id"], runtime_of(request)
     if not is_id(override_id):
         raise NotFound("There is no override with this id.", hint="GET /api/oncall lists them.")
 
     def end(session: Session) -> OverrideDocument:
-        hand, now = _editor(session, request), runtime.clock.now()
-        found = changes.cancel_override(session, override_id, hand, runtime.directory, now=now)
+        editor, now = _editor(session, request), runtime.clock.now()
+        found = changes.cancel_override(session, override_id, editor, runtime.directory, now=now)
         return override(found, shifts.names_of(session, [found.member]))
 
     return json_response(await runtime.database.write(end))

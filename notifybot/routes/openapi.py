@@ -89,7 +89,7 @@ def _operation(route: Route, schema_of: dict[Any, Json], components: dict[str, J
     operation: Json = {
         "operationId": _operation_id(route),
         "summary": route.summary,
-        "security": [{"bearer": []}, *([{}] if rule.is_for_strangers else [])],
+        "security": [{"bearer": []}, *([{}] if rule.allows_anonymous else [])],
         "parameters": [*_path_parameters(route), *_header_parameters(route)],
         "responses": _responses(route, schema_of),
     }

@@ -1,4 +1,4 @@
-"""People who can be sent to, and their upkeep by admins."""
+"""List people; subscribe, rename and delete them."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ class RenameFields(RequestFields):
 
 
 async def subscribe(request: web.Request) -> web.Response:
-    """Make a chat's owner known without /start, for an existing deployment that knows its chats."""
+    """Subscribe a chat without /start, for callers that already know its id."""
     fields = await read_fields(request, SubscribeFields)
     runtime = runtime_of(request)
     subscribe_chat = partial(
@@ -42,7 +42,7 @@ async def list_subscribed(request: web.Request) -> web.Response:
 
 
 async def list_people(request: web.Request) -> web.Response:
-    """Everybody with all that is known of them; who is no admin sees themselves."""
+    """List people; without admin, only the caller."""
     look = partial(admin.everybody, account=permissions.visible_account(caller_of(request)))
     found = await runtime_of(request).database.read(look)
     return json_response(PeopleDocument(people=[documents.person_detail(each) for each in found]))

@@ -1,4 +1,4 @@
-"""Messages for later, and those that repeat: handing them over, looking at them, changing their times."""
+"""Schedule messages, list schedules, and change them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -50,21 +50,21 @@ from notifybot.web.multipart import is_form, read_form
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Route, runtime_of
 
-MOST_PENDING = 500
+MAX_PENDING = 500
 
 
-def _parted(value: object) -> object:
-    """`1, 2` as a list."""
+def _split(value: object) -> object:
+    """Split `1, 2` into a list."""
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
 
 
 def _or_none(value: object) -> object:
-    """A form sends what was not filled in as well."""
+    """Treat an empty form field as missing."""
     return None if value == "" else value
 
 
 class ScheduleMessageFields(RequestFields):
-    target_user_id: Annotated[Recipients, BeforeValidator(_parted), WithJsonSchema({"type": "string"})] = None
+    target_user_id: Annotated[Recipients, BeforeValidator(_split), WithJsonSchema({"type": "string"})] = None
     message: MessageText
     scheduled_timestamp: RequestTimestamp
     repeat: Annotated[RepeatRule, BeforeValidator(_or_none)] = None
@@ -73,9 +73,9 @@ class ScheduleMessageFields(RequestFields):
     file_fields: ClassVar[tuple[str, ...]] = ("files",)
 
     @model_validator(mode="after")
-    def _says_for_whom(self) -> "ScheduleMessageFields":
+    def _has_recipients(self) -> "ScheduleMessageFields":
         if self.target_user_id is None:
-            raise ValueError("target_user_id is required: who gets it, with commas between several")
+            raise ValueError("target_user_id is required: one or more recipients, separated by commas")
         return self
 
 
@@ -133,8 +133,8 @@ async def _later(
 
 
 async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Recipient, ...]:
-    """The same, but that a private chat of which nobody has heard is nobody: so it is refused with the other unknown
-    ids, and not only when its time has come."""
+    """Turn unknown private chats into unknown people: they are refused now, with the other unknown ids, and not only
+    when the message is due."""
     ids = [each.name for each in targets if each.kind is RecipientKind.CHAT and each.name.isdigit()]
     known = await runtime_of(request).database.read(partial(people.readers_of_chats, chat_ids=ids)) if ids else {}
     return tuple(
@@ -143,15 +143,15 @@ async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Re
 
 
 async def pending_messages(request: web.Request) -> web.Response:
-    """What is scheduled and not sent, the next first."""
+    """List scheduled messages that are not sent yet, the next one first."""
     account, runtime = permissions.visible_account(caller_of(request)), runtime_of(request)
-    asked = partial(schedules.pending, account=account, now=runtime.clock.now(), limit=MOST_PENDING)
+    asked = partial(schedules.pending, account=account, now=runtime.clock.now(), limit=MAX_PENDING)
     found = await runtime.database.read(asked)
     return json_response([documents.pending(detail) for detail in found], kind=list[PendingDocument])
 
 
 async def preview(request: web.Request) -> web.Response:
-    """The next times of what would repeat so, before anything is handed over."""
+    """Show the next times of a repeat without creating a schedule."""
     fields = await read_fields(request, PreviewFields)
     if fields.repeat is None:
         raise InvalidFields([FieldProblem(("repeat",), "this field is required")])
@@ -173,8 +173,8 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _find(request: web.Request, action: Action) -> ScheduleDetails:
-    """The schedule that the path names, if its caller may reach it."""
-    unknown = NotFound("There is no schedule of yours with this id.", hint="GET /api/schedules lists the schedules.")
+    """Return the schedule in the path, if the caller may see it."""
+    unknown = NotFound("You have no schedule with this id.", hint="GET /api/schedules lists the schedules.")
     schedule_id = request.match_info["id"].lower()
     if not is_id(schedule_id):
         raise unknown
@@ -193,8 +193,8 @@ async def _changed(request: web.Request, verb: Callable[..., ScheduleDetails], *
     return json_response(documents.schedule(await runtime_of(request).database.write(change)))
 
 
-async def _check_may_tell(request: web.Request) -> None:
-    """Let nobody have something told to people whom they may not tell. Whoever may no longer can still end it."""
+async def _check_may_notify(request: web.Request) -> None:
+    """Raise an error unless the caller may still notify the recipients. Ending a schedule needs no such check."""
     found, runtime, caller = await _find(request, Action.ANSWER), runtime_of(request), caller_of(request)
     if found.waiting is not None:
         whom = RecipientQuery(caller.account, tuple(map(recipient_of, found.waiting.recipients)), caller.allowed)
@@ -213,16 +213,14 @@ async def pause(request: web.Request) -> web.Response:
 
 
 async def resume(request: web.Request) -> web.Response:
-    """Let it go on, for somebody who may tell its recipients something."""
     await read_fields(request, RequestFields)
-    await _check_may_tell(request)
+    await _check_may_notify(request)
     return await _changed(request, changes.resume)
 
 
 async def change(request: web.Request) -> web.Response:
-    """Let it come at other times from now on, for somebody who may tell its recipients something."""
     fields = await read_fields(request, RepeatFields)
-    await _check_may_tell(request)
+    await _check_may_notify(request)
     repeat = None if fields.repeat is None else recurrence.parse(fields.repeat)
     return await _changed(request, changes.change, repeat=repeat, time_zone=fields.time_zone)
 

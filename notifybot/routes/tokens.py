@@ -1,4 +1,4 @@
-"""API tokens, for admins: made, listed, revoked."""
+"""Create, list and revoke API tokens; for admins."""
 
 import re
 from functools import partial
@@ -25,14 +25,14 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not _TOKEN_NAME.fullmatch(value):
-        raise ValueError("the name of a token has 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+        raise ValueError("a token's name is 1 to 64 characters of A-Z a-z 0-9 . _ -")
     return value
 
 
 def _scopes(value: object) -> frozenset[Scope]:
     known = [scope.value for scope in Scope]
     if not isinstance(value, list) or not value or not all(each in known for each in value):
-        raise ValueError(f"this is a list of {', '.join(known)}, with at least one of them")
+        raise ValueError(f"this must be a list of one or more of {', '.join(known)}")
     return frozenset(map(Scope, value))
 
 
@@ -49,7 +49,7 @@ class ApiTokenFields(RequestFields):
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a token; its secret stands in this answer and nowhere else."""
+    """Create a token. Only this response has its secret."""
     fields = await read_fields(request, ApiTokenFields)
     runtime = runtime_of(request)
     new = NewToken(fields.name, fields.account or fields.name, fields.scopes, fields.to, fields.expires)
@@ -67,7 +67,7 @@ async def list_tokens(request: web.Request) -> web.Response:
 
 
 async def revoke(request: web.Request) -> web.Response:
-    """End a token; whoever bears it is refused from this answer on."""
+    """Revoke a token; it is refused as soon as this is answered."""
     await read_fields(request, RequestFields)
     runtime = runtime_of(request)
     end = partial(tokens.revoke, name=request.match_info["name"], now=runtime.clock.now())

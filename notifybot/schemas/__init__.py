@@ -1,1 +1,1 @@
-"""What callers may say and what the daemon answers; each field is defined once."""
+"""Requests and responses of the API; each field is defined once."""

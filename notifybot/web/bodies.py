@@ -1,4 +1,4 @@
-"""Request bodies and queries → checked values. Whatever is wrong is said, and nothing of it is kept."""
+"""Read and check request bodies and queries."""
 
 import asyncio
 import functools
@@ -16,23 +16,23 @@ from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_WITHIN_S = 30.0
 MAX_UNKNOWN = 10
-"""So many unknown fields are named; a body can hold a hundred thousand."""
+"""Limit of unknown fields in an error; a body can have a hundred thousand."""
 FORM = "application/x-www-form-urlencoded"
 BLANK = " \t\r\n"
-"""What JSON takes for white space; Python knows more of it."""
+"""White space in JSON; Python strips more."""
 ENCODINGS = ("utf-8", "utf8", "us-ascii")
 
 M = TypeVar("M", bound="RequestFields")
 
 
 class RequestFields(BaseModel):
-    """A request's fields: unknown ones are refused, and no type stands in for another."""
+    """Fields of a request. Unknown fields are refused, and types are not converted."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 async def read_fields(request: web.Request, model: type[M]) -> M:
-    """The body as `model`. A missing body is an empty object."""
+    """Read the JSON body. A missing one is an empty object."""
     document = _parse(await _read(request)) if request.can_read_body else {}
     if not isinstance(document, dict):
         raise InvalidFields([FieldProblem((), "The body must be a JSON object.")])
@@ -40,7 +40,7 @@ async def read_fields(request: web.Request, model: type[M]) -> M:
 
 
 async def read_form_fields(request: web.Request) -> dict[str, str]:
-    """The fields of `application/x-www-form-urlencoded`; each may stand there once."""
+    """Read `application/x-www-form-urlencoded`. Raise NotifybotError for a duplicate field."""
     _check_coding(request)
     try:
         pairs = parse_qsl(
@@ -50,24 +50,24 @@ async def read_form_fields(request: web.Request) -> dict[str, str]:
             errors="strict",
         )
     except ValueError:
-        raise NotifybotError("The form cannot be read: it is not UTF-8, or has too many fields.") from None
+        raise NotifybotError("The form is not UTF-8, or has too many fields.") from None
     if len(dict(pairs)) < len(pairs):
-        raise NotifybotError("A field stands there twice.")
+        raise NotifybotError("The form has a field twice.")
     return dict(pairs)
 
 
 def read_query(request: web.Request, model: type[M]) -> M:
-    """The query as `model`; each name may stand there once."""
+    """Read the query. Raise InvalidFields for a duplicate parameter."""
     seen: dict[str, str] = {}
     for name, value in request.query.items():
         if name in seen:
-            raise InvalidFields([FieldProblem((shortened(name),), "this parameter stands there twice")])
+            raise InvalidFields([FieldProblem((shortened(name),), "this parameter is given twice")])
         seen[name] = value
     return check(model, seen)
 
 
 def check(model: type[M], given: Mapping[str, object]) -> M:
-    """The checked values; raises InvalidFields with all that is wrong, of unknown names the first MOST_UNKNOWN."""
+    """Return the checked fields. Raise InvalidFields with all errors, but at most MAX_UNKNOWN unknown fields."""
     names = _names(model)
     if given.keys() <= names:
         return _validated(model, given, [])
@@ -99,7 +99,7 @@ async def _read(request: web.Request) -> bytes:
     _check_coding(request)
     kind = request.content_type
     is_json = "Content-Type" not in request.headers or kind == "application/json" or kind.endswith("+json")
-    # `curl -d '{…}'` says that it sends a form; what it sends is JSON all the same.
+    # `curl -d '{…}'` sends JSON under the media type of a form.
     if not is_json and kind != FORM:
         raise _not_json(kind)
     body = await _read_body(request)
@@ -109,13 +109,13 @@ async def _read(request: web.Request) -> bytes:
 
 
 def _check_coding(request: web.Request) -> None:
-    """What is compressed or not UTF-8 is refused unread: nobody needs it here, and compressed bodies can be bombs."""
+    """Refuse compressed bodies, which can be bombs, and other encodings than UTF-8, before reading them."""
     coding = request.headers.get("Content-Encoding", "identity")
     if coding.lower() != "identity":
         raise UnsupportedType(f"The body is encoded as {shortened(coding)}.", hint="Send it without Content-Encoding.")
     charset = request.charset or ENCODINGS[0]
     if charset.lower() not in ENCODINGS:
-        raise UnsupportedType(f"The body is said to be in {shortened(charset)}.", hint="Send JSON in UTF-8.")
+        raise UnsupportedType(f"The body has the charset {shortened(charset)}.", hint="Send JSON in UTF-8.")
 
 
 def _not_json(kind: str) -> UnsupportedType:
@@ -126,19 +126,19 @@ def _not_json(kind: str) -> UnsupportedType:
 
 async def _read_body(request: web.Request) -> bytes:
     try:
-        if request.content.is_eof():  # it came with the headers, as small ones do
-            return _all_that_came(request.content)
+        if request.content.is_eof():  # small bodies arrive with the headers
+            return _received(request.content)
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large() from None
     except TimeoutError:
-        raise RequestTooSlow(f"The body did not come within {BODY_WITHIN_S:g} seconds.") from None
+        raise RequestTooSlow(f"The body took more than {BODY_WITHIN_S:g} seconds.") from None
     except web.RequestPayloadError:
-        raise NotifybotError("The body is not what its headers say, or it broke off.") from None
+        raise NotifybotError("The body does not match its headers, or is incomplete.") from None
 
 
-def _all_that_came(content: StreamReader) -> bytes:
+def _received(content: StreamReader) -> bytes:
     body = content.read_nowait()
     if len(body) > MAX_BODY_BYTES:
         raise _too_large()
@@ -146,14 +146,12 @@ def _all_that_came(content: StreamReader) -> bytes:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(
-        f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Files go as a form, as `curl -F` makes it."
-    )
+    return TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Send files as a form, with `curl -F`.")
 
 
 def _parse(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise NotifybotError(f"The body is not UTF-8: byte {error.start} does not fit.") from None
+        raise NotifybotError(f"The body is not UTF-8: byte {error.start} is invalid.") from None
     return json.parse(text) if text.strip(BLANK) else {}

@@ -1,4 +1,7 @@
-"""aiohttp's server, with refusals as problems, bounded connections, and a fast path to fixed routes."""
+"""aiohttp's server with refusals as problems, limited connections, and a fast path to fixed routes.
+
+It uses private attributes of aiohttp; tests/web/test_aiohttp_internals.py names them all.
+"""
 
 import asyncio
 from collections import Counter
@@ -17,19 +20,18 @@ from notifybot.web.route import Handler
 
 FullHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ANSWER_WITHIN_S = 30.0
-"""A caller that does not read its answer within this is cut off, for the answer takes memory until then."""
-AT_ONCE = 16 * 1024
-"""Bytes that the kernel takes at once from a caller who has read all before: no time-out is needed for them."""
+"""Time for a caller to read its response, which takes memory until then."""
+SMALL_BYTES = 16 * 1024
+"""The kernel takes this much at once if its buffer is empty, so that no timeout is needed."""
 PIECE_BYTES = 32 * 1024
-"""So much of a body is taken from the kernel at once, and twice that waits to be read: 500 uploads at once hold about
-50 MB of what they bring. The library's own measure is eight times that."""
+"""Read size for bodies; twice that is buffered. 500 concurrent uploads take about 50 MB, with aiohttp's default eight
+times that."""
 MAX_CONNECTIONS = 512
-"""On the unix sockets, and as many on TCP. Each may hold one body of MAX_BODY_BYTES. Who comes when all are taken: see
-`_make_room`."""
+"""Limit on the unix sockets, and again on TCP. Each may hold one body of MAX_BODY_BYTES. See `_make_room`."""
 
 
 class _ProblemProtocol(RequestHandler):
-    """Answers what aiohttp would answer in plain text, or log with a traceback, as every other refusal."""
+    """Sends aiohttp's own refusals as problems, not as plain text or a logged traceback."""
 
     def handle_error(
         self,
@@ -39,7 +41,7 @@ class _ProblemProtocol(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if isinstance(exc, ConnectionError):
-            raise exc  # the caller is gone, and nobody is to blame
+            raise exc  # the caller is gone
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             answer = problems.internal(request, exc)
             answer.force_close()
@@ -51,31 +53,36 @@ class _ProblemProtocol(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPException):
             resp = problems.of_library(resp)
-        is_read = self.transport is not None and self.transport.get_write_buffer_size() == 0
-        if is_read and isinstance(resp, web.Response) and isinstance(resp.body, bytes) and len(resp.body) <= AT_ONCE:
+        is_drained = self.transport is not None and self.transport.get_write_buffer_size() == 0
+        if (
+            is_drained
+            and isinstance(resp, web.Response)
+            and isinstance(resp.body, bytes)
+            and len(resp.body) <= SMALL_BYTES
+        ):
             return await super().finish_response(request, resp, start_time)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError:
             if self.transport is not None:
-                self.transport.abort()  # closing would wait for the same caller
+                self.transport.abort()  # close() would wait for the caller
             return resp, True
 
     def log_exception(self, *args: object, **kw: object) -> None:
-        # The rest of a broken body is read after it was refused, and breaks once more.
+        # aiohttp reads the rest of a broken body after the refusal, and fails again.
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
 
 
 class _FastPath:
-    """Takes requests for a fixed path, without a query, straight to their handler; all others take the library's way.
+    """Calls the handler of a fixed path, without a query, directly; other requests go through aiohttp's router.
 
-    That tries patterns and gathers middlewares anew for each request, which costs a fifth of the whole request.
+    The router matches patterns and collects middlewares for each request, a fifth of its whole time.
     """
 
-    def __init__(self, app: web.Application, long_way: FullHandler) -> None:
-        self._long_way = long_way
+    def __init__(self, app: web.Application, router: FullHandler) -> None:
+        self._router = router
         self._routes: dict[tuple[str, str], tuple[UrlMappingMatchInfo, Handler]] = {}
         for route in app.router.routes():
             assert route.resource is not None
@@ -89,24 +96,24 @@ class _FastPath:
         assert isinstance(request, web.Request)
         known = self._routes.get((request.method, request.raw_path))
         if known is None or hdrs.EXPECT in request.headers:
-            return await self._long_way(request)
+            return await self._router(request)
         request._match_info, handler = known
         return await problems.as_problems(request, handler)
 
 
 class _ProblemServer(web.Server):
-    """Keeps at most MOST_CONNECTIONS open on each kind of listener, whoever comes."""
+    """Keeps at most MAX_CONNECTIONS open on each kind of listener."""
 
     def __init__(self, made: web.Server, app: web.Application) -> None:
-        way = _FastPath(app, made.request_handler)
-        super().__init__(way, request_factory=made.request_factory, loop=made._loop, **made._kwargs)
+        fast_path = _FastPath(app, made.request_handler)
+        super().__init__(fast_path, request_factory=made.request_factory, **made._kwargs)
         self._local: dict[RequestHandler, int | str] = {}
-        """Who is at the other end of each open connection, the oldest connection first: a uid …"""
+        """Uid at the other end of each connection, the oldest connection first."""
         self._remote: dict[RequestHandler, int | str] = {}
-        """… or an address. Whatever comes over TCP takes no place from callers of the socket."""
+        """The same on TCP, with addresses: TCP callers take no connections from the socket."""
 
     def __call__(self) -> RequestHandler:
-        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+        return _ProblemProtocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -115,8 +122,8 @@ class _ProblemServer(web.Server):
         callers = self._remote if uid is None else self._local
         callers[handler] = peer_address(transport) if uid is None else uid
         if len(callers) > MAX_CONNECTIONS:
-            # Only once it has begun to listen: the library trips over a connection that ends before that.
-            self._loop.call_soon(self._make_room, handler, callers)
+            # Later: aiohttp fails if a connection ends before it has set it up.
+            asyncio.get_running_loop().call_soon(self._make_room, handler, callers)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         self._local.pop(handler, None)
@@ -124,28 +131,30 @@ class _ProblemServer(web.Server):
         super().connection_lost(handler, exc)
 
     def _make_room(self, newest: RequestHandler, callers: dict[RequestHandler, int | str]) -> None:
-        """Close one connection of whoever has the most: the one that is idle longest, else the oldest.
+        """Close one connection of the caller with the most: the longest idle one, or else the oldest.
 
-        So a caller that takes all there are is in its own way alone. Where that is the newest's caller, and all else
-        of theirs is at work, the newest is told to come again.
+        Thus a caller that takes all connections only hurts itself. If it is the newest's caller, and all its others
+        are busy, turn the newest away.
         """
         if len(callers) <= MAX_CONNECTIONS or newest not in callers:
-            return  # somebody left meanwhile
+            return  # a connection ended in the meantime
         greediest = Counter(callers.values()).most_common(1)[0][0]
-        theirs = [each for each, caller in callers.items() if caller == greediest and each is not newest]
-        idle = [each for each in theirs if each._current_request is None]
+        others = [each for each, caller in callers.items() if caller == greediest and each is not newest]
+        idle = [each for each in others if each._current_request is None]
         if not idle and callers[newest] == greediest:
             del callers[newest]
             self._turn_away(newest)
         else:
-            leaving = (idle or theirs)[0]
-            del callers[leaving]
-            self._connections[leaving].abort()
+            closing = (idle or others)[0]
+            del callers[closing]
+            if closing.transport is not None:
+                closing.transport.abort()
 
     def _turn_away(self, newest: RequestHandler) -> None:
         refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
-        self._connections[newest].write(problems.raw(refusal))
-        self._connections[newest].close()
+        if newest.transport is not None:
+            newest.transport.write(problems.raw(refusal))
+            newest.transport.close()
 
 
 class ProblemRunner(web.AppRunner):

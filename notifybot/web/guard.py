@@ -13,17 +13,14 @@ from notifybot.web.route import Handler, Route
 
 @dataclass(frozen=True)
 class Callers:
-    """Both kinds."""
+    """Callers on the unix socket and on TCP."""
 
     local: LocalCallers
     remote: RemoteCallers
 
     async def find(self, request: web.Request, uid: int | None) -> Caller | None:
-        """The caller of this request; None for one on TCP who shows nothing.
-
-        Raises Unauthenticated, TooManyRequests.
-        """
-        return await (self.remote.caller(request) if uid is None else self.local.caller(uid))
+        """Return the caller; None on TCP without credentials. Raise Unauthenticated or TooManyRequests."""
+        return await (self.remote.caller(request) if uid is None else self.local.look_up(uid))
 
     @staticmethod
     def of(runtime: Runtime) -> "Callers":
@@ -37,12 +34,12 @@ _CALLER = web.RequestKey("caller", Caller)
 
 
 def guarded(route: Route) -> Handler:
-    """The route's handler, behind the door: it is reached only by those whom the table admits."""
+    """Wrap the handler of a route in the check of its permission."""
     action, handler = route.action, route.handler
 
     async def handle(request: web.Request) -> web.StreamResponse:
         callers, uid = request.app[CALLERS], peer_uid(request.transport)
-        caller = callers.local.known(uid) or await callers.find(request, uid)
+        caller = callers.local.cached(uid) or await callers.find(request, uid)
         check_permission(caller, action)
         if caller is not None:
             request[_CALLER] = caller
@@ -52,10 +49,10 @@ def guarded(route: Route) -> Handler:
 
 
 def caller_of(request: web.Request) -> Caller:
-    """The caller of a request that came through the door. A route for strangers asks `known_caller_of`."""
+    """Return the caller; use `known_caller_of` on routes that allow anonymous callers."""
     return request[_CALLER]
 
 
 def known_caller_of(request: web.Request) -> Caller | None:
-    """The same; None for somebody who did not say who they are."""
+    """Return the caller; None if anonymous."""
     return request.get(_CALLER)

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: no second name, no NaN, no endless number, no bottomless nesting."""
+"""Strict JSON (RFC 8259): no duplicate names, no NaN, limits on digits and depth."""
 
 import functools
 import json
@@ -10,33 +10,33 @@ from notifybot.errors import NotifybotError
 
 MAX_DEPTH = 32
 MAX_DIGITS = 400
-"""Of one number; whatever is longer, no field can hold."""
+"""Digits of one number; no field takes more."""
 BYTE_ORDER_MARK = "\ufeff"
 
 
 def parse(text: str) -> object:
-    """Read one JSON value; raise NotifybotError with the reason where it is none."""
+    """Read one JSON value. Raise NotifybotError with the reason if it is invalid."""
     if text.startswith(BYTE_ORDER_MARK):
-        raise _no_json("it begins with a byte order mark; leave that out")
+        raise _invalid("it starts with a byte order mark")
     try:
         document = _decoder().decode(text)
     except json.JSONDecodeError as error:
         what = error.msg.removesuffix(" at")
-        raise _no_json(f"{what} at line {error.lineno}, column {error.colno}") from None
+        raise _invalid(f"{what} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
-        raise _no_json("it is nested too deeply") from None
-    if text.count("{") + text.count("[") > MAX_DEPTH:  # with fewer it cannot be too deep
+        raise _invalid("it is nested too deeply") from None
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # fewer cannot nest too deep
         _check_depth(document)
     return document
 
 
 @functools.cache
 def _decoder() -> json.JSONDecoder:
-    """Made once: json.loads would make one for each text."""
+    """Return the one decoder; json.loads would make one each time."""
     return json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
 
 
-def _no_json(reason: str) -> NotifybotError:
+def _invalid(reason: str) -> NotifybotError:
     return NotifybotError(f"The body is not JSON: {reason}.")
 
 
@@ -47,25 +47,25 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise _no_json(f"the name {name[:80]!r} stands twice in one object")
+            raise _invalid(f"the name {name[:80]!r} is given twice in one object")
         seen.add(name)
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _no_json(f"{name} is no JSON number")
+    raise _invalid(f"{name} is not a JSON number")
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise _no_json("a number is too large")
+        raise _invalid("a number is too large")
     return value
 
 
 def _int(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise _no_json(f"a number has more than {MAX_DIGITS} digits")
+        raise _invalid(f"a number has more than {MAX_DIGITS} digits")
     return int(digits)
 
 

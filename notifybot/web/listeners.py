@@ -1,5 +1,6 @@
-"""The sockets that the daemon listens on: unix sockets, and TCP, with TLS where the config says so."""
+"""Sockets to listen on: unix sockets, and TCP with or without TLS."""
 
+import asyncio
 import grp
 import os
 import socket
@@ -20,7 +21,7 @@ HANDSHAKE_WITHIN_S = 10.0
 
 @dataclass(frozen=True)
 class Listener:
-    """A bound socket; `tls` where what comes over it is encrypted."""
+    """A bound socket; `tls` if it is encrypted."""
 
     socket: socket.socket
     tls: ssl.SSLContext | None = None
@@ -31,7 +32,7 @@ class Listener:
 
 
 class Site(web.SockSite):
-    """The library's, which would wait a minute for a handshake."""
+    """aiohttp's site with a shorter timeout for TLS handshakes, which it does not pass on itself."""
 
     def __init__(self, runner: web.BaseRunner, listener: Listener) -> None:
         super().__init__(runner, listener.socket, ssl_context=listener.tls, backlog=BACKLOG)
@@ -43,7 +44,7 @@ class Site(web.SockSite):
             return
         await web.BaseSite.start(self)
         assert self._runner.server is not None
-        self._server = await self._runner.server._loop.create_server(
+        self._server = await asyncio.get_running_loop().create_server(
             self._runner.server,
             sock=self._listener.socket,
             ssl=self._listener.tls,
@@ -53,7 +54,7 @@ class Site(web.SockSite):
 
 
 def open_all(config: Config, inherited: list[socket.socket]) -> list[Listener]:
-    """What there is to listen on. Raises StartRefused where a socket cannot be made; then none stays open."""
+    """Open all listeners. Raise StartRefused if one cannot be opened, and close the others."""
     tls = None if config.http.tls is None else _tls(config.http.tls)
     opened: list[Listener] = []
     try:
@@ -74,7 +75,7 @@ def is_tcp(listener: socket.socket) -> bool:
 
 
 def _tls(files: Tls) -> ssl.SSLContext:
-    """Server side, TLS 1.2 and newer. Raises StartRefused where the files do not fit."""
+    """Load the certificate, for TLS 1.2 and newer. Raise StartRefused if it cannot be used."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -82,8 +83,8 @@ def _tls(files: Tls) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # SSLError is an OSError
         reason = getattr(error, "reason", None) or error
         raise StartRefused(
-            f"TLS cannot be served with {files.certificate} and {files.key}: {reason}.",
-            hint="http.tls names the certificate with its chain and its private key, both in PEM, without a password.",
+            f"TLS does not work with {files.certificate} and {files.key}: {reason}.",
+            hint="http.tls needs the certificate with its chain and its private key, both in PEM, without a password.",
         ) from error
     return context
 
@@ -93,15 +94,15 @@ def _no_password() -> str:
 
 
 def _tcp_sockets(listen: Listen) -> Iterator[socket.socket]:
-    """One for each address that the host's name has here."""
+    """Bind each address of the host."""
     try:
         found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, *_, address in dict.fromkeys(found):
             yield _tcp_socket(family, address)
     except OSError as error:
         raise StartRefused(
-            f"Nothing can listen at {listen}: {error.strerror or error}.",
-            hint="http.listen in the config says where; another program may have that port.",
+            f"Cannot listen on {listen}: {error.strerror or error}.",
+            hint="Check http.listen; another program may use this port.",
         ) from error
 
 
@@ -111,7 +112,7 @@ def _tcp_socket(family: int, address: object) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind(address)  # type: ignore[arg-type] # what getaddrinfo says is what bind takes
+        opened.bind(address)  # type: ignore[arg-type] # bind takes what getaddrinfo returns
     except OSError:
         opened.close()
         raise
@@ -119,7 +120,7 @@ def _tcp_socket(family: int, address: object) -> socket.socket:
 
 
 def _unix_socket(settings: Socket) -> socket.socket:
-    """Bind the configured path with its mode and group from the first moment on."""
+    """Bind the configured path; its mode holds from the start."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         settings.path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,8 +136,8 @@ def _unix_socket(settings: Socket) -> socket.socket:
     except OSError as error:
         listener.close()
         raise StartRefused(
-            f"The socket {settings.path} cannot be made: {error.strerror or error}.",
-            hint="socket.path and socket.group in the config say where it lies and whose it is.",
+            f"Cannot create the socket {settings.path}: {error.strerror or error}.",
+            hint="Check socket.path and socket.group.",
         ) from error
 
 
@@ -148,18 +149,18 @@ def _group_id(name: str) -> int:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket of a daemon that is gone. One that still answers belongs to a daemon on another database."""
+    """Remove the socket of a daemon that has ended. Raise OSError if another daemon answers."""
     if not path.is_socket():
         if path.exists():
-            raise OSError("something else than a socket lies there")
+            raise OSError("a file that is not a socket exists there")
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-        asker.setblocking(False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
         try:
-            asker.connect(str(path))
+            probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
             return
         except BlockingIOError:
-            pass  # so busy that it has no place for one more
-    raise OSError("another daemon listens there")
+            pass  # it is alive, with a full backlog
+    raise OSError("another daemon listens on it")

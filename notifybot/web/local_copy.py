@@ -1,4 +1,4 @@
-"""Files that a caller of the unix socket names by their path: copied at once, as far as that caller may read them."""
+"""Copy a local file that a caller on the unix socket names by path, with the caller's own access rights."""
 
 from aiohttp import web
 
@@ -11,12 +11,12 @@ from notifybot.web.guard import caller_of
 
 
 async def store_local_file(intake: FileAdmission, path: str, request: web.Request) -> NewFile:
-    """Store the picture at `path`. Raises NotReadable where the caller may not read it, and what FileIntake raises."""
+    """Store the picture at `path`. Raise NotReadable if the caller may not read it, or an error of FileAdmission."""
     if not caller_of(request).is_local:
-        raise Forbidden("Paths are for callers on this machine's socket.", hint="Upload the file as photo.")
+        raise Forbidden("Only callers on the unix socket may name a path.", hint="Upload the file as photo.")
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
-        raise NotifybotError("The caller is gone.")
+        raise NotifybotError("The caller has disconnected.")
     opened = await open_for(path, peer_credentials(connection))
     try:
         intake.store.refuse_larger(opened.size)

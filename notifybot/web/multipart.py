@@ -1,4 +1,4 @@
-"""Requests that bring files: multipart forms, read piece by piece, and files that stand in JSON as base64."""
+"""Files in requests: multipart forms, read in chunks, and base64 in JSON."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ PIECE_BYTES = 32 * 1024
 PIECE_WITHIN_S = 30.0
 FORM_WITHIN_S = 600.0
 NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
-"""Fields that are no text: in a form they stand as JSON."""
+"""Fields that are JSON in a form, not text."""
 KIND_OF_FIELD = {"photo": MediaKind.PHOTO, "file": MediaKind.DOCUMENT, "document": MediaKind.DOCUMENT}
 _ENCODED = re.compile(r"([^%]|%[0-9A-Fa-f]{2})*")
 _DATA_URL = re.compile(r"data:[^,;\s]{0,100}(;[^,;\s]{1,100})*;base64,", re.IGNORECASE)
@@ -38,7 +38,7 @@ _DATA_URL = re.compile(r"data:[^,;\s]{0,100}(;[^,;\s]{1,100})*;base64,", re.IGNO
 
 @dataclass(frozen=True)
 class Form:
-    """What a request said, and the files that came with it, already in our store."""
+    """The fields of a form, and its files, already stored."""
 
     fields: Mapping[str, object]
     files: tuple[NewFile, ...]
@@ -49,19 +49,19 @@ def is_form(request: web.Request) -> bool:
 
 
 async def read_form(request: web.Request, intake: FileAdmission, file_fields: Sequence[str]) -> Form:
-    """Read a multipart form whose files stand in `file_fields`. Raises what is wrong with it, TooSlow, and what
-    FileIntake raises."""
+    """Read a multipart form with files in `file_fields`. Raise NotifybotError if it is invalid, RequestTooSlow, or an
+    error of FileAdmission."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
             return await _read(await request.multipart(), intake, file_fields)
     except TimeoutError:
         raise RequestTooSlow(
-            f"The form did not come within {FORM_WITHIN_S:g} seconds, or stood still for {PIECE_WITHIN_S:g}."
+            f"The form took more than {FORM_WITHIN_S:g} seconds, or sent nothing for {PIECE_WITHIN_S:g}."
         ) from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError, asyncio.IncompleteReadError):
         raise NotifybotError(
-            "The form is not what its headers say, or it broke off.",
-            hint="Send multipart/form-data as `curl -F` or any HTTP library makes it.",
+            "The form does not match its headers, or is incomplete.",
+            hint="Send multipart/form-data, as with `curl -F`.",
         ) from None
 
 
@@ -81,23 +81,23 @@ async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Seq
         if part is None:
             return Form(fields, tuple([await _admit(upload, fields, intake) for upload in uploads]))
         if not isinstance(part, BodyPartReader) or not part.name:
-            raise _problem("", "each part of the form has a name")
+            raise _problem("", "each part of a form needs a name")
         if part.filename is not None:
             if part.name not in file_fields:
-                raise _problem(part.name, f"files come as {' or '.join(file_fields)} here")
+                raise _problem(part.name, f"a file must be named {' or '.join(file_fields)}")
             uploads += await _upload(part, len(uploads), intake)
         else:
             text = await _text(part, room)
             room -= len(text)
-            _note(fields, part.name, text)
-    raise _problem("", f"a form has at most {MAX_PARTS} parts")
+            _add_field(fields, part.name, text)
+    raise _problem("", f"a form may have at most {MAX_PARTS} parts")
 
 
 async def _upload(part: BodyPartReader, before: int, intake: FileAdmission) -> list[_UploadedFile]:
-    """Store one file. What is empty and has no name is none: so a browser says that nobody chose any."""
+    """Store one file. Ignore an empty one without a name, which browsers send if none is chosen."""
     field = part.name or ""
     if before >= MAX_FILES:
-        raise _problem(field, f"a message has at most {MAX_FILES} files")
+        raise _problem(field, f"a message may have at most {MAX_FILES} files")
     async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
         first = await anext(pieces, b"")
         if not first and not part.filename:
@@ -123,7 +123,7 @@ def _name(part: BodyPartReader) -> str:
 
 
 async def _admit(upload: _UploadedFile, fields: Mapping[str, object], intake: FileAdmission) -> NewFile:
-    """Only now, because `type` may stand behind the content that it speaks of."""
+    """Admit a file, once all fields are known: `type` may come after the content."""
     kind = KIND_OF_FIELD.get(upload.field) or kind_of_type(fields.get("type"))
     return await intake.admit(upload.stored, upload.name, kind)
 
@@ -143,47 +143,47 @@ async def _pieces(part: BodyPartReader, turns: UploadSlots) -> AsyncGenerator[by
         raise _problem(part.name or "", "this file is empty")
 
 
-async def _text(part: BodyPartReader, most: int) -> bytes:
+async def _text(part: BodyPartReader, limit: int) -> bytes:
     _check_plain(part)
     text = bytearray()
     while not part.at_eof():
         async with asyncio.timeout(PIECE_WITHIN_S):
             text += await part.read_chunk(PIECE_BYTES)
-        if len(text) > most:
-            raise TooLarge(f"The texts of the form have more than {MAX_BODY_BYTES} bytes.")
+        if len(text) > limit:
+            raise TooLarge(f"The texts in the form are larger than {MAX_BODY_BYTES} bytes.")
     return bytes(text)
 
 
 def _check_plain(part: BodyPartReader) -> None:
-    """Compressed parts can be bombs, and nobody sends them."""
+    """Refuse encoded parts: compressed ones can be bombs, and no client needs them."""
     coding = part.headers.get("Content-Transfer-Encoding", "binary").lower()
     if "Content-Encoding" in part.headers or coding not in ("binary", "8bit", "7bit"):
-        raise _problem(part.name or "", "parts of a form are sent as they are, without an encoding")
+        raise _problem(part.name or "", "parts of a form must not be encoded")
 
 
-def _note(fields: dict[str, object], name: str, text: bytes) -> None:
+def _add_field(fields: dict[str, object], name: str, text: bytes) -> None:
     if name in fields:
-        raise _problem(name, "this field stands there twice")
+        raise _problem(name, "this field is given twice")
     try:
         value = text.decode()
         fields[name] = json.parse(value) if name in NO_TEXT else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None
     except NotifybotError:
-        raise _problem(name, 'in a form this stands as JSON: true, 5, ["a"] or {"a": 5}') from None
+        raise _problem(name, 'in a form this must be JSON: true, 5, ["a"] or {"a": 5}') from None
 
 
-def _problem(name: str, what: str) -> InvalidFields:
-    return InvalidFields([FieldProblem((shortened(name),) if name else (), what)])
+def _problem(name: str, error: str) -> InvalidFields:
+    return InvalidFields([FieldProblem((shortened(name),) if name else (), error)])
 
 
 async def from_base64(content: str, *, name: str | None, kind: MediaKind, intake: FileAdmission) -> NewFile:
-    """Store a file that stands in a field, with or without `data:…;base64,` before it."""
+    """Store base64, with or without `data:…;base64,` before it."""
     text = _DATA_URL.sub("", content, count=1) if content.startswith(("data:", "DATA:")) else content
     try:
         decoded = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise _problem("content", f"for {kind.value}s this is an https:// URL or base64") from None
+        raise _problem("content", f"for {kind.value}s this must be an https:// URL or base64") from None
     if not decoded:
         raise _problem("content", "this file is empty")
     return await intake.admit(await intake.store.receive(_once(decoded)), name or "", kind)

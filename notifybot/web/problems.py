@@ -1,4 +1,4 @@
-"""Every refusal as `application/problem+json`, and nothing of our insides in it."""
+"""Refusals as `application/problem+json`, without internals."""
 
 import logging
 import secrets
@@ -14,12 +14,12 @@ from notifybot.errors import NotifybotError, TooManyRequests, Unauthenticated, U
 from notifybot.web.documents import OPTIONAL, SERVER, encode
 
 RETRY_AFTER_S = 1
-MOST_REPEATED = 80
+MAX_QUOTED = 80
 CHALLENGE = 'Bearer realm="notifybot"'
 """RFC 6750, section 3."""
-SPEAK_HTTP = "Speak HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
+SPEAK_HTTP = "Use HTTP/1.1, with lines of at most 8190 bytes and at most 128 headers."
 log = logging.getLogger(__name__)
-IN_OUR_WORDS = {
+MESSAGES = {
     "missing": "this field is required",
     "string_type": "this must be text",
     "bool_type": "this must be true or false",
@@ -30,19 +30,19 @@ IN_OUR_WORDS = {
     "dict_type": "this must be an object",
     "model_type": "this must be an object",
 }
-"""What pydantic calls a wrong type, as callers know it, who may never have heard of Python."""
+"""pydantic's error types in words for callers who do not know Python."""
 
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one field; `loc` is its path, empty for the whole body."""
+    """An error in one field; `loc` is its path, empty for the whole body."""
 
     loc: tuple[str | int, ...]
     msg: str
 
 
 class InvalidFields(NotifybotError):
-    """The request as a whole is readable, and these fields are not what they must be."""
+    """The request is readable, but fields in it are invalid."""
 
     def __init__(self, problems: Sequence[FieldProblem]) -> None:
         first = problems[0]
@@ -57,7 +57,7 @@ class RequestTooSlow(NotifybotError):
 
 
 def problems_of(error: ValidationError) -> list[FieldProblem]:
-    """pydantic's findings in our words; what was sent is not repeated."""
+    """Convert pydantic's errors, without the caller's input."""
     return [
         FieldProblem(found["loc"], _sentence(found["type"], found["msg"]))
         for found in error.errors(include_url=False, include_context=False, include_input=False)
@@ -65,14 +65,14 @@ def problems_of(error: ValidationError) -> list[FieldProblem]:
 
 
 def _sentence(kind: str, message: str) -> str:
-    if kind in IN_OUR_WORDS:
-        return IN_OUR_WORDS[kind]
+    if kind in MESSAGES:
+        return MESSAGES[kind]
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def shortened(text: str) -> str:
-    """What a caller sent, short enough to be repeated to them."""
-    return text if len(text) <= MOST_REPEATED else f"{text[:MOST_REPEATED]}…"
+    """Shorten a caller's text for an error message."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 def _sendable(text: str) -> str:
@@ -135,14 +135,14 @@ def _response(document: ProblemDocument, headers: dict[str, str]) -> web.Respons
 
 
 def from_status(status: int, detail: str, *, hint: str | None = None, allow: str | None = None) -> web.Response:
-    """Make a problem of what aiohttp itself refuses."""
+    """Make a problem for a refusal of aiohttp."""
     title = HTTPStatus(status).phrase.capitalize()
     headers = {} if allow is None else {"Allow": allow}
     return _response(ProblemDocument(title=title, status=status, detail=detail, hint=hint), headers)
 
 
 def raw(error: NotifybotError) -> bytes:
-    """A refusal as it goes over the wire, for a connection that is closed before its request was read."""
+    """Write a refusal as a whole HTTP response, for a connection that is closed before its request is read."""
     answer = response(error)
     assert isinstance(answer.body, bytes)
     head = f"HTTP/1.1 {answer.status} {answer.reason}\r\nConnection: close\r\nContent-Length: {len(answer.body)}\r\n"
@@ -151,25 +151,25 @@ def raw(error: NotifybotError) -> bytes:
 
 
 def unreadable() -> web.Response:
-    """400 for what is no HTTP request; nothing more can be read from this connection."""
-    answer = from_status(400, "This is not a readable HTTP request.", hint=SPEAK_HTTP)
+    """Refuse what is not HTTP, and close the connection."""
+    answer = from_status(400, "This is not a valid HTTP request.", hint=SPEAK_HTTP)
     answer.force_close()
     return answer
 
 
 def of_library(error: web.HTTPException) -> web.Response:
-    """What aiohttp refuses before it looks for a handler."""
+    """Convert a refusal that aiohttp makes before it looks for a handler."""
     if error.status == HTTPStatus.EXPECTATION_FAILED:
-        return from_status(error.status, "The only expectation that can be met is 100-continue.")
+        return from_status(error.status, "The only supported expectation is 100-continue.")
     return from_status(error.status, f"The request was refused: {error.reason}.")
 
 
 def internal(request: web.BaseRequest, error: BaseException | None) -> web.Response:
-    """500 with an id that the log has; the log has the rest."""
+    """Log an unexpected error under an incident id, and answer 500 with that id."""
     incident = secrets.token_hex(6)
     extra = {"action": "internal_error", "incident": incident, "path": request.path}
-    log.error("a request failed inside", exc_info=error, extra=extra)
-    return from_status(500, f"notifybot failed to do this; its log says why under the id {incident}.")
+    log.error("request failed", exc_info=error, extra=extra)
+    return from_status(500, f"notifybot has an internal error; see its log under the id {incident}.")
 
 
 @web.middleware
@@ -178,18 +178,18 @@ async def as_problems(
 ) -> web.StreamResponse:
     try:
         if request.version < HttpVersion10:
-            raise NotifybotError("This is not a readable HTTP request: it names no version.", hint=SPEAK_HTTP)
+            raise NotifybotError("This is not a valid HTTP request: it has no version.", hint=SPEAK_HTTP)
         return await handler(request)
     except NotifybotError as error:
         return response(error)
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        detail = f"{shortened(request.path)} takes {allowed}, not {shortened(error.method)}."
+        detail = f"{shortened(request.path)} allows {allowed}, not {shortened(error.method)}."
         return from_status(405, detail, allow=allowed)
     except web.HTTPNotFound:
         where = shortened(request.path or request.raw_path)
-        return from_status(404, f"There is nothing at {where}; GET / lists what there is.")
+        return from_status(404, f"There is no {where}; GET / lists the endpoints.")
     except (ConnectionError, web.HTTPException):
-        raise  # the caller is gone; or the protocol words what the library refuses
+        raise  # the caller is gone, or _ProblemProtocol converts it
     except Exception as error:  # noqa: BLE001 - logged with an id that the caller gets
         return internal(request, error)

@@ -28,7 +28,6 @@ ADMITTED: dict[Action, tuple[type[NotifybotError] | None, ...]] = {
     Action.SEE_ACCOUNT: (WHO, NO, OK, OK, OK, OK, OK),
     Action.CHANGE_ACCOUNT: (WHO, NO, NO, OK, OK, OK, OK),
     Action.CHANGE_ROTATION: (WHO, NO, NO, OK, OK, OK, OK),
-    Action.SEE_WORK: (WHO, NO, OK, OK, OK, OK, OK),
     Action.ADMINISTER: (WHO, NO, NO, NO, NO, OK, OK),
 }
 ANOTHERS: dict[Action, type[NotifybotError] | None] = {
@@ -41,7 +40,6 @@ ANOTHERS: dict[Action, type[NotifybotError] | None] = {
     Action.SEE_ACCOUNT: NO,
     Action.CHANGE_ACCOUNT: NO,
     Action.CHANGE_ROTATION: OK,
-    Action.SEE_WORK: OK,
     Action.ADMINISTER: OK,
 }
 

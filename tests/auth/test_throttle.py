@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifybot.auth import throttle
-from notifybot.auth.throttle import BURST, COUNTED_FOR, EVERY, KNOWN_FOR, WORTH_A_WARNING, Throttle
+from notifybot.auth.throttle import BURST, COUNTED_FOR, INTERVAL, VALID_FOR, WARN_FROM, Throttle
 from notifybot.errors import TooManyRequests
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,10 +17,10 @@ def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime
     looked_at = 0
     for number in range(times):
         try:
-            guesses.look(address, f"guess {number}", at)
+            guesses.check(address, f"guess {number}", at)
         except TooManyRequests:
             continue
-        guesses.failed(address, at)
+        guesses.note_invalid(address, at)
         looked_at += 1
     return looked_at
 
@@ -32,15 +32,15 @@ def test_of_many_guesses_the_first_few_are_looked_at() -> None:
 def test_afterwards_one_is_looked_at_now_and_then() -> None:
     guesses = Throttle()
     guess(guesses, 1000)
-    assert [guess(guesses, 10, at=NOW + EVERY * turn) for turn in range(1, 4)] == [1, 1, 1]
+    assert [guess(guesses, 10, at=NOW + INTERVAL * turn) for turn in range(1, 4)] == [1, 1, 1]
 
 
 def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
     guesses = Throttle()
     guess(guesses, BURST)
     with pytest.raises(TooManyRequests) as refused:
-        guesses.look(GUESSER, "one more", NOW)
-    guesses.look(GUESSER, "one more", NOW + timedelta(seconds=refused.value.retry_after_s))
+        guesses.check(GUESSER, "one more", NOW)
+    guesses.check(GUESSER, "one more", NOW + timedelta(seconds=refused.value.retry_after_s))
 
 
 def test_another_address_is_not_slowed() -> None:
@@ -58,29 +58,29 @@ def test_one_ipv6_network_is_one_guesser() -> None:
 
 def test_what_held_a_moment_ago_is_looked_at_beside_a_guesser() -> None:
     guesses = Throttle()
-    guesses.held("right", NOW)
+    guesses.note_valid("right", NOW)
     guess(guesses, 1000)
-    guesses.look(GUESSER, "right", NOW + KNOWN_FOR)
-    guess(guesses, 1000, at=NOW + KNOWN_FOR)
+    guesses.check(GUESSER, "right", NOW + VALID_FOR)
+    guess(guesses, 1000, at=NOW + VALID_FOR)
     with pytest.raises(TooManyRequests):
-        guesses.look(GUESSER, "right", NOW + KNOWN_FOR + timedelta(seconds=1))
+        guesses.check(GUESSER, "right", NOW + VALID_FOR + timedelta(seconds=1))
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MOST_ADDRESSES", 10)
-    monkeypatch.setattr(throttle, "MOST_KNOWN", 10)
+    monkeypatch.setattr(throttle, "MAX_ADDRESSES", 10)
+    monkeypatch.setattr(throttle, "MAX_VALID", 10)
     guesses = Throttle()
     for number in range(1000):
-        guesses.failed(f"10.0.{number // 256}.{number % 256}", NOW)
-        guesses.held(f"token {number}", NOW)
-    assert len(guesses._settled) == len(guesses._known) == 10
+        guesses.note_invalid(f"10.0.{number // 256}.{number % 256}", NOW)
+        guesses.note_valid(f"token {number}", NOW)
+    assert len(guesses._penalties) == len(guesses._valid) == 10
 
 
 def test_the_operator_is_warned_of_many_and_not_for_ever() -> None:
     guesses = Throttle()
-    guess(guesses, WORTH_A_WARNING - 1)
+    guess(guesses, WARN_FROM - 1)
     assert guesses.warning(NOW) is None
     guess(guesses, 1)
     warning = guesses.warning(NOW)
-    assert warning is not None and GUESSER in warning and str(WORTH_A_WARNING) in warning
+    assert warning is not None and GUESSER in warning and str(WARN_FROM) in warning
     assert guesses.warning(NOW + COUNTED_FOR + timedelta(seconds=1)) is None

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from notifybot.auth import tokens
 from notifybot.auth.permissions import Scope
-from notifybot.auth.tokens import USES_NOTED_EVERY, NewToken
+from notifybot.auth.tokens import USE_RECORDED_EVERY, NewToken
 from notifybot.errors import Conflict, NotFound
 from notifybot.model.people import ApiToken
 from notifybot.storage.database import Database
@@ -82,7 +82,7 @@ def test_a_use_is_worth_a_write_once_a_minute() -> None:
     token = ApiToken(
         id="x", name="x", account="x", digest="x", scopes=[], created_at=NOW, created_by="x", last_used_at=None
     )
-    assert tokens.is_use_worth_noting(token, NOW)
+    assert tokens.is_use_worth_recording(token, NOW)
     token.last_used_at = NOW
-    assert not tokens.is_use_worth_noting(token, NOW + USES_NOTED_EVERY - SECOND)
-    assert tokens.is_use_worth_noting(token, NOW + USES_NOTED_EVERY)
+    assert not tokens.is_use_worth_recording(token, NOW + USE_RECORDED_EVERY - SECOND)
+    assert tokens.is_use_worth_recording(token, NOW + USE_RECORDED_EVERY)

@@ -108,7 +108,7 @@ def test_an_account_is_linked_by_code_shown_tested_and_unlinked(run: Run, anna: 
     assert [line.split()[0] for line in status] == ["linked", "notices", "summary", "reachable"]
     assert "to the chat of anna_" in status[0]
     assert run("test", "--user", name) == (0, "sent: the test message is in the chat\n", "")
-    anna.hears(f"This is a test: what is sent to {name} arrives here.")
+    anna.hears(f"This is a test: messages to {name} arrive here.")
     assert run("unlink", "--user", name) == (0, "unlinked: the chat stays subscribed\n", "")
     assert run("unlink", "--user", name)[0] == 0
     code_of_test, _, error = run("test", "--user", name)

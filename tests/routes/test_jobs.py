@@ -105,7 +105,7 @@ async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door)
         health = (await shared.ask("GET", "/health")).json
     finally:
         del progress.running["close"]
-    assert problem["detail"] == "close has been at work for 31 minutes, and does not end."
+    assert problem["detail"] == "close has been running for 31 minutes."
     assert (health["status"], health["jobs"]) == ("degraded", "failing")
     assert "The job close has been running for 31 minutes." in health["warnings"]
 

@@ -70,10 +70,10 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        ({"member": "-1001"}, 400, "and one alone"),
-        ({"member": "-1001", "for": "1h", "until": "2030-01-01T00:00:00Z"}, 400, "and one alone"),
-        ({"member": "-1001", "for": "never"}, 400, "and one alone"),
-        ({"member": "-1001", "for": 0}, 400, "and one alone"),
+        ({"member": "-1001"}, 400, "give either for"),
+        ({"member": "-1001", "for": "1h", "until": "2030-01-01T00:00:00Z"}, 400, "give either for"),
+        ({"member": "-1001", "for": "never"}, 400, "give either for"),
+        ({"member": "-1001", "for": 0}, 400, "give either for"),
         ({"member": "-1001", "until": "2020-01-01T00:00:00Z"}, 400, "must end after it starts"),
         ({"member": "-1001", "until": "2999-01-01T00:00:00Z"}, 400, "within 366 days"),
         ({"member": "-1001", "for": "366d", "from": "9999-12-31T23:00:00Z"}, 400, "within 366 days"),

@@ -91,7 +91,7 @@ async def test_it_says_who_must_say_who_they_are() -> None:
     for route in table():
         if f"{route.method} {route.path}" not in UNDOCUMENTED:
             operation = DOCUMENT["paths"][route.path][route.method.lower()]
-            assert ({} in operation["security"]) == PERMISSIONS[route.action].is_for_strangers
+            assert ({} in operation["security"]) == PERMISSIONS[route.action].allows_anonymous
 
 
 async def test_both_listeners_hand_out_the_same_one(line: Wire) -> None:

@@ -262,7 +262,7 @@ async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld
         await run(world, "retention")
         await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("The job retention fails:")
     await world.logs("an admin cannot be notified of a job")
-    assert "Not told when a job fails, for want of a chat with the bot: anna." in await warnings(world)
+    assert "Not notified when a job fails, for lack of a chat with the bot: anna." in await warnings(world)
 
 
 async def test_health_is_ok_again_after_the_next_successful_run(world: World) -> None:

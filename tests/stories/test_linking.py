@@ -287,7 +287,7 @@ async def test_a_test_message_is_answered_once_it_is_shown(world: World) -> None
     answer = await world.ask("POST", "/api/telegram/send-test-message", {"user": "alice"})
 
     assert (answer.status, answer.body) == (200, {"sent": True})
-    assert "This is a test: what is sent to alice arrives here. It was asked for by root." in anna.texts
+    assert "This is a test: messages to alice arrive here. root requested it." in anna.texts
 
 
 async def test_a_test_message_reaches_a_muted_person(world: World) -> None:
@@ -384,10 +384,10 @@ async def test_an_account_without_a_chat_has_no_preferences(world: World) -> Non
 @pytest.mark.parametrize(
     ("telegram", "why"),
     [
-        ({"token": None}, "No bot token is configured, so that nobody can be linked."),
+        ({"token": None}, "No bot token is configured; accounts cannot be linked."),
         (
             {"mode": "webhook", "webhook": {"url": "https://example.org"}},
-            "No webhook secret is configured, so that nobody can be linked.",
+            "No webhook secret is configured; accounts cannot be linked.",
         ),
     ],
 )

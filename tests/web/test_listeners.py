@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sqlmodel import Session
 
 from notifybot.auth import tokens
-from notifybot.auth.throttle import BURST, WORTH_A_WARNING
+from notifybot.auth.throttle import BURST, WARN_FROM
 from notifybot.config import load
 from notifybot.errors import StartRefused
 from notifybot.health.config_notes import configuration_notes
@@ -69,14 +69,14 @@ async def test_files_that_make_no_tls_refuse_the_start(folder: Path, wrong: str)
             (folder / "key.pem").write_bytes(ec_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
         case _:
             (folder / wrong).write_text("junk")
-    with pytest.raises(StartRefused, match="TLS cannot be served"):
+    with pytest.raises(StartRefused, match="TLS does not work"):
         async with wire(folder, tls(folder)):
             pass
 
 
 async def test_a_port_that_is_taken_refuses_the_start_and_names_the_key(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        with pytest.raises(StartRefused, match="Nothing can listen at") as refused:
+        with pytest.raises(StartRefused, match="Cannot listen on") as refused:
             async with door(folder, f"http: {{listen: '127.0.0.1:{other.getsockname()[1]}'}}"):
                 pass
         assert "http.listen" in (refused.value.hint or "")
@@ -149,7 +149,7 @@ async def test_guesses_are_slowed_counted_and_logged(folder: Path, caplog: pytes
     async with wire(folder) as line:
         seen, unseen = await line.token("seen", scopes=["read"]), await line.token("unseen", scopes=["read"])
         assert (await line.bearing(seen, "GET", "/api/messages")).status == 200
-        answers = [await line.bearing(f"nb_{number}", "GET", "/api/messages") for number in range(WORTH_A_WARNING)]
+        answers = [await line.bearing(f"nb_{number}", "GET", "/api/messages") for number in range(WARN_FROM)]
         assert {answer.status for answer in answers[:BURST]} == {401}
         assert {answer.status for answer in answers[BURST:]} == {429}
         assert int(answers[-1].headers["retry-after"]) > 0

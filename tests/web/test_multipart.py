@@ -200,7 +200,7 @@ async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> Non
 
 
 async def test_who_takes_nothing_of_a_file_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "TAKEN_WITHIN_S", 0.05)
+    monkeypatch.setattr(files, "CHUNK_WITHIN_S", 0.05)
     async with door(folder) as opened:
         answer = await submit(opened, part("channel_id", TO), part("file", bytes(5_000_000), file="core.bin"))
         detail = await opened.ask("GET", f"/api/messages/{answer.json['id']}")

@@ -77,7 +77,7 @@ async def test_what_is_no_socket_is_left_alone(folder: Path, kind: str) -> None:
             path.mkdir()
         case "link":
             path.symlink_to(folder / "config.yaml")
-    assert "something else than a socket" in await refused(folder, path)
+    assert "a file that is not a socket" in await refused(folder, path)
     assert path.is_symlink() or path.exists()
 
 

@@ -17,9 +17,10 @@ from notifybot.handlers.oncall_screens import OnCallScreen
 from notifybot.handlers.transaction import Context, in_transaction, queue_answer, runtime_of
 from notifybot.model.ids import new_id
 from notifybot.model.people import Person
-from notifybot.oncall import changes, shifts
+from notifybot.oncall import changes
+from notifybot.oncall import status as oncall_status
 from notifybot.oncall.changes import Editor, NewOverride
-from notifybot.oncall.shifts import RotationStatus
+from notifybot.oncall.status import RotationStatus
 from notifybot.people import preferences
 from notifybot.posts import posts, replies
 from notifybot.recipients.address import Recipient, RecipientKind
@@ -67,7 +68,7 @@ class OnCallRequest:
 
     def screen(self, post_id: str | None = None) -> OnCallScreen:
         """Return the status of all rotations, for an existing post or a new one."""
-        statuses = shifts.all_statuses(self.session, self.runtime.directory, now=self.now)
+        statuses = oncall_status.all_statuses(self.session, self.runtime.directory, now=self.now)
         return OnCallScreen(statuses, post_id or new_id(self.now), self.now)
 
 
@@ -155,11 +156,11 @@ def _change(request: OnCallRequest, rotation: str, change: RotationChange) -> st
         return texts.START_FIRST.text
     session, directory = request.session, request.runtime.directory
     try:
-        status = shifts.find_status(session, directory, rotation, now=request.now)
+        status = oncall_status.find_status(session, directory, rotation, now=request.now)
         change(request, changes.editor_of_person(request.person, directory, request.runtime.config.admins), status)
     except NotifybotError as error:
         return f"{error.detail} {error.hint or ''}".strip()
-    return oncall_screens.sentence(shifts.find_status(session, directory, rotation, now=request.now))
+    return oncall_screens.sentence(oncall_status.find_status(session, directory, rotation, now=request.now))
 
 
 def _take_over(request: OnCallRequest, editor: Editor, status: RotationStatus, *, span: timedelta | None) -> None:

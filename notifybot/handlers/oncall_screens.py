@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from notifybot.oncall.shifts import RotationStatus
+from notifybot.oncall.status import RotationStatus
 from notifybot.rendering.buttons import on_call_button
 from notifybot.rendering.parts import Buttons, Entity, Part, PostButton
 from notifybot.rendering.split import utf16_len

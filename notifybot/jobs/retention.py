@@ -7,7 +7,7 @@ from functools import partial
 from sqlmodel import Session
 
 from notifybot.health import job_history
-from notifybot.messages import attachments, forget
+from notifybot.messages import attachments, forget, idempotency
 from notifybot.people import linking
 from notifybot.posts import replies
 from notifybot.rotations import overrides
@@ -39,7 +39,7 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
     return (
         replies.forget_old(session, before=now - REPLIES_KEPT)
         + update_store.forget_old(session, now=now)
-        + forget.forget_client_ids(session, now=now)
+        + idempotency.forget_old(session, now=now)
         + overrides.forget_old(session, now=now)
         + linking.forget_old(session, now=now)
         + job_history.forget_old(session, now=now)

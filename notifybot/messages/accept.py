@@ -1,26 +1,24 @@
 """Accept messages in batches. A refused message does not affect the others."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, and_, delete, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from notifybot.errors import Conflict, Forbidden, NotFound, NotifybotError
-from notifybot.messages import dedup, queries
+from notifybot.errors import Forbidden, NotFound, NotifybotError
+from notifybot.messages import dedup
 from notifybot.messages.dedup import NewText
-from notifybot.messages.insert import CLIENT_ID_RETENTION, MessageRows
+from notifybot.messages.idempotency import answer_again, duplicate_of, earlier_answers, note_client_id
+from notifybot.messages.insert import MessageRows
 from notifybot.messages.new_message import Acceptance, NewMessage, send_timing
 from notifybot.model import actors
 from notifybot.model.ids import new_ids
-from notifybot.model.messages import ClientId, Message
 from notifybot.recipients import allowed, lookup, resolve
 from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
 from notifybot.recipients.directory import Directory
 from notifybot.recipients.lookup import Lookup
-from notifybot.storage.statements import affected, insert_rows
 
 NO_CONFIG = Directory()
 
@@ -54,7 +52,7 @@ def _accept_all(
     session: Session, batch: Sequence[NewMessage], directory: Directory, *, now: datetime
 ) -> list[Acceptance | NotifybotError]:
     recipients = lookup.look_up(session, batch, directory, now=now)
-    found = _BatchLookup(recipients, _earlier_answers(session, batch, now=now))
+    found = _BatchLookup(recipients, earlier_answers(session, batch, now=now))
     rows = MessageRows(now, new_ids(now))
     answers = [_accept_one(session, new, found, rows) for new in batch]
     rows.insert(session)
@@ -71,8 +69,8 @@ def _accept_under_key(
     if new.repeat is not None or (new.send_at is not None and new.send_at > now):
         hint = "Leave out send_at and repeat, or leave out the dedup_key."
         return NotifybotError("A message with a dedup_key is sent at once and cannot be scheduled.", hint=hint)
-    if (earlier := _earlier_answers(session, [new], now=now)) and new.client_id is not None:
-        return _answer_again(new, *earlier[new.account, new.client_id])
+    if (earlier := earlier_answers(session, [new], now=now)) and new.client_id is not None:
+        return answer_again(new, *earlier[new.account, new.client_id])
     names = [recipient.name for recipient in new.recipients]
     bound = dedup.find_bound(session, new.account, names, new.dedup_key, now=now)
     if bound is None:
@@ -82,8 +80,8 @@ def _accept_under_key(
         message = dedup.resolve(session, bound, actors.by_account(new.account), last_text=text, now=now)
     else:
         message = dedup.count_repeat(session, bound, text, now=now)
-    _note_client_id(session, new, bound, now=now)
-    return _duplicate(session, message)
+    note_client_id(session, new, bound, now=now)
+    return duplicate_of(session, message)
 
 
 def _refusal(session: Session, new: NewMessage, directory: Directory, *, now: datetime) -> Forbidden | None:
@@ -110,55 +108,11 @@ def _bind(
     return answer
 
 
-def _note_client_id(session: Session, new: NewMessage, message_id: str, *, now: datetime) -> None:
-    if new.client_id is not None:
-        key = {"account": new.account, "client_id": new.client_id, "message_id": message_id}
-        row = {**key, "fingerprint": new.fingerprint, "expires_at": now + CLIENT_ID_RETENTION}
-        insert_rows(session, ClientId, [row])
-
-
-def _earlier_answers(
-    session: Session, batch: Sequence[NewMessage], *, now: datetime
-) -> dict[tuple[str, str], tuple[str, Acceptance]]:
-    keys = {(new.account, new.client_id) for new in batch if new.client_id is not None}
-    if not keys:
-        return {}
-    is_asked = _is_one_of(keys)
-    affected(session, delete(ClientId).where(is_asked, col(ClientId.expires_at) <= now))
-    found = session.exec(select(ClientId, Message).join(Message).where(is_asked)).all()
-    return {(seen.account, seen.client_id): (seen.fingerprint, _duplicate(session, message)) for seen, message in found}
-
-
-def _is_one_of(keys: Collection[tuple[str, str]]) -> ColumnElement[bool]:
-    # Account by account: with a list of pairs, SQLite would read the whole table.
-    named: dict[str, list[str]] = {}
-    for account, client_id in sorted(keys):
-        named.setdefault(account, []).append(client_id)
-    return or_(
-        *(and_(col(ClientId.account) == account, col(ClientId.client_id).in_(ids)) for account, ids in named.items())
-    )
-
-
-def _duplicate(session: Session, message: Message) -> Acceptance:
-    times = () if message.schedule_id is None else queries.next_times(session, message.schedule_id)
-    return Acceptance(
-        message.id,
-        message.state,
-        True,
-        message.created_at,
-        message.escalate_at,
-        message.close_at,
-        send_at=message.send_at,
-        schedule_id=message.schedule_id,
-        next_times=times,
-    )
-
-
 def _accept_one(
     session: Session, new: NewMessage, found: _BatchLookup, rows: MessageRows
 ) -> Acceptance | NotifybotError:
     if new.client_id is not None and (new.account, new.client_id) in found.earlier:
-        return _answer_again(new, *found.earlier[new.account, new.client_id])
+        return answer_again(new, *found.earlier[new.account, new.client_id])
     try:
         timing = send_timing(new, now=rows.now)
         resolved = resolve.resolve_request(session, new, found.recipients, is_later=timing is not None)
@@ -187,12 +141,3 @@ def _exact_recipient(recipient: Recipient, found: Lookup) -> Recipient:
         return recipient
     account = found.directory.accounts.get(recipient.name, recipient.name)
     return person_recipient(found.by_name[account].user_id)
-
-
-def _answer_again(new: NewMessage, fingerprint: str, first: Acceptance) -> Acceptance | NotifybotError:
-    if fingerprint != new.fingerprint:
-        return Conflict(
-            f"The client_id {new.client_id!r} was used for another request; its message is {first.id}.",
-            hint="Use a new client_id for each message; reuse one only to retry the same request.",
-        )
-    return replace(first, is_duplicate=True)

@@ -33,8 +33,3 @@ def forget_messages(session: Session, *, before: datetime, limit: int) -> int:
         affected(session, delete(table).where(col(table.message_id).in_(old)))
     affected(session, delete(Post).where(col(Post.id).in_(posts)))
     return affected(session, delete(Message).where(col(Message.id).in_(old)))
-
-
-def forget_client_ids(session: Session, *, now: datetime) -> int:
-    """Delete expired client_ids; return their number."""
-    return affected(session, delete(ClientId).where(col(ClientId.expires_at) < now))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
 from notifybot.messages import attachments, transitions
+from notifybot.messages.idempotency import CLIENT_ID_RETENTION
 from notifybot.messages.insert_deliveries import DeliveryRows
 from notifybot.messages.new_message import Acceptance, NewMessage, SendTiming
 from notifybot.model.enums import Deadline, EventKind
@@ -21,7 +22,6 @@ from notifybot.storage.statements import insert_rows
 from notifybot.storage.writer import changes
 from notifybot.times.spans import comes_before_close
 
-CLIENT_ID_RETENTION = timedelta(days=7)
 _USUAL: Mapping[str, Any] = {
     "look": None,
     "data": None,

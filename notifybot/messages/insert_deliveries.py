@@ -3,38 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlmodel import Session
 
+from notifybot.messages.priority import SendOptions, send_options
 from notifybot.model import actors
 from notifybot.model.chats import Post
-from notifybot.model.enums import DeliveryStatus, EventKind, Purpose, Urgency
+from notifybot.model.enums import DeliveryStatus, EventKind, Purpose
 from notifybot.model.messages import Delivery, TimelineEvent
 from notifybot.posts import posts as posts_posts
 from notifybot.recipients import resolve
 from notifybot.recipients.resolve import Destination, Resolved
-from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance
+from notifybot.rendering.parts import Appearance
 from notifybot.storage.statements import insert_rows
-
-_URGENCY_OF_NOTICES = {
-    "low": Urgency.BULK,
-    "normal": Urgency.NOTICE,
-    "high": Urgency.REPLY,
-    "critical": Urgency.ALERT,
-}
-
-
-class _SendOptions(NamedTuple):
-    """Columns of posts that are sent in the same way. `not_before`: end of their reader's quiet hours."""
-
-    urgency: Urgency
-    is_silent: bool = False
-    thread_id: int | None = None
-    not_before: datetime | None = None
-
-
-_DEFAULTS = {True: _SendOptions(Urgency.ALERT), False: _SendOptions(Urgency.NOTICE)}
 
 
 @dataclass
@@ -43,8 +25,8 @@ class DeliveryRows:
 
     now: datetime
     ids: Iterator[str]
-    posts: dict[_SendOptions, list[dict[str, Any]]] = field(default_factory=dict)
-    withheld_posts: dict[_SendOptions, list[dict[str, Any]]] = field(default_factory=dict)
+    posts: dict[SendOptions, list[dict[str, Any]]] = field(default_factory=dict)
+    withheld_posts: dict[SendOptions, list[dict[str, Any]]] = field(default_factory=dict)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     withheld: list[dict[str, Any]] = field(default_factory=list)
     """Deliveries to people who muted the bot, each with the reason."""
@@ -52,7 +34,7 @@ class DeliveryRows:
 
     def add(self, message_id: str, resolved: Resolved, look: Appearance, *, is_alert: bool) -> None:
         """Add the deliveries of a message, and lines for those who are not notified."""
-        options = _send_options(look, is_alert=is_alert)
+        options = send_options(look, is_alert=is_alert)
         notified = sum(self._add_delivery(message_id, each, options) for each in resolved.destinations)
         if resolved.absent or resolved.vacant or notified < len(resolved.destinations):
             for sentence in resolve.not_notified(resolved):
@@ -60,7 +42,7 @@ class DeliveryRows:
         if not notified:
             self.note(message_id, EventKind.FAILED, "Nobody was notified.")
 
-    def _add_delivery(self, message_id: str, destination: Destination, options: _SendOptions) -> bool:
+    def _add_delivery(self, message_id: str, destination: Destination, options: SendOptions) -> bool:
         """Return False if the delivery is withheld."""
         post_id, chat_id = next(self.ids), destination.chat.id
         delivery = {"message_id": message_id, "post_id": post_id, "chat_id": chat_id, "recipient": destination.name}
@@ -94,13 +76,6 @@ class DeliveryRows:
         insert_rows(session, TimelineEvent, self.timeline_lines, same={"at": self.now, "actor": actors.NOTIFYBOT})
 
 
-def _send_options(look: Appearance, *, is_alert: bool) -> _SendOptions:
-    if look is DEFAULT_APPEARANCE:
-        return _DEFAULTS[is_alert]
-    urgency = Urgency.ALERT if is_alert else _URGENCY_OF_NOTICES[look.priority]
-    return _SendOptions(urgency, look.silent or look.priority == "low", look.thread_id)
-
-
-def _post_columns(options: _SendOptions, due_at: datetime) -> dict[str, Any]:
+def _post_columns(options: SendOptions, due_at: datetime) -> dict[str, Any]:
     columns = {"is_silent": options.is_silent, "thread_id": options.thread_id}
     return {**posts_posts.due_now(options.urgency, now=due_at), **columns}

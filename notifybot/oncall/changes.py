@@ -14,7 +14,7 @@ from notifybot.model.enums import Deadline
 from notifybot.model.ids import new_id
 from notifybot.model.people import Person
 from notifybot.model.schedules import OnCallOverride, OnCallTurn
-from notifybot.oncall.shifts import RotationStatus, check_known
+from notifybot.oncall.status import RotationStatus, check_known
 from notifybot.people import people
 from notifybot.posts import chats
 from notifybot.recipients import lookup, resolve

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from notifybot.messages.announce import ON_CALL, Announcement, announce
 from notifybot.messages.new_message import Acceptance
 from notifybot.model.schedules import OnCallOverride, OnCallTurn
-from notifybot.oncall import shifts as oncall_shifts
+from notifybot.oncall import status as oncall_shifts
 from notifybot.recipients.address import recipient_of
 from notifybot.recipients.directory import Directory
 from notifybot.rotations import overrides

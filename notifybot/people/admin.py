@@ -10,7 +10,7 @@ from notifybot.errors import NotFound
 from notifybot.model.actors import Actor
 from notifybot.model.chats import Chat
 from notifybot.model.people import LinkSecret, Person
-from notifybot.people import summary_plans
+from notifybot.model.schedules import OF_PERSON, SummaryPlan
 from notifybot.people.linking import PersonStatus
 from notifybot.posts import replies
 from notifybot.rendering.parts import Part
@@ -53,7 +53,7 @@ def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> Perso
     affected(session, delete(LinkSecret).where(col(LinkSecret.chat_id) == person.chat_id))
     session.delete(person)
     session.flush()
-    summary_plans.forget(session, person.user_id)
+    affected(session, delete(SummaryPlan).where(col(SummaryPlan.reader) == OF_PERSON + person.user_id))
     who = actor.name.removeprefix("account:")
     text = f"You are no longer subscribed: {who} removed you. /start subscribes you again."
     replies.queue_reply(session, person.chat_id, Part(text), now=now)

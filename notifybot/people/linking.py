@@ -12,8 +12,9 @@ from notifybot.errors import NotFound, NotifybotError, Unavailable
 from notifybot.model.actors import Actor
 from notifybot.model.chats import Chat
 from notifybot.model.people import LinkSecret, Person
-from notifybot.people import code_limits, summary_plans
+from notifybot.people import code_limits
 from notifybot.people.link_texts import AccountLink, linked_text, moved_text, unlinked_text
+from notifybot.people.people import replan_summary
 from notifybot.posts import replies
 from notifybot.storage.statements import affected
 from notifybot.system.secret_key import SecretKey
@@ -154,7 +155,7 @@ def _link(session: Session, person: Person, account: str, actor: str, *, how: st
     person.account, person.linked_at, person.linked_by = account, now, actor
     session.add(person)
     session.flush()
-    summary_plans.replan_summary(session, now=now)
+    replan_summary(session, now=now)
     link = AccountLink(person, left, previous)
     replies.queue_reply(session, person.chat_id, linked_text(link, actor, how), now=now)
     if previous is not None:
@@ -182,7 +183,7 @@ def _unlink(session: Session, person: Person, actor: Actor, *, now: datetime) ->
     if account is None:
         return None
     _clear_link(session, person)
-    summary_plans.replan_summary(session, now=now)
+    replan_summary(session, now=now)
     if not actor.name.startswith("telegram:"):
         replies.queue_reply(session, person.chat_id, unlinked_text(account, actor.name), now=now)
     return account

@@ -10,9 +10,11 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from notifybot.errors import NotifybotError
+from notifybot.model.enums import Deadline
 from notifybot.model.people import Person
 from notifybot.posts import chats
 from notifybot.storage.statements import fetch, in_list, table_of
+from notifybot.storage.writer import changes
 
 
 def subscribe(session: Session, chat_id: str, chat_name: str, *, now: datetime) -> tuple[Person, bool]:
@@ -87,3 +89,8 @@ def readers_of_chats(session: Session, chat_ids: Collection[str]) -> dict[str, R
 def all_readers(session: Session) -> list[Reader]:
     """Return everybody in order of subscription."""
     return [Reader(*row) for row in fetch(session, _EVERYBODY)]
+
+
+def replan_summary(session: Session, *, now: datetime) -> None:
+    """Let the summary job look at once for changed preferences, instead of within half a minute."""
+    changes(session).note_deadline(Deadline.SUMMARY, now)

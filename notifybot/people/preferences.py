@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 from notifybot.errors import NotifybotError
 from notifybot.model.actors import Actor
 from notifybot.model.people import Person
-from notifybot.people import summary_plans
+from notifybot.people.people import replan_summary
 from notifybot.times.spans import LONGEST, parse_time_of_day
 from notifybot.times.zones import find_zone
 
@@ -59,7 +59,7 @@ def change(session: Session, person: Person, changes: PreferenceChanges, *, now:
         setattr(person, column, value)
     session.add(person)
     session.flush()
-    summary_plans.replan_summary(session, now=now)
+    replan_summary(session, now=now)
 
 
 def _read(changes: PreferenceChanges) -> dict[str, object]:

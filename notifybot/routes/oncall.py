@@ -10,7 +10,7 @@ from sqlmodel import Session
 from notifybot.auth.permissions import Action
 from notifybot.errors import NotFound
 from notifybot.model.ids import is_id
-from notifybot.oncall import changes, shifts
+from notifybot.oncall import changes, status
 from notifybot.oncall.changes import Editor, NewOverride
 from notifybot.schemas.responses.oncall import OverrideDocument, RotationsDocument, override, rotation
 from notifybot.schemas.types import OneRecipient, RequestTimestamp, Span
@@ -43,7 +43,7 @@ class OverrideFields(RequestFields):
 
 async def show_all(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
-    look = partial(shifts.all_statuses, directory=runtime.directory, now=runtime.clock.now())
+    look = partial(status.all_statuses, directory=runtime.directory, now=runtime.clock.now())
     found = await runtime.database.read(look)
     return json_response(RotationsDocument(rotations=[rotation(each) for each in found]))
 
@@ -55,7 +55,7 @@ async def create_override(request: web.Request) -> web.Response:
 
     def make(session: Session) -> OverrideDocument:
         made = changes.add_override(session, wanted, _editor(session, request), runtime.directory, now=now)
-        return override(made, shifts.names_of(session, [made.member]))
+        return override(made, status.names_of(session, [made.member]))
 
     return json_response(await runtime.database.write(make))
 
@@ -69,7 +69,7 @@ async def cancel(request: web.Request) -> web.Response:
     def end(session: Session) -> OverrideDocument:
         editor, now = _editor(session, request), runtime.clock.now()
         found = changes.cancel_override(session, override_id, editor, runtime.directory, now=now)
-        return override(found, shifts.names_of(session, [found.member]))
+        return override(found, status.names_of(session, [found.member]))
 
     return json_response(await runtime.database.write(end))
 

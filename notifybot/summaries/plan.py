@@ -16,8 +16,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
 from notifybot.model.conditions import IS_PLANNED
+from notifybot.model.people import Person
 from notifybot.model.schedules import OF_CONFIG, OF_PERSON, SummaryPlan
-from notifybot.people.summary_plans import PEOPLE, PLANS
 from notifybot.recipients.address import Recipient, person_recipient, recipient_of
 from notifybot.storage.due import Due
 from notifybot.storage.statements import affected, table_of
@@ -28,6 +28,7 @@ MAX_AHEAD = timedelta(days=5)
 """A plan further ahead was made while the clock was wrong."""
 MAX_PERIOD = timedelta(days=31)
 """A summary never covers more than this, however long the daemon was down."""
+PEOPLE, PLANS = table_of(Person), table_of(SummaryPlan)
 SUMMARIES = Due(table_of(SummaryPlan), "next_at", IS_PLANNED, key="reader")
 _is_planned_for = PLANS.c.reader == literal(OF_PERSON) + PEOPLE.c.user_id
 _is_reader = and_(PEOPLE.c.account.is_not(None), PEOPLE.c.is_enabled)

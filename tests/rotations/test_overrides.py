@@ -12,7 +12,7 @@ from notifybot.jobs import retention
 from notifybot.model.chats import Chat
 from notifybot.model.people import Person
 from notifybot.model.schedules import OnCallOverride
-from notifybot.oncall import changes, shifts
+from notifybot.oncall import changes, status
 from notifybot.oncall.changes import MAX_OVERRIDES, Editor, NewOverride
 from notifybot.people import people
 from notifybot.recipients import lookup
@@ -150,7 +150,7 @@ async def test_overrides_are_deleted_a_month_after_their_end(database: Database)
 async def test_members_get_their_display_names(database: Database) -> None:
     def name(session: Session) -> dict[str, str]:
         put_in(session, "@status")
-        return dict(shifts.names_of(session, ["alice", "@status", "-1001"]))
+        return dict(status.names_of(session, ["alice", "@status", "-1001"]))
 
     assert await database.write(name) == {"alice": "alice", "@status": "@status", "-1001": "-1001"}
 

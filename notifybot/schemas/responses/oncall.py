@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from notifybot.model.schedules import OnCallOverride
-from notifybot.oncall.shifts import DisplayNames, RotationStatus
+from notifybot.oncall.status import DisplayNames, RotationStatus
 from notifybot.rotations.rotation import Reason, Shift
 from notifybot.web.documents import Timestamp, build, named
 

@@ -5,7 +5,6 @@
 Calls block, and raise a ClientError if they fail. Use one Client per thread.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -73,7 +72,7 @@ __all__ = [
 
 TIMEOUT_S = 10.0
 PATIENCE_S = 10.0
-"""How long a call is retried: about as long as the daemon takes to restart."""
+"""Calls are retried this long: about as long as the daemon takes to restart."""
 NOT_FOUND = 404
 PAGE = 500
 MAX_PAGES = 20
@@ -87,10 +86,7 @@ def send(
     socket_path: str | os.PathLike[str] | None = None,
     **options: "Unpack[SendOptions]",
 ) -> Accepted:
-    """Send one message through the daemon at `socket_path`, or at the first default path that answers.
-
-    `options` are those of Client.send.
-    """
+    """Send one message, with the options of Client.send; `socket_path` is Client's."""
     return Client(socket_path).send(text, to=to, **options)
 
 
@@ -157,7 +153,7 @@ class Client:
             "client_id": key,
         }
         try:
-            return self._post_message(_json_body(without_none(fields)), key)
+            return self._post_message(json_body(without_none(fields)), key)
         except Refused as error:
             if error.code != NOT_FOUND:
                 raise
@@ -195,7 +191,7 @@ class Client:
             fields["title"] = title or None
         if not fields:
             raise Refused("No text or title is given.", hint="Give a new text, a new title, or both.")
-        request = HttpRequest("PATCH", MESSAGE_IDS.path(message_id), _json_body(fields))
+        request = HttpRequest("PATCH", MESSAGE_IDS.path(message_id), json_body(fields))
         return read(MessageInfo, self._calls.call(request))
 
     def download(self, attachment: AttachmentInfo, target: "IO[bytes]") -> None:
@@ -225,9 +221,8 @@ class Client:
 
         Refused (409) for a notice, and once it is acknowledged or closed.
         """
-        body = _json_body(without_none({"for": whole_seconds(span), "until": rfc3339(until)}))
-        request = HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/snooze", body)
-        return read(MessageInfo, self._calls.call(request))
+        body = json_body(without_none({"for": whole_seconds(span), "until": rfc3339(until)}))
+        return self._change(message_id, "snooze", body)
 
     def close(self, message_id: str) -> MessageInfo:
         return self._change(message_id, "close")
@@ -242,7 +237,7 @@ class Client:
 
     def subscribe_user(self, chat_id: str, chat_name: str) -> Subscriber:
         """Subscribe a chat. Not retried: Refused (400) if it is subscribed already."""
-        body = _json_body({"chat_id": chat_id, "chat_name": chat_name})
+        body = json_body({"chat_id": chat_id, "chat_name": chat_name})
         return read(Subscriber, self._calls.attempt(HttpRequest("POST", "/subscribe-user", body)))
 
     def subscribed_users(self) -> tuple[Subscriber, ...]:
@@ -263,7 +258,7 @@ class Client:
         `name`.
         """
         fields = {"name": name, "scopes": list(scopes), "to": None if to is None else list(to), "account": account}
-        body = _json_body(without_none({**fields, "expires": whole_seconds(expires)}))
+        body = json_body(without_none({**fields, "expires": whole_seconds(expires)}))
         return read(Token, self._calls.attempt(HttpRequest("POST", "/api/admin/tokens", body)))
 
     def tokens(self) -> tuple[Token, ...]:
@@ -296,7 +291,7 @@ class Client:
         for unusable in options.keys() & {"photos", "files", "wait_s"}:
             raise TypeError(f"event() got an unexpected keyword argument {unusable!r}")
         fields = {"event": name, "to": recipients_of(to), **request_fields(options)}
-        return self._post_message(_json_body(without_none(fields)), str(fields["client_id"]), path="/api/events")
+        return self._post_message(json_body(without_none(fields)), str(fields["client_id"]), path="/api/events")
 
     def schedules(self) -> "Schedules":
         """Calls about recurring messages."""
@@ -335,8 +330,9 @@ class Client:
         except NoAnswer as error:
             raise error.for_message(client_id) from error
 
-    def _change(self, message_id: str, verb: str) -> MessageInfo:
-        return read(MessageInfo, self._calls.call(HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/{verb}")))
+    def _change(self, message_id: str, verb: str, body: RequestBody | None = None) -> MessageInfo:
+        request = HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/{verb}", body)
+        return read(MessageInfo, self._calls.call(request))
 
     def _ids(self) -> Iterator[str]:
         """Ids of messages, newest first, up to MAX_PAGES pages."""
@@ -347,10 +343,6 @@ class Client:
             cursor = page.next_cursor
             if cursor is None:
                 return
-
-
-def _json_body(fields: Mapping[str, object]) -> RequestBody:
-    return json_body(json.dumps(fields).encode("ascii"))
 
 
 def _query(fields: Mapping[str, str | None]) -> str:

@@ -1,6 +1,5 @@
 """An account's link to a Telegram chat: `Client().account()`. Standard library only."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +10,15 @@ from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
 TEST_TIMEOUT_S = 20.0
-"""How long the daemon waits for Telegram."""
+"""The daemon waits this long for Telegram."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepLink:
-    """Links the chat of whoever opens `url` in Telegram before `expires_at`; works once. `qr`: lines of a QR code, if
-    requested, to be shown dark on light."""
+    """A deep link: opening `url` in Telegram before `expires_at` links the chat, once.
+
+    `qr`: lines of a QR code, if requested, to be shown dark on light.
+    """
 
     url: str
     token: str
@@ -35,7 +36,7 @@ class LinkStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountStatus:
-    """How an account is linked; the other fields are set only if it is. `summary_time`: `09:00` in `time_zone`."""
+    """Link and preferences of an account, if it is linked. `summary_time`: `09:00` in `time_zone`."""
 
     is_linked: bool = key("linked", default=False)
     linked_at: datetime | None
@@ -83,7 +84,7 @@ class Account:
 
     def _post(self, verb: str, **fields: str) -> HttpRequest:
         named = fields if self._user is None else {**fields, "user": self._user}
-        return HttpRequest("POST", f"/api/telegram/{verb}", json_body(json.dumps(named).encode("ascii")))
+        return HttpRequest("POST", f"/api/telegram/{verb}", json_body(named))
 
     def _query(self, fields: Mapping[str, str]) -> str:
         named = fields if self._user is None else {**fields, "user": self._user}

@@ -42,7 +42,7 @@ def message_body(
         )
     by_url = next((each for each in attached if _url_of(each[1])), None)
     if by_url is not None:
-        yield json_body(_json(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
+        yield json_body(without_none(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
     elif attached:
         with ExitStack() as stack:
             uploads = [open_upload(file, kind, stack) for kind, file in attached]
@@ -50,7 +50,7 @@ def message_body(
     elif text is None and fields.get("template") is None:
         raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
     else:
-        yield json_body(_json({"type": "text", "content": text, **fields}))
+        yield json_body(without_none({"type": "text", "content": text, **fields}))
 
 
 def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
@@ -80,10 +80,6 @@ def _by_url(
         raise Refused("A message takes one URL, and no other file with it.", hint="Send them one by one.")
     content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
     return {**content, **fields, "caption": text}
-
-
-def _json(fields: Mapping[str, object]) -> bytes:
-    return json.dumps(without_none(fields)).encode("ascii")
 
 
 MAX_COPY_BYTES = 2_000_000_000

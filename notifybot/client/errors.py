@@ -15,7 +15,7 @@ MAX_RETRY_AFTER_S = 3600
 
 
 class RetryAdvice(Enum):
-    """Whether the same call may be retried."""
+    """Advice on retrying the same call."""
 
     NEVER = "never"
     IF_RESTARTING = "if restarting"

@@ -10,7 +10,7 @@ from notifybot.client.unix_http import HttpRequest
 
 STATUS = "/api/admin/scheduler/status"
 RUN_TIMEOUT_S = 300.0
-"""How long a job run by hand may take before its response counts as lost."""
+"""Longest run of a job that a caller waits for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
-"""Who is on call: `Client().on_call()`. Standard library only."""
+"""Rotations and overrides: `Client().on_call()`. Standard library only."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -83,7 +82,7 @@ class OnCall:
         if (span is None) == (until is None):
             raise Refused("An override needs either a span or an end.", hint="Give one of the two.")
         wanted = {"member": member, "for": whole_seconds(span), "until": rfc3339(until), "from": rfc3339(begins)}
-        body = json_body(json.dumps(without_none(wanted)).encode("ascii"))
+        body = json_body(without_none(wanted))
         path = f"/api/oncall/{quote(rotation, safe='')}/overrides"
         return read(OverrideInfo, self._calls.attempt(HttpRequest("POST", path, body)))
 

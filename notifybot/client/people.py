@@ -1,6 +1,5 @@
 """People, managed by admins: `Client().people()`. Standard library only."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +58,7 @@ class People:
 
     def rename(self, name: str, chat_name: str) -> PersonInfo:
         """Set the name under which a person is listed."""
-        body = json_body(json.dumps({"chat_name": chat_name}).encode("ascii"))
+        body = json_body({"chat_name": chat_name})
         return read(PersonInfo, self._calls.call(HttpRequest("PATCH", _path(name), body)))
 
     def remove(self, name: str) -> PersonInfo:
@@ -79,8 +78,7 @@ class People:
         for start in range(0, max(len(people), len(codes), 1), MAX_PER_REQUEST):
             batch = slice(start, start + MAX_PER_REQUEST)
             wanted = {"people": list(people[batch]), "codes": list(codes[batch]), "dry_run": is_dry_run}
-            body = json_body(json.dumps(wanted).encode("ascii"))
-            found = self._calls.call(HttpRequest("POST", "/api/admin/import", body))
+            found = self._calls.call(HttpRequest("POST", "/api/admin/import", json_body(wanted)))
             results += read_list(ImportResult, found, "entries")
         return tuple(results)
 

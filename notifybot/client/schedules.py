@@ -1,6 +1,5 @@
 """Recurring messages: `Client().schedules()`. Standard library only."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,4 +88,4 @@ class Schedules:
 
 
 def _body(fields: Mapping[str, object]) -> RequestBody:
-    return json_body(json.dumps(without_none(fields)).encode("ascii"))
+    return json_body(without_none(fields))

@@ -3,6 +3,7 @@
 Bodies are sent and received in chunks, so a large file is never in memory as a whole.
 """
 
+import json
 import select
 import socket
 import time
@@ -37,8 +38,9 @@ class RequestBody:
     chunks: Callable[[], Iterable[bytes]]
 
 
-def json_body(document: bytes) -> RequestBody:
-    return RequestBody("application/json", len(document), lambda: (document,))
+def json_body(document: object) -> RequestBody:
+    content = json.dumps(document).encode("ascii")
+    return RequestBody("application/json", len(content), lambda: (content,))
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class RealDaemon:
         return [str(post.get("text", post.get("caption", ""))) for post in self.posts_in_ops()]
 
     def posts_in_ops(self) -> list[Json]:
-        """What stands in the group now, as Telegram's messages."""
+        """Return the messages in the group, as Telegram has them."""
         chats = self.sandbox("GET", "/sandbox/state")["messages"]
         assert isinstance(chats, dict)
         posts = chats.get(self.ops, [])

@@ -21,7 +21,7 @@ from tests.cli.standin import Behaviour, cutting, hanging, misbehaving, saying
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def ask(path: Path, *, body: bytes | None = None, timeout_s: float = 5) -> HttpResponse:
+def ask(path: Path, *, body: object = None, timeout_s: float = 5) -> HttpResponse:
     return exchange(
         connect(str(path), timeout_s=5),
         HttpRequest("POST", "/", None if body is None else json_body(body)),
@@ -135,7 +135,7 @@ def test_a_response_before_the_whole_request_was_read_is_not_lost(tmp_path: Path
     server.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
     server.shutdown(socket.SHUT_RD)
 
-    reply = exchange(connection, HttpRequest("POST", "/", json_body(b"x" * 10_000_000)), timeout_s=5)
+    reply = exchange(connection, HttpRequest("POST", "/", json_body("x" * 10_000_000)), timeout_s=5)
 
     server.close()
     listener.close()
@@ -144,7 +144,7 @@ def test_a_response_before_the_whole_request_was_read_is_not_lost(tmp_path: Path
 
 def test_a_request_has_its_length_and_closes_the_connection(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", saying(OK + b"Content-Length: 0\r\n\r\n")) as requests:
-        ask(tmp_path / "s", body=b"{}")
+        ask(tmp_path / "s", body={})
 
     head, _, body = requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST / HTTP/1.1\r\n")
@@ -158,7 +158,7 @@ def test_a_connection_closed_without_response_is_lost(tmp_path: Path) -> None:
         answer_to(cutting, tmp_path)
 
 
-# Bodies in pieces
+# Bodies in chunks
 
 
 def test_a_body_is_sent_chunk_by_chunk(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_server_that_reads_nothing_times_out(tmp_path: Path) -> None:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
         connection = connect(str(tmp_path / "s"), timeout_s=5)
-        request = HttpRequest("POST", "/", json_body(b"x" * 10_000_000))
+        request = HttpRequest("POST", "/", json_body("x" * 10_000_000))
 
         with pytest.raises(AnswerLost, match="in time"):
             exchange(connection, request, timeout_s=0.1)

@@ -275,14 +275,9 @@ def _add_files(send: Parser) -> None:
 def _add_format(send: Parser) -> None:
     group = send.add_argument_group("format")
     formats = group.add_mutually_exclusive_group()
-    for option, mode in (
-        ("--html", "HTML"),
-        ("--markdown", "Markdown"),
-        ("--markdownv2", "MarkdownV2"),
-        ("--commonmark", "CommonMark"),
-    ):
+    for mode in ("HTML", "Markdown", "MarkdownV2", "CommonMark"):
         about = f"the text is {mode}" + ("" if mode == "CommonMark" else ", as Telegram defines it")
-        formats.add_argument(option, dest="parse_mode", action="store_const", const=mode, help=about)
+        formats.add_argument(f"--{mode.lower()}", dest="parse_mode", action="store_const", const=mode, help=about)
     group.add_argument(
         "--button",
         metavar="TEXT=URL",

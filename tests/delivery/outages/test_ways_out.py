@@ -182,6 +182,7 @@ def claimed(world: World) -> list[object]:
     return list(world.rows("SELECT id FROM chats WHERE claimed_post IS NOT NULL"))
 
 
+@pytest.mark.slow_because("a daemon of its own, behind a proxy that speaks TLS")
 async def test_a_proxy_that_stalls_within_tls_holds_up_neither_messages_nor_presses() -> None:
     async with field(limits=False, way=Way.TLS) as run:
         await run.start()
@@ -199,6 +200,7 @@ async def test_a_proxy_that_stalls_within_tls_holds_up_neither_messages_nor_pres
         await run.until(lambda: run.sandbox.calls.of("answerCallbackQuery"), "the press is answered", within_s=SOON_S)
 
 
+@pytest.mark.slow_because("two hundred messages")
 async def test_cut_calls_lose_nothing_and_every_duplicate_is_explained(world: World) -> None:
     rng = random.Random(SEED)
     for number, skipped in enumerate(rng.sample(range(MESSAGES), CUTS)):

@@ -1,5 +1,7 @@
 """Alerts go first, and nothing starves."""
 
+import pytest
+
 from tests.stories.places import Place
 from tests.stories.world import World
 
@@ -37,6 +39,7 @@ async def test_a_post_is_edited_in_a_chat_where_alerts_always_wait(paced: World)
     assert len(ops.texts) < ALERTS
 
 
+@pytest.mark.slow_because("hundreds of calls")
 async def test_notices_are_shown_in_each_of_several_alternating_chats(paced: World, channels: list[Place]) -> None:
     chats = channels[:8]
     for chat in chats:

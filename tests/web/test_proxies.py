@@ -72,7 +72,9 @@ def caddy(folder: Path, line: Wire, port: int) -> list[str]:
 COMMANDS = {"nginx": nginx, "caddy": caddy}
 
 
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(
+    params=["nginx", pytest.param("caddy", marks=pytest.mark.slow_because("Caddy starts, and has a TLS handshake"))]
+)
 def proxy(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if shutil.which(name) is None:

@@ -5,6 +5,7 @@ import pytest
 from tests.support import budget
 
 pytest_plugins = "pytester"
+pytestmark = pytest.mark.slow_because("a test run inside the test")
 
 CONFTEST = """
 import pytest

@@ -1,8 +1,8 @@
 """A limit on the cost of a test: one that uses more than BUDGET_S of CPU time fails.
 
-CPU time, not wall time, and in units of the usual machine: a busy or slower one fails nothing. It counts the threads of this process and the children that it
-has waited for, from the test's first fixture to its last. Fixtures that several tests share do not count: chance
-decides which test makes them.
+CPU time, not wall time, and in units of the usual machine, so that a busy or slower one fails nothing. It counts the
+threads of this process and the children that it has waited for, from the test's first fixture to its last. Fixtures
+that several tests share do not count: chance decides which test makes them.
 """
 
 import gc

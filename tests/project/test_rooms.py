@@ -41,7 +41,7 @@ def test_a_page_names_only_files_and_functions_that_exist(page: Path) -> None:
 
 
 def without_test_file() -> list[str]:
-    """Modules that no test file mirrors and none imports: stories and the tests of their room reach them from outside."""
+    """Name the modules that no test file mirrors or imports; stories and other tests reach them from outside."""
     imported: set[str] = set()
     for path in TESTS.rglob("*.py"):
         for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

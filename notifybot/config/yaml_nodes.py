@@ -51,7 +51,7 @@ def read_nodes(file: Path) -> Node:
         raise ConfigInvalid(file, [error.problem]) from None
 
 
-class _Composer(yaml.SafeLoader):
+class _NodeComposer(yaml.SafeLoader):
     """Stops at MAX_DEPTH, before the library runs into a RecursionError."""
 
     depth = 0
@@ -77,7 +77,7 @@ def _decode(content: bytes) -> str:
 
 def _compose(text: str) -> Node:
     try:
-        root = yaml.compose(text, Loader=_Composer) or ScalarNode(
+        root = yaml.compose(text, Loader=_NodeComposer) or ScalarNode(
             "tag:yaml.org,2002:null", "", Mark("", 0, 0, 0, None, 0)
         )
     except ReaderError as error:

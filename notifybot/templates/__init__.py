@@ -10,10 +10,10 @@ from notifybot.rendering import markup
 from notifybot.rendering.markup import ParseMode
 from notifybot.templates.errors import Unrenderable
 from notifybot.templates.limits import MAX_CHARACTERS, size_of
-from notifybot.templates.loader import Problem, Template, read_folder
+from notifybot.templates.loader import Template, TemplateProblem, read_folder
 from notifybot.times.display import shorten
 
-__all__ = ["CannotRender", "Problem", "Rendered", "Templates", "TemplatesInvalid", "UnknownTemplate"]
+__all__ = ["CannotRender", "Rendered", "TemplateProblem", "Templates", "TemplatesInvalid", "UnknownTemplate"]
 
 SHIPPED = Path(__file__).parent / "shipped"
 MAX_TITLE = 256
@@ -24,7 +24,7 @@ class TemplatesInvalid(StartRefused):
 
     title = "Invalid templates"
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[TemplateProblem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(map(str, self.problems)), hint="Fix this, then run: notifybot config check")
 
@@ -56,7 +56,7 @@ class Templates:
     @staticmethod
     def read(folder: Path | None) -> "Templates":
         """Read ours, then the operator's folder, which may replace ours by name. Raises TemplatesInvalid."""
-        problems: list[Problem] = []
+        problems: list[TemplateProblem] = []
         found = {each.name: each for each in read_folder(SHIPPED, problems.append)}
         if folder is not None:
             found |= {each.name: each for each in read_folder(folder, problems.append)}
@@ -98,20 +98,20 @@ def _rendered(template: Template, data: Mapping[str, object]) -> Rendered:
     return Rendered(template.text.render(data), title or None, template.parse_mode, template.priority)
 
 
-def _check(template: Template) -> Problem | None:
+def _check(template: Template) -> TemplateProblem | None:
     """Fill in a template with its own sample; one that needs no data needs no sample either."""
     try:
         made = _rendered(template, template.sample or {})
     except Unrenderable as error:
         if template.sample is None and error.is_missing:
             return None
-        return Problem(template.file, error.line or 1, f"with its sample: {error.what}")
+        return TemplateProblem(template.file, error.line or 1, f"with its sample: {error.what}")
     if not made.content:
-        return Problem(template.file, 1, "with its sample the text is empty")
+        return TemplateProblem(template.file, 1, "with its sample the text is empty")
     return _invalid_markup(template, made.content)
 
 
-def _invalid_markup(template: Template, content: str) -> Problem | None:
+def _invalid_markup(template: Template, content: str) -> TemplateProblem | None:
     """Parse as Telegram would; a message that Telegram cannot parse goes out as plain text."""
     if template.parse_mode is None:
         return None
@@ -119,5 +119,5 @@ def _invalid_markup(template: Template, content: str) -> Problem | None:
         markup.parse(content, template.parse_mode)
     except markup.Unparseable as error:
         said = str(error).rstrip(".")
-        return Problem(template.file, 1, f"with its sample this is not valid {template.parse_mode}: {said}")
+        return TemplateProblem(template.file, 1, f"with its sample this is not valid {template.parse_mode}: {said}")
     return None

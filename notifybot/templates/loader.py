@@ -30,7 +30,7 @@ _KEY = re.compile(r"([A-Za-z_]+):(?:[ \t]+(.*))?")
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class TemplateProblem:
     """A mistake in a template; `line` counts from 1."""
 
     file: Path
@@ -45,7 +45,7 @@ class Problem:
 class Broken(Exception):
     """The file is not a template."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: TemplateProblem) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
@@ -78,7 +78,7 @@ def read(file: Path) -> Template:
     """Read one template. Raises Broken."""
     name = file.stem
     if not NAME.fullmatch(name):
-        raise Broken(Problem(file, 1, "a name has lower-case letters, digits, _ and -, at most 64 of them"))
+        raise Broken(TemplateProblem(file, 1, "a name has lower-case letters, digits, _ and -, at most 64 of them"))
     lines = [_Line(number, text) for number, text in enumerate(_content(file).split("\n"), 1)]
     head, body = _parted(file, lines)
     values = _values(file, head)
@@ -99,18 +99,20 @@ def _content(file: Path) -> str:
     try:
         with open(file, "rb", opener=_at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise Broken(Problem(file, 1, "this is not a regular file"))
+                raise Broken(TemplateProblem(file, 1, "this is not a regular file"))
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise Broken(Problem(file, 1, f"a template has at most {MAX_FILE_BYTES:,} bytes"))
+            raise Broken(TemplateProblem(file, 1, f"a template has at most {MAX_FILE_BYTES:,} bytes"))
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise Broken(Problem(file, 1, f"cannot read it: {os.strerror(error.errno or 0)}")) from None
+        raise Broken(TemplateProblem(file, 1, f"cannot read it: {os.strerror(error.errno or 0)}")) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise Broken(Problem(file, line, "this is not UTF-8 text")) from None
+        raise Broken(TemplateProblem(file, line, "this is not UTF-8 text")) from None
     if "\x00" in text:
-        raise Broken(Problem(file, text[: text.index("\x00")].count("\n") + 1, "the character U+0000 is not allowed"))
+        raise Broken(
+            TemplateProblem(file, text[: text.index("\x00")].count("\n") + 1, "the character U+0000 is not allowed")
+        )
     return text.replace("\r\n", "\n")
 
 
@@ -125,7 +127,7 @@ def _parted(file: Path, lines: list[_Line]) -> tuple[list[_Line], list[_Line]]:
     ends = (place for place, line in enumerate(lines[1:], 1) if line.text.rstrip() == FENCE)
     end = next(ends, None)
     if end is None:
-        raise Broken(Problem(file, 1, f"a second line {FENCE} must end the header that begins here"))
+        raise Broken(TemplateProblem(file, 1, f"a second line {FENCE} must end the header that begins here"))
     return lines[1:end], lines[end + 1 :]
 
 
@@ -141,13 +143,13 @@ def _values(file: Path, head: list[_Line]) -> dict[str, _Line]:
             continue
         named = _KEY.fullmatch(line.text.rstrip())
         if named is None:
-            raise Broken(Problem(file, line.number, "write key: value"))
+            raise Broken(TemplateProblem(file, line.number, "write key: value"))
         key = named[1]
         if key not in _KEYS:
             near = did_you_mean(key, _KEYS) or ", ".join(_KEYS)
-            raise Broken(Problem(file, line.number, f"unknown key {key!r}; did you mean {near}"))
+            raise Broken(TemplateProblem(file, line.number, f"unknown key {key!r}; did you mean {near}"))
         if key in found:
-            raise Broken(Problem(file, line.number, f"{key} occurs twice"))
+            raise Broken(TemplateProblem(file, line.number, f"{key} occurs twice"))
         found[key] = _Line(line.number, _unquoted((named[2] or "").strip()))
     return found
 
@@ -166,14 +168,14 @@ def _parse_mode(file: Path, values: Mapping[str, _Line]) -> ParseMode | None:
         return MODE_OF_SUFFIX[file.suffix]
     if given.text.lower() not in PARSE_MODES:
         words = ", ".join(["plain", *ParseMode])
-        raise Broken(Problem(file, given.number, f"parse_mode is one of {words}"))
+        raise Broken(TemplateProblem(file, given.number, f"parse_mode is one of {words}"))
     return PARSE_MODES[given.text.lower()]
 
 
 def _priority(file: Path, values: Mapping[str, _Line]) -> str | None:
     given = values.get("priority")
     if given is not None and given.text not in PRIORITIES:
-        raise Broken(Problem(file, given.number, f"priority is one of {', '.join(PRIORITIES)}"))
+        raise Broken(TemplateProblem(file, given.number, f"priority is one of {', '.join(PRIORITIES)}"))
     return None if given is None else given.text
 
 
@@ -186,7 +188,7 @@ def _sample(file: Path, values: Mapping[str, _Line]) -> Mapping[str, object] | N
     except (ValueError, RecursionError):
         sample = None
     if not isinstance(sample, dict):
-        raise Broken(Problem(file, given.number, 'sample is a JSON object, such as {"host": "db1"}'))
+        raise Broken(TemplateProblem(file, given.number, 'sample is a JSON object, such as {"host": "db1"}'))
     return sample
 
 
@@ -194,23 +196,23 @@ def _compiled(file: Path, text: str, mode: ParseMode | None, line: int) -> Compi
     try:
         return Compiled(text, mode, line=line)
     except Unrenderable as error:
-        raise Broken(Problem(file, error.line or line, error.what)) from None
+        raise Broken(TemplateProblem(file, error.line or line, error.what)) from None
 
 
-def read_folder(folder: Path, note: Callable[[Problem], None]) -> Iterator[Template]:
+def read_folder(folder: Path, note: Callable[[TemplateProblem], None]) -> Iterator[Template]:
     """Read the templates of a folder in the order of their names; `note` is called for each mistake."""
     try:
         files = sorted(file for file in folder.iterdir() if name_of(file) is not None)
     except OSError as error:
-        note(Problem(folder, 1, f"cannot read the folder: {os.strerror(error.errno or 0)}"))
+        note(TemplateProblem(folder, 1, f"cannot read the folder: {os.strerror(error.errno or 0)}"))
         return
     if len(files) > MAX_FILES:
-        note(Problem(folder, 1, f"a folder has at most {MAX_FILES} templates"))
+        note(TemplateProblem(folder, 1, f"a folder has at most {MAX_FILES} templates"))
         return
     seen: dict[str, Path] = {}
     for file in files:
         if file.stem in seen:
-            note(Problem(file, 1, f"{seen[file.stem].name} is the same template"))
+            note(TemplateProblem(file, 1, f"{seen[file.stem].name} is the same template"))
             continue
         seen[file.stem] = file
         try:

@@ -41,7 +41,7 @@ class _Open:
 
 
 @dataclass
-class _Reading:
+class _MarkdownParser:
     """State of the parser. `may_quote`: the line contains only marks so far, so that `>` starts a quote."""
 
     source: str
@@ -61,7 +61,7 @@ class _Reading:
 
 def read_markdown_v2(source: str) -> TextBuilder:
     """Parse without `normalize`. Raises Unparseable for unescaped reserved characters and unclosed marks."""
-    reading = _Reading(source)
+    reading = _MarkdownParser(source)
     while reading.at < len(source):
         if _read_literal(reading):
             continue
@@ -76,7 +76,7 @@ def read_markdown_v2(source: str) -> TextBuilder:
     return reading.draft
 
 
-def _read_literal(reading: _Reading) -> bool:
+def _read_literal(reading: _MarkdownParser) -> bool:
     """Read literal text; return False if there is none here."""
     plain = PLAIN_CODE if reading.innermost in ("code", "pre") else PLAIN
     found = plain.match(reading.source, reading.at) or ESCAPED.match(reading.source, reading.at)
@@ -90,7 +90,7 @@ def _read_literal(reading: _Reading) -> bool:
     return True
 
 
-def _read_backticks(reading: _Reading) -> None:
+def _read_backticks(reading: _MarkdownParser) -> None:
     """Close code or pre. A single backtick in a pre opens code, which Telegram then wants closed."""
     mark = "`" if reading.innermost == "code" else "```"
     if not reading.sees(mark):
@@ -100,7 +100,7 @@ def _read_backticks(reading: _Reading) -> None:
     _close(reading)
 
 
-def _read_mark(reading: _Reading) -> None:
+def _read_mark(reading: _MarkdownParser) -> None:
     match reading.source[reading.at]:
         case "\n":
             _read_newline(reading)
@@ -120,7 +120,7 @@ def _read_mark(reading: _Reading) -> None:
             _read_style(reading)
 
 
-def _read_style(reading: _Reading) -> None:
+def _read_style(reading: _MarkdownParser) -> None:
     if reading.innermost == "blockquote" and (folded := FOLDED.match(reading.source, reading.at)):
         reading.open[-1] = replace(reading.open[-1], kind="expandable_blockquote")
         reading.at = folded.end()
@@ -138,7 +138,7 @@ def _read_style(reading: _Reading) -> None:
     _close(reading)
 
 
-def _read_newline(reading: _Reading) -> None:
+def _read_newline(reading: _MarkdownParser) -> None:
     """End a quote after the newline, unless the next line starts with `>`. Formatting inside must be closed by then."""
     ends = reading.is_in_quote and not reading.source.startswith(">", reading.at + 1)
     if ends and reading.innermost not in QUOTES:
@@ -150,7 +150,7 @@ def _read_newline(reading: _Reading) -> None:
         _close(reading)
 
 
-def _read_quote(reading: _Reading) -> None:
+def _read_quote(reading: _MarkdownParser) -> None:
     if reading.is_in_quote:
         reading.at += 1
         return
@@ -158,12 +158,12 @@ def _read_quote(reading: _Reading) -> None:
     reading.is_in_quote = True
 
 
-def _begin(reading: _Reading, kind: str, mark: str) -> None:
+def _begin(reading: _MarkdownParser, kind: str, mark: str) -> None:
     reading.open.append(_Open(kind, reading.at, reading.draft.place))
     reading.at += len(mark)
 
 
-def _begin_code(reading: _Reading) -> None:
+def _begin_code(reading: _MarkdownParser) -> None:
     if not reading.sees("```"):
         _begin(reading, "code", "`")
         return
@@ -173,14 +173,14 @@ def _begin_code(reading: _Reading) -> None:
     reading.at = found.end()
 
 
-def _close(reading: _Reading) -> None:
+def _close(reading: _MarkdownParser) -> None:
     ended = reading.open.pop()
     reading.draft.mark(ended.kind, ended.place.length, language=ended.language)
     if ended.kind in QUOTES:
         reading.is_in_quote = False
 
 
-def _close_link(reading: _Reading) -> None:
+def _close_link(reading: _MarkdownParser) -> None:
     """End a link; without a URL in parentheses, its text is the URL."""
     reading.at += 1
     ended = reading.open.pop()
@@ -190,7 +190,7 @@ def _close_link(reading: _Reading) -> None:
     link(reading.draft, ended.place.length, address)
 
 
-def _close_emoji(reading: _Reading) -> None:
+def _close_emoji(reading: _MarkdownParser) -> None:
     """End an emoji or a time: ![👍](tg://emoji?id=…), ![22:45](tg://time?unix=…&format=…)."""
     reading.at += 1
     ended = reading.open.pop()
@@ -205,7 +205,7 @@ def _close_emoji(reading: _Reading) -> None:
     reading.draft.mark("date_time", ended.place.length, url=f"tg://time?unix={moment['unix']}&format={form}")
 
 
-def _address(reading: _Reading, ended: _Open) -> str | None:
+def _address(reading: _MarkdownParser, ended: _Open) -> str | None:
     """Read the URL in parentheses after a link's text; None if there is none."""
     if not reading.sees("("):
         return None
@@ -216,7 +216,7 @@ def _address(reading: _Reading, ended: _Open) -> str | None:
     return ESCAPED.sub(r"\1", found[1])
 
 
-def _unclosed(reading: _Reading) -> Unparseable:
+def _unclosed(reading: _MarkdownParser) -> Unparseable:
     innermost = reading.open[-1]
     place = where(reading.source, innermost.at)
     return Unparseable(f"The {NAMES[innermost.kind]} that starts at {place} is not closed.")

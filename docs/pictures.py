@@ -153,7 +153,7 @@ async def take_all() -> None:
 
 
 async def take_settings(demo: Demo, browser: Browser) -> None:
-    """The example of telegram.md: somebody's settings, and a page of cities."""
+    """The example of telegram.md: someone's settings, and a page of cities."""
     reader = demo.sandbox.add_user(READER)
     for words, answer in WORDS_OF_SETTINGS:
         demo.sandbox.say(reader, words)

@@ -257,7 +257,7 @@ async def _work(daemon: Daemon) -> None:
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Run `work` for ever; an unexpected failure is logged, and `work` restarts after a pause."""
+    """Run `work` forever; an unexpected failure is logged, and `work` restarts after a pause."""
     while True:
         try:
             await work()

@@ -20,7 +20,7 @@ from notifybot.times.display import clock_time
 
 
 def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime, closes: bool = True) -> Message:
-    """Acknowledge an alert and close it, or leave it acknowledged until somebody closes it. A second time changes
+    """Acknowledge an alert and close it, or leave it acknowledged until someone closes it. A second time changes
     nothing.
 
     Raises Conflict for a notice, and for an alert that is not sent yet, or was closed or cancelled unacknowledged.

@@ -45,7 +45,7 @@ class EscalationPlan:
         return (step + 1) % len(self.steps) == 0
 
     def due_steps(self, *, left: int, overdue: timedelta) -> DueSteps:
-        """Return the next step and all later ones that are overdue too: after a downtime everybody is notified once."""
+        """Return the next step and all later ones that are overdue too: after a downtime everyone is notified once."""
         first = last = self.count - left
         while last + 1 < self.count and self.due_after(last + 1) - self.due_after(first) <= overdue:
             last += 1

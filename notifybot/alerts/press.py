@@ -25,7 +25,7 @@ from notifybot.rendering.buttons import (
 
 @dataclass(frozen=True)
 class PressedButton:
-    """A button that somebody pressed in a chat."""
+    """A button that someone pressed in a chat."""
 
     meaning: AcknowledgePress | SnoozePress | ClosePress | UnacknowledgePress | AcknowledgeMessagePress
     chat_id: str

@@ -12,7 +12,7 @@ ADMINS = "root, the daemon's user, members of socket.admin_groups, and tokens wi
 
 
 def is_admin_user(uid: int, groups: Set[str], admin_groups: Collection[str]) -> bool:
-    """Tell if a user on the socket is root, the daemon's own user, or in one of `socket.admin_groups`."""
+    """Return True if a user on the socket is root, the daemon's own user, or in one of `socket.admin_groups`."""
     return uid in (0, os.getuid()) or not groups.isdisjoint(admin_groups)
 
 
@@ -21,5 +21,5 @@ def is_admin_token(scopes: Collection[str]) -> bool:
 
 
 def is_admin_person(names: Set[Name], admins: Collection[Name]) -> bool:
-    """Tell if the config's `admins` list somebody in Telegram by one of their names, so they may change rotations."""
+    """Return True if the config's `admins` list someone in Telegram by one of their names, so they may change rotations."""
     return not names.isdisjoint(admins)

@@ -15,7 +15,7 @@ MAX_PER_REQUEST = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class PersonInfo:
-    """Somebody who can be sent to; `unreachable` is the reason if nothing can be delivered."""
+    """Someone who can be sent to; `unreachable` is the reason if nothing can be delivered."""
 
     user_id: str
     account: str | None

@@ -35,7 +35,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class ActorInfo:
-    """Somebody who acted on a message: a Telegram user, or an account."""
+    """Someone who acted on a message: a Telegram user, or an account."""
 
     telegram_id: str | None
     name: str | None
@@ -45,7 +45,7 @@ class ActorInfo:
     def __str__(self) -> str:
         if self.name and self.username:
             return f"{self.name} (@{self.username})"
-        return self.name or self.username or self.account or self.telegram_id or "somebody"
+        return self.name or self.username or self.account or self.telegram_id or "someone"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class MessagePage:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Somebody who can be sent to."""
+    """Someone who can be sent to."""
 
     user_id: str
     chat_id: str

@@ -44,7 +44,7 @@ class ScheduleInfo:
 
 
 class Schedules:
-    """Calls about recurring messages: the caller's own, everybody's for admins."""
+    """Calls about recurring messages: the caller's own, everyone's for admins."""
 
     def __init__(self, calls: Transport) -> None:
         self._calls = calls

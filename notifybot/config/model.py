@@ -263,7 +263,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Retention:
-    """None keeps them for ever."""
+    """None keeps them forever."""
 
     messages: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=90))
     attachments: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(days=30))

@@ -13,7 +13,7 @@ from notifybot.times.clock import Clock
 STOP_TIMEOUT_S = 15.0
 LOG_TAIL_LINES = 20
 RESTART_DELAY_S = 2.0
-"""Pause before a restart when somebody kills the daemon from a shell, as systemd has."""
+"""Pause before a restart when someone kills the daemon from a shell, as systemd has."""
 # The child must not see a real bot's token or systemd's socket.
 NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
 
@@ -46,7 +46,7 @@ class Folder:
 class DaemonProcess:
     """The daemon as a child process in its own session, so that Ctrl-C reaches only the demo.
 
-    `kills` counts how often it was killed, by us or by somebody else; either way it is restarted.
+    `kills` counts how often it was killed, by us or by someone else; either way it is restarted.
     """
 
     def __init__(self, folder: Folder, clock: Clock) -> None:
@@ -85,7 +85,7 @@ class DaemonProcess:
             self._watcher = asyncio.create_task(self._watch(self._process))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Restart the daemon after somebody else's signal. If it exits by itself, it stays down; its log says why."""
+        """Restart the daemon after someone else's signal. If it exits by itself, it stays down; its log says why."""
         if await process.wait() < 0:
             self.kills += 1
             self._restarting = asyncio.create_task(self._start_after(RESTART_DELAY_S))

@@ -36,7 +36,7 @@ async def membership(update: Update, context: Context) -> None:
 
 
 def _gained_access(change: ChatMemberUpdated) -> bool:
-    """Tell if the bot joined a group or channel, or has just gained the right to post."""
+    """Return True if the bot joined a group or channel, or has just gained the right to post."""
     if change.chat.type == Chat.PRIVATE:
         return False
     was_outside = change.old_chat_member.status in OUTSIDE

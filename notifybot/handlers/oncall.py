@@ -1,4 +1,4 @@
-"""/oncall: who is on call and until when; buttons and words to take over or put somebody on call.
+"""/oncall: who is on call and until when; buttons and words to take over or put someone on call.
 
 Its buttons carry the id of their post and what they do: nothing is remembered between presses.
 """

@@ -25,7 +25,7 @@ from notifybot.runtime import Runtime
 from notifybot.times.spans import LONGEST, parse_span
 from notifybot.times.zones import AREAS
 
-NOT_YOURS = "These settings belong to somebody else."
+NOT_YOURS = "These settings belong to someone else."
 SAVED = "Saved."
 TYPED_FORMS = (
     "Use /settings zone Europe/Berlin, summary 07:30, quiet 22:00-07:00 or notices off. “off” resets a setting."

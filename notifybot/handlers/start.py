@@ -25,7 +25,7 @@ async def start(update: Update, context: Context) -> None:
     def subscribe(session: Session) -> AccountLink | None:
         person, is_new = people.subscribe(session, str(chat.id), name, now=now)
         if token and (link := linking.use_token(session, key, token, person, now=now)) is not None:
-            return link  # has notified everybody concerned
+            return link  # has notified everyone concerned
         code = linking.new_code(session, key, person.chat_id, now=now)
         queue_answer(session, update, texts.welcome(person, code, is_new=is_new, is_void=bool(token)), now=now)
         return None

@@ -16,8 +16,8 @@ from notifybot.times.display import clock_time, shorten
 MAX_LABEL_LENGTH = 40
 
 ABOUT_ALERTS = (
-    "Alerts have an Acknowledge button. One press counts for everybody; an alert that nobody acknowledges escalates. "
-    "Snooze postpones that, and everybody sees until when."
+    "Alerts have an Acknowledge button. One press counts for everyone; an alert that nobody acknowledges escalates. "
+    "Snooze postpones that, and everyone sees until when."
 )
 HELP = Part(
     "notifybot sends you messages from your servers.\n\n"

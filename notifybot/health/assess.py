@@ -59,7 +59,7 @@ def check_writable(session: Session) -> None:
 
 
 def assess(facts: HealthFacts) -> HealthReport:
-    """Assess the facts: `down` only where callers or people are not served, `degraded` where somebody should look."""
+    """Assess the facts: `down` only where callers or people are not served, `degraded` where someone should look."""
     is_down = facts.backlog is None or not facts.is_moving
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())

@@ -13,7 +13,7 @@ JOBS_STALLED_AFTER = timedelta(minutes=2)
 HANGING_AFTER = timedelta(minutes=10)
 """A run that takes longer counts as hanging."""
 RunNow = Callable[[str], Awaitable[JobRun]]
-"""Run the job of that name once, because somebody asked for it."""
+"""Run the job of that name once, because someone asked for it."""
 
 
 @dataclass

@@ -29,7 +29,7 @@ class BatchWork(Protocol):
 
 
 class RowUnchanged(Exception):
-    """A row was processed and is still due: it would come up for ever."""
+    """A row was processed and is still due: it would come up forever."""
 
 
 class PoisonRow(Exception):
@@ -87,7 +87,7 @@ class _Batch:
 
 
 async def put_off(runtime: Runtime, job: str, due: Due, poison: PoisonRow, *, now: datetime) -> None:
-    """Postpone the row and record it, unless somebody else has moved it."""
+    """Postpone the row and record it, unless someone else has moved it."""
     row, cause, until = poison.row, _cause(poison), now + PUT_OFF
     name, reason = f"{due.table.name} {row.key}", reason_of(cause)
 

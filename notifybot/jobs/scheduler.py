@@ -123,7 +123,7 @@ class Scheduler:
         return latest if due is None else min(due, latest)
 
     async def run_now(self, name: str) -> JobRun:
-        """Run a job because somebody asked for it, after a run that is under way.
+        """Run a job because someone asked for it, after a run that is under way.
 
         Raises KeyError for a job that does not exist.
         """

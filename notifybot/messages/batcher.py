@@ -51,7 +51,7 @@ class Batcher:
             self._database.submit(partial(self._accept_pending, batch), partial(self._answer_batch, batch))
 
     def _accept_pending(self, batch: list[_Pending], session: Session) -> BatchAnswers:
-        """Run in the writer. The batch is filled only now, with everybody who came during the last commit."""
+        """Run in the writer. The batch is filled only now, with everyone who came during the last commit."""
         self._is_submitted = False  # first: whoever comes after this submits again
         self._fill(batch)
         return self._accept_all(session, batch)

@@ -31,7 +31,7 @@ class NewMessage:
     fingerprint: str = ""
     """Hash of the whole request; see ClientId."""
     allowed: frozenset[str] | None = None
-    """Recipients that its caller may send to, as named in the config or the token; None for anybody."""
+    """Recipients that its caller may send to, as named in the config or the token; None for anyone."""
     look: Appearance = DEFAULT_APPEARANCE
     files: tuple[NewFile, ...] = ()
     data: dict[str, Any] | None = None

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 
 class Person(SQLModel, table=True):
-    """Somebody who pressed /start, or was subscribed by a caller."""
+    """Someone who pressed /start, or was subscribed by a caller."""
 
     __tablename__ = "people"
 

@@ -39,11 +39,11 @@ class Schedule(SQLModel, table=True):
     settled_until: datetime | None = Field(default=None, index=True)
     """All times up to here are released, missed or skipped, even if the clock is set back."""
     skipped_until: datetime | None = None
-    """Time of the last occurrence that somebody cancelled."""
+    """Time of the last occurrence that someone cancelled."""
 
 
 class OnCallOverride(SQLModel, table=True):
-    """Somebody else is on call for a while. Where overrides overlap, the newest one counts."""
+    """Someone else is on call for a while. Where overrides overlap, the newest one counts."""
 
     __tablename__ = "on_call_overrides"
 

@@ -62,7 +62,7 @@ TRANSITIONS: dict[Transition, dict[State, State]] = {
 
 ALERTS_ONLY = frozenset({Transition.ESCALATE, Transition.ACKNOWLEDGE, Transition.UNACKNOWLEDGE, Transition.CLOSE})
 FINAL = frozenset(State) - {state for moves in TRANSITIONS.values() for state in moves}
-"""States that no transition leaves. A notice also stays in FINAL_FOR_NOTICES, unless somebody retries it."""
+"""States that no transition leaves. A notice also stays in FINAL_FOR_NOTICES, unless someone retries it."""
 FINAL_FOR_NOTICES = frozenset({State.SENT, State.FAILED})
 
 

@@ -31,7 +31,7 @@ MAX_OVERRIDES = 100
 
 @dataclass(frozen=True)
 class Editor:
-    """Somebody who changes a rotation.
+    """Someone who changes a rotation.
 
     `name`: as in `created_by`; `aliases`: all recipients that mean them; `allowed`: recipients that they may send to.
     """
@@ -43,7 +43,7 @@ class Editor:
     allowed: frozenset[str] | None = None
 
     def may_change(self, directory: Directory, rotation: str) -> bool:
-        """Tell if they may change this rotation: an override lets outsiders read what they should not."""
+        """Return True if they may change this rotation: an override lets outsiders read what they should not."""
         return self.is_admin or not self.aliases.isdisjoint(directory.names.get(rotation, ()))
 
 
@@ -54,7 +54,7 @@ def editor_of_account(session: Session, account: str, *, is_admin: bool, allowed
 
 
 def editor_of_person(person: Person, directory: Directory, admins: Collection[str]) -> Editor:
-    """Return the editor for somebody in Telegram; `admins`: recipients from the config."""
+    """Return the editor for someone in Telegram; `admins`: recipients from the config."""
     aliases = frozenset(aliases_of(person))
     is_admin = is_admin_person(aliases, {member for each in admins for member in directory.members(recipient_of(each))})
     # An account that is also a name in the config would be read as that name.
@@ -71,7 +71,7 @@ def aliases_of(person: Person) -> set[Recipient]:
 def config_names_any(
     session: Session, directory: Directory, asked: Collection[Recipient], others: Collection[str]
 ) -> bool:
-    """Tell if the config lists one of these: under recipients, in a rotation, or among `others`."""
+    """Return True if the config lists one of these: under recipients, in a rotation, or among `others`."""
     named = {member for members in directory.names.values() for member in members}
     named |= {member for text in others for member in directory.members(recipient_of(text))}
     if not named.isdisjoint(asked):
@@ -94,7 +94,7 @@ class NewOverride:
 def add_override(
     session: Session, new: NewOverride, editor: Editor, directory: Directory, *, now: datetime
 ) -> OnCallOverride:
-    """Put somebody on call for a while. The latest override wins.
+    """Put someone on call for a while. The latest override wins.
 
     One that starts now replaces earlier ones by the same editor for the same member. Raises NotFound for an unknown
     rotation; Forbidden if the editor may not change it or not send to the member; NotifybotError for an unknown member
@@ -186,7 +186,7 @@ def _checked_member(session: Session, member: str, editor: Editor, directory: Di
     meant = recipient_of(member)
     if meant == EVERYBODY or directory.is_rotating(meant):
         hint = "Use a person, a chat, or a name in the config that contains no rotation."
-        raise NotifybotError(f"{meant.name} cannot stand in for anybody.", hint=hint)
+        raise NotifybotError(f"{meant.name} cannot stand in for anyone.", hint=hint)
     query = RecipientQuery(editor.account, (meant,), editor.allowed)
     resolved = resolve.resolve_request(session, query, lookup.look_up(session, [query], directory, now=now))
     if meant.kind is RecipientKind.CHAT:

@@ -21,14 +21,14 @@ from notifybot.times.display import local_time
 
 SHIFT_CHANGES = Due(table_of(OnCallTurn), "look_at", "look_at IS NOT NULL", key="rotation")
 RETRY_AFTER = timedelta(minutes=10)
-"""Wait before looking again for the chat of somebody on call who has none yet."""
+"""Wait before looking again for the chat of someone on call who has none yet."""
 MAX_CLOCK_STEP_BACK = timedelta(days=1)
 """If the clock is set back by less, nobody is notified again until it has caught up."""
 _HELP = "/oncall shows who is on call and lets others take over."
 
 
 def is_outdated(session: Session, directory: Directory, *, now: datetime) -> bool:
-    """Tell if the rows differ from the config, or one would look too late because the clock was set back."""
+    """Return True if the rows differ from the config, or one would look too late because the clock was set back."""
     rows = _rows(session)
     if rows.keys() != directory.rotations.keys():
         return True

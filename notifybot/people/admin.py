@@ -32,13 +32,13 @@ def find(session: Session, name: str) -> PersonStatus:
     found = {person.account == name: PersonStatus(person, unreachable) for person, unreachable in session.exec(asked)}
     if not found:
         raise NotFound(
-            f"Nobody has the account, user_id or chat id {name!r}.", hint="`notifybot people list` lists everybody."
+            f"Nobody has the account, user_id or chat id {name!r}.", hint="`notifybot people list` lists everyone."
         )
     return found.get(True) or found[False]
 
 
 def rename(session: Session, name: str, chat_name: str) -> PersonStatus:
-    """Set somebody's displayed name, which then no longer follows Telegram. Raises NotFound."""
+    """Set someone's displayed name, which then no longer follows Telegram. Raises NotFound."""
     found = find(session, name)
     found.person.chat_name, found.person.is_renamed = chat_name, True
     session.add(found.person)
@@ -47,7 +47,7 @@ def rename(session: Session, name: str, chat_name: str) -> PersonStatus:
 
 
 def remove(session: Session, name: str, actor: Actor, *, now: datetime) -> PersonStatus:
-    """Delete somebody with their link, preferences and summaries, and notify them. Messages stay. Raises NotFound."""
+    """Delete someone with their link, preferences and summaries, and notify them. Messages stay. Raises NotFound."""
     found = find(session, name)
     person = found.person
     affected(session, delete(LinkSecret).where(col(LinkSecret.chat_id) == person.chat_id))

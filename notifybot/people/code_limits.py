@@ -1,6 +1,6 @@
 """Rate limits on guessing link codes, as six digits are quickly tried out.
 
-A code lives for 10 minutes. In that time at most 20 wrong guesses are accepted from everybody together, and 5 for one
+A code lives for 10 minutes. In that time at most 20 wrong guesses are accepted from everyone together, and 5 for one
 account: the chance of a hit is at most 20 in 1,000,000 overall, and 5 in 1,000,000 for one account. If a code is always
 waiting, 100 guesses a day hit one in 10,000 days.
 """

@@ -146,7 +146,7 @@ def use_token(session: Session, key: SecretKey, token: str, person: Person, *, n
 
 
 def _link(session: Session, person: Person, account: str, actor: str, *, how: str, now: datetime) -> AccountLink:
-    """Make this the account's only chat, and notify everybody concerned."""
+    """Make this the account's only chat, and notify everyone concerned."""
     previous = person_of(session, account)
     previous = None if previous is None or previous.user_id == person.user_id else previous
     if previous is not None:

@@ -48,7 +48,7 @@ def everybody(session: Session) -> Sequence[Person]:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The columns of Person that decide if and when somebody is notified."""
+    """The columns of Person that decide if and when someone is notified."""
 
     user_id: str
     account: str | None
@@ -87,7 +87,7 @@ def readers_of_chats(session: Session, chat_ids: Collection[str]) -> dict[str, R
 
 
 def all_readers(session: Session) -> list[Reader]:
-    """Return everybody in order of subscription."""
+    """Return everyone in order of subscription."""
     return [Reader(*row) for row in fetch(session, _EVERYBODY)]
 
 

@@ -34,7 +34,7 @@ def of_chat(session: Session, chat_id: str) -> Person | None:
 
 
 def is_linked(session: Session, actor: Actor) -> bool:
-    """Tell if this Telegram user is linked to an account."""
+    """Return True if this Telegram user is linked to an account."""
     person = _person(session, actor)
     return person is not None and person.account is not None
 

@@ -40,7 +40,7 @@ def _is_topic(member: Recipient) -> bool:
 def _not_allowed(request: RecipientRequest, recipient: Recipient, member: Recipient) -> Forbidden:
     hint = "Callers on the socket are limited by socket.allow, a token by its own list of recipients."
     if member.kind is RecipientKind.NAME:
-        hint = f"Anybody may be on call by then: the rotation {member.name} must be allowed by name."
+        hint = f"Anyone may be on call by then: the rotation {member.name} must be allowed by name."
     return Forbidden(f"{request.account} may not send to {recipient.name}.", hint=hint)
 
 

@@ -12,7 +12,7 @@ from notifybot.rotations.rotation import Override, Rotation, on_call_at
 class Directory:
     """Recipients as the config defines them.
 
-    A rotating name (a rotation, or a name that contains one) stands for everybody who may be on call, until `at`
+    A rotating name (a rotation, or a name that contains one) stands for everyone who may be on call, until `at`
     returns a directory in which it stands for those who are.
     """
 
@@ -39,7 +39,7 @@ class Directory:
         return (_single(recipient, self.accounts),)
 
     def members_at_any_time(self, recipient: Recipient) -> tuple[Recipient, ...]:
-        """Return the people and chats that it always stands for, and rotations by name: anybody may come on call."""
+        """Return the people and chats that it always stands for, and rotations by name: anyone may come on call."""
         if not self.is_rotating(recipient):
             return self.members(recipient)
         ends = dict.fromkeys(_ends(recipient.name, self.nested))

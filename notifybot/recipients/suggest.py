@@ -12,7 +12,7 @@ from notifybot.recipients.directory import Directory
 from notifybot.times.display import listed
 
 MAX_COMPARED = 1000
-"""People, and channels, to compare: comparing very many would hold up everybody else."""
+"""People, and channels, to compare: comparing very many would hold up everyone else."""
 MAX_SUGGESTED = 3
 
 
@@ -23,7 +23,7 @@ def unknown_recipients(session: Session, unknown: Sequence[Recipient], directory
     what = ("user" if is_person else "recipient") + ("s" if len(names) > 1 else "")
     detail = f"There {'are' if len(names) > 1 else 'is'} no {what} {listed([repr(name) for name in names])}."
     hints = dict.fromkeys(_hints(unknown[:MAX_SUGGESTED], _KnownNames(session, directory), directory))
-    return NotifybotError(detail, hint=" ".join([*hints, "GET /subscribed-users lists everybody who pressed /start."]))
+    return NotifybotError(detail, hint=" ".join([*hints, "GET /subscribed-users lists everyone who pressed /start."]))
 
 
 def _hints(unknown: Sequence[Recipient], known: "_KnownNames", directory: Directory) -> Iterator[str]:

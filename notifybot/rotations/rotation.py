@@ -24,7 +24,7 @@ MAX_MERGED = 64
 
 
 class Reason(StrEnum):
-    """Reason why somebody is on call."""
+    """Reason why someone is on call."""
 
     SHIFT = "turn"
     OVERRIDE = "override"
@@ -146,7 +146,7 @@ def shift_start(rotation: Rotation, overrides: Sequence[Override], at: datetime)
 
 
 def _last_change(rotation: Rotation, overrides: Sequence[Override], at: datetime) -> datetime | None:
-    """Return the latest moment, up to `at`, before which somebody else may have been on call."""
+    """Return the latest moment, up to `at`, before which someone else may have been on call."""
     if at < _first_handover(rotation):
         bounds = []
     else:
@@ -166,7 +166,7 @@ def _last_handover(rotation: Rotation, at: datetime) -> datetime:
 
 
 def next_change(rotation: Rotation, overrides: Sequence[Override], after: datetime) -> datetime | None:
-    """Return the first moment after `after` at which somebody else may be on call."""
+    """Return the first moment after `after` at which someone else may be on call."""
     bounds = [bound for each in overrides for bound in (each.starts_at, each.ends_at)]
     bounds += [bound for span in _open_spans(rotation, after, days_ahead=A_WEEK + 1) for bound in span]
     handover = next_handover(rotation, after)

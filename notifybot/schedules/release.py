@@ -40,7 +40,7 @@ def release_due(session: Session, *, now: datetime, limit: int, directory: Direc
     """Release at most `limit` messages whose time has come, the longest overdue first; return their number.
 
     Recipients are resolved now. A message that reaches nobody fails, and an alert then escalates at once. A repeating
-    message gets its next occurrence. A message to everybody ends the batch: it takes as long as hundreds of others, and
+    message gets its next occurrence. A message to everyone ends the batch: it takes as long as hundreds of others, and
     callers wait for the writer.
     """
     released = _release(session, _until_everybody(session, directory, now=now, limit=limit))
@@ -54,7 +54,7 @@ def release_due(session: Session, *, now: datetime, limit: int, directory: Direc
 
 
 def _until_everybody(session: Session, directory: Directory, *, now: datetime, limit: int) -> list[str]:
-    """Return the ids of at most `limit` due messages, up to the first one to everybody."""
+    """Return the ids of at most `limit` due messages, up to the first one to everyone."""
     ids = []
     for row in fetch(session, _DUE_FIRST, moment=now, limit=limit):
         ids.append(row.id)

@@ -88,7 +88,7 @@ class PollingBot(ExtBot[None]):
 
     async def renew_polling(self) -> None:
         """Fetch updates over a new connection at once. The old ones are closed: one that stalls below TLS would stay in
-        the pool for ever."""
+        the pool forever."""
         if self._fetching is not None:
             self._fetching.reschedule(0)
         request = self._request[0]

@@ -117,7 +117,7 @@ def _content(file: Path) -> str:
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open a file without waiting: a pipe would block until somebody writes."""
+    """Open a file without waiting: a pipe would block until someone writes."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -59,7 +59,7 @@ def _read(cron: str) -> CronSim:
 
 
 def falls_on(cron: str, day: date) -> bool:
-    """Tell whether a cron expression, as `parse_cron` returns it, has times on this date."""
+    """Return True if a cron expression, as `parse_cron` returns it, has times on this date."""
     expression = _read(cron)
     return day.month in expression.months and expression.match_day(day)
 

@@ -73,7 +73,7 @@ def _wait(account: Account, link: DeepLink) -> None:
 
 
 def _chat_of(status: AccountStatus) -> str:
-    return f"to the chat of {one_line(status.chat_name or 'somebody')}"
+    return f"to the chat of {one_line(status.chat_name or 'someone')}"
 
 
 def _verify(account: Account, arguments: argparse.Namespace) -> None:

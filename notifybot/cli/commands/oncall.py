@@ -161,7 +161,7 @@ def add(commands: Commands) -> None:
     add_json(show)
     override = on_call.add(
         "override",
-        "put somebody else on call for a while",
+        "put someone else on call for a while",
         epilog="Example: notifybot oncall override ops bob --for 2h",
     )
     override.add_argument("rotation", metavar="ROTATION", help="name of the rotation")

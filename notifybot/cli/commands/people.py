@@ -30,7 +30,7 @@ def _list(people: People, arguments: argparse.Namespace) -> None:
         print_json({"people": [person.document for person in found]})
         return
     if not found:
-        print_line("no people yet; everybody who sends /start to the bot is listed")
+        print_line("no people yet; everyone who sends /start to the bot is listed")
         return
     rows = [
         (

@@ -22,7 +22,7 @@ class ShiftDocument:
 
 @dataclass(slots=True, kw_only=True)
 class OverrideDocument:
-    """Somebody who is on call instead, for a while."""
+    """Someone who is on call instead, for a while."""
 
     id: str
     rotation: str

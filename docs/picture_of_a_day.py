@@ -1,4 +1,4 @@
-"""Takes the picture of a daily summary anew, after a day that passes in seconds: `python -m docs.picture_of_a_day`.
+"""Retakes the picture of a daily summary, after a day that passes in seconds: `python -m docs.picture_of_a_day`.
 
 It needs what docs/pictures.py needs, and Pillow.
 """

@@ -1,4 +1,4 @@
-"""Takes the pictures of these pages anew: real messages through the real daemon, as the demo's chat page shows them.
+"""Retakes the pictures of these pages: real messages through the real daemon, as the demo's chat page shows them.
 
 `python -m docs.pictures` in a checkout, with the environment of the tests, with Chromium and with a font that has emoji
 (on Debian: apt install chromium fonts-noto-color-emoji). It writes every picture of docs/images but those of the demo
@@ -178,7 +178,7 @@ async def drawn(browser: Browser, svg: str) -> bytes:
 
 
 async def play(demo: Demo, scene: Scene) -> None:
-    """Send what the scene has, each request once what came before stands in the channel."""
+    """Send the requests of the scene, each once the previous one is posted in the channel."""
     channel = demo.sandbox.add_chat("channel", CHANNEL)
     for request in scene.requests:
         body = request.body(channel.id)
@@ -193,7 +193,7 @@ def is_over(demo: Demo, channel_id: int, scene: Scene) -> bool:
 
 
 async def take(browser: Browser, url: str, name: str, *, chat: str = CHANNEL, all_of_it: bool = True) -> None:
-    """Picture all that stands in the newest chat of this name, or its last message, twice as fine as it is shown."""
+    """Take a picture of the newest chat of this name, or of its last message, at twice the resolution."""
     page = await browser.new_page(
         viewport={"width": 1400, "height": 2000}, color_scheme="light", device_scale_factor=2, bypass_csp=True
     )

@@ -1,3 +1,3 @@
-"""notifybot tells the right people in Telegram, insists until someone answers, and loses nothing it accepted."""
+"""Notify the right people in Telegram, escalate until someone acknowledges, and lose nothing that was accepted."""
 
 __version__ = "0.1.0"

@@ -56,7 +56,7 @@ NO_TOKEN = "0:" + "0" * 35
 """An Application needs a token; with this one it never calls Telegram."""
 TELEGRAM = "https://api.telegram.org"
 SPARE_CONNECTIONS = 20
-"""For probes and answers to presses, besides the sends."""
+"""For probes and replies to presses, in addition to sends."""
 MAX_DOCUMENT = 50_000_000
 """In bytes, for Telegram's own server; a self-hosted one accepts more."""
 CATCH_UP_WITHIN = timedelta(seconds=10)
@@ -64,7 +64,7 @@ FINISH_CALLS_WITHIN = timedelta(seconds=5)
 THREAD_SWITCH_S = 0.0005
 RESTART_AFTER = timedelta(seconds=5)
 GC_THRESHOLDS = (20_000, 50, 50)
-"""With Python's defaults, each commit of many requests is held up by collections over all requests in progress."""
+"""With Python's defaults, each commit of many requests is delayed by collections over all requests in progress."""
 log = logging.getLogger(__name__)
 
 
@@ -262,7 +262,7 @@ async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Cloc
         try:
             await work()
         except Exception:
-            log.exception("a part failed and restarts", extra={"action": "part_failed", "part": name})
+            log.exception("background task failed, restarting", extra={"action": "part_failed", "part": name})
         await clock.sleep_until(clock.now() + RESTART_AFTER)
 
 

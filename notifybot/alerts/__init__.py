@@ -1,1 +1,1 @@
-"""Changes of an alert's state, one file a verb, and its escalation policy."""
+"""Changes of an alert's state, one file per verb, and its escalation policy."""

@@ -35,7 +35,7 @@ def acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetim
 
 
 def try_acknowledge(session: Session, message_id: str, actor: Actor, *, now: datetime, closes: bool) -> bool:
-    """Acknowledge an alert, and close it at once where it `closes`; return False where its state forbids it.
+    """Acknowledge an alert, and close it at once if `closes`; return False if its state forbids it.
 
     Reminders of one that stays open start over.
     """
@@ -64,7 +64,7 @@ def _why_not(message: Message) -> str:
 
 
 def press(session: Session, message_ids: Collection[str], actor: Actor, *, now: datetime, closes: bool) -> str:
-    """Acknowledge what a button was pressed for; return the sentence that the person sees."""
+    """Acknowledge the alerts behind a pressed button; return the reply shown to the user."""
     acknowledged = [each for each in message_ids if try_acknowledge(session, each, actor, now=now, closes=closes)]
     if not acknowledged:
         late = sum(_record_late(session, each, actor, now=now) for each in message_ids)

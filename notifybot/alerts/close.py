@@ -23,7 +23,7 @@ def try_close(session: Session, message_id: str, actor: Actor, *, now: datetime)
 
 
 def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
-    """Close an alert, and withdraw what was not shown yet. A second time changes nothing.
+    """Close an alert, and withdraw deliveries not shown yet. A second time changes nothing.
 
     Raises Conflict for a notice, and for an alert that is not sent yet or was cancelled.
     """
@@ -40,9 +40,9 @@ def close(session: Session, message_id: str, actor: Actor, *, now: datetime) -> 
 
 
 def press(session: Session, message_ids: Collection[str], actor: Actor, *, now: datetime) -> str:
-    """Close the acknowledged alerts that a button was pressed for; return the sentence that the person sees.
+    """Close the acknowledged alerts behind a pressed button; return the reply shown to the user.
 
-    One whose acknowledgement was taken back meanwhile stays open: nobody means to close it unseen.
+    If its acknowledgement has been taken back, an alert stays open: the user did not mean to close it unseen.
     """
     found = [queries.find(session, message_id) for message_id in message_ids]
     acknowledged = [message.id for message in found if message.state is State.ACKNOWLEDGED]

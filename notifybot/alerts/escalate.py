@@ -40,8 +40,8 @@ _ONLY_STEP = _STEP.where(in_list(MESSAGES.c.id, "messages")).values(steps_left=0
 def escalate_due(session: Session, directory: Directory, channel: str | None, *, now: datetime, limit: int) -> int:
     """Take the due step of at most `limit` alerts, the longest overdue first; return how many.
 
-    Recipients are resolved now. `channel` is notified for alerts without a policy and where a step reaches nobody.
-    Without a channel the alert still counts as escalated, and after a step that reaches nobody the next one is taken
+    Recipients are resolved now. `channel` is notified for alerts without a policy and if a step reaches no one.
+    Without a channel the alert still counts as escalated, and after a step that reaches no one the next one is taken
     at once.
     """
     escalation = _EscalationRound(session, directory, channel, now)
@@ -71,7 +71,7 @@ class _EscalationRound:
         self._ids = new_ids(self.now)
 
     def add(self, row: Any) -> None:
-        """Take the due step of one alert; while that reaches nobody, take the next ones of the same round."""
+        """Take the due step of one alert; while that reaches no one, take the next ones of the same round."""
         if row.plan is None:
             self._notify(row.id, DueSteps(1, 1, () if self.channel is None else (self.channel,), None), None)
             self.unplanned.append(row.id)
@@ -87,7 +87,7 @@ class _EscalationRound:
         self._move(row.id, left, due_at + (steps.next_after or timedelta()))
 
     def _notify(self, message_id: str, steps: DueSteps, plan: EscalationPlan | None) -> bool:
-        """Post the message again in each chat of these recipients; return False where there is none."""
+        """Post the message again in each chat of these recipients; return False if there is none."""
         resolved = self._resolve(steps.to)
         detail = [_describe(steps, plan), *resolve.not_notified(resolved)]
         if not resolved.notifies_anyone and plan is not None and self.channel is not None:

@@ -1,4 +1,4 @@
-"""Find escalation steps that reach nobody."""
+"""Find escalation steps that reach no one."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -15,7 +15,7 @@ from notifybot.times.display import listed
 def find_gaps(
     session: Session, plans: Mapping[str, EscalationPlan], channel: str | None, directory: Directory
 ) -> list[str]:
-    """Return a sentence on the policy steps that reach nobody, and one on each unreachable chat, including the
+    """Return a sentence on the policy steps that reach no one, and one on each unreachable chat, including the
     escalation channel."""
     members = {
         f"{name}, step {number}": _members(step.to, directory)
@@ -23,7 +23,8 @@ def find_gaps(
         for number, step in enumerate(plan.steps, 1)
     }
     gaps = _unreachable_steps(session, members)
-    sentences = [f"Policy steps reach nobody, as nobody has a chat with the bot: {listed(gaps, '; ')}."] if gaps else []
+    reach_no_one = "These policy steps reach no one, because none of their recipients has a chat with the bot"
+    sentences = [f"{reach_no_one}: {listed(gaps, '; ')}."] if gaps else []
     everybody = {member for each in members.values() for member in each}
     chats = {member.chat_id for member in everybody if member.kind is RecipientKind.CHAT}
     channels = set() if channel is None else {recipient_of(channel).chat_id}
@@ -35,7 +36,7 @@ def _members(to: Collection[str], directory: Directory) -> set[Recipient]:
 
 
 def _unreachable_steps(session: Session, members: Mapping[str, set[Recipient]]) -> list[str]:
-    """Return the steps of which nobody has a chat with the bot."""
+    """Return the steps in which no recipient has a chat with the bot."""
     persons = {member.name for each in members.values() for member in each if member.kind is RecipientKind.PERSON}
     linked = people.readers(session, persons).keys()
     return [

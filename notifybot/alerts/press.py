@@ -1,4 +1,4 @@
-"""Handle a pressed button, and answer with one sentence."""
+"""Handle a pressed button, and reply with one sentence."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class PressRules:
 
 
 def press(session: Session, pressed: PressedButton, rules: PressRules, *, now: datetime) -> str:
-    """Do what the button says; return the sentence that the person sees. A press counts however late it comes."""
+    """Apply the pressed button; return the reply shown to the user. Late presses count too."""
     meaning, actor = pressed.meaning, pressed.actor
     message_ids = _messages_of(session, pressed)
     if not message_ids:

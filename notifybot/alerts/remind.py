@@ -54,8 +54,8 @@ def remind_due(session: Session, directory: Directory, *, now: datetime, limit: 
 def post_reminders(session: Session, message_ids: Collection[str], directory: Directory, *, now: datetime) -> None:
     """Post these alerts again in each chat that shows them, unless a post of theirs is already waiting there.
 
-    People who turned notifications off get no reminder where alerts respect that. Only the newest reminder in a chat
-    is kept up to date: editing each would hold up that chat for minutes.
+    People who turned notifications off get no reminder if alerts respect that. Only the newest reminder in a chat
+    is kept up to date: editing each would block that chat for minutes.
     """
     places = _shown_places(session, message_ids)
     destinations = resolve.resolve_names(session, {place.chat_id for place in places}, directory, now=now).destinations

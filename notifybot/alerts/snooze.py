@@ -51,7 +51,7 @@ def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, 
 def press(
     session: Session, message_ids: Collection[str], actor: Actor, request: SnoozeRequest, *, now: datetime
 ) -> str:
-    """Snooze what a button was pressed for; return the sentence that the person sees."""
+    """Snooze the alerts behind a pressed button; return the reply shown to the user."""
     if request.snooze not in request.allowed:
         return "This snooze is no longer offered here."
     zone = preferences.time_zone_of(session, actor) or request.time_zone
@@ -73,7 +73,7 @@ def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
 
 
 def _try_snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
-    """Return False where its state forbids it."""
+    """Return False if its state forbids it."""
     moved = deadlines.restarted(message, until)
     is_unacknowledged = (col(Message.id) == message.id, text(IS_UNACKNOWLEDGED))
     facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}

@@ -35,7 +35,7 @@ def unacknowledge(session: Session, message_id: str, actor: Actor, directory: Di
 
 
 def try_unacknowledge(session: Session, message: Message, actor: Actor, directory: Directory, *, now: datetime) -> bool:
-    """Open the alert again; return False where its state forbids it.
+    """Reopen the alert; return False if its state forbids it.
 
     Deliveries that the acknowledgement withdrew are shown now. Chats that show the alert get a new post, as an edit
     does not notify.
@@ -56,7 +56,7 @@ def try_unacknowledge(session: Session, message: Message, actor: Actor, director
 
 
 def press(session: Session, message_ids: Collection[str], actor: Actor, directory: Directory, *, now: datetime) -> str:
-    """Take back what a button was pressed for; return the sentence that the person sees."""
+    """Reopen the alerts behind a pressed button; return the reply shown to the user."""
     found = [queries.find(session, message_id) for message_id in message_ids]
     reopened = [message for message in found if try_unacknowledge(session, message, actor, directory, now=now)]
     if not reopened:
@@ -75,7 +75,7 @@ def why_not(message: Message) -> str:
 
 
 def _requeue_withdrawn(session: Session, message: Message) -> None:
-    """Requeue what the acknowledgement withdrew, but not what its reader never wanted."""
+    """Requeue deliveries withdrawn by the acknowledgement, except those withheld from muted recipients."""
     never_wanted = and_(col(Delivery.attempts) == 0, col(Delivery.last_error).is_not(None))
     withdrawn = (
         col(Delivery.message_id) == message.id,

@@ -21,5 +21,5 @@ def is_admin_token(scopes: Collection[str]) -> bool:
 
 
 def is_admin_person(names: Set[Name], admins: Collection[Name]) -> bool:
-    """Return True if the config's `admins` list someone in Telegram by one of their names, so they may change rotations."""
+    """Return True if the config's `admins` list this person in Telegram, who may then change rotations."""
     return not names.isdisjoint(admins)

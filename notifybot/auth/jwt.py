@@ -32,7 +32,7 @@ class Trust:
 
 
 def account_of(token: str, trust: Trust, *, now: datetime) -> str:
-    """Return the account in `account_claim`. Raise InvalidJwt, also for a token without `exp`, which never expires."""
+    """Return the account in `account_claim`. Raise InvalidJwt, even for a token without `exp`, which never expires."""
     if len(token) > MAX_JWT_CHARACTERS:
         raise InvalidJwt("it is too long")
     claims = _verified_claims(token, trust)

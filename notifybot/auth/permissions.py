@@ -131,7 +131,7 @@ def check_owner(caller: Caller, action: Action, owner: str) -> None:
         case OwnershipRule.HIDDEN:
             raise NotFound("You have no message with this id.", hint="Admins see all messages.")
         case OwnershipRule.REFUSED:
-            raise Forbidden(f"{caller.account} may not act for {owner}.", hint=f"Admins may: {ADMINS}.")
+            raise Forbidden(f"{caller.account} is not allowed to act for {owner}.", hint=f"Admins can: {ADMINS}.")
         case OwnershipRule.ALLOWED:
             return
 

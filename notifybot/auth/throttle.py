@@ -35,7 +35,7 @@ class Throttle:
 
     def __init__(self) -> None:
         self._penalties: OrderedDict[str, datetime] = OrderedDict()
-        """When the penalty of each address ends."""
+        """End of the penalty of each address."""
         self._valid: OrderedDict[bytes, datetime] = OrderedDict()
         self._failures: deque[datetime] = deque(maxlen=MAX_COUNTED)
         self._last_address = ""

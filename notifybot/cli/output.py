@@ -186,5 +186,5 @@ def _distance(at: datetime, now: datetime) -> str:
 
 
 def time_until(at: datetime, now: datetime) -> str:
-    """Format a distance, rounded up: `in 2h`, also a moment after someone asked for two hours."""
+    """Format a distance, rounded up: `in 2h`, even a moment after someone asked for two hours."""
     return f"in {span(at - now + ROUNDING)}"

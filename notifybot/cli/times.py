@@ -25,8 +25,8 @@ _TIME_OF_DAY = re.compile(r"(?:([a-z]+)\s+)?([01]?[0-9]|2[0-3])(?::([0-5][0-9]))
 def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
     """Parse a time, relative to `now`; without an offset it is in `zone`, by default this machine's.
 
-    `18:30` and `mon 9:00` mean the next match, `today 9:00` may be past. A time that the clock skips means the moment
-    of the jump; of a time that comes twice, the first one ahead. Raises ValueError.
+    `18:30` and `mon 9:00` mean the next match, `today 9:00` may be past. A time that the clock skips means the
+    moment of the clock change; of a time that comes twice, the first one ahead. Raises ValueError.
     """
     words = " ".join(text.split()).lower()
     if found := _FROM_NOW.fullmatch(words):
@@ -118,7 +118,7 @@ class TimeOptions:
 
 
 def time_options_of(arguments: argparse.Namespace) -> TimeOptions:
-    """Read --at, --every and --time-zone. Raises UsageError, also for a time in the past."""
+    """Read --at, --every and --time-zone. Raises UsageError, including for a time in the past."""
     zone = None if arguments.time_zone is None else zone_named(arguments.time_zone)
     if arguments.at is None and arguments.every is None:
         raise UsageError("--time-zone needs --at or --every.", hint="Say when to send the message.")

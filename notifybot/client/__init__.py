@@ -104,7 +104,7 @@ def resolve(
 class Client:
     """Calls to one daemon.
 
-    The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default paths that answers.
+    The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default paths that responds.
     `timeout_s` limits each attempt (files get longer), `patience_s` how long a call is retried after its first failure.
     """
 
@@ -182,7 +182,7 @@ class Client:
         return MESSAGE_IDS.find(prefix, self._ids())
 
     def edit(self, message_id: str, text: str | None = None, *, title: str | None = None) -> MessageInfo:
-        """Change the text or title of a message, also in its posts. An empty title removes the title, None keeps it.
+        """Change the text or title of a message and its posts. An empty title removes the title, None keeps it.
 
         Refused (409) once it is closed or cancelled.
         """
@@ -312,7 +312,7 @@ class Client:
         return Jobs(self._calls)
 
     def health(self) -> Health:
-        """Return the daemon's health, even if it answers 503 because it cannot accept messages."""
+        """Return the daemon's health, even if it returns 503 because it cannot accept messages."""
         try:
             document = self._calls.attempt(HttpRequest("GET", "/health"))
         except NotReady as error:

@@ -37,7 +37,7 @@ def message_body(
     attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
     if len(attached) > MAX_FILES:
         raise Refused(
-            f"A message takes {MAX_FILES} files, not {len(attached)}.",
+            f"A message can have at most {MAX_FILES} files, not {len(attached)}.",
             hint="Send several messages, or pack the files into one.",
         )
     by_url = next((each for each in attached if _url_of(each[1])), None)
@@ -77,7 +77,7 @@ def _by_url(
     fields: Mapping[str, object], text: str | None, kind: str, file: File, *, is_alone: bool
 ) -> dict[str, object]:
     if not is_alone:
-        raise Refused("A message takes one URL, and no other file with it.", hint="Send them one by one.")
+        raise Refused("A message can have one URL or uploaded files, not both.", hint="Send them one by one.")
     content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
     return {**content, **fields, "caption": text}
 
@@ -118,7 +118,7 @@ def open_upload(file: File, kind: str, stack: ExitStack) -> FileUpload:
         stream = _copy(stream, shown, stack)
         size = _rest(stream)
     if not size:
-        raise Refused(f"{shown} is empty.", hint="Telegram does not take empty files.")
+        raise Refused(f"{shown} is empty.", hint="Telegram does not accept empty files.")
     return FileUpload(kind, name, stream, stream.tell(), size)
 
 
@@ -163,7 +163,7 @@ def _unreadable(shown: str, error: OSError | ValueError) -> Refused:
         case FileNotFoundError():
             return Refused(f"{shown} does not exist.", hint="Check its path.")
         case PermissionError():
-            return Refused(f"You may not read {shown}.", hint="Files are read under your account, not the daemon's.")
+            return Refused(f"Permission denied: {shown}.", hint="Files are read under your account, not the daemon's.")
         case OSError():
             return Refused(f"{shown} cannot be read: {error.strerror}.", hint="Check the path.")
     return Refused(f"{shown} is not a path: {error}.", hint="Check the path.")

@@ -37,7 +37,7 @@ class ClientError(NotifybotError):
 
 
 class Refused(ClientError):
-    """The request has to change: the daemon answered 4xx, or the client itself refused to send it (code 0).
+    """The request has to change: the daemon returned 4xx, or the client itself refused to send it (code 0).
 
     `errors` are the daemon's `(field, problem)` pairs.
     """
@@ -60,7 +60,7 @@ class Unreachable(ClientError):
 
 
 class NotReady(ClientError):
-    """The daemon answered 429 or 5xx. `body` is the response body."""
+    """The daemon returned 429 or 5xx. `body` is the response body."""
 
     def __init__(self, detail: str, *, hint: str | None = None, body: bytes = b"") -> None:
         super().__init__(detail, hint=hint)
@@ -72,7 +72,7 @@ class NoAnswer(ClientError):
     same `client_id`."""
 
     def __init__(self, detail: str, *, hint: str | None = None, client_id: str | None = None) -> None:
-        super().__init__(detail, hint=hint or "It may have been done: check, then try again.")
+        super().__init__(detail, hint=hint or "The request may have gone through. Check before you retry.")
         self.retry = RetryAdvice.ALWAYS
         self.client_id = client_id
 
@@ -87,7 +87,7 @@ class UnknownShape(ClientError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(
-            f"The response is not understood: {detail}.",
+            f"Unexpected response: {detail}.",
             hint="Check that this is notifybot's socket, and that the daemon is not older than this client.",
         )
 
@@ -97,7 +97,7 @@ def from_connect(failures: Mapping[str, OSError]) -> ClientError:
     path, error = max(failures.items(), key=lambda item: _nearness(item[1]))
     if error.errno in (errno.EACCES, errno.EPERM):
         return NotPermitted(
-            f"You may not use the socket {path}.",
+            f"Permission denied for socket {path}.",
             hint=f"Join the group that owns it (see `ls -l {path}`) and log in again, {SOCKET_HINT}",
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
@@ -125,7 +125,7 @@ def _nearness(error: OSError) -> int:
 def from_reply(reply: HttpResponse) -> ClientError:
     """Make the error for a status of 400 or more, from the problem document if there is one."""
     problem = _problem(reply.body)
-    detail = _text(problem, "detail") or _text(problem, "title") or f"The daemon answered with status {reply.status}."
+    detail = _text(problem, "detail") or _text(problem, "title") or f"The daemon returned status {reply.status}."
     hint = _text(problem, "hint")
     failure: ClientError
     if reply.status < 500 and reply.status != 429:

@@ -28,7 +28,7 @@ class JobRunInfo:
 
 @dataclass(frozen=True)
 class PutOffRow:
-    """A row that a job cannot process. It is retried at `tried_again_at`, and holds up no other row."""
+    """A row that a job cannot process. It is retried at `tried_again_at`, and does not block other rows."""
 
     row: str
     error: str

@@ -127,7 +127,7 @@ def rfc3339(moment: "datetime | None") -> str | None:
 def buttons_of(buttons: Sequence[Button]) -> list[dict[str, object]] | None:
     """Encode the buttons. Raises Refused for too many, or for one that has no action, or two."""
     if len(buttons) > MAX_BUTTONS:
-        raise Refused(f"A message takes {MAX_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
+        raise Refused(f"A message can have at most {MAX_BUTTONS} buttons, not {len(buttons)}.", hint="Leave some out.")
     for button in buttons:
         if (button.url is None) == (button.copy is None):
             raise Refused(f"The button `{button.text}` needs a URL or a text to copy.", hint="Give it one of the two.")

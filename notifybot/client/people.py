@@ -44,7 +44,7 @@ class ImportResult:
 
 
 class People:
-    """Calls about people. Callers who are not admins see themselves, and change nobody."""
+    """Calls about people. Callers who are not admins see only themselves, and cannot change anyone."""
 
     def __init__(self, calls: Transport) -> None:
         self._calls = calls

@@ -30,7 +30,7 @@ def default_socket_paths(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class Transport:
-    """Sends requests to the daemon on the first of `paths` that answers.
+    """Sends requests to the daemon on the first of `paths` that responds.
 
     `timeout_s` limits each attempt, `patience_s` how long a request is retried after its first failure.
     """
@@ -41,7 +41,7 @@ class Transport:
         self._patience_s = patience_s
 
     def call(self, request: HttpRequest, *, extra_s: float = 0, survives_restart: bool = False) -> object:
-        """Send a request that is safe to repeat, and retry it until it is answered or `patience_s` is over.
+        """Send a request that is safe to repeat, and retry it until it gets a response or `patience_s` is over.
 
         `survives_restart`: also retry refused connections, as the daemon may be restarting. Raises the first failure
         that leaves open whether the request was done, if there was one, else the last.

@@ -50,7 +50,7 @@ def load_default(environ: Mapping[str, str]) -> Config:
 
 
 def _is_file(path: Path) -> bool:
-    # Ignore a folder that this user may not enter.
+    # Ignore a folder that this user cannot enter.
     try:
         return path.is_file()
     except OSError:

@@ -180,7 +180,7 @@ class StepConfig:
 
 @dataclass(frozen=True)
 class Policy:
-    """When and to whom an alert escalates. `repeat` runs all steps again, so many times.
+    """Steps by which an alert escalates. `repeat`: number of times that all steps run again.
 
     `close_after` and `remind_every` default to those of `alerts`.
     """

@@ -48,7 +48,7 @@ CLAIM_AHEAD = timedelta(milliseconds=10)
 """Claims run ahead of the overall limit by this, or by one call if that is more: commits then do not slow sending."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 FAIR_EVERY = 8
-"""One call in eight goes to the oldest post in the chat that has waited longest, whatever its urgency, so that nothing
+"""One call in eight goes to the oldest post in the chat that has waited longest, regardless of urgency, so that nothing
 starves."""
 
 
@@ -64,7 +64,7 @@ class Claim:
 @dataclass(frozen=True)
 class ClaimResult:
     """Claims, and when to look again; None means when something becomes due. `must_probe`: Telegram is away, and a
-    probe is due. `is_spent`: the overall limit allows nothing before `look_again_at`, whatever becomes due."""
+    probe is due. `is_spent`: the overall limit allows nothing before `look_again_at`, even if more becomes due."""
 
     claims: tuple[Claim, ...]
     look_again_at: datetime | None
@@ -121,7 +121,7 @@ def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
 
 _BOT = select(*(table_of(Bot).c[name] for name in ("held_until", "pace", "floods", "network_errors", "probe_at")))
 
-# One branch per urgency makes each an index search, however many chats wait.
+# One branch per urgency makes each an index search, with any number of waiting chats.
 _BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
 _MOST_URGENT = _BY_URGENCY.subquery("chats")
 _READY = _with_posts(_MOST_URGENT, _top_post(_MOST_URGENT))
@@ -203,7 +203,7 @@ class _ClaimRound:
     is_spent: bool = False
 
     def claim(self, limit: int, call_number: int) -> datetime | None:
-        """Claim up to `limit`; return when to look again, None where only a commit can bring more."""
+        """Claim up to `limit`; return when to look again, None if only a commit can add more."""
         while len(self.claims) < limit:
             if (open_at := self._open_at()) > self.now:
                 self.is_spent = True

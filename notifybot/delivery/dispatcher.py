@@ -45,7 +45,7 @@ class Dispatcher:
         *,
         on_return: Callable[[], Awaitable[None]] = _do_nothing,
     ) -> None:
-        """`on_return` is called when a probe is answered: Telegram is back, or was never away."""
+        """`on_return` is called when a probe succeeds: Telegram is back, or was never away."""
         self._database = database
         self._clock = clock
         self._calls = calls
@@ -61,7 +61,7 @@ class Dispatcher:
         self._next_probe = clock.now()
         """While the connection to Telegram is stalled."""
         self._spent_until: datetime | None = None
-        """The overall limit allows no claim before this, so commits until then need no look."""
+        """The overall limit allows no claim before this; ignore commits until then."""
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -90,7 +90,7 @@ class Dispatcher:
 
     @property
     def is_idle(self) -> bool:
-        """True while nothing happens before time passes: nothing in flight, and no commit to look at."""
+        """True while only the clock can trigger work: no calls in flight and no commit to process."""
         return not (self._in_flight or self._probes) and (self._gate.is_waiting or not self._work.is_set())
 
     async def _run(self) -> None:
@@ -157,7 +157,7 @@ class Dispatcher:
         self._in_flight.take_back(call, self._clock.now())
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Record the outcome, however long the disk refuses: a lost outcome would send the post again."""
+        """Record the outcome, and retry until the disk accepts it: a lost outcome would send the post again."""
         while True:
             try:
                 await self._database.write(partial(self._record_now, attempt=attempt, outcome=outcome))
@@ -172,7 +172,7 @@ class Dispatcher:
     # Probes
 
     def _probe_if_due(self, now: datetime) -> datetime:
-        """Probe a stalled connection now and then; nothing is claimed until a probe or a call is answered."""
+        """Probe a stalled connection now and then; nothing is claimed until a probe or a call gets a response."""
         if now >= self._next_probe:
             self._next_probe = now + PROBE_EVERY
             self._begin_probe()

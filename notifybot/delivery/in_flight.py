@@ -1,4 +1,4 @@
-"""Calls in flight: how many more may begin, and whether Telegram still answers."""
+"""Calls in flight: how many more may begin, and whether Telegram still responds."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 MAX_IN_FLIGHT = 50
 MAX_WITH_HANGING = 2 * MAX_IN_FLIGHT
-"""Including calls that have hung since before Telegram last answered; each holds a connection until it times out."""
+"""Including calls that hang since before Telegram last responded; each holds a connection until it times out."""
 STALLED_AFTER = timedelta(seconds=3)
-"""A call takes some tenths of a second. If one waits this long and nothing else is answered meanwhile, the connection
+"""A call takes some tenths of a second. If one waits this long and no other call gets a response, the connection
 is stalled: a probe, which shows nothing, finds out before more calls get lost."""
 
 
@@ -45,7 +45,7 @@ class InFlight:
             self._began[call] = now
 
     def note_answer(self, now: datetime) -> None:
-        """Note that Telegram answered, whatever it said."""
+        """Note that Telegram responded, with success or an error."""
         self._answered_at = now
 
     def is_stalled(self, now: datetime) -> bool:
@@ -53,11 +53,11 @@ class InFlight:
         return at is not None and at <= now
 
     def stalled_at(self) -> datetime | None:
-        """Return when the connection counts as stalled unless Telegram answers first; None with no call in flight."""
+        """Return when the connection counts as stalled unless Telegram responds first; None with no call in flight."""
         oldest = next(iter(self._began.values()), None)  # in the order of their start
         return None if oldest is None else max(oldest, self._answered_at) + STALLED_AFTER
 
     def free(self, now: datetime) -> int:
-        """Return how many more calls may begin; hanging ones take no place from the others."""
+        """Return how many more calls may begin; hanging ones do not count against the limit."""
         fresh = sum(began > now - STALLED_AFTER for began in self._began.values())
         return min(MAX_IN_FLIGHT - fresh, MAX_WITH_HANGING - len(self._began))

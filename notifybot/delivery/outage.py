@@ -1,4 +1,4 @@
-"""Detect that Telegram is away, or that it rate-limits the whole bot."""
+"""Detect that Telegram is unreachable, or that it rate-limits the whole bot."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,11 +21,11 @@ from notifybot.storage.writer import changes
 SHORT_WAIT = timedelta(seconds=3)
 FIRST_PAUSE = timedelta(seconds=2)
 MAX_PAUSE = timedelta(minutes=15)
-"""Each further 429 doubles the pause. So few calls go into a ban of the whole bot, however long it lasts, and chats
-that are not banned wait at most as long again as has passed."""
+"""Each additional 429 doubles the pause, so we make only a few calls during a bot-wide ban, and chats that are not
+banned wait at most as long as has already passed."""
 AWAY_AFTER = 3
-"""After this many failures in a row, in whatever chats, Telegram counts as away: nothing is claimed until a probe is
-answered, and then one post at a time until Telegram accepts it."""
+"""After this many failures in a row, across all chats, Telegram counts as away: nothing is claimed until a probe
+succeeds, and then one post at a time until Telegram accepts it."""
 FIRST_PROBE = timedelta(milliseconds=100)
 PROBE_EVERY = timedelta(milliseconds=800)
 """So a message leaves within a second after Telegram is back."""
@@ -40,7 +40,7 @@ _NO_FLOOD = update(BOT).values(floods=0)
 
 
 def note_flood(session: Session, wait: timedelta, *, now: datetime) -> None:
-    """Count one more 429 in a row, which told a chat to `wait`; pause the whole bot if it looks banned."""
+    """Count one more 429 in a row, which made a chat `wait`; pause the whole bot if it looks banned."""
     floods = fetch(session, _BOT)[0].floods + 1
     affected(session, update(Bot).values(floods=floods))
     if pause := _flood_pause(floods, wait):
@@ -51,7 +51,7 @@ def _flood_pause(floods: int, wait: timedelta) -> timedelta:
     """Return the pause of the whole bot after so many 429s in a row, the last with this `wait`.
 
     Two short waits in a row mean the overall limit. Longer ones may be those chats' own: after BOT_BANNED_AFTER one
-    call at a time finds out, and each further 429 doubles the pause, up to the `wait`.
+    call at a time finds out, and each additional 429 doubles the pause, up to the `wait`.
     """
     if wait <= SHORT_WAIT:
         return wait if floods > 1 else timedelta()
@@ -67,7 +67,7 @@ def hold_bot(session: Session, wait: timedelta, *, now: datetime) -> None:
 
 
 def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> None:
-    """Let one post try, as Telegram answers again. `was_away`: an earlier probe was not answered, so back-offs end now;
+    """Let one post try, as Telegram responds again. `was_away`: an earlier probe failed, so back-offs end now;
     otherwise the failures were those posts' own, and their back-offs stay."""
     affected(session, update(Bot).where(col(Bot.network_errors) >= AWAY_AFTER).values(probe_at=None))
     if was_away:
@@ -76,7 +76,7 @@ def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> N
 
 
 def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
-    """Count failures in a row, and end all back-offs when Telegram answers again.
+    """Count failures in a row, and end all back-offs when Telegram responds again.
 
     `bot`: a row with BOT_COLUMNS, if one has been read.
     """

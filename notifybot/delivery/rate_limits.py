@@ -21,7 +21,7 @@ OVERALL_BURST = 1.25
 CHAT_BURST = 3
 GROUP_BURST = 3
 ALERT_SHARE = 0.25
-"""Of a group's budget, reserved for alerts."""
+"""Share of a group's budget that is reserved for alerts."""
 JITTER = timedelta(milliseconds=30)
 """Added to a second: its first call may be slow on its way, and the first of the next second fast."""
 MINUTE_MARGIN = timedelta(seconds=1)
@@ -53,7 +53,7 @@ class RateLimit:
         return (now if pace is None else max(pace, now)) + self.interval
 
     def _plausible(self, pace: datetime | None, now: datetime) -> datetime | None:
-        """Drop a pace further ahead than calls can have moved it: the clock was set back since, and nobody should wait
+        """Drop a pace that is later than calls can have moved it: the clock was set back since, and nobody should wait
         for the old time to come again."""
         return None if pace is not None and pace - now > self.interval * (self.burst + 1) + MAX_EARLY_CLAIM else pace
 
@@ -111,7 +111,7 @@ def rate_limits(
 
 
 def _overall(per_second: float) -> RateLimit:
-    """Make an even stream; what may be caught up after a late call is taken off it."""
+    """Build the bot-wide limit: an even rate, reduced by the burst allowed after a late call."""
     second = timedelta(seconds=1)
     if per_second < 2:
         return RateLimit(_every(second, min(per_second, 1.0)), burst=1)

@@ -45,7 +45,7 @@ MAX_FETCHES = 5
 
 @dataclass(frozen=True)
 class Attempt:
-    """The call made for a claim, or None where nothing differed. It shows the part at `place`, with this `digest`.
+    """The call made for a claim, or None if nothing differed. It shows the part at `place`, with this `digest`.
     `is_last`: the post then looks as the claimed version says."""
 
     claim: Claim
@@ -294,8 +294,8 @@ def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: date
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Make a post that was never shown a dead letter. After a failed edit the chat keeps the old version; further
-    parts of a post that is not whole yet still follow."""
+    """Make a post that was never shown a dead letter. After a failed edit the chat keeps the old version; the
+    remaining parts of an incomplete post still follow."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
         detail = f"The post in {post.chat_id} could not be edited: {reason}"

@@ -68,7 +68,7 @@ class DaemonProcess:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start the daemon, without waiting for it to answer. Does nothing while it runs."""
+        """Start the daemon, without waiting for it to respond. Does nothing while it runs."""
         async with self._changing:
             if self.is_alive:
                 return

@@ -176,7 +176,7 @@ async def _serving(demo: Demo, listener: socket.socket) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _daemon(demo: Demo) -> AsyncIterator[None]:
-    """Run the daemon and wait until it answers. Raises StartRefused with the end of its log if it does not."""
+    """Run the daemon and wait until it responds. Raises StartRefused with the end of its log if it does not."""
     daemon = demo.backstage.daemon
     try:
         await daemon.start()
@@ -210,7 +210,7 @@ async def _answers(demo: Demo) -> bool:
 
 
 def _start_failure(demo: Demo) -> str:
-    problem = "does not answer" if demo.backstage.daemon.is_alive else "exited at once"
+    problem = "does not respond" if demo.backstage.daemon.is_alive else "exited at once"
     return "\n".join([f"The daemon {problem}.", *demo.folder.log_tail()])
 
 

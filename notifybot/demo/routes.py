@@ -56,11 +56,11 @@ def _refusal(request: web.Request) -> str | None:
     hosts = {f"{name}:{request.app[BACKSTAGE].port}" for name in LOOPBACK_NAMES}
     origin = request.headers.get("Origin")
     if request.host not in hosts:
-        return "The demo answers only at its own address."
+        return "The demo serves only its own address."
     if origin is not None and origin.removeprefix("http://") not in hosts:
-        return "The demo answers only its own page."
+        return "The demo serves only its own page."
     if request.headers.get("Sec-Fetch-Site") == "cross-site" and request.path != "/":
-        return "The demo answers only its own page."
+        return "The demo serves only its own page."
     is_change = request.method not in ("GET", "HEAD")
     if origin is None and is_change and request.path.startswith(("/daemon/", "/demo/")):
         return "Only the demo's page may make changes here. From a terminal, use the daemon's socket."
@@ -122,7 +122,7 @@ async def _proxy(request: web.Request) -> web.Response:
     except ClientConnectorError:
         return _problem(503, "Not available now", "The daemon is down. Nothing was accepted.")
     except (ClientError, TimeoutError):
-        return _problem(502, "Answer cut off", "The daemon stopped before it answered; it may have accepted this.")
+        return _problem(502, "Response cut off", "The daemon stopped before it responded; it may have accepted this.")
 
 
 def _target(request: web.Request) -> str:

@@ -1,7 +1,7 @@
 """Fetch a file from an https URL on a public server. Callers must not reach internal servers this way (SSRF).
 
 The same checks apply to each hop: its name is resolved once, every address must be public, and the connection uses
-exactly these addresses, so that a second DNS answer cannot redirect it. Redirects are followed here, hop by hop. No
+exactly these addresses, so that a second DNS response cannot redirect it. Redirects are followed here, hop by hop. No
 proxies, cookies, credentials or decompression.
 """
 
@@ -188,7 +188,7 @@ class Fetcher:
 
 
 class _FixedResolver(AbstractResolver):
-    """Returns the checked addresses, whatever DNS says by now."""
+    """Returns the checked addresses, even if DNS has changed since."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self._addresses = addresses

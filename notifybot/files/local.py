@@ -2,7 +2,7 @@
 
 The daemon cannot switch to another user. So it walks the path itself, one component at a time, on descriptors that
 nobody can swap, and checks each folder and the file as the kernel would check the caller: mode bits or POSIX ACL. Each
-permission is checked before the daemon looks at what it protects, so no answer tells a caller more than they could find
+permission is checked before the daemon looks at what it protects, so no response reveals more than a caller could find
 out themselves.
 """
 

@@ -1,4 +1,4 @@
-"""Button presses: apply first, then answer with one sentence while Telegram still accepts it."""
+"""Button presses: apply first, then reply with one sentence while Telegram still accepts it."""
 
 from functools import partial
 

@@ -98,5 +98,5 @@ async def not_a_command(update: Update, context: Context) -> None:
 
 
 async def ignore(update: Update, context: Context) -> None:
-    """Mark an update that needs no answer as handled."""
+    """Mark an update that needs no reply as handled."""
     await in_transaction(update, context, lambda _: None)

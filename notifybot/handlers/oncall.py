@@ -31,7 +31,7 @@ from notifybot.times.spans import parse_span
 
 USAGE = "Use /oncall override ROTATION NAME 2h or /oncall cancel ROTATION. /oncall alone shows who is on call."
 GONE = "This rotation is no longer in the config."
-NO_HANDOVER = "This rotation has no further handover."
+NO_HANDOVER = "This rotation has no more handovers."
 NOT_ALLOWED = "Link your account to see who is on call: send /start in a private chat with me to get a code."
 MAX_WORDS_LENGTH = 400
 
@@ -94,7 +94,7 @@ async def show(update: Update, context: Context) -> None:
 
 
 async def press(update: Update, context: Context, pressed: OnCallPress) -> str | None:
-    """Do what a button of /oncall says, and update its post."""
+    """Apply a pressed button of /oncall, and update its post."""
     query = update.callback_query
     assert query is not None
     message = query.message
@@ -120,7 +120,7 @@ def _view(screen: OnCallScreen, pressed: OnCallPress) -> Part:
 
 
 def _do(request: OnCallRequest, pressed: OnCallPress) -> str:
-    """Do what a button says; return the answer to the press."""
+    """Apply a button; return the reply to the press."""
     if pressed.action in ("home", "see"):
         return ""
     names = [name for name in request.runtime.directory.rotations if rotation_key(name) == pressed.rotation]
@@ -137,7 +137,7 @@ def _do(request: OnCallRequest, pressed: OnCallPress) -> str:
 
 
 def _run_command(request: OnCallRequest, words: list[str]) -> str:
-    """Run `override ROTATION NAME SPAN` or `cancel ROTATION`; return the answer."""
+    """Run `override ROTATION NAME SPAN` or `cancel ROTATION`; return the reply."""
     match [words[0].lower(), *words[1:]]:
         case ["override", rotation, member, *rest] if rest:
             try:

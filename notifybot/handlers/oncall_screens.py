@@ -54,7 +54,7 @@ def page(screen: OnCallScreen, status: RotationStatus) -> Part:
     lines = [f"{_who(status, status.current)}{_until(status, status.current)}"]
     lines += [f"then {_who(status, each)}{_until(status, each)}" for each in status.shifts[1:MAX_SHIFTS]]
     usage = f"/oncall override {status.name} NAME 2h"
-    text = "\n".join(lines) + f"\n\n{usage} lets someone else stand in.{_zone_note(status)}"
+    text = "\n".join(lines) + f"\n\n{usage} puts someone else on call.{_zone_note(status)}"
     return _part(f"Who is on call: {status.name}", text, _buttons(screen, status), code=usage)
 
 
@@ -76,7 +76,7 @@ def sentence(status: RotationStatus) -> str:
 
 def _who(status: RotationStatus, shift: Shift, *, is_bare: bool = False) -> str:
     named = shorten(status.named(shift.assignment.members), MAX_NAME_LENGTH)
-    return f"{named} (stands in)" if shift.assignment.reason is Reason.OVERRIDE and not is_bare else named
+    return f"{named} (override)" if shift.assignment.reason is Reason.OVERRIDE and not is_bare else named
 
 
 def _until(status: RotationStatus, shift: Shift) -> str:

@@ -77,7 +77,7 @@ async def _show(update: Update, context: Context, view: Screen) -> None:
 
 
 async def _change(update: Update, context: Context, read: Callable[[SettingsScreen], PreferenceChanges]) -> None:
-    """Apply typed changes and show the settings, or answer with the refusal."""
+    """Apply typed changes and show the settings, or reply with the refusal."""
     runtime, chat = runtime_of(context), update.effective_chat
     assert chat is not None
 
@@ -109,7 +109,7 @@ def screen_of(runtime: Runtime, person: Person, post_id: str | None = None) -> S
 
 
 async def press(update: Update, context: Context, pressed: SettingPress) -> str | None:
-    """Do what a settings button says, and update its post."""
+    """Apply a pressed settings button, and update its post."""
     query, runtime = update.callback_query, runtime_of(context)
     assert query is not None
     message = query.message

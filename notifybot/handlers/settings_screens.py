@@ -68,7 +68,7 @@ def overview(screen: SettingsScreen, *, note: str = "Your settings") -> Part:
 
 
 def chosen(screen: SettingsScreen) -> str:
-    """List the settings, one a line."""
+    """List the settings, one per line."""
     person = screen.person
     default = "" if person.time_zone else " (default)"
     quiet = preferences.quiet_hours_of(person)

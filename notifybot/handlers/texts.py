@@ -80,8 +80,9 @@ def joined(chat: Chat, *, is_here: bool, may_write: bool) -> Part:
     if may_write:
         text = f"I can post in {where} now. To send messages to it, use its id {chat_id} as channel_id."
         return _with_code(text, chat_id)
-    need = "make me an administrator who may post messages" if kind == "channel" else "allow me to send messages"
-    return _with_code(f"I am in {where}, with the id {chat_id}, but I may not post there: {need}.", chat_id)
+    right = "Make me an administrator with the right to post messages"
+    need = right if kind == "channel" else "Allow me to send messages"
+    return _with_code(f"I've joined {where} (id {chat_id}), but I don't have permission to post. {need}.", chat_id)
 
 
 def status(person: Person, chosen: str, waiting: int, *, most: int) -> Part:

@@ -61,7 +61,7 @@ async def reply(update: Update, context: Context, part: Part) -> None:
 
 
 def queue_answer(session: Session, update: Update, part: Part, *, now: datetime, post_id: str | None = None) -> None:
-    """Queue an answer in the chat and topic of the update. `post_id`: see queue_reply."""
+    """Queue a reply in the chat and topic of the update. `post_id`: see queue_reply."""
     chat, message = update.effective_chat, update.effective_message
     assert chat is not None
     thread_id = message.message_thread_id if message is not None and message.is_topic_message else None

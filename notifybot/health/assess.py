@@ -31,7 +31,7 @@ class HealthFacts:
     telegram: str
     telegram_reason: str | None
     backlog: Backlog | None
-    """None where the database did not answer."""
+    """None if the database did not respond."""
     job_errors: dict[str, str] = field(default_factory=dict)
     put_off: dict[str, str] = field(default_factory=dict)
     """A warning for each job that has put rows off."""
@@ -59,7 +59,7 @@ def check_writable(session: Session) -> None:
 
 
 def assess(facts: HealthFacts) -> HealthReport:
-    """Assess the facts: `down` only where callers or people are not served, `degraded` where someone should look."""
+    """Assess the facts: `down` if messages cannot be accepted or no job runs, `degraded` if an operator should look."""
     is_down = facts.backlog is None or not facts.is_moving
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
@@ -84,8 +84,8 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
         found.append("The database is unusable; see the log.")
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
-    found += [f"The job {name} fails: {reason}" for name, reason in sorted(facts.job_errors.items())]
-    found += [f"The job {name} {words}" for name, words in sorted(facts.put_off.items())]
+    found += [f"Job {name} is failing: {reason}" for name, reason in sorted(facts.job_errors.items())]
+    found += [f"Job {name} {words}" for name, words in sorted(facts.put_off.items())]
     for name, span in sorted(facts.hanging.items()):
-        found.append(f"The job {name} has been running for {int(span.total_seconds() // 60)} minutes.")
+        found.append(f"Job {name} has been running for {int(span.total_seconds() // 60)} minutes.")
     return tuple(found)

@@ -14,7 +14,7 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
         notes.append("No bot token is configured: messages wait. Set telegram.token or TELEGRAM_BOT_TOKEN.")
     if config.alerts.escalation_channel is None:
         which = "unacknowledged alerts without a policy" if config.alerts.policies else "unacknowledged alerts"
-        notes.append(f"No escalation channel is configured: {which} escalate to nobody.")
+        notes.append(f"No escalation channel is configured: {which} escalate to no one.")
     notes += _http_notes(config.http)
     if config.telegram.mode is Mode.WEBHOOK:
         notes.append("telegram.mode is webhook, but this version fetches updates by polling.")

@@ -12,7 +12,7 @@ from notifybot.model.schedules import JobRun, JobTrouble
 QUIET_PERIOD = timedelta(minutes=10)
 """A failure is over once the job has worked for this long, so a flaky job is reported once."""
 NOTICE_INTERVAL = timedelta(hours=1)
-"""For further failures of a job that the admins have been notified of."""
+"""Covers more failures of a job that the admins have been notified of."""
 MAX_ROWS = 200
 """Recorded per job. Rows beyond that are put off too, but appear in the log only."""
 WHOLE_RUN = ""
@@ -95,18 +95,17 @@ def put_off_warnings(session: Session) -> dict[str, str]:
 
 def _failing_notice(failures: Sequence[JobTrouble]) -> JobNotice:
     first = failures[0]
-    lines = [f"The job {first.job} fails: {each.error}" for each in failures if each.row_key == WHOLE_RUN]
+    lines = [f"Job {first.job} is failing: {each.error}" for each in failures if each.row_key == WHOLE_RUN]
     if rows := [each for each in failures if each.row_key != WHOLE_RUN]:
-        lines.append(f"The job {first.job} {_put_off_text(rows)}")
-    return JobNotice(
-        "A notifybot job fails", "\n".join([*lines, "It is retried automatically. Run `notifybot jobs` for details."])
-    )
+        lines.append(f"Job {first.job} {_put_off_text(rows)}")
+    hint = "notifybot keeps retrying. Run `notifybot jobs` for details."
+    return JobNotice("notifybot job failing", "\n".join([*lines, hint]))
 
 
 def _put_off_text(rows: Sequence[JobTrouble]) -> str:
     if len(rows) == 1:
-        return f"cannot process a row ({rows[0].row_key}) and puts it off: {rows[0].error}"
-    return f"cannot process {len(rows)} rows ({rows[0].row_key} first) and puts them off: {rows[0].error}"
+        return f"cannot process a row ({rows[0].row_key}) and will retry it later: {rows[0].error}"
+    return f"cannot process {len(rows)} rows ({rows[0].row_key} first) and will retry them later: {rows[0].error}"
 
 
 def _recovered_notice(over: Sequence[JobTrouble]) -> JobNotice:
@@ -115,4 +114,4 @@ def _recovered_notice(over: Sequence[JobTrouble]) -> JobNotice:
     how_often = "once" if times == 1 else f"{times} times"
     when = f"at {since:%Y-%m-%d %H:%M}" if times == 1 else f"from {since:%Y-%m-%d %H:%M} to {last_at:%Y-%m-%d %H:%M}"
     job = over[0].job
-    return JobNotice("A notifybot job works again", f"The job {job} works again. It failed {how_often}, {when} UTC.")
+    return JobNotice("notifybot job recovered", f"Job {job} has recovered. It failed {how_often}, {when} UTC.")

@@ -18,7 +18,7 @@ RunNow = Callable[[str], Awaitable[JobRun]]
 
 @dataclass
 class JobStatus:
-    """What the scheduler and the jobs note in memory. The history is in the database."""
+    """Job status kept in memory by the scheduler and the jobs. The history is in the database."""
 
     started_at: datetime
     last_run_at: datetime | None = None
@@ -33,7 +33,7 @@ class JobStatus:
     next_runs: dict[str, datetime | None] = field(default_factory=dict)
     """Every job, with its next run: None before the jobs start and during a run."""
     last_runs: dict[str, JobRun] = field(default_factory=dict)
-    """Of each job since the start, including runs that the history leaves out."""
+    """Last run of each job since the start, including runs that the history leaves out."""
     kept_at: dict[str, datetime] = field(default_factory=dict)
     """Start of each job's last run in the history."""
     run_now: RunNow | None = None

@@ -1,4 +1,4 @@
-"""The timed jobs: one file a job, one line here, and their order. The database says when each is due."""
+"""The timed jobs: one file per job, listed here in order. The database says when each is due."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ JobFunction = Callable[[Runtime, datetime], Awaitable[int]]
 
 @dataclass(frozen=True)
 class Job:
-    """`run` does what is due and returns how many rows that was; `next_due` returns when there is more to do.
+    """`run` processes due rows and returns their number; `next_due` returns when the next row is due.
 
     A job runs at least every `max_interval`, and sooner when a `deadline` of its kind comes up. The jobs in `after`
-    run first where they are due too. `run_now` replaces `run` in a manual run.
+    run first if they are due too. `run_now` replaces `run` in a manual run.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Process due rows: many per transaction, and one by one where a poison row is in the way."""
+"""Process due rows: many per transaction, and one by one to isolate a poison row."""
 
 import logging
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from notifybot.storage.due import Due, DueRow
 from notifybot.system.logs import reason_of
 
 BATCH_ROWS = 100
-"""Few enough that callers get through in between."""
+"""Small enough to let callers in between batches."""
 SHRINK_FACTOR = 10
 """A batch shrinks by this after a failure, and doubles after each success."""
 PUT_OFF = timedelta(minutes=10)
 MAX_PUT_OFF = 50
-"""In one run. Where more rows fail, the rows are hardly to blame, and the run fails."""
+"""Per run. If more rows fail, the rows are hardly to blame, and the run fails."""
 log = logging.getLogger(__name__)
 
 
@@ -29,7 +29,7 @@ class BatchWork(Protocol):
 
 
 class RowUnchanged(Exception):
-    """A row was processed and is still due: it would come up forever."""
+    """A row was processed and is still due: it would be retried forever."""
 
 
 class PoisonRow(Exception):
@@ -43,8 +43,8 @@ class PoisonRow(Exception):
 async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, now: datetime) -> int:
     """Process all rows that are due at `now`; return how many.
 
-    A row that makes the work fail, or that stays due, is put off by PUT_OFF and holds up no other. Raises what is not
-    a row's fault: an unusable database, or a failure of more than MAX_PUT_OFF rows.
+    A row that makes the work fail, or that stays due, is put off by PUT_OFF and does not block the others. Raises
+    errors that are not a row's fault: an unusable database, or a failure of more than MAX_PUT_OFF rows.
     """
     total, limit, put_offs_left = 0, BATCH_ROWS, MAX_PUT_OFF
     while True:
@@ -65,7 +65,7 @@ async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, 
 
 @dataclass(frozen=True)
 class _Batch:
-    """One transaction. Returns how many rows it processed, or None where none is due."""
+    """One transaction. Returns how many rows it processed, or None if none is due."""
 
     due: Due
     work: BatchWork

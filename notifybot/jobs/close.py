@@ -8,5 +8,5 @@ from notifybot.runtime import Runtime
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Close what is overdue; return how many alerts that was."""
+    """Close overdue alerts; return the number closed."""
     return await process_due(runtime, "close", expire.EXPIRATIONS, expire.expire_due, now=now)

@@ -24,7 +24,7 @@ next_due = SUMMARIES.next_at
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Send what is due as planned, then plan what has changed; return how many summaries were sent."""
+    """Send the summaries that are due, then replan those that changed; return the number sent."""
     sending = _Sending(runtime, now)
     while due := await runtime.database.read(partial(plan.due, now=now, limit=READERS_PER_QUERY)):
         await sending.send(due)
@@ -62,7 +62,7 @@ class _Sending:
         self._put_offs_left = MAX_PUT_OFF
 
     async def send(self, due: Sequence[DueSummary]) -> None:
-        """Send these summaries. Halve them until one that fails is found; it is put off and holds up no other."""
+        """Send these summaries. Halve them to find one that fails; it is put off and does not block the others."""
         try:
             await self.send_together(due)
         except Exception as error:

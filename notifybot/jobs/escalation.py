@@ -9,7 +9,7 @@ from notifybot.runtime import Runtime
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Escalate what is overdue; return how many alerts that was."""
+    """Escalate overdue alerts; return the number escalated."""
     channel = runtime.config.alerts.escalation_channel
     work = partial(escalate.escalate_due, directory=runtime.directory, channel=channel)
     return await process_due(runtime, "escalation", escalate.ESCALATIONS, work, now=now)

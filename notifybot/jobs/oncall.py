@@ -9,7 +9,7 @@ from notifybot.runtime import Runtime
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Notify those whose shift has started; return how many shifts that was."""
+    """Notify people whose shift has started; return the number of shifts."""
     directory = runtime.directory
     if await runtime.database.read(partial(notify.is_outdated, directory=directory, now=now)):
         await runtime.database.write(partial(notify.sync_rotations, directory=directory, now=now))

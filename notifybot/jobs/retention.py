@@ -22,7 +22,7 @@ UNUSED_FILES_KEPT = timedelta(hours=1)
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Delete what is past its retention; return how many rows and files that was."""
+    """Delete data past its retention; return the number of rows and files."""
     before = None if runtime.config.retention.messages is None else now - runtime.config.retention.messages
     total = await runtime.database.write(partial(forget_bookkeeping, now=now))
     while before is not None and (

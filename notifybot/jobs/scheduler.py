@@ -1,4 +1,4 @@
-"""Run the jobs: one JobQueue entry a job, rescheduled to its earliest deadline."""
+"""Run the jobs: one JobQueue entry per job, rescheduled to its earliest deadline."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from notifybot.storage.writer import Changes
 from notifybot.system.logs import reason_of
 
 FIRST_RETRY_AFTER = timedelta(seconds=5)
-"""Doubles with each further failure in a row."""
+"""Doubles with each additional failure in a row."""
 MAX_DOUBLINGS = 10
 CHECK_EVERY_S = 15.0
 LOST_AFTER = timedelta(minutes=1)
@@ -166,7 +166,7 @@ def retry_delay(failures: int, max_interval: timedelta) -> timedelta:
 
 
 class EarlierJobFailed(NotifybotError):
-    """A job that runs before this one fails."""
+    """A job that runs before this one is failing."""
 
 
 async def run_job(runtime: Runtime, job: Job, *, is_manual: bool = False) -> JobRun:
@@ -205,13 +205,13 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
         started = time.perf_counter()
         run.done = await work(runtime, run.started_at)
     except Exception as error:
-        log.exception("a job failed", extra={"action": "job_failed", "job": job.name})
+        log.exception("job failed", extra={"action": "job_failed", "job": job.name})
         run.error, is_broken = reason_of(error), True
     run.duration_s = time.perf_counter() - started
     put_off = runtime.job_status.put_off.pop(job.name, None)
     run.error = run.error or put_off
     if run.done:
-        log.info("a job did its work", extra={"action": "job", "job": job.name, "done": run.done})
+        log.info("job finished", extra={"action": "job", "job": job.name, "done": run.done})
     return is_broken
 
 
@@ -228,4 +228,4 @@ async def _run_earlier_jobs(runtime: Runtime, job: Job, now: datetime) -> None:
             run = JobRun(job=earlier.name, started_at=now, duration_s=0)
             await _run_locked(runtime, earlier, run)
         if earlier.name in runtime.job_status.job_errors:
-            raise EarlierJobFailed(f"The job {earlier.name}, which runs before this one, fails: {run.error}")
+            raise EarlierJobFailed(f"The job {earlier.name}, which runs before this one, is failing: {run.error}")

@@ -9,7 +9,7 @@ from notifybot.schedules import changes, release
 
 
 async def run(runtime: Runtime, now: datetime) -> int:
-    """Release what is due; return how many messages that was."""
+    """Release due messages; return the number released."""
     work = partial(release.release_due, directory=runtime.directory)
     released = await process_due(runtime, "schedules", release.RELEASES, work, now=now)
     while await runtime.database.read(partial(changes.any_far_ahead, now=now)):

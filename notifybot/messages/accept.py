@@ -29,15 +29,15 @@ class _BatchLookup:
 
     recipients: Lookup
     earlier: dict[tuple[str, str], tuple[str, Acceptance]]
-    """Fingerprint and answer of earlier requests, by account and client_id."""
+    """Fingerprint and result of earlier requests, by account and client_id."""
 
 
 def accept(
     session: Session, batch: Sequence[NewMessage], *, now: datetime, directory: Directory = NO_CONFIG
 ) -> list[Acceptance | NotifybotError]:
-    """Write messages, deliveries, posts and timelines. Returns an answer for each, in order: acceptance or refusal.
+    """Write messages, deliveries, posts and timelines. Returns a result for each, in order: acceptance or refusal.
 
-    A client_id seen within CLIENT_ID_RETENTION, also in this batch, answers with its first message.
+    A client_id seen within CLIENT_ID_RETENTION, including in this batch, returns its first message.
     """
     answers: list[Acceptance | NotifybotError] = []
     for has_key, group in groupby(batch, key=lambda new: new.dedup_key is not None):
@@ -85,7 +85,7 @@ def _accept_under_key(
 
 
 def _refusal(session: Session, new: NewMessage, directory: Directory, *, now: datetime) -> Forbidden | None:
-    """Refuse a caller that may not send to these recipients; another caller of its account may have bound the key."""
+    """Refuse a caller that cannot send to these recipients; another caller of its account may have bound the key."""
     try:
         allowed.check_may_notify(session, new, now=now, directory=directory)
     except Forbidden as refusal:

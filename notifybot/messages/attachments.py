@@ -178,7 +178,7 @@ def note_refused(session: Session, refused: FileRefused, *, now: datetime) -> bo
     rows = [(file, file.attachment_id) for file in refused.media if file.attachment_id is not None]
     for file, attachment in rows:
         if refused.is_final:
-            note_missing(session, attachment, f"Telegram did not take it: {refused.reason}", now=now)
+            note_missing(session, attachment, f"Telegram rejected it: {refused.reason}", now=now)
         else:
             _degrade(session, file, attachment, refused.reason, now=now)
     return bool(rows)
@@ -195,7 +195,7 @@ def _degrade(session: Session, file: Media, attachment: int, reason: str, *, now
             run(session, _AS_DOCUMENT, attachment=attachment)
             _note_in_timeline(session, attachment, f"{file.name} goes as a document: {reason}", now=now)
         case Stored() | Written():
-            note_missing(session, attachment, f"Telegram did not take it: {reason}", now=now)
+            note_missing(session, attachment, f"Telegram rejected it: {reason}", now=now)
         case _:
             assert_never(file.source)
 

@@ -52,7 +52,7 @@ class Batcher:
 
     def _accept_pending(self, batch: list[_Pending], session: Session) -> BatchAnswers:
         """Run in the writer. The batch is filled only now, with everyone who came during the last commit."""
-        self._is_submitted = False  # first: whoever comes after this submits again
+        self._is_submitted = False  # first: the next message after this submits again
         self._fill(batch)
         return self._accept_all(session, batch)
 

@@ -1,4 +1,4 @@
-"""Deduplication: further messages with a dedup_key count on the message bound to it and replace its text.
+"""Deduplication: repeats under a dedup_key are counted on the message bound to it and replace its text.
 
 A key belongs to a caller and a set of recipients. It is bound until its message is resolved, closed without an
 acknowledgement, or, after an acknowledgement, for BOUND_AFTER_ACKNOWLEDGEMENT: meanwhile repeats are only counted. The
@@ -35,7 +35,7 @@ def find_bound(
     session: Session, account: str, recipients: Collection[str], dedup_key: str, *, now: datetime
 ) -> str | None:
     """Return the id of the message that this key is bound to, if any. One that failed or was cancelled does not count,
-    since it reached nobody."""
+    since it reached no one."""
     of_key = select(col(Message.id)).join(DedupKey, col(DedupKey.message_id) == col(Message.id))
     of_key = of_key.where(
         col(DedupKey.account) == account,

@@ -27,7 +27,7 @@ def note_client_id(session: Session, new: NewMessage, message_id: str, *, now: d
 def earlier_answers(
     session: Session, batch: Sequence[NewMessage], *, now: datetime
 ) -> dict[tuple[str, str], tuple[str, Acceptance]]:
-    """Find the first requests with the client_ids of a batch: their fingerprints and answers."""
+    """Find the first requests with the client_ids of a batch: their fingerprints and results."""
     keys = {(new.account, new.client_id) for new in batch if new.client_id is not None}
     if not keys:
         return {}

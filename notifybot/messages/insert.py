@@ -49,7 +49,7 @@ class MessageRows:
     full: list[dict[str, Any]] = field(default_factory=list)
     """All other messages, with all their columns."""
     unreached: list[str] = field(default_factory=list)
-    """Ids of messages that reach nobody."""
+    """Ids of messages that reach no one."""
     schedules: list[dict[str, Any]] = field(default_factory=list)
     files: list[tuple[str, Sequence[NewFile]]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)

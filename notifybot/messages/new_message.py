@@ -1,4 +1,4 @@
-"""A message as the caller sends it, and the answer to the caller."""
+"""A message as the caller sends it, and the reply to the caller."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 from notifybot.times import recurrence
 
 MAX_AHEAD = timedelta(days=3660)
-"""Ten years: a time further ahead is a mistake."""
+"""Ten years: a time beyond that is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Acceptance:
 
 
 def send_timing(new: NewMessage, *, now: datetime) -> SendTiming | None:
-    """Return when a message is due; None for at once, also if `send_at` has passed.
+    """Return when a message is due; None for at once, including a past `send_at`.
 
     Raises NotifybotError for a `repeat` that cannot be parsed or has no occurrence, and for a time too far ahead.
     """

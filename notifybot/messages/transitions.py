@@ -58,11 +58,11 @@ def check_released(message: Message, *, now: datetime) -> None:
         return
     due = f"it is due at {clock_time(message.send_at, now)}"
     when = due if message.release_at is not None else "its schedule is paused"
-    raise Conflict(f"This alert was not sent yet: {when}.", hint="You can cancel it.")
+    raise Conflict(f"This alert has not been sent yet: {when}.", hint="You can cancel it.")
 
 
 def move(session: Session, message_id: str, transition: Transition, **columns: Any) -> bool:
-    """Make a transition of model/states.py's table and set further `columns`; return False if the state forbids it."""
+    """Make a transition of model/states.py's table and set more `columns`; return False if the state forbids it."""
     values = {f"new_{name}": value for name, value in columns.items()}
     if not run(session, _move(transition, tuple(columns)), message=message_id, **values):
         return False
@@ -124,7 +124,7 @@ def escalate_now(session: Session, message_ids: Collection[str], *, now: datetim
 
 
 def escalate_after_failure(session: Session, post_id: str, *, now: datetime) -> None:
-    """After an escalation post was given up: take the next step at once if that step reached nobody else."""
+    """After an escalation post was given up: take the next step at once if that step reached no one else."""
     here = aliased(Delivery)
     is_alive = col(Delivery.status).in_((DeliveryStatus.WAITING, DeliveryStatus.SHOWN))
     others = exists().where(col(Delivery.message_id) == here.message_id, is_alive)

@@ -57,7 +57,7 @@ class Message(SQLModel, table=True):
     may_expire: bool = False
     """Derived from its deliveries: one was shown, or none is waiting. Written by messages.transitions alone."""
     sent_at: datetime | None = None
-    """Time at which it stood in a primary chat and no primary delivery was waiting."""
+    """Time when it was posted in at least one primary chat with no primary delivery waiting."""
     escalated_at: datetime | None = None
     """Time of the last escalation step taken."""
     acknowledged_at: datetime | None = None
@@ -141,7 +141,7 @@ class Attachment(SQLModel, table=True):
     name: str
     url: str | None = Field(default=None, sa_type=Text)
     is_refused: bool = False
-    """Telegram did not take the `url`."""
+    """Telegram rejected the `url`."""
     sha256: str | None = None
     """Hash of the content, and its name in our store."""
     size: int | None = Field(default=None, sa_type=BigInteger)
@@ -185,7 +185,7 @@ class ClientId(SQLModel, table=True):
 
 
 class DedupKey(SQLModel, table=True):
-    """Key that a caller gives to a lasting problem. While it is bound, further messages count on the first one."""
+    """Key that a caller gives to an ongoing problem. While it is bound, repeats are counted on the first message."""
 
     __tablename__ = "dedup_keys"
 

@@ -103,7 +103,7 @@ class JobRun(SQLModel, table=True):
     started_at: datetime
     duration_s: float
     done: int = 0
-    """Rows it worked off."""
+    """Rows it processed."""
     is_manual: bool = False
     """Run on request."""
     error: str | None = None

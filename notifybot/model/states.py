@@ -90,7 +90,7 @@ def can_acknowledge(state: State, *, is_alert: bool, is_acknowledged: bool) -> b
 
 def diagram() -> str:
     """Draw the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", "    [*] --> scheduled: send_at lies ahead", "    [*] --> initiated: accepted"]
+    lines = ["stateDiagram-v2", "    [*] --> scheduled: send_at is in the future", "    [*] --> initiated: accepted"]
     for transition, moves in TRANSITIONS.items():
         lines += [f"    {source} --> {to}: {transition}" for source, to in moves.items()]
     lines += [f"    {state} --> [*]" for state in State if state in FINAL]

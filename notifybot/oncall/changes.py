@@ -97,8 +97,8 @@ def add_override(
     """Put someone on call for a while. The latest override wins.
 
     One that starts now replaces earlier ones by the same editor for the same member. Raises NotFound for an unknown
-    rotation; Forbidden if the editor may not change it or not send to the member; NotifybotError for an unknown member
-    or an impossible time; Conflict for a member without a chat, and above MAX_OVERRIDES.
+    rotation; Forbidden if the editor cannot change it or send to the member; NotifybotError for an unknown member or an
+    impossible time; Conflict for a member without a chat, and above MAX_OVERRIDES.
     """
     check_known(directory, new.rotation)
     _check_editor(editor, directory, new.rotation)
@@ -139,11 +139,11 @@ def cancel_override(
 def end_current_override(
     session: Session, status: RotationStatus, editor: Editor, directory: Directory, *, now: datetime
 ) -> None:
-    """End all overrides of whoever is standing in now. Raises Forbidden; NotFound if nobody is."""
+    """End all overrides for the member of the active one. Raises Forbidden; NotFound if none is active."""
     _check_editor(editor, directory, status.name)
     override = status.current.assignment.override
     if override is None:
-        raise NotFound("Nobody is standing in at the moment.")
+        raise NotFound("There is no active override.")
     _end_overrides(session, _running(session, status.name, override.member, now=now), now=now)
     _recheck_shift(session, status.name, now=now)
 
@@ -186,7 +186,7 @@ def _checked_member(session: Session, member: str, editor: Editor, directory: Di
     meant = recipient_of(member)
     if meant == EVERYBODY or directory.is_rotating(meant):
         hint = "Use a person, a chat, or a name in the config that contains no rotation."
-        raise NotifybotError(f"{meant.name} cannot stand in for anyone.", hint=hint)
+        raise NotifybotError(f"{meant.name} cannot be put on call.", hint=hint)
     query = RecipientQuery(editor.account, (meant,), editor.allowed)
     resolved = resolve.resolve_request(session, query, lookup.look_up(session, [query], directory, now=now))
     if meant.kind is RecipientKind.CHAT:

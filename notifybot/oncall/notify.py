@@ -1,4 +1,4 @@
-"""Notify people when their shift starts, once a shift."""
+"""Notify people when their shift starts, once per shift."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from notifybot.times.display import local_time
 
 SHIFT_CHANGES = Due(table_of(OnCallTurn), "look_at", "look_at IS NOT NULL", key="rotation")
 RETRY_AFTER = timedelta(minutes=10)
-"""Wait before looking again for the chat of someone on call who has none yet."""
+"""Retry interval while a person on call has no chat."""
 MAX_CLOCK_STEP_BACK = timedelta(days=1)
 """If the clock is set back by less, nobody is notified again until it has caught up."""
 _HELP = "/oncall shows who is on call and lets others take over."

@@ -31,7 +31,7 @@ OVERALL_LIMITS = (GuessLimit(20, timedelta(minutes=10)), GuessLimit(100, DAY))
 
 
 def check(session: Session, account: str, *, now: datetime) -> TooManyRequests | None:
-    """Return the refusal if this account may not guess now, right or wrong; else None."""
+    """Return the refusal if this account cannot try another code now, right or wrong; else None."""
     own, overall = _free_at(session, account, ACCOUNT_LIMITS), _free_at(session, None, OVERALL_LIMITS)
     ends = [at for at in (own, overall) if at is not None and at > now]
     if not ends:

@@ -25,7 +25,7 @@ USED_RETENTION = timedelta(days=1)
 CODES = 1_000_000
 MAX_TRIES = 100
 MAX_TOKENS = 10
-"""Valid tokens of one account; a further one voids the oldest."""
+"""Valid tokens of one account; another one voids the oldest."""
 TOKEN_BYTES = 32
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Characters that Telegram allows in a deep link."""

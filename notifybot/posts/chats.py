@@ -135,7 +135,7 @@ def mark_unreachable(session: Session, chat_id: str, reason: str) -> None:
 
 
 def note_answer(session: Session, chat_id: str, kind: str | None) -> None:
-    """Record that a chat can be reached, and its kind if Telegram told it."""
+    """Record that a chat can be reached, and its kind if known."""
     run(session, _NOTE_ANSWER, chat=chat_id, said=kind)
 
 
@@ -158,7 +158,7 @@ def move(session: Session, old: str, new: str, *, now: datetime) -> None:
 
 
 def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
-    """Replace an @name by the id that Telegram told, for all its posts."""
+    """Replace an @name by its id from Telegram, for all its posts."""
     ensure(session, {chat_id})
     affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
     for table in (Delivery, Post):

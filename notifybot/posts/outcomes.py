@@ -22,7 +22,7 @@ class Shown:
     chat_id: str
     message_ids: tuple[int, ...]
     chat_kind: str | None = None
-    """`private`, `group`, `supergroup` or `channel`, if the answer contains it."""
+    """`private`, `group`, `supergroup` or `channel`, if the response contains it."""
     file_ids: tuple[str, ...] = ()
     """Telegram's ids of the files sent, in their order."""
 

@@ -14,7 +14,7 @@ def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = 
     """Raise Forbidden for a recipient outside `allowed`: neither listed nor leading only to chats behind the list.
 
     Unknown recipients are refused too, so that a restricted caller cannot probe for names. With `is_later` a rotation
-    must be listed itself, whoever is on call now.
+    must be listed itself, no matter who is on call now.
     """
     allowed = request.allowed
     if allowed is None:
@@ -33,7 +33,7 @@ def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = 
 
 
 def _is_topic(member: Recipient) -> bool:
-    """Return True for a topic: who may send to it may not send to all of its chat."""
+    """Return True for a topic: permission for a topic does not cover the rest of its chat."""
     return member.thread_id is not None
 
 
@@ -41,7 +41,7 @@ def _not_allowed(request: RecipientRequest, recipient: Recipient, member: Recipi
     hint = "Callers on the socket are limited by socket.allow, a token by its own list of recipients."
     if member.kind is RecipientKind.NAME:
         hint = f"Anyone may be on call by then: the rotation {member.name} must be allowed by name."
-    return Forbidden(f"{request.account} may not send to {recipient.name}.", hint=hint)
+    return Forbidden(f"{request.account} is not allowed to send to {recipient.name}.", hint=hint)
 
 
 def check_may_notify(session: Session, whom: RecipientRequest, *, now: datetime, directory: Directory) -> None:

@@ -1,7 +1,7 @@
 """Quiet hours: until when notices wait, by the person's own clock.
 
-A time that the clock skips counts as the moment of the jump. If the clock shows a time twice, quiet hours start at the
-first and end at the second.
+A time that the clock skips counts as the moment of the clock change. If the clock shows a time twice, quiet hours start
+at the first and end at the second.
 """
 
 import functools

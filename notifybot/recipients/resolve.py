@@ -56,7 +56,7 @@ def resolve_request(session: Session, request: RecipientRequest, found: Lookup, 
 
     Members without a chat are left out, so that one who unlinks does not block the others. `is_later`: it is not
     sent now, so its caller must be allowed to notify whoever is on call by then. Raises Forbidden for a recipient that
-    the caller may not send to, NotifybotError for an unknown one, Conflict for one without any chat. Rotating names are
+    the caller cannot send to, NotifybotError for an unknown one, Conflict for one without any chat. Rotating names are
     never refused, as the caller has no say in who is on call.
     """
     check_allowed(request, found, is_later=is_later)

@@ -12,7 +12,7 @@ from notifybot.recipients.directory import Directory
 from notifybot.times.display import listed
 
 MAX_COMPARED = 1000
-"""People, and channels, to compare: comparing very many would hold up everyone else."""
+"""People, and channels, to compare: comparing very many would block everyone else."""
 MAX_SUGGESTED = 3
 
 

@@ -97,11 +97,11 @@ class NewFile:
 
 MAX_ALBUM = 10
 MAX_ALBUM_BYTES = 45_000_000
-"""Telegram answers 413 to requests above about 50 MB, and an album may be uploaded in one request."""
+"""Telegram returns 413 for requests above about 50 MB, and an album may be uploaded in one request."""
 
 
 class Substance(StrEnum):
-    """Kind of a part besides its text. An edit changes text, also in a file, but never the kind."""
+    """Kind of a part besides its text. An edit changes text, even in a file, but never the kind."""
 
     NOTHING = ""
     PHOTOS = "photo"

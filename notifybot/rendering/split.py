@@ -117,7 +117,7 @@ def first_part(
 
 
 def _parts(text: str, entities: Iterable[Entity], first: _Limits, rest: _Limits) -> Iterator[Part]:
-    """Yield the parts of `text`, also invisible ones. `first` applies up to the first visible part."""
+    """Yield the parts of `text`, including invisible ones. `first` applies up to the first visible part."""
     text = text.rstrip(SPACE_CHARACTERS)
     spans = _Spans(entities)
     limits = first

@@ -36,7 +36,7 @@ def _escalated(message: MessageView) -> str:
     """Show the escalation in posts that existed before it."""
     if message.escalated_at is None or (message.is_escalation and message.escalated_at <= message.shown_at):
         return ""
-    how = "Escalated further" if message.is_escalation else "Escalated"
+    how = "Escalated again" if message.is_escalation else "Escalated"
     return f"⏫ {how} at {clock_time(message.escalated_at, message.created_at)}."
 
 

@@ -1,7 +1,7 @@
 """Who is on call: rotations with their handovers and hours, and the overrides that take precedence.
 
-Times are wall-clock times in the rotation's zone. A time that the clock skips happens at the jump. Of a time that the
-clock shows twice, handovers and starts of hours use the first, ends of hours the second.
+Times are wall-clock times in the rotation's zone. A time that the clock skips happens when the clocks change. If the
+clock shows a time twice, handovers and starts of hours use the first, ends of hours the second.
 """
 
 import functools
@@ -59,7 +59,7 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Override:
-    """A replacement on call from `starts_at` until `ends_at`, whatever the hours; the one created last wins."""
+    """A replacement on call from `starts_at` until `ends_at`, regardless of `hours`; the one created last wins."""
 
     id: str
     member: str
@@ -96,7 +96,7 @@ def on_call_at(rotation: Rotation, overrides: Sequence[Override], at: datetime) 
 
 def planned_on_call(rotation: Rotation, at: datetime) -> Assignment:
     """Return who would be on call without overrides."""
-    # Handovers, hours and clock changes all fall on whole minutes, so one cached answer serves a minute.
+    # Handovers, hours and clock changes all fall on whole minutes, so one cached result serves a minute.
     return _planned(rotation, at.replace(second=0, microsecond=0))
 
 
@@ -174,7 +174,7 @@ def next_change(rotation: Rotation, overrides: Sequence[Override], after: dateti
 
 
 def next_handover(rotation: Rotation, after: datetime) -> datetime | None:
-    """Return when the next shift starts, after `after`; None if there is no further handover."""
+    """Return when the next shift starts, after `after`; None if there is no other handover."""
     first = _first_handover(rotation)
     if after < first:
         return first

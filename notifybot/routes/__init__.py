@@ -1,4 +1,4 @@
-"""HTTP routes, one file a path group: parse, call the domain, render. `table()` lists them all."""
+"""HTTP routes, one file per path group: parse, call the domain, render. `table()` lists them all."""
 
 from notifybot.routes import (
     account,

@@ -136,7 +136,7 @@ async def status(request: web.Request) -> web.Response:
 
 
 async def send_test(request: web.Request) -> web.Response:
-    """Send a message to the account's chat, and answer once it is there."""
+    """Send a message to the account's chat, and respond once it is posted."""
     fields = await read_fields(request, UserFields)
     caller, account = _acting(request, fields, Action.CHANGE_ACCOUNT)
     runtime = runtime_of(request)
@@ -242,7 +242,7 @@ async def _name_of_bot(runtime: Runtime) -> str:
     token = runtime.config.telegram.token or ""
     known = await runtime.database.read(posts_bot.identity)
     if known is None or str(known["id"]) != token.partition(":")[0] or not known.get("username"):
-        reason = runtime.telegram.reason or "Telegram has not answered yet"
+        reason = runtime.telegram.reason or "Telegram has not responded yet"
         raise Unavailable(f"The bot's username is not known yet: {reason}.", hint="Try again in a moment.")
     return str(known["username"])
 

@@ -73,7 +73,7 @@ async def _backlog(runtime: Runtime) -> Backlog | None:
 
 
 async def _read(runtime: Runtime, look: Callable[[Session], T], default: T) -> T:
-    """Query the database; return `default` if it does not answer."""
+    """Query the database; return `default` if it does not respond."""
     try:
         async with asyncio.timeout(DATABASE_WITHIN_S):
             return await runtime.database.read(look)
@@ -87,7 +87,7 @@ async def _missing_members(runtime: Runtime) -> list[str]:
         return []
     find = partial(reachability.members_without_chat, directory=runtime.directory)
     absent: list[str] = await _read(runtime, find, [])
-    return [f"No chat with the bot, though named in recipients or rotations: {listed(absent)}."] if absent else []
+    return [f"Listed in recipients or rotations, but have no chat with the bot: {listed(absent)}."] if absent else []
 
 
 async def _missing_admins(runtime: Runtime) -> list[str]:
@@ -96,11 +96,12 @@ async def _missing_admins(runtime: Runtime) -> list[str]:
         return []
     find = partial(reachability.without_chat, recipients=runtime.config.admins, directory=runtime.directory)
     absent: list[str] = await _read(runtime, find, [])
-    return [f"Not notified when a job fails, for lack of a chat with the bot: {listed(absent)}."] if absent else []
+    sentence = f"These admins get no job failure notices because they have no chat with the bot: {listed(absent)}."
+    return [sentence] if absent else []
 
 
 async def _policy_gaps(runtime: Runtime) -> list[str]:
-    """Warn of policies with steps that reach nobody."""
+    """Warn about policies with steps that reach no one."""
     alerts = runtime.config.alerts
     plans = {name: escalation_plan(policy, None) for name, policy in alerts.policies.items()}
     find = partial(find_gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)

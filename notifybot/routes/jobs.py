@@ -82,7 +82,7 @@ def _read_record(session: Session, names: Sequence[str], runs: int) -> dict[str,
 
 
 async def trigger(request: web.Request) -> web.Response:
-    """Run a job now, after its current run, and answer with the outcome."""
+    """Run a job now, after its current run, and return the outcome."""
     if request.method == "HEAD":  # HEAD must not run it
         raise web.HTTPMethodNotAllowed("HEAD", ["GET", "POST"])
     if request.method == "POST":

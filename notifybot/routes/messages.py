@@ -91,7 +91,7 @@ class SnoozeFields(RequestFields):
 
 
 async def ingest(request: web.Request) -> web.Response:
-    """Accept a message; with ?wait=, answer once it is sent or has failed."""
+    """Accept a message; with ?wait=, respond once it is sent or has failed."""
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
     new = await read_ingest(request, caller_of(request))
     runtime = runtime_of(request)
@@ -157,7 +157,7 @@ async def _detail(request: web.Request, action: Action) -> MessageDetails:
 
 
 def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
-    """Make a handler that changes a message and answers with it. `more`: further arguments of the verb."""
+    """Make a handler that changes a message and returns it. `more`: additional arguments of the verb."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)

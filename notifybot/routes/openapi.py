@@ -22,7 +22,7 @@ REFERENCE = "#/components/schemas/{model}"
 REFUSALS = {
     400: "The request is invalid.",
     401: "The caller is not authenticated.",
-    403: "The caller may not do this.",
+    403: "The caller is not allowed to do this.",
     404: "It does not exist, or belongs to another account.",
     408: "The request took too long to arrive.",
     409: "Its state forbids this.",

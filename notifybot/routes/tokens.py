@@ -67,7 +67,7 @@ async def list_tokens(request: web.Request) -> web.Response:
 
 
 async def revoke(request: web.Request) -> web.Response:
-    """Revoke a token; it is refused as soon as this is answered."""
+    """Revoke a token; it is refused as soon as this returns."""
     await read_fields(request, RequestFields)
     runtime = runtime_of(request)
     end = partial(tokens.revoke, name=request.match_info["name"], now=runtime.clock.now())
@@ -82,7 +82,7 @@ ROUTES = (
         TOKENS,
         create,
         NewTokenDocument,
-        "Create an API token: name, scopes, to, expires, account. The answer alone has its secret.",
+        "Create an API token: name, scopes, to, expires, account. Only this response contains the secret.",
         Action.ADMINISTER,
         body=ApiTokenFields,
     ),

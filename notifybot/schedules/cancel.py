@@ -16,7 +16,7 @@ from notifybot.schedules import next_occurrence
 
 
 def cancel_message(session: Session, message_id: str, actor: Actor, *, now: datetime) -> Message:
-    """Cancel a message before it is shown. Cancelling again changes nothing. Raises Conflict once it was shown.
+    """Cancel a message before it is shown. Cancelling again changes nothing. Raises Conflict once it is shown.
 
     A call in flight may still show it; it is then marked as cancelled. Of a repeating message only this occurrence is
     skipped, and the next one is inserted at once.

@@ -126,7 +126,7 @@ def _reschedule(
     """Move the waiting message to the next time; end the schedule if there is none."""
     send_at = next_time(schedule, now=now)
     if send_at is None:
-        _end(session, schedule, waiting, actor, "The schedule has no further time.", now=now)
+        _end(session, schedule, waiting, actor, "The schedule has no more occurrences.", now=now)
     else:
         times = occurrence_times(waiting, send_at, is_paused=schedule.paused_at is not None)
         _update_waiting(session, waiting, actor, detail, now=now, **times)

@@ -39,7 +39,7 @@ _DEADLINES = ("escalate_at", "close_at", "remind_at")
 def release_due(session: Session, *, now: datetime, limit: int, directory: Directory) -> int:
     """Release at most `limit` messages whose time has come, the longest overdue first; return their number.
 
-    Recipients are resolved now. A message that reaches nobody fails, and an alert then escalates at once. A repeating
+    Recipients are resolved now. A message that reaches no one fails, and an alert then escalates at once. A repeating
     message gets its next occurrence. A message to everyone ends the batch: it takes as long as hundreds of others, and
     callers wait for the writer.
     """

@@ -1,4 +1,4 @@
-"""The database as the daemon sees it: one writer whose callers share commits, and readers beside it."""
+"""The database as the daemon sees it: one writer whose callers share commits, and readers alongside it."""
 
 import asyncio
 import contextlib
@@ -24,16 +24,16 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 QUIET_TURNS = 3
-"""Turns of the event loop without an arrival before writes are handed over. A request that can be read asks for its
-write within as many; a turn takes about 10 µs."""
+"""Event loop iterations without a new write before the batch goes to the writer thread. A readable request asks for its
+write within as many; an iteration takes about 10 µs."""
 MAX_ARRIVALS = 128
-"""Arrivals that are handed over without waiting for more."""
+"""Writes that go to the writer thread without waiting for more."""
 CHECKPOINT_EVERY = 25
 """Commits: a tenth of what fills the write-ahead log."""
 
 
 class Database:
-    """Writes run in one thread that shares a commit among all waiting callers; reads never hold it up.
+    """Writes run in one thread that shares a commit among all waiting callers; reads never block it.
 
     Work is a plain function of a session. It must not use the network, and sees the effect of all earlier work.
 
@@ -83,7 +83,7 @@ class Database:
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` in the next transaction; return after its commit.
 
-        Raises whatever `work` raised (its changes are rolled back), or Unavailable if the commit failed.
+        Raises the exception that `work` raised (its changes are rolled back), or Unavailable if the commit failed.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.submit(work, partial(_resolve, future))
@@ -122,9 +122,9 @@ class Database:
         return isinstance(error.__cause__, OperationalError | self._engine.dialect.loaded_dbapi.OperationalError)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on a read-only connection, beside the writer.
+        """Run `work` on a read-only connection, alongside the writer.
 
-        Raises whatever `work` raised, or Unavailable if the database could not be read.
+        Raises the exception that `work` raised, or Unavailable if the database could not be read.
         """
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 

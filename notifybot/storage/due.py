@@ -20,7 +20,7 @@ class DueRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Due:
-    """Rows that one job works off: those of `table` that meet `condition`, once the time in their column `at` has come.
+    """Rows that one job processes: those of `table` that meet `condition`, once the time in their column `at` has come.
 
     A partial index on `at` has the same condition. `key` is the primary key, a text.
     """
@@ -56,7 +56,7 @@ class Due:
         return DueRow(found[0].key, found[0].at) if found else None
 
     def next_at(self, session: Session) -> datetime | None:
-        """Return the earliest due time, also if it is past."""
+        """Return the earliest due time, even if it is past."""
         earliest: datetime | None = fetch(session, self._earliest)[0].at
         return earliest
 

@@ -60,7 +60,7 @@ class Leadership:
     If that connection breaks, the server frees the lock and rolls back, and `connect` finds out whether we still lead.
 
     From `begin_term` on, every commit that wrote something stores its term and number. So a daemon whose term is over
-    cannot commit, whoever holds the lock, and after a lost answer `was_committed` can tell the outcome.
+    cannot commit, no matter who holds the lock, and after a lost reply `was_committed` can tell the outcome.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -37,7 +37,7 @@ def postgresql_engine(url: URL, *, read_only: bool) -> Engine:
     return engine.execution_options(postgresql_readonly=True) if read_only else engine
 
 
-# Without these, a server that does not answer would hold us up for as long as TCP waits: hours.
+# Without these, an unresponsive server would block us for as long as TCP waits: hours.
 _CONNECT: dict[str, object] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -49,7 +49,7 @@ _CONNECT: dict[str, object] = {
 }
 
 # The keepalives are for the server's side: without them the lock of a daemon whose machine died would stay for hours.
-# Callers get their answer once data is on disk, so synchronous_commit must not be `off`; stricter values stay.
+# Callers get their response once data is on disk, so synchronous_commit must not be `off`; stricter values stay.
 _SETTINGS = """
     SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
            current_setting('fsync'),

@@ -50,7 +50,7 @@ _PRAGMAS = (
 
 
 def checkpoint(engine: Engine) -> None:
-    """Copy SQLite's write-ahead log into the database beside the writer, which would otherwise do it within a commit.
+    """Copy SQLite's write-ahead log into the database alongside the writer, which would otherwise do so in a commit.
 
     Does nothing on PostgreSQL.
     """

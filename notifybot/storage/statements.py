@@ -90,7 +90,7 @@ def insert_rows(
     same: Parameters = NOTHING,
     skip_known: bool = False,
 ) -> None:
-    """Insert rows that all have the same columns. `same`: further columns with one value for every row.
+    """Insert rows that all have the same columns. `same`: more columns, with one value for every row.
 
     Other columns get the table's defaults. `skip_known`: skip rows whose key exists. Many rows share a statement, since
     the driver releases the interpreter lock for each statement and then waits to get it back.

@@ -1,4 +1,4 @@
-"""The writer thread: runs whatever waits in one transaction, and knows what became of it if the connection breaks."""
+"""Writer thread: commits all queued writes in one transaction, and determines the outcome if the connection drops."""
 
 import contextlib
 import logging

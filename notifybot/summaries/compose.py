@@ -65,14 +65,14 @@ class Composer:
         return ReadySummary(due, _announcement(due, text.body(facts, audience), title, files))
 
     async def _pictures(self, due: DueSummary, facts: SummaryFacts) -> tuple[NewFile, ...]:
-        """Return the stored chart, or nothing where it cannot be drawn or stored: the text says it all."""
+        """Return the stored chart, or nothing if it cannot be drawn or stored: the text is complete without it."""
         if not self._has_charts:
             return ()
         chart = Chart.of(facts, due.daily.zone)
         if chart not in self._drawn:
             try:
                 self._drawn[chart] = (await self._draw(chart, f"summary-{due.day.isoformat()}.png"),)
-            except Exception as error:  # noqa: BLE001 - logged, and the text says it all
+            except Exception as error:  # noqa: BLE001 - logged, and the text is complete without it
                 self._log_failure(error)
                 self._drawn[chart] = ()
         return self._drawn[chart]
@@ -94,7 +94,7 @@ class Composer:
 def _announcement(
     due: DueSummary, content: str, title: str | None = None, files: tuple[NewFile, ...] = ()
 ) -> Announcement:
-    """Make it wait for quiet hours only where the config chose the time, and not the reader."""
+    """Make it wait for quiet hours only if the config chose the time, and not the reader."""
     look = Appearance(type="image") if files else DEFAULT_APPEARANCE
     is_awaited = due.user_id is not None
     return Announcement((due.recipient,), DAILY_SUMMARY, content, title, look, files, is_awaited=is_awaited)

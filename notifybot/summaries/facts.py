@@ -87,7 +87,7 @@ class SummaryFacts:
 
     @property
     def is_empty(self) -> bool:
-        """True where the period has nothing to report, whatever the one before had."""
+        """True if the period has nothing to report, regardless of the one before."""
         return self.tally == Tally() and not self.sources and not self.open
 
 

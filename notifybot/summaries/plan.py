@@ -25,9 +25,9 @@ from notifybot.summaries.facts import Period
 from notifybot.times.wall_clock import A_DAY, A_SECOND, Daily
 
 MAX_AHEAD = timedelta(days=5)
-"""A plan further ahead was made while the clock was wrong."""
+"""A plan beyond this was made while the clock was wrong."""
 MAX_PERIOD = timedelta(days=31)
-"""A summary never covers more than this, however long the daemon was down."""
+"""A summary never covers more than this, even after a longer downtime."""
 PEOPLE, PLANS = table_of(Person), table_of(SummaryPlan)
 SUMMARIES = Due(table_of(SummaryPlan), "next_at", IS_PLANNED, key="reader")
 _is_planned_for = PLANS.c.reader == literal(OF_PERSON) + PEOPLE.c.user_id
@@ -60,7 +60,7 @@ class DueSummary:
 
 @dataclass(frozen=True)
 class WantedPlan:
-    """The plan that a reader should have; None where they want no summary."""
+    """The plan that a reader should have; None if they want no summary."""
 
     reader: str
     daily: str | None
@@ -129,7 +129,7 @@ def _following(daily: Daily, now: datetime, last_date: str | None) -> tuple[date
 def _daily(text: str | None) -> Daily:
     """Parse a stored plan. UTC replaces a zone that the system no longer knows, as old names get dropped.
 
-    Midnight UTC replaces a plan that cannot be parsed: the row is replanned then, and holds up no other.
+    Midnight UTC replaces a plan that cannot be parsed: the row is replanned then, and does not block the others.
     """
     for each in (text or "", f"{(text or '').partition(' ')[0]} UTC"):
         with contextlib.suppress(KeyError, ValueError, OSError):
@@ -138,7 +138,7 @@ def _daily(text: str | None) -> Daily:
 
 
 def _day(text: str | None) -> date | None:
-    """Parse a date; None where it is not one."""
+    """Parse a date; None if it is not one."""
     with contextlib.suppress(ValueError):
         return None if text is None else date.fromisoformat(text)
     return None
@@ -202,7 +202,7 @@ def _period(daily: Daily, day: date, told_until: datetime | None) -> Period:
 
 
 def take(session: Session, summary: DueSummary, *, now: datetime) -> bool:
-    """Use up the date and plan the next one; return False where that was done before.
+    """Use up the date and plan the next one; return False if that was already done.
 
     A muted reader's next summary covers this period too.
     """

@@ -55,7 +55,7 @@ def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | No
 
 
 def register_secret(secret: str) -> None:
-    """Redact `secret` (at least MIN_SECRET_CHARACTERS) in later lines, also in its percent-encoded form."""
+    """Redact `secret` (at least MIN_SECRET_CHARACTERS) in later lines, including its percent-encoded form."""
     if len(secret) >= MIN_SECRET_CHARACTERS:
         _secrets.update((secret, quote(secret, safe="")))
 
@@ -75,7 +75,7 @@ _DRIVER_CLASS = re.compile(r"^\([A-Za-z0-9_.]+\) ")
 def reason_of(error: BaseException) -> str:
     """Return an error's class and the first line of its message, without secrets.
 
-    A database error's further lines, the statement and its values, are left out: they hold texts of messages.
+    The other lines of a database error, the statement and its values, are left out: they contain message texts.
     """
     if isinstance(error, NotifybotError) and error.__cause__ is None:
         return redact(error.detail)

@@ -24,7 +24,7 @@ class NeverSent(NetworkError):
 
 
 class MaybeSent(NetworkError):
-    """The call was sent and no usable answer came back: Telegram may have done it.
+    """The call was sent, but no usable response came back: Telegram may have done it.
 
     Timeouts are one too, and not `TimedOut`, which python-telegram-bot's polling retries at once and silently.
     """
@@ -223,10 +223,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _check_answer(status: int, payload: bytes) -> None:
-    """Refuse what cannot come from the Bot API, before python-telegram-bot judges by the status alone.
+    """Refuse a response that cannot come from the Bot API, before python-telegram-bot judges by the status alone.
 
     A proxy's 404 page would otherwise count as a wrong token. A 5xx page is from the gateway in front of the Bot API,
-    which may have passed the call on; with any other status, something answered instead of passing it on.
+    which may have passed the call on; with any other status, something responded instead of passing it on.
     """
     if payload.startswith(b'{"ok":true,"result":'):
         return
@@ -237,7 +237,7 @@ def _check_answer(status: int, payload: bytes) -> None:
         answer = {}
     if "result" in answer if is_success else _is_refusal(answer):
         return
-    reason = f"HTTP {status} with an answer that is not Telegram's"
+    reason = f"HTTP {status}, not a Telegram response"
     raise MaybeSent(reason) if is_success or status >= 500 else NeverSent(reason)
 
 
@@ -256,7 +256,7 @@ def _json_object(payload: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise MaybeSent("an answer that is not Telegram's")
+        raise MaybeSent("not a Telegram response")
     return answer
 
 
@@ -264,17 +264,17 @@ def _reason(error: Exception, *, has_begun: bool) -> str:
     """Say in a few words what happened. Never quotes aiohttp's messages, which contain the URL."""
     match error:
         case asyncio.TimeoutError():
-            return "no answer in time" if has_begun else "no connection in time"
+            return "no response in time" if has_begun else "no connection in time"
         case aiohttp.ClientConnectorDNSError():
             return "the host name cannot be resolved"
         case aiohttp.ClientSSLError():
             return "the TLS handshake failed"
         case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {error.status}"
+            return f"the proxy returned {error.status}"
         case aiohttp.ServerDisconnectedError():
-            return "the connection was cut"
+            return "the connection was closed"
         case aiohttp.ClientPayloadError():
-            return "the answer was cut or is too long"
+            return "the response was cut off or is too long"
         case ValueError():
             return "the address or the proxy cannot be used"
         case OSError(errno=int(number)) if number > 0:

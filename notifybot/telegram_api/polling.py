@@ -60,7 +60,7 @@ class TelegramConnection:
         """Why it is not up, in words."""
         self.last_fetch: datetime | None = None
         self._last_sign_at = clock.now()
-        """When polling last returned updates or an error."""
+        """Time when polling last returned updates or an error."""
         self.caught_up = asyncio.Event()
         """Set once the updates that waited, at Telegram or in the database, are handled."""
         self.restarts = 0
@@ -108,7 +108,7 @@ class TelegramConnection:
             async with asyncio.timeout(STOP_WITHIN.total_seconds()):
                 await stopping
         except (TimeoutError, TelegramError) as error:
-            log.warning("a part did not stop cleanly", extra={"action": "stop", "reason": redact(str(error))})
+            log.warning("task did not stop cleanly", extra={"action": "stop", "reason": redact(str(error))})
 
     async def _retry_until_up(self, call: Callable[[], Any]) -> None:
         wait = FIRST_RETRY

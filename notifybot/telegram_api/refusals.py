@@ -52,7 +52,7 @@ def _refused_here(reason: str) -> Outcome:
     return GiveUp(reason, is_chat_unreachable=False)
 
 
-# Descriptions of 400 answers, in lower case. The first matching row decides; without one the post is given up and the
+# Descriptions of 400 responses, in lower case. The first matching row decides; without one the post is given up and the
 # chat is not blamed. Names with underscores (capitals at Telegram) come from behind the Bot API.
 REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
     (re.compile(pattern), decide)
@@ -109,8 +109,8 @@ def _named_files(media: Sequence[Media], reason: str) -> tuple[Media, ...]:
 def outcome_of(error: TelegramError) -> Outcome:
     """Return what an exception of python-telegram-bot means for the call that raised it.
 
-    The order matters: `BadRequest` is a `NetworkError`. A 5xx answer is uncertain: the gateway may have passed the call
-    on.
+    The order matters: `BadRequest` is a `NetworkError`. A 5xx response is uncertain: the gateway may have passed on
+    the call.
     """
     reason = _reason(error)
     match error:
@@ -139,7 +139,7 @@ def _refusal(reason: str) -> Outcome:
 
 
 def _network_error(reason: str) -> Outcome:
-    """Handle a plain NetworkError, which stands for all other statuses and for lost connections."""
+    """Handle a plain NetworkError, which covers all other statuses and lost connections."""
     if TOO_LARGE in reason.lower():
         return GiveUp(reason, is_chat_unreachable=False)
     if "too many requests" in reason.lower():

@@ -1,4 +1,4 @@
-"""Call Telegram to show a post; every answer becomes an outcome value."""
+"""Call Telegram to show a post; every response becomes an outcome value."""
 
 import contextlib
 import logging
@@ -27,7 +27,7 @@ from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
 
 PROBE_TIMEOUT = timedelta(seconds=6)  # TLS may take seconds on a slow network; probes overlap
 MAX_PRESS_ANSWER = 200  # UTF-16 units
-UNREADABLE = TryAgain("an unreadable answer", uncertain=True)
+UNREADABLE = TryAgain("an unreadable response", uncertain=True)
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class TelegramSender:
             with contextlib.ExitStack() as files:
                 method, parameters = request_of(call, lambda stored: files.enter_context(self._opened(stored)))
                 # Not `do_api_request`, which warns about Telegram's own spelling of names. No objects are built from
-                # the answer: that would cost more than all the rest.
+                # the response: that would cost more than all the rest.
                 given = {name: value for name, value in parameters.items() if value is not None}
                 answer = await self._bot._do_post(method, given)
         except TelegramError as error:
@@ -83,7 +83,7 @@ class TelegramSender:
             return FileRefused(lost, "its content is gone from notifybot's store", is_final=True)
         except Exception:
             facts = {"action": "telegram_unexpected", "chat_id": call.chat_id}
-            log.exception("an unexpected answer from Telegram", extra=facts)
+            log.exception("unexpected response from Telegram", extra=facts)
             return UNREADABLE
         return _shown(call, answer)
 
@@ -94,14 +94,14 @@ class TelegramSender:
             raise _FileMissing(stored) from None
 
     async def is_there(self) -> bool:
-        """Probe whether Telegram answers, with a harmless call; takes at most PROBE_TIMEOUT."""
+        """Probe whether Telegram responds, with a harmless call; takes at most PROBE_TIMEOUT."""
         seconds = PROBE_TIMEOUT.total_seconds() / 2
         try:
             await self._bot.get_me(connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
         except NetworkError:
             return False
         except TelegramError:
-            return True  # it answered, whatever it said
+            return True  # an error is a response too
         return True
 
     async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
@@ -115,13 +115,13 @@ class TelegramSender:
         except TelegramError as error:
             return outcome_of(error)
         except Exception:
-            log.exception("an unexpected answer from Telegram", extra={"action": "telegram_unexpected"})
+            log.exception("unexpected response from Telegram", extra={"action": "telegram_unexpected"})
             return UNREADABLE
         return None
 
 
 def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
-    """Read Telegram's answer to an accepted call: the messages as the chat shows them now."""
+    """Read Telegram's response to an accepted call: the messages as the chat shows them now."""
     answered: Any = answer
     match answered:
         case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:

@@ -28,7 +28,7 @@ class DurableQueue(asyncio.Queue[object]):
         self._clock = clock
 
     async def put(self, item: object) -> None:
-        """Store and pass on an update, however long the disk refuses: an exception would end polling silently."""
+        """Store and pass on an update. Retry until the disk accepts it: an exception would end polling silently."""
         if not isinstance(item, telegram.Update):
             await super().put(item)  # the library's stop sentinel
             return

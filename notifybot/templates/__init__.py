@@ -74,7 +74,7 @@ class Templates:
         except Unrenderable as error:
             where = "" if error.line is None else f", line {error.line}"
             raise CannotRender(
-                f"The template {name}{where}: {error.what}.", hint="Say in data what the template needs."
+                f"The template {name}{where}: {error.what}.", hint="Check that data has the fields the template needs."
             ) from None
 
     def _find(self, name: str) -> Template:

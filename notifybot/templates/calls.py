@@ -1,4 +1,4 @@
-"""The one gate to Python: each filter, test, method and operator pays for its work before it is called."""
+"""The one gate to Python: each filter, test, method and operator is charged its steps before it runs."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,16 +14,16 @@ STEPS_PER_CALL = 10
 BY_TYPE = "boolean defined false float integer iterable mapping none number sequence string true undefined"
 TYPE_TESTS = frozenset(BY_TYPE.split())
 CHEAP = TYPE_TESTS | {"d", "default", "first", "get", "last", "length"}
-"""They take the same time however large the value is."""
+"""They take the same time for a value of any size."""
 PYTHON_ERRORS = (
     *(TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError),
     FilterArgumentError,
 )
-"""A value does not fit; what they say is not for people."""
+"""The value does not fit; these messages are not meant for users."""
 
 
 def call(label: str, name: str, function: Function, *args: Any, **named: Any) -> object:
-    """Call Python's function, and pay for its arguments and its result. Raises LimitExceeded, Unfit.
+    """Call a Python function, and charge steps for its arguments and its result. Raises LimitExceeded, Unfit.
 
     `label` is the function in an error.
     """
@@ -46,7 +46,7 @@ def call(label: str, name: str, function: Function, *args: Any, **named: Any) ->
 
 
 def _pay_for_arguments(value: object = None, *others: object) -> None:
-    """Pay for all, and for a text or a path of attributes that is looked up for each item of the first."""
+    """Charge for all arguments, and for a text or attribute path that is looked up for each item of the first."""
     for each in (value, *others):
         pay_for(each)
     characters = sum(len(each) for each in others if isinstance(each, str))
@@ -54,7 +54,7 @@ def _pay_for_arguments(value: object = None, *others: object) -> None:
 
 
 def _pay_for_result(result: object) -> None:
-    """Pay for a list without its items: they stood in the arguments, or are paid for."""
+    """Charge for the list itself; its items were charged as arguments or when they were made."""
     spend(_length(result))
     pay_for(result if isinstance(result, str | int) else None)
 
@@ -66,7 +66,7 @@ def _length(value: object) -> int:
 
 
 def _at_once(value: object) -> object:
-    """Read now what Jinja and Python make to be read later, when nobody counts."""
+    """Materialize lazy iterables here, while their steps still count against the budget."""
     if value is None or isinstance(value, str | int | float | list | dict | Undefined):
         return value
     if not isinstance(value, Iterable):

@@ -23,7 +23,7 @@ MAX_BASE, MAX_EXPONENT = 10**6, 64
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """A sandbox where only METHODS are reached, and each call is paid for."""
+    """A sandbox that allows only METHODS and charges every call to the step budget."""
 
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
 
@@ -65,7 +65,7 @@ def _calculate(sign: str, left: Any, right: Any) -> object:
 
 
 class AllowList(NodeTransformer):
-    """Refuse other syntax, and make filters of what Jinja evaluates without a hook, so that it is paid for."""
+    """Refuse other syntax, and rewrite what Jinja evaluates without a hook as filters, so that it is charged."""
 
     def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(node, NODES) or isinstance(node, nodes.NSRef):

@@ -37,7 +37,7 @@ OF_TEXTS = frozenset(("capitalize", "lower", "title", "trim", "truncate", "upper
 OF_NUMBERS = frozenset(("abs", "divisibleby", "even", "odd", "round"))
 """With a string `%` formats and `*` repeats."""
 MAX_PLACES = 30
-"""Python computes 10**places, however long that takes."""
+"""Python computes 10**places, which has no time limit."""
 
 
 def filters(mode: ParseMode | None) -> dict[str, Function]:
@@ -88,11 +88,11 @@ def _bounded(label: str, name: str, function: Function) -> Function:
     return run
 
 
-# What the environment makes a filter of, so that it is paid for
+# Operations that the environment rewrites as filters, so that they count against the step budget
 
 
 def _each(items: Any, nodes: int) -> Any:
-    """Pay for a loop: all its nodes, each time around."""
+    """Charge for a loop: all its nodes in each iteration."""
     must_exist(items)
     if not isinstance(items, list | dict | str):
         raise Unfit(f"for does not work with {kind(items)}")
@@ -133,7 +133,7 @@ def written(value: object) -> str:
         case list() | tuple() | dict():
             return _json(value)
     must_exist(value)
-    raise Unfit("this value has no text; a method needs () after its name")
+    raise Unfit("this value cannot be printed; to call a method, add () after its name")
 
 
 def escape(value: object, mode: ParseMode | None) -> MarkedUp:
@@ -144,7 +144,7 @@ def escape(value: object, mode: ParseMode | None) -> MarkedUp:
 def _joined(mode: ParseMode | None) -> Function:
     @pass_environment
     def join(environment: Environment, values: Any, separator: object = "", attribute: Any = None) -> str:
-        """Make one string. Where a part is markup, the others are escaped, and the whole is markup."""
+        """Make one string. If a part is markup, the others are escaped, and the whole is markup."""
         parts = [written(each) for each in map(make_attrgetter(environment, attribute), values)]
         between = written(separator)
         is_markup = any(isinstance(each, MarkedUp) for each in (*parts, between))

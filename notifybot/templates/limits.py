@@ -7,7 +7,7 @@ from contextvars import ContextVar
 MAX_STEPS = 200_000
 """Nodes of the template in each turn of a loop, and items that calls look at."""
 MAX_CHARACTERS = 64_000
-"""Of the data, of the output, and of every string on the way."""
+"""Limit for the data, the output, and every intermediate string."""
 CHARACTERS_PER_STEP = 10
 MAX_BITS = 4096  # of an integer: 1,233 digits
 _steps_left: ContextVar[int] = ContextVar("steps_left")
@@ -36,7 +36,7 @@ def spend(steps: int) -> None:
 
 
 def pay_for(value: object) -> None:
-    """Take the steps of looking through a value, however deep. Raises LimitExceeded."""
+    """Charge the steps of walking a value, nested ones included. Raises LimitExceeded."""
     check_length(len(value) if isinstance(value, str) else 0)
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise LimitExceeded("a number is too large")

@@ -52,7 +52,7 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Template:
-    """`sample`: data to check it with, None where the file has none."""
+    """`sample`: data to check it with, None if the file has none."""
 
     name: str
     file: Path

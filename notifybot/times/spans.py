@@ -69,7 +69,7 @@ def parse_time_of_day(text: str) -> time:
 
 
 def parse_snooze(value: str | int) -> timedelta | Tomorrow:
-    """Parse a span or "tomorrow 09:00"; raise ValueError otherwise, also for "never"."""
+    """Parse a span or "tomorrow 09:00"; raise ValueError otherwise, including for "never"."""
     found = _TOMORROW.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is not None:
         return Tomorrow(parse_time_of_day(found[1]))

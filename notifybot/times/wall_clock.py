@@ -1,4 +1,4 @@
-"""Wall clocks: when a zone's clocks show a time of day, also on days with a clock change."""
+"""Wall clocks: when a zone's clocks show a time of day, including days with a clock change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ A_SECOND = timedelta(seconds=1)
 def moments(day: date, at: time, zone: tzinfo | None) -> tuple[datetime, ...]:
     """Return the times, in UTC, at which the clocks of `zone` (None: of this machine) show `at` on this day.
 
-    That is one time, or two if the clocks are set back over it. If they skip it, it is the time of the jump.
+    That is one time, or two if the clocks are set back over it. If they skip it, it is the time of the clock change.
     """
     shown = datetime.combine(day, at, tzinfo=zone)
     first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))

@@ -7,11 +7,11 @@ from notifybot.errors import did_you_mean
 
 _NAME = re.compile(r"(?!posix/|right/)[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}")
 _NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
-"""Files beside the zones that stand for the zone of this machine."""
+"""Files next to the zones that mean the zone of this machine."""
 
 
 def find_zone(text: str) -> str:
-    """Return the IANA name of a time zone: `Europe/Berlin` for `europe/berlin` or `Berlin`, also for `new york`.
+    """Return the IANA name of a time zone: `Europe/Berlin` for `europe/berlin` or `Berlin`; `new york` works too.
 
     Raises ValueError(sentence, hint) for an unknown one; the hint has the nearest name.
     """

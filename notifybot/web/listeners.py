@@ -149,7 +149,7 @@ def _group_id(name: str) -> int:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket of a daemon that has ended. Raise OSError if another daemon answers."""
+    """Remove the socket of a daemon that has ended. Raise OSError if another daemon responds."""
     if not path.is_socket():
         if path.exists():
             raise OSError("a file that is not a socket exists there")

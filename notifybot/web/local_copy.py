@@ -11,7 +11,7 @@ from notifybot.web.guard import caller_of
 
 
 async def store_local_file(intake: FileAdmission, path: str, request: web.Request) -> NewFile:
-    """Store the picture at `path`. Raise NotReadable if the caller may not read it, or an error of FileAdmission."""
+    """Store the picture at `path`. Raise NotReadable if the caller cannot read it, or an error of FileAdmission."""
     if not caller_of(request).is_local:
         raise Forbidden("Only callers on the unix socket may name a path.", hint="Upload the file as photo.")
     connection = request.transport.get_extra_info("socket") if request.transport else None

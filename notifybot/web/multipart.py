@@ -112,7 +112,7 @@ async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[b
 
 
 def _name(part: BodyPartReader) -> str:
-    """Some libraries percent-encode names, which nothing in the form says, unless they say so by `filename*`."""
+    """Return the file name. Decode undeclared percent-encoding, which some libraries send without `filename*`."""
     given = part.filename or ""
     if "filename*" in part.headers.get("Content-Disposition", "") or not _ENCODED.fullmatch(given):
         return given

@@ -151,7 +151,7 @@ def raw(error: NotifybotError) -> bytes:
 
 
 def unreadable() -> web.Response:
-    """Refuse what is not HTTP, and close the connection."""
+    """Refuse a request that is not HTTP, and close the connection."""
     answer = from_status(400, "This is not a valid HTTP request.", hint=SPEAK_HTTP)
     answer.force_close()
     return answer
@@ -165,7 +165,7 @@ def of_library(error: web.HTTPException) -> web.Response:
 
 
 def internal(request: web.BaseRequest, error: BaseException | None) -> web.Response:
-    """Log an unexpected error under an incident id, and answer 500 with that id."""
+    """Log an unexpected error under an incident id, and return 500 with that id."""
     incident = secrets.token_hex(6)
     extra = {"action": "internal_error", "incident": incident, "path": request.path}
     log.error("request failed", exc_info=error, extra=extra)

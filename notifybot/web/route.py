@@ -18,7 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route:
     """A handler, its permission, and all that OpenAPI says of it.
 
-    `response`: the document type that it answers with; None for a file, Any for any JSON. `body` and `query`: the
+    `response`: the document type that it returns; None for a file, Any for any JSON. `body` and `query`: the
     models that check the request. `statuses`: those of a success. `takes_form`: the body may be a multipart form.
     """
 

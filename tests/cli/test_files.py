@@ -278,7 +278,7 @@ def test_more_files_than_a_message_takes_are_refused(daemon: StandIn, chart: Pat
 
 
 def test_a_url_takes_no_other_file(daemon: StandIn, chart: Path) -> None:
-    with pytest.raises(Refused, match="one URL, and no other file"):
+    with pytest.raises(Refused, match="one URL or uploaded files, not both"):
         send(to=TO, photos=["https://example.org/a.png"], files=[chart])
 
     assert daemon.asked == []
@@ -315,7 +315,7 @@ except Refused as error:
 
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
 
-    assert (shown.stdout, shown.stderr) == ("You may not read chart.png.\n", "")
+    assert (shown.stdout, shown.stderr) == ("Permission denied: chart.png.\n", "")
     assert daemon.asked == []
 
 
@@ -506,8 +506,8 @@ def test_an_attachment_is_downloaded(daemon: StandIn) -> None:
     ("fields", "error"),
     [
         ({"href": None, "problem": "The address did not answer."}, "does not have chart.png"),
-        ({"href": "http://elsewhere/"}, "not understood"),
-        ({"href": "/files/x\r\nX: 1"}, "not understood"),
+        ({"href": "http://elsewhere/"}, "Unexpected response"),
+        ({"href": "/files/x\r\nX: 1"}, "Unexpected response"),
         ({"href": "/files/gone"}, "No such file"),
     ],
 )

@@ -79,8 +79,8 @@ def test_show_prints_the_latest_runs(working: StandIn, capsys: pytest.CaptureFix
     assert "  last run      2026-03-01 09:31:02 UTC (18s ago), 2 ms\n" in out
     assert "  average       1.2 s in 2000 runs\n" in out
     assert [line.split()[3:] for line in out.splitlines()[-2:]] == [
-        ["2", "ms", "3", "hand"],
-        ["2", "ms", "0", "clock", "locked"],
+        ["2", "ms", "3", "manual"],
+        ["2", "ms", "0", "scheduled", "locked"],
     ]
 
 

@@ -187,7 +187,7 @@ def test_people_are_listed_shown_renamed_and_removed(run: Run, anna: Somebody) -
     assert run("people", "remove", user_id) == (0, f"removed: {user_id} (Anna, nights)\n", "")
     anna.hears("You are no longer subscribed")
     code, _, error = run("people", "show", name)
-    assert (code, error.splitlines()[1]) == (2, "hint: `notifybot people list` lists everybody.")
+    assert (code, error.splitlines()[1]) == (2, "hint: `notifybot people list` lists everyone.")
 
 
 def test_an_import_with_and_without_a_dry_run(run: Run, daemon: RealDaemon, tmp_path: Path) -> None:

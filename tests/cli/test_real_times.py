@@ -190,7 +190,7 @@ def test_jobs_are_shown_and_run(daemon: RealDaemon, capsys: pytest.CaptureFixtur
     }
 
     assert does(capsys, "jobs trigger close").startswith("done: close (")
-    assert "hand" in does(capsys, "jobs show close")
+    assert "manual" in does(capsys, "jobs show close")
     assert any(run.is_manual for job in Client().jobs().everything(runs=100) for run in job.latest)
     with pytest.raises(Refused, match="There is no job clos"):
         Client().jobs().trigger("clos")

@@ -35,7 +35,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
             {
                 "status": "degraded",
                 "jobs": "failing",
-                "warnings": ("The job a fails: bang", "The job close fails: boom"),
+                "warnings": ("Job a is failing: bang", "Job close is failing: boom"),
             },
         ),
         (
@@ -43,7 +43,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
             {
                 "status": "degraded",
                 "jobs": "failing",
-                "warnings": ("The job close fails: boom", "The job a puts off y", "The job close puts off x"),
+                "warnings": ("Job close is failing: boom", "Job a puts off y", "Job close puts off x"),
             },
         ),
         (
@@ -51,7 +51,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
             {
                 "status": "degraded",
                 "jobs": "failing",
-                "warnings": ("The job close has been running for 12 minutes.",),
+                "warnings": ("Job close has been running for 12 minutes.",),
             },
         ),
         ({"is_moving": False}, {"status": "down", "jobs": "stalled", "warnings": ("No job has run for two minutes.",)}),
@@ -71,7 +71,7 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
                     AWAY["telegram_reason"],
                     "The database is unusable; see the log.",
                     "No job has run for two minutes.",
-                    "The job a fails: b",
+                    "Job a is failing: b",
                 ),
             },
         ),

@@ -53,7 +53,7 @@ async def test_a_failure_is_reported_at_once_and_its_end_after_the_quiet_period(
         early = succeeds(session, NOW + 2 * MINUTE + QUIET_PERIOD - MINUTE)
         return [*failures, early, succeeds(session, NOW + 2 * MINUTE + QUIET_PERIOD)]
 
-    assert await titles(database, story) == ["A notifybot job fails", "A notifybot job works again"]
+    assert await titles(database, story) == ["notifybot job failing", "notifybot job recovered"]
 
 
 async def test_the_recovery_notice_says_when_and_how_often_it_failed(database: Database) -> None:
@@ -65,7 +65,7 @@ async def test_the_recovery_notice_says_when_and_how_often_it_failed(database: D
     (notice,) = await database.write(story)
     assert notice is not None
     assert notice.content == (
-        "The job close works again. It failed 2 times, from 2026-03-01 12:00 to 2026-03-01 12:05 UTC."
+        "Job close has recovered. It failed 2 times, from 2026-03-01 12:00 to 2026-03-01 12:05 UTC."
     )
 
 
@@ -76,7 +76,7 @@ async def test_a_single_failure_has_a_single_time(database: Database) -> None:
 
     (notice,) = await database.write(story)
     assert notice is not None
-    assert notice.content == "The job close works again. It failed once, at 2026-03-01 12:00 UTC."
+    assert notice.content == "Job close has recovered. It failed once, at 2026-03-01 12:00 UTC."
 
 
 async def test_a_job_that_fails_again_within_the_quiet_period_is_not_reported_again(database: Database) -> None:
@@ -87,7 +87,7 @@ async def test_a_job_that_fails_again_within_the_quiet_period_is_not_reported_ag
             said += [fails(session, at), succeeds(session, at + 4 * MINUTE)]
         return said
 
-    assert await titles(database, story) == ["A notifybot job fails"]
+    assert await titles(database, story) == ["notifybot job failing"]
 
 
 async def test_the_success_of_another_job_settles_nothing(database: Database) -> None:
@@ -104,7 +104,7 @@ async def test_a_row_that_keeps_failing_is_reported_once(database: Database) -> 
         said = [puts_off(session, NOW + n * PUT_OFF, "messages 1") for n in range(20)]
         return [*said, succeeds(session, NOW + 20 * PUT_OFF)]
 
-    assert await titles(database, story) == ["A notifybot job fails", "A notifybot job works again"]
+    assert await titles(database, story) == ["notifybot job failing", "notifybot job recovered"]
 
 
 async def test_further_rows_are_reported_together_an_hour_later(database: Database) -> None:
@@ -115,8 +115,8 @@ async def test_further_rows_are_reported_together_an_hour_later(database: Databa
 
     found = [notice.content for notice in await database.write(story) if notice is not None]
     assert len(found) == 2
-    assert found[0].startswith("The job close cannot process a row (messages 1) and puts it off: KeyError: 'to'\n")
-    assert found[1].startswith("The job close cannot process 2 rows (messages 2 first) and puts them off:")
+    assert found[0].startswith("Job close cannot process a row (messages 1) and will retry it later: KeyError: 'to'\n")
+    assert found[1].startswith("Job close cannot process 2 rows (messages 2 first) and will retry them later:")
 
 
 async def test_a_row_is_recorded_until_a_run_succeeds_after_its_retry(database: Database) -> None:
@@ -128,7 +128,7 @@ async def test_a_row_is_recorded_until_a_run_succeeds_after_its_retry(database: 
         return [early, job_failures.put_off_warnings(session)]
 
     early, late = await database.write(story)
-    assert early == {"close": "cannot process a row (messages 1) and puts it off: KeyError: 'to'"}
+    assert early == {"close": "cannot process a row (messages 1) and will retry it later: KeyError: 'to'"}
     assert late == {}
 
 

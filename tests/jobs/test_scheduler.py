@@ -166,7 +166,7 @@ async def test_a_job_does_nothing_while_an_earlier_job_fails(running: Daemon) ->
     first = Job("first", fail, lambda _: running.runtime.job_status.started_at)
     run = await run_job(running.runtime, replace(workshop.job, after=(first,)))
 
-    assert run.error == "The job first, which runs before this one, fails: ValueError: no such step"
+    assert run.error == "The job first, which runs before this one, is failing: ValueError: no such step"
     assert workshop.begun == 0
     assert running.runtime.job_status.job_errors["first"] == "ValueError: no such step"
 

@@ -101,7 +101,7 @@ def text_of(message: MessageView) -> str:
         (replace(TOLD, title="Disk"), "⏫ Escalated: Disk\ndisk full on db1"),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=5)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n⏫ Escalated further at 14:07 UTC.",
+            "⏫ Escalated: backup\ndisk full on db1\n\n⏫ Escalated again at 14:07 UTC.",
         ),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=15, seconds=1)),

@@ -109,7 +109,7 @@ async def test_a_picture_has_its_caption_from_a_template(shared: Door) -> None:
 async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door, data: Json | None, said: str) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "down", "to": [-1001], "data": data})
     found = assert_problem(answer, 400)
-    assert (found["detail"], found["hint"]) == (said, "Say in data what the template needs.")
+    assert (found["detail"], found["hint"]) == (said, "Check that data has the fields the template needs.")
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "a\x00b", "\ud800"])

@@ -107,7 +107,7 @@ async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door)
         del progress.running["close"]
     assert problem["detail"] == "close has been running for 31 minutes."
     assert (health["status"], health["jobs"]) == ("degraded", "failing")
-    assert "The job close has been running for 31 minutes." in health["warnings"]
+    assert "Job close has been running for 31 minutes." in health["warnings"]
 
 
 async def test_before_the_jobs_begin_none_is_run_by_hand(shared: Door) -> None:

@@ -116,6 +116,9 @@ async def test_steps_of_ones_own_lead_only_to_whom_one_may_send(folder: Path) ->
 async def test_health_names_the_steps_that_reach_nobody(folder: Path) -> None:
     async with door(folder, config(folder)) as opened:
         warnings = (await opened.ask("GET", "/health")).json["warnings"]
-    assert "Policy steps reach nobody, as nobody has a chat with the bot: night, step 1." in warnings
-    said = "No escalation channel is configured: unacknowledged alerts without a policy escalate to nobody."
+    assert (
+        "These policy steps reach no one, because none of their recipients has a chat with the bot: night, step 1."
+        in warnings
+    )
+    said = "No escalation channel is configured: unacknowledged alerts without a policy escalate to no one."
     assert said in warnings

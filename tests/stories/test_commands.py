@@ -186,9 +186,9 @@ async def test_missing_rights_in_a_channel_are_reported_to_who_added_the_bot(wor
 
     deliver(world, duty, anna, old=member_json(world.sandbox.bot, "left"), new=may_not)
 
-    told = await anna.receives("I am in the channel “Night duty”, with the id")
+    told = await anna.receives("I've joined the channel “Night duty” (id ")
     assert str(duty.id) in told.text
-    assert "may not post there: make me an administrator who may post messages." in told.text
+    assert "I don't have permission to post. Make me an administrator with the right to post messages." in told.text
     deliver(world, duty, anna, old=may_not, new=member_json(world.sandbox.bot, "administrator"))
     await anna.receives("I can post in the channel “Night duty” now")
     assert duty.texts == []

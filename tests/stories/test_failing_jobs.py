@@ -116,7 +116,7 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
         (line,) = [line for line in health["warnings"] if alert.id in line]
-        assert line.startswith("The job close cannot process a row (messages ")
+        assert line.startswith("Job close cannot process a row (messages ")
         assert "broken" in line
 
     world.moves(minutes=11)
@@ -149,7 +149,7 @@ async def test_a_row_that_somebody_settled_meanwhile_is_forgotten(told: World, o
     told.moves(minutes=11)
     await run(told, "escalation")
     assert not [line for line in await warnings(told) if "escalation cannot" in line]
-    await admins_of(told).receives("The job escalation works again.")
+    await admins_of(told).receives("Job escalation has recovered.")
 
 
 async def test_a_row_that_stays_due_is_put_off(world: World, ops: Place) -> None:
@@ -202,11 +202,11 @@ async def test_admins_are_notified_once_when_a_job_fails_and_once_when_it_works_
         for _ in range(5):
             assert (await run(told, "retention")).error
             told.moves(minutes=1)
-        await admins.receives("The job retention fails:")
+        await admins.receives("Job retention is failing:")
     await run(told, "retention")
     told.moves(minutes=11)
     await run(told, "retention")
-    recovery = await admins.receives("The job retention works again. It failed ")
+    recovery = await admins.receives("Job retention has recovered. It failed ")
     assert "from 2026-03-02 09:00 to 2026-03-02 09:0" in recovery.text
     for _ in range(3):
         told.moves(minutes=11)
@@ -223,7 +223,7 @@ async def test_a_flaky_job_is_reported_once(told: World) -> None:
         told.moves(minutes=3)
         await run(told, "retention")
         told.moves(minutes=3)
-    await admins.receives("The job retention fails:")
+    await admins.receives("Job retention is failing:")
     await told.is_quiet()
     assert len(admins.texts) == 1
 
@@ -232,7 +232,7 @@ async def test_a_restart_repeats_no_notice(told: World) -> None:
     admins = admins_of(told)
     with failing(told):
         await run(told, "retention")
-        await admins.receives("The job retention fails:")
+        await admins.receives("Job retention is failing:")
         await told.restarts()
         await run(told, "retention")
         await told.is_quiet()
@@ -248,7 +248,7 @@ async def test_admins_are_notified_of_a_row_that_is_put_off(told: World) -> None
             told.moves(minutes=16)
             await run(told, "escalation")
         await admins_of(told).receives(
-            f"The job escalation cannot process a row (messages {alert.id}) and puts it off:"
+            f"Job escalation cannot process a row (messages {alert.id}) and will retry it later:"
         )
         await told.is_quiet()
         assert len(admins_of(told).texts) == 1
@@ -260,9 +260,11 @@ async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld
     await world.starts()
     with failing(world):
         await run(world, "retention")
-        await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("The job retention fails:")
+        await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("Job retention is failing:")
     await world.logs("an admin cannot be notified of a job")
-    assert "Not notified when a job fails, for lack of a chat with the bot: anna." in await warnings(world)
+    assert "These admins get no job failure notices because they have no chat with the bot: anna." in await warnings(
+        world
+    )
 
 
 async def test_health_is_ok_again_after_the_next_successful_run(world: World) -> None:
@@ -270,7 +272,7 @@ async def test_health_is_ok_again_after_the_next_successful_run(world: World) ->
         await run(world, "retention")
         health = await world.get("/health")
         assert (health["status"], health["jobs"]) == ("degraded", "failing")
-        assert any(line.startswith("The job retention fails: ") for line in health["warnings"])
+        assert any(line.startswith("Job retention is failing: ") for line in health["warnings"])
     await run(world, "retention")
     assert (await world.get("/health"))["jobs"] == "ok"
 

@@ -54,7 +54,7 @@ async def test_a_chat_that_accepts_no_photos_gets_the_text(world: World, ops: Pl
     alert = await world.uploads(DISK, to=ops, caption="disk 91 %")
 
     post = await ops.receives("disk 91 %")
-    await post.becomes("📎 disk.png: Telegram did not take it: ", buttons=OPEN)
+    await post.becomes("📎 disk.png: Telegram rejected it: ", buttons=OPEN)
     await alert.becomes("sent")
     assert kinds(world, ops) == ["text"]
 

@@ -339,7 +339,7 @@ async def test_somebody_takes_over_in_telegram_and_ends_it(another: MakeWorld) -
 
     assert await post.pressed(bob, TAKE[0]) == "bob is on call for duty until Mon 2026-03-02 10:00 (UTC)."
     await post.becomes(
-        "bob (stands in) until Mon 2026-03-02 10:00\nthen alice until", buttons=[*TAKE, "End the override"]
+        "bob (override) until Mon 2026-03-02 10:00\nthen alice until", buttons=[*TAKE, "End the override"]
     )
     await world.ticks("on_call")
     await bob.receives("You are on call until 10:00 UTC. ")
@@ -394,7 +394,7 @@ async def test_in_a_group_only_members_of_the_rotation_take_over(another: MakeWo
     assert "Only members of duty and admins" in await post.pressed(zoe, TAKE[0])
     assert (await post.pressed(bob, TAKE[0])).startswith("bob is on call")
     assert (await post.pressed(dora, TAKE[0])).startswith("dora is on call")
-    await post.becomes("dora (stands in)")
+    await post.becomes("dora (override)")
 
 
 async def test_an_override_can_be_typed(another: MakeWorld) -> None:
@@ -418,9 +418,9 @@ async def test_an_override_can_be_typed(another: MakeWorld) -> None:
         ("override duty carol 366d1h", "at most 366 days"),
         ("override dutty carol 2h", "There is no rotation 'dutty'. Did you mean duty?"),
         ("override duty nobody 2h", "There is no recipient 'nobody'."),
-        ("override duty duty 2h", "duty cannot stand in for anybody."),
-        ("override duty subscribers 2h", "subscribers cannot stand in for anybody."),
-        ("cancel duty", "Nobody is standing in at the moment."),
+        ("override duty duty 2h", "duty cannot be put on call."),
+        ("override duty subscribers 2h", "subscribers cannot be put on call."),
+        ("cancel duty", "There is no active override."),
         ("cancel", "Use /oncall override ROTATION NAME 2h"),
     ],
 )

@@ -62,7 +62,7 @@ async def test_steps_follow_one_another_until_all_are_taken(another: MakeWorld) 
 
     assert first.buttons == second.buttons == OPEN
     await post.becomes("⏫ Escalated at 09:20 UTC.")
-    await first.becomes("⏫ Escalated further at 09:20 UTC.")
+    await first.becomes("⏫ Escalated again at 09:20 UTC.")
     assert "further" not in second.text
     await world.later(hours=2)
     assert await escalations(alert) == ["Step 1 of 2, to anna.", f"Step 2 of 2, to {night.boss.id}."]

@@ -209,7 +209,7 @@ async def test_health_warns_of_members_without_a_chat(another: MakeWorld) -> Non
     await linked(world, "Alice", "alice")
 
     warnings = (await world.get("/health"))["warnings"]
-    assert "No chat with the bot, though named in recipients or rotations: bob, carol." in warnings
+    assert "Listed in recipients or rotations, but have no chat with the bot: bob, carol." in warnings
 
     for account in ("bob", "carol"):
         await linked(world, account, account)

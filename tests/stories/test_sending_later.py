@@ -156,7 +156,7 @@ async def test_acknowledging_before_the_release_is_refused_with_the_time(world: 
     answer = await world.ask("POST", f"/api/messages/{alert.id}/{verb}", span)
 
     assert answer.status == 409
-    assert answer.body["detail"] == "This alert was not sent yet: it is due at 2026-03-04 06:30 UTC."
+    assert answer.body["detail"] == "This alert has not been sent yet: it is due at 2026-03-04 06:30 UTC."
     assert answer.body["hint"] == "You can cancel it."
     assert (await alert.now())["status"] == "scheduled"
 
@@ -167,7 +167,7 @@ async def test_acknowledging_a_paused_alert_is_refused(world: World, ops: Place)
 
     answer = await alert.is_asked("acknowledge")
 
-    assert (answer.status, answer.body["detail"]) == (409, "This alert was not sent yet: its schedule is paused.")
+    assert (answer.status, answer.body["detail"]) == (409, "This alert has not been sent yet: its schedule is paused.")
 
 
 async def test_a_message_that_reaches_nobody_fails(another: MakeWorld) -> None:

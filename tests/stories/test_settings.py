@@ -296,7 +296,7 @@ async def test_nobody_can_press_buttons_of_somebody_elses_settings(world: World,
     await world.notice("hello", to=ops)
     said = await pressed_with(await ops.receives("hello"), mallory, button)
 
-    assert said == "These settings belong to somebody else."
+    assert said == "These settings belong to someone else."
     assert chosen(world, anna) == before
     assert not chosen(world, mallory)["is_enabled"]
     await world.is_quiet()

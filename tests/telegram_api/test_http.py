@@ -319,7 +319,7 @@ async def test_a_proxy_that_refuses_the_tunnel_means_never_sent(monkeypatch: pyt
     async with raw_server(answers("407 Proxy Authentication Required", b"")) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with a_bot("https://telegram.example") as bot:
-            with pytest.raises(NeverSent, match="the proxy answered 407") as caught:
+            with pytest.raises(NeverSent, match="the proxy returned 407") as caught:
                 await bot.send_message(5, "hi")
     _assert_no_token_in(caught.value)
 

@@ -376,7 +376,7 @@ async def test_each_fault_of_the_sandbox_is_an_outcome(
 
 async def test_a_cut_after_acceptance_shows_the_message_all_the_same(scene: Scene) -> None:
     scene.sandbox.fault("cut_after", times=1)
-    assert await scene.send("once") == TryAgain("the connection was cut", uncertain=True)
+    assert await scene.send("once") == TryAgain("the connection was closed", uncertain=True)
     assert scene.sandbox.messages(int(scene.anna))[-1].text == "once"
 
 
@@ -424,4 +424,4 @@ async def test_a_result_in_no_known_form_is_uncertain(result: object) -> None:
         sender = TelegramSender(Bot(TOKEN, base_url=f"{server.make_url('/')}bot", request=request), no_files)
         outcome = await sender.show(Send("1", Part("hi")))
         await request.shutdown()
-    assert outcome == TryAgain("an unreadable answer", uncertain=True)
+    assert outcome == TryAgain("an unreadable response", uncertain=True)

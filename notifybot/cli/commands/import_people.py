@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_results(entries: tuple[ImportResult, ...], *, is_dry_run: bool) -> None:
     shown = [entry for entry in entries if is_dry_run or entry.fate == "refused"]
     rows = [(entry.fate, entry.what, entry.reason or "") for entry in shown]
-    for line in table(("FATE", "WHO", "WHY"), rows, terminal()) if rows else ():
+    for line in table(("RESULT", "PERSON", "REASON"), rows, terminal()) if rows else ():
         print_line(line)
     counts = Counter(entry.fate for entry in entries)
     summary = ", ".join(f"{counts[fate]} {fate}" for fate in ("added", "linked", "unchanged", "refused"))

@@ -133,7 +133,7 @@ def _history(runs: Iterable[JobRunInfo]) -> Iterator[str]:
 
 
 def _trigger_of(run: JobRunInfo) -> str:
-    return "hand" if run.is_manual else "clock"
+    return "manual" if run.is_manual else "scheduled"
 
 
 def _trigger(jobs: Jobs, arguments: argparse.Namespace) -> None:

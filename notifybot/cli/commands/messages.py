@@ -223,7 +223,7 @@ def add(commands: Commands) -> None:
     add_json(add_ids(messages.add("unack", "take back the acknowledgement of alerts")))
     _add_snooze(messages)
     add_json(add_ids(messages.add("close", "close alerts without acknowledging them")))
-    add_json(add_ids(messages.add("cancel", "cancel messages that were not posted yet")))
+    add_json(add_ids(messages.add("cancel", "cancel messages that have not been posted yet")))
     add_json(add_ids(messages.add("retry", "retry messages that have failed")))
     overview = commands.add("open")
     _add_limit(overview)
@@ -248,7 +248,7 @@ def _add_limit(command: Parser) -> None:
 
 def _add_edit(messages: Commands) -> None:
     edit = messages.add(
-        "edit", "change the text of a message", description="Change the text of a message, also in its posts."
+        "edit", "change the text of a message", description="Change the text of a message and its posts."
     )
     add_id(edit)
     edit.add_argument("--title", metavar="T", help="the new title; an empty one removes it")

@@ -99,6 +99,6 @@ def add(commands: Commands) -> None:
     add_json(people.add("list", "list the people you can send to"))
     add_json(_add_who(people.add("show", "show everything about one person")))
     rename = _add_who(people.add("rename", "set the name under which a person is listed"))
-    rename.add_argument("name", metavar="NAME", help="the name; it stays, whatever their name in Telegram")
+    rename.add_argument("name", metavar="NAME", help="display name; kept even if their Telegram name changes")
     add_json(rename)
     add_json(_add_who(people.add("remove", "remove a person, who is notified; messages sent to them stay")))

@@ -237,7 +237,7 @@ def add(commands: Commands) -> None:
         nargs="?",
         type=arguments.wait,
         const=arguments.MAX_WAIT_S,
-        help="wait until the message was posted or has failed, at most 30 s",
+        help="wait up to 30 s for the message to be posted or to fail",
     )
     add_json(send)
 

@@ -57,7 +57,7 @@ def _list(client: Client, arguments: argparse.Namespace) -> None:
             ",".join(token.scopes),
             "-" if token.last_used_at is None else short_time(token.last_used_at, at),
             "never" if token.expires_at is None else short_time(token.expires_at, at),
-            "as the socket" if token.recipients is None else ", ".join(token.recipients),
+            "socket.allow" if token.recipients is None else ", ".join(token.recipients),
         )
         for token in tokens
     ]

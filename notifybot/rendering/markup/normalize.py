@@ -39,7 +39,7 @@ def _trim(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
 
 
 def _nested(spans: Sequence[Span]) -> list[Span]:
-    """Drop formatting that may not be nested. `spans` are sorted and properly nested, and so is the result.
+    """Drop formatting that cannot be nested. `spans` are sorted and properly nested, and so is the result.
 
     Quotes contain no quotes; code and pre contain nothing, and styles around them resume after them; links, quotes and
     styles contain styles.

@@ -81,7 +81,7 @@ def delete_message(world: World, params: Params) -> bool:
 
 
 def delete_messages(world: World, params: Params) -> bool:
-    """Delete all existing messages, or none if one may not be deleted."""
+    """Delete all existing messages, or none if one cannot be deleted."""
     chat = find_chat(world, params)
     wanted = params.items("message_ids") or []
     if not wanted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from notifybot.sandbox.formatting.entities import Entity, MarkupError, link, tg_link
 from notifybot.sandbox.formatting.reader import Reading
 
-# "__" stands before "_": two underscores are always an underline, never two italics.
+# "__" comes before "_": two underscores are always an underline, never two italics.
 STYLES = {"__": "Underline", "||": "Spoiler", "_": "Italic", "*": "Bold", "~": "Strikethrough"}
 CODE_ENDS = {"Code": "`", "Pre": "```", "PreCode": "```"}
 QUOTE, EXPANDABLE = "BlockQuote", "ExpandableBlockQuote"
@@ -117,7 +117,7 @@ def _read_newline(reading: Reading, state: State) -> None:
 
 
 def _read_quote(reading: Reading, state: State) -> None:
-    """Start a quote; inside one, drop each further `>` at the start of a line."""
+    """Start a quote; inside one, drop each additional `>` at the start of a line."""
     if state.is_in_quote:
         reading.at += 1
     else:

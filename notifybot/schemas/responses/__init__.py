@@ -1,4 +1,4 @@
-"""The API's responses: one dataclass a document, from which its JSON and its OpenAPI schema follow."""
+"""The API's responses: one dataclass per document, which defines its JSON and its OpenAPI schema."""
 
 from notifybot.schemas.responses import jobs, messages, oncall, people, schedules
 from notifybot.web.problems import ProblemDocument

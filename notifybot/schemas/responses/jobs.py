@@ -19,7 +19,7 @@ Rate = Annotated[float, PlainSerializer(lambda value: round(value, 4), return_ty
 
 @dataclass(slots=True, kw_only=True)
 class JobRunDocument:
-    """One run of a job; `done` counts what it worked on."""
+    """One run of a job; `done` counts the rows it processed."""
 
     job: str
     started_at: Timestamp
@@ -32,7 +32,7 @@ class JobRunDocument:
 
 @dataclass(slots=True, kw_only=True)
 class PoisonRowDocument:
-    """A row that a job cannot work on, set aside until `tried_again_at`."""
+    """A row that a job cannot process, put off until `tried_again_at`."""
 
     row_key: Annotated[str, named("row")]
     error: str

@@ -7,6 +7,7 @@ that several tests share do not count: chance decides which test makes them.
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Generator, Iterator
 
@@ -19,10 +20,21 @@ EXEMPT = ("browser", "crash", "slow_because")
 _on_shared_fixtures = pytest.StashKey[float]()
 
 
-def cpu_seconds() -> float:
+_started = {"children": 0}
+
+
+def _note_child(event: str, _: tuple[object, ...]) -> None:
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn"):
+        _started["children"] += 1
+
+
+sys.addaudithook(_note_child)
+
+
+def cpu_seconds(*, with_children: bool = True) -> float:
     """CPU time of this process and of the children that it has waited for."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return times.user + times.system + (times.children_user + times.children_system if with_children else 0.0)
 
 
 def _slowness() -> float:
@@ -49,9 +61,12 @@ def _a_budget(request: pytest.FixtureRequest) -> Iterator[None]:
     stash = request.config.stash
     has_budget = not _is_exempt(request)
     stash[_on_shared_fixtures] = 0.0
-    start = cpu_seconds()
+    children, start, alone = _started["children"], cpu_seconds(), cpu_seconds(with_children=False)
     yield
-    used = cpu_seconds() - start - stash[_on_shared_fixtures]
+    # A child of an earlier test may be waited for only now: it counts for tests that start children themselves.
+    has_children = _started["children"] > children
+    used = cpu_seconds() - start if has_children else cpu_seconds(with_children=False) - alone
+    used -= stash[_on_shared_fixtures]
     if has_budget and used > BUDGET_S and used > BUDGET_S * (slowness := _slowness()):
         pytest.fail(
             f"used {used:.1f} s of CPU; the budget of a test is {BUDGET_S:g} s, here times {slowness:.1f}",

@@ -199,7 +199,7 @@ async def test_wrong_tokens_of_every_kind_cost_the_same_look(folder: Path, monke
         ("listen: '127.0.0.1:8000'", None),
         ("listen: '[::1]:8000'", None),
         ("listen: 'localhost:8000'", None),
-        ("anonymous: [{networks: [0.0.0.0/0], paths: [/x], account: a}]", "from everywhere"),
+        ("anonymous: [{networks: [0.0.0.0/0], paths: [/x], account: a}]", "from anywhere"),
         ("anonymous: [{networks: [10.0.0.0/8], paths: [/x], account: a}]", None),
     ],
 )

@@ -18,7 +18,7 @@ async def test_an_opened_path_takes_a_caller_as_the_account_that_the_config_name
         assert (found.status, found.json["account"]) == (200, "legacy")
 
 
-async def test_what_is_not_opened_needs_a_token_still(folder: Path) -> None:
+async def test_other_paths_still_need_a_token(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         for method, path in (
             ("GET", "/api/messages"),
@@ -64,7 +64,7 @@ async def test_another_network_is_not_let_in_whatever_it_says_of_itself(folder: 
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "x-forwarded-for", "X-Real-IP", "Forwarded", "Via"])
-async def test_what_a_proxy_hands_on_is_not_from_the_proxys_network(folder: Path, header: str) -> None:
+async def test_proxied_requests_do_not_count_as_local(folder: Path, header: str) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE, **{header: "127.0.0.1"}), 401)
 
@@ -75,7 +75,7 @@ async def test_a_page_in_somebodys_browser_is_not_let_in(folder: Path, header: s
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE, **{header: "http://127.0.0.1"}), 401)
 
 
-async def test_who_shows_a_wrong_token_is_not_let_in_without_one(folder: Path) -> None:
+async def test_a_wrong_token_is_refused_where_none_is_needed(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.bearing("nb_wrong", "POST", "/api/ingest", MESSAGE), 401)
 

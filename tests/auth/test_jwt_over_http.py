@@ -115,7 +115,7 @@ WRONG = {
 }
 
 
-async def test_what_does_not_hold_is_refused(folder: Path) -> None:
+async def test_invalid_tokens_are_refused(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         taken = {}
         for name, token in WRONG.items():
@@ -127,7 +127,7 @@ async def test_what_does_not_hold_is_refused(folder: Path) -> None:
         assert_problem(taken["huge"], 400)
 
 
-async def test_every_wrong_one_is_told_the_same(folder: Path) -> None:
+async def test_all_invalid_tokens_get_the_same_response(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         names = ("no signature", "another key", "expired", "another audience", "no subject", "two parts")
         said = {(await show(line, WRONG[name])).body for name in names}

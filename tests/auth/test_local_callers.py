@@ -141,13 +141,13 @@ async def test_a_person_who_is_not_allowed_cannot_be_sent_to_by_any_route(folder
             assert_problem(await call(opened, NOBODY, "POST", path, fields), 403)
 
 
-async def test_who_is_not_allowed_learns_nothing_of_who_exists(folder: Path) -> None:
+async def test_a_caller_without_permission_cannot_find_out_which_users_exist(folder: Path) -> None:
     async with door(folder, world(folder, ', allow: ["-1001"]')) as opened:
         answer = await call(opened, NOBODY, "POST", "/send", {"user": "no-such-person", "text": "x"})
         assert "There is no user" not in assert_problem(answer, 403)["detail"]
 
 
-async def test_whoever_may_not_open_the_socket_reaches_nothing(folder: Path) -> None:
+async def test_a_user_without_access_to_the_socket_cannot_connect(folder: Path) -> None:
     async with door(folder) as opened:
         with pytest.raises(subprocess.CalledProcessError) as refused:
             await call(opened, NOBODY, "GET", "/health")

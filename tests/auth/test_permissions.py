@@ -49,7 +49,7 @@ def test_the_table_says_something_of_every_action() -> None:
 
 
 @pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, CALLERS)))
-def test_who_is_let_through(action: Action, kind: str) -> None:
+def test_permissions_match_the_table(action: Action, kind: str) -> None:
     expected = ADMITTED[action][list(CALLERS).index(kind)]
     assert said(lambda: check_permission(CALLERS[kind], action)) is expected
 

@@ -25,7 +25,7 @@ def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime
     return looked_at
 
 
-def test_of_many_guesses_the_first_few_are_looked_at() -> None:
+def test_only_the_first_few_of_many_guesses_are_checked() -> None:
     assert guess(Throttle(), 1000) == BURST
 
 
@@ -56,7 +56,7 @@ def test_one_ipv6_network_is_one_guesser() -> None:
     assert guess(guesses, 1, address="2001:db8:0:1::1") == 1
 
 
-def test_what_held_a_moment_ago_is_looked_at_beside_a_guesser() -> None:
+def test_a_recently_valid_credential_is_still_checked_during_guessing() -> None:
     guesses = Throttle()
     guesses.note_valid("right", NOW)
     guess(guesses, 1000)
@@ -76,7 +76,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(guesses._penalties) == len(guesses._valid) == 10
 
 
-def test_the_operator_is_warned_of_many_and_not_for_ever() -> None:
+def test_the_warning_about_many_guesses_expires() -> None:
     guesses = Throttle()
     guess(guesses, WARN_FROM - 1)
     assert guesses.warning(NOW) is None

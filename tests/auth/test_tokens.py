@@ -41,7 +41,7 @@ async def test_a_token_holds_until_its_end_and_not_at_it(database: Database) -> 
     assert await name_of(database, secret, at=NOW + DAY) is None
 
 
-async def test_a_token_without_an_end_holds_for_ever(database: Database) -> None:
+async def test_a_token_without_expiry_never_expires(database: Database) -> None:
     secret = await make(database, new())
     assert await name_of(database, secret, at=NOW + 10_000 * DAY) == "ci"
 
@@ -63,7 +63,7 @@ async def test_an_expired_name_can_be_given_again(database: Database) -> None:
     assert await name_of(database, old, at=NOW) is None
 
 
-async def test_what_is_revoked_stays_so_and_keeps_its_first_moment(database: Database) -> None:
+async def test_a_second_revocation_keeps_the_first_timestamp(database: Database) -> None:
     secret = await make(database, new())
     for at in (NOW, NOW + DAY):
         token = await database.write(partial(tokens.revoke, name="ci", now=at))
@@ -71,7 +71,7 @@ async def test_what_is_revoked_stays_so_and_keeps_its_first_moment(database: Dat
     assert await name_of(database, secret) is None
 
 
-async def test_a_name_that_nobody_has_is_told_with_the_nearest(database: Database) -> None:
+async def test_an_unknown_name_is_refused_with_a_suggestion(database: Database) -> None:
     await make(database, new("backup"))
     with pytest.raises(NotFound) as refused:
         await database.write(partial(tokens.revoke, name="bakup", now=NOW))

@@ -305,9 +305,7 @@ async def test_a_document_is_downloaded_under_its_name(browser: Browser, sandbox
     assert (await download.path()).read_bytes() == b"a,b\n" * 500
 
 
-async def test_what_is_meant_to_be_copied_goes_to_the_clipboard(
-    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
-) -> None:
+async def test_copy_buttons_copy_to_the_clipboard(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     keys = {"inline_keyboard": [[{"text": "Host", "copy_text": {"text": "db-1.example.org"}}]]}
     text = '<pre><code class="language-sh">df -h</code></pre>then <code>sync</code>'
     await bot.sends(started(sandbox), text, parse_mode="HTML", reply_markup=keys)

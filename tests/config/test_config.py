@@ -165,7 +165,7 @@ def test_a_variable_is_replaced_whatever_the_type_of_its_key(read: Load) -> None
 
 
 @pytest.mark.parametrize("environ", [{}, {"DIR": ""}])
-def test_a_default_stands_in_for_a_variable_that_is_unset_or_empty(read: Load, environ: dict[str, str]) -> None:
+def test_a_default_replaces_an_unset_or_empty_variable(read: Load, environ: dict[str, str]) -> None:
     assert read("data_dir: ${DIR:-/srv/alerts}/data", **environ).data_dir == Path("/srv/alerts/data")
 
 

@@ -369,7 +369,7 @@ async def test_a_truncated_file_is_discarded_and_may_be_retried(place: Place, an
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nxx\r\n0\r\n\r\n",
     ],
 )
-async def test_what_is_not_http_is_refused(place: Place, answer: bytes) -> None:
+async def test_a_malformed_http_response_is_refused(place: Place, answer: bytes) -> None:
     await place.failure_of(answer)
 
 

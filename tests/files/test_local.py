@@ -305,7 +305,7 @@ def test_a_strangers_link_in_a_shared_folder_is_not_followed(ground: Path) -> No
 # What is no file
 
 
-def test_a_pipe_is_refused_and_holds_up_nobody(ground: Path) -> None:
+def test_a_pipe_is_refused_without_blocking(ground: Path) -> None:
     os.mkfifo(ground / "pipe")
 
     assert "not a regular file" in refusal(f"{ground}/pipe")
@@ -407,7 +407,7 @@ def test_a_file_that_is_exchanged_meanwhile_is_never_a_forbidden_one(ground: Pat
         assert contents_seen(path, PeerCredentials(ANNA, frozenset()), 1000) == {"public", "refused"}
 
 
-def test_a_pipe_that_takes_a_files_place_meanwhile_holds_up_nobody(ground: Path) -> None:
+def test_a_file_replaced_by_a_pipe_meanwhile_does_not_block(ground: Path) -> None:
     path = ground / "a.png"
     steps = [exchange_for(path, lambda new: file(new, "public")), exchange_for(path, os.mkfifo)]
     with meanwhile(steps):

@@ -38,7 +38,7 @@ async def test_the_file_is_the_standard_input(file: Path) -> None:
     await Scanner(shell('test "$(cat)" = "what is in the file"')).scan(file)
 
 
-async def test_the_path_stands_where_the_command_asks_for_it(file: Path) -> None:
+async def test_the_path_replaces_its_placeholder_in_the_command(file: Path) -> None:
     await Scanner(shell('test "$1" = "--file=$2" && test -f "$2"', "--file={file}", "{file}")).scan(file)
 
 

@@ -185,7 +185,7 @@ def test_leaving_without_finishing_keeps_nothing(store: FileStore) -> None:
         incoming.write(b"more")
 
 
-async def test_an_open_file_is_copied_from_where_it_stands(store: FileStore, tmp_path: Path) -> None:
+async def test_an_open_file_is_copied_from_its_current_position(store: FileStore, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x" * 200_000)
     with (tmp_path / "source").open("rb") as source:
         file = await store.receive_file(source)
@@ -341,7 +341,7 @@ def test_storing_and_removing_at_once_never_loses_what_was_stored(store: FileSto
         remover.join()
 
 
-def test_what_is_being_read_can_be_removed(store: FileStore) -> None:
+def test_a_file_can_be_removed_while_it_is_read(store: FileStore) -> None:
     file = add(store, b"content")
     with store.open(file.sha256) as reading:
         assert store.remove(file.sha256, stored_before=NOW + timedelta(days=1))

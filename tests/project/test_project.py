@@ -59,7 +59,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, str]]:
 # The version and the package
 
 
-def test_the_version_stands_in_one_place_and_the_changelog_knows_it() -> None:
+def test_the_version_is_defined_once_and_in_the_changelog() -> None:
     assert "version" in PROJECT["project"]["dynamic"]
     assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "notifybot.__version__"}
     assert notifybot.__version__ in text_of(ROOT / "CHANGELOG.md")

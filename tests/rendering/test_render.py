@@ -294,7 +294,7 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
 
 
-def test_what_telegram_refused_goes_without_formatting() -> None:
+def test_a_post_that_telegram_refused_is_rendered_without_formatting() -> None:
     view = replace(post(replace(ALERT, content="disk")), is_plain=True)
     (part,) = render(view)
     assert (part.entities, bool(part.buttons)) == ((), True)

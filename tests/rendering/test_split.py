@@ -137,7 +137,7 @@ def test_a_part_ends_early_rather_than_having_too_many_entities() -> None:
     assert all(part.text[entity.offset : entity.offset + 2] == "ab" for part in parts for entity in part.entities)
 
 
-def test_of_too_many_entities_around_one_place_the_outermost_stay() -> None:
+def test_the_outermost_of_too_many_nested_entities_are_kept() -> None:
     nested = [Entity("bold", 0, length) for length in range(1, 9)]
     (part,) = split("abcdefgh", nested, max_entities=3)
     assert [entity.length for entity in part.entities] == [8, 7, 6]

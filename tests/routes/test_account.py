@@ -60,7 +60,7 @@ async def test_anothers_standing_is_seen_by_admins_alone(folder: Path, path: str
         ("POST", "/api/telegram/unlink?user=a&user=b", {}, "user"),
     ],
 )
-async def test_what_is_wrong_is_named(refusing: Door, method: str, path: str, fields: Json | None, loc: str) -> None:
+async def test_an_invalid_field_is_named(refusing: Door, method: str, path: str, fields: Json | None, loc: str) -> None:
     answer = await refusing.ask(method, path, fields)
 
     assert_problem(answer, 400)

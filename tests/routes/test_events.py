@@ -42,7 +42,7 @@ async def made(door: Door, answer: Answer) -> Json:
     return (await door.ask("GET", f"/api/messages/{answer.json['id']}")).json
 
 
-async def test_an_event_is_told_by_its_template(shared: Door) -> None:
+async def test_an_event_is_rendered_by_its_template(shared: Door) -> None:
     data = {"platform": "Mastodon", "title": "Summer timetable", "url": "https://example.org/1"}
     answer = await shared.ask("POST", "/api/events", {"event": "post_success", "to": [-1001], "data": data})
     assert answer.status == 202
@@ -113,7 +113,7 @@ async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door,
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "a\x00b", "\ud800"])
-async def test_what_no_message_can_say_is_refused(refusing: Door, text: str) -> None:
+async def test_an_event_that_renders_no_valid_text_is_refused(refusing: Door, text: str) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": {"text": text}})
     assert "cannot be" in assert_problem(answer, 400)["detail"]
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "nothing", "to": [-1001]}), 400)
@@ -128,7 +128,7 @@ async def test_what_no_message_can_say_is_refused(refusing: Door, text: str) -> 
         {"event": "post_success", "parse_mode": "HTML"},
     ],
 )  # fmt: skip
-async def test_what_is_no_event_is_refused(refusing: Door, fields: Json) -> None:
+async def test_a_malformed_event_is_refused(refusing: Door, fields: Json) -> None:
     assert_problem(await refusing.ask("POST", "/api/events", {"to": [-1001]} | fields), 400)
 
 

@@ -23,7 +23,7 @@ async def test_without_a_token_the_daemon_is_well_and_says_what_is_missing(folde
         assert any("escalation channel" in warning for warning in found["warnings"])
 
 
-async def test_what_waits_is_counted_with_its_age(folder: Path) -> None:
+async def test_health_counts_pending_messages_and_their_age(folder: Path) -> None:
     async with door(folder) as opened:
         for _ in range(3):
             await opened.ingest()

@@ -46,7 +46,7 @@ async def test_without_rotations_the_list_is_empty(folder: Path) -> None:
         assert_problem(await opened.ask("POST", OVERRIDES, {"member": "-1001", "for": "1h"}), 404)
 
 
-async def test_an_override_stands_until_it_is_ended(folder: Path) -> None:
+async def test_an_override_lasts_until_it_is_ended(folder: Path) -> None:
     async with door(folder, CONFIG) as opened:
         made = await opened.ask("POST", OVERRIDES, {"member": -1001, "for": "2h"})
         assert made.status == 200
@@ -93,7 +93,7 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
         ({"member": "-9999", "for": "1h"}, 409, "never seen the chat -9999"),
     ],
 )
-async def test_what_cannot_be_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:
+async def test_an_invalid_override_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:
     async with door(folder, CONFIG) as opened:
         refusal = assert_problem(await opened.ask("POST", OVERRIDES, body), status)
         assert said in refusal["detail"], refusal

@@ -166,7 +166,7 @@ async def tokens(line: Wire) -> list[Any]:
     return found
 
 
-async def test_what_is_there_is_answered_as_described(line: Wire, checks: list[Any]) -> None:
+async def test_responses_about_existing_objects_match_the_description(line: Wire, checks: list[Any]) -> None:
     """Random requests hardly ever name a message that exists."""
     sent = (await line.socket.ingest(title="db-1", data={"host": "db-1"})).json
     await line.token("described", scopes=["admin"])

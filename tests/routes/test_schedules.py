@@ -77,7 +77,7 @@ async def test_a_time_without_an_offset_is_one_of_the_zone_beside_it(shared: Doo
     assert zoned.json["send_at"] == f"{year}-07-01T07:00:00.000Z"
 
 
-async def test_what_repeats_says_when_it_comes_next(shared: Door) -> None:
+async def test_a_repeating_message_lists_its_next_times(shared: Door) -> None:
     accepted = await repeating(shared)
     times = accepted["next_times"]
     assert len(times) == 5
@@ -119,7 +119,7 @@ async def test_nonsense_is_refused(refusing: Door, fields: Json, loc: str) -> No
         {"policy": "nights"}, {"template": "nothing"},
     ],
 )  # fmt: skip
-async def test_what_cannot_be_meant_is_refused(refusing: Door, fields: Json) -> None:
+async def test_contradictory_fields_are_refused(refusing: Door, fields: Json) -> None:
     assert_problem(await refusing.ingest(**fields), 400)
 
 
@@ -153,7 +153,7 @@ async def test_the_next_times_are_asked_for_as_far_ahead_as_one_can_send(refusin
 
 
 @pytest.mark.parametrize("repeat", ["@daily", "* * * * *", "every 15m"])
-async def test_what_began_with_the_calendar_comes_from_now_on(refusing: Door, repeat: str) -> None:
+async def test_a_start_in_the_distant_past_lists_times_from_now_on(refusing: Door, repeat: str) -> None:
     asked = {"repeat": repeat, "begins_at": "0001-01-01T00:00:00Z"}
     answer = await refusing.ask("POST", "/api/schedules/preview", asked)
     assert (answer.status, len(answer.json["next_times"])) == (200, 5)
@@ -220,7 +220,7 @@ async def test_anothers_schedule_does_not_exist(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["-1001", "team"], ids=["to others", "to a name that is gone"])
-async def test_who_may_not_tell_its_recipients_can_only_stop_a_schedule_of_theirs(folder: Path, to: str) -> None:
+async def test_a_token_that_cannot_reach_the_recipients_can_only_stop_the_schedule(folder: Path, to: str) -> None:
     account = {"account": "ops", "scopes": ["send", "read"]}
     asked = {"content": "disk full", "to": [to], "repeat": "@daily"}
     async with wire(folder, config="recipients: {team: ['-1002']}") as line:
@@ -270,7 +270,7 @@ async def test_a_form_hands_over_a_message_for_several_people_with_files(shared:
     assert found in pending
 
 
-async def test_times_with_an_offset_are_told_in_utc_and_what_has_no_files_has_null(shared: Door) -> None:
+async def test_times_are_shown_in_utc_and_missing_files_as_null(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2031-05-04T10:00:00+02:00"}
     found = (await later(shared, fields)).json
     assert (found["scheduled_timestamp"], found["file_paths"]) == ("2031-05-04T08:00:00", None)
@@ -303,7 +303,7 @@ async def test_it_may_repeat(shared: Door) -> None:
     assert schedule["message"]["id"] == found["id"]
 
 
-async def test_what_is_handed_over_late_goes_out_now(shared: Door) -> None:
+async def test_a_time_in_the_past_sends_at_once(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2001-05-04T10:00:00Z"}
     found = (await later(shared, fields)).json
     assert (found["status"], found["is_sent"], found["results"][0]["status"]) == ("initiated", False, "waiting")

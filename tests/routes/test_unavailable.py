@@ -91,7 +91,7 @@ async def test_nothing_is_kept_and_later_all_is_well(folder: Path, trouble: Trou
 
 
 @no_write_at_all
-async def test_what_changes_a_message_is_refused_too(folder: Path, trouble: Trouble) -> None:
+async def test_changes_to_a_message_are_refused(folder: Path, trouble: Trouble) -> None:
     async with door(folder) as opened:
         message_id = (await opened.ingest()).json["id"]
         with trouble(folder):
@@ -103,7 +103,7 @@ async def test_what_changes_a_message_is_refused_too(folder: Path, trouble: Trou
 
 
 @every_trouble
-async def test_what_was_accepted_can_still_be_read(folder: Path, trouble: Trouble) -> None:
+async def test_accepted_messages_can_still_be_read(folder: Path, trouble: Trouble) -> None:
     async with door(folder) as opened:
         message_id = (await opened.ingest()).json["id"]
         with trouble(folder):

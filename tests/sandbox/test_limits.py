@@ -31,7 +31,7 @@ def test_a_bucket_lets_a_burst_through_and_then_one_an_interval() -> None:
     assert bucket.wait(103.0) == 0
 
 
-def test_a_chat_accepts_one_message_per_second_for_ever() -> None:
+def test_a_chat_accepts_one_message_per_second_indefinitely() -> None:
     limits = Limits()
     assert [limits.take(CHAT, float(second), is_group=False) for second in range(300)] == [0] * 300
 

@@ -233,7 +233,7 @@ async def test_a_caption_follows_the_rules_of_text(api: Api, anna: User) -> None
     assert refusal.startswith("400 Bad Request: entity beginning")
 
 
-async def test_what_a_photo_is_shown_with(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_display_options_of_a_photo_are_kept(api: Api, anna: User, sandbox: Sandbox) -> None:
     shown = {"has_spoiler": True, "show_caption_above_media": True, "protect_content": True, "reply_markup": BUTTON}
     files = {"photo": File(png())}
     sent = (await api.upload("sendPhoto", files, chat_id=anna.id, disable_notification=True, **shown)).result

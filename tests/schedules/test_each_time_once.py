@@ -175,7 +175,7 @@ DEEDS = st.sampled_from(["pause", "resume", "skip", "every 11m", "0 5 * * *", "A
     plan=st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)),
     happenings=st.lists(st.one_of(HAPPENINGS, DEEDS), min_size=1, max_size=10),
 )
-def test_whatever_changes_a_schedule_has_one_waiting_message_and_no_time_twice(
+def test_a_schedule_always_has_one_pending_message_and_never_repeats_a_time(
     migrated: Path, begin: str, plan: tuple[str, str], happenings: list[timedelta | str]
 ) -> None:
     with life(migrated, begin) as daemon:

@@ -109,7 +109,7 @@ async def test_for_whom_it_is_is_said_in_one_way(refusing: Door, fields: dict[st
 
 @pytest.mark.parametrize("path", ["/send", "/send_photo"])
 @pytest.mark.parametrize("fields", [{}, {"user": "alice", "to": ["bob"]}], ids=repr)
-async def test_who_sends_to_people_says_for_whom_in_one_way(
+async def test_a_request_names_its_recipients_with_exactly_one_field(
     refusing: Door, path: str, fields: dict[str, object]
 ) -> None:
     text = "text" if path == "/send" else "caption"
@@ -180,7 +180,7 @@ async def test_an_unknown_field_is_refused_by_name(refusing: Door, name: str) ->
     assert found["errors"][0]["loc"] == [name.replace("\ud800", "?")]
 
 
-async def test_a_misspelt_field_is_told_the_right_spelling(refusing: Door) -> None:
+async def test_a_misspelt_field_is_refused_with_a_suggestion(refusing: Door) -> None:
     found = assert_problem(await refusing.ask("POST", "/api/ingest", GOOD | {"chanel_id": 5}), 400)
     assert found["detail"] == "chanel_id: this field is unknown; did you mean channel_id?"
 

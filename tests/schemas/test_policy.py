@@ -39,7 +39,7 @@ async def test_a_policy_is_a_name_or_well_formed_steps(refusing: Door, value: ob
     assert [problem["loc"] for problem in found["errors"]] == [["policy"]]
 
 
-async def test_what_is_wrong_within_a_policy_is_said_with_its_place(refusing: Door) -> None:
+async def test_an_error_in_a_policy_names_its_location(refusing: Door) -> None:
     value = {"steps": [STEP, {"after": "x", "to": [-1005]}]}
     found = assert_problem(await refusing.ask("POST", "/api/ingest", GOOD | {"policy": value}), 400)
     assert found["detail"].startswith("policy: steps.1.after: a span is written like 30s")
@@ -94,7 +94,7 @@ async def test_beside_a_policy_escalate_after_only_switches_it_off(folder: Path)
     assert off["escalate_at"] is None
 
 
-async def test_who_is_named_in_steps_of_ones_own_must_be_known(folder: Path) -> None:
+async def test_recipients_of_inline_steps_must_exist(folder: Path) -> None:
     async with door(folder, config(folder)) as opened:
         own = {"steps": [STEP, {"after": "10m", "to": ["ana"]}]}
         found = assert_problem(await opened.ask("POST", "/api/ingest", GOOD | {"policy": own}), 400)

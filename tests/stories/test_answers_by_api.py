@@ -55,7 +55,7 @@ async def test_closing_ends_an_alert_and_closing_again_changes_nothing(world: Wo
     await post.becomes("Closed at 09:00 UTC; nobody acknowledged it.", buttons=[])
 
 
-async def test_what_was_closed_unanswered_is_not_acknowledged_any_more(world: World, ops: Place) -> None:
+async def test_a_closed_alert_cannot_be_acknowledged(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked("close")
 
@@ -90,7 +90,7 @@ async def test_an_alert_that_was_shown_is_not_cancelled_but_may_be_closed(world:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_what_nobody_has_seen_yet_is_withdrawn(world: World, ops: Place, verb: str) -> None:
+async def test_an_alert_that_is_not_posted_yet_is_withdrawn(world: World, ops: Place, verb: str) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await world.alert("the next", to=ops)
@@ -131,9 +131,7 @@ async def test_a_cancelled_alert_takes_no_answer(world: World, ops: Place, verb:
 @pytest.mark.parametrize(
     ("verb", "says"), [("acknowledge", "Acknowledged by"), ("close", "Closed at"), ("cancel", "Cancelled.")]
 )
-async def test_what_is_answered_while_its_call_is_under_way_says_so_at_once(
-    world: World, ops: Place, verb: str, says: str
-) -> None:
+async def test_a_change_during_the_call_is_shown_right_after_it(world: World, ops: Place, verb: str, says: str) -> None:
     world.sandbox.fault("slow", method="sendMessage", seconds=0.2)
     alert = await world.alert("disk full", to=ops)
     await world.sees(lambda: world.rows("SELECT 1 FROM chats WHERE claimed_post IS NOT NULL"), "the call is under way")

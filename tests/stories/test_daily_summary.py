@@ -209,7 +209,7 @@ async def test_after_a_downtime_one_summary_covers_the_missed_ones(world: World)
 @pytest.mark.parametrize(
     "damaged", [{"daily": "25:99 Mars/X"}, {"daily": ""}, {"daily": None}, {"last_date": "1 March", "daily": "x"}]
 )
-async def test_an_unreadable_plan_holds_up_no_summary(another: MakeWorld, damaged: dict[str, str | None]) -> None:
+async def test_an_unreadable_plan_does_not_block_summaries(another: MakeWorld, damaged: dict[str, str | None]) -> None:
     world = await another(summary={"chart": False})
     await world.starts()
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
@@ -228,7 +228,7 @@ async def test_an_unreadable_plan_holds_up_no_summary(another: MakeWorld, damage
     assert (len(summaries(anna)), len(summaries(bob))) == (2, 2)
 
 
-async def test_what_was_due_before_a_restart_comes_although_the_config_names_another_time(another: MakeWorld) -> None:
+async def test_a_summary_due_before_a_restart_is_sent_even_if_the_config_changed(another: MakeWorld) -> None:
     world = await another(summary={"time": "10:00"})
     await world.starts()
     anna = await linked(world)

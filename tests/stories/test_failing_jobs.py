@@ -63,7 +63,7 @@ async def warnings(world: World) -> list[str]:
 
 
 @pytest.mark.both_databases
-async def test_a_poison_row_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_poison_row_does_not_block_the_others(world: World, ops: Place) -> None:
     first, second, third = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
     for alert in (first, second, third):
         await alert.becomes("sent")
@@ -124,7 +124,7 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
     assert (await world.get("/health"))["jobs"] == "ok"
 
 
-async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_failing_reminder_does_not_block_the_others(world: World, ops: Place) -> None:
     first, second = [await world.alert(f"disk {n} full", to=ops, remind_every="10m") for n in range(2)]
     for alert in (first, second):
         await alert.becomes("sent")

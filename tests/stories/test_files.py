@@ -107,7 +107,7 @@ async def test_a_picture_goes_to_telegram_once_for_all_chats(world: World) -> No
     assert all(world.sandbox.file_bytes(shown(world, place)[0]) == PICTURE for place in places)
 
 
-async def test_what_telegram_forgot_is_uploaded_again(world: World) -> None:
+async def test_a_file_that_telegram_forgot_is_uploaded_again(world: World) -> None:
     first, second = world.group("First"), world.group("Second")
     await world.uploads(("photo", "graph.png", PICTURE), to=first, caption="disk")
     await first.receives("disk")

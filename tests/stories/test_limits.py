@@ -110,7 +110,7 @@ async def test_nobody_starves_behind_a_flood_of_alerts(another: MakeWorld) -> No
     assert position < 20
 
 
-async def test_a_chat_that_does_not_answer_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_hanging_chat_does_not_block_the_others(world: World, ops: Place) -> None:
     other = world.group("Other")
     world.sandbox.fault("hang", method="sendMessage", chat=ops.id)
     await world.alert("hanging", to=ops)

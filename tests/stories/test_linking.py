@@ -455,7 +455,7 @@ async def test_many_accounts_together_get_twenty_guesses_and_deep_links_still_wo
     await anna.receives("linked to the account bob")
 
 
-async def test_of_two_callers_with_one_code_at_the_same_time_one_is_linked(world: World) -> None:
+async def test_only_one_of_several_concurrent_callers_with_the_same_code_is_linked(world: World) -> None:
     code = await code_for(world.person("Anna"))
 
     answers = await asyncio.gather(*(verify(world, code, user) for user in ("alice", "bob", "carol")))
@@ -466,7 +466,7 @@ async def test_of_two_callers_with_one_code_at_the_same_time_one_is_linked(world
 
 
 @pytest.mark.both_databases
-async def test_of_two_chats_with_one_link_at_the_same_time_one_is_linked(world: World) -> None:
+async def test_only_one_of_two_concurrent_chats_with_the_same_link_is_linked(world: World) -> None:
     token = (await link_for(world, "alice"))["token"]
     people = [world.person(name) for name in ("Anna", "Eve")]
 

@@ -31,7 +31,7 @@ async def test_a_newer_text_that_cannot_be_read_is_shown_as_it_was_written(world
     assert "The tag <b>" in (await notice.tells("reformatted"))["detail"]
 
 
-async def test_of_many_changes_only_the_newest_is_shown(world: World, ops: Place) -> None:
+async def test_only_the_newest_of_many_changes_is_shown(world: World, ops: Place) -> None:
     notice = await world.notice("0 %", to=ops)
     post = await ops.receives("0 %")
     world.sandbox.fault("flood", method="editMessageText", times=1, retry_after=30)
@@ -75,7 +75,7 @@ async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Pla
     assert 100 <= events.count("edited") <= 105  # of each change one, and one when it was shown
 
 
-async def test_what_is_over_keeps_its_text(world: World, ops: Place) -> None:
+async def test_a_closed_alert_cannot_be_edited(world: World, ops: Place) -> None:
     alert = await world.alert("disk", to=ops)
     await ops.receives("disk")
     await alert.is_asked("close")
@@ -224,7 +224,7 @@ async def test_a_repeat_under_the_same_client_id_counts_once(world: World, ops: 
     assert (len(set(ids)), message["repeats"]) == (1, 1)
 
 
-async def test_a_deleted_last_part_alone_is_posted_anew(world: World, ops: Place) -> None:
+async def test_only_the_deleted_last_part_is_posted_again(world: World, ops: Place) -> None:
     alert = await world.alert("word " * 1500, to=ops)
     await alert.becomes("sent")
     assert len(ops.texts) == 2

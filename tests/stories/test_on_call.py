@@ -424,7 +424,9 @@ async def test_an_override_can_be_typed(another: MakeWorld) -> None:
         ("cancel", "Use /oncall override ROTATION NAME 2h"),
     ],
 )
-async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, words: str, answer: str) -> None:
+async def test_an_invalid_override_is_refused_in_one_plain_sentence(
+    another: MakeWorld, words: str, answer: str
+) -> None:
     _, alice, _ = await team(another, WEEKLY)
     alice.says(f"/oncall {words}")
     await alice.receives(answer)

@@ -60,7 +60,7 @@ async def test_a_text_that_grows_above_documents_goes_on_below_them(world: World
         (PHOTOS[:1] + DOCUMENTS[:1], "photo 0.txt"),
     ],
 )
-async def test_a_title_that_comes_later_stands_below_the_files(
+async def test_a_title_added_later_is_posted_below_the_files(
     world: World, ops: Place, files: list[tuple[str, str, bytes]], below: str
 ) -> None:
     notice = await world.uploads(*files, to=ops, acknowledge="false")

@@ -111,7 +111,7 @@ async def test_without_a_token_deadlines_run(another: MakeWorld) -> None:
     assert (await alert.now())["status"] == "escalated"
 
 
-async def test_what_waited_for_a_token_is_delivered_once_there_is_one(another: MakeWorld) -> None:
+async def test_messages_accepted_without_a_token_are_delivered_once_it_is_set(another: MakeWorld) -> None:
     world = await another(telegram={"token": None})
     await world.starts()
     await world.alert("disk full", to=world.duty)

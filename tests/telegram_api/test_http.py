@@ -287,7 +287,7 @@ async def test_shutdown_ends_calls_in_flight_as_maybe_sent() -> None:
         ),
     ],
 )
-async def test_what_telegram_refuses_keeps_its_own_exception(status: str, body: bytes, error: type[Exception]) -> None:
+async def test_a_refusal_by_telegram_keeps_its_own_exception(status: str, body: bytes, error: type[Exception]) -> None:
     async with raw_server(answers(status, body)) as server, a_bot(server.url) as bot:
         with pytest.raises(error) as caught:
             await bot.send_message(5, "hi")

@@ -209,7 +209,7 @@ async def scene() -> AsyncIterator[Scene]:
         await request.shutdown()
 
 
-async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
+async def test_a_part_is_posted_unchanged(scene: Scene) -> None:
     part = Part(
         "\N{FIRE} disk full on web1",
         (
@@ -258,7 +258,7 @@ async def test_people_emoji_and_moments_are_named_as_telegram_wants_them(scene: 
     ]
 
 
-async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:
+async def test_text_that_looks_like_markup_is_posted_unchanged(scene: Scene) -> None:
     text = "<b>*not* _markup_ & `nothing` [else](x)"
     assert isinstance(await scene.send(text), Shown)
     assert scene.sandbox.messages(int(scene.anna))[-1].text == text

@@ -112,7 +112,7 @@ async def test_bodies_and_headers_have_the_same_limits(folder: Path) -> None:
         assert_problem(await line.ask("GET", "/health", **{f"X_{number}": "x" for number in range(200)}), 400)
 
 
-async def test_nobody_is_told_which_versions_answer(folder: Path) -> None:
+async def test_the_server_header_reveals_no_versions(folder: Path) -> None:
     async with wire(folder) as line:
         for method, path in (
             ("GET", "/health"),

@@ -96,7 +96,7 @@ async def test_a_field_that_is_no_json_is_refused_by_name(refusing: Door, name: 
     ],
 )
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
-async def test_what_is_no_form_is_refused(refusing: Door, body: bytes, kind: str) -> None:
+async def test_a_malformed_form_is_refused(refusing: Door, body: bytes, kind: str) -> None:
     assert_problem(await refusing.ask("POST", "/api/ingest", body or b" ", Content_Type=kind), 400)
 
 
@@ -199,7 +199,9 @@ async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> Non
         assert following.startswith(b"HTTP/1.1 200")
 
 
-async def test_who_takes_nothing_of_a_file_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_a_file_is_disconnected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "CHUNK_WITHIN_S", 0.05)
     async with door(folder) as opened:
         answer = await submit(opened, part("channel_id", TO), part("file", bytes(5_000_000), file="core.bin"))
@@ -244,7 +246,7 @@ async def test_the_same_file_is_kept_once(folder: Path) -> None:
         assert len(files_in(opened.daemon.runtime.files.store.folder)) == 1
 
 
-async def test_the_same_request_with_its_file_is_told_the_first_message(folder: Path) -> None:
+async def test_a_repeated_request_with_the_same_file_gets_the_first_message(folder: Path) -> None:
     async with door(folder) as opened:
         fields = (part("channel_id", TO), part("client_id", b"one"))
         first = await submit(opened, *fields, part("photo", PICTURE, file="a.png"))

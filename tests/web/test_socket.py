@@ -68,7 +68,7 @@ async def test_a_file_in_the_place_of_the_folder_refuses_the_start(folder: Path)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-async def test_what_is_no_socket_is_left_alone(folder: Path, kind: str) -> None:
+async def test_a_path_that_is_not_a_socket_is_left_alone(folder: Path, kind: str) -> None:
     path = folder / "s"
     match kind:
         case "file":
@@ -130,7 +130,7 @@ async def test_an_inherited_socket_keeps_callers_through_a_restart(folder: Path,
             assert [(await line.answer()).status for line in waiting] == [200] * 20
 
 
-async def test_whoever_calls_all_the_time_notices_no_restart(folder: Path, inherited: socket.socket) -> None:
+async def test_constant_callers_do_not_notice_a_restart(folder: Path, inherited: socket.socket) -> None:
     """Each request is answered, on a connection of its own, while the daemon stops and starts three times."""
     opened = Door(folder / "s", None)  # type: ignore[arg-type]
     statuses: list[int] = []

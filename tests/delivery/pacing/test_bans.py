@@ -8,7 +8,7 @@ def refused(world: World) -> int:
     return len(world.refusals("sendMessage"))
 
 
-async def test_three_banned_chats_hold_nobody_else_up(paced: World, channels: list[Place]) -> None:
+async def test_three_banned_chats_do_not_block_the_others(paced: World, channels: list[Place]) -> None:
     for channel in channels[:3]:
         paced.sandbox.fault("flood", chat=channel.id, retry_after=60)
         await paced.notice("held", to=channel)

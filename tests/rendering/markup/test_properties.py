@@ -93,7 +93,7 @@ def visible(text: str) -> str:
 @pytest.mark.parametrize("mode", MODES)
 @settings(deadline=None)
 @given(data=st.data())
-def test_what_telegrams_styles_become_is_valid(mode: ParseMode, data: st.DataObject) -> None:
+def test_any_markup_in_telegrams_modes_becomes_valid_entities(mode: ParseMode, data: st.DataObject) -> None:
     found = formatted(data.draw(marked_up(mode) | nested(mode) | anything), mode)
 
     if found:

@@ -109,7 +109,7 @@ async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> 
     assert answer.message.thread_id == topic
 
 
-async def test_where_the_topic_was_closed_the_answer_goes_to_the_chat(world: World) -> None:
+async def test_a_reply_goes_to_the_chat_if_its_topic_is_closed(world: World) -> None:
     forum = world.group("Ops", forum=True)
     topic = world.sandbox.add_topic(forum.id, "Nights")
     anna = world.member(forum, "Anna")
@@ -180,7 +180,7 @@ async def test_an_alert_that_is_answered_between_its_parts_is_shown_to_its_end(w
     assert (await alert.delivery(ops))["status"] == "shown"
 
 
-async def test_a_deleted_post_of_an_open_alert_is_sent_anew(world: World, ops: Place) -> None:
+async def test_a_deleted_post_of_an_open_alert_is_sent_again(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     (await ops.receives("disk full")).is_deleted()
@@ -205,7 +205,7 @@ async def test_a_deleted_post_of_an_alert_that_is_over_is_left_alone(world: Worl
     assert (await alert.delivery(ops))["status"] == "shown"
 
 
-async def test_whatever_a_text_holds_stands_there_as_it_was_written(world: World, ops: Place) -> None:
+async def test_plain_text_is_posted_unchanged(world: World, ops: Place) -> None:
     content = "<b>*_`[a](tg://user?id=1)`</b> \\. 👩‍👩‍👧 /start @ops & &amp; \u00a0 é"
     notice = await world.notice(content, to=ops)
 

@@ -42,7 +42,7 @@ async def strict(another: MakeWorld) -> World:
     return world
 
 
-async def test_where_only_linked_people_may_acknowledge_others_are_refused(strict: World) -> None:
+async def test_with_acknowledge_by_linked_others_are_refused(strict: World) -> None:
     ops = strict.group("Ops")
     stranger, anna = strict.member(ops, "Mallory"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
@@ -59,7 +59,7 @@ async def test_where_only_linked_people_may_acknowledge_others_are_refused(stric
     assert post.buttons == OPEN
 
 
-async def test_where_only_linked_people_may_acknowledge_a_linked_one_can(strict: World) -> None:
+async def test_with_acknowledge_by_linked_a_linked_person_can_acknowledge(strict: World) -> None:
     ops, anna = strict.group("Ops"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
     is_linked(strict, anna, "anna")

@@ -1,4 +1,4 @@
-"""Callers without a token: let in from where, and to what, the config says; by their address, never by a header."""
+"""Callers without a token: admitted by network and path as configured, by their address and never by a header."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.remote import MESSAGE, wire
 OPEN = 'anonymous: [{networks: [127.0.0.1, "::1"], paths: [/api/ingest, "/api/messages/*"], account: legacy}]'
 
 
-async def test_an_opened_path_takes_a_caller_as_the_account_that_the_config_names(folder: Path) -> None:
+async def test_a_caller_on_an_open_path_gets_the_configured_account(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         sent = await line.ask("POST", "/api/ingest", MESSAGE)
         assert sent.status == 202
@@ -55,7 +55,7 @@ async def test_an_opened_path_makes_nobody_an_admin(folder: Path) -> None:
         assert_problem(await line.ask("GET", "/api/admin/tokens"), 403)
 
 
-async def test_another_network_is_not_let_in_whatever_it_says_of_itself(folder: Path) -> None:
+async def test_another_network_is_not_admitted_with_any_headers(folder: Path) -> None:
     opened = "anonymous: [{networks: [10.0.0.0/8], paths: [/api/ingest], account: legacy}]"
     async with wire(folder, opened) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE), 401)
@@ -70,7 +70,7 @@ async def test_proxied_requests_do_not_count_as_local(folder: Path, header: str)
 
 
 @pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
-async def test_a_page_in_somebodys_browser_is_not_let_in(folder: Path, header: str) -> None:
+async def test_a_page_in_a_browser_is_not_admitted(folder: Path, header: str) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE, **{header: "http://127.0.0.1"}), 401)
 

@@ -1,4 +1,4 @@
-"""Wrong credentials: what an address may try, and what is kept of it."""
+"""Throttling of wrong credentials: attempts per address, and what is remembered."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ GUESSER = "203.0.113.7"
 
 
 def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime = NOW) -> int:
-    """Try so many wrong credentials, and return how many were looked at."""
+    """Try wrong credentials, and return the number that was checked."""
     looked_at = 0
     for number in range(times):
         try:
@@ -29,13 +29,13 @@ def test_only_the_first_few_of_many_guesses_are_checked() -> None:
     assert guess(Throttle(), 1000) == BURST
 
 
-def test_afterwards_one_is_looked_at_now_and_then() -> None:
+def test_later_guesses_are_checked_at_a_slow_rate() -> None:
     guesses = Throttle()
     guess(guesses, 1000)
     assert [guess(guesses, 10, at=NOW + INTERVAL * turn) for turn in range(1, 4)] == [1, 1, 1]
 
 
-def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
+def test_retry_after_is_correct() -> None:
     guesses = Throttle()
     guess(guesses, BURST)
     with pytest.raises(TooManyRequests) as refused:
@@ -43,7 +43,7 @@ def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
     guesses.check(GUESSER, "one more", NOW + timedelta(seconds=refused.value.retry_after_s))
 
 
-def test_another_address_is_not_slowed() -> None:
+def test_other_addresses_are_not_throttled() -> None:
     guesses = Throttle()
     guess(guesses, 1000)
     assert guess(guesses, 5, address="203.0.113.8") == 5

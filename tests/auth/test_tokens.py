@@ -1,4 +1,4 @@
-"""API tokens on the moved clock, on both databases."""
+"""API tokens, with a simulated clock, on both databases."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,12 +30,12 @@ async def make(database: Database, wanted: NewToken, *, at: datetime = NOW) -> s
 
 
 async def name_of(database: Database, secret: str, *, at: datetime = NOW) -> str | None:
-    """Whose token it is, if it holds."""
+    """Return the name of the token, or None if it is not valid."""
     found = await database.read(partial(tokens.find, secret=secret, now=at))
     return None if found is None else found.name
 
 
-async def test_a_token_holds_until_its_end_and_not_at_it(database: Database) -> None:
+async def test_a_token_is_valid_until_just_before_its_expiry(database: Database) -> None:
     secret = await make(database, new(lasts=DAY))
     assert await name_of(database, secret, at=NOW + DAY - SECOND) == "ci"
     assert await name_of(database, secret, at=NOW + DAY) is None

@@ -122,7 +122,7 @@ async def test_a_press_reaches_the_bot_and_its_answer_and_edit_are_seen(
     assert visitor.complaints == []
 
 
-async def test_in_a_group_somebody_else_can_speak(browser: Browser, sandbox: Sandbox, url: str) -> None:
+async def test_another_person_can_write_in_a_group(browser: Browser, sandbox: Sandbox, url: str) -> None:
     people = [sandbox.add_user("Anna"), sandbox.add_user("Ben")]
     group = sandbox.add_chat("supergroup", "Ops", members=people)
     visitor = await visit(browser, url)
@@ -214,7 +214,7 @@ async def test_it_follows_the_systems_dark_mode_and_can_be_switched(
     assert await visitor.page.evaluate(ground) == light
 
 
-async def test_it_asks_nobody_but_its_own_server(browser: Browser, sandbox: Sandbox, url: str) -> None:
+async def test_the_page_only_contacts_its_own_server(browser: Browser, sandbox: Sandbox, url: str) -> None:
     sandbox.say(sandbox.add_user("Anna"), "look at https://example.org")
     visitor = await visit(browser, url)
     await expect(visitor.bubble("example.org")).to_be_visible()

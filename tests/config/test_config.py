@@ -148,7 +148,7 @@ def test_a_chat_id_is_a_text_of_digits_however_it_is_written(read: Load, written
     assert read(f"alerts: {{escalation_channel: {written}}}").alerts.escalation_channel == "-1001234567890"
 
 
-def test_aliases_stand_for_what_they_name(read: Load) -> None:
+def test_yaml_aliases_are_expanded(read: Load) -> None:
     config = read("recipients: {a: &people [alice, bob], b: *people}")
     assert config.recipients["b"] == ("alice", "bob")
 

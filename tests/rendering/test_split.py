@@ -1,4 +1,4 @@
-"""Splitting: places for cuts, and nothing gets lost."""
+"""Splitting of long texts: where to cut, and nothing is lost."""
 
 import pytest
 from hypothesis import example, given
@@ -149,7 +149,7 @@ def test_the_last_part_leaves_room() -> None:
     assert texts(split("aaa bbb", limit=7, reserve_last=1)) == ["aaa", "bbb"]
 
 
-def test_a_caption_that_is_too_long_goes_on_in_messages() -> None:
+def test_a_caption_that_is_too_long_continues_in_messages() -> None:
     text = "aaaa bbbb cccc dddd eeee"
 
     assert texts(split(text, limit=100, first_limit=12)) == ["aaaa bbbb", "cccc dddd eeee"]

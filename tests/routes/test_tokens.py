@@ -1,4 +1,4 @@
-"""API tokens on TCP: what each lets its bearer do, how long, and what becomes of a guess."""
+"""API tokens on TCP: permissions, expiry, and invalid tokens."""
 
 from pathlib import Path
 
@@ -166,7 +166,7 @@ async def test_a_token_without_recipients_sends_to_whom_the_socket_allows(folder
         ({"name": "x", "scope": ["send"]}, "scope"),
     ],
 )
-async def test_a_token_that_cannot_be_is_refused_with_the_field(folder: Path, fields: object, field: str) -> None:
+async def test_an_invalid_token_request_is_refused_with_the_field(folder: Path, fields: object, field: str) -> None:
     async with wire(folder) as line:
         refused = await line.socket.ask("POST", "/api/admin/tokens", fields)
         assert [each["loc"] for each in assert_problem(refused, 400)["errors"]] == [[field]]

@@ -65,7 +65,7 @@ async def test_an_edit_needs_a_message(api: Api, anna: User) -> None:
     assert refusal == "400 Bad Request: message identifier is not specified"
 
 
-async def test_an_edit_keeps_to_the_rules_of_text(api: Api, anna: User, post: Message) -> None:
+async def test_an_edit_follows_the_rules_of_text(api: Api, anna: User, post: Message) -> None:
     refusal = (await api("editMessageText", chat_id=anna.id, message_id=post.id, text="x" * 4097)).refusal
     assert refusal == "400 Bad Request: message is too long"
 

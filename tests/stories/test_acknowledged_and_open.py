@@ -1,4 +1,4 @@
-"""Acknowledged alerts that stay open: taken back, or closed by hand, by their source or by time."""
+"""Acknowledged alerts that stay open: taken back, or closed by a person, their source or a timeout."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ RESTING = ["Close", "Take back"]
 
 @pytest.fixture
 async def world(another: MakeWorld) -> AsyncIterator[World]:
-    """A world where alerts stay open until somebody closes them."""
+    """Create a world where alerts stay open until someone closes them."""
     world = await another(alerts={"close_on_acknowledge": False})
     await world.starts()
     yield world

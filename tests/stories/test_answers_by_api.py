@@ -19,7 +19,7 @@ async def test_an_alert_is_acknowledged_through_the_socket(world: World, ops: Pl
     await post.becomes(f"Acknowledged by {account} at 09:00 UTC.", buttons=[])
 
 
-async def test_acknowledging_again_answers_with_the_first(world: World, ops: Place) -> None:
+async def test_acknowledging_again_returns_the_first_acknowledgement(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     await ops.receives("disk full").presses(by=anna)
@@ -31,7 +31,7 @@ async def test_acknowledging_again_answers_with_the_first(world: World, ops: Pla
     assert (await alert.events()).count("acknowledged") == 1
 
 
-async def test_a_press_after_an_answer_through_the_socket_names_who_answered(world: World, ops: Place) -> None:
+async def test_a_press_after_an_acknowledgement_by_api_names_its_account(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -67,7 +67,7 @@ async def test_a_closed_alert_cannot_be_acknowledged(world: World, ops: Place) -
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_notice_that_was_shown_takes_no_answer(world: World, ops: Place, verb: str) -> None:
+async def test_a_shown_notice_cannot_be_acknowledged(world: World, ops: Place, verb: str) -> None:
     notice = await world.notice("backup done", to=ops)
     await notice.becomes("sent")
 
@@ -117,7 +117,7 @@ async def test_cancelling_again_changes_nothing(world: World, ops: Place) -> Non
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "close"])
-async def test_a_cancelled_alert_takes_no_answer(world: World, ops: Place, verb: str) -> None:
+async def test_a_cancelled_alert_cannot_be_acknowledged(world: World, ops: Place, verb: str) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked("cancel")
@@ -146,13 +146,13 @@ async def test_a_change_during_the_call_is_shown_right_after_it(world: World, op
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_an_answer_to_an_unknown_message_is_refused(world: World, verb: str) -> None:
+async def test_acknowledging_an_unknown_message_is_refused(world: World, verb: str) -> None:
     answer = await world.ask("POST", f"/api/messages/01890000-0000-7000-8000-000000000000/{verb}")
 
     assert answer.status == 404
 
 
-async def test_an_answered_alert_whose_escalation_waits_does_not_reach_the_channel(world: World, ops: Place) -> None:
+async def test_a_pending_escalation_of_an_acknowledged_alert_is_not_posted(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
     world.sandbox.fault("flood", chat=world.duty.id, retry_after=60)

@@ -1,4 +1,4 @@
-"""What callers rely on: idempotent requests, waiting for the outcome, people by name."""
+"""Guarantees to callers: idempotent requests, waiting for the outcome, people by name."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def test_a_repeated_request_answers_with_the_first_message(world: World, o
     assert len(ops.texts) == 1
 
 
-async def test_the_header_names_a_request_as_well(world: World, ops: Place) -> None:
+async def test_the_idempotency_key_header_identifies_a_request(world: World, ops: Place) -> None:
     body = {"content": "disk full", "channel_id": ops.id}
     first = await world.ask("POST", "/api/ingest", body, **{"Idempotency-Key": "job-1"})
 

@@ -1,4 +1,4 @@
-"""Failing jobs: one notice to the admins, a warning in /health while it lasts, and poison rows put off."""
+"""Failing jobs: one notice to the admins, a warning in /health meanwhile, and later retries of poison rows."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PUT_OFF = timedelta(minutes=10)
 
 @pytest.fixture
 async def told(another: MakeWorld) -> World:
-    """A world whose admins are a group, titled Admins."""
+    """Create a world whose admins are a group, titled Admins."""
     world = await another()
     world.sets(admins=[str(world.group("Admins").id)])
     await world.starts()
@@ -138,7 +138,7 @@ async def test_a_failing_reminder_does_not_block_the_others(world: World, ops: P
     await ops.receives("Still open: root\ndisk 0 full")
 
 
-async def test_a_row_that_somebody_settled_meanwhile_is_forgotten(told: World, ops: Place) -> None:
+async def test_a_row_that_was_settled_meanwhile_is_forgotten(told: World, ops: Place) -> None:
     ops = told.group("Operators")
     alert = await told.alert("disk full", to=ops)
     await alert.becomes("sent")
@@ -254,7 +254,7 @@ async def test_admins_are_notified_of_a_row_that_is_put_off(told: World) -> None
         assert len(admins_of(told).texts) == 1
 
 
-async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld) -> None:
+async def test_an_admin_without_a_chat_does_not_keep_notices_from_others(another: MakeWorld) -> None:
     world = await another()
     world.sets(admins=["anna", str(world.group("Admins").id)])
     await world.starts()
@@ -300,7 +300,7 @@ async def test_a_failed_manual_run_says_why(world: World) -> None:
 
 async def triggered(world: World, name: str) -> Json:
     async def ask() -> Json | None:
-        """Retry, as the jobs start a little after the socket."""
+        """Repeat the request, since the jobs start a little after the socket."""
         answer = await world.ask("POST", f"/api/admin/scheduler/jobs/{name}/trigger")
         return answer.body if answer.status == 200 else None
 

@@ -1,4 +1,4 @@
-"""Messages that change: a newer text, the same trouble told again, the end of it."""
+"""Messages that change: newer texts, repeated alerts, and resolving."""
 
 import pytest
 
@@ -72,7 +72,7 @@ async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Pla
 
     events = await notice.events()
     assert events[:2] == ["accepted", "sent"]
-    assert 100 <= events.count("edited") <= 105  # of each change one, and one when it was shown
+    assert 100 <= events.count("edited") <= 105  # one per change, and one when it is shown
 
 
 async def test_a_closed_alert_cannot_be_edited(world: World, ops: Place) -> None:
@@ -138,7 +138,7 @@ async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None
     await other.receives("disk")
 
 
-async def test_after_an_answer_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+async def test_repeats_count_for_a_day_after_an_acknowledgement(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
     post = await ops.receives("disk 91 %")
@@ -156,7 +156,7 @@ async def test_after_an_answer_repeats_only_count_for_a_day(world: World, ops: P
     await ops.receives("disk 99 %")
 
 
-async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) -> None:
+async def test_a_repeat_of_an_alert_closed_by_timeout_is_a_new_alert(world: World, ops: Place) -> None:
     first = await world.alert("disk", to=ops, dedup_key="disk")
     await ops.receives("disk")
     await world.later(minutes=61)
@@ -168,7 +168,7 @@ async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) ->
     await ops.receives("disk")
 
 
-async def test_after_a_late_answer_too_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+async def test_repeats_count_for_a_day_after_a_late_acknowledgement_too(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk", escalate_after="never")
     post = await ops.receives("disk 91 %")

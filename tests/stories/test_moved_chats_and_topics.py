@@ -1,4 +1,4 @@
-"""Groups that become supergroups, names, topics, long texts, and posts that somebody deletes."""
+"""Groups that become supergroups, chat names, topics, long texts, and deleted posts."""
 
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
@@ -98,7 +98,7 @@ async def test_a_channel_is_one_chat_by_name_and_by_id(world: World) -> None:
     assert {params["chat_id"] for params in news.sends()[1:]} == {str(news.id)}
 
 
-async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> None:
+async def test_a_command_in_a_topic_gets_its_reply_in_that_topic(world: World) -> None:
     forum = world.group("Ops", forum=True)
     topic = world.sandbox.add_topic(forum.id, "Nights")
     anna = world.member(forum, "Anna")
@@ -165,7 +165,7 @@ async def test_parts_that_were_cut_off_go_on_after_a_restart(world: World, ops: 
     assert "\n".join(ops.texts).splitlines()[1:] == lines
 
 
-async def test_an_alert_that_is_answered_between_its_parts_is_shown_to_its_end(world: World, ops: Place) -> None:
+async def test_an_alert_acknowledged_between_its_parts_is_posted_completely(world: World, ops: Place) -> None:
     lines = [f"line {n} of the report" for n in range(400)]
     world.sandbox.fault("flood", method="sendMessage", chat=ops.id, after=1, retry_after=30)
     alert = await world.alert("\n".join(lines), to=ops, title="report")

@@ -1,4 +1,4 @@
-"""Presses by people who may not, on forged buttons, or on messages that their chat never got."""
+"""Presses without permission, on forged buttons, or for messages that the chat never got."""
 
 import random
 
@@ -164,7 +164,7 @@ async def test_random_data_is_answered_and_does_nothing(world: World, ops: Place
 
     for _ in range(150):
         data = mutated(chance.choice(good), chance)
-        if not any(data.startswith(beginning) for beginning in harmless):  # another version means the same post
+        if not any(data.startswith(beginning) for beginning in harmless):  # another version refers to the same post
             assert await pressed_with(post, mallory, PostButton("x", callback_data=data))
 
     assert (await alert.now())["status"] == "sent"

@@ -23,7 +23,7 @@ async def counted(planned: Planned) -> tuple[int, int]:
 
 
 async def becomes_due(world: World, planned: Planned) -> None:
-    """Let its time come without a run of the job."""
+    """Let it fall due without running the job."""
     assert planned.answer.send_at is not None
     world.moves(seconds=(planned.answer.send_at - world.clock.at).total_seconds() + 5)
 
@@ -34,7 +34,7 @@ async def looks(world: World) -> None:
 
 
 async def has(world: World, planned: Planned, **columns: str) -> None:
-    """Write a value to its row that is refused today."""
+    """Write a value to its row that would be refused today."""
     change = update(Schedule).where(col(Schedule.id) == planned.schedule_id).values(**columns)
     await world.runtime.database.write(lambda session: session.execute(change))
 

@@ -18,7 +18,7 @@ NO_CHART = {"chart": False}
 
 @pytest.fixture
 async def plain(another: MakeWorld) -> World:
-    """A world whose summaries have no charts; it begins on Monday 2 March at 9."""
+    """Create a world without charts in its summaries; it starts on Monday 2 March at 9."""
     world = await another(summary=NO_CHART)
     await world.starts()
     return world
@@ -292,7 +292,7 @@ async def test_charts_that_cannot_be_drawn_are_left_out_and_logged_once(
     assert (await world.get("/health"))["status"] == "ok"
 
 
-# On request, and in trouble
+# On request, and failures
 
 
 async def test_a_requested_summary_goes_out_at_once_and_uses_up_no_date(plain: World) -> None:

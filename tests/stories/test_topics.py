@@ -1,4 +1,4 @@
-"""Topics of groups: `<chat>:<topic>` names one wherever a chat is named."""
+"""Topics of groups: `<chat>:<topic>` can be used in place of any chat."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def forum(world: World) -> Place:
 
 
 def topic_of(world: World, forum: Place, title: str) -> tuple[int, str]:
-    """A new topic: its number, and how a caller names it."""
+    """Add a topic; return its number, and its name for callers."""
     topic = world.sandbox.add_topic(forum.id, title)
     return topic, f"{forum.id}:{topic}"
 

@@ -1,4 +1,4 @@
-"""The outcome of each answer of Telegram."""
+"""Outcome of each response from Telegram."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -167,7 +167,7 @@ def test_each_exception_means_one_outcome(error: TelegramError, outcome: Outcome
 
 @pytest.mark.parametrize("is_opted_in", ["true", "false"])
 @pytest.mark.filterwarnings("ignore:.*retry_after.*")
-def test_a_flood_wait_is_held_off_whatever_type_it_has(monkeypatch: pytest.MonkeyPatch, is_opted_in: str) -> None:
+def test_a_flood_wait_of_any_type_is_respected(monkeypatch: pytest.MonkeyPatch, is_opted_in: str) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", is_opted_in)
     assert outcome_of(RetryAfter(17)) == HoldOff(timedelta(seconds=17))
 
@@ -374,7 +374,7 @@ async def test_each_fault_of_the_sandbox_is_an_outcome(
     assert scene.sandbox.token not in repr(outcome)
 
 
-async def test_a_cut_after_acceptance_shows_the_message_all_the_same(scene: Scene) -> None:
+async def test_a_cut_after_acceptance_still_shows_the_message(scene: Scene) -> None:
     scene.sandbox.fault("cut_after", times=1)
     assert await scene.send("once") == TryAgain("the connection was cut", uncertain=True)
     assert scene.sandbox.messages(int(scene.anna))[-1].text == "once"

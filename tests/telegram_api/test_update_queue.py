@@ -1,4 +1,4 @@
-"""The queue between Telegram and the handlers: an update is on disk once `put` returns, and comes out once."""
+"""The queue between Telegram and the handlers: an update is on disk once `put` returns, and is handled once."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ async def test_an_update_is_on_disk_once_put_returns(queue: DurableQueue, store:
     assert queue.get_nowait() == update(7)
 
 
-async def test_updates_come_out_in_the_order_in_which_they_came_in(queue: DurableQueue) -> None:
+async def test_updates_keep_their_order(queue: DurableQueue) -> None:
     for number in (3, 1, 2):
         await queue.put(update(number))
     assert [queue.get_nowait() for _ in range(3)] == [update(3), update(1), update(2)]

@@ -1,4 +1,4 @@
-"""Templates: the work is bounded whatever one says, and what is useful goes through."""
+"""Limits of templates: the work is bounded for any template, and useful templates are rendered."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from notifybot.templates.filters import tests as all_tests
 
 STEPS = "it takes more than 200,000 steps"
 TWICE = "{% set a = (1, 2) %}{% set b = (1, 2) %}" + "{% set a = (a, a) %}{% set b = (b, b) %}" * 40
-"""A pair of pairs of pairs …: a few lists, and 2**40 numbers for whoever looks through all of it."""
+"""A pair of pairs of pairs …: a few lists, but 2**40 numbers to traverse."""
 
 
 def rendered(text: str, mode: ParseMode | None = None, /, **data: object) -> str:
@@ -31,7 +31,7 @@ def refusal(text: str, /, **data: object) -> str:
     return caught.value.what
 
 
-# What Python would do in one go, however long it takes
+# Operations that Python does in one step of any length
 
 
 @pytest.mark.parametrize("places", [-(10**9), 10**9, 31, -31, 1.5, "2", None])
@@ -84,7 +84,7 @@ def test_deeply_nested_references_are_not_traversed(last: str) -> None:
         "{{ names.values()|length }}", "{{ names|json|length }}", "{% for each in zeros %}{% endfor %}",
     ],
 )  # fmt: skip
-def test_all_that_a_turn_looks_at_is_counted(turn: str) -> None:
+def test_all_values_that_a_turn_reads_are_counted(turn: str) -> None:
     zeros = [0] * 9000
     data: dict[str, object] = {"rows": zeros, "zeros": zeros, "others": [*zeros[1:], 1], "text": "y" * 60_000}
     data |= {"other": "y" * 59_999 + "z", "names": {str(each): 0 for each in range(9000)}}
@@ -153,7 +153,7 @@ def hostile_data() -> dict[str, object]:
 
 
 def again(text: str, times: int = 400) -> str:
-    """The text many times; # is another number each time."""
+    """Repeat the text many times, with # replaced by a different number each time."""
     return "".join(text.replace("#", str(number)) for number in range(times))
 
 
@@ -207,7 +207,7 @@ def test_a_hostile_template_is_refused_within_a_second(text: str, hostile_data: 
     assert process_time() - before < 1
 
 
-# What goes through
+# Accepted templates
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_markup_that_is_joined_stays_markup_and_the_rest_is_escaped() -> None:
     assert rendered("{{ x ~ x }}", ParseMode.HTML, x="<") == "&lt;&lt;"
 
 
-# What is said
+# Error messages
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Filling templates in beside everything else: one at a time, and only so many wait for it."""
+"""Rendering in a thread: one template at a time, with a bounded queue."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ A_MOMENT_S = 60
 
 
 class Press:
-    """Renders once somebody lets it."""
+    """Renders once it is released."""
 
     def __init__(self) -> None:
         self.may_go = threading.Event()

@@ -1,4 +1,4 @@
-"""Templates: what data becomes of a text, what is refused, and that every rendering ends soon."""
+"""Templates: rendering of data, refusals, and a bounded rendering time."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-# What is written
+# Output
 
 
 def test_data_is_reached_by_name_and_as_a_whole() -> None:
@@ -108,7 +108,7 @@ def test_markup_of_the_template_stays_and_that_of_data_does_not() -> None:
     )
 
 
-# What ends it
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_check_names_templates_that_have_no_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["post_success", "post_failure", "automation_executed"])
-def test_ours_take_any_data_or_none(name: str) -> None:
+def test_the_built_in_templates_render_without_data(name: str) -> None:
     assert OURS.check() == ()
     assert OURS.render(name, {}).content
 

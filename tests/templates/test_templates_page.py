@@ -1,4 +1,4 @@
-"""What docs/templates.md shows of a template is what it makes."""
+"""docs/templates.md: its examples render as shown."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Cron expressions: which are refused, and on which days and at which times the others fall."""
+"""Cron expressions: invalid ones, and the days and times of valid ones."""
 
 from datetime import date, time
 

@@ -1,4 +1,4 @@
-"""What a body is made of: only UTF-8 JSON of a bounded size, each name once, comes in."""
+"""Request bodies: only UTF-8 JSON of limited size without duplicate names is accepted."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ async def test_a_body_that_is_not_a_json_object_is_refused(refusing: Door, body:
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 401, b"9" * 5000])
 @pytest.mark.parametrize("name", [b"channel_id", b"close_after", b"unknown"])
-async def test_a_number_that_is_none_is_refused(refusing: Door, name: bytes, number: bytes) -> None:
+async def test_nan_infinity_and_huge_numbers_are_refused(refusing: Door, name: bytes, number: bytes) -> None:
     assert "number" in str(await post(refusing, b'{"content": "x", "user": "a", "%s": %s}' % (name, number)))
     assert "number" in str(
         await post(refusing, b'{"content": "x", "user": "a", "%s": [{"deep": %s}]}' % (name, number))
@@ -206,7 +206,7 @@ async def test_json_is_taken_without_a_content_type(shared: Door) -> None:
     assert (await shared.raw(head + GOOD)).status == 202
 
 
-async def test_any_character_comes_back_as_it_was_sent(shared: Door) -> None:
+async def test_any_character_is_returned_unchanged(shared: Door) -> None:
     text = "".join(map(chr, [*range(1, 0xD800, 7), *range(0xE000, 0xFFFF, 11), *range(0x10000, 0x10FFFF, 997)]))
     message_id = (await shared.ingest(content=text)).json["id"]
     assert (await shared.ask("GET", f"/api/messages/{message_id}")).json["content"] == text

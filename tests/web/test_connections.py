@@ -1,4 +1,4 @@
-"""Callers who hold on: slow ones, silent ones, ones who never read, and more of them than there are places."""
+"""Connections: slow, silent and non-reading clients, and more of them than the limit."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def lines(opened: Door, count: int, said: bytes = b"") -> AsyncIterator[list[Line]]:
-    """That many connections, in this order, each of which said this."""
+    """Open `count` connections, in this order, and send these bytes on each."""
     async with contextlib.AsyncExitStack() as stack:
         found = []
         for _ in range(count):
@@ -75,7 +75,7 @@ async def test_headers_that_drip_in_gain_no_time(folder: Path, monkeypatch: pyte
         assert await closing
 
 
-async def test_a_body_that_does_not_come_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_body_times_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_WITHIN_S", 0.1)
     async with door(folder) as opened, opened.connection() as line:
         await line.say(SLOW_BODY)
@@ -152,7 +152,7 @@ def another_account_holds(opened: Door, count: int) -> Iterator[None]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can call under another account")
 @pytest.mark.usefixtures("few_places")
-async def test_an_account_that_takes_all_places_is_in_its_own_way_alone(folder: Path) -> None:
+async def test_an_account_that_uses_all_connections_only_blocks_itself(folder: Path) -> None:
     async with door(folder, f'socket: {{path: {folder}/s, mode: "0666"}}') as opened:
         with another_account_holds(opened, PLACES):
             for _ in range(PLACES * 2):

@@ -1,4 +1,4 @@
-"""Forms and files at the door: every way in which they can be wrong, and nothing kept of what was refused."""
+"""Multipart forms and files: all kinds of errors, and nothing of a refused request is stored."""
 
 import asyncio
 import base64
@@ -66,7 +66,7 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
 
 
-async def test_a_browsers_field_without_a_file_is_none(shared: Door) -> None:
+async def test_an_empty_file_field_of_a_browser_counts_as_no_file(shared: Door) -> None:
     nothing = b'--x\r\nContent-Disposition: form-data; name="photo"; filename=""\r\n\r\n\r\n'
     answer = await submit(shared, part("channel_id", TO), part("content", b"text"), nothing)
 
@@ -185,7 +185,7 @@ async def test_a_file_that_is_not_there_is_404(refusing: Door, path: str) -> Non
     assert_problem(await refusing.ask("GET", f"/files/{path}"), 404)
 
 
-async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> None:
+async def test_a_head_request_for_a_file_returns_only_the_head(folder: Path) -> None:
     async with door(folder) as opened:
         answer = await submit(opened, part("channel_id", TO), part("file", bytes(500_000), file="core.bin"))
         detail = await opened.ask("GET", f"/api/messages/{answer.json['id']}")
@@ -226,7 +226,9 @@ async def test_a_path_that_leads_to_no_picture_is_refused(refusing: Door, path: 
     assert "root:" not in str(found)
 
 
-async def test_a_full_disk_refuses_files_and_still_takes_alerts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_disk_refuses_files_and_still_accepts_alerts(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with door(folder) as opened:
         opened.daemon.runtime.files.store.kept_free = 2**60
         answer = await submit(opened, part("channel_id", TO), part("file", b"all is well", file="a.txt"))
@@ -234,7 +236,7 @@ async def test_a_full_disk_refuses_files_and_still_takes_alerts(folder: Path, ca
         assert found["hint"]
         assert (await opened.ingest()).status == 202
         assert files_in(opened.daemon.runtime.files.store.folder) == set()
-        caplog.clear()  # this trouble is the operator's
+        caplog.clear()  # this error is the operator's
 
 
 async def test_the_same_file_is_kept_once(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Telegram away: which calls are made meanwhile, and how soon delivery resumes."""
+"""Telegram outages: calls during an outage, and the time until delivery resumes."""
 
 import pytest
 

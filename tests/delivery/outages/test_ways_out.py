@@ -135,7 +135,7 @@ async def test_hanging_calls_do_not_block_delivery_once_telegram_responds(world:
     await proxy.close()
 
 
-async def test_while_nothing_is_answered_a_probe_goes_out_and_no_message(
+async def test_while_telegram_does_not_respond_only_probes_are_sent(
     world: World, ops: Place, proxy: SilentProxy
 ) -> None:
     proxy.is_silent = True

@@ -1,4 +1,4 @@
-"""CommonMark: its look in a message; any text is valid."""
+"""CommonMark: rendering in a message; any text is valid."""
 
 import pytest
 

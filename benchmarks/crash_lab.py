@@ -1,10 +1,10 @@
-"""Kill the daemon at every step of a message's way, under load, and count what is lost: nothing may be.
+"""Kill the daemon at every step of a message's life, under load, and check that nothing is lost.
 
     python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--quick]
 
-Callers hand over alerts and notices all the time and repeat what was not answered; people press Acknowledge, the
-sandbox is Telegram, alerts escalate and close after seconds. The database stays the same from the first life to the
-last. After every ROUND kills the daemon runs on until everything is over, and every message is judged.
+Callers keep sending alerts and notices, and repeat requests without a response; people press Acknowledge, the
+sandbox is Telegram, alerts escalate and close after seconds. All daemons use the same database.
+After every ROUND kills, the daemon runs on until everything is finished, and every message is judged.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 async def _run(folder: Path, kills: int, seed: int) -> tuple[ByStep, str]:
-    """Rounds until all kills are done, or one found something wrong: what, stands in the text."""
+    """Run rounds until all kills are done or one finds a problem; return the counts and the problem."""
     counts: ByStep = {}
     wrong = ""
     planned = plan(kills, random.Random(seed))
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the steps and the load")
-    parser.add_argument("--folder", type=Path, help="where the database and the log stay; default a temporary one")
+    parser.add_argument("--folder", type=Path, help="folder for the database and the log; default a temporary one")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_KILLS} kills only")
     return parser
 

@@ -1,9 +1,9 @@
-"""What files cost the daemon: its memory at the peak, and what alerts wait while files come in.
+"""Cost of files: the daemon's peak memory, and the delay of alerts during uploads.
 
     python -m benchmarks.files [--quick] [NAME …]
 
-The real daemon and the sandbox are processes of their own, and so are those who upload. Files are random bytes; each is
-checked by its SHA-256 where it is handed out again. The peak is VmHWM, begun anew before each step.
+The real daemon, the sandbox and the uploaders are separate processes. Files are random bytes; each is
+checked by its SHA-256 when downloaded again. The peak is VmHWM, reset before each step.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ def main() -> int:
 
 
 async def large() -> list[Figure]:
-    """A file of 50 MB: in, to Telegram, and out again; three times, for what is kept once would be seen once."""
+    """Send 50 MB in, to Telegram, and out again, three times: memory that is kept once would show only once."""
     async with apart() as run:
         uploads = Uploads(str(run.home.socket), await run.groups(1), 1000, seed=SEED)
-        await _whole_way(run, uploads)  # what is loaded at the first file is no cost of a large one
+        await _whole_way(run, uploads)  # modules loaded for the first file are not a cost of a large one
         before = run.begin_peak()
         figures = [Figure("peak before", f"{before:.1f} MB")]
         for number in range(3):
@@ -45,13 +45,13 @@ async def large() -> list[Figure]:
         return [
             *figures,
             Figure("peak after", f"{run.peak_mb():.1f} MB"),
-            at_most("50 MB in and out: more at the peak", more, 20, " MB", 1),
-            at_most("that is, of the file", more * 1e6 / LARGE, 0.4, digits=2),
+            at_most("50 MB in and out: increase of the peak", more, 20, " MB", 1),
+            at_most("that increase, as a share of the file", more * 1e6 / LARGE, 0.4, digits=2),
         ]
 
 
 async def _whole_way(run: Apart, uploads: Uploads) -> list[Figure]:
-    """Upload one file, see it at Telegram, fetch it again."""
+    """Upload one file, find it at Telegram, download it again."""
     megabytes = uploads.size / 1e6
     already = len(await run.seen())
     began = time.time()
@@ -62,7 +62,7 @@ async def _whole_way(run: Apart, uploads: Uploads) -> list[Figure]:
         assert time.time() < accepted + 60, run.home.log_tail()
         await asyncio.sleep(0.02)
     at_telegram = time.time()
-    assert await _digest(run, uploaded) == await _digest_of(content(0, uploads)), "other bytes came back"
+    assert await _digest(run, uploaded) == await _digest_of(content(0, uploads)), "the bytes differ"
     out = time.time() - at_telegram
     rates = (megabytes / (accepted - began), megabytes / (at_telegram - accepted), megabytes / out)
     said = f"{rates[0]:.0f} MB/s in, {rates[1]:.0f} MB/s to Telegram, {rates[2]:.0f} MB/s out"
@@ -85,7 +85,7 @@ async def _digest_of(pieces: AsyncIterator[bytes]) -> str:
 
 
 async def uploads() -> list[Figure]:
-    """500 files of 1 MB each at once, for as many chats, and alerts meanwhile."""
+    """Upload 500 files of 1 MB at once, to as many chats, and send alerts meanwhile."""
     async with apart() as run:
         chats = await run.groups(AT_ONCE)
         alone = await _alerts(run, chats[0], asyncio.create_task(asyncio.sleep(5)))
@@ -101,16 +101,16 @@ async def uploads() -> list[Figure]:
         return [
             Figure("peak before", f"{before:.1f} MB"),
             Figure("peak after", f"{run.peak_mb():.1f} MB"),
-            at_most(f"{AT_ONCE} MB at once: more at the peak", more, 150, " MB", 1),
+            at_most(f"{AT_ONCE} MB at once: increase of the peak", more, 150, " MB", 1),
             Figure("accepted", f"{len(accepted)} of {AT_ONCE} in {taken:.1f} s ({_refused(coming.result())})"),
             Figure("shown", f"{len(shown)}, the last {max(each.at for each in shown.values()) - began:.1f} s after"),
-            at_most("accepted and not shown", max(0, len(accepted) - len(shown)), 0),
+            at_most("accepted but not shown", max(0, len(accepted) - len(shown)), 0),
             *_waits(alone, beside, 500),
         ]
 
 
 async def slow_lines() -> list[Figure]:
-    """100 uploads that drip, and alerts and quick uploads meanwhile."""
+    """Run 100 slow uploads, and send alerts and quick uploads meanwhile."""
     async with apart() as run:
         chats = await run.groups(SLOW + 50)
         socket = str(run.home.socket)
@@ -125,8 +125,8 @@ async def slow_lines() -> list[Figure]:
         return [
             Figure("50 quick uploads, alone", latencies(_seconds(alone))),
             Figure(f"50 quick uploads beside {SLOW} slow ones", latencies(_seconds(beside))),
-            at_most("p99 beside, more than alone", 1000 * (p99(_seconds(beside)) - p99(_seconds(alone))), 250, " ms"),
-            at_most("slow ones not accepted", SLOW - len(_seconds(dripping.result())), 0),
+            at_most("increase of their p99", 1000 * (p99(_seconds(beside)) - p99(_seconds(alone))), 250, " ms"),
+            at_most("slow uploads not accepted", SLOW - len(_seconds(dripping.result())), 0),
             *_waits(alerts_alone, alerts_beside, 50),
         ]
 
@@ -134,9 +134,9 @@ async def slow_lines() -> list[Figure]:
 def _waits(alone: Sequence[float], beside: Sequence[float], aim: float) -> list[Figure]:
     more = 1000 * (p99(beside) - p99(alone))
     return [
-        Figure("alerts until their 202, alone", latencies(alone)),
-        Figure("alerts until their 202, meanwhile", latencies(beside)),
-        at_most("their p99, more than alone", more, aim, " ms"),
+        Figure("alerts until their 202, without uploads", latencies(alone)),
+        Figure("alerts until their 202, during uploads", latencies(beside)),
+        at_most("increase of their p99", more, aim, " ms"),
     ]
 
 
@@ -150,7 +150,7 @@ def _refused(uploaded: Sequence[Uploaded]) -> str:
 
 
 async def _alerts(run: Apart, chat_id: int, while_running: "asyncio.Task[object]") -> list[float]:
-    """Callers hand over one alert after the other until the task is done; the seconds until each 202."""
+    """Send one alert after the other until the task is done; return the seconds until each 202."""
     waits: list[float] = []
 
     async def caller() -> None:
@@ -172,7 +172,7 @@ async def _uploaded(uploads: Uploads) -> list[Uploaded]:
     command = ("-m", "benchmarks.load.uploading", json.dumps(asdict(uploads)))
     process = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
-    assert process.returncode == 0, "the uploads gave up; why stands above"
+    assert process.returncode == 0, "the uploads failed; see the output above"
     return [Uploaded(**each) for each in json.loads(output)]
 
 

@@ -1,9 +1,9 @@
-"""Which HTTP client calls Telegram: the library's own (httpx) against notifybot's on aiohttp, in one run and in turn.
+"""HTTP clients for Telegram: the library's own (httpx) compared to notifybot's on aiohttp, alternating in one run.
 
     python -m benchmarks.http_client [--rounds 5] [--calls 2000] [--quick]
 
-Both make the same `sendMessage` calls through one python-telegram-bot `Bot` to a sandbox that is a process of its own
-and keeps no limits. The processor's time is that of this process, which does nothing else.
+Both make the same `sendMessage` calls through one python-telegram-bot `Bot` to a sandbox in a separate process
+without rate limits. CPU time is that of this process, which does nothing else.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from notifybot.telegram_api.http import AiohttpRequest
 from notifybot.telegram_api.sender import TelegramSender
 
 AT_ONCE = (1, 16, 50)
-"""50 is what the dispatcher has in flight at most."""
+"""Calls in flight; the dispatcher has at most 50."""
 QUICK_ROUNDS, QUICK_CALLS = 2, 300
 TEXT = "disk full on db1: 97 % of /var"
 Call = Callable[[], Awaitable[object]]
@@ -35,7 +35,7 @@ Call = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Taken:
-    """One round of calls: their rate, the processor's time of each in ms, and the 99th percentile of how long in ms."""
+    """One round of calls: rate, CPU time per call in ms, and 99th percentile of their duration in ms."""
 
     rate: float
     cpu_ms: float
@@ -71,9 +71,9 @@ async def _compare(rounds: int, calls: int) -> str:
             for at_once in AT_ONCE:
                 for name in clients if number % 2 else reversed(clients):
                     found.setdefault((name, at_once), []).append(await _take(clients[name], calls, at_once))
-    columns = ("calls/s", "processor ms a call", "p99 ms")
+    columns = ("calls/s", "CPU ms per call", "p99 ms")
     rows = [(f"{at_once} at once: {name}", _row(found[name, at_once])) for at_once in AT_ONCE for name in clients]
-    return table(f"sendMessage, medians (least-most) of {rounds} rounds of {calls} calls", columns, rows)
+    return table(f"sendMessage, median (min-max) of {rounds} rounds of {calls} calls", columns, rows)
 
 
 def _row(taken: list[Taken]) -> list[str]:
@@ -101,7 +101,7 @@ def _no_file(stored: Stored) -> IO[bytes]:
 
 
 async def _take(call: Call, calls: int, at_once: int) -> Taken:
-    await asyncio.gather(*(call() for _ in range(at_once)))  # connections are open from now on
+    await asyncio.gather(*(call() for _ in range(at_once)))  # opens the connections
     coming = iter(range(calls))
     lasted: list[float] = []
 
@@ -119,7 +119,7 @@ async def _take(call: Call, calls: int, at_once: int) -> Taken:
 
 @asynccontextmanager
 async def _group() -> AsyncIterator[tuple[str, str, int]]:
-    """The URL of a sandbox, its bot's token, and a group that the bot is in."""
+    """Run a sandbox; yield its URL, its bot's token, and a group with the bot."""
     token = f"600000001:{secrets.token_hex(20)}"
     async with sandbox_apart(token) as url, ClientSession(url) as http:
         group = {"type": "supergroup", "title": "Ops", "member_ids": []}

@@ -1,10 +1,10 @@
-"""How long an accepted alert takes to its call at Telegram, at a steady rate, each alert to a chat of its own.
+"""Latency from an accepted alert to its call at Telegram, at a steady rate, with one chat per alert.
 
     python -m benchmarks.latency [--rate 20] [--seconds 30] [--quick]
 
-The daemon runs with Telegram's own limits against the sandbox, which keeps them too. Times are those of one clock:
-when the caller sends its request and has its 202, and when the call arrives at the sandbox. Between two alerts a bare
-aiohttp call goes to the sandbox, as the least that such a way costs on this machine at this moment.
+The daemon and the sandbox both run with Telegram's limits. All times are from one clock:
+request sent, 202 received, call arrived at the sandbox. Between two alerts, a bare
+aiohttp call to the sandbox measures the minimum cost of a call on this machine at this moment.
 """
 
 import argparse
@@ -33,7 +33,7 @@ WARM_UP = 20
 
 @dataclass(frozen=True)
 class Trip:
-    """One request, in Unix seconds: sent, answered, and seen at the sandbox."""
+    """One request, in Unix seconds: sent, response received, arrived at the sandbox."""
 
     sent: float
     answered: float
@@ -82,7 +82,7 @@ async def _bench(sandbox: Sandbox, home: Home, url: str) -> AsyncIterator["_Benc
 
 
 class _Bench:
-    """Sends alerts to the daemon and bare calls to the sandbox, and finds both in the sandbox's log."""
+    """Sends alerts to the daemon and bare calls to the sandbox, and finds both in the sandbox's call log."""
 
     def __init__(self, sandbox: Sandbox, daemon: ClientSession, telegram: ClientSession, url: str) -> None:
         self._sandbox = sandbox
@@ -91,7 +91,7 @@ class _Bench:
         self._bare_url = f"{url}/bot{sandbox.token}/getMe"
 
     async def at_rate(self, rate: float, chats: Sequence[int]) -> Measured:
-        """One alert to each chat, evenly spaced, with a bare call half-way to the next."""
+        """Send one alert per chat, evenly spaced, with a bare call halfway to the next."""
         alerts, bare = await asyncio.gather(
             _evenly([partial(self._alert, chat) for chat in chats], rate, delay=0.0),
             _evenly([self._bare_call for _ in chats], rate, delay=0.5 / rate),
@@ -117,7 +117,7 @@ class _Bench:
 
 
 async def _evenly(actions: Sequence[Callable[[], Awaitable[Trip]]], rate: float, *, delay: float) -> list[Trip]:
-    """Begin `rate` actions a second, whether or not the earlier ones are done."""
+    """Start `rate` actions per second, without waiting for earlier ones."""
     loop = asyncio.get_running_loop()
     begin = loop.time() + delay
     begun: list[asyncio.Future[Trip]] = []
@@ -129,13 +129,13 @@ async def _evenly(actions: Sequence[Callable[[], Awaitable[Trip]]], rate: float,
 
 def report(measured: Measured, subtitle: str) -> str:
     rows = [
-        ("request sent → 202 answered", [trip.answered - trip.sent for trip in measured.alerts]),
-        ("202 answered → call at Telegram", [trip.arrived - trip.answered for trip in measured.alerts]),
+        ("request sent → 202 received", [trip.answered - trip.sent for trip in measured.alerts]),
+        ("202 received → call at Telegram", [trip.arrived - trip.answered for trip in measured.alerts]),
         ("request sent → call at Telegram", [trip.arrived - trip.sent for trip in measured.alerts]),
-        ("a bare call: sent → at Telegram", [trip.arrived - trip.sent for trip in measured.bare]),
-        ("a bare call: sent → answered", [trip.answered - trip.sent for trip in measured.bare]),
+        ("bare call: sent → at Telegram", [trip.arrived - trip.sent for trip in measured.bare]),
+        ("bare call: sent → response", [trip.answered - trip.sent for trip in measured.bare]),
     ]
-    columns = ["p50", "p90", "p99", "most", "n"]
+    columns = ["p50", "p90", "p99", "max", "n"]
     return table(f"From a caller to Telegram, in ms: {subtitle}", columns, [(name, _figures(s)) for name, s in rows])
 
 
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.latency", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rate", type=float, default=20.0, help="alerts a second")
+    parser.add_argument("--rate", type=float, default=20.0, help="alerts per second")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s only")
     return parser

@@ -1,9 +1,8 @@
-"""Telegram away, in every way that it can be: nothing is lost, and the first message follows within a second of its
-return.
+"""All kinds of Telegram outages: nothing is lost, and delivery resumes within a second of Telegram's return.
 
     python -m benchmarks.outages [--quick] [NAME …]
 
-The real daemon as a process of its own before the sandbox. All trials take about four minutes.
+The real daemon runs in its own process, against the sandbox. All trials take about four minutes.
 """
 
 import asyncio
@@ -45,12 +44,12 @@ def doubles(run: Field) -> int:
 
 
 def first_copy_after(run: Field, moment: float) -> float:
-    """Seconds from a moment to the first message that was shown after it."""
+    """Return the seconds from a moment to the first message posted after it."""
     return min(at for copies in run.copies().values() for at in copies if at >= moment) - moment
 
 
 async def recovered(run: Field, waiting: int, back: Callable[[], None], *, down_s: float) -> float:
-    """Let some messages wait; after `down_s` Telegram is back: how long until the first of them is shown."""
+    """Let some messages wait for `down_s`; return the seconds from Telegram's return to the first post."""
     people = run.people(waiting)
     handed = await run.hand_over_all(people)
     await asyncio.sleep(down_s)
@@ -76,7 +75,7 @@ def summary(what: str, waits: list[float]) -> list[Figure]:
 
 
 def away(kind: str, *, waiting: int = 20, down_s: float = 4.0) -> Trial:
-    """Some outages of one kind, one after the other."""
+    """Run several outages of one kind in a row."""
 
     async def trial() -> list[Figure]:
         async with running() as run:
@@ -94,7 +93,7 @@ def away(kind: str, *, waiting: int = 20, down_s: float = 4.0) -> Trial:
 
 
 async def long_with_little_to_do() -> list[Figure]:
-    """One message has tried and backed off for 20 s when Telegram is back."""
+    """Bring Telegram back after one message has retried and backed off for 20 s."""
     async with running() as run:
         run.sandbox.fault("away")
         wait = await recovered(run, 1, run.sandbox.clear_faults, down_s=20)
@@ -102,7 +101,7 @@ async def long_with_little_to_do() -> list[Figure]:
 
 
 async def presses_after() -> list[Figure]:
-    """Somebody presses while Telegram is cut off for 20 s."""
+    """Press a button while Telegram is cut off for 20 s."""
     async with running() as run:
         chat = run.people(1)[0]
         await run.shows([await run.hand_over(chat, is_alert=True)])
@@ -113,11 +112,11 @@ async def presses_after() -> list[Figure]:
         run.sandbox.clear_faults()
         await run.until(lambda: run.sandbox.calls.of("answerCallbackQuery"), "the press is answered")
         wait = run.sandbox.calls.of("answerCallbackQuery")[0].at - back_at
-        return [at_most("a press of the time away is answered, after Telegram is back", wait, 1, " s", digits=2)]
+        return [at_most("reply to a press made while away, after Telegram is back", wait, 1, " s", digits=2)]
 
 
 async def flapping() -> list[Figure]:
-    """Half a second there, half a second away, ten times, under 100 messages."""
+    """Let Telegram be up and away for half a second each, ten times, under 100 messages."""
     async with running() as run:
         people = run.people(100)
         handing = asyncio.create_task(run.hand_over_all(people))
@@ -133,16 +132,16 @@ async def flapping() -> list[Figure]:
         return [
             at_most("flapping for 10 s under 100 messages: lost", lost(run), 0),
             at_most("doubles", doubles(run), 0),
-            Figure("the last message after the last return", f"{max(0.0, last):.1f} s"),
+            Figure("last message, after the last return", f"{max(0.0, last):.1f} s"),
         ]
 
 
 def stalled(way: Way, *, down_s: float, waiting: int) -> Trial:
-    """A proxy takes every connection and goes silent; connections of that time never come back to life."""
+    """Let a proxy accept connections and go silent; connections from that time never recover."""
 
     async def trial() -> list[Figure]:
         async with running(way=way) as run:
-            # One message went out before: so a connection is open, and goes silent after its beginning.
+            # Send one message first, so that an open connection goes silent.
             await run.shows([await run.hand_over(run.people(1)[0])])
             run.proxy.is_silent = True
             handed = await run.hand_over_all(run.people(waiting))
@@ -154,8 +153,8 @@ def stalled(way: Way, *, down_s: float, waiting: int) -> Trial:
             await run.shows(handed)
             return [
                 *summary(f"a proxy stalls for {down_s:g} s, {waiting} waiting", [first_copy_after(run, back_at)]),
-                at_most("updates are fetched again, after it is back", polled, 1, " s", digits=2),
-                Figure("the last message stands, after it is back", f"{last_first_copy(run) - back_at:.1f} s"),
+                at_most("updates are fetched again, after its return", polled, 1, " s", digits=2),
+                Figure("last message posted, after its return", f"{last_first_copy(run) - back_at:.1f} s"),
                 at_most("lost", lost(run), 0),
                 Figure("doubles", str(doubles(run))),
             ]
@@ -172,10 +171,10 @@ def last_first_copy(run: Field) -> float:
 
 
 async def name_unknown() -> list[Figure]:
-    """The name of Telegram cannot be resolved for 20 s."""
+    """Make Telegram's name unresolvable for 20 s."""
     async with running(way=Way.NAME) as run:
         run.forget_name()
-        await asyncio.sleep(IDLE_CONNECTION_S + 1)  # what is open, and what was looked up, would still do
+        await asyncio.sleep(IDLE_CONNECTION_S + 1)  # wait until open connections and the DNS cache expire
         wait = await recovered(run, 20, run.know_name, down_s=20)
         return [
             *summary("a name that cannot be resolved for 20 s, 20 waiting", [wait]),
@@ -185,7 +184,7 @@ async def name_unknown() -> list[Figure]:
 
 
 async def cut_connections() -> list[Figure]:
-    """5 % of the calls are cut, half of them after Telegram accepted, during 1,000 messages."""
+    """Cut 5 % of the calls during 1,000 messages, half of them after Telegram accepted."""
     async with running(limits=False) as run:
         people, rng = run.people(250), random.Random(SEED)
         after = rng.sample(range(1000), 50)
@@ -199,10 +198,10 @@ async def cut_connections() -> list[Figure]:
         accepted = sum(call.is_accepted for call in cut)
         uncertain = await uncertain_times(run)
         return [
-            Figure("cut before, and after acceptance", f"{len(cut) - accepted}, {accepted}"),
+            Figure("cut before acceptance, cut after it", f"{len(cut) - accepted}, {accepted}"),
             at_most("lost of 1,000 messages", lost(run), 0),
             at_most("doubles that no cut call explains", abs(doubles(run) - accepted), 0),
-            at_most("cut calls that no `uncertain` tells of", abs(uncertain - len(cut)), 0),
+            at_most("cut calls without an `uncertain` entry", abs(uncertain - len(cut)), 0),
         ]
 
 
@@ -216,7 +215,7 @@ async def uncertain_times(run: Field) -> int:
 
 
 async def idle() -> list[Figure]:
-    """What the daemon costs while Telegram is away and 1,000 messages wait."""
+    """Measure the daemon's CPU while Telegram is away and 1,000 messages wait."""
     figures = []
     for kind in ("away", "html", "hang"):
         async with running() as run:
@@ -234,7 +233,7 @@ async def idle() -> list[Figure]:
 
 
 async def without_trouble() -> list[Figure]:
-    """The same with Telegram there: what a recovery is measured against."""
+    """Measure delivery without an outage, as a baseline."""
     async with running() as run:
         handed = await run.hand_over_all(run.people(20))
         await run.shows(handed)

@@ -1,10 +1,10 @@
-"""Telegram's limits: used up, never exceeded, kept over kills, and nobody waits for another's ban.
+"""Telegram's rate limits: fully used, never exceeded, kept across kills; a banned chat does not delay others.
 
     python -m benchmarks.pacing [--quick] [NAME …]
 
-The real daemon as a process of its own, the sandbox with Telegram's limits on. Every line is a figure from this run;
-where something is compared, both sides are measured in it. All trials take about nine minutes, for a minute of
-Telegram's limits lasts a minute; names of trials as arguments run those alone.
+The real daemon runs in its own process, against the sandbox with Telegram's limits on. Every line is a figure from this
+run, and comparisons measure both sides in it. All trials take about nine minutes, since a minute of Telegram's
+limits lasts a minute. Pass trial names to run only those.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def main() -> int:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Field]:
-    """A field with limits, whose daemon delivers."""
+    """Set up a field with limits and a delivering daemon."""
     async with field(limits=True) as made:
         await made.start()
         await made.polls()
@@ -44,7 +44,7 @@ async def running() -> AsyncIterator[Field]:
 
 
 async def steadily(run: Field, chat_ids: Iterable[int], *, every_s: float, is_alert: bool = False) -> list[Handed]:
-    """Hand over one message after the other, one in `every_s`, whatever becomes of them."""
+    """Send one message every `every_s`, regardless of their outcomes."""
     under_way = []
     for chat_id in chat_ids:
         under_way.append(asyncio.create_task(run.hand_over(chat_id, is_alert=is_alert)))
@@ -56,7 +56,7 @@ async def steadily(run: Field, chat_ids: Iterable[int], *, every_s: float, is_al
 
 
 async def bulk() -> list[Figure]:
-    """2,000 notices to 500 people."""
+    """Send 2,000 notices to 500 people."""
     async with running() as run:
         people = run.people(500)
         async with held_up() as stalls:
@@ -65,9 +65,9 @@ async def bulk() -> list[Figure]:
         at = [call.at for call in run.paced_calls()]
         rate = (len(at) - 1) / (at[-1] - at[0])
         return [
-            at_least("2,000 notices to 500 people, share of Telegram's rate", 100 * rate / OVERALL, 95, " %"),
+            at_least("2,000 notices to 500 people: share of Telegram's rate", 100 * rate / OVERALL, 95, " %"),
             at_most("answers 429", len(run.refused()), 0),
-            Figure("Telegram's side held up by this machine, longest (30 ms are allowed for)", f"{max(stalls):.0f} ms"),
+            Figure("longest stall of the sandbox (30 ms are allowed for)", f"{max(stalls):.0f} ms"),
             at_most("doubles", doubles(run), 0),
         ]
 
@@ -80,22 +80,22 @@ def doubles(run: Field) -> int:
 
 
 async def bans() -> list[Figure]:
-    """A ban of no, one, three, all chats, each with a kill -9 in the middle of it."""
+    """Ban no chat, one, three and all chats, each with a kill -9 during the ban."""
     undisturbed = await banned(0)
     one, three, everything = await banned(1), await banned(3), await banned(None)
     return [
-        Figure("no ban, kill -9 and restart: waits", latencies(undisturbed.waits)),
+        Figure("no ban, kill -9 and restart: delays", latencies(undisturbed.waits)),
         *one.figures("a ban of one chat", undisturbed),
         *three.figures("a ban of three chats", undisturbed),
         at_most("a ban of all: calls into a recorded ban", everything.known_hits, 0),
         at_most("a ban of all: messages lost", everything.lost, 0),
-        Figure("a ban of all: calls until it was over", str(everything.all_hits)),
-        Figure("a ban of all: waits", latencies(everything.waits)),
+        Figure("a ban of all: calls before it was over", str(everything.all_hits)),
+        Figure("a ban of all: delays", latencies(everything.waits)),
     ]
 
 
 class Banned:
-    """What one ban came to. `waits` are those of chats without a ban of their own, in seconds."""
+    """Results of one ban. `waits` are the delays of chats that are not banned, in seconds."""
 
     def __init__(self, run: Field, others: Sequence[Handed]) -> None:
         self.waits = run.waits(others)
@@ -108,13 +108,13 @@ class Banned:
         return [
             at_most(f"{what}: calls into a recorded ban", self.known_hits, 0),
             at_most(f"{what}: messages lost", self.lost, 0),
-            Figure(f"{what}: waits of other chats", latencies(self.waits)),
-            at_most(f"{what}: other chats' p99 longer than without a ban", more_ms, 250, " ms"),
+            Figure(f"{what}: delays of other chats", latencies(self.waits)),
+            at_most(f"{what}: increase of other chats' p99 over no ban", more_ms, 250, " ms"),
         ]
 
 
 async def banned(count: int | None) -> Banned:
-    """`count` chats are banned, None all of them; 12 s at 8 messages a second; the daemon is killed after 5 s."""
+    """Ban `count` chats (None: all) for 12 s at 8 messages per second; kill the daemon after 5 s."""
     async with running() as run:
         people = run.people(40)
         held = people[:count] if count else []
@@ -139,7 +139,7 @@ def set_bans(run: Field, chat_ids: Iterable[int], *, everywhere: bool) -> None:
 
 
 def calls_into_known_bans(run: Field) -> int:
-    """Calls into a chat before the wait was over that Telegram had told for that chat."""
+    """Count calls to a chat before the end of the wait that Telegram had announced for it."""
     hits, until = 0, dict[object, float]()
     for call in run.paced_calls():
         hits += call.at < until.get(call.chat_id, 0)
@@ -155,7 +155,7 @@ def wait_of(call: Call) -> int:
 
 
 async def whole_bot() -> list[Figure]:
-    """All chats are banned for 12 s under full load, as by a Telegram that is tired of the bot."""
+    """Ban all chats for 12 s under full load, like Telegram's ban of a whole bot."""
     async with running() as run:
         people = run.people(300)
         notices = await run.hand_over_all(people[number % 300] for number in range(600))
@@ -166,30 +166,30 @@ async def whole_bot() -> list[Figure]:
         over_at = max(call.at + wait_of(call) for call in refused)
         full_at = full_rate_after(calls, over_at)
         return [
-            Figure("accepted a second, every two seconds", " ".join(rates(calls))),
-            at_most("calls until the ban was over", len(refused), 10),
+            Figure("accepted per second, in steps of two seconds", " ".join(rates(calls))),
+            at_most("calls before the ban was over", len(refused), 10),
             at_most("calls into a recorded ban", calls_into_known_bans(run), 0),
             at_most("full rate again after the ban", full_at - over_at, 5, " s", digits=1),
         ]
 
 
 def rates(calls: Sequence[Call]) -> Iterator[str]:
-    """How many calls were accepted a second, in steps of two seconds."""
+    """Yield the accepted calls per second, in steps of two seconds."""
     steps = [int(call.at - calls[0].at) // 2 for call in calls if call.is_accepted]
     return (f"{steps.count(step) / 2:g}" for step in range(max(steps) + 1))
 
 
 def full_rate_after(calls: Sequence[Call], moment: float) -> float:
-    """When 27 calls were first accepted within a second, after `moment`; never, if there were none."""
+    """Return the time of the first second after `moment` with 27 accepted calls, or infinity."""
     at = [call.at for call in calls if call.is_accepted and call.at >= moment]
     return next((later for earlier, later in zip(at, at[26:], strict=False) if later - earlier <= 1), math.inf)
 
 
-# What counts, and where
+# Which calls count
 
 
 async def edits_and_answers() -> list[Figure]:
-    """15 alerts in one group, all acknowledged at once: the edits wait for the group's budget, the answers do not."""
+    """Acknowledge 15 alerts of one group at once: edits wait for the group's budget, replies to presses do not."""
     async with running() as run:
         group = run.group("Ops")
         anna = run.sandbox.add_user("Anna")
@@ -203,9 +203,9 @@ async def edits_and_answers() -> list[Figure]:
         waits = [answers[query] - at for query, at in pressed.items()]
         edits = run.sandbox.calls.of("editMessageText")
         return [
-            at_most("answers to 15 presses at once, longest", 1000 * max(waits), 1000, " ms"),
-            at_most("15 sends and 15 edits in one group, answers 429", len(run.refused()), 0),
-            Figure("the last edit after the presses", f"{edits[-1].at - min(pressed.values()):.0f} s"),
+            at_most("15 presses at once: slowest reply", 1000 * max(waits), 1000, " ms"),
+            at_most("15 sends and 15 edits in one group: 429s", len(run.refused()), 0),
+            Figure("last edit, after the presses", f"{edits[-1].at - min(pressed.values()):.0f} s"),
         ]
 
 
@@ -219,12 +219,12 @@ def answered_at(run: Field) -> Mapping[str, float]:
 
 
 async def group_beside_others() -> list[Figure]:
-    """50 notices for one group, whose budget lasts for 15 a minute, beside six a second for 40 people."""
+    """Send 50 notices to one group, whose budget allows 15 per minute, and six per second to 40 people."""
     with_none, with_group = await beside_a_group(0), await beside_a_group(50)
     return [
-        Figure("other chats without the group", latencies(with_none)),
-        Figure("other chats beside the group", latencies(with_group)),
-        at_most("other chats' p99 longer", 1000 * (p99(with_group) - p99(with_none)), 50, " ms"),
+        Figure("other chats, without the group", latencies(with_none)),
+        Figure("other chats, with the group", latencies(with_group)),
+        at_most("increase of other chats' p99", 1000 * (p99(with_group) - p99(with_none)), 50, " ms"),
     ]
 
 
@@ -238,11 +238,11 @@ async def beside_a_group(notices: int) -> list[float]:
         return run.waits(others)
 
 
-# Who goes first
+# Priorities
 
 
 async def alert_before_notices() -> list[Figure]:
-    """Alerts for chats of their own while 10,000 notices wait for 500 people."""
+    """Send alerts to idle chats while 10,000 notices wait for 500 people."""
     async with running() as run:
         people, on_duty = run.people(500), [run.group(f"Duty {number}") for number in range(20)]
         alone = run.waits(await alerts_in_turn(run, on_duty))
@@ -251,7 +251,7 @@ async def alert_before_notices() -> list[Figure]:
         return [
             Figure("20 alerts, nothing else waiting", latencies(alone)),
             Figure("20 alerts, 10,000 notices waiting", latencies(among)),
-            at_most("longest wait of an alert", 1000 * max(among), 200, " ms"),
+            at_most("longest delay of an alert", 1000 * max(among), 200, " ms"),
             at_most("answers 429", len(run.refused()), 0),
         ]
 
@@ -263,7 +263,7 @@ async def alerts_in_turn(run: Field, chat_ids: Sequence[int]) -> list[Handed]:
 
 
 async def nobody_starves() -> list[Figure]:
-    """45 s of more alerts than Telegram takes; notices beside them, some in the chats of the alerts, and edits."""
+    """Send more alerts than Telegram accepts for 45 s, plus edits and notices, some in the same chats."""
     async with running() as run:
         people, quiet = run.people(40), run.people(5)
         old = await run.hand_over_all(people[:5], is_alert=True)
@@ -280,16 +280,16 @@ async def nobody_starves() -> list[Figure]:
         late = {each.mark for each in alerts if not run.copies()[each.mark]}
         return [
             Figure("alerts waiting at the end", str(len(late))),
-            at_most("notices in chats of their own, longest wait", longest(run, notices, end), 10, " s", digits=1),
-            at_most("notices in chats full of alerts, longest wait", longest(run, beside, end), 30, " s", digits=1),
-            at_most("edits in chats full of alerts, not made", 5 - len(edited), 0),
-            Figure("the last edit after the presses", f"{max(edited, default=math.inf) - asked_at:.1f} s"),
+            at_most("notices in other chats: longest delay", longest(run, notices, end), 10, " s", digits=1),
+            at_most("notices in chats full of alerts: longest delay", longest(run, beside, end), 30, " s", digits=1),
+            at_most("edits in chats full of alerts: not made", 5 - len(edited), 0),
+            Figure("last edit, after the presses", f"{max(edited, default=math.inf) - asked_at:.1f} s"),
             at_most("answers 429", len(run.refused()), 0),
         ]
 
 
 async def keep_alerts_waiting(run: Field, chat_ids: Sequence[int]) -> list[Handed]:
-    """A hundred at once, and then 40 a second for 45 s: more than go out."""
+    """Send a hundred at once, then 40 per second for 45 s: more than can be delivered."""
     first = await run.hand_over_all(itertools.islice(itertools.cycle(chat_ids), 100), is_alert=True)
     more = await steadily(run, itertools.islice(itertools.cycle(chat_ids), 1800), every_s=0.024, is_alert=True)
     return first + more
@@ -304,7 +304,7 @@ def press_all(run: Field, chat_ids: Iterable[int]) -> None:
 
 
 def longest(run: Field, handed: Iterable[Handed], now: float) -> float:
-    """The longest wait in seconds; for one that was not shown yet, so far."""
+    """Return the longest delay in seconds; a message that is still waiting counts up to now."""
     copies = run.copies()
     return max(min(copies[each.mark], default=now) - each.at for each in handed)
 
@@ -313,7 +313,7 @@ def longest(run: Field, handed: Iterable[Handed], now: float) -> float:
 
 
 async def budget_over_kills() -> list[Figure]:
-    """24 alerts for one group, 20 of which fit into a minute, over two kills."""
+    """Send 24 alerts to one group, which may get 20 per minute, across two kills."""
     async with running() as run:
         group = run.group("Ops")
         alerts = await run.hand_over_all([group] * 24, is_alert=True)
@@ -324,7 +324,7 @@ async def budget_over_kills() -> list[Figure]:
         await run.shows(alerts)
         at = [call.at for call in run.paced_calls() if call.is_accepted]
         return [
-            at_most("24 alerts in one group over two kills, answers 429", len(run.refused(group)), 0),
+            at_most("24 alerts in one group across two kills: 429s", len(run.refused(group)), 0),
             at_least("calls in the first minute", sum(moment < at[0] + 60 for moment in at), 18, digits=0),
             at_most("lost", sum(not copies for copies in run.copies().values()), 0),
         ]

@@ -1,10 +1,10 @@
-"""What a million waiting alerts cost a daemon, and what a hundred thousand deliveries do.
+"""Cost of a million waiting alerts, and of a hundred thousand deliveries.
 
     python -m benchmarks.scale [--quick] [--messages N] [--deliveries N] [--only PART...]
 
-Parts: queries (claims, and whatever else could grow with the database), start (until it accepts, against a process
-that only imports the same modules), memory, lateness (of alerts that escalate within one second among all the
-others), deliveries (without limits). The database is SQLite; its alerts wait because Telegram is away.
+Parts: queries (claims, and others that could slow down as the database grows), start (until the daemon accepts,
+compared to a process that only imports the same modules), memory, lateness (of alerts that escalate within one second
+among all the others), deliveries (without limits). The database is SQLite; its alerts wait because Telegram is away.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ESCALATING = 1000
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the parts run: a database of FEW_MESSAGES and a full one, and a folder with a short path."""
+    """Databases of the parts, one with FEW_MESSAGES and a full one, and a folder with a short path."""
 
     folder: Path
     small: Path
@@ -49,7 +49,7 @@ async def _start(stage: Stage) -> list[Figure]:
         Figure("start: imports alone, s", seconds[0]),
         Figure("start: until it accepts, few alerts, s", seconds[1]),
         Figure("start: until it accepts, all alerts, s", seconds[2]),
-        at_most("start: all alerts, of the imports", ratio.median, 1.5, digits=2),
+        at_most("start: all alerts, compared to the imports", ratio.median, 1.5, digits=2),
     ]
 
 
@@ -59,7 +59,7 @@ async def _memory(stage: Stage) -> list[Figure]:
     return [
         Figure(f"memory: {FEW_MESSAGES} alerts", f"{small:.0f} MB"),
         Figure("memory: all", f"{full:.0f} MB"),
-        at_most("memory: more for the rest", full - small, 100, " MB"),
+        at_most("memory: increase for the rest", full - small, 100, " MB"),
     ]
 
 
@@ -78,7 +78,7 @@ async def _lateness(stage: Stage) -> list[Figure]:
     return [
         Figure(f"lateness: {len(late)} alerts escalating within 1 s, p50", f"{percentile(late, 0.5):.1f} ms"),
         at_most("lateness: p99", percentile(late, 0.99), 10, " ms", 1),
-        Figure("lateness: the latest", f"{late[-1]:.1f} ms"),
+        Figure("lateness: max", f"{late[-1]:.1f} ms"),
     ]
 
 
@@ -88,14 +88,14 @@ async def _deliveries(stage: Stage) -> list[Figure]:
     run = await deliveries(folder, stage.deliveries)
     memory = ", ".join(f"{at:.0f} MB at {mark:.0%}" for mark, at in zip(MARKS, run.memory_mb, strict=True))
     return [
-        Figure(f"deliveries: {run.count} in {run.seconds:.0f} s", f"{run.count / run.seconds:.0f} a second"),
-        at_most("deliveries: CPU each", run.cpu_ms, 1, " ms", 2),
+        Figure(f"deliveries: {run.count} in {run.seconds:.0f} s", f"{run.count / run.seconds:.0f} per second"),
+        at_most("deliveries: CPU per delivery", run.cpu_ms, 1, " ms", 2),
         Figure("deliveries: memory", memory),
         at_most("deliveries: growth after the first 20 %", run.memory_mb[-1] - run.memory_mb[0], 5, " MB", 1),
     ]
 
 
-# Queries come first: later the daemon has noticed that Telegram is away, and claims only to look whether it is back.
+# Queries come first: once the daemon has noticed the outage, it claims only to probe Telegram.
 PARTS: dict[str, Callable[[Stage], Coroutine[object, object, list[Figure]]]] = {
     "queries": _queries,
     "start": _start,
@@ -111,14 +111,14 @@ async def _run(parts: list[str], messages: int, count: int) -> None:
         stage = Stage(folder, folder / "small.sqlite3", folder / "full.sqlite3", count)
         await asyncio.to_thread(fill, f"sqlite:///{stage.small}", FEW_MESSAGES, CHATS)
         if parts != ["deliveries"]:
-            print(f"{messages} waiting alerts are being made", file=sys.stderr, flush=True)
+            print(f"{messages} waiting alerts: filling the database", file=sys.stderr, flush=True)
             await asyncio.to_thread(fill, f"sqlite:///{stage.full}", messages, CHATS)
-        print(f"{messages} waiting alerts in {len(CHATS)} chats, beside a database of {FEW_MESSAGES}")
+        print(f"{messages} waiting alerts in {len(CHATS)} chats, compared to a database with {FEW_MESSAGES}")
         for part in parts:
             load = os.getloadavg()[0]
             for figure in await PARTS[part](stage):
                 print(figure.line(), flush=True)
-            print(f"{part}: begun at a load average of {load:.1f}", file=sys.stderr, flush=True)
+            print(f"{part}: started at a load average of {load:.1f}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--deliveries", type=int, default=100_000)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART")
-    parser.add_argument("--quick", action="store_true", help="with small figures: only whether everything runs")
+    parser.add_argument("--quick", action="store_true", help="small figures, only to check that everything runs")
     options = parser.parse_args()
     if options.quick:
         options.messages, options.deliveries = QUICK_MESSAGES, QUICK_DELIVERIES

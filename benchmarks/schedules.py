@@ -1,9 +1,9 @@
-"""What messages cost that wait for their time, and one that goes to everybody.
+"""Cost of scheduled messages, and of a message to all people.
 
     python -m benchmarks.schedules [--quick] [--messages N] [--people N] [--only PART...]
 
-Parts: memory (of a daemon whose database is full of them), lateness (of those released within one second among all
-the others), broadcast (accepting one message to all people, and what other callers notice of it). The database is
+Parts: memory (of a daemon with a full database), lateness (of messages released within one second among all
+the others), broadcast (accepting one message to all people, and its effect on other callers). The database is
 SQLite, Telegram is away.
 """
 
@@ -32,12 +32,12 @@ FEW_MESSAGES = 1000
 RELEASED = 1000
 ROUNDS = 7
 APART_S = 0.02
-"""So long another caller pauses between two messages."""
+"""Pause of another caller between two messages."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the parts run, and how much there is of everything."""
+    """Databases of the parts, and the numbers of messages and people."""
 
     folder: Path
     messages: int
@@ -56,7 +56,7 @@ async def _memory(stage: Stage) -> list[Figure]:
     return [
         Figure(f"memory: {FEW_MESSAGES} scheduled messages", f"{small:.0f} MB"),
         Figure(f"memory: {stage.messages}", f"{full:.0f} MB"),
-        at_most("memory: more for the rest", full - small, 100, " MB"),
+        at_most("memory: increase for the rest", full - small, 100, " MB"),
     ]
 
 
@@ -66,7 +66,7 @@ async def _lateness(stage: Stage) -> list[Figure]:
     return [
         Figure(f"lateness: {len(late)} messages released within 1 s, p50", f"{percentile(late, 0.5):.1f} ms"),
         at_most("lateness: p99", percentile(late, 0.99), 10, " ms", 1),
-        Figure("lateness: the latest", f"{late[-1]:.1f} ms"),
+        Figure("lateness: max", f"{late[-1]:.1f} ms"),
     ]
 
 
@@ -85,14 +85,19 @@ async def _broadcast(stage: Stage) -> list[Figure]:
         await stop(life)
     return [
         Figure(f"broadcast: accepted for {stage.people} people, s", Spread.of(taken).shown(3)),
-        Figure("broadcast: another caller alone", latencies(alone)),
-        Figure("broadcast: another caller beside it", latencies(beside)),
-        at_most("broadcast: the longest that another waits, of accepting it", max(beside) / max(taken), 1.5, digits=2),
+        Figure("broadcast: delay of another caller, without it", latencies(alone)),
+        Figure("broadcast: delay of another caller, during it", latencies(beside)),
+        at_most(
+            "broadcast: longest delay of another caller, compared to accepting it",
+            max(beside) / max(taken),
+            1.5,
+            digits=2,
+        ),
     ]
 
 
 async def _broadcasts(http: ClientSession, taken: list[float]) -> None:
-    """Send to everybody, again and again; note the seconds until each was accepted."""
+    """Send to everyone, again and again; record the seconds until each message is accepted."""
     for number in range(ROUNDS):
         began = time.perf_counter()
         await _hand_over(http, {"to": ["subscribers"], "content": f"the office is closed on day {number}"})
@@ -101,7 +106,7 @@ async def _broadcasts(http: ClientSession, taken: list[float]) -> None:
 
 
 async def _others_during(http: ClientSession, what: Coroutine[object, object, None]) -> list[float]:
-    """Seconds that each message of another caller takes to be accepted meanwhile."""
+    """Return the seconds until each message of another caller is accepted meanwhile."""
     waits: list[float] = []
 
     async def call() -> None:
@@ -136,13 +141,13 @@ async def _run(parts: list[str], messages: int, people: int) -> None:
     with tempfile.TemporaryDirectory(prefix="nb") as name:
         stage = Stage(Path(name), messages, people)
         if parts != ["broadcast"]:
-            print(f"{messages} scheduled messages are being made", file=sys.stderr, flush=True)
+            print(f"{messages} scheduled messages: filling the database", file=sys.stderr, flush=True)
             await asyncio.to_thread(fill_scheduled, f"sqlite:///{stage.full}", messages, CHATS)
         for part in parts:
             load = os.getloadavg()[0]
             for figure in await PARTS[part](stage):
                 print(figure.line(), flush=True)
-            print(f"{part}: begun at a load average of {load:.1f}", file=sys.stderr, flush=True)
+            print(f"{part}: started at a load average of {load:.1f}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -152,7 +157,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART")
-    parser.add_argument("--quick", action="store_true", help="with small figures: only whether everything runs")
+    parser.add_argument("--quick", action="store_true", help="small figures, only to check that everything runs")
     options = parser.parse_args()
     if options.quick:
         options.messages, options.people = QUICK_MESSAGES, QUICK_PEOPLE

@@ -1,16 +1,16 @@
-"""How many alerts notifybot accepts a second, each on disk before its caller is told so, and how long callers wait.
+"""Throughput of accepting alerts, each on disk before its response, and latency of the callers.
 
     python -m benchmarks.throughput [--quick] [--rounds N] [--seconds S] [--messages N] [--only sqlite]
 
-Each round starts the servers anew on fresh databases and takes each case on one after the other, while the others
-stand still, so that whatever else the machine does meets all of them. Notifybot shows in a sandbox, at the same time,
-what Telegram's limits let through. Compared are, behind the same aiohttp with the same checks of the same fields:
+Each round restarts the servers on fresh databases and runs each case on one server after the other, while the others
+are stopped, so that other work on the machine affects all of them. Meanwhile, notifybot delivers to a sandbox as fast
+as Telegram's limits allow. The baselines use the same aiohttp with the same validation of the same fields:
 
-    nothing   a handler that keeps nothing
+    nothing   a handler that stores nothing
     sql       the same four rows in plain SQL, with a commit for each request
     orm       the same four rows through an SQLModel session for each request
 
-`callers' CPU` is the share of one core that the callers took: far below 1, they are not what is measured.
+`callers' CPU` is the share of one core that the callers used: if it is far below 1, they are not the bottleneck.
 """
 
 import argparse
@@ -35,13 +35,13 @@ from notifybot.sandbox import Sandbox
 
 QUICK_ROUNDS, QUICK_SECONDS = 3, 0.5
 ONE_COMMIT_EACH = (Kind.SQL, Kind.ORM)
-"""They cannot keep up with half of notifybot's rate, and would only show how their queue grows."""
+"""Baselines that cannot keep up with half of notifybot's rate; there, only their queue would grow."""
 Servers = dict[str, Server]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`messages`: in the database of FULL_OF_MESSAGES; 0 leaves that out."""
+    """Settings of a run. `messages`: in the database of FULL_OF_MESSAGES; 0 skips that server."""
 
     rounds: int
     seconds: float
@@ -50,7 +50,7 @@ class Plan:
 
 
 async def _compare(plan: Plan, source: Databases) -> Results:
-    """All rounds on databases of one kind."""
+    """Run all rounds on databases of one kind."""
     full = f", {plan.messages} messages in the full database" if plan.messages else ""
     results = Results(f"{source.name}{full}")
     async with AsyncExitStack() as running:
@@ -58,17 +58,17 @@ async def _compare(plan: Plan, source: Databases) -> Results:
         for number in range(plan.rounds):
             load = os.getloadavg()[0]
             await _round(plan, source, lasting, number, results)
-            done = f"{source.name}: round {number + 1} of {plan.rounds}, begun at a load average of {load:.1f}"
+            done = f"{source.name}: round {number + 1} of {plan.rounds}, started at a load average of {load:.1f}"
             print(done, file=sys.stderr, flush=True)
     return results
 
 
 async def _full_of_messages(running: AsyncExitStack, plan: Plan, source: Databases) -> Servers:
-    """A daemon whose database is full already; it lasts over all rounds."""
+    """Run a daemon with a full database, for all rounds."""
     if not plan.messages:
         return {}
     url = source.new()
-    print(f"{source.name}: {plan.messages} messages are being made", file=sys.stderr, flush=True)
+    print(f"{source.name}: {plan.messages} messages: filling the database", file=sys.stderr, flush=True)
     await fill(url, plan.messages, plan.chat_ids)
     return {FULL_OF_MESSAGES: await running.enter_async_context(notifybot(url))}
 
@@ -122,10 +122,10 @@ def main() -> None:
         prog="python -m benchmarks.throughput", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    parser.add_argument("--messages", type=int, default=1_000_000, help="in the database that is full already")
+    parser.add_argument("--seconds", type=float, default=2.0, help="duration of each measurement")
+    parser.add_argument("--messages", type=int, default=1_000_000, help="messages in the full database")
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
-    parser.add_argument("--quick", action="store_true", help="short rounds, and no database that is full already")
+    parser.add_argument("--quick", action="store_true", help="short rounds, without the full database")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(parser.parse_args()))
 

@@ -1,6 +1,6 @@
-"""Retakes the picture of a daily summary, after a day that passes in seconds: `python -m docs.picture_of_a_day`.
+"""Take the picture of a daily summary, after a simulated day: `python -m docs.picture_of_a_day`.
 
-It needs what docs/pictures.py needs, and Pillow.
+It has the requirements of docs/pictures.py, and needs Pillow.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.support.databases import new_template
 
 READER = "Clara"
 NOTICES = (3, 2, 2, 1, 4, 6, 3, 2, 1, 1, 2, 1, 1, 5, 8, 3, 2, 1, 1, 2, 4, 6, 5, 3)
-"""In each hour from nine in the morning on; the day before there was one less."""
+"""Notices per hour, starting at 9:00; on the previous day, one less per hour."""
 ALERTS = {4: "disk full on db-1", 13: "backup of web-2 failed", 14: "api answers slowly", 21: "fan of rack 4 is slow"}
 SOURCES = ("backup", "web", "cron")
 SUMMARY = {"time_zone": "Europe/Berlin"}
@@ -46,7 +46,7 @@ async def take_summary() -> None:
 
 
 async def pass_a_day(world: World, operations: Place, *, fewer: int) -> None:
-    """From nine to nine, UTC; who is on duty answers two of the alerts."""
+    """Simulate a day from 9:00 to 9:00 UTC; the person on duty acknowledges two of the alerts."""
     clara = world.member(operations, "Clara B.")
     for hour, count in enumerate(NOTICES):
         for number in range(count - fewer):

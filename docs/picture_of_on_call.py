@@ -1,4 +1,4 @@
-"""Retakes the pictures of /oncall: `python -m docs.picture_of_on_call`. It needs what docs/pictures.py needs."""
+"""Take the pictures of /oncall: `python -m docs.picture_of_on_call`. It has the requirements of docs/pictures.py."""
 
 import asyncio
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Retakes the pictures of these pages: real messages through the real daemon, as the demo's chat page shows them.
+"""Take the screenshots of the documentation: real messages through the real daemon, shown by the demo's chat page.
 
-`python -m docs.pictures` in a checkout, with the environment of the tests, with Chromium and with a font that has emoji
-(on Debian: apt install chromium fonts-noto-color-emoji). It writes every picture of docs/images but those of the demo
+Run `python -m docs.pictures` in a checkout, with the test environment, Chromium and an emoji font
+(on Debian: apt install chromium fonts-noto-color-emoji). It writes all pictures in docs/images except those of the demo
 and summary.png (docs/picture_of_a_day.py).
 """
 
@@ -58,7 +58,7 @@ class Request:
     files: Sequence[tuple[str, str, bytes]] = ()
 
     def body(self, channel_id: int) -> Payload:
-        """As JSON, or with files as a form."""
+        """Return the body as JSON, or as a form if there are files."""
         fields = {"channel_id": str(channel_id), **self.fields}
         if not self.files:
             return JsonPayload(fields)
@@ -72,7 +72,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is sent into a channel of its own. It is over once so many messages stand there, the last with `ending`."""
+    """Requests to a new channel. Done once it has `messages` posts, the last one with `ending`."""
 
     name: str
     requests: Sequence[Request]
@@ -85,7 +85,7 @@ def notice(text: str, **fields: object) -> Request:
 
 
 def scenes_of_formats() -> list[Scene]:
-    """The examples of formatting.md, in the order in which they stand there."""
+    """Return the examples of formatting.md, in the order of the page."""
     page = (HERE / "formatting.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```\w*\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
     shown = [
@@ -122,7 +122,7 @@ def scenes_of_live_messages() -> list[Scene]:
 
 
 def chart(host: str, values: Sequence[int]) -> str:
-    """How full a disk was on seven days, as SVG."""
+    """Return a chart of a disk's usage over seven days, as SVG."""
     points = [(64 + 90 * day, 330 - 2.7 * value) for day, value in enumerate(values)]
     line = " ".join(f"{x:g},{y:g}" for x, y in points)
     grid = "".join(
@@ -153,7 +153,7 @@ async def take_all() -> None:
 
 
 async def take_settings(demo: Demo, browser: Browser) -> None:
-    """The example of telegram.md: someone's settings, and a page of cities."""
+    """Take the pictures of telegram.md: a person's settings, and a page of cities."""
     reader = demo.sandbox.add_user(READER)
     for words, answer in WORDS_OF_SETTINGS:
         demo.sandbox.say(reader, words)
@@ -178,7 +178,7 @@ async def drawn(browser: Browser, svg: str) -> bytes:
 
 
 async def play(demo: Demo, scene: Scene) -> None:
-    """Send the requests of the scene, each once the previous one is posted in the channel."""
+    """Send the scene's requests one by one, each once the previous message is posted."""
     channel = demo.sandbox.add_chat("channel", CHANNEL)
     for request in scene.requests:
         body = request.body(channel.id)
@@ -193,7 +193,7 @@ def is_over(demo: Demo, channel_id: int, scene: Scene) -> bool:
 
 
 async def take(browser: Browser, url: str, name: str, *, chat: str = CHANNEL, all_of_it: bool = True) -> None:
-    """Take a picture of the newest chat of this name, or of its last message, at twice the resolution."""
+    """Take a picture of the newest chat of this name, or of its last message, at double resolution."""
     page = await browser.new_page(
         viewport={"width": 1400, "height": 2000}, color_scheme="light", device_scale_factor=2, bypass_csp=True
     )
@@ -212,7 +212,7 @@ async def take(browser: Browser, url: str, name: str, *, chat: str = CHANNEL, al
 
 
 async def around(bubbles: Locator) -> tuple[float, float, float, float]:
-    """Where all bubbles are: left, top, right and bottom, with a margin."""
+    """Return the box around all bubbles, with a margin: left, top, right, bottom."""
     boxes = [box for bubble in await bubbles.all() if (box := await bubble.bounding_box())]
     return (
         min(box["x"] for box in boxes) - MARGIN,

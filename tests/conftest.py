@@ -1,4 +1,4 @@
-"""Which database the tests run on: `--database=postgresql` chooses, and some run on both in any case."""
+"""Choice of the database: `--database` selects it, and some tests run on both in any case."""
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,9 +13,9 @@ from tests.support.databases import KINDS, Template, new_template
 
 __all__ = ["database", "file", "migrated", "store"]
 
-# The same examples in every run: whoever breaks something sees it, and nobody else. `--hypothesis-profile=search` looks
+# The same examples in every run, so a new failure comes from the change at hand. `--hypothesis-profile=search` looks
 # for new ones.
-# No deadline: it is one of wall time, which a busy machine exceeds.
+# No deadline: it counts wall time, and a busy machine would exceed it.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None, max_examples=1000)
 settings.load_profile("steady")
@@ -32,14 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A report crosses to the main process as UTF-8: captured text must not break that."""
+    """Replace what UTF-8 cannot encode: reports go to the main process as UTF-8."""
     report = yield
     report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     return report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that is marked `both_databases` runs on SQLite and on PostgreSQL, unless all tests run on PostgreSQL."""
+    """Run tests marked `both_databases` on SQLite and PostgreSQL, unless all tests run on PostgreSQL."""
     if metafunc.config.getoption("--database") != "sqlite" or "database_kind" not in metafunc.fixturenames:
         return
     if metafunc.definition.get_closest_marker("both_databases"):
@@ -48,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a short name: a worker's folder is deep already, and the path of a socket ends after 107 bytes."""
+    """Create a folder with a short name: a worker's folder is deep, and a socket's path has at most 107 bytes."""
     return tmp_path_factory.mktemp("t")
 
 
@@ -67,7 +67,7 @@ def _only_where_it_makes_sense(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """One server for all tests; who stops it starts a server of their own."""
+    """Run one server for all tests; tests that stop it start their own."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(MISSING)
@@ -87,13 +87,13 @@ def postgresql_template(tmp_path_factory: pytest.TempPathFactory, postgres: Serv
 
 @pytest.fixture
 def template(database_kind: str, request: pytest.FixtureRequest) -> Template:
-    """A migrated database, to be copied."""
+    """Return a migrated database to copy."""
     chosen: Template = request.getfixturevalue(f"{database_kind}_template")
     return chosen
 
 
 @pytest.fixture(scope="session")
 def session_template(request: pytest.FixtureRequest) -> Template:
-    """The same for what lives longer than a test, where --database alone decides."""
+    """Return the same for fixtures that outlive a test; there, --database alone decides."""
     chosen: Template = request.getfixturevalue(f"{request.config.getoption('--database')}_template")
     return chosen

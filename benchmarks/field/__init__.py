@@ -1,1 +1,1 @@
-"""A field for trials: the real daemon, a sandbox with faults and limits, messages handed over, and figures printed."""
+"""Test bed for trials: the real daemon, a sandbox with faults and limits, and printed figures."""

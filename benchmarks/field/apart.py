@@ -1,4 +1,4 @@
-"""A daemon and a sandbox, each a process of its own, and what the system and the sandbox say of them."""
+"""Daemon and sandbox in separate processes, and measurements of both."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from benchmarks.lab.process import ROOT, Home, Life, new_sandbox, start
 WITHIN = ClientTimeout(total=300)
 LOOK_EVERY_S = 0.05
 CONNECTIONS = 8
-"""Of ours to the daemon, beside those who upload: it keeps 512 open."""
+"""Limit of our connections to the daemon, which keeps 512 open, uploads included."""
 SHOWN_WITHIN_S = 300.0
 SETTLED_AFTER_S = 2.0
 SENDING = ("sendDocument", "sendMediaGroup", "sendPhoto", "sendMessage")
@@ -25,7 +25,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Seen:
-    """A call that Telegram accepted: what it showed, and when it arrived (Unix seconds)."""
+    """A call that Telegram accepted: its content, and its time of arrival (Unix seconds)."""
 
     method: str
     text: str
@@ -33,7 +33,7 @@ class Seen:
 
 
 class Apart:
-    """Talks to both."""
+    """Client of both processes."""
 
     def __init__(self, home: Home, life: Life, telegram: ClientSession, daemon: ClientSession) -> None:
         self.home = home
@@ -42,18 +42,18 @@ class Apart:
         self._telegram = telegram
 
     def peak_mb(self) -> float:
-        """The most memory that the daemon ever had, in 10^6 bytes."""
+        """Return the daemon's peak memory, in 10^6 bytes."""
         status = Path(f"/proc/{self._life.pid}/status").read_text()
         peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(peak.split()[1]) * 1024 / 1e6
 
     def begin_peak(self) -> float:
-        """Let the peak count from what the daemon has now, which is returned."""
+        """Reset the peak to the daemon's current memory, and return that."""
         Path(f"/proc/{self._life.pid}/clear_refs").write_text("5")
         return self.peak_mb()
 
     async def groups(self, count: int) -> list[int]:
-        """New groups that the bot is in."""
+        """Add groups with the bot as a member."""
         made = []
         for number in range(count):
             body = {"type": "supergroup", "title": f"Group {number}", "member_ids": []}
@@ -68,7 +68,7 @@ class Apart:
         return [Seen(call["method"], _text(call["params"]), float(call["at"])) for call in accepted]
 
     async def shows(self, *texts: str) -> dict[str, Seen]:
-        """Return once each of these texts stands in a chat: the first call for each."""
+        """Wait until each of these texts is posted; return the first call for each."""
         deadline = time.monotonic() + SHOWN_WITHIN_S
         while True:
             found = {text: next((call for call in await self.seen() if text in call.text), None) for text in texts}
@@ -83,7 +83,7 @@ def _text(parameters: Json) -> str:
 
 @contextlib.asynccontextmanager
 async def apart() -> AsyncIterator[Apart]:
-    """Both running, on a temporary folder; after the block all is gone."""
+    """Run both in a temporary folder; clean up after the block."""
     with tempfile.TemporaryDirectory(prefix="nb") as folder:
         home, identity = Home(Path(folder)), new_sandbox(limits=False)
         async with sandbox_apart(identity.token) as url:
@@ -105,7 +105,7 @@ async def apart() -> AsyncIterator[Apart]:
 
 @contextlib.asynccontextmanager
 async def sandbox_apart(token: str) -> AsyncIterator[str]:
-    """A sandbox without limits; yields its URL."""
+    """Run a sandbox without rate limits; yield its URL."""
     command = ("-m", "notifybot.sandbox", "--limits", "off", "--token", token)
     process = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     try:

@@ -1,4 +1,4 @@
-"""One daemon on one sandbox, in which a trial hands over messages, does harm, and sees what came and when."""
+"""One daemon and one sandbox: a trial sends messages, injects faults, and measures what arrives and when."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ PACED = ("sendMessage", "editMessageText")
 
 
 class Refused(AssertionError):
-    """The daemon refused what it should have taken; the answer is in the text."""
+    """The daemon refused a valid request; the text holds its response."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Handed:
 
 
 class Field:
-    """Everything that a trial needs; see `field()`."""
+    """Environment of a trial; see `field()`."""
 
     def __init__(self, road: Road, sandbox: Sandbox, http: ClientSession) -> None:
         self.home = road.home
@@ -59,11 +59,11 @@ class Field:
         assert await self._life.ready(), f"the daemon ended at its start\n{self.home.log_tail()}"
 
     async def polls(self) -> None:
-        """Return once it fetches updates, and so delivers."""
+        """Wait until the daemon polls for updates, which means that it delivers."""
         await self.until(lambda: self.sandbox.polling.is_active, "the daemon polls")
 
     async def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         life, self._life = self._life, None
         if life is not None:
             life.kill()
@@ -75,12 +75,12 @@ class Field:
         return self._life.pid
 
     def cpu_s(self) -> float:
-        """Processor seconds that the daemon has used."""
-        # The fields after the name, which may hold spaces: utime and stime are the 14th and 15th of all, in 1/100 s.
+        """Return the CPU seconds used by the daemon."""
+        # Split after the name, which may contain spaces: utime and stime are fields 14 and 15 of the whole, in 1/100 s.
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
-    # Its way to Telegram
+    # Connection to Telegram
 
     @property
     def proxy(self) -> SilentProxy:
@@ -88,7 +88,7 @@ class Field:
         return self._road.proxy
 
     def forget_name(self) -> None:
-        """Telegram's name is unknown from now on."""
+        """Make Telegram's name unresolvable from now on."""
         self._road.known.unlink()
 
     def know_name(self) -> None:
@@ -97,7 +97,7 @@ class Field:
     # Chats
 
     def people(self, count: int) -> list[int]:
-        """The private chats of so many people who have pressed /start."""
+        """Add `count` people who have pressed /start; return their private chats."""
         return [add_person(self.sandbox, f"Person{number}").id for number in range(count)]
 
     def group(self, title: str) -> int:
@@ -106,7 +106,7 @@ class Field:
     # Messages
 
     async def hand_over(self, chat_id: int, *, is_alert: bool = False) -> Handed:
-        """Hand over one message and repeat the request until it was accepted."""
+        """Send one message, and repeat the request until it is accepted."""
         handed = Handed(f"m{len(self.handed):06d}", chat_id)
         self.handed.append(handed)
         body = {"content": handed.mark, "channel_id": chat_id, "acknowledge": is_alert, "client_id": handed.mark}
@@ -117,7 +117,7 @@ class Field:
             await asyncio.sleep(RETRY_S)
 
     async def hand_over_all(self, chat_ids: Iterable[int], *, is_alert: bool = False) -> list[Handed]:
-        """One message for each of these chats, in about this order, as fast as they are accepted."""
+        """Send one message per chat, roughly in this order, as fast as they are accepted."""
         waiting = iter(chat_ids)
         done: list[Handed] = []
 
@@ -134,7 +134,7 @@ class Field:
         return answer
 
     async def _ask(self, method: str, path: str, body: object) -> dict[str, object] | None:
-        """None: no answer, or one that says to try again."""
+        """Send a request. Return None if there is no response, or if it says to retry."""
         try:
             async with self._http.request(method, f"http://notifybot{path}", json=body) as response:
                 answer: dict[str, object] = await response.json(content_type=None)
@@ -146,18 +146,18 @@ class Field:
             raise Refused(f"{method} {path} was answered {response.status}: {answer}")
         return answer
 
-    # What came of it
+    # Results
 
     def paced_calls(self) -> Iterator[Call]:
-        """The calls that Telegram's limits concern, by the time of their arrival."""
+        """Return the calls that count against Telegram's limits, in order of arrival."""
         return iter(sorted((call for call in self.sandbox.calls if call.method in PACED), key=lambda call: call.at))
 
     def refused(self, chat_id: int | None = None) -> list[Call]:
-        """The calls that were answered 429."""
+        """Return the calls that got a 429."""
         return [call for call in self.sandbox.calls if call.status == 429 and chat_id in (None, call.chat_id)]
 
     def copies(self) -> dict[str, list[float]]:
-        """When each message was accepted by Telegram as a new post, by its mark."""
+        """Return the times at which Telegram accepted each message as a new post, by mark."""
         found: dict[str, list[float]] = {handed.mark: [] for handed in self.handed}
         for call in self.sandbox.calls.of("sendMessage"):
             mark = MARK.search(str(call.params.get("text")))
@@ -166,22 +166,22 @@ class Field:
         return found
 
     def waits(self, handed: Iterable[Handed]) -> list[float]:
-        """Seconds from acceptance to the chat, of those that were shown."""
+        """Return the seconds from acceptance to the post, for messages that were posted."""
         copies = self.copies()
         return [max(0.0, copies[each.mark][0] - each.at) for each in handed if copies[each.mark]]
 
     async def shows(self, handed: Iterable[Handed], *, within_s: float = PATIENCE_S) -> None:
-        """Return once all these stand in their chats."""
+        """Wait until all these messages are posted."""
         wanted = list(handed)
 
         def all_stand() -> bool:
             copies = self.copies()
             return all(copies[each.mark] for each in wanted)
 
-        await self.until(all_stand, f"{len(wanted)} messages stand in their chats", within_s=within_s)
+        await self.until(all_stand, f"{len(wanted)} messages are posted", within_s=within_s)
 
     async def until(self, look: Callable[[], object], what: str, *, within_s: float = PATIENCE_S) -> None:
-        """Return once `look()` is true."""
+        """Wait until `look()` is true."""
         deadline = time.monotonic() + within_s
         while not look():
             assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}\n{self.home.log_tail()}"
@@ -190,7 +190,7 @@ class Field:
 
 @contextlib.asynccontextmanager
 async def field(*, limits: bool, way: Way = Way.DIRECT) -> AsyncIterator[Field]:
-    """A field on a temporary folder, with nobody in it yet; the daemon does not run. After the block all is gone."""
+    """Set up a field in a temporary folder, without people and with the daemon stopped; clean up after the block."""
     with tempfile.TemporaryDirectory(prefix="nb") as folder:
         sandbox = new_sandbox(limits=limits)
         connector = UnixConnector(str(Home(Path(folder)).socket), limit=0)

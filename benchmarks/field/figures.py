@@ -1,4 +1,4 @@
-"""Measured figures, each a line: what it is, what came out, what was aimed at."""
+"""Measured figures, one per line: label, result, target."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from benchmarks.load.figures import percentile
 
 @dataclass(frozen=True)
 class Figure:
-    """`has_met` is None where nothing was aimed at."""
+    """One measured figure; `has_met` is None if it has no target."""
 
     what: str
     found: str
@@ -18,7 +18,7 @@ class Figure:
     def line(self) -> str:
         if self.aim is None:
             return f"{self.what}: {self.found}"
-        return f"{self.what}: {self.found} ({'' if self.has_met else 'MISSED, '}aim {self.aim})"
+        return f"{self.what}: {self.found} ({'' if self.has_met else 'MISSED, '}target {self.aim})"
 
 
 def at_most(what: str, found: float, aim: float, unit: str = "", digits: int = 0) -> Figure:
@@ -30,9 +30,9 @@ def at_least(what: str, found: float, aim: float, unit: str = "", digits: int = 
 
 
 def latencies(seconds: Iterable[float]) -> str:
-    """Median, 99th percentile and the longest of some waits."""
+    """Format the median, 99th percentile and maximum of some waits."""
     ordered = sorted(seconds)
-    return f"p50 {_span(ordered, 0.5)}, p99 {_span(ordered, 0.99)}, longest {_span(ordered, 1.0)}"
+    return f"p50 {_span(ordered, 0.5)}, p99 {_span(ordered, 0.99)}, max {_span(ordered, 1.0)}"
 
 
 def p99(seconds: Iterable[float]) -> float:

@@ -1,4 +1,4 @@
-"""Runs the daemon where the name of Telegram can become unknown: NAME is this machine while a file is there.
+"""Run the daemon with a name for Telegram that can stop resolving: NAME is this machine while a file exists.
 
 KNOWN_WHILE=FILE python -m benchmarks.field.names run --config CONFIG
 """

@@ -1,4 +1,4 @@
-"""A TCP proxy before the sandbox that can go silent: it takes connections and bytes, and nothing ever comes back."""
+"""TCP proxy in front of the sandbox that can go silent: it accepts connections and bytes, but never responds."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ CHUNK = 65_536
 
 
 class SilentProxy:
-    """While `is_silent`, nothing is passed on; a connection that saw that stays dead for ever, as behind a stalled NAT
+    """While `is_silent`, nothing is forwarded; connections from that time never recover, like behind a stalled NAT
     or TLS proxy."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -28,7 +28,7 @@ class SilentProxy:
         task.add_done_callback(self._tasks.discard)
 
     async def swallows(self, what: bytes) -> None:
-        """Return once bytes with `what` in them were taken and not passed on."""
+        """Wait until bytes that contain `what` have arrived without being forwarded."""
         while what not in self._swallowed:
             self._has_swallowed.clear()
             await self._has_swallowed.wait()
@@ -65,7 +65,7 @@ class SilentProxy:
 
 @contextlib.asynccontextmanager
 async def silent_proxy(url: str, *, tls: SSLContext | None = None) -> AsyncIterator[tuple[SilentProxy, str]]:
-    """A proxy before the server at `url`, and its own address; with `tls` it speaks TLS to whoever comes."""
+    """Run a proxy in front of the server at `url`; yield it and its URL. With `tls`, it serves TLS."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None

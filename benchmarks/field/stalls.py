@@ -1,4 +1,4 @@
-"""How long the machine holds this process up: what a benchmark cannot blame on the daemon."""
+"""Stalls of this process caused by the machine, which a benchmark must not blame on the daemon."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ LOOK_S = 0.005
 
 @asynccontextmanager
 async def held_up() -> AsyncIterator[list[float]]:
-    """How long this process was late at each look, in ms: calls that come meanwhile seem to come at once."""
+    """Collect the delay of each wake-up, in ms. Calls that arrive during a stall seem to arrive at once."""
     stalls = [0.0]
 
     async def look() -> None:

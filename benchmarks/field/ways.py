@@ -1,4 +1,4 @@
-"""How the daemon of a field reaches Telegram: at once, behind a proxy, behind TLS, or by a name."""
+"""Connections from a field's daemon to Telegram: direct, through a proxy, through TLS, or by name."""
 
 import asyncio
 import contextlib
@@ -19,25 +19,25 @@ class Way(StrEnum):
     PROXY = "proxy"
     """Through a proxy that can go silent."""
     TLS = "tls"
-    """TLS, and before it a proxy that can go silent: in a handshake, or after it."""
+    """Through TLS, with a proxy in front that can go silent during or after the handshake."""
     NAME = "name"
-    """By a name that can become unknown."""
+    """By a host name that can stop resolving."""
 
 
 @dataclass
 class Road:
-    """The way that was built. `proxy`: where there is one. `home` holds what its daemon has to be told."""
+    """A connection that was set up, with its proxy if there is one, and its daemon's settings in `home`."""
 
     home: Home
     url: str
     proxy: SilentProxy | None = None
     known: Path = field(default_factory=Path)
-    """While this file is there, the name is known."""
+    """The name resolves while this file exists."""
 
 
 @contextlib.asynccontextmanager
 async def road(way: Way, folder: Path, url: str) -> AsyncIterator[Road]:
-    """A way to the server at `url`, for a daemon whose home is `folder`."""
+    """Set up the connection to the server at `url`, for a daemon whose home is `folder`."""
     match way:
         case Way.DIRECT:
             yield Road(Home(folder), url)
@@ -63,7 +63,7 @@ async def road(way: Way, folder: Path, url: str) -> AsyncIterator[Road]:
 
 
 async def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    """Create a self-signed certificate for 127.0.0.1; return it and its key."""
     certificate, key = folder / "tls.crt", folder / "tls.key"
     made = await asyncio.create_subprocess_exec(
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
@@ -72,5 +72,5 @@ async def _certificate(folder: Path) -> tuple[Path, Path]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     if await made.wait():
-        raise RuntimeError("openssl could not make a certificate")
+        raise RuntimeError("openssl failed to create a certificate")
     return certificate, key

@@ -1,1 +1,1 @@
-"""A laboratory: the real daemon in a process of its own, the sandbox as its Telegram, callers, people, and counts."""
+"""Crash lab: the real daemon in its own process, the sandbox as Telegram, simulated callers and people, and counts."""

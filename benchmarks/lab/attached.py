@@ -1,4 +1,4 @@
-"""What some messages bring along: pictures and documents, each unlike all others."""
+"""Attachments of test messages: unique pictures and documents."""
 
 import random
 import struct
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WITH_FILES = 0.3
-"""So many messages have some."""
+"""Share of messages with attachments."""
 DOCUMENT_BYTES = 200_000
-"""Of the larger ones: long enough on their way to be cut off."""
+"""Size of the larger ones: their upload takes long enough to be cut off."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Attached:
 
 
 def attached(mark: str, rng: random.Random) -> tuple[Attached, ...]:
-    """What the message of this mark brings: nothing, a picture, an album, documents, or both."""
+    """Return the attachments of the message with this mark: none, a picture, an album, documents, or both."""
     if rng.random() > WITH_FILES:
         return ()
     pictures, documents = rng.choice(((1, 0), (3, 0), (0, 1), (0, 2), (1, 1), (11, 0)))
@@ -41,7 +41,7 @@ def _documents(mark: str, count: int, rng: random.Random) -> Iterator[Attached]:
 
 
 def _png(comment: bytes) -> bytes:
-    """A grey picture with a comment that nobody sees."""
+    """Return a grey picture that contains an invisible comment."""
     side = 20
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     rows = zlib.compress((b"\0" + b"\x80" * side) * side)

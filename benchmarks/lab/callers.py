@@ -1,4 +1,4 @@
-"""Programs that hand messages over the socket, and repeat a request until it was accepted."""
+"""Callers that send messages through the socket, and repeat each request until it is accepted."""
 
 import asyncio
 import json
@@ -14,17 +14,17 @@ from benchmarks.lab.ledger import Entry, Ledger, Wish
 TIMEOUT = ClientTimeout(total=10)
 RETRY_AFTER_S = 0.05
 REPEATED = 0.05
-"""So many accepted requests are sent once more, as after an answer that was lost on the way."""
+"""Share of accepted requests that are sent again, as after a lost response."""
 MOST_UNSHOWN = 40
-"""With so many messages waiting the callers pause: a slow machine gets less load, not a longer queue."""
+"""Number of waiting messages at which callers pause: a slow machine gets less load, not a longer queue."""
 
 
 class CallRefused(AssertionError):
-    """The daemon refused what it should have taken; the answer is in the text."""
+    """The daemon refused a valid request; the text holds its response."""
 
 
 class Callers:
-    """Each has one request under way, and rests for about `rest_s` after it."""
+    """Callers with one request in flight each, and a pause of about `rest_s` after it."""
 
     def __init__(
         self, socket: Path, ledger: Ledger, rng: random.Random, *, count: int = 6, rest_s: float = 0.1
@@ -42,7 +42,7 @@ class Callers:
         self._tasks = [asyncio.create_task(self._call()) for _ in range(self._count)]
 
     async def stop(self) -> None:
-        """Return once every request that was begun is accepted. Raises CallRefused if one was refused."""
+        """Return once all started requests are accepted. Raises CallRefused if one is refused."""
         self._stopping.set()
         await asyncio.gather(*self._tasks)
 
@@ -52,7 +52,7 @@ class Callers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def send_one_to(self, chat_id: int) -> Entry:
-        """Hand over one message for this chat."""
+        """Send one message to this chat."""
         entry = self._ledger.new_wish(chat_id)
         async with ClientSession(connector=UnixConnector(str(self._socket)), timeout=TIMEOUT) as http:
             await self._hand_over(http, entry)
@@ -96,7 +96,7 @@ class Callers:
         return http.post(url, data=form)
 
     async def _post(self, http: ClientSession, entry: Entry) -> str | None:
-        """One request; the message's id, or None where it is worth trying again."""
+        """Send one request; return the message id, or None if it should be retried."""
         try:
             async with self._request(http, entry.wish) as response:
                 answer = await response.json(content_type=None)

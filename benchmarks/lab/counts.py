@@ -1,4 +1,4 @@
-"""Findings and kills, summed up for each step and shown as one table."""
+"""Findings and kills, counted per step and shown as a table."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ MOST_FAILURES = 10
 
 @dataclass
 class Counts:
-    """What a run comes to."""
+    """Totals of a run."""
 
     kills: int = 0
     missed: int = 0
@@ -28,11 +28,11 @@ class Counts:
     doubles: int = 0
     """Copies beyond the first in one chat."""
     uncertain: int = 0
-    """Sends that were cut in flight, as the timelines say."""
+    """Sends that were cut in flight, according to the timelines."""
     unexplained: int = 0
     """Doubles that no uncertain send explains."""
     wrong: int = 0
-    """Messages whose state, timeline or posts are not what they should be."""
+    """Messages whose state, timeline or posts are wrong."""
 
 
 HEADINGS = {
@@ -51,11 +51,11 @@ HEADINGS = {
 }
 
 ByStep = dict[Step | None, Counts]
-"""None stands for what came after the last kill."""
+"""Counts per step; None means after the last kill."""
 
 
 def count(findings: Sequence[Finding], deaths: Sequence[Death]) -> ByStep:
-    """What callers and people did counts for the kill that came next, what a starting daemon noted for the last."""
+    """Attribute requests and presses to the next kill, and whatever a starting daemon records to the last one."""
     by_step: ByStep = {step: Counts() for step in (*Step, None)}
     times = [death.at for death in deaths]
     steps = [None, *(death.kill.step for death in deaths), None]
@@ -99,7 +99,7 @@ def add(one: ByStep, other: ByStep) -> ByStep:
 
 
 def report(counts: Mapping[Step | None, Counts], subtitle: str) -> str:
-    """One table: a row a step at which the daemon was killed, and their sum. Columns in capitals must be 0."""
+    """Format a table: a row per step at which the daemon was killed, and totals. Columns in capitals must be 0."""
     rows = [(step or "(ran on)", _values(each)) for step, each in counts.items() if each != Counts()]
     rows.append(("all", _values(total(list(counts.values())))))
     return table(f"SIGKILL under load: {subtitle}", list(HEADINGS.values()), rows)
@@ -110,11 +110,11 @@ def _values(counts: Counts) -> list[int]:
 
 
 def failures(findings: Sequence[Finding]) -> str:
-    """What is wrong, a few messages in full; empty if nothing is."""
+    """Describe the bad findings, a few of them in full; return "" if there are none."""
     bad = [finding for finding in findings if not finding.is_good]
     if not bad:
         return ""
-    lines = [f"{len(bad)} messages are not as they should be:"]
+    lines = [f"{len(bad)} messages are wrong:"]
     for finding in bad[:MOST_FAILURES]:
         wish = finding.entry.wish
         lines.append(f"- {wish.mark} ({wish.fate}, {finding.entry.message_id}) for {wish.chat_id}")
@@ -125,9 +125,9 @@ def failures(findings: Sequence[Finding]) -> str:
 def _reasons(finding: Finding) -> list[str]:
     reasons = list(finding.problems)
     if finding.is_lost:
-        reasons.append("it was accepted and shown nowhere")
+        reasons.append("it was accepted but never posted")
     if finding.presses_lost:
-        reasons.append(f"it was pressed {finding.presses_lost} times, and nobody is said to have acknowledged it")
+        reasons.append(f"it was pressed {finding.presses_lost} times, but is not acknowledged")
     if finding.unexplained:
-        reasons.append(f"{len(finding.doubles)} doubles, and uncertain {len(finding.uncertain)} times")
+        reasons.append(f"{len(finding.doubles)} doubles, but {len(finding.uncertain)} uncertain sends")
     return reasons

@@ -1,4 +1,4 @@
-"""Daemons forked from a process that has imported them: the imports of a life cost as much as the life itself."""
+"""Daemons forked from a process with all imports done: the imports cost as much as the rest of a run."""
 
 import asyncio
 import multiprocessing
@@ -13,7 +13,7 @@ _context.set_forkserver_preload(["benchmarks.lab.launcher", "notifybot.app"])
 
 
 class Forked:
-    """A process that waits for `go`; otherwise like one of asyncio's own."""
+    """A process that waits for `go`; otherwise like asyncio's `Process`."""
 
     def __init__(self, process: multiprocessing.process.BaseProcess, go: Connection) -> None:
         self._process = process
@@ -52,7 +52,7 @@ class Forked:
 
 
 async def fork(run: Callable[[list[str]], int], argv: list[str], environ: Mapping[str, str], log: Path) -> Forked:
-    """Fork a process that calls `run` with `argv` once it may `go`, and logs to the end of `log`."""
+    """Fork a process that calls `run` with `argv` after `go`, and appends its output to `log`."""
     waits, go = _context.Pipe(duplex=False)
     process = _context.Process(target=_begin, args=(run, argv, dict(environ), log, waits))
     await asyncio.to_thread(process.start)  # the first one waits for the imports
@@ -71,5 +71,5 @@ def _begin(
     try:
         waits.recv()
     except EOFError:
-        return  # whoever prepared us is gone
+        return  # the parent is gone
     sys.exit(run(argv))

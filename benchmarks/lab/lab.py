@@ -1,4 +1,4 @@
-"""The whole laboratory: one sandbox, one daemon after the other on one database, callers and people at work."""
+"""The crash lab: one sandbox, a sequence of daemons on one database, and active callers and people."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ ANSWERED_WITHIN = ClientTimeout(total=30)
 
 @dataclass(frozen=True)
 class Death:
-    """The end of one life, in Unix seconds, and the kill that was meant; `is_missed`: its step was not reached."""
+    """End of one daemon, in Unix seconds, and its intended kill; `is_missed`: its step was not reached."""
 
     at: float
     kill: Kill
@@ -43,7 +43,7 @@ class Death:
 
 
 class Lab:
-    """`live_through` kills; `settle` then says for every message that was accepted what became of it."""
+    """A lab: `live_through` kills, then `settle` judges every accepted message."""
 
     def __init__(self, home: Home, sandbox: Sandbox, rng: random.Random) -> None:
         self.home = home
@@ -63,23 +63,23 @@ class Lab:
         return any(not life.is_over for life in self._lives)
 
     async def start(self) -> Life:
-        """The daemon as an operator starts it; returns once it accepts requests. Raises AssertionError if it ends."""
+        """Start the daemon like an operator; return once it accepts requests. Raises AssertionError if it exits."""
         life = await self.keep(start(self.home))
         assert await life.ready(), f"the daemon ended at its start\n{self.home.log_tail()}"
         return life
 
     async def stop(self, life: Life) -> int:
-        """SIGTERM; returns the exit code."""
+        """Send SIGTERM; return the exit code."""
         life.terminate()
         return await self._gone(life)
 
     async def kill(self, life: Life) -> None:
-        """SIGKILL, at once."""
+        """Send SIGKILL at once."""
         life.kill()
         await self._gone(life)
 
     async def live_through(self, kills: Sequence[Kill]) -> None:
-        """One life after the other, each ended by its kill; the next one imports what it needs meanwhile."""
+        """Run one daemon after the other, each ended by its kill; the next one does its imports meanwhile."""
         coming = asyncio.create_task(self.keep(prepare(self.home, kills[0])))
         for kill, following in zip_longest(kills, kills[1:]):
             life = await coming
@@ -89,8 +89,8 @@ class Lab:
             await self._end(life, kill)
 
     async def settle(self) -> list[Finding]:
-        """Wait until everything accepted so far is over and as it should be, and judge it; what is not by then is
-        returned with its problems. A daemon must be running, and the callers stopped."""
+        """Wait until all accepted messages are finished and correct, and judge them; return the others
+        with their problems. A daemon must be running, and the callers stopped."""
         entries = [entry for entry in self.ledger.entries.values() if entry.message_id is not None]
         deadline = time.monotonic() + SETTLED_WITHIN_S
         good: list[Finding] = []
@@ -105,19 +105,19 @@ class Lab:
                 await asyncio.sleep(LOOK_AGAIN_S)
 
     def files_left_behind(self) -> list[Path]:
-        """What lies in the store of files and is no whole file under the digest of its content."""
+        """Return the entries of the file store that are not complete files named after their digest."""
         store = self.home.folder / "data" / "attachments"
         return [path for path in store.rglob("*") if path.is_file() and path.name != _sha256(path)]
 
     async def close(self) -> None:
-        """End whatever is still at work."""
+        """Stop everything that still runs."""
         self.people.cancel()
         await self.callers.cancel()
         for life in list(self._lives):
             await self.kill(life)
 
     async def keep(self, coming: Coroutine[Any, Any, Life]) -> Life:
-        """Remember a life, so that none outlasts the laboratory."""
+        """Register a daemon, so that it cannot outlive the lab."""
         life = await coming
         self._lives.append(life)
         return life
@@ -133,7 +133,7 @@ class Lab:
         return await asyncio.gather(*(judged(entry) for entry in entries))
 
     async def _end(self, life: Life, kill: Kill) -> None:
-        """Let a life end as the kill says; one that does not reach its step is killed all the same."""
+        """End a daemon with its kill; if it does not reach the step, kill it anyway."""
         is_missed = False
         try:
             async with asyncio.timeout(REACHED_WITHIN_S):
@@ -159,7 +159,7 @@ class Lab:
                 life.kill()
 
     async def _hold_up(self, methods: Sequence[str], *, nth: int) -> None:
-        """Return while a send waits at Telegram's door; when its daemon dies there, it was never accepted."""
+        """Return while a send waits at the sandbox; if the daemon dies then, the send was never accepted."""
         faults = [
             self.sandbox.fault("slow", method=method, times=1, after=nth - 1, seconds=HELD_UP_S) for method in methods
         ]
@@ -177,7 +177,7 @@ class Lab:
 
 @contextlib.asynccontextmanager
 async def laboratory(folder: Path, seed: int, *, database_url: str | None = None) -> AsyncIterator[Lab]:
-    """A lab whose people are at work; callers begin when they are told. After the block all is gone but the files."""
+    """Set up a lab with active people; callers start on request. After the block only the files remain."""
     sandbox = new_sandbox(limits=False)
     async with serving(sandbox) as url:
         lab = Lab(Home(folder, database_url), sandbox, random.Random(seed))
@@ -194,7 +194,7 @@ def _sha256(path: Path) -> str:
 
 
 def add_person(sandbox: Sandbox, name: str) -> User:
-    """Somebody whom the bot may write to, as after /start."""
+    """Add a person who has pressed /start."""
     user = sandbox.add_user(name)
     user.has_started = True
     sandbox.world.private_chat(user)

@@ -1,6 +1,6 @@
-"""Runs the real daemon and, where CRASH_AT says so, ends it with SIGKILL at one exact step.
+"""Run the real daemon, and kill it with SIGKILL at the step given in CRASH_AT.
 
-The steps are functions of the daemon, wrapped here: the product itself knows nothing of it.
+The steps are functions of the daemon, wrapped here; the product itself has no hooks for this.
 """
 
 import os
@@ -23,7 +23,7 @@ from notifybot.telegram_api.update_queue import DurableQueue
 
 
 class Fuse:
-    """Ends this process at the n-th tick, from whatever thread it comes."""
+    """Kills this process at the n-th tick, from any thread."""
 
     def __init__(self, nth: int) -> None:
         self._left = nth
@@ -35,7 +35,7 @@ class Fuse:
 
 
 def _before(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Tick before each call of a function; `when` gets its arguments."""
+    """Tick before each call of a function for which `when` accepts the arguments."""
     original = getattr(owner, name)
 
     def wrapped(*args: object, **options: object) -> object:
@@ -47,7 +47,7 @@ def _before(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] =
 
 
 def _after(owner: object, name: str, fuse: Fuse) -> None:
-    """Tick after each call, but for those that say by 0 or False that there was nothing to do."""
+    """Tick after each call, except those that return 0 or False because there was nothing to do."""
     original = getattr(owner, name)
 
     def wrapped(*args: object, **options: object) -> object:
@@ -60,7 +60,7 @@ def _after(owner: object, name: str, fuse: Fuse) -> None:
 
 
 def _after_awaiting(owner: object, name: str, fuse: Fuse, *, when: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """The same for a coroutine function; `when` gets its arguments."""
+    """Do the same for a coroutine function; `when` gets its arguments."""
     original: Callable[..., Awaitable[object]] = getattr(owner, name)
 
     async def wrapped(*args: object, **options: object) -> object:
@@ -108,7 +108,7 @@ FUSED: Mapping[Step, Callable[[Fuse], None]] = {
 
 
 def run(argv: list[str]) -> int:
-    """Run a command line of the daemon, in a process of its own."""
+    """Run a command line of the daemon, in a separate process."""
     if crash_at := os.environ.get(CRASH_AT):
         step, _, nth = crash_at.partition(":")
         FUSED[Step(step)](Fuse(int(nth)))

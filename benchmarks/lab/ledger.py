@@ -1,4 +1,4 @@
-"""What the outside world knows: what was asked, what was accepted, what stood in the chats, and who pressed."""
+"""Record of a run from the outside: messages requested, accepted and posted, and presses."""
 
 import hashlib
 import random
@@ -13,42 +13,42 @@ from notifybot.times.clock import Clock
 
 MARK = re.compile(r"\bm\d{7}\b")
 LATER = 0.2
-"""So many are meant for a moment that lies up to SOON_S ahead."""
+"""Share of messages that are scheduled, up to SOON_S ahead."""
 SOON_S = 4.0
 
 
 class Fate(StrEnum):
-    """What happens to a message once people see it."""
+    """Fate of a message once it is posted."""
 
     NOTICE = "notice"
-    """Nothing is asked of anybody."""
+    """A notice: nobody has to react."""
     ANSWERED = "answered"
-    """An alert that somebody answers as soon as it is seen."""
+    """An alert that is acknowledged as soon as it is seen."""
     ANSWERED_LATE = "answered late"
-    """An alert that is left alone until it has escalated, and then answered in the escalation chat."""
+    """An alert that is acknowledged in the escalation chat once it has escalated."""
     IGNORED = "ignored"
-    """An alert that escalates and is closed by time."""
+    """An alert that escalates and closes by timeout."""
 
 
 SHARES = {Fate.NOTICE: 30, Fate.ANSWERED: 35, Fate.ANSWERED_LATE: 15, Fate.IGNORED: 20}
-# escalate_after and close_after in seconds.
+# escalate_after and close_after, in seconds
 DEADLINES = {Fate.ANSWERED: (3, 60), Fate.ANSWERED_LATE: (1, 60), Fate.IGNORED: (2, 4)}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A message that a caller is to hand over. `mark` is its client_id, and stands in its text to find it again."""
+    """A message to send. `mark` is its client_id, and part of its text to find it again."""
 
     mark: str
     chat_id: int
     fate: Fate
     files: tuple[Attached, ...] = ()
     send_at: str | None = None
-    """ISO 8601; None: at once."""
+    """ISO 8601; None: send at once."""
 
     @property
     def shown_files(self) -> list[bytes]:
-        """Their contents as they stand in a chat: pictures first."""
+        """Return the contents in the order in which they are posted: pictures first."""
         return [file.content for field in ("photo", "document") for file in self.files if file.field == field]
 
     @property
@@ -57,7 +57,7 @@ class Wish:
 
     @property
     def body(self) -> dict[str, str | int | bool]:
-        """The request's JSON, or what a form says beside its files."""
+        """Return the request's JSON, or the form's fields other than files."""
         fields: dict[str, str | int | bool] = {
             "caption" if self.files else "content": f"disk {self.mark} is full",
             "channel_id": self.chat_id,
@@ -74,8 +74,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class Copy:
-    """One Telegram message that shows a wish, or the first of an album of it; `at` in Unix seconds is when Telegram
-    accepted it. `part` is what it shows: its text, or files and maybe the text too."""
+    """One Telegram message of a wish, or the first one of its album. `at`, in Unix seconds, is when Telegram
+    accepted it. `part` is its content: the text, or files with or without the text."""
 
     chat_id: int
     message_id: int
@@ -94,19 +94,19 @@ class Press:
 
 @dataclass
 class Entry:
-    """One wish and what became of it. `accepted_at` in Unix seconds is when the caller read the 2xx."""
+    """One wish and its outcome. `accepted_at`, in Unix seconds, is when the caller read the 2xx."""
 
     wish: Wish
     message_id: str | None = None
     accepted_at: float = 0.0
     other_ids: set[str] = field(default_factory=set)
-    """What a repeated request was answered, where that was not the first id."""
+    """Ids other than the first one that repeated requests returned."""
     copies: list[Copy] = field(default_factory=list)
     presses: list[Press] = field(default_factory=list)
 
     @property
     def is_shown(self) -> bool:
-        """Its text stood in a chat."""
+        """Return True if its text was posted."""
         return any(copy.has_text for copy in self.copies)
 
 
@@ -121,7 +121,7 @@ class Ledger:
         self._files: dict[str, tuple[Entry, int]] = {}
 
     def new_wish(self, chat_id: int | None = None) -> Entry:
-        """A message of a fate that chance decides, for that chat or for any."""
+        """Return a message with a random fate, for that chat or a random one."""
         self._last += 1
         fate = self._rng.choices(list(SHARES), list(SHARES.values()))[0]
         chosen = self._rng.choice(self._chat_ids) if chat_id is None else chat_id
@@ -140,20 +140,20 @@ class Ledger:
 
     @property
     def unshown(self) -> int:
-        """How many accepted messages stand in no chat yet."""
+        """Return the number of accepted messages that are not posted yet."""
         return sum(1 for entry in self.entries.values() if entry.message_id is not None and not entry.is_shown)
 
     def owner_of(self, content: bytes) -> tuple[Entry, int] | None:
-        """Whose file this is, and the how many-th of it."""
+        """Return the entry of this file, and the file's position in it."""
         return self._files.get(_digest(content))
 
     def shown_in(self, text: str) -> Entry | None:
-        """The entry that this text shows; None for any other text, and for what was forgotten."""
+        """Return the entry with this text, or None if it is unknown or forgotten."""
         found = MARK.search(text)
         return None if found is None else self.entries.get(found.group())
 
     def forget(self, entries: Sequence[Entry]) -> None:
-        """Drop what was judged, so that a long run does not grow."""
+        """Drop judged entries, so that memory does not grow in a long run."""
         for entry in entries:
             del self.entries[entry.wish.mark]
             for content in entry.wish.shown_files:
@@ -165,5 +165,5 @@ def _digest(content: bytes) -> str:
 
 
 def _soon(rng: random.Random) -> str:
-    """Some seconds ahead: a daemon that is killed meanwhile may be back by then, or not."""
+    """Return a time some seconds ahead; a daemon killed before it may or may not be back by then."""
     return (Clock().now() + timedelta(seconds=rng.uniform(0, SOON_S))).isoformat()

@@ -1,4 +1,4 @@
-"""People in the sandbox: they see what appears in their chats and press Acknowledge."""
+"""People in the sandbox: they watch their chats and press Acknowledge."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ PRESSED_BY_TWO = 0.3
 
 
 class People:
-    """Follows the sandbox's events, notes every copy in the ledger, and presses where the entry's fate says so."""
+    """Follows the sandbox's events, records every copy in the ledger, and presses if the entry's fate says so."""
 
     def __init__(
         self, sandbox: Sandbox, ledger: Ledger, rng: random.Random, *, escalation_chat: int, members: list[User]
@@ -54,14 +54,14 @@ class People:
             self._press_soon(entry, copy)
 
     def _part_of(self, message: Message) -> tuple[Entry | None, str]:
-        """Whose message this is, and which of its parts: the text, or its files from the how many-th on."""
+        """Return the entry of this message, and its part: the text, or the position of its first file."""
         if message.media is None:
             return self._ledger.shown_in(message.text), "text"
         entry, number = self._ledger.owner_of(message.media.content.read()) or (None, 0)
         return entry, f"files {number}"
 
     def _is_known_album(self, message: Message) -> bool:
-        """The first message of an album stands for all."""
+        """Return True for an album that was seen before: its first message stands for all."""
         album = message.media_group_id
         is_known = album in self._albums
         if album is not None:
@@ -87,12 +87,12 @@ class People:
         try:
             self._sandbox.press(user, self._sandbox.message(copy.chat_id, copy.message_id), "Acknowledge")
         except Refused:
-            return  # the button is gone: somebody was faster, and this person sees it
+            return  # the button is gone: someone else was faster
         entry.presses.append(Press(user.id, time.time()))
 
 
 def _place(message: JsonObject) -> tuple[int, int]:
-    """The chat and the id of a message as Telegram writes it."""
+    """Return the chat and the id of a message in Telegram's JSON."""
     chat, message_id = message["chat"], message["message_id"]
     assert isinstance(chat, dict)
     assert isinstance(message_id, int)

@@ -1,4 +1,4 @@
-"""The real daemon as a process: started, killed by its pid, told to stop, its log kept."""
+"""The real daemon as a process: start, kill by pid, stop, and keep its log."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 60.0
 ENDS_WITHIN_S = 60.0
 LOG_TAIL_LINES = 40
-# What would tell the child of a real bot, or of the systemd that runs us.
+# Variables that would point the child to a real bot, or to our own systemd unit.
 NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "NOTIFYBOT_CONFIG", "LISTEN_FDS", "LISTEN_PID", "WATCHDOG_USEC", CRASH_AT)
 UNLIMITED = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
 _numbers = count()
@@ -28,15 +28,15 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Home:
-    """Where one daemon keeps everything; its path must be short, because a socket's path must be."""
+    """Folder of one daemon; its path must be short enough for a socket."""
 
     folder: Path
     database_url: str | None = None
-    """Where its database is, if not below the folder."""
+    """Path of its database, if outside the folder."""
     program: str = "notifybot"
-    """The module that is run."""
+    """Module to run."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What it is told beside ours."""
+    """Additional environment variables."""
 
     @property
     def config(self) -> Path:
@@ -55,7 +55,7 @@ class Home:
         return self.folder / "data" / "notifybot.sqlite3"
 
     def configure(self, sandbox: Sandbox, url: str, *, escalation_channel: int | None) -> None:
-        """Write the config: JSON, for that is YAML too. Where the sandbox keeps no limits, the daemon keeps none."""
+        """Write the config as JSON, which is also YAML. Without limits in the sandbox, the daemon has none either."""
         telegram: dict[str, object] = {"token": sandbox.token, "base_url": url}
         if not sandbox.world.limits.enabled:
             telegram["limits"] = UNLIMITED
@@ -70,19 +70,19 @@ class Home:
         self.config.write_text(json.dumps(sections, indent=2))
 
     def log_tail(self) -> str:
-        """The last lines that the daemons wrote."""
+        """Return the last log lines of the daemons."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:])
 
 
 def new_sandbox(*, limits: bool) -> Sandbox:
-    """A sandbox whose bot has a token of its own: a machine runs one daemon a bot."""
+    """Return a sandbox whose bot has a unique token, since a machine runs one daemon per bot."""
     return Sandbox(token=f"600000001:{secrets.token_hex(20)}", limits=limits)
 
 
 class Life:
-    """One daemon from its start to its end."""
+    """One daemon process, from start to end."""
 
     def __init__(self, process: asyncio.subprocess.Process | Forked, notices: socket.socket) -> None:
         self._process = process
@@ -97,12 +97,12 @@ class Life:
         return self._process.returncode is not None
 
     def go(self) -> None:
-        """Let a prepared daemon begin."""
+        """Let a prepared daemon start."""
         assert isinstance(self._process, Forked)
         self._process.go()
 
     async def ready(self) -> bool:
-        """Return once it accepts requests; False when it ended before that."""
+        """Wait until it accepts requests; return False if it exits first."""
         loop = asyncio.get_running_loop()
         told = asyncio.create_task(loop.sock_recv(self._notices, 1024))
         ended = asyncio.create_task(self._process.wait())
@@ -115,17 +115,17 @@ class Life:
         return is_ready
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         if not self.is_over:
             self._process.kill()
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         if not self.is_over:
             self._process.terminate()
 
     async def end(self) -> int:
-        """Wait until it is gone; its exit code, or minus the signal's number."""
+        """Wait for the exit; return the exit code, or minus the signal number."""
         async with asyncio.timeout(ENDS_WITHIN_S):
             code = await self._process.wait()
         self._notices.close()
@@ -133,7 +133,7 @@ class Life:
 
 
 async def start(home: Home) -> Life:
-    """Start the daemon as an operator does."""
+    """Start the daemon like an operator."""
     notices, environ = _surroundings(home)
     command = [sys.executable, "-m", home.program, "run", "--config", str(home.config)]
     with home.log.open("ab") as log:
@@ -144,7 +144,7 @@ async def start(home: Home) -> Life:
 
 
 async def prepare(home: Home, kill: Kill) -> Life:
-    """Start a daemon that waits for `go`, and ends itself at a step if `kill` names one."""
+    """Start a daemon that waits for `go`, and kills itself at the step of `kill`, if there is one."""
     notices, environ = _surroundings(home)
     if kill.ends_itself:
         environ[CRASH_AT] = f"{kill.step}:{kill.nth}"
@@ -153,7 +153,7 @@ async def prepare(home: Home, kill: Kill) -> Life:
 
 
 def _surroundings(home: Home) -> tuple[socket.socket, dict[str, str]]:
-    """Where a daemon says that it is ready, and its environment."""
+    """Return the socket for the daemon's ready notification, and its environment."""
     notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     address = home.folder / f"n{next(_numbers)}"
     notices.bind(str(address))

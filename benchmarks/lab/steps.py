@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 CRASH_AT = "CRASH_AT"
-"""The variable that tells the launcher where to end: `step:n`, at the n-th time that the step is reached."""
+"""Variable with the launcher's kill, as `step:n`: the n-th time that the step is reached."""
 
 
 class Step(StrEnum):
-    """The way of a message, and where on it the process ends."""
+    """Point in the life of a message at which the process is killed."""
 
     ACCEPT = "accept"
     """The rows are written, the transaction is open."""
     STORING = "storing"
-    """A file is half in the store."""
+    """Half of a file is in the store."""
     STORED = "stored"
-    """A file is in the store, its message is nowhere."""
+    """A file is in the store, its message is not stored."""
     COMMIT = "commit"
-    """The transaction is committed, the caller has no answer yet."""
+    """The transaction is committed, the caller has no response yet."""
     CLAIM = "claim"
-    """The claim on a call is committed, the call not made."""
+    """The claim is committed, the call is not made."""
     BEFORE_TELEGRAM = "before-telegram"
     """The call is on its way, Telegram has not accepted it."""
     AFTER_TELEGRAM = "after-telegram"
@@ -35,22 +35,22 @@ class Step(StrEnum):
     RECORD = "record"
     """The outcome is written, the transaction is open."""
     PRESS_STORED = "press-stored"
-    """A press is on disk, nothing has come of it, and Telegram is not told."""
+    """A press is on disk, but not handled, and not confirmed to Telegram."""
     PRESS_HANDLED = "press-handled"
-    """A press has counted, its person has no answer, and Telegram is not told."""
+    """A press is handled, but has no reply, and is not confirmed to Telegram."""
     EDIT = "edit"
     """Telegram accepted an edit, nothing is recorded."""
     ESCALATE = "escalate"
     """Alerts are escalated, the transaction is open."""
     RELEASE = "release"
-    """Messages that waited for their time have their posts, the transaction is open."""
+    """Scheduled messages have their posts, the transaction is open."""
     CLOSE = "close"
-    """Alerts are closed by time, the transaction is open."""
+    """Alerts are closed by timeout, the transaction is open."""
     RANDOM = "random"
 
 
 NAMED = tuple(step for step in Step if step is not Step.RANDOM)
-# How often a step is passed at most before the kill: the rare ones at once.
+# Maximum number of times a step is passed before the kill; rare steps kill at the first.
 MOST_PASSED = {
     Step.STORING: 4,
     Step.STORED: 4,
@@ -82,7 +82,7 @@ class Kill:
 
     @property
     def ends_itself(self) -> bool:
-        """Whether the launcher does it; the others are done from outside."""
+        """Return True if the launcher does it; other kills come from outside."""
         return self.step not in (Step.RANDOM, Step.BEFORE_TELEGRAM, Step.UPLOADING)
 
 
@@ -91,12 +91,12 @@ def named_kill(step: Step, rng: random.Random) -> Kill:
 
 
 def random_kill(rng: random.Random) -> Kill:
-    """Mostly under load; one in four while the daemon is still starting."""
+    """Return a kill at a random time: mostly under load, one in four while the daemon is still starting."""
     return Kill(Step.RANDOM, after_s=rng.uniform(0, LONGEST_LIFE_S), during_start=rng.random() < 0.25)
 
 
 def plan(kills: int, rng: random.Random) -> Sequence[Kill]:
-    """Every step about equally often, in random order."""
+    """Return kills with every step about equally often, in random order."""
     steps = [list(Step)[number % len(Step)] for number in range(kills)]
     rng.shuffle(steps)
     return [random_kill(rng) if step is Step.RANDOM else named_kill(step, rng) for step in steps]

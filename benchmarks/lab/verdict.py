@@ -1,4 +1,4 @@
-"""Compares what the world knows with what the daemon says and with what stands in the chats."""
+"""Compare the ledger with the daemon's records and with the chats."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,13 +32,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Account:
-    """What the daemon says of one message."""
+    """The daemon's record of one message."""
 
     status: str
     deliveries: tuple[Delivery, ...]
     timeline: tuple[Event, ...]
     answered_by: int | None
-    """The Telegram id of who acknowledged it."""
+    """Telegram id of the person who acknowledged it."""
 
     def times(self, name: str) -> list[float]:
         return [event.at for event in self.timeline if event.name == name]
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one entry. `doubles`: when each copy too many was sent; `uncertain`: when each was noted."""
+    """Verdict on one entry. `doubles`: when each surplus copy was sent; `uncertain`: when each was recorded."""
 
     entry: Entry
     is_shown: bool
@@ -59,7 +59,7 @@ class Finding:
 
     @property
     def unexplained(self) -> int:
-        """Doubles beyond those that a send which was cut in flight explains."""
+        """Return the number of doubles that no send cut in flight explains."""
         return max(0, len(self.doubles) - len(self.uncertain))
 
     @property
@@ -68,7 +68,7 @@ class Finding:
 
 
 async def account_of(http: ClientSession, message_id: str) -> Account | None:
-    """Ask the daemon for a message; None where it knows none of that id."""
+    """Ask the daemon for a message; return None if the id is unknown."""
     async with http.get(f"http://notifybot/api/messages/{message_id}") as response:
         if response.status == 404:
             return None
@@ -92,7 +92,7 @@ def _read(document: Json) -> Account:
 
 
 def judge(entry: Entry, account: Account | None, sandbox: Sandbox) -> Finding:
-    """Say what is lost, doubled or wrong about one accepted message that should be over."""
+    """Report what is lost, doubled or wrong about one accepted message that should be finished."""
     if account is None:
         return Finding(entry, entry.is_shown, True, len(entry.presses), (), (), 0, ("the daemon does not know it",))
     is_pressed_in_vain = bool(entry.presses) and account.answered_by is None
@@ -109,7 +109,7 @@ def judge(entry: Entry, account: Account | None, sandbox: Sandbox) -> Finding:
 
 
 def _doubles(entry: Entry) -> Iterator[float]:
-    """When each part was sent that was not the last of its kind in its chat."""
+    """Return the times of all copies of a part in a chat except the last."""
     left = Counter((copy.chat_id, copy.part) for copy in entry.copies)
     for copy in entry.copies:
         left[copy.chat_id, copy.part] -= 1
@@ -119,10 +119,10 @@ def _doubles(entry: Entry) -> Iterator[float]:
 
 def _problems(entry: Entry, account: Account, sandbox: Sandbox) -> Iterator[str]:
     if entry.other_ids:
-        yield f"a repeated request made another message: {entry.other_ids}"
+        yield f"a repeated request created another message: {entry.other_ids}"
     final = "closed" if entry.wish.is_alert else "sent"
     if account.status != final:
-        yield f"it is {account.status} and should be {final}"
+        yield f"it is {account.status} but should be {final}"
     yield from _wrong_answer(entry, account)
     yield from _wrong_timeline(entry, account)
     for delivery in account.deliveries:
@@ -157,11 +157,11 @@ def _wrong_timeline(entry: Entry, account: Account) -> Iterator[str]:
 
 
 def _wrong_delivery(entry: Entry, account: Account, delivery: Delivery, sandbox: Sandbox) -> Iterator[str]:
-    """What stands in the chat must be what the daemon says that it shows there."""
+    """Check that the chat shows what the daemon has recorded."""
     where = f"in {delivery.chat_id}"
     if delivery.status == "withdrawn":
         if account.answered_by is None:
-            yield f"withdrawn {where}, though nobody answered"
+            yield f"withdrawn {where}, but nobody acknowledged it"
         return
     if delivery.status != "shown":
         yield f"{delivery.status} {where}"
@@ -169,11 +169,11 @@ def _wrong_delivery(entry: Entry, account: Account, delivery: Delivery, sandbox:
     sent = {copy.message_id for copy in entry.copies if copy.chat_id == delivery.chat_id and copy.has_text}
     said = [message_id for message_id in delivery.message_ids if message_id in sent]
     if len(said) != 1:
-        yield f"shown {where} as {delivery.message_ids}, but there stand {sent}"
+        yield f"shown {where} as {delivery.message_ids}, but the chat has {sent}"
         return
     posts = [sandbox.message(delivery.chat_id, message_id) for message_id in delivery.message_ids]
     if [post.media.content.read() for post in posts if post.media] != entry.wish.shown_files:
-        yield f"other files {where} than were sent, or in another order"
+        yield f"files {where} differ from those sent, or are in another order"
     if entry.wish.is_alert:
         yield from _wrong_post(account, sandbox.message(delivery.chat_id, said[0]), sandbox)
 

@@ -1,1 +1,1 @@
-"""How much a daemon carries: callers that measure, plain servers to compare with, and figures."""
+"""Load tests of a daemon: callers that measure, plain servers as a baseline, and figures."""

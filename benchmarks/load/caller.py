@@ -1,9 +1,9 @@
-"""Callers of one server, in a process of their own: prepared requests over a unix socket, latencies out.
+"""Callers of one server, in a separate process: send prepared requests over a unix socket, print latencies.
 
     python -m benchmarks.load.caller '{"socket": "...", "callers": 64, ...}'
 
-One thread and one epoll, no event loop and no HTTP library: it costs a fraction of what any server does with the
-same request, so that the server is what is measured. `busy` in the result says how much of a core it took.
+One thread and one epoll, no event loop and no HTTP library: this costs a fraction of what any server does with the
+same request, so the figures show the server. `busy` in the result is the share of a core that the callers used.
 """
 
 import array
@@ -25,13 +25,13 @@ HEAD_END = b"\r\n\r\n"
 LENGTH = b"Content-Length: "
 ANSWER_BYTES = 65_536
 SILENT_S = 30.0
-"""Without any answer for so long the server counts as stuck."""
+"""Time without a response after which the server counts as stuck."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """`rate` None: each caller sends its next request when the last was answered. Else requests come at random times,
-    so many a second on average, and latency counts from when a request should have gone out."""
+    """A load. `rate` None: each caller sends its next request after the last response. Otherwise requests come at
+    random times, `rate` per second on average, and latency counts from the moment at which a request was due."""
 
     socket: str
     callers: int
@@ -45,7 +45,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """Latencies in milliseconds; `busy` is the share of one core that the callers took."""
+    """Latencies in milliseconds; `busy` is the share of one core that the callers used."""
 
     rate: float
     p50: float
@@ -56,11 +56,11 @@ class Measured:
 
 
 class NotAccepted(Exception):
-    """The server answered something else than 202, or not at all."""
+    """The server did not respond, or with something other than 202."""
 
 
 class _Connection:
-    """One caller; at most one request of its is under way."""
+    """One caller, with at most one request in flight."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -74,7 +74,7 @@ class _Connection:
         self.socket.send(request)
 
     def is_answered(self) -> bool:
-        """Read what came; whether the answer is whole."""
+        """Read available bytes; return True if the response is complete."""
         self._received += self.socket.recv(ANSWER_BYTES)
         head = self._received.find(HEAD_END)
         if head < 0 and self._received:
@@ -90,7 +90,7 @@ class _Connection:
 
 
 class _Callers:
-    """All callers of a load, and the latencies they saw."""
+    """All callers of a load, and the latencies they measured."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -100,7 +100,7 @@ class _Callers:
         self.latencies_ns = array.array("q")
 
     def run(self) -> None:
-        """Make requests for the load's seconds."""
+        """Send requests for the duration of the load."""
         until = time.perf_counter_ns() + int(self._load.seconds * 1e9)
         idle = deque(self._open() for _ in range(self._load.callers))
         if self._load.rate is None:
@@ -130,11 +130,11 @@ class _Callers:
             idle.extend(self._answered(wait_s, may_be_silent=bool(idle)))
 
     def _answered(self, wait_s: float, *, may_be_silent: bool = False) -> list[_Connection]:
-        """Those whose answers came within `wait_s`, noted."""
-        # epoll rounds its timeouts up to milliseconds; select, here on the epoll itself, does not.
+        """Record and return the callers that got a response within `wait_s`."""
+        # epoll rounds timeouts up to milliseconds; select on the epoll descriptor does not.
         ready, _, _ = select.select([self._epoll], [], [], wait_s)
         if not ready and not may_be_silent:
-            raise NotAccepted(f"no answer for {wait_s:g} s")
+            raise NotAccepted(f"no response for {wait_s:g} s")
         answered = [self._by_fd[fd] for fd, _ in self._epoll.poll(0) if self._by_fd[fd].is_answered()]
         now = time.perf_counter_ns()
         for connection in answered:
@@ -156,7 +156,7 @@ class _Callers:
 
 
 def _requests(load: Load) -> list[bytes]:
-    """One small alert for each chat, ready for the wire."""
+    """Return one small alert per chat, as bytes to send."""
     ending = "Connection: close\r\n" if load.new_connections else ""
     requests = []
     for chat_id in load.chat_ids:
@@ -167,7 +167,7 @@ def _requests(load: Load) -> list[bytes]:
 
 
 def _arrivals(rate: float, seed: int) -> Iterator[int]:
-    """Times in nanoseconds, as of requests that know nothing of each other."""
+    """Yield times in nanoseconds, as for independent requests."""
     rng = random.Random(seed)
     at = float(time.perf_counter_ns())
     while True:
@@ -186,7 +186,7 @@ def measure(load: Load) -> Measured:
 
 
 def _timed(load: Load, seconds: float) -> tuple[_Callers, float, float]:
-    """Run for so long; the callers, the seconds that passed, and the seconds of one core that they took."""
+    """Run for `seconds`; return the callers, the elapsed seconds, and the CPU seconds used."""
     callers = _Callers(Load(**{**asdict(load), "seconds": seconds}))
     wall, cpu = time.perf_counter(), time.process_time()
     callers.run()

@@ -1,4 +1,4 @@
-"""Where the databases of a benchmark come from: files, or a PostgreSQL server of its own."""
+"""Databases for benchmarks: SQLite files, or a dedicated PostgreSQL server."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.postgres.server import find_binaries, serving
 
 @dataclass(frozen=True)
 class Databases:
-    """`new` makes an empty database and returns its URL."""
+    """One kind of database; `new` creates an empty one and returns its URL."""
 
     name: str
     new: Callable[[], str]
@@ -19,7 +19,7 @@ class Databases:
 
 @contextlib.contextmanager
 def databases(folder: Path) -> Iterator[list[Databases]]:
-    """SQLite in this folder, and PostgreSQL where a server can be started; after the block that has ended."""
+    """Yield SQLite in this folder, and PostgreSQL if a server can be started; stop that after the block."""
     numbers = count()
     found = [Databases("SQLite", lambda: f"sqlite:///{folder / f'notifybot-{next(numbers)}.sqlite3'}")]
     with contextlib.ExitStack() as running:

@@ -7,13 +7,13 @@ from statistics import median
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` (0 to 1) of all are not above; `ordered` ascends."""
+    """Return the smallest value with at least `share` (0 to 1) of all values at or below it; `ordered` ascends."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median over rounds, and how far they lie apart."""
+    """Median over the rounds, with minimum and maximum."""
 
     median: float
     least: float

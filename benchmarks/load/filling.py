@@ -1,4 +1,4 @@
-"""A database full of waiting alerts, made by the product's own way of accepting them.
+"""Fill a database with waiting alerts, through the product's own code for accepting them.
 
 python -m benchmarks.load.filling URL COUNT CHAT_ID...
 """
@@ -22,11 +22,11 @@ from notifybot.times.clock import Clock
 A_COMMIT = 1000
 NOTHING_FALLS_DUE = timedelta(days=30)
 MADE_FASTER = ("journal_mode = WAL", "synchronous = OFF", "cache_size = -262144")
-"""A database that is being made need not survive a power cut."""
+"""A database under construction does not have to survive a power cut."""
 
 
 def fill(url: str, count: int, chat_ids: Sequence[str], *, escalate_after: timedelta = NOTHING_FALLS_DUE) -> None:
-    """Accept `count` alerts for these chats in turn. Their deadlines lie at `escalate_after` and twice that."""
+    """Accept `count` alerts for these chats in turn. They escalate after `escalate_after` and close at twice that."""
     migrations.upgrade(url)
     coming = cycle(chat_ids)
     with filling(url) as session:
@@ -34,13 +34,13 @@ def fill(url: str, count: int, chat_ids: Sequence[str], *, escalate_after: timed
             batch = [_alert(chat_id, escalate_after) for chat_id in islice(coming, min(A_COMMIT, count - done))]
             accept.accept(session, batch, now=Clock().now())
             session.commit()
-        # What a server does by itself after a minute: without it PostgreSQL takes the tables for small.
+        # Autovacuum does this after a minute. Until then, PostgreSQL plans as if the tables were small.
         session.connection().exec_driver_sql("ANALYZE")
         session.commit()
 
 
 def furnish(url: str, chat_ids: Sequence[str]) -> None:
-    """Make the tables, and these chats in them."""
+    """Create the tables, and insert these chats."""
     migrations.upgrade(url)
     with filling(url) as session:
         chats.ensure(session, chat_ids)
@@ -49,7 +49,7 @@ def furnish(url: str, chat_ids: Sequence[str]) -> None:
 
 @contextmanager
 def filling(url: str) -> Iterator[Session]:
-    """A session for making test data fast."""
+    """Open a session for fast inserts of test data."""
     engine = create_engine(driver_url(url))
     with Session(engine) as session:
         if engine.dialect.name == "sqlite":

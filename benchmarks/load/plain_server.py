@@ -1,8 +1,8 @@
-"""What notifybot is compared with: the same aiohttp, with a handler that does nothing or does it the plain way.
+"""Baseline servers for notifybot: the same aiohttp, with a handler that does nothing or stores alerts plainly.
 
     python -m benchmarks.load.plain_server KIND SOCKET DATABASE_URL
 
-All kinds check the same fields and answer bytes of the same size; what they keep besides stands in plain_stores.py.
+All kinds validate the same fields and send responses of the same size. Their stores are in plain_stores.py.
 """
 
 import asyncio
@@ -53,9 +53,9 @@ class IngestFields(BaseModel):
 
 
 async def serve(kind: Kind, path: str, url: str) -> None:
-    """Serve until killed; a line on standard output says that it began."""
+    """Serve until killed; print a line once ready."""
     with new_store(kind, url) as store:
-        # The settings of notifybot's own listener.
+        # Same settings as notifybot's listener.
         runner = web.AppRunner(
             _app(store), access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_S, auto_decompress=False
         )

@@ -1,4 +1,4 @@
-"""How a plain server keeps an alert: not at all, in plain SQL, or through the ORM; each with a commit of its own."""
+"""Stores of the plain servers: none, plain SQL, or the ORM, with one commit per alert."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from notifybot.model.states import State
 from notifybot.times.clock import Clock
 
 WRITERS = {"sqlite": 1, "postgresql": 8}
-"""Threads that commit, each on a connection of its own: SQLite has one writer, PostgreSQL can sync many at once."""
+"""Committing threads, each with its own connection: SQLite has one writer, PostgreSQL can sync several at once."""
 ESCALATE_AFTER, CLOSE_AFTER = timedelta(minutes=15), timedelta(hours=1)
 ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
@@ -41,21 +41,21 @@ class Kind(StrEnum):
 
 
 class Store:
-    """Runs `write` for each alert, off the event loop."""
+    """Store that runs `write` for each alert, off the event loop."""
 
     def __init__(self, write: Callable[[str, str], None] | None, writers: ThreadPoolExecutor) -> None:
         self._write = write
         self._writers = writers
 
     async def keep(self, chat_id: str, content: str) -> None:
-        """Return once the alert is on disk."""
+        """Store the alert; return once it is on disk."""
         if self._write is not None:
             await asyncio.get_running_loop().run_in_executor(self._writers, self._write, chat_id, content)
 
 
 @contextlib.contextmanager
 def new_store(kind: Kind, url: str) -> Iterator[Store]:
-    """A store on a database that has notifybot's tables and the chats."""
+    """Return a store on a database that has notifybot's tables and the chats."""
     engine = _engine(url)
     with ThreadPoolExecutor(WRITERS[engine.dialect.name]) as writers:
         yield Store({Kind.NOTHING: None, Kind.SQL: _by_sql(engine), Kind.ORM: _by_orm(engine)}[kind], writers)
@@ -63,13 +63,13 @@ def new_store(kind: Kind, url: str) -> Iterator[Store]:
 
 
 def driver_url(url: str) -> URL:
-    """The URL with the driver that notifybot uses."""
+    """Return the URL with the driver that notifybot uses."""
     parsed = make_url(url)
     return parsed if parsed.get_backend_name() == "sqlite" else parsed.set(drivername="postgresql+psycopg")
 
 
 def _engine(url: str) -> Engine:
-    """As many connections as writers. SQLite keeps what it commits as durably as it does for notifybot."""
+    """Return an engine with one connection per writer. SQLite commits are as durable as notifybot's."""
     parsed = driver_url(url)
     engine = create_engine(parsed, pool_size=WRITERS[parsed.get_backend_name()])
     if engine.dialect.name != "sqlite":
@@ -89,7 +89,7 @@ def _by_orm(engine: Engine) -> Callable[[str, str], None]:
         with Session(engine) as session:
             message, post, *referring = _rows(chat_id, content, now)
             session.add_all((message, post))
-            session.flush()  # without relationships the session does not know that these come first
+            session.flush()  # without relationships, the session does not know that these must be inserted first
             session.add_all(referring)
             session.commit()
 
@@ -123,7 +123,7 @@ def _rows(chat_id: str, content: str, now: datetime) -> list[Message | Post | De
 
 
 def _by_sql(engine: Engine) -> Callable[[str, str], None]:
-    """The driver alone: one connection a thread, the statements ready."""
+    """Return a writer that uses the driver directly: one connection per thread, with prepared statements."""
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
     tables = {"messages": MESSAGE, "posts": POST, "deliveries": DELIVERY, "timeline": EVENT}
     statements = [_insert(table, columns.split(), mark) for table, columns in tables.items()]
@@ -145,7 +145,7 @@ def _insert(table: str, columns: Sequence[str], mark: str) -> str:
 
 
 def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tuple[object, ...]]:
-    """The values of MESSAGE, POST, DELIVERY and EVENT; SQLite keeps times as notifybot writes them there."""
+    """Return the values of MESSAGE, POST, DELIVERY and EVENT; on SQLite, times are in notifybot's format."""
     at, escalate_at, close_at = (
         moment.strftime("%Y-%m-%d %H:%M:%S.%f") if mark == "?" else moment
         for moment in (now, now + ESCALATE_AFTER, now + CLOSE_AFTER)

@@ -1,4 +1,4 @@
-"""What a run of throughput.py found: every measurement, and the ratios that are aimed at."""
+"""Results of throughput.py: all measurements, and the target ratios."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ COLUMNS = ("accepted/s", "p50 ms", "p99 ms", "p99.9 ms", "callers' CPU")
 
 @dataclass(frozen=True)
 class Case:
-    """`share`: of the rate that notifybot reached at FULL_LOAD; None: as fast as the answers come."""
+    """A load. `share`: of the rate that notifybot reached at FULL_LOAD; None: as fast as responses arrive."""
 
     name: str
     callers: int
@@ -38,7 +38,7 @@ CASES = (
 
 @dataclass
 class Results:
-    """Measurements by case and server, one for each round."""
+    """Measurements by case and server, one per round."""
 
     title: str
     found: dict[tuple[Case, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
@@ -47,11 +47,11 @@ class Results:
         return [round.rate for round in self.found[case, server]]
 
     def report(self) -> str:
-        """The table of figures, and below it the table of aims."""
+        """Return the table of figures, followed by the table of targets."""
         rows = [(f"{case.name}: {server}", _shown(rounds)) for (case, server), rounds in self.found.items()]
-        figures = table(f"{self.title}: alerts accepted, median (least-most) of the rounds", COLUMNS, rows)
+        figures = table(f"{self.title}: alerts accepted, median (min-max) of the rounds", COLUMNS, rows)
         aims = [(aim.what, [spread.shown(2), aim.wanted, verdict]) for aim, spread, verdict in self._judged()]
-        return f"{figures}\n\n{table(f'{self.title}: what is aimed at', ('found', 'aim', ''), aims)}"
+        return f"{figures}\n\n{table(f'{self.title}: targets', ('result', 'target', ''), aims)}"
 
     def _judged(self) -> list[tuple["Aim", Spread, str]]:
         judged = []
@@ -69,7 +69,7 @@ def _shown(rounds: Sequence[Measured]) -> list[str]:
 
 @dataclass(frozen=True)
 class Aim:
-    """A figure of each round, the bound for its median, and whether it is an upper one."""
+    """A figure per round, and the bound for its median: an upper one if `is_upper`."""
 
     what: str
     values: Callable[[Results], list[float]]
@@ -102,11 +102,11 @@ def _p999(server: str) -> Callable[[Results], list[float]]:
 
 
 AIMS = (
-    Aim("rate at 64 callers, of a handler that does nothing", _rate_against(Kind.NOTHING), 0.65),
-    Aim("rate at 64 callers, of a commit a request in plain SQL", _rate_against(Kind.SQL), 3),
-    Aim("rate at 64 callers, of an ORM session a request", _rate_against(Kind.ORM), 10),
-    Aim("p99 at half that rate, of a handler that does nothing", _half_load_p99, 2, is_upper=True),
+    Aim("rate at 64 callers, compared to a handler that does nothing", _rate_against(Kind.NOTHING), 0.65),
+    Aim("rate at 64 callers, compared to plain SQL with one commit per request", _rate_against(Kind.SQL), 3),
+    Aim("rate at 64 callers, compared to one ORM session per request", _rate_against(Kind.ORM), 10),
+    Aim("p99 at half that rate, compared to a handler that does nothing", _half_load_p99, 2, is_upper=True),
     Aim("p99.9 at 64 callers, ms", _p999(NOTIFYBOT), 50, is_upper=True),
-    Aim("rate with a full database, of the empty one", _rate_against(NOTIFYBOT, of=FULL_OF_MESSAGES), 0.9),
+    Aim("rate with a full database, compared to an empty one", _rate_against(NOTIFYBOT, of=FULL_OF_MESSAGES), 0.9),
     Aim("p99.9 with a full database, ms", _p999(FULL_OF_MESSAGES), 50, is_upper=True),
 )

@@ -1,4 +1,4 @@
-"""Servers under load: the real daemon beside a sandbox, and the plain ones, each a process of its own."""
+"""Servers under load, each in its own process: the real daemon with a sandbox, and the plain servers."""
 
 import asyncio
 import contextlib
@@ -23,19 +23,19 @@ READY_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 60.0
 FILLED_WITHIN_S = 3600.0
 SETTLED_AFTER_S = 2.0
-"""By then a daemon has reached the sandbox, and its jobs have had their first turn."""
+"""Time in which a daemon reaches the sandbox and its jobs run once."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Something that accepts alerts at `socket`."""
+    """A server that accepts alerts at `socket`."""
 
     socket: Path
     pid: int
 
     @contextlib.contextmanager
     def awake(self) -> Iterator[None]:
-        """Let its process run for as long as the block; before and after it stands still and costs nothing."""
+        """Let the process run inside the block; outside, it is stopped and uses no CPU."""
         os.kill(self.pid, signal.SIGCONT)
         try:
             yield
@@ -44,14 +44,14 @@ class Server:
 
 
 def people(sandbox: Sandbox) -> list[int]:
-    """The private chats of PEOPLE; the same ids in every new sandbox."""
+    """Return the private chats of PEOPLE; every new sandbox has the same ids."""
     return [add_person(sandbox, f"Person {number}").id for number in range(PEOPLE)]
 
 
 @contextlib.asynccontextmanager
 async def notifybot(url: str) -> AsyncIterator[Server]:
-    """The real daemon with its default settings; a sandbox takes what Telegram's limits let through. It stands still
-    until it is awake."""
+    """Run the real daemon with default settings, and a sandbox that receives what Telegram's limits allow. The daemon
+    is stopped until `awake`."""
     sandbox = new_sandbox(limits=True)
     people(sandbox)
     channel = sandbox.add_chat("supergroup", "Escalations").id
@@ -77,8 +77,7 @@ async def notifybot(url: str) -> AsyncIterator[Server]:
 
 @contextlib.asynccontextmanager
 async def plain(kind: Kind, url: str) -> AsyncIterator[Server]:
-    """One of the servers that notifybot is compared with, on a database that was furnished. It stands still until it
-    is awake."""
+    """Run one of the baseline servers, on a prepared database. It is stopped until `awake`."""
     with _folder() as folder:
         path = folder / "s"
         process = await _python("benchmarks.load.plain_server", kind, str(path), url)
@@ -96,14 +95,14 @@ async def plain(kind: Kind, url: str) -> AsyncIterator[Server]:
 
 
 async def measured(load: Load) -> Measured:
-    """What the callers of this load see; they run in a process of their own."""
+    """Run the callers of this load in a separate process; return their measurements."""
     within_s = load.warm_up_s + load.seconds + ANSWERS_WITHIN_S
     output = await _output(within_s, "benchmarks.load.caller", json.dumps(asdict(load)))
     return Measured(**json.loads(output))
 
 
 async def fill(url: str, count: int, chat_ids: Sequence[int]) -> None:
-    """Put so many waiting alerts into a new database."""
+    """Insert `count` waiting alerts into a new database."""
     await _output(FILLED_WITHIN_S, "benchmarks.load.filling", url, str(count), *map(str, chat_ids))
 
 
@@ -117,7 +116,7 @@ async def _output(within_s: float, module: str, *arguments: str) -> bytes:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise RuntimeError(f"{module} gave up; why stands above")
+        raise RuntimeError(f"{module} failed; see its output above")
     return output
 
 
@@ -129,7 +128,7 @@ async def _python(module: str, *arguments: str) -> asyncio.subprocess.Process:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    """A temporary folder with a short path, because a socket's path must be short."""
+    """Create a temporary folder with a path short enough for a socket."""
     folder = Path(tempfile.mkdtemp(prefix="nb"))
     try:
         yield folder

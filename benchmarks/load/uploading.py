@@ -1,4 +1,4 @@
-"""Uploads to one daemon, all at once, in a process of their own: forms over a unix socket, ids and times out.
+"""Concurrent uploads to one daemon, from a separate process: forms over a unix socket; prints ids and times.
 
 python -m benchmarks.load.uploading '{"socket": "…", "chat_ids": […], "size": 1000000}'
 """
@@ -20,7 +20,7 @@ WITHIN = ClientTimeout(total=300)
 
 @dataclass(frozen=True)
 class Uploads:
-    """One file of `size` bytes for each chat, each with a content of its own. `rest_s`: a pause after each piece of
+    """One file of `size` bytes per chat, each with unique content. `rest_s`: a pause after each piece of
     `piece` bytes, as of a slow line."""
 
     socket: str
@@ -33,7 +33,7 @@ class Uploads:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """`seconds` is None where the daemon did not accept it; `answer` is its id, else what was said."""
+    """Outcome of an upload. `seconds` is None if it was refused; `answer` is the message id, or the refusal."""
 
     status: int
     answer: str
@@ -41,7 +41,7 @@ class Uploaded:
 
 
 async def content(number: int, uploads: Uploads) -> AsyncIterator[bytes]:
-    """The file of one chat: nobody else's, and nothing that compresses."""
+    """Yield the file of one chat, unique and incompressible."""
     rng = random.Random(uploads.seed * 1_000_003 + number)
     left = uploads.size
     while left:

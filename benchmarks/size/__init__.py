@@ -1,1 +1,1 @@
-"""What a million waiting messages cost: memory, start, claims, lateness, queries; and a hundred thousand deliveries."""
+"""Scale tests: memory, startup, claims, lateness and queries with a million waiting messages; 100,000 deliveries."""

@@ -1,4 +1,4 @@
-"""Many deliveries in a row, without limits: how fast, at what cost in processor time, and whether memory grows."""
+"""Many deliveries in a row, without limits: rate, CPU time, and memory growth."""
 
 import asyncio
 import time
@@ -15,12 +15,12 @@ PEOPLE = 2000
 LOOK_EVERY_S = 0.2
 STUCK_AFTER_S = 120.0
 MARKS = (0.2, 0.6, 1.0)
-"""Shares of the run at which memory is looked at; before the first, caches fill."""
+"""Shares of the run at which memory is measured; caches fill before the first."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What `count` deliveries cost a daemon; memory in megabytes at each of MARKS. `cpu_ms`: for each delivery."""
+    """Cost of `count` deliveries: memory in megabytes at each of MARKS, `cpu_ms` per delivery."""
 
     count: int
     seconds: float
@@ -29,7 +29,7 @@ class Run:
 
 
 async def deliveries(folder: Path, count: int) -> Run:
-    """Let a daemon show so many alerts that wait in its database."""
+    """Let a daemon deliver `count` alerts that wait in its database."""
     sandbox = new_sandbox(limits=False)
     chat_ids = [add_person(sandbox, f"Person {number}").id for number in range(PEOPLE)]
     database = folder / "deliveries.sqlite3"
@@ -46,7 +46,7 @@ async def deliveries(folder: Path, count: int) -> Run:
 
 
 async def _watch(sandbox: Sandbox, pid: int, count: int) -> Run:
-    """From the first delivery to the last."""
+    """Measure from the first delivery to the last."""
     await _shown(sandbox, 1)
     began, before = time.monotonic(), usage(pid)
     at: list[Usage] = []
@@ -58,11 +58,11 @@ async def _watch(sandbox: Sandbox, pid: int, count: int) -> Run:
 
 
 async def _shown(sandbox: Sandbox, wanted: int) -> None:
-    """Return once so many messages stand in the chats."""
+    """Wait until `wanted` messages are posted."""
     last, moved_at = -1, time.monotonic()
     while (shown := sum(len(chat.messages) for chat in sandbox.world.chats.values())) < wanted:
         if shown != last:
             last, moved_at = shown, time.monotonic()
         if time.monotonic() - moved_at > STUCK_AFTER_S:
-            raise RuntimeError(f"nothing was shown for {STUCK_AFTER_S:g} s; {shown} messages are")
+            raise RuntimeError(f"nothing was posted for {STUCK_AFTER_S:g} s, after {shown} messages")
         await asyncio.sleep(LOOK_EVERY_S)

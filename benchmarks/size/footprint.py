@@ -1,4 +1,4 @@
-"""Memory and start of a daemon whose database is full, beside one whose database is small."""
+"""Memory and startup time of a daemon with a full database, compared to a small one."""
 
 import asyncio
 import sys
@@ -12,14 +12,14 @@ from benchmarks.lab.process import ROOT, Home
 from benchmarks.size.home import new_home, started, steady, stop
 
 SETTLED_AFTER_S = 12.0
-"""Jobs begin within 10 s of the start, whether or not Telegram answers."""
+"""Time in which all jobs have started, even if Telegram does not respond."""
 LOOKED_AT = ("/health", "/api/messages?limit=500", "/api/messages?status=initiated&limit=500")
 IMPORTS = "import notifybot.cli, notifybot.cli.commands.daemon, notifybot.app"
 
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds: of a process that only imports, and until the daemon accepts, with each database."""
+    """Return the seconds for the imports alone, and until the daemon accepts requests with each database."""
 
     imports: float
     small: float
@@ -37,7 +37,7 @@ async def starts(folder: Path, small: Path, full: Path, *, rounds: int) -> list[
 
 
 async def _imported() -> float:
-    """Seconds until a process has imported what the daemon imports."""
+    """Return the seconds that a process takes to import the daemon's modules."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", f"{IMPORTS}; print('done', flush=True)", cwd=ROOT, stdout=asyncio.subprocess.PIPE
@@ -47,7 +47,7 @@ async def _imported() -> float:
     seconds = time.perf_counter() - began
     await process.wait()
     if not line:
-        raise RuntimeError("the daemon's modules cannot be imported; why stands above")
+        raise RuntimeError("the daemon's modules cannot be imported; see the output above")
     return seconds
 
 
@@ -58,7 +58,7 @@ async def _start_and_stop(home: Home) -> float:
 
 
 async def memory(folder: Path, database: Path) -> float:
-    """Megabytes of a daemon that has run its jobs, and has been asked what operators ask."""
+    """Return the megabytes of a daemon after its jobs and an operator's usual requests."""
     home = new_home(folder, database)
     life, _ = await started(home)
     try:

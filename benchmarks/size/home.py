@@ -1,4 +1,4 @@
-"""A daemon on a database that was made before, and what the system says of its process."""
+"""A daemon on a prepared database, and the memory and CPU time of its process."""
 
 import asyncio
 import json
@@ -10,13 +10,13 @@ from pathlib import Path
 from benchmarks.lab.process import Home, Life, new_sandbox, start
 
 NOBODY_LISTENS = "http://127.0.0.1:1"
-"""Telegram is away: whatever is called there is refused at once."""
+"""Address that refuses connections at once, as if Telegram were down."""
 CHANNEL = -1001000000001
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def new_home(folder: Path, database: Path) -> Home:
-    """A home whose daemon uses this database and finds Telegram away."""
+    """Return the home of a daemon with this database and without Telegram."""
     folder.mkdir()
     home = Home(folder)
     home.configure(new_sandbox(limits=True), NOBODY_LISTENS, escalation_channel=CHANNEL)
@@ -30,7 +30,7 @@ def use_database(home: Home, database: Path) -> None:
 
 
 async def started(home: Home) -> tuple[Life, float]:
-    """A daemon that is ready, and how many seconds that took from the start of its process."""
+    """Start a daemon; return it and the seconds until it was ready."""
     began = time.perf_counter()
     life = await start(home)
     if not await life.ready():
@@ -45,7 +45,7 @@ async def stop(life: Life) -> None:
 
 @dataclass(frozen=True)
 class Usage:
-    """`memory_mb`: what is its own, in 10^6 bytes, files that are mapped left out; `cpu_s`: user and system."""
+    """`memory_mb`: private memory in 10^6 bytes, without mapped files; `cpu_s`: user and system time."""
 
     memory_mb: float
     cpu_s: float
@@ -53,12 +53,12 @@ class Usage:
 
 def usage(pid: int) -> Usage:
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    # The fields after the name, which may hold spaces: utime and stime are the 14th and 15th of all.
+    # Split after the name, which may contain spaces: utime and stime are fields 14 and 15 of the whole.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return Usage(int(status["RssAnon"].split()[0]) * 1024 / 1e6, (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND)
 
 
 async def steady(life: Life, *, seconds: float) -> Usage:
-    """What the daemon uses once it has run for so long."""
+    """Return the daemon's usage after it has run for `seconds`."""
     await asyncio.sleep(seconds)
     return usage(life.pid)

@@ -1,4 +1,4 @@
-"""Messages that fall due within one second, in a daemon whose database is full of others that do not.
+"""Lateness of messages that fall due within one second, among a full database of others.
 
     python -m benchmarks.size.lateness CONFIG COUNT escalations|releases
 
@@ -38,11 +38,11 @@ PROCESS_WITHIN_S = 180.0
 LOOK_EVERY_S = 0.1
 CHATS = 100
 STATES = {"escalations": State.ESCALATED, "releases": State.INITIATED}
-"""What becomes of them."""
+"""State after the deadline, by kind."""
 
 
 class Watch:
-    """Notes when each message was changed for the first time after it fell due."""
+    """Records when each message first changed after it fell due."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class Watch:
 
 
 async def lateness(config: Path, count: int, kind: str) -> list[float]:
-    """Milliseconds for each of `count` messages; `kind` is one of STATES."""
+    """Return the lateness of `count` messages in milliseconds; `kind` is one of STATES."""
     clock = Clock()
     async with daemon(load(config, os.environ), clock, []) as running:
         gc.collect()
@@ -85,7 +85,7 @@ async def lateness(config: Path, count: int, kind: str) -> list[float]:
 
 
 async def _hand_over(runtime: Runtime, count: int, kind: str) -> list[Acceptance]:
-    """Accept the messages, spread evenly over WITHIN."""
+    """Accept the messages, with deadlines spread evenly over WITHIN."""
     start = runtime.clock.now()
 
     async def hand_over(number: int) -> Acceptance:
@@ -117,7 +117,7 @@ def _are(session: Session, message_ids: Collection[str], state: State) -> int:
 
 
 async def measured(config: Path, count: int, kind: str) -> list[float]:
-    """The same in a process of its own, shortest first."""
+    """Do the same in a separate process; return the results in ascending order."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "benchmarks.size.lateness", str(config), str(count), kind),
@@ -136,7 +136,7 @@ async def measured(config: Path, count: int, kind: str) -> list[float]:
 
 async def _jobs_have_started(runtime: Runtime) -> None:
     async with asyncio.timeout(JOBS_START_WITHIN_S):
-        while runtime.job_status.last_run_at is None:  # noqa: ASYNC110 - nobody is told of it
+        while runtime.job_status.last_run_at is None:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(LOOK_EVERY_S)
 
 

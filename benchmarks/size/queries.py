@@ -1,4 +1,4 @@
-"""How long the statements take that could grow with the database, on the daemon's own connections."""
+"""Duration of the statements that could slow down as the database grows, on the daemon's own connections."""
 
 import time
 from collections.abc import Callable
@@ -26,12 +26,12 @@ ALWAYS_OPEN = RateLimit(timedelta(0), burst=1)
 WITHOUT_LIMITS = RateLimits(ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN, ALWAYS_OPEN)
 CLAIMED_AT_ONCE = 50
 LATER = timedelta(minutes=10)
-"""A new term makes no call in its first moments."""
+"""Offset of the claims: a new term makes no call in its first moments."""
 Work = Callable[[Session], object]
 
 
 class _Undo(Exception):
-    """Carries the seconds that some work took out of its transaction, which leaves nothing behind."""
+    """Rolls the transaction back, and carries the duration of its work in seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _Undo(Exception):
 
 
 async def timed(url: str, *, rounds: int) -> dict[str, float]:
-    """Median milliseconds of each statement. Whatever they change is taken back."""
+    """Return the median milliseconds of each statement. Their changes are rolled back."""
     database = Database(url)
     database.start()
     try:
@@ -58,7 +58,7 @@ def _writes(term: int, now: datetime) -> dict[str, Work]:
         "claim 1 post": partial(_claim, leader=leader, now=now + LATER, limit=1),
         f"claim {CLAIMED_AT_ONCE} posts": partial(_claim, leader=leader, now=now + LATER, limit=CLAIMED_AT_ONCE),
         "retention, messages": partial(forget.forget_messages, before=now - FORGOTTEN_AFTER, limit=200),
-        "retention, the rest": partial(retention.forget_bookkeeping, now=now),
+        "retention: bookkeeping": partial(retention.forget_bookkeeping, now=now),
         "/health, its write": assess.check_writable,
     }
 
@@ -68,7 +68,7 @@ READS: dict[str, Work] = {
     "next close": expire.next_expiry,
     "/health, its count": queries.backlog,
     "newest 50 messages": partial(queries.page, wanted=MessageFilter(), limit=50),
-    "newest 50 that wait": partial(queries.page, wanted=MessageFilter(status=State.INITIATED), limit=50),
+    "newest 50 waiting messages": partial(queries.page, wanted=MessageFilter(status=State.INITIATED), limit=50),
 }
 
 

@@ -1,4 +1,4 @@
-"""Databases full of what waits for its time, and of people, made by the product's own way of accepting them."""
+"""Fill databases with scheduled messages and people, through the product's own code for accepting them."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NOTHING_FALLS_DUE = timedelta(days=30)
 
 
 def fill_scheduled(url: str, count: int, chat_ids: Sequence[str]) -> None:
-    """Accept `count` messages for these chats in turn, a second apart, the first of them a month ahead."""
+    """Accept `count` messages for these chats in turn, scheduled a second apart, starting a month from now."""
     migrations.upgrade(url)
     coming, begin = cycle(chat_ids), Clock().now() + NOTHING_FALLS_DUE
     with filling(url) as session:
@@ -36,7 +36,7 @@ def fill_scheduled(url: str, count: int, chat_ids: Sequence[str]) -> None:
 
 
 def fill_people(url: str, chat_ids: Sequence[str]) -> None:
-    """Somebody in each of these private chats."""
+    """Add a person for each of these private chats."""
     migrations.upgrade(url)
     with filling(url) as session:
         chats.ensure(session, chat_ids)
@@ -55,7 +55,7 @@ def _scheduled(chat_id: str, send_at: datetime) -> NewMessage:
         account=ACCOUNT,
         source=ACCOUNT,
         recipients=(Recipient(RecipientKind.CHAT, chat_id),),
-        content="the report of the week stands in the wiki",
+        content="the weekly report is in the wiki",
         title=None,
         is_alert=False,
         escalate_after=None,

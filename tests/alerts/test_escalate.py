@@ -1,4 +1,4 @@
-"""Whatever the policy, and whenever the job runs: each step is taken once, in order, and never early."""
+"""Property test of escalation: with any policy and job timing, each step is taken once, in order, never early."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ minutes = st.integers(1, 60)
 
 @dataclass(frozen=True)
 class Night:
-    """A policy, the minutes at which the job runs, and when somebody acknowledges."""
+    """A policy, the minutes at which the job runs, and when someone acknowledges."""
 
     plan: EscalationPlan
     looks: tuple[int, ...]
@@ -86,7 +86,7 @@ def notified(session: Session, message_id: str) -> list[str]:
 
 
 def batches(night: Night) -> list[list[str]]:
-    """Return whom each run notifies: everybody whose step fell due since the last run, once, in the order of steps."""
+    """Return the recipients of each run: those of steps due since the last run, once each, in order of steps."""
     found, before = [], 0
     for look in night.looks:
         if night.answer_after is not None and night.answer_after < look:

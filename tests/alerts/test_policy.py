@@ -67,7 +67,7 @@ def test_no_step_follows_the_last() -> None:
         (999, DueSteps(1, 4, ("anna", "boss"), None)),
     ],
 )
-def test_overdue_steps_are_taken_together_and_notify_everybody_once(overdue: int, taken: DueSteps) -> None:
+def test_overdue_steps_are_taken_together_and_notify_everyone_once(overdue: int, taken: DueSteps) -> None:
     assert TWICE.due_steps(left=4, overdue=minutes(overdue)) == taken
 
 
@@ -118,7 +118,7 @@ def test_with_a_policy_escalation_can_only_be_switched_off() -> None:
         alert_timing(ALERTS, "night", {"escalate_after": minutes(1)})
 
 
-def test_a_policy_of_the_callers_own_has_no_name() -> None:
+def test_an_inline_policy_has_no_name() -> None:
     found = alert_timing(ALERTS, policy((3, "anna")), NOTHING)
     assert (found.policy, found.plan, found.close_after) == (None, plan((3, "anna"), count=1), minutes(60))
 

@@ -1,4 +1,4 @@
-"""Presses on a post that shows several messages: what is recorded, and the sentence that the person sees."""
+"""Presses on a post that shows several messages: records and replies."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Callers without a token: let in from where, and to what, the config says; by their address, never by a header."""
+"""Callers without a token: admitted by network and path as configured, by their address and never by a header."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.remote import MESSAGE, wire
 OPEN = 'anonymous: [{networks: [127.0.0.1, "::1"], paths: [/api/ingest, "/api/messages/*"], account: legacy}]'
 
 
-async def test_an_opened_path_takes_a_caller_as_the_account_that_the_config_names(folder: Path) -> None:
+async def test_a_caller_on_an_open_path_gets_the_configured_account(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         sent = await line.ask("POST", "/api/ingest", MESSAGE)
         assert sent.status == 202
@@ -18,7 +18,7 @@ async def test_an_opened_path_takes_a_caller_as_the_account_that_the_config_name
         assert (found.status, found.json["account"]) == (200, "legacy")
 
 
-async def test_what_is_not_opened_needs_a_token_still(folder: Path) -> None:
+async def test_other_paths_still_need_a_token(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         for method, path in (
             ("GET", "/api/messages"),
@@ -55,7 +55,7 @@ async def test_an_opened_path_makes_nobody_an_admin(folder: Path) -> None:
         assert_problem(await line.ask("GET", "/api/admin/tokens"), 403)
 
 
-async def test_another_network_is_not_let_in_whatever_it_says_of_itself(folder: Path) -> None:
+async def test_another_network_is_not_admitted_with_any_headers(folder: Path) -> None:
     opened = "anonymous: [{networks: [10.0.0.0/8], paths: [/api/ingest], account: legacy}]"
     async with wire(folder, opened) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE), 401)
@@ -64,18 +64,18 @@ async def test_another_network_is_not_let_in_whatever_it_says_of_itself(folder: 
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "x-forwarded-for", "X-Real-IP", "Forwarded", "Via"])
-async def test_what_a_proxy_hands_on_is_not_from_the_proxys_network(folder: Path, header: str) -> None:
+async def test_proxied_requests_do_not_count_as_local(folder: Path, header: str) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE, **{header: "127.0.0.1"}), 401)
 
 
 @pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
-async def test_a_page_in_somebodys_browser_is_not_let_in(folder: Path, header: str) -> None:
+async def test_a_page_in_a_browser_is_not_admitted(folder: Path, header: str) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE, **{header: "http://127.0.0.1"}), 401)
 
 
-async def test_who_shows_a_wrong_token_is_not_let_in_without_one(folder: Path) -> None:
+async def test_a_wrong_token_is_refused_where_none_is_needed(folder: Path) -> None:
     async with wire(folder, OPEN) as line:
         assert_problem(await line.bearing("nb_wrong", "POST", "/api/ingest", MESSAGE), 401)
 

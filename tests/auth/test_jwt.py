@@ -1,4 +1,4 @@
-"""When a JWT holds, on the moved clock; and that nothing can be changed in one."""
+"""Validity of JWTs, with a simulated clock; any modification invalidates them."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ def test_it_ends_with_exp_and_the_leeway(at: float, expected: bool) -> None:
 
 @pytest.mark.parametrize("name", ["nbf", "iat"])
 @pytest.mark.parametrize(("at", "expected"), [(69.9, False), (70, True), (1000, True)])
-def test_it_begins_with_nbf_and_iat_less_the_leeway(name: str, at: float, expected: bool) -> None:
+def test_a_token_is_valid_from_nbf_and_iat_minus_the_leeway(name: str, at: float, expected: bool) -> None:
     token = jwt.encode({"sub": "alice", "exp": AT + 3600, name: AT + 100}, SECRET, "HS256")
     assert holds(token, at=at) is expected
 
@@ -59,14 +59,14 @@ def test_no_letter_of_header_and_claims_can_be_another(place: int, letter: str) 
 
 @patient
 @given(JSON, JSON)
-def test_whatever_is_signed_with_the_right_key_is_judged_and_never_trips(header: object, claims: object) -> None:
+def test_any_signed_token_is_accepted_or_refused_without_a_crash(header: object, claims: object) -> None:
     for said in (header, {"alg": "HS256"}):
         holds(forged(said, claims, SECRET.encode()))
 
 
 @patient
 @given(CLAIMS)
-def test_whatever_its_claims_are_it_holds_for_a_named_account_until_an_end(claims: dict[str, object]) -> None:
+def test_an_accepted_token_names_an_account_and_an_expiry(claims: dict[str, object]) -> None:
     token = forged({"alg": "HS256"}, claims, SECRET.encode())
     try:
         account = account_of(token, TRUST, now=NOW)
@@ -83,7 +83,7 @@ def test_any_text_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "hs256", ""])
-def test_its_own_word_for_the_algorithm_counts_for_nothing(algorithm: str) -> None:
+def test_the_tokens_algorithm_field_is_ignored(algorithm: str) -> None:
     assert not holds(forged({"alg": algorithm}, {"sub": "alice", "exp": AT + 3600}, SECRET.encode()))
 
 

@@ -1,4 +1,4 @@
-"""JWTs of an existing dashboard, right ones and attacks, over the wire."""
+"""JWTs of an existing dashboard over HTTP: valid ones, and attacks."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ async def test_a_jwt_is_whom_its_subject_names(folder: Path) -> None:
         assert await account_of(line, signed(**RIGHT)) == "alice"
 
 
-async def test_an_audience_may_be_one_of_several(folder: Path) -> None:
+async def test_a_token_can_have_several_audiences(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         assert (await show(line, signed(iss="dash", aud=["other", "notifybot"]))).status == 200
 
@@ -115,7 +115,7 @@ WRONG = {
 }
 
 
-async def test_what_does_not_hold_is_refused(folder: Path) -> None:
+async def test_invalid_tokens_are_refused(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         taken = {}
         for name, token in WRONG.items():
@@ -123,11 +123,11 @@ async def test_what_does_not_hold_is_refused(folder: Path) -> None:
             refused = await show(line, token)
             if refused.status != 401 or "invalid_token" not in refused.headers["www-authenticate"]:
                 taken[name] = refused
-        assert taken.keys() == {"huge"}  # which never gets as far
+        assert taken.keys() == {"huge"}  # which is refused earlier, by its size
         assert_problem(taken["huge"], 400)
 
 
-async def test_every_wrong_one_is_told_the_same(folder: Path) -> None:
+async def test_all_invalid_tokens_get_the_same_response(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         names = ("no signature", "another key", "expired", "another audience", "no subject", "two parts")
         said = {(await show(line, WRONG[name])).body for name in names}
@@ -137,7 +137,7 @@ async def test_every_wrong_one_is_told_the_same(folder: Path) -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 async def test_the_public_key_is_no_secret_to_sign_with(folder: Path, algorithm: str) -> None:
-    """Where the checker takes the algorithm from the token, whoever has the public key signs with it by HMAC."""
+    """A checker that trusted the token's algorithm would accept an HMAC made with the public key."""
     key = rsa_key() if algorithm == "RS256" else ec_key()
     pem = public_pem(key)
     (folder / "key.pem").write_bytes(pem)

@@ -1,4 +1,4 @@
-"""Who is calling, what they may see, and to whom they may send. Every caller is a process of another account."""
+"""Local callers: identity, visibility and allowed recipients. Every caller is a process of another account."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ async def test_the_kernel_says_who_sent_a_message(folder: Path) -> None:
             assert found["timeline"][0]["actor"] == f"account:{account}"
 
 
-async def test_everybody_sees_their_own_messages_and_root_sees_all(folder: Path) -> None:
+async def test_callers_see_their_own_messages_and_root_sees_all(folder: Path) -> None:
     async with door(folder, world(folder)) as opened:
         by_root = (await opened.ingest()).json["id"]
         own = {uid: (await call(opened, uid, "POST", "/api/ingest", MESSAGE)).json["id"] for uid in (NOBODY, SOMEBODY)}
@@ -68,7 +68,7 @@ async def test_everybody_sees_their_own_messages_and_root_sees_all(folder: Path)
         assert {message["id"] for message in everybodys} == {by_root, *own.values()}
 
 
-async def test_anothers_message_can_be_neither_seen_nor_answered(folder: Path) -> None:
+async def test_messages_of_other_accounts_can_be_neither_read_nor_acknowledged(folder: Path) -> None:
     async with door(folder, world(folder)) as opened:
         message_id = (await opened.ingest()).json["id"]
         assert_problem(await call(opened, NOBODY, "GET", f"/api/messages/{message_id}"), 404)
@@ -77,14 +77,14 @@ async def test_anothers_message_can_be_neither_seen_nor_answered(folder: Path) -
         assert (await opened.ask("GET", f"/api/messages/{message_id}")).json["status"] == "initiated"
 
 
-async def test_a_filter_does_not_show_what_is_anothers(folder: Path) -> None:
+async def test_a_filter_does_not_show_messages_of_other_accounts(folder: Path) -> None:
     async with door(folder, world(folder)) as opened:
         secret = (await opened.ingest(source="payroll")).json["id"]
         for query in ("source=payroll", "status=initiated", f"cursor={secret[:-1]}f", "source=root"):
             assert (await call(opened, NOBODY, "GET", f"/api/messages?{query}")).json["messages"] == []
 
 
-async def test_the_owner_answers_under_their_own_name(folder: Path) -> None:
+async def test_the_owner_acknowledges_under_their_own_name(folder: Path) -> None:
     async with door(folder, world(folder)) as opened:
         message_id = (await call(opened, NOBODY, "POST", "/api/ingest", MESSAGE)).json["id"]
         answered = (await call(opened, NOBODY, "POST", f"/api/messages/{message_id}/acknowledge")).json
@@ -141,13 +141,13 @@ async def test_a_person_who_is_not_allowed_cannot_be_sent_to_by_any_route(folder
             assert_problem(await call(opened, NOBODY, "POST", path, fields), 403)
 
 
-async def test_who_is_not_allowed_learns_nothing_of_who_exists(folder: Path) -> None:
+async def test_a_caller_without_permission_cannot_find_out_which_users_exist(folder: Path) -> None:
     async with door(folder, world(folder, ', allow: ["-1001"]')) as opened:
         answer = await call(opened, NOBODY, "POST", "/send", {"user": "no-such-person", "text": "x"})
         assert "There is no user" not in assert_problem(answer, 403)["detail"]
 
 
-async def test_whoever_may_not_open_the_socket_reaches_nothing(folder: Path) -> None:
+async def test_a_user_without_access_to_the_socket_cannot_connect(folder: Path) -> None:
     async with door(folder) as opened:
         with pytest.raises(subprocess.CalledProcessError) as refused:
             await call(opened, NOBODY, "GET", "/health")

@@ -1,4 +1,4 @@
-"""The table of who may do what, for every caller, every action and every owner."""
+"""The permission table: every caller, action and owner."""
 
 import itertools
 
@@ -49,13 +49,13 @@ def test_the_table_says_something_of_every_action() -> None:
 
 
 @pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, CALLERS)))
-def test_who_is_let_through(action: Action, kind: str) -> None:
+def test_permissions_match_the_table(action: Action, kind: str) -> None:
     expected = ADMITTED[action][list(CALLERS).index(kind)]
     assert said(lambda: check_permission(CALLERS[kind], action)) is expected
 
 
 @pytest.mark.parametrize(("action", "kind"), list(itertools.product(Action, list(CALLERS)[1:])))
-def test_ones_own_is_reached_by_everybody_and_anothers_by_admins(action: Action, kind: str) -> None:
+def test_callers_reach_their_own_objects_and_only_admins_reach_others(action: Action, kind: str) -> None:
     caller = CALLERS[kind]
     assert caller is not None
     assert said(lambda: check_owner(caller, action, caller.account)) is OK
@@ -70,7 +70,7 @@ def test_lists_are_confined_to_the_caller_but_for_admins(kind: str) -> None:
 
 
 def said(decide: object) -> type[NotifybotError] | None:
-    """The refusal's class, if there is one."""
+    """Return the class of the refusal, or None."""
     assert callable(decide)
     try:
         decide()

@@ -1,4 +1,4 @@
-"""Every route, asked by every kind of caller on TCP: the door lets through whom the table admits, and nobody else."""
+"""Every route, called by every kind of caller on TCP: exactly those in the permission table are admitted."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ROUTES = {f"{route.method} {route.path}": route for route in table()}
 
 
 def statuses(route: Route, scopes: tuple[str, ...]) -> set[int]:
-    """What the door answers; empty: it lets through, and what comes then is the route's own."""
+    """Return the possible statuses of a refusal; empty if the request is admitted and the route itself responds."""
     rule = PERMISSIONS[route.action]
     if not scopes:
         return set() if rule.allows_anonymous else {401}

@@ -1,4 +1,4 @@
-"""Wrong credentials: what an address may try, and what is kept of it."""
+"""Throttling of wrong credentials: attempts per address, and what is remembered."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ GUESSER = "203.0.113.7"
 
 
 def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime = NOW) -> int:
-    """Try so many wrong credentials, and return how many were looked at."""
+    """Try wrong credentials, and return the number that was checked."""
     looked_at = 0
     for number in range(times):
         try:
@@ -25,17 +25,17 @@ def guess(guesses: Throttle, times: int, *, address: str = GUESSER, at: datetime
     return looked_at
 
 
-def test_of_many_guesses_the_first_few_are_looked_at() -> None:
+def test_only_the_first_few_of_many_guesses_are_checked() -> None:
     assert guess(Throttle(), 1000) == BURST
 
 
-def test_afterwards_one_is_looked_at_now_and_then() -> None:
+def test_later_guesses_are_checked_at_a_slow_rate() -> None:
     guesses = Throttle()
     guess(guesses, 1000)
     assert [guess(guesses, 10, at=NOW + INTERVAL * turn) for turn in range(1, 4)] == [1, 1, 1]
 
 
-def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
+def test_retry_after_is_correct() -> None:
     guesses = Throttle()
     guess(guesses, BURST)
     with pytest.raises(TooManyRequests) as refused:
@@ -43,7 +43,7 @@ def test_it_says_when_to_try_again_and_then_that_is_right() -> None:
     guesses.check(GUESSER, "one more", NOW + timedelta(seconds=refused.value.retry_after_s))
 
 
-def test_another_address_is_not_slowed() -> None:
+def test_other_addresses_are_not_throttled() -> None:
     guesses = Throttle()
     guess(guesses, 1000)
     assert guess(guesses, 5, address="203.0.113.8") == 5
@@ -56,7 +56,7 @@ def test_one_ipv6_network_is_one_guesser() -> None:
     assert guess(guesses, 1, address="2001:db8:0:1::1") == 1
 
 
-def test_what_held_a_moment_ago_is_looked_at_beside_a_guesser() -> None:
+def test_a_recently_valid_credential_is_still_checked_during_guessing() -> None:
     guesses = Throttle()
     guesses.note_valid("right", NOW)
     guess(guesses, 1000)
@@ -76,7 +76,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(guesses._penalties) == len(guesses._valid) == 10
 
 
-def test_the_operator_is_warned_of_many_and_not_for_ever() -> None:
+def test_the_warning_about_many_guesses_expires() -> None:
     guesses = Throttle()
     guess(guesses, WARN_FROM - 1)
     assert guesses.warning(NOW) is None

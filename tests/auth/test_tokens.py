@@ -1,4 +1,4 @@
-"""API tokens on the moved clock, on both databases."""
+"""API tokens, with a simulated clock, on both databases."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,18 +30,18 @@ async def make(database: Database, wanted: NewToken, *, at: datetime = NOW) -> s
 
 
 async def name_of(database: Database, secret: str, *, at: datetime = NOW) -> str | None:
-    """Whose token it is, if it holds."""
+    """Return the name of the token, or None if it is not valid."""
     found = await database.read(partial(tokens.find, secret=secret, now=at))
     return None if found is None else found.name
 
 
-async def test_a_token_holds_until_its_end_and_not_at_it(database: Database) -> None:
+async def test_a_token_is_valid_until_just_before_its_expiry(database: Database) -> None:
     secret = await make(database, new(lasts=DAY))
     assert await name_of(database, secret, at=NOW + DAY - SECOND) == "ci"
     assert await name_of(database, secret, at=NOW + DAY) is None
 
 
-async def test_a_token_without_an_end_holds_for_ever(database: Database) -> None:
+async def test_a_token_without_expiry_never_expires(database: Database) -> None:
     secret = await make(database, new())
     assert await name_of(database, secret, at=NOW + 10_000 * DAY) == "ci"
 
@@ -63,7 +63,7 @@ async def test_an_expired_name_can_be_given_again(database: Database) -> None:
     assert await name_of(database, old, at=NOW) is None
 
 
-async def test_what_is_revoked_stays_so_and_keeps_its_first_moment(database: Database) -> None:
+async def test_a_second_revocation_keeps_the_first_timestamp(database: Database) -> None:
     secret = await make(database, new())
     for at in (NOW, NOW + DAY):
         token = await database.write(partial(tokens.revoke, name="ci", now=at))
@@ -71,7 +71,7 @@ async def test_what_is_revoked_stays_so_and_keeps_its_first_moment(database: Dat
     assert await name_of(database, secret) is None
 
 
-async def test_a_name_that_nobody_has_is_told_with_the_nearest(database: Database) -> None:
+async def test_an_unknown_name_is_refused_with_a_suggestion(database: Database) -> None:
     await make(database, new("backup"))
     with pytest.raises(NotFound) as refused:
         await database.write(partial(tokens.revoke, name="bakup", now=NOW))

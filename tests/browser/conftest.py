@@ -10,13 +10,13 @@ from playwright.async_api import Browser, async_playwright, expect
 from notifybot.sandbox import Sandbox, serving
 from tests.browser.visitor import CHROMIUM, Bot
 
-# Two cores, a Chromium and a daemon that starts: patience costs nothing where all is well.
+# Two cores, a Chromium and a starting daemon: a long timeout costs nothing if all is well.
 expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """It ends with its module: idle, it would take a tenth of a core from all tests after it."""
+    """Run Chromium for one module: idle, it would take a tenth of a core from all later tests."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing (on Debian: apt install chromium)")
     async with async_playwright() as playwright:

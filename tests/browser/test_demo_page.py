@@ -18,7 +18,7 @@ PLUG_TIMEOUT_MS = 60_000
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(browser: Browser) -> AsyncIterator[Demo]:
-    """One demo for all of these tests; each looks only at messages of its own."""
+    """Run one demo for all of these tests; each looks only at its own messages."""
     async with running_demo(port=0) as demo:
         yield demo
 
@@ -33,7 +33,7 @@ async def visitor(browser: Browser, demo: Demo) -> AsyncIterator[Visitor]:
 
 
 async def _send(visitor: Visitor, text: str, *, to: str) -> None:
-    """Send an alert with the page's form, and wait until its bubble stands there."""
+    """Send an alert with the page's form, and wait until its bubble appears."""
     await visitor.page.get_by_role("tab", name="Send an alert").click()
     await visitor.page.get_by_role("textbox", name="Text", exact=True).fill(text)
     await visitor.page.get_by_role("combobox", name="To", exact=True).select_option(to)

@@ -122,7 +122,7 @@ async def test_a_press_reaches_the_bot_and_its_answer_and_edit_are_seen(
     assert visitor.complaints == []
 
 
-async def test_in_a_group_somebody_else_can_speak(browser: Browser, sandbox: Sandbox, url: str) -> None:
+async def test_another_person_can_write_in_a_group(browser: Browser, sandbox: Sandbox, url: str) -> None:
     people = [sandbox.add_user("Anna"), sandbox.add_user("Ben")]
     group = sandbox.add_chat("supergroup", "Ops", members=people)
     visitor = await visit(browser, url)
@@ -214,7 +214,7 @@ async def test_it_follows_the_systems_dark_mode_and_can_be_switched(
     assert await visitor.page.evaluate(ground) == light
 
 
-async def test_it_asks_nobody_but_its_own_server(browser: Browser, sandbox: Sandbox, url: str) -> None:
+async def test_the_page_only_contacts_its_own_server(browser: Browser, sandbox: Sandbox, url: str) -> None:
     sandbox.say(sandbox.add_user("Anna"), "look at https://example.org")
     visitor = await visit(browser, url)
     await expect(visitor.bubble("example.org")).to_be_visible()
@@ -305,9 +305,7 @@ async def test_a_document_is_downloaded_under_its_name(browser: Browser, sandbox
     assert (await download.path()).read_bytes() == b"a,b\n" * 500
 
 
-async def test_what_is_meant_to_be_copied_goes_to_the_clipboard(
-    browser: Browser, sandbox: Sandbox, url: str, bot: Bot
-) -> None:
+async def test_copy_buttons_copy_to_the_clipboard(browser: Browser, sandbox: Sandbox, url: str, bot: Bot) -> None:
     keys = {"inline_keyboard": [[{"text": "Host", "copy_text": {"text": "db-1.example.org"}}]]}
     text = '<pre><code class="language-sh">df -h</code></pre>then <code>sync</code>'
     await bot.sends(started(sandbox), text, parse_mode="HTML", reply_markup=keys)

@@ -8,14 +8,14 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
-# Chromium notes each answer past 399. The daemon may refuse, or be down; a sandbox alone has no demo beside it.
+# Chromium logs each status above 399. The daemon may refuse or be down, and a sandbox alone has no demo.
 NOTED = "Failed to load resource: the server responded with a status of "
 MAY_FAIL = ("/daemon/", "/demo/")
 
 
 @dataclass
 class Visitor:
-    """One browser tab on the page. `complaints` are errors on its console, `asked` every address that it asked for."""
+    """One browser tab on the page. `complaints` are console errors, `asked` all requested URLs."""
 
     page: Page
     url: str
@@ -40,12 +40,12 @@ class Visitor:
         await self.bubbles.get_by_role("button", name=button, exact=True).last.click()
 
     def row(self, chat: str) -> Locator:
-        """The line of a chat in the list at the left."""
+        """Return the line of a chat in the list on the left."""
         name = self.page.locator(".chat-name", has_text=re.compile(f"^{re.escape(chat)}$"))
         return self.page.locator("#chat-list li").filter(has=name)
 
     def bubble(self, text: str) -> Locator:
-        """The newest bubble that holds a text."""
+        """Return the newest bubble with a text."""
         return self.page.locator("#bubbles .msg", has_text=text).last
 
     @property

@@ -67,7 +67,7 @@ class RealDaemon:
         return ask_sandbox(self.sandbox_url, method, path, fields)
 
     def shown_in_ops(self) -> list[str]:
-        """The texts that stand in the group now."""
+        """Return the texts in the group now."""
         return [str(post.get("text", post.get("caption", ""))) for post in self.posts_in_ops()]
 
     def posts_in_ops(self) -> list[Json]:
@@ -79,7 +79,7 @@ class RealDaemon:
         return posts
 
     def content_of(self, post: Json) -> bytes:
-        """The bytes of the picture or file that a post shows, as Telegram hands them out."""
+        """Return the bytes of a post's picture or file, as served by Telegram."""
         media = post.get("photo", post.get("document"))
         largest = media[-1] if isinstance(media, list) else media
         assert isinstance(largest, dict)
@@ -92,11 +92,11 @@ class RealDaemon:
         return content
 
     def awaited(self, event: str, message_id: object) -> Json:
-        """The first event of this kind about this message, once it has come."""
+        """Wait for the first event of this kind about this message."""
         return self._first(event, lambda found: found.get("message_id") == message_id)
 
     def awaited_text(self, text: str) -> Json:
-        """The first post that says this, once it has come."""
+        """Wait for the first post with this text."""
         return self._first("message", lambda found: text in str(found.get("text", "")))
 
     def _first(self, event: str, matches: Callable[[Json], bool]) -> Json:
@@ -133,8 +133,8 @@ def ask_sandbox(url: str, method: str, path: str, fields: Json | None = None) ->
 
 @contextmanager
 def real_daemon(folder: Path) -> Iterator[RealDaemon]:
-    """Run a sandbox, with a daemon that is not started yet; both are gone after the block."""
-    # Of its own: a bot's token is held by one daemon of the machine at a time.
+    """Run a sandbox, and prepare a daemon that is not started yet; clean up after the block."""
+    # A unique token: only one daemon per machine can use a bot's token.
     token = f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_hex(18)[:35]}"
     command = [sys.executable, "-m", "notifybot.sandbox", "--limits", "off", "--token", token]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sandbox:

@@ -274,7 +274,7 @@ def saying(*chunks: bytes) -> Behaviour:
             for chunk in chunks:
                 connection.sendall(chunk)
         except OSError:
-            return  # the client has had enough
+            return  # the client has left
 
     return behave
 

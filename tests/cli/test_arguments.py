@@ -1,4 +1,4 @@
-"""Choices of options: the command line has its own lists, as it does not import the daemon."""
+"""Choices of options: the command line's own lists match the daemon's, which it does not import."""
 
 from notifybot.auth.permissions import Scope
 from notifybot.cli.arguments import PRIORITIES, SCOPES, STATES

@@ -315,7 +315,7 @@ def test_resolving_nothing_is_no_failure(daemon: StandIn, capsys: pytest.Capture
     assert run(capsys, *words, "--json") == (0, "null\n", "")
 
 
-# For whom it is
+# Recipients
 
 
 @pytest.mark.parametrize("words", [(), ("--wait",)])
@@ -448,7 +448,7 @@ def test_socket_and_config_work_before_or_after_the_command(
     assert (code, len(daemon.asked)) == (0, 1)
 
 
-# Looking at messages
+# Reading messages
 
 
 def test_the_list_shows_ids_that_other_commands_take(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -631,7 +631,7 @@ def test_a_message_without_text_is_listed_by_its_type(daemon: StandIn, capsys: p
     assert run(capsys, "messages")[1].splitlines()[1].endswith("  cron    (image)")
 
 
-# Changing
+# Changes
 
 
 @pytest.mark.parametrize(
@@ -679,7 +679,7 @@ def test_a_closed_message_cannot_be_edited(daemon: StandIn, capsys: pytest.Captu
     assert assert_two_lines(err)[0] == "This message is closed."
 
 
-# Answering
+# Acknowledging
 
 
 def test_ack_prints_who_acknowledged(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def chart(tmp_path: Path) -> Path:
     return path
 
 
-# What arrives
+# Accepted requests
 
 
 def test_pictures_and_files_arrive_whole_and_in_order(daemon: StandIn, chart: Path, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
     assert first == second
 
 
-# What is refused before anything is sent
+# Refused before anything is sent
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_message_needs_a_text_or_a_file(daemon: StandIn) -> None:
 def test_a_file_is_read_under_the_callers_own_account(daemon: StandIn, chart: Path) -> None:
     chart.chmod(0o600)
     script = f"""
-import os, pathlib  # now, as the interpreter's own folder may be closed to others
+import os, pathlib  # import now: other users may not be able to enter the interpreter's folder
 from notifybot.client import Refused, send
 os.chdir({str(chart.parent)!r})
 os.setuid(65534)
@@ -350,7 +350,7 @@ except ClientError as error:
     assert daemon.asked == []
 
 
-# Trying again
+# Retries
 
 
 def test_a_file_is_sent_again_in_the_same_request(tmp_path: Path, chart: Path) -> None:

@@ -98,7 +98,7 @@ def test_an_unknown_job_suggests_the_nearest(working: StandIn, capsys: pytest.Ca
     assert assert_two_lines(err) == ("There is no job clos.", "Did you mean close?")
 
 
-def test_a_job_is_run_by_hand(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_is_run_manually(working: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "jobs", "trigger", "close") == (0, "done: close (2 ms, 3 processed)\n", "")
 
 
@@ -172,7 +172,7 @@ def test_the_python_client_reports_an_event(daemon: StandIn) -> None:
     assert daemon.bodies()[0]["data"] == {"actions": ["3 posts moved"]}
 
 
-def test_an_event_takes_no_files(daemon: StandIn) -> None:
+def test_an_event_cannot_have_files(daemon: StandIn) -> None:
     with pytest.raises(TypeError, match="'photos'"):
         Client().event("automation_executed", to="ops", photos=["a.png"])
 

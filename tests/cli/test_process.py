@@ -138,7 +138,7 @@ def test_a_file_from_a_terminal_is_refused(daemon: StandIn) -> None:
     assert daemon.asked == []
 
 
-# Of getrusage, ru_maxrss would be the test's own peak: it outlives exec.
+# getrusage's ru_maxrss would include the test's own peak, since it survives exec.
 REPORT_PEAK = """
 import sys
 from notifybot.cli import main
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
 
     def interrupt(connection: socket.socket) -> None:
         processes[0].send_signal(signal.SIGINT)
-        connection.recv(1)  # until it has left
+        connection.recv(1)  # wait until it has left
 
     with misbehaving(tmp_path / "s", interrupt):
         processes.append(
@@ -231,7 +231,7 @@ def on_a_terminal(*argv: str, **environ: str) -> str:
         try:
             while part := screen.read(65_536):
                 shown += part
-        except OSError:  # Linux's way to say that nobody writes any more
+        except OSError:  # on Linux, this means end of file
             pass
     return shown.decode().replace("\r\n", "\n")
 

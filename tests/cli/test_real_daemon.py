@@ -42,7 +42,7 @@ def send(capsys: pytest.CaptureFixture[str], daemon: RealDaemon, *argv: str) -> 
     return out.split(": ")[1].split()[0]
 
 
-def test_an_alert_is_sent_looked_at_and_answered(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alert_is_sent_shown_and_acknowledged(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     code, sent, _ = run(capsys, "send", "--to", daemon.ops, "--title", "db-1", "--alert", "--wait", "disk full")
     message_id = sent.split(": ")[1].split()[0]
 
@@ -60,9 +60,7 @@ def test_an_alert_is_sent_looked_at_and_answered(daemon: RealDaemon, capsys: pyt
     assert all(event in story for event in ("accepted", "sent", "acknowledged", "closed"))
 
 
-def test_everything_the_daemon_says_of_a_message_is_understood(
-    daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_message_field_of_the_daemon_is_parsed(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     message_id = send(capsys, daemon, "--source", "backup", "--wait", "--title", "Nightly", "done")
 
     message = Client().message(message_id)

@@ -173,7 +173,7 @@ def test_an_unknown_policy_suggests_the_nearest(daemon: RealDaemon, capsys: pyte
     assert assert_two_lines(err)[1] == "Did you mean night?"
 
 
-def test_who_is_on_call_is_shown_and_overridden(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_call_is_shown_and_overridden(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert does(capsys, "oncall").splitlines()[1].split()[:2] == ["duty", "Ops"]
 
     made = id_in(does(capsys, "oncall override duty nights --for 2h").replace("on call in", ""))

@@ -203,12 +203,12 @@ def on_a_terminal(answer: str, *argv: str) -> tuple[int, str]:
     try:
         while piece := os.read(ours, 65_536):
             shown += piece
-    except OSError:  # nobody holds the other end any more
+    except OSError:  # the other end is closed
         os.close(ours)
     return done.returncode, shown.decode().replace("\r\n", "\n")
 
 
-# what else a message is told
+# other fields of a message
 
 
 def test_policy_reminders_template_and_data_are_passed_on(

@@ -81,7 +81,7 @@ def test_a_time_is_parsed_in_the_given_zone() -> None:
 @pytest.mark.parametrize(
     ("zone", "now", "typed", "meant"),
     [
-        # Berlin puts its clocks on at 02:00, and back at 03:00.
+        # Berlin's clocks go forward at 02:00, and back at 03:00.
         (BERLIN, "2026-03-28T12:00Z", "tomorrow 2:30", "2026-03-29T01:00Z"),
         (BERLIN, "2026-03-28T12:00Z", "2026-03-29 02:30", "2026-03-29T01:00Z"),
         (BERLIN, "2026-03-28T12:00Z", "tomorrow 9:00", "2026-03-29T07:00Z"),

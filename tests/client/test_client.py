@@ -54,7 +54,7 @@ def hasty(path: Path, *, timeout_s: float = 5) -> Client:
     return Client(path, timeout_s=timeout_s, patience_s=0)
 
 
-# What is asked
+# Requests
 
 
 def test_send_returns_what_the_daemon_accepted(daemon: StandIn) -> None:
@@ -234,7 +234,7 @@ def test_health_is_read_even_if_the_daemon_is_down(status: int, daemon: StandIn)
     assert (health.status, health.database, health.waiting) == ("down", "disk full", 3)
 
 
-# Finding a message by the beginning of its id
+# Finding a message by id prefix
 
 
 def test_a_full_id_needs_no_request(daemon: StandIn) -> None:
@@ -318,7 +318,7 @@ def test_an_internal_error_of_the_daemon_is_not_retried(daemon: StandIn) -> None
     assert len(daemon.asked) == 1
 
 
-# Trying again
+# Retries
 
 
 def test_a_busy_daemon_is_retried_after_its_retry_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +334,7 @@ def test_a_busy_daemon_is_retried_after_its_retry_after(tmp_path: Path, monkeypa
     assert pauses == [3.0]
 
 
-def test_a_daemon_that_stays_busy_is_given_up_with_its_reason(tmp_path: Path) -> None:
+def test_the_client_gives_up_on_a_busy_daemon_with_its_reason(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", saying(BUSY)) as requests, pytest.raises(NotReady, match="queue is full"):
         Client(tmp_path / "s", patience_s=0.5).send("text", to=TO)
 

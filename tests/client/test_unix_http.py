@@ -56,7 +56,7 @@ def test_a_body_is_read_in_every_framing(wire: bytes, body: bytes, tmp_path: Pat
 @pytest.mark.parametrize(
     "wire", [OK + b"Content-Length: 5\r\n\r\nhello", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
 )
-def test_a_response_may_come_byte_by_byte(wire: bytes, tmp_path: Path) -> None:
+def test_a_response_can_arrive_byte_by_byte(wire: bytes, tmp_path: Path) -> None:
     pieces = [wire[index : index + 1] for index in range(len(wire))]
 
     assert answer_to(saying(*pieces), tmp_path).body == b"hello"
@@ -111,7 +111,7 @@ def test_the_timeout_is_for_the_whole_response(tmp_path: Path) -> None:
     def drip(connection: socket.socket) -> None:
         connection.settimeout(0.02)
         connection.sendall(OK + b"\r\n")
-        while True:  # until the client is gone
+        while True:  # until the client has left
             try:
                 connection.sendall(b".")
                 connection.recv(1)
@@ -158,7 +158,7 @@ def test_a_connection_closed_without_response_is_lost(tmp_path: Path) -> None:
         answer_to(cutting, tmp_path)
 
 
-# Bodies in chunks
+# Chunked bodies
 
 
 def test_a_body_is_sent_chunk_by_chunk(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_early_response_stops_the_body(tmp_path: Path) -> None:
         listener.listen()
         connection = connect(str(tmp_path / "s"), timeout_s=5)
         server, _ = listener.accept()
-        with server:  # which reads nothing, and stays
+        with server:  # stays open without reading
             server.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
             request = HttpRequest("POST", "/", RequestBody("text/plain", 10_000 * 65_536, pieces))
 

@@ -148,7 +148,7 @@ def test_a_chat_id_is_a_text_of_digits_however_it_is_written(read: Load, written
     assert read(f"alerts: {{escalation_channel: {written}}}").alerts.escalation_channel == "-1001234567890"
 
 
-def test_aliases_stand_for_what_they_name(read: Load) -> None:
+def test_yaml_aliases_are_expanded(read: Load) -> None:
     config = read("recipients: {a: &people [alice, bob], b: *people}")
     assert config.recipients["b"] == ("alice", "bob")
 
@@ -165,7 +165,7 @@ def test_a_variable_is_replaced_whatever_the_type_of_its_key(read: Load) -> None
 
 
 @pytest.mark.parametrize("environ", [{}, {"DIR": ""}])
-def test_a_default_stands_in_for_a_variable_that_is_unset_or_empty(read: Load, environ: dict[str, str]) -> None:
+def test_a_default_replaces_an_unset_or_empty_variable(read: Load, environ: dict[str, str]) -> None:
     assert read("data_dir: ${DIR:-/srv/alerts}/data", **environ).data_dir == Path("/srv/alerts/data")
 
 

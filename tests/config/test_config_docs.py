@@ -24,7 +24,7 @@ def examples(page: str) -> list[str]:
 
 EXAMPLES = examples(PAGE.name)
 
-# The smallest section that a key can stand in, for keys below names, lists and what is off by default.
+# The smallest valid section for keys below names, lists and sections that are off by default.
 AROUND = {
     "http.jwt.": "http: {jwt: {KEY}}",
     "rotations.*.hours[].": "rotations: {x: {members: ['1'], start: 2026-01-01, hours: [{KEY}]}}",
@@ -70,7 +70,7 @@ def test_every_example_on_the_page_works(tmp_path: Path, example: str) -> None:
     try:
         read(tmp_path, example)
     except ConfigInvalid as error:
-        # The files that examples name are not here.
+        # The files named in the examples do not exist here.
         assert [line for line in error.detail.split("\n") if "cannot be read: No such file" not in line] == []
 
 

@@ -302,7 +302,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     assert problems(tmp_path, "#" * 1_000_001) == ["1:1: the file is larger than 1,000,000 bytes."]
 
 
-def test_a_number_of_ten_thousand_digits_is_no_crash(tmp_path: Path) -> None:
+def test_a_number_of_ten_thousand_digits_does_not_crash(tmp_path: Path) -> None:
     digits = "9" * 10_000
     assert (
         len(problems(tmp_path, f"delivery: {{max_parts: {digits}}}\nadmins: [{digits}]\nsocket: {{mode: {digits}}}"))

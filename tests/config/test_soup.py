@@ -103,7 +103,7 @@ def check(content: bytes) -> None:
 @patient
 @given(shaped_like(SectionOf(Config)))
 def test_any_values_in_the_right_shape_are_loaded_or_refused(tree: object) -> None:
-    # JSON is YAML in which every text is quoted.
+    # JSON is YAML with quoted strings.
     check(json.dumps(tree).encode())
 
 

@@ -1,4 +1,4 @@
-"""One lab per test. Its folder, with database and log, stays among pytest's temporary folders."""
+"""Fixture: one crash lab per test. Its folder, with database and log, stays among pytest's temporary folders."""
 
 import os
 import random

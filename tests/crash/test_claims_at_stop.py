@@ -38,7 +38,7 @@ WITHIN = timedelta(seconds=20)
 
 
 class SlowWriter:
-    """Holds the database's writer up from the first commit that makes something due, until `gate` opens."""
+    """Blocks the database writer from the first commit that makes something due, until `gate` opens."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -35,7 +35,7 @@ async def test_sigterm_under_load_loses_and_doubles_nothing(lab: Lab, seed: int)
     assert sum(len(finding.doubles) + len(finding.uncertain) for finding in findings) == 0
 
 
-async def test_a_second_daemon_on_the_same_database_says_so_and_ends_with_2(lab: Lab) -> None:
+async def test_a_second_daemon_on_the_same_database_exits_with_2_and_the_reason(lab: Lab) -> None:
     first = await lab.start()
     second = await lab.keep(start(lab.home))
     assert await second.end() == 2
@@ -82,7 +82,7 @@ async def more_accepted(lab: Lab) -> None:
 
 
 async def what_became_of_everything(lab: Lab) -> list[Finding]:
-    """End the load, and let a daemon finish the rest."""
+    """Stop the load, let a daemon finish the rest, and judge everything."""
     if not lab.is_running:
         await lab.start()
     await lab.callers.stop()

@@ -1,4 +1,4 @@
-"""Telegram's rate limits: never exceeded and hardly wasted, whatever the figures."""
+"""Telegram's rate limits: never exceeded and hardly wasted, with any figures."""
 
 import math
 from bisect import bisect_left
@@ -98,12 +98,12 @@ def test_a_chat_gets_a_call_a_second_and_a_short_burst(gaps: list[int], seconds:
     assert most_in_any(SECOND * seconds, calls(usual()[1], after(gaps))) <= seconds - 1 + CHAT_BURST
 
 
-def test_with_always_somebody_waiting_the_overall_rate_is_carried() -> None:
+def test_a_constant_queue_reaches_the_overall_rate() -> None:
     made = calls(usual()[0], [START] * 3001)
     assert 3000 / (made[-1] - made[0]).total_seconds() >= 0.95 * 30
 
 
-def test_with_always_somebody_waiting_a_group_gets_its_whole_first_minute() -> None:
+def test_a_constant_queue_uses_a_groups_whole_first_minute() -> None:
     made = calls(usual()[2], [START] * 21)
     assert made[19] < START + MINUTE <= made[20]
 
@@ -158,7 +158,7 @@ def test_a_back_off_doubles_up_to_a_minute(errors: int, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("limit", usual())
-def test_a_pace_does_not_hold_calls_up_after_the_clock_was_set_back(limit: RateLimit) -> None:
+def test_a_pace_does_not_delay_calls_after_the_clock_was_set_back(limit: RateLimit) -> None:
     pace = None
     for _ in range(int(limit.burst) + 1):
         pace = limit.after_call(pace, START)
@@ -169,7 +169,7 @@ def test_a_pace_does_not_hold_calls_up_after_the_clock_was_set_back(limit: RateL
 
 @given(GAPS, st.integers(0, 3))
 def test_no_pace_that_calls_have_made_is_dropped(gaps: list[int], kind: int) -> None:
-    """Even of calls claimed an interval before they may leave."""
+    """This includes calls that are claimed an interval ahead."""
     limit, pace, now = usual()[kind], None, START
     for gap in gaps:
         now += timedelta(microseconds=gap)

@@ -74,7 +74,7 @@ async def test_another_name_for_this_host_is_refused(site: Site) -> None:
         assert await site.status("GET", path, Host="evil.example:80") == 403
 
 
-async def test_a_page_from_another_site_may_neither_read_nor_change_anything(site: Site) -> None:
+async def test_a_page_from_another_site_can_neither_read_nor_change_anything(site: Site) -> None:
     for path in ("/demo/plug", "/daemon/api/ingest", "/sandbox/users"):
         assert await site.status("POST", path, Origin="http://evil.example") == 403
     for path in ("/daemon/api/messages", "/app.js"):

@@ -1,4 +1,4 @@
-"""Fetching: https only, public servers only, complete and not too large, whatever the server tries."""
+"""Fetching files by URL: https only, public servers only, complete and within the size limit, against any server."""
 
 import asyncio
 import gzip
@@ -138,7 +138,7 @@ async def test_a_file_is_named_by_the_server_or_by_its_url(place: Place, path: s
     assert (await place.fetch(path)).name == name
 
 
-# What is never asked for
+# Requests that are never sent
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_an_address_inside_is_refused_in_every_form(place: Place, host: st
     [[INSIDE], [OUTSIDE, INSIDE], ["10.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["169.254.169.254"], [], ["fe80::1%lo"],
      ["nonsense"], ["8.8.8.8", "fd00::1"]],
 )  # fmt: skip
-async def test_a_name_that_leads_inside_is_refused_like_one_that_does_not_exist(
+async def test_a_name_with_an_internal_address_is_refused_like_an_unknown_one(
     place: Place, addresses: list[str]
 ) -> None:
     place.names.known["inner.example"] = [addresses]
@@ -280,7 +280,7 @@ async def test_a_redirect_leads_nowhere_that_a_caller_could_not_name(place: Plac
 # Bodies
 
 
-async def test_a_file_that_is_said_to_be_too_large_is_not_read(place: Place) -> None:
+async def test_a_file_announced_as_too_large_is_not_read(place: Place) -> None:
     failure = await place.failure_of(f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_BYTES + 1}\r\n\r\n".encode())
 
     assert failure.reason == f"The file is larger than {MAX_BYTES} bytes."
@@ -369,7 +369,7 @@ async def test_a_truncated_file_is_discarded_and_may_be_retried(place: Place, an
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nxx\r\n0\r\n\r\n",
     ],
 )
-async def test_what_is_not_http_is_refused(place: Place, answer: bytes) -> None:
+async def test_a_malformed_http_response_is_refused(place: Place, answer: bytes) -> None:
     await place.failure_of(answer)
 
 
@@ -393,7 +393,7 @@ async def test_an_empty_file_is_refused(place: Place) -> None:
     ("status", "is_temporary"),
     [(204, False), (206, False), (304, False), (401, False), (404, False), (429, True), (500, True), (503, True)],
 )
-async def test_an_answer_without_the_file_is_a_failure(place: Place, status: int, is_temporary: bool) -> None:
+async def test_a_response_without_the_file_is_a_failure(place: Place, status: int, is_temporary: bool) -> None:
     failure = await place.failure_of(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())
 
     assert (failure.reason, failure.is_temporary) == (f"The server responded with status {status}.", is_temporary)
@@ -426,7 +426,7 @@ async def test_a_server_without_tls_is_refused(place: Place) -> None:
     assert "TLS handshake" in failure.reason
 
 
-async def test_a_server_that_is_away_may_come_back(place: Place) -> None:
+async def test_an_unreachable_server_is_a_temporary_failure(place: Place) -> None:
     async with serving(None) as gone:
         url = gone.url("/x.png")
     failure = await place.failure(url)

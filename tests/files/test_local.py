@@ -1,4 +1,4 @@
-"""Files by path: a caller gets exactly what the kernel would let them read."""
+"""Files by path: a caller can send exactly what the kernel would let them read."""
 
 import contextlib
 import itertools
@@ -27,7 +27,7 @@ ME = PeerCredentials(os.getuid(), frozenset(os.getgroups()) | {os.getgid()})
 
 @pytest.fixture
 def ground() -> Iterator[Path]:
-    """A folder that everybody may go through, unlike pytest's own."""
+    """Create a folder that everyone can enter, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="notifybot-test-"))
     folder.chmod(0o755)
     yield folder
@@ -63,7 +63,7 @@ async def test_a_file_is_opened_with_its_size_and_name(ground: Path) -> None:
         assert not os.get_inheritable(opened.file.fileno())
 
 
-# What the kernel says is what counts
+# The kernel decides
 
 # Tags and rights of an ACL as the kernel stores them: owner, a user, the file's group, a group, mask, others.
 OWNER, USER, GROUP_OF_FILE, GROUP, MASK, OTHER = 1, 2, 4, 8, 16, 32
@@ -91,14 +91,14 @@ READERS = [
     PeerCredentials(CARL, frozenset({CARL})),
     PeerCredentials(0, frozenset({0})),
 ]
-# Another user may not be able to run this Python: it is started by root, and becomes the user then.
+# Another user may not be able to run this Python, so root starts it, and it changes its user.
 BECOME = """
 import ctypes, json, os, socket, sys
 def become(uid, groups):
     os.setgroups(groups)
     os.setgid(groups[0])
     os.setuid(uid)
-    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: /proc/self is its own, as for one started as this user
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: it owns /proc/self, like a process of this user
 """
 TRY_ALL = f"""
 {BECOME}
@@ -114,7 +114,7 @@ for path in paths:
 
 
 def allowed_by_the_kernel(paths: list[str], reader: PeerCredentials) -> set[str]:
-    """What a process of this user can open."""
+    """Return the paths that a process of this user can open."""
     groups = sorted(reader.groups)
     command = [sys.executable, "-I", "-c", TRY_ALL, str(reader.uid), json.dumps(groups)]
     tried = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, check=True, timeout=60)
@@ -133,7 +133,7 @@ def allowed_by_us(paths: list[str], reader: PeerCredentials) -> set[str]:
 
 
 def make_all_kinds(ground: Path) -> list[str]:
-    """Folders and files of every mode and ACL, each folder with an open file in it, each file in an open folder."""
+    """Create folders and files of every mode and ACL; each folder has a readable file, each file an open folder."""
     paths = []
     for index, (mode, special) in enumerate([*((mode, None) for mode in MODES), *((0o600, acl) for acl in ACLS)]):
         folder = ground / f"folder-{index}"
@@ -167,7 +167,7 @@ def test_the_owners_bits_alone_decide_for_the_owner(ground: Path) -> None:
 
 
 @needs_root
-def test_nobody_learns_what_is_in_a_folder_they_may_not_search(ground: Path) -> None:
+def test_a_folder_without_search_permission_reveals_nothing(ground: Path) -> None:
     (ground / "closed").mkdir(mode=0o700)
     file(ground / "closed" / "there")
     (ground / "closed" / "link").symlink_to("/etc/passwd")
@@ -207,7 +207,7 @@ def test_a_file_the_daemon_cannot_read_must_be_uploaded(ground: Path) -> None:
 @pytest.mark.parametrize(
     "form", ["{0}//a.txt", "{0}/./a.txt", "{0}/folder/../a.txt", "//{0}/a.txt", "{0}/folder/.././/a.txt"]
 )
-def test_a_path_means_what_the_kernel_takes_it_for(ground: Path, form: str) -> None:
+def test_a_path_is_resolved_like_the_kernel_does(ground: Path, form: str) -> None:
     file(ground / "a.txt")
     (ground / "folder").mkdir()
 
@@ -302,10 +302,10 @@ def test_a_strangers_link_in_a_shared_folder_is_not_followed(ground: Path) -> No
     assert content_of(f"{ground}/shared/trap/a.txt", PeerCredentials(BERT, frozenset())) == "content"
 
 
-# What is no file
+# Not a regular file
 
 
-def test_a_pipe_is_refused_and_holds_up_nobody(ground: Path) -> None:
+def test_a_pipe_is_refused_without_blocking(ground: Path) -> None:
     os.mkfifo(ground / "pipe")
 
     assert "not a regular file" in refusal(f"{ground}/pipe")
@@ -351,7 +351,7 @@ def test_a_link_into_the_kernels_files_is_refused(ground: Path) -> None:
 
 @contextlib.contextmanager
 def meanwhile(steps: Iterable[Callable[[], None]]) -> Iterator[None]:
-    """Go through these steps on another thread, over and over, as long as the block runs."""
+    """Repeat these steps on another thread while the block runs."""
     over = threading.Event()
 
     def go() -> None:
@@ -370,19 +370,19 @@ def meanwhile(steps: Iterable[Callable[[], None]]) -> Iterator[None]:
 
 
 def exchange_for(path: Path, make: Callable[[Path], object]) -> Callable[[], None]:
-    """A step that puts something else under a name, at once."""
+    """Return a step that atomically replaces a path with something else."""
     beside = path.with_name("next")
 
     def exchange() -> None:
         make(beside)
         beside.replace(path)
-        beside.unlink(missing_ok=True)  # two names of one file: nothing was exchanged
+        beside.unlink(missing_ok=True)  # two names of one file: no exchange
 
     return exchange
 
 
 def contents_seen(path: Path, reader: PeerCredentials, times: int) -> set[str]:
-    """What opening it came to: so often at least, and until more than one thing was seen (or very often)."""
+    """Open it at least `times` times, and until the results differ (or very often); return the results."""
     contents: set[str] = set()
     for turn in range(100 * times):
         if turn >= times and len(contents) > 1:
@@ -407,7 +407,7 @@ def test_a_file_that_is_exchanged_meanwhile_is_never_a_forbidden_one(ground: Pat
         assert contents_seen(path, PeerCredentials(ANNA, frozenset()), 1000) == {"public", "refused"}
 
 
-def test_a_pipe_that_takes_a_files_place_meanwhile_holds_up_nobody(ground: Path) -> None:
+def test_a_file_replaced_by_a_pipe_meanwhile_does_not_block(ground: Path) -> None:
     path = ground / "a.png"
     steps = [exchange_for(path, lambda new: file(new, "public")), exchange_for(path, os.mkfifo)]
     with meanwhile(steps):
@@ -443,7 +443,7 @@ def test_no_descriptor_is_left_open_whatever_happens(ground: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-# Who calls
+# Callers
 
 CONNECT = f"""
 {BECOME}

@@ -127,7 +127,7 @@ def test_no_content_makes_detection_fail(start: bytes, rest: bytes) -> None:
         ("application/pdf", 1000, None, None, False),
     ],
 )
-def test_what_telegram_takes_as_a_photo(
+def test_photos_that_telegram_accepts(
     media_type: str, size: int, width: int | None, height: int | None, fits: bool
 ) -> None:
     assert fits_photo(media_type, size, width=width, height=height) is fits

@@ -1,4 +1,4 @@
-"""The scanner's verdict counts; no verdict is no approval."""
+"""Virus scanner: its verdict counts, and no verdict means refusal."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def test_the_file_is_the_standard_input(file: Path) -> None:
     await Scanner(shell('test "$(cat)" = "what is in the file"')).scan(file)
 
 
-async def test_the_path_stands_where_the_command_asks_for_it(file: Path) -> None:
+async def test_the_path_replaces_its_placeholder_in_the_command(file: Path) -> None:
     await Scanner(shell('test "$1" = "--file=$2" && test -f "$2"', "--file={file}", "{file}")).scan(file)
 
 
@@ -48,7 +48,7 @@ async def test_no_shell_reads_the_path(tmp_path: Path) -> None:
     await Scanner([sys.executable, "-c", "import sys; open(sys.argv[1]).close()", "{file}"]).scan(path)
 
 
-async def test_a_refused_file_is_refused_with_the_first_line_that_the_program_said(file: Path) -> None:
+async def test_a_refusal_shows_the_first_line_of_the_scanners_output(file: Path) -> None:
     error = await refusal(file, shell('echo; echo "$1: \033[31mEicar\033[0m FOUND." >&2; echo more; exit 1', "{file}"))
 
     assert isinstance(error, ScanRefused)
@@ -84,7 +84,7 @@ async def test_a_missing_file_is_no_approval(tmp_path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and was not fetched yet does not."""
+    """Return True if a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -142,7 +142,7 @@ async def test_the_program_does_not_get_the_daemons_secrets(file: Path, monkeypa
 
 
 async def test_only_so_many_programs_run_at_once(file: Path, tmp_path: Path) -> None:
-    """Each counts those that run beside it."""
+    """Each program counts the others that run at the same time."""
     (tmp_path / "running").mkdir()
     script = 'cd "$1"; touch $$; ls | wc -l >> ../seen; sleep 0.1; rm $$'
     scanner = Scanner(shell(script, str(tmp_path / "running")))

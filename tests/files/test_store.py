@@ -1,4 +1,4 @@
-"""Each content is stored once and completely; after any failure nothing partial stays, and the caller gets an error."""
+"""File store: each content is stored once and completely; a failure is an error for the caller, and leaves no part."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def add(store: FileStore, content: bytes) -> StoredFile:
 
 
 def kept(store: FileStore) -> list[str]:
-    """The names of all files below the store's folder, whole or not."""
+    """Return the names of all files in the store's folder, complete or not."""
     return sorted(path.name for path in store.folder.rglob("*") if path.is_file())
 
 
@@ -54,7 +54,7 @@ def make_old(store: FileStore, file: StoredFile) -> None:
     os.utime(store.path_of(file.sha256), (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
 
 
-async def test_a_file_is_stored_under_its_content_and_comes_out_again(store: FileStore) -> None:
+async def test_a_file_is_stored_under_its_digest_and_read_back(store: FileStore) -> None:
     content = pictures.png(640, 480, more=os.urandom(300_000))
     file = await store.receive(in_pieces(content))
 
@@ -176,7 +176,7 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(store: FileStore) -> N
     assert kept(store) == []
 
 
-def test_leaving_without_finishing_keeps_nothing(store: FileStore) -> None:
+def test_an_aborted_upload_stores_nothing(store: FileStore) -> None:
     with store.incoming() as incoming:
         incoming.write(bytes(MB))
 
@@ -185,7 +185,7 @@ def test_leaving_without_finishing_keeps_nothing(store: FileStore) -> None:
         incoming.write(b"more")
 
 
-async def test_an_open_file_is_copied_from_where_it_stands(store: FileStore, tmp_path: Path) -> None:
+async def test_an_open_file_is_copied_from_its_current_position(store: FileStore, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x" * 200_000)
     with (tmp_path / "source").open("rb") as source:
         file = await store.receive_file(source)
@@ -193,7 +193,7 @@ async def test_an_open_file_is_copied_from_where_it_stands(store: FileStore, tmp
     assert file.size == 200_000
 
 
-# A kill, a full disk, a folder that cannot be written
+# Kills, full disks, folders without write permission
 
 KILLED = """
 import os, signal, sys
@@ -222,7 +222,7 @@ def test_there_is_nothing_to_sweep_before_the_first_file(store: FileStore) -> No
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
+    """Mount a file system of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -251,7 +251,7 @@ def test_room_is_left_for_the_database(small_disk: Path) -> None:
     assert os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize >= 700_000
 
 
-def test_a_write_that_the_system_cuts_short_keeps_nothing(store: FileStore) -> None:
+def test_a_truncated_write_stores_nothing(store: FileStore) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
     try:
@@ -334,14 +334,14 @@ def test_storing_and_removing_at_once_never_loses_what_was_stored(store: FileSto
         for _ in range(300):
             file = add(store, b"content")
             assert store.path_of(file.sha256).exists()
-            with contextlib.suppress(FileNotFoundError):  # the one before went just now
+            with contextlib.suppress(FileNotFoundError):  # the previous one is just gone
                 make_old(store, file)
     finally:
         over.set()
         remover.join()
 
 
-def test_what_is_being_read_can_be_removed(store: FileStore) -> None:
+def test_a_file_can_be_removed_while_it_is_read(store: FileStore) -> None:
     file = add(store, b"content")
     with store.open(file.sha256) as reading:
         assert store.remove(file.sha256, stored_before=NOW + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Upload slots: few uploads are active at once, and slow connections block nobody."""
+"""Upload slots: few uploads are active at once, and slow connections do not block others."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -30,7 +30,7 @@ async def test_only_so_many_uploads_are_active_at_once() -> None:
     assert await waiting == b"piece"
 
 
-async def test_nobody_waits_for_slow_connections() -> None:
+async def test_slow_connections_do_not_delay_others() -> None:
     slots, comes = UploadSlots(), asyncio.Event()
 
     async def slow() -> bytes:
@@ -48,7 +48,7 @@ async def test_nobody_waits_for_slow_connections() -> None:
     assert await asyncio.gather(*dripped) == [b"late"] * len(dripped)
 
 
-async def test_a_slow_connection_takes_no_slot_until_it_is_fast() -> None:
+async def test_a_slow_connection_occupies_no_slot_until_it_is_fast() -> None:
     slots = UploadSlots()
     line = slots.new_slot()
 

@@ -1,4 +1,4 @@
-"""The effect of each fact on the daemon's health report."""
+"""Health report: the effect of each condition on its status."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

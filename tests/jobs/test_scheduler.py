@@ -1,4 +1,4 @@
-"""Run the jobs in real time: the JobQueue may do other things between firing a job and its run."""
+"""Scheduling of jobs, in real time: the JobQueue can do other work between firing a job and running it."""
 
 import asyncio
 import re
@@ -51,7 +51,7 @@ class Runs:
 
 @pytest_asyncio.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
-    """A daemon without a token: its jobs run, and nothing else happens."""
+    """Run a daemon without a token: its jobs run, and nothing else happens."""
     config = tmp_path / "config.yaml"
     config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
     async with daemon(load(config, {}), Clock(), []) as started:
@@ -59,7 +59,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Daemon]:
 
 
 def new_deadlines(moment: datetime) -> Changes:
-    """One new deadline of each kind."""
+    """Return changes with one new deadline of each kind."""
     return Changes(deadlines=dict.fromkeys(Deadline, moment))
 
 
@@ -216,7 +216,7 @@ async def test_every_job_has_a_next_run_once_the_jobs_have_started(running: Daem
 
 
 class SetBack(Clock):
-    """A real clock that somebody may set."""
+    """A real clock that can be set."""
 
     def __init__(self) -> None:
         self.by = timedelta()
@@ -227,7 +227,7 @@ class SetBack(Clock):
 
 @pytest.mark.parametrize("by", [timedelta(hours=-2), timedelta(hours=2)])
 async def test_jobs_keep_running_after_the_clock_was_set(tmp_path: Path, by: timedelta) -> None:
-    """By two hours: retention runs every hour."""
+    """The clock moves by two hours, and retention runs hourly."""
     config, clock, runs = tmp_path / "config.yaml", SetBack(), Runs()
     config.write_text(f"data_dir: {tmp_path}\nsocket: {{path: {tmp_path}/s}}\n")
     async with daemon(load(config, {}), clock, []) as running:
@@ -241,7 +241,7 @@ async def test_jobs_keep_running_after_the_clock_was_set(tmp_path: Path, by: tim
 
 
 async def test_a_job_that_failed_in_a_manual_run_runs_again_soon_and_after_the_quiet_period(running: Daemon) -> None:
-    """Retention runs once an hour otherwise: nobody has to wait that long to hear that it works again."""
+    """Retention runs hourly otherwise: admins do not wait that long to learn that it has recovered."""
     assert running.application.job_queue is not None
     scheduler, runs = running.application.job_queue.scheduler, Runs()
     scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
@@ -269,7 +269,7 @@ async def test_a_job_that_failed_in_a_manual_run_runs_again_soon_and_after_the_q
 
 
 def test_a_job_that_keeps_failing_backs_off() -> None:
-    """Up to its regular interval."""
+    """The backoff ends at its regular interval."""
     half_a_minute, hour = timedelta(seconds=30), timedelta(hours=1)
     waits = [retry_delay(failures, half_a_minute).total_seconds() for failures in range(1, 6)]
     assert waits == [5, 10, 20, 30, 30]

@@ -1,4 +1,4 @@
-"""Deadlines of an alert that starts again."""
+"""Deadlines of an alert that is reopened."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ def test_each_deadline_keeps_its_span() -> None:
     }
 
 
-def test_a_deadline_that_never_comes_stays_so() -> None:
+def test_a_disabled_deadline_stays_disabled() -> None:
     assert set(restarted(alert(escalate_at=None, close_at=None), NOON + MINUTE).values()) == {None}
 
 

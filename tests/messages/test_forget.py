@@ -1,4 +1,4 @@
-"""Retention: old messages that are over are deleted with everything that belongs to them, and nothing else is."""
+"""Retention: exactly the old, finished messages are deleted, with everything that belongs to them."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

@@ -47,7 +47,7 @@ def directory_of(rota: Rotation) -> Directory:
 
 @dataclass
 class Model:
-    """A model that notifies whoever is on call if somebody else was notified last."""
+    """A model that notifies whoever is on call if someone else was notified last."""
 
     rota: Rotation
     overrides: list[Override] = field(default_factory=list)
@@ -104,7 +104,7 @@ async def test_each_change_notifies_once_whatever_happens(database: Database, se
         model.look(now)
         if chance.random() < 0.1:
             await database.write(stand_in)
-        # No moment comes twice: of overrides made at the same one, it is chance which was the last.
+        # No moment occurs twice: the order of overrides made at the same moment is random.
         now += timedelta(minutes=chance.choice([1, 20, 45, 300, 1500, -chance.randint(1, 60)]), microseconds=1)
 
     assert list(await database.read(told)) == model.told

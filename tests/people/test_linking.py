@@ -266,7 +266,7 @@ async def test_an_undone_link_counts_as_not_linked(database: Database) -> None:
         assert linking.unlink(session, chat_id="7", actor=owner, now=NOW) is None
         assert linking.token_used_at(session, KEY, made.token, "alice", now=NOW) is None
         assert person(session, "7").user_id  # it stays subscribed
-        assert len(told(session, "7")) == 1  # whoever did it here is answered here
+        assert len(told(session, "7")) == 1  # the person who did it gets a reply here
 
     await database.write(check)
 

@@ -1,4 +1,4 @@
-"""Preferences are validated, and stored all or none."""
+"""Preferences: validation, and all-or-nothing storage."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ CHOSEN = PreferenceChanges(enabled=False, time_zone="Europe/Berlin", summary_tim
 
 
 async def changed(database: Database, *steps: PreferenceChanges) -> Person:
-    """Anna after these changes, one by one."""
+    """Apply these changes one by one; return Anna's preferences."""
 
     def work(session: Session) -> Person:
         anna, _ = people.subscribe(session, "7", "Anna", now=NOW)

@@ -1,4 +1,4 @@
-"""Lines of a QR code show exactly its modules."""
+"""QR codes in the terminal: the lines show exactly the modules."""
 
 import segno
 

@@ -1,4 +1,4 @@
-"""A database on PostgreSQL for each test, whatever --database says."""
+"""A PostgreSQL database for each test, regardless of --database."""
 
 from collections.abc import Iterator
 from pathlib import Path

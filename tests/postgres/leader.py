@@ -1,4 +1,4 @@
-"""A database whose writer leads, as in the daemon, and ways to disturb it."""
+"""A database with a leading writer, as in the daemon, and faults to inject."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ def adding(name: str) -> Callable[[Session], str]:
 
 
 class Gate:
-    """Holds the writer in the middle of a transaction until it opens."""
+    """Blocks the writer in the middle of a transaction until it is opened."""
 
     def __init__(self, database: Database) -> None:
         self._loop = asyncio.get_running_loop()

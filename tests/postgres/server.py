@@ -56,7 +56,7 @@ def _wheels() -> Iterator[Path]:
 
 
 class Server:
-    """A cluster in a folder of its own. `start` and `stop` may be called again and again."""
+    """A cluster in its own folder. `start` and `stop` can be called repeatedly."""
 
     def __init__(self, folder: Path, binaries: Path) -> None:
         self._folder = folder
@@ -70,7 +70,7 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """Folder of the socket."""
+        """Return the folder of the socket."""
         return self._folder
 
     @property
@@ -173,15 +173,15 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def _memory() -> Path | None:
-    """A folder in memory where there is room for one: fsync costs nothing there, and it is asked for at each commit."""
+    """Return a folder in memory, if there is space: fsync is free there, and every commit requests it."""
     has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > NEEDS_BYTES
     return MEMORY if has_room else None
 
 
 @contextlib.contextmanager
 def serving(binaries: Path) -> Iterator[Server]:
-    """A running server; the end of the block stops it and deletes its folder."""
-    # Not in pytest's folders: only their owner may enter those, and the path of a socket must be short.
+    """Run a server; after the block, stop it and delete its folder."""
+    # Not in pytest's folders: only their owner can enter those, and a socket needs a short path.
     with tempfile.TemporaryDirectory(prefix="notifybot-pg-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         server = Server(Path(folder), binaries)
         try:

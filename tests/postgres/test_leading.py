@@ -41,7 +41,7 @@ async def keeps(database: Database, name: str) -> str:
                 return await database.write(adding(name))
 
 
-async def test_a_second_daemon_learns_who_leads(store: PostgresStore) -> None:
+async def test_a_second_daemon_is_refused_and_names_the_leader(store: PostgresStore) -> None:
     async with leading(store.url):
         with pytest.raises(StartRefused) as refused, hold_database(store.url):
             pass
@@ -104,7 +104,7 @@ async def test_a_daemon_deposed_while_cut_off_writes_nothing_more(store: Postgre
 async def test_an_idle_daemon_notices_that_it_is_deposed(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_thread, "CHECK_LEADERSHIP_EVERY_S", 1.0)
     async with leading(store.url) as first:
-        await first.write(adding("first"))  # it checks again only after a second
+        await first.write(adding("first"))  # the next check is only after a second
         end_sessions(store)
         with hold_database(store.url):
             store.rows("UPDATE bot SET term = term + 1")
@@ -138,7 +138,7 @@ async def test_while_another_session_holds_the_lock_writes_fail_without_deposing
     assert names(store) == ["b"]
 
 
-async def test_a_commit_with_a_lost_answer_is_answered_later(store: PostgresStore, proxy: Proxy) -> None:
+async def test_a_commit_with_a_lost_response_is_answered_later(store: PostgresStore, proxy: Proxy) -> None:
     async with leading(through(proxy, store)) as database:
         proxy.cut_at_commit(Cut.AFTER)
         assert await database.write(adding("a")) == "a"
@@ -149,7 +149,7 @@ async def test_a_commit_with_a_lost_answer_is_answered_later(store: PostgresStor
 
 @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.UNNOTICED])
 async def test_a_commit_that_never_arrived_is_reported_as_failed(store: PostgresStore, proxy: Proxy, cut: Cut) -> None:
-    """Also if the server still keeps the lock for the old connection."""
+    """This holds even if the server still keeps the lock for the old connection."""
     async with leading(through(proxy, store)) as database:
         proxy.cut_at_commit(cut)
         with pytest.raises(Unavailable):

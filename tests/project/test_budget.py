@@ -1,4 +1,4 @@
-"""The budget of a test: what counts, what does not, and that exceeding it fails the run."""
+"""CPU budget of tests: what counts, what is exempt, and that exceeding it fails the run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A checkout that anyone can build: pins, package data, links, commands, rows."""
+"""Project files: pins, package data, links, documented commands, tests for every module."""
 
 import ast
 import contextlib
@@ -59,7 +59,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, str]]:
 # The version and the package
 
 
-def test_the_version_stands_in_one_place_and_the_changelog_knows_it() -> None:
+def test_the_version_is_defined_once_and_in_the_changelog() -> None:
     assert "version" in PROJECT["project"]["dynamic"]
     assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "notifybot.__version__"}
     assert notifybot.__version__ in text_of(ROOT / "CHANGELOG.md")
@@ -268,7 +268,7 @@ def test_without_venv_it_says_in_two_lines_which_package_to_install(checkout: Pa
     assert told.stderr.endswith(f"apt-get install {package}\n")
 
 
-# Rows that import-linter cannot say
+# Rules that import-linter cannot express
 
 
 def test_the_sandbox_knows_nothing_else_of_notifybot() -> None:
@@ -296,7 +296,7 @@ def test_entry_points_take_a_session_from_sqlmodel_and_nothing_else(room: str) -
     assert taken == set()
 
 
-def test_the_client_and_the_command_line_start_without_any_third_party_package() -> None:
+def test_the_client_and_the_command_line_start_without_third_party_packages() -> None:
     # -S leaves site-packages out.
     command = [sys.executable, "-S", "-c", "import notifybot.client, notifybot.cli"]
     started = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

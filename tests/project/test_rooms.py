@@ -61,5 +61,5 @@ def without_test_file() -> list[str]:
 
 
 def test_the_list_of_modules_without_a_test_file_is_current() -> None:
-    """A new module gets a test file, or a line in the list by somebody who knows what proves it."""
+    """A new module gets a test file, or an entry in the list that names the tests covering it."""
     assert without_test_file() == LIST.read_text(encoding="utf-8").splitlines()

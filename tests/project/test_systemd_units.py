@@ -40,7 +40,7 @@ def copies(tmp_path: Path) -> list[Path]:
 
 
 @needs_systemd
-def test_systemd_takes_the_units_without_a_warning(copies: list[Path]) -> None:
+def test_systemd_accepts_the_units_without_a_warning(copies: list[Path]) -> None:
     verified = analyze("verify", "--man=no", *copies)
 
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
@@ -75,7 +75,7 @@ def test_the_daemon_reports_to_systemd_and_is_always_started_again() -> None:
 
 
 def test_callers_keep_their_user_ids() -> None:
-    # In a user namespace of its own the daemon would see every peer as nobody.
+    # In its own user namespace, the daemon would see every peer as nobody.
     assert setting(SERVICE, "PrivateUsers") == "no"
 
 

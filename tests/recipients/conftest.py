@@ -1,4 +1,4 @@
-"""These tests use a daemon in their own process."""
+"""Fixtures: the tests of this folder use a daemon in their own process."""
 
 from tests.support.door_fixtures import folder, refusing, shared
 

@@ -1,4 +1,4 @@
-"""Recipients that `socket.allow` lets callers send to: names, and everybody behind them."""
+"""Recipients allowed by `socket.allow`: names, and everyone behind them."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ async def status(opened: Door, **fields: object) -> int:
     return (await call(opened, NOBODY, "POST", "/api/ingest", body)).status
 
 
-async def test_an_allowed_name_allows_everybody_behind_it(folder: Path) -> None:
+async def test_an_allowed_name_allows_everyone_behind_it(folder: Path) -> None:
     async with door(folder, config(folder, "[oncall]")) as opened:
         for to in (["oncall"], ["ops"], [-1002, "-1001"], ["oncall", "ops"]):
             assert await status(opened, to=to) == 202, to
@@ -46,7 +46,7 @@ async def test_an_allowed_person_is_allowed_by_any_alias(folder: Path) -> None:
 
 
 async def test_a_restricted_caller_cannot_update_a_message_to_others_by_its_key(folder: Path) -> None:
-    """A dedup key may have been bound by a less restricted caller of the same account."""
+    """A less restricted caller of the same account may have used the dedup key first."""
     body: Json = {"content": "disk full", "channel_id": -1003, "dedup_key": "disk"}
     async with door(folder, config(folder, '["*"]')) as opened:
         first = (await call(opened, NOBODY, "POST", "/api/ingest", body)).json["id"]

@@ -50,7 +50,7 @@ def test_aliases_of_accounts_are_resolved_within_names() -> None:
 
 @st.composite
 def nested_names(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
-    """Names without loops: each contains people, chats and later names."""
+    """Generate names without loops: each contains people, chats and later names."""
     names = [f"n{number}" for number in range(draw(st.integers(1, 8)))]
     return {
         name: tuple(draw(st.lists(st.sampled_from(LEAVES + names[at + 1 :]), min_size=1, max_size=6)))
@@ -59,7 +59,7 @@ def nested_names(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
 
 
 def ends(name: str, names: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Everything that a name leads to, with duplicates, by plain recursion."""
+    """Return all recipients behind a name, with duplicates, by plain recursion."""
     return [end for member in names[name] for end in (ends(member, names) if member in names else [member])]
 
 
@@ -150,7 +150,7 @@ def test_an_override_applies_in_every_name_that_contains_the_rotation(rotating: 
     assert (who(found, "wide"), who(found, "team")) == (["zoe", "carol"], ["erin"])
 
 
-def test_a_rotation_leads_to_everybody_who_may_be_on_call(rotating: Directory) -> None:
+def test_a_rotation_resolves_to_everyone_who_may_be_on_call(rotating: Directory) -> None:
     assert set(who(rotating, "wide")) == {"alice", "dora", "erin", "bob", "carol"}
 
 

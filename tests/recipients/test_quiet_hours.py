@@ -1,4 +1,4 @@
-"""End of quiet hours by the wall clock, also when the clocks change."""
+"""End of quiet hours by the wall clock, including clock changes."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -95,7 +95,7 @@ def test_a_caller_reaches_allowed_recipients_by_any_alias_and_nobody_else(
     assert {text for text in ALL if may_send(found, frozenset(allowed), recipient_of(text))} == reached
 
 
-def test_an_unrestricted_caller_reaches_everybody(found: Lookup) -> None:
+def test_an_unrestricted_caller_reaches_everyone(found: Lookup) -> None:
     assert all(may_send(found, None, recipient_of(text)) for text in ALL)
 
 

@@ -1,4 +1,4 @@
-"""Buttons and their callback data, there and back."""
+"""Buttons and their callback data: encoding and decoding."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import available_timezones

@@ -27,7 +27,7 @@ def parts(text: str, *media: Media, foot: Footer = NO_FOOT, most: int = 5) -> tu
 
 
 def shape(found: tuple[Part, ...]) -> list[tuple[int, bool, bool]]:
-    """Of each part: how many files, whether it has text, whether it has buttons."""
+    """Return for each part: the number of files, has text, has buttons."""
     return [(len(part.media), bool(part.text), bool(part.buttons)) for part in found]
 
 
@@ -40,7 +40,7 @@ def test_a_file_needs_no_text() -> None:
     assert parts("", photo()) == (Part("", media=(photo(),)),)
 
 
-def test_a_caption_that_is_too_long_goes_on_below_with_the_button_at_the_end() -> None:
+def test_a_caption_that_is_too_long_continues_below_with_the_button_at_the_end() -> None:
     found = parts("word " * 600, photo(), foot=ASKING)
     assert shape(found) == [(1, True, False), (0, True, True)]
     assert utf16_len(found[0].text) <= 1024

@@ -47,7 +47,7 @@ ANSWERED = replace(
 EXPIRED = replace(ALERT, state=State.CLOSED, closed_at=NOW + timedelta(hours=1))
 ESCALATED = replace(ALERT, state=State.ESCALATED, escalated_at=NOW + timedelta(minutes=15))
 TOLD = replace(ALERT, state=State.ESCALATED, is_escalation=True, escalated_at=NOW, shown_at=NOW)
-"""What stands where it escalated to."""
+"""The alert as shown in the escalation chat."""
 RESTING = replace(ANSWERED, state=State.ACKNOWLEDGED, closed_at=None)
 
 
@@ -68,7 +68,7 @@ def post(message: MessageView | None, *, shown: tuple[ShownPart, ...] = (), repl
 
 
 def standing(*parts: Part) -> tuple[ShownPart, ...]:
-    """These parts as they stand in a chat, from message 7 on."""
+    """Return these parts as posted in a chat, starting at message 7."""
     numbers = count(7)
     return tuple(ShownPart(tuple(next(numbers) for _ in range(len(part.media) or 1)), part.digest) for part in parts)
 
@@ -294,7 +294,7 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
 
 
-def test_what_telegram_refused_goes_without_formatting() -> None:
+def test_a_post_that_telegram_refused_is_rendered_without_formatting() -> None:
     view = replace(post(replace(ALERT, content="disk")), is_plain=True)
     (part,) = render(view)
     assert (part.entities, bool(part.buttons)) == ((), True)

@@ -1,4 +1,4 @@
-"""Splitting: places for cuts, and nothing gets lost."""
+"""Splitting of long texts: where to cut, and nothing is lost."""
 
 import pytest
 from hypothesis import example, given
@@ -137,7 +137,7 @@ def test_a_part_ends_early_rather_than_having_too_many_entities() -> None:
     assert all(part.text[entity.offset : entity.offset + 2] == "ab" for part in parts for entity in part.entities)
 
 
-def test_of_too_many_entities_around_one_place_the_outermost_stay() -> None:
+def test_the_outermost_of_too_many_nested_entities_are_kept() -> None:
     nested = [Entity("bold", 0, length) for length in range(1, 9)]
     (part,) = split("abcdefgh", nested, max_entities=3)
     assert [entity.length for entity in part.entities] == [8, 7, 6]
@@ -149,7 +149,7 @@ def test_the_last_part_leaves_room() -> None:
     assert texts(split("aaa bbb", limit=7, reserve_last=1)) == ["aaa", "bbb"]
 
 
-def test_a_caption_that_is_too_long_goes_on_in_messages() -> None:
+def test_a_caption_that_is_too_long_continues_in_messages() -> None:
     text = "aaaa bbbb cccc dddd eeee"
 
     assert texts(split(text, limit=100, first_limit=12)) == ["aaaa bbbb", "cccc dddd eeee"]

@@ -248,7 +248,7 @@ DATES = st.dates(date(2010, 1, 1), date(2040, 1, 1))
 
 
 def by_cron(cron: str, zone: str, start: date) -> Iterator[datetime]:
-    """Every handover from a date on, from the library's iterator instead of days and times."""
+    """Yield every handover from a date on, from the cron library instead of days and times."""
     midnight = datetime.combine(start, time()) - timedelta(seconds=1)
     for nominal in CronSim(cron, midnight):
         yield moments(nominal.date(), nominal.time(), ZoneInfo(zone))[0]
@@ -272,7 +272,7 @@ def test_each_handover_starts_the_next_members_shift(
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Rotation, list[Override], datetime]:
-    """A rotation with hours and overrides, and a moment in it, often near a clock change."""
+    """Generate a rotation with hours and overrides, and a moment in it, often near a clock change."""
     times = st.sampled_from([time(0), time(2, 30), time(8), time(18), time(23, 30)])
     days = st.frozensets(st.integers(0, 6), min_size=1)
     hours = tuple(draw(st.lists(st.builds(Hours, days, times, times), max_size=2)))

@@ -1,4 +1,4 @@
-"""Whose account a caller may link, look at and change. Every caller is a process of another account."""
+"""Permissions to link, read and change accounts. Every caller is a process of another account."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can call und
 
 @needs_root
 @pytest.mark.parametrize(("method", "path", "fields"), CALLS)
-async def test_another_account_is_named_by_admins_alone(folder: Path, method: str, path: str, fields: Json) -> None:
+async def test_only_admins_can_name_another_account(folder: Path, method: str, path: str, fields: Json) -> None:
     async with door(folder, world(folder)) as opened:
         for named in (call(opened, NOBODY, method, path, {**fields, "user": "alice"}),
                       call(opened, NOBODY, method, f"{path}?user=alice", fields)):  # fmt: skip
@@ -33,7 +33,7 @@ async def test_another_account_is_named_by_admins_alone(folder: Path, method: st
 
 @needs_root
 @pytest.mark.parametrize("path", ["/api/telegram/link-account", "/api/telegram/status"])
-async def test_anothers_standing_is_seen_by_admins_alone(folder: Path, path: str) -> None:
+async def test_only_admins_see_the_status_of_other_accounts(folder: Path, path: str) -> None:
     async with door(folder, world(folder)) as opened:
         assert_problem(await call(opened, NOBODY, "GET", f"{path}?user=alice"), 403)
         assert (await call(opened, NOBODY, "GET", path)).status != 403
@@ -60,7 +60,7 @@ async def test_anothers_standing_is_seen_by_admins_alone(folder: Path, path: str
         ("POST", "/api/telegram/unlink?user=a&user=b", {}, "user"),
     ],
 )
-async def test_what_is_wrong_is_named(refusing: Door, method: str, path: str, fields: Json | None, loc: str) -> None:
+async def test_an_invalid_field_is_named(refusing: Door, method: str, path: str, fields: Json | None, loc: str) -> None:
     answer = await refusing.ask(method, path, fields)
 
     assert_problem(answer, 400)
@@ -68,7 +68,7 @@ async def test_what_is_wrong_is_named(refusing: Door, method: str, path: str, fi
 
 
 @needs_root
-async def test_people_are_looked_after_by_admins_and_see_themselves(folder: Path) -> None:
+async def test_admins_manage_people_and_others_see_only_themselves(folder: Path) -> None:
     async with door(folder, world(folder)) as opened:
         user_id = (await opened.ask("POST", "/subscribe-user", {"chat_id": 7, "chat_name": "anna"})).json["user_id"]
         assert (await call(opened, NOBODY, "GET", "/api/people")).json == {"people": []}

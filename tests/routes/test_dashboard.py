@@ -1,4 +1,4 @@
-"""An existing dashboard with JWTs of its own: its user is linked, told something, and unlinked, over HTTP alone."""
+"""An existing dashboard with its own JWTs links, notifies and unlinks its user, over HTTP alone."""
 
 import json
 import socket
@@ -32,12 +32,12 @@ def daemon(port: int) -> Iterator[RealDaemon]:
         running.start()
         running.sandbox("POST", "/sandbox/users", {"id": ANNA, "first_name": "Anna"})
         running.sandbox("POST", "/sandbox/say", {"user_id": ANNA, "text": "/start"})
-        told(running, "code")  # who the bot is, is known from now on
+        told(running, "code")  # from now on, the bot knows its own name
         yield running
 
 
 class Dashboard:
-    """The dashboard's backend, which hands on the JWT of its user."""
+    """The dashboard's backend, which forwards its user's JWT."""
 
     def __init__(self, port: int) -> None:
         self._address = f"http://127.0.0.1:{port}"
@@ -55,7 +55,7 @@ class Dashboard:
 
 
 def told(daemon: RealDaemon, word: str) -> None:
-    """Wait until the bot tells Anna something with this word in it."""
+    """Wait until the bot sends Anna a message with this word."""
     with urllib.request.urlopen(f"{daemon.sandbox_url.rstrip('/')}/sandbox/events", timeout=30) as lines:
         for line in lines:
             name, _, value = line.decode().partition(": ")
@@ -73,7 +73,7 @@ def shown_to_anna(daemon: RealDaemon) -> list[str]:
     return [str(message["text"]) for message in chats.get(str(ANNA), []) if message["from"]["id"] != ANNA]
 
 
-def test_a_dashboard_links_its_user_tells_them_something_and_unlinks_them(daemon: RealDaemon, port: int) -> None:
+def test_a_dashboard_links_notifies_and_unlinks_its_user(daemon: RealDaemon, port: int) -> None:
     dashboard = Dashboard(port)
     assert dashboard.ask("GET", "/api/telegram/status")[1]["linked"] is False
     assert dashboard.ask("POST", "/send", {"user": "anna", "text": "too early"})[0] == 409

@@ -1,4 +1,4 @@
-"""Events and templates over HTTP: what is made of the data, what is kept of it, and what is refused."""
+"""Events and templates over HTTP: rendering, storage and refusals."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,7 +26,7 @@ priority: high
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(session_template: Template) -> AsyncIterator[Door]:
-    """A daemon with a template of the operator's."""
+    """Run a daemon with an operator's template."""
     with open_folder() as folder, chosen_database(folder, session_template):
         templates = folder / "templates"
         templates.mkdir()
@@ -42,7 +42,7 @@ async def made(door: Door, answer: Answer) -> Json:
     return (await door.ask("GET", f"/api/messages/{answer.json['id']}")).json
 
 
-async def test_an_event_is_told_by_its_template(shared: Door) -> None:
+async def test_an_event_is_rendered_by_its_template(shared: Door) -> None:
     data = {"platform": "Mastodon", "title": "Summer timetable", "url": "https://example.org/1"}
     answer = await shared.ask("POST", "/api/events", {"event": "post_success", "to": [-1001], "data": data})
     assert answer.status == 202
@@ -113,7 +113,7 @@ async def test_data_that_does_not_fit_is_refused_with_the_reason(refusing: Door,
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "a\x00b", "\ud800"])
-async def test_what_no_message_can_say_is_refused(refusing: Door, text: str) -> None:
+async def test_an_event_that_renders_no_valid_text_is_refused(refusing: Door, text: str) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": {"text": text}})
     assert "cannot be" in assert_problem(answer, 400)["detail"]
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "nothing", "to": [-1001]}), 400)
@@ -128,11 +128,11 @@ async def test_what_no_message_can_say_is_refused(refusing: Door, text: str) -> 
         {"event": "post_success", "parse_mode": "HTML"},
     ],
 )  # fmt: skip
-async def test_what_is_no_event_is_refused(refusing: Door, fields: Json) -> None:
+async def test_a_malformed_event_is_refused(refusing: Door, fields: Json) -> None:
     assert_problem(await refusing.ask("POST", "/api/events", {"to": [-1001]} | fields), 400)
 
 
-async def test_an_event_is_for_somebody(refusing: Door) -> None:
+async def test_an_event_needs_a_recipient(refusing: Door) -> None:
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "post_success"}), 400)
 
 
@@ -160,9 +160,7 @@ async def test_data_that_is_large_is_refused(refusing: Door) -> None:
     assert_problem(await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001], "data": data}), 400)
 
 
-async def test_while_too_many_wait_for_their_templates_callers_come_again_later(
-    shared: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_template_queue_refuses_callers_with_503(shared: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renderer, "MAX_QUEUED", 0)
     answer = await shared.ask("POST", "/api/events", {"event": "post_success", "to": [-1001]})
     assert assert_problem(answer, 503)["detail"] == "Too many messages are waiting for their templates."
@@ -179,6 +177,6 @@ async def test_while_too_many_wait_for_their_templates_callers_come_again_later(
         ({"template": 5}, "template: this must be text"),
     ],
 )
-async def test_a_value_of_another_kind_is_refused_in_our_words(refusing: Door, fields: Json, said: str) -> None:
+async def test_a_value_of_the_wrong_type_is_refused_in_plain_words(refusing: Door, fields: Json, said: str) -> None:
     answer = await refusing.ask("POST", "/api/events", {"event": "echo", "to": [-1001]} | fields)
     assert assert_problem(answer, 400)["detail"] == said

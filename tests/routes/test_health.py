@@ -1,4 +1,4 @@
-"""What /health and / say."""
+"""Responses of /health and /."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from notifybot import __version__
 from tests.support.door import door
 
 
-async def test_without_a_token_the_daemon_is_well_and_says_what_is_missing(folder: Path) -> None:
+async def test_without_a_token_the_daemon_is_healthy_and_reports_the_missing_token(folder: Path) -> None:
     async with door(folder) as opened:
         answer = await opened.ask("GET", "/health")
         assert answer.status == 200
@@ -23,7 +23,7 @@ async def test_without_a_token_the_daemon_is_well_and_says_what_is_missing(folde
         assert any("escalation channel" in warning for warning in found["warnings"])
 
 
-async def test_what_waits_is_counted_with_its_age(folder: Path) -> None:
+async def test_health_counts_pending_messages_and_their_age(folder: Path) -> None:
     async with door(folder) as opened:
         for _ in range(3):
             await opened.ingest()
@@ -41,5 +41,5 @@ async def test_the_root_lists_every_route(folder: Path) -> None:
             method, path = route.split()
             named = path.replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
             answer = await opened.ask(method, re.sub(r"\{[a-z]+\}", "x", named))
-            assert answer.status in (200, 400, 404)  # it is there: neither 405 nor an unknown path
+            assert answer.status in (200, 400, 404)  # it exists: neither 405 nor an unknown path
             assert b"GET / lists" not in answer.body

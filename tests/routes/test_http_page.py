@@ -1,4 +1,4 @@
-"""docs/http.md: its configs load, and its requests answer what it says."""
+"""docs/http.md: its configs load, and its requests get the responses that it shows."""
 
 import asyncio
 import json
@@ -57,6 +57,6 @@ async def test_every_request_on_the_page_answers_what_it_says(folder: Path) -> N
 
 
 def split(text: str) -> tuple[list[str], str]:
-    """The lines of the head, where there is one, and the body."""
+    """Split into the lines of the head, if there is one, and the body."""
     lines = [line.strip() for line in text.strip().splitlines()]
     return lines[:-1], lines[-1]

@@ -1,4 +1,4 @@
-"""The jobs, asked for by admins: how they stand, and a tick by hand."""
+"""Jobs over HTTP, for admins: status and manual runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ def trigger(name: str) -> str:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def begun(shared: Door) -> AsyncIterator[Door]:
-    """The shared daemon, once each job has run."""
+    """Return the shared daemon, once each job has run."""
     async with asyncio.timeout(WITHIN_S):
         while any(job["last_run"] is None for job in await jobs(shared)):
             pass
@@ -37,7 +37,7 @@ async def jobs(door: Door, query: str = "") -> list[Json]:
     return found
 
 
-async def test_every_job_is_listed_with_what_it_did(begun: Door) -> None:
+async def test_every_job_is_listed_with_its_last_run(begun: Door) -> None:
     found = await jobs(begun)
     assert [job["name"] for job in found] == NAMES
     for job in found:
@@ -52,7 +52,7 @@ async def test_every_job_is_listed_with_what_it_did(begun: Door) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_tick_by_hand_answers_what_became_of_it(begun: Door, method: str, name: str) -> None:
+async def test_a_manual_run_returns_its_outcome(begun: Door, method: str, name: str) -> None:
     answer = await begun.ask(method, trigger(name))
     assert answer.status == 200, answer
     ran = answer.json
@@ -77,15 +77,15 @@ async def test_an_unknown_job_is_refused_with_the_nearest(shared: Door) -> None:
 
 
 @pytest.mark.parametrize("query", ["?runs=101", "?runs=-1", "?runs=x", "?runs=", "?run=1", "?runs=1&runs=2", "?runs=٣"])
-async def test_a_wrong_question_is_refused(shared: Door, query: str) -> None:
+async def test_an_invalid_query_is_refused(shared: Door, query: str) -> None:
     assert_problem(await shared.ask("GET", STATUS + query), 400)
 
 
-async def test_a_body_says_nothing_here(shared: Door) -> None:
+async def test_a_body_is_refused(shared: Door) -> None:
     assert_problem(await shared.ask("POST", trigger("close"), {"now": True}), 400)
 
 
-async def test_looking_for_a_job_does_not_run_it(begun: Door) -> None:
+async def test_a_head_request_does_not_run_the_job(begun: Door) -> None:
     async def manual() -> int:
         return sum(run["manual"] for job in await jobs(begun, "?runs=100") for run in job["history"])
 
@@ -97,7 +97,7 @@ async def test_looking_for_a_job_does_not_run_it(begun: Door) -> None:
     assert await manual() == before
 
 
-async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door) -> None:
+async def test_a_job_that_does_not_end_is_reported_and_not_started_again(shared: Door) -> None:
     progress, clock = shared.daemon.runtime.job_status, shared.daemon.runtime.clock
     progress.running["close"] = clock.now() - timedelta(minutes=31)
     try:
@@ -110,7 +110,7 @@ async def test_a_job_that_does_not_end_is_seen_and_not_begun_again(shared: Door)
     assert "Job close has been running for 31 minutes." in health["warnings"]
 
 
-async def test_before_the_jobs_begin_none_is_run_by_hand(shared: Door) -> None:
+async def test_no_manual_run_before_the_jobs_have_started(shared: Door) -> None:
     progress = shared.daemon.runtime.job_status
     by_hand, progress.run_now = progress.run_now, None
     try:

@@ -1,4 +1,4 @@
-"""Who is on call, over HTTP: what is said of it, who may change it, and what is refused."""
+"""On call over HTTP: status, permissions and refusals."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ async def test_without_rotations_the_list_is_empty(folder: Path) -> None:
         assert_problem(await opened.ask("POST", OVERRIDES, {"member": "-1001", "for": "1h"}), 404)
 
 
-async def test_an_override_stands_until_it_is_ended(folder: Path) -> None:
+async def test_an_override_lasts_until_it_is_ended(folder: Path) -> None:
     async with door(folder, CONFIG) as opened:
         made = await opened.ask("POST", OVERRIDES, {"member": -1001, "for": "2h"})
         assert made.status == 200
@@ -61,7 +61,7 @@ async def test_an_override_stands_until_it_is_ended(folder: Path) -> None:
         assert only((await opened.ask("GET", "/api/oncall")).json, "duty")["reason"] == "turn"
 
 
-async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder: Path) -> None:
+async def test_a_rotation_can_have_a_slash_in_its_name(folder: Path) -> None:
     async with door(folder, CONFIG) as opened:
         made = await opened.ask("POST", "/api/oncall/later%2Fon/overrides", {"member": "ops", "for": 60})
         assert made.json["rotation"] == "later/on"
@@ -93,7 +93,7 @@ async def test_a_rotation_whose_name_has_a_slash_is_reached_all_the_same(folder:
         ({"member": "-9999", "for": "1h"}, 409, "never seen the chat -9999"),
     ],
 )
-async def test_what_cannot_be_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:
+async def test_an_invalid_override_is_refused_with_the_reason(folder: Path, body: Json, status: int, said: str) -> None:
     async with door(folder, CONFIG) as opened:
         refusal = assert_problem(await opened.ask("POST", OVERRIDES, body), status)
         assert said in refusal["detail"], refusal
@@ -101,14 +101,14 @@ async def test_what_cannot_be_is_refused_with_the_reason(folder: Path, body: Jso
 
 
 @pytest.mark.parametrize("rotation", ["dutty", "overrides", "x" * 500, "%00", "a%20b"])
-async def test_a_rotation_that_is_none_is_not_found(folder: Path, rotation: str) -> None:
+async def test_an_unknown_rotation_is_not_found(folder: Path, rotation: str) -> None:
     async with door(folder, CONFIG) as opened:
         body = {"member": "-1001", "for": "1h"}
         assert_problem(await opened.ask("POST", f"/api/oncall/{rotation}/overrides", body), 404)
 
 
 @pytest.mark.parametrize("override", ["x", "01890a5d-ac96-774b-bcce-b302099a8057", "%00"])
-async def test_an_override_that_is_none_is_not_found(folder: Path, override: str) -> None:
+async def test_an_unknown_override_is_not_found(folder: Path, override: str) -> None:
     async with door(folder, CONFIG) as opened:
         assert_problem(await opened.ask("DELETE", f"/api/oncall/overrides/{override}"), 404)
 
@@ -118,7 +118,7 @@ async def token(line: Wire, account: str, **more: object) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-async def test_only_who_takes_turns_and_admins_change_who_is_on_call(folder: Path) -> None:
+async def test_only_members_and_admins_change_who_is_on_call(folder: Path) -> None:
     body = {"member": "-1001", "for": "1h"}
     async with wire(folder, config=CONFIG) as line:
         alice, bob = await token(line, "alice"), await token(line, "bob")
@@ -131,7 +131,7 @@ async def test_only_who_takes_turns_and_admins_change_who_is_on_call(folder: Pat
         assert (await line.socket.ask("DELETE", f"/api/oncall/overrides/{made.json['id']}")).status == 200
 
 
-async def test_a_token_for_few_puts_in_one_of_those(folder: Path) -> None:
+async def test_a_restricted_token_can_only_put_its_recipients_on_call(folder: Path) -> None:
     async with wire(folder, config=CONFIG) as line:
         bounded = await token(line, "alice", to=["ops"])
         assert (await line.ask("POST", OVERRIDES, {"member": "-1001", "for": "1h"}, **bounded)).status == 200

@@ -1,4 +1,4 @@
-"""The described interface: it names every route, and whatever it allows or forbids is answered as it says."""
+"""The OpenAPI description: it lists every route, and responses to valid and invalid requests match it."""
 
 import asyncio
 import contextlib
@@ -32,13 +32,13 @@ WANTED = (
     "negative_data_rejection",
     "unsupported_method",
 )
-"""Not that whatever fits is accepted: whether a person, a name or a file exists, no schema says."""
+"""All checks except acceptance of valid input: no schema says if a person, a name or a file exists."""
 UNDOCUMENTED = {"GET /"}
 DOCUMENT: dict[str, Any] = description([route for route in table() if f"{route.method} {route.path}" != "GET /"])
 
 
 def without_security(document: dict[str, Any]) -> dict[str, Any]:
-    """As it holds on the socket, where nobody needs to say who they are."""
+    """Return the description for the socket, where callers need no credentials."""
     paths = {
         path: {method: {**operation, "security": []} for method, operation in methods.items()}
         for path, methods in document["paths"].items()
@@ -63,7 +63,7 @@ async def line(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wire]:
 
 @pytest.fixture(autouse=True)
 def quiet_log() -> None:
-    """Whoever guesses as often as this is in the log, as they should be."""
+    """Allow log lines: so many wrong credentials are logged, as they should be."""
 
 
 @pytest.fixture(scope="module")
@@ -77,31 +77,31 @@ async def test_it_names_every_route_and_no_other() -> None:
     assert described | UNDOCUMENTED == {f"{route.method} {route.path}" for route in table()}
 
 
-async def test_every_route_that_changes_something_says_what_it_takes() -> None:
+async def test_every_route_that_changes_something_describes_its_body() -> None:
     assert [route.path for route in table() if route.method != "GET" and route.body is None] == []
 
 
-async def test_every_body_and_query_refuses_what_it_does_not_know() -> None:
+async def test_every_body_and_query_forbids_unknown_fields() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         if name.endswith(("Fields", "Query")):
             assert schema["additionalProperties"] is False, name
 
 
-async def test_it_says_who_must_say_who_they_are() -> None:
+async def test_it_describes_the_required_credentials() -> None:
     for route in table():
         if f"{route.method} {route.path}" not in UNDOCUMENTED:
             operation = DOCUMENT["paths"][route.path][route.method.lower()]
             assert ({} in operation["security"]) == PERMISSIONS[route.action].allows_anonymous
 
 
-async def test_both_listeners_hand_out_the_same_one(line: Wire) -> None:
+async def test_both_listeners_serve_the_same_description(line: Wire) -> None:
     answers = [await door.ask("GET", "/openapi.json") for door in (line, line.socket)]
     assert [answer.json for answer in answers] == [DOCUMENT, DOCUMENT]
 
 
 @contextlib.asynccontextmanager
 async def relay(door: Door) -> AsyncIterator[str]:
-    """An address on TCP from where everything goes on to the unix socket, which HTTP libraries do not know."""
+    """Forward a TCP port to the unix socket, which HTTP libraries do not support."""
 
     async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -120,7 +120,7 @@ async def relay(door: Door) -> AsyncIterator[str]:
 
 
 def attack(operation: Any, mode: GenerationMode, address: str, headers: dict[str, str], checks: list[Any]) -> None:
-    """Ask for one operation again and again, and hold every answer against the description."""
+    """Call one operation repeatedly, and check every response against the description."""
 
     checks_of_any = [check for check in checks if check is not CHECKS.get_one("negative_data_rejection")]
 
@@ -134,7 +134,7 @@ def attack(operation: Any, mode: GenerationMode, address: str, headers: dict[str
 
 
 def is_as_made(case: Any, url: str) -> bool:
-    """Whether the whole query was sent: an empty list, for one, says nothing in an address."""
+    """Return True if the whole query was sent: an empty list, for example, leaves no trace in a URL."""
     return set(case.query or ()) == set(parse_qs(urlsplit(url).query, keep_blank_values=True))
 
 
@@ -156,7 +156,7 @@ async def test_on_tcp_every_answer_is_as_described(line: Wire, label: str, check
     secret = await line.token(f"t{len(await tokens(line))}", scopes=["admin"])
     headers = {"Authorization": f"Bearer {secret}"}
     for mode in modes(ON_THE_SOCKET[label]):
-        # The token is sent in any case: that it is missing is nothing to be refused for.
+        # The token is always sent, so a missing one cannot be the reason for a refusal.
         operation = ON_TCP[label] if mode is GenerationMode.POSITIVE else ON_THE_SOCKET[label]
         await asyncio.to_thread(attack, operation, mode, f"http://127.0.0.1:{line.port}", headers, checks)
 
@@ -166,7 +166,7 @@ async def tokens(line: Wire) -> list[Any]:
     return found
 
 
-async def test_what_is_there_is_answered_as_described(line: Wire, checks: list[Any]) -> None:
+async def test_responses_about_existing_objects_match_the_description(line: Wire, checks: list[Any]) -> None:
     """Random requests hardly ever name a message that exists."""
     sent = (await line.socket.ingest(title="db-1", data={"host": "db-1"})).json
     await line.token("described", scopes=["admin"])
@@ -190,7 +190,7 @@ async def test_what_is_there_is_answered_as_described(line: Wire, checks: list[A
 
 
 def is_found(operation: Any, named: dict[str, Any], address: str, checks: list[Any]) -> bool:
-    """Whether it answers 200; raises where that is not as described."""
+    """Return True for a 200; raise if the response does not match the description."""
     response = operation.Case(path_parameters=named).call(base_url=address, timeout=30)
     operation.Case(path_parameters=named).validate_response(response, checks=checks)
     return bool(response.status_code == 200)

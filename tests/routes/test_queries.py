@@ -1,4 +1,4 @@
-"""What stands outside the body: ids in paths, queries, and the Idempotency-Key header."""
+"""Input outside the body: ids in paths, queries, and the Idempotency-Key header."""
 
 import json
 
@@ -53,7 +53,7 @@ async def test_an_unknown_parameter_is_refused(refusing: Door, query: str) -> No
 
 
 @pytest.mark.parametrize("query", ["limit=5&limit=5", "source=a&limit=1&source=b", "status=sent&status=sent"])
-async def test_a_parameter_may_stand_once(refusing: Door, query: str) -> None:
+async def test_a_repeated_parameter_is_refused(refusing: Door, query: str) -> None:
     assert "twice" in assert_problem(await refusing.ask("GET", f"/api/messages?{query}"), 400)["detail"]
 
 
@@ -99,7 +99,7 @@ NO_IDS = [
 
 @pytest.mark.parametrize("message_id", [*NO_IDS, UNKNOWN], ids=lambda text: text[:40])
 @pytest.mark.parametrize("verb", ["", "/acknowledge", "/close", "/cancel"])
-async def test_a_message_that_there_is_not_is_404(refusing: Door, verb: str, message_id: str) -> None:
+async def test_an_unknown_message_is_404(refusing: Door, verb: str, message_id: str) -> None:
     method = "POST" if verb else "GET"
     found = assert_problem(await refusing.ask(method, f"/api/messages/{message_id}{verb}"), 404)
     assert "message" in found["detail"]

@@ -1,4 +1,4 @@
-"""Messages for later and those that repeat, as callers ask for them: fields, answers, and whose they are."""
+"""Scheduled and repeating messages over HTTP: fields, responses and ownership."""
 
 import json
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ def at(moment: datetime) -> str:
 
 
 def form(fields: dict[str, str], *files: tuple[str, bytes]) -> dict[str, Any]:
-    """The body and the header of a multipart form; each of the files is one of `files`."""
+    """Return the body and the header of a multipart form; each file is a part named `files`."""
     parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
     heads = [f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n' for name, _ in files]
     body = "".join(parts).encode()
@@ -44,7 +44,7 @@ async def repeating(door: Door, **fields: object) -> Json:
     return answer.json
 
 
-# send_at and repeat, on every way of sending
+# send_at and repeat, on every endpoint for sending
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ async def repeating(door: Door, **fields: object) -> Json:
         ("/api/events", {"event": "post_success", "to": [-1001]}),
     ],
 )
-async def test_a_message_may_be_for_later(shared: Door, path: str, fields: Json) -> None:
+async def test_a_message_can_be_scheduled(shared: Door, path: str, fields: Json) -> None:
     answer = await shared.ask("POST", path, fields | {"send_at": at(FAR)})
     assert answer.status in (200, 202)
     assert (answer.json["status"], answer.json["send_at"]) == ("scheduled", at(FAR))
@@ -77,7 +77,7 @@ async def test_a_time_without_an_offset_is_one_of_the_zone_beside_it(shared: Doo
     assert zoned.json["send_at"] == f"{year}-07-01T07:00:00.000Z"
 
 
-async def test_what_repeats_says_when_it_comes_next(shared: Door) -> None:
+async def test_a_repeating_message_lists_its_next_times(shared: Door) -> None:
     accepted = await repeating(shared)
     times = accepted["next_times"]
     assert len(times) == 5
@@ -119,7 +119,7 @@ async def test_nonsense_is_refused(refusing: Door, fields: Json, loc: str) -> No
         {"policy": "nights"}, {"template": "nothing"},
     ],
 )  # fmt: skip
-async def test_what_cannot_be_meant_is_refused(refusing: Door, fields: Json) -> None:
+async def test_contradictory_fields_are_refused(refusing: Door, fields: Json) -> None:
     assert_problem(await refusing.ingest(**fields), 400)
 
 
@@ -131,7 +131,7 @@ async def test_a_wrong_zone_names_the_nearest(refusing: Door) -> None:
 # Schedules
 
 
-async def test_the_next_times_can_be_asked_for_before(refusing: Door) -> None:
+async def test_the_next_times_can_be_previewed(refusing: Door) -> None:
     asked = {"repeat": "@yearly", "time_zone": "Europe/Berlin", "begins_at": "2028-03-01T00:00"}
     answer = await refusing.ask("POST", "/api/schedules/preview", asked)
     assert answer.json == {
@@ -143,7 +143,7 @@ async def test_the_next_times_can_be_asked_for_before(refusing: Door) -> None:
     assert_problem(await refusing.ask("POST", "/api/schedules/preview", {"repeat": "often"}), 400)
 
 
-async def test_the_next_times_are_asked_for_as_far_ahead_as_one_can_send(refusing: Door) -> None:
+async def test_the_preview_reaches_as_far_ahead_as_sending(refusing: Door) -> None:
     for begins_at in ("9999-12-31T23:59:59Z", "2999-01-01T00:00"):
         times = {"repeat": "@daily", "time_zone": "Asia/Tokyo"}
         sent = assert_problem(await refusing.ingest(**times, send_at=begins_at), 400)
@@ -153,7 +153,7 @@ async def test_the_next_times_are_asked_for_as_far_ahead_as_one_can_send(refusin
 
 
 @pytest.mark.parametrize("repeat", ["@daily", "* * * * *", "every 15m"])
-async def test_what_began_with_the_calendar_comes_from_now_on(refusing: Door, repeat: str) -> None:
+async def test_a_start_in_the_distant_past_lists_times_from_now_on(refusing: Door, repeat: str) -> None:
     asked = {"repeat": repeat, "begins_at": "0001-01-01T00:00:00Z"}
     answer = await refusing.ask("POST", "/api/schedules/preview", asked)
     assert (answer.status, len(answer.json["next_times"])) == (200, 5)
@@ -206,7 +206,7 @@ async def test_an_unknown_schedule_is_not_found(refusing: Door, schedule_id: str
     assert_problem(await refusing.ask(method, f"/api/schedules/{schedule_id}{below}"), 404)
 
 
-async def test_anothers_schedule_does_not_exist(folder: Path) -> None:
+async def test_a_schedule_of_another_account_is_not_found(folder: Path) -> None:
     async with wire(folder) as line:
         own, other = [await line.token(name, scopes=["send", "read"]) for name in ("backup", "dash")]
         accepted = (await line.bearing(own, "POST", "/api/ingest", MESSAGE | {"repeat": "@daily"})).json
@@ -220,7 +220,7 @@ async def test_anothers_schedule_does_not_exist(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["-1001", "team"], ids=["to others", "to a name that is gone"])
-async def test_who_may_not_tell_its_recipients_can_only_stop_a_schedule_of_theirs(folder: Path, to: str) -> None:
+async def test_a_token_that_cannot_reach_the_recipients_can_only_stop_the_schedule(folder: Path, to: str) -> None:
     account = {"account": "ops", "scopes": ["send", "read"]}
     asked = {"content": "disk full", "to": [to], "repeat": "@daily"}
     async with wire(folder, config="recipients: {team: ['-1002']}") as line:
@@ -244,7 +244,7 @@ async def later(door: Door, fields: dict[str, str], *files: tuple[str, bytes]) -
     return await door.ask("POST", "/schedule-message", **form(fields, *files))
 
 
-async def test_a_form_hands_over_a_message_for_several_people_with_files(shared: Door) -> None:
+async def test_a_form_sends_a_message_with_files_to_several_people(shared: Door) -> None:
     anna, ben = await person(shared, 501), await person(shared, 502)
     fields = {"target_user_id": f"{anna}, {ben}", "message": "the plan", "scheduled_timestamp": "2031-05-04T10:00:00"}
     answer = await later(shared, fields, ("plan.txt", b"one"), ("map.txt", b"two"))
@@ -270,7 +270,7 @@ async def test_a_form_hands_over_a_message_for_several_people_with_files(shared:
     assert found in pending
 
 
-async def test_times_with_an_offset_are_told_in_utc_and_what_has_no_files_has_null(shared: Door) -> None:
+async def test_times_are_shown_in_utc_and_missing_files_as_null(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2031-05-04T10:00:00+02:00"}
     found = (await later(shared, fields)).json
     assert (found["scheduled_timestamp"], found["file_paths"]) == ("2031-05-04T08:00:00", None)
@@ -289,7 +289,7 @@ async def test_the_same_as_a_plain_form_and_as_json(shared: Door) -> None:
         )
 
 
-async def test_fields_that_were_not_filled_in_say_nothing(shared: Door) -> None:
+async def test_empty_form_fields_count_as_missing(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2031-05-04T10:00:00Z"}
     answer = await later(shared, fields | {"repeat": "", "time_zone": "", "client_id": ""})
     assert (answer.status, answer.json["schedule_id"]) == (200, None)
@@ -303,7 +303,7 @@ async def test_it_may_repeat(shared: Door) -> None:
     assert schedule["message"]["id"] == found["id"]
 
 
-async def test_what_is_handed_over_late_goes_out_now(shared: Door) -> None:
+async def test_a_time_in_the_past_sends_at_once(shared: Door) -> None:
     fields = {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": "2001-05-04T10:00:00Z"}
     found = (await later(shared, fields)).json
     assert (found["status"], found["is_sent"], found["results"][0]["status"]) == ("initiated", False, "waiting")
@@ -341,7 +341,7 @@ async def test_a_broken_form_is_refused(refusing: Door, body: bytes) -> None:
     assert_problem(answer, 400)
 
 
-async def test_pending_messages_come_the_next_first_and_paused_ones_too(shared: Door) -> None:
+async def test_pending_messages_are_sorted_by_time_and_include_paused_ones(shared: Door) -> None:
     later_one = (await shared.ingest(send_at=at(FAR + timedelta(days=2)))).json["id"]
     sooner = (await shared.ingest(send_at=at(FAR + timedelta(days=1)))).json["id"]
     paused = await repeating(shared)

@@ -1,4 +1,4 @@
-"""API tokens on TCP: what each lets its bearer do, how long, and what becomes of a guess."""
+"""API tokens on TCP: permissions, expiry, and invalid tokens."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ async def test_a_token_without_an_account_is_one_by_its_name(folder: Path) -> No
         assert (await line.socket.ask("GET", f"/api/messages/{sent.json['id']}")).json["account"] == "backup"
 
 
-async def test_without_a_token_nothing_is_told_but_the_status(folder: Path) -> None:
+async def test_without_a_token_only_the_status_is_shown(folder: Path) -> None:
     async with wire(folder) as line:
         for method, path in (("POST", "/api/ingest"), ("GET", "/api/messages"), ("GET", "/subscribed-users")):
             refused = await line.ask(method, path)
@@ -44,7 +44,7 @@ async def test_a_bearer_sees_the_whole_health(folder: Path) -> None:
 @pytest.mark.parametrize(
     "header", ["Bearer nb_wrong", "Bearer x.y.z", "Bearer \xe9", "Basic cm9vdDpyb290", "Bearer", "nb_wrong"]
 )
-async def test_what_is_no_valid_token_is_refused(folder: Path, header: str) -> None:
+async def test_an_invalid_token_is_refused(folder: Path, header: str) -> None:
     async with wire(folder) as line:
         for path in ("/api/messages", "/health"):
             refused = await line.ask("GET", path, Authorization=header)
@@ -52,7 +52,7 @@ async def test_what_is_no_valid_token_is_refused(folder: Path, header: str) -> N
             assert refused.headers["www-authenticate"].startswith("Bearer ")
 
 
-async def test_a_token_for_few_does_not_change_what_its_account_told_others(folder: Path) -> None:
+async def test_a_restricted_token_cannot_change_messages_to_other_recipients(folder: Path) -> None:
     async with wire(folder) as line:
         free, bounded = await line.token("free", account="anna"), await line.token("few", account="anna", to=["-1002"])
         told = {
@@ -100,7 +100,7 @@ async def test_a_revoked_name_can_be_given_again_and_the_old_secret_stays_void(f
         assert (await line.bearing(new, "GET", "/api/messages")).status == 200
 
 
-async def test_an_unknown_name_is_told_with_the_nearest(folder: Path) -> None:
+async def test_an_unknown_name_is_refused_with_a_suggestion(folder: Path) -> None:
     async with wire(folder) as line:
         await line.token("backup")
         refused = await line.socket.ask("DELETE", "/api/admin/tokens/bakup")
@@ -166,7 +166,7 @@ async def test_a_token_without_recipients_sends_to_whom_the_socket_allows(folder
         ({"name": "x", "scope": ["send"]}, "scope"),
     ],
 )
-async def test_a_token_that_cannot_be_is_refused_with_the_field(folder: Path, fields: object, field: str) -> None:
+async def test_an_invalid_token_request_is_refused_with_the_field(folder: Path, fields: object, field: str) -> None:
     async with wire(folder) as line:
         refused = await line.socket.ask("POST", "/api/admin/tokens", fields)
         assert [each["loc"] for each in assert_problem(refused, 400)["errors"]] == [[field]]

@@ -1,4 +1,4 @@
-"""What happens while the database can keep nothing: callers are told to come again, and later all is well."""
+"""Writes that fail in the database: callers get a 503 to retry, and later everything works again."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_log() -> None:
-    """Here the log has something to say."""
+    """Allow log lines: these failures are logged."""
 
 
 def assert_come_again(answer: Answer) -> None:
@@ -35,7 +35,7 @@ def assert_come_again(answer: Answer) -> None:
 
 @contextlib.contextmanager
 def refusing_rows(folder: Path) -> Iterator[None]:
-    """No message can be inserted."""
+    """Make inserts of messages fail."""
     with another_program(folder) as other:
         other.execute("CREATE TRIGGER refuse BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END")
         yield
@@ -44,7 +44,7 @@ def refusing_rows(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Another program writes, and does not stop."""
+    """Hold a write lock like another program that does not finish."""
     with another_program(folder) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -53,7 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full(_: Path) -> Iterator[None]:
-    """No file of this process takes another byte."""
+    """Make all writes to files of this process fail, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
     try:
@@ -75,7 +75,7 @@ Trouble = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 
 @every_trouble
-async def test_nothing_is_kept_and_later_all_is_well(folder: Path, trouble: Trouble) -> None:
+async def test_nothing_is_stored_and_requests_succeed_afterwards(folder: Path, trouble: Trouble) -> None:
     async with door(folder) as opened:
         assert (await opened.ingest(client_id="before")).status == 202
         with trouble(folder):
@@ -91,7 +91,7 @@ async def test_nothing_is_kept_and_later_all_is_well(folder: Path, trouble: Trou
 
 
 @no_write_at_all
-async def test_what_changes_a_message_is_refused_too(folder: Path, trouble: Trouble) -> None:
+async def test_changes_to_a_message_are_refused(folder: Path, trouble: Trouble) -> None:
     async with door(folder) as opened:
         message_id = (await opened.ingest()).json["id"]
         with trouble(folder):
@@ -103,7 +103,7 @@ async def test_what_changes_a_message_is_refused_too(folder: Path, trouble: Trou
 
 
 @every_trouble
-async def test_what_was_accepted_can_still_be_read(folder: Path, trouble: Trouble) -> None:
+async def test_accepted_messages_can_still_be_read(folder: Path, trouble: Trouble) -> None:
     async with door(folder) as opened:
         message_id = (await opened.ingest()).json["id"]
         with trouble(folder):
@@ -131,7 +131,7 @@ async def test_health_does_not_wait_for_a_database_that_hangs(folder: Path, monk
         assert (answer.status, answer.json["database"]) == (503, "failed")
 
 
-async def test_a_database_that_cannot_be_read_is_said_to_be_unavailable(folder: Path) -> None:
+async def test_an_unreadable_database_is_reported_as_unavailable(folder: Path) -> None:
     async with door(folder) as opened:
         message_id = (await opened.ingest()).json["id"]
         with another_program(folder) as other:
@@ -157,7 +157,7 @@ async def test_one_message_that_breaks_its_batch_is_refused_alone(folder: Path) 
 
 
 async def test_while_the_database_is_locked_each_batch_waits_for_it_once(folder: Path) -> None:
-    """Not each caller of it in turn: with the usual patience of 30 s that would be hours."""
+    """Its callers do not wait one by one: with the usual 30 s each, that would take hours."""
     async with door(folder) as opened:
         before = opened.daemon.runtime.database.commits
         with locked(folder):

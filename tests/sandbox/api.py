@@ -15,7 +15,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 @dataclass
 class HandClock:
-    """A clock that stands still until it is moved; in Unix seconds."""
+    """A clock that is moved by hand; in Unix seconds."""
 
     at: float = 1_800_000_000.0
 
@@ -28,7 +28,7 @@ class HandClock:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the Bot API answered. `body` is the decoded JSON, Any because tests look into it at will."""
+    """A response of the Bot API. `body` is the decoded JSON; it is Any because tests access it freely."""
 
     status: int
     body: Any
@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def refusal(self) -> str:
-        """Status and description, as `400 Bad Request: …`."""
+        """Return status and description, like `400 Bad Request: …`."""
         assert self.body["ok"] is False
         assert self.body["error_code"] == self.status
         return f"{self.status} {self.body['description']}"
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class File:
-    """A file to upload. Content that comes piece by piece is streamed, in chunks of unknown number."""
+    """A file to upload. Iterable content is streamed with chunked encoding."""
 
     content: bytes | AsyncIterable[bytes]
     name: str = "picture.png"
@@ -81,7 +81,7 @@ class Api:
         return await self.post(f"/bot{self.sandbox.token}/{method}", data=form)
 
     async def download(self, path: str) -> tuple[int, bytes]:
-        """Get a path of the server as it is: its status and its bytes."""
+        """GET a path of the server; return status and bytes."""
         async with self.client.get(self.url + path) as answer:
             return answer.status, await answer.read()
 

@@ -7,7 +7,7 @@ GREY = 0x80
 
 
 def png(width: int = 640, height: int = 480) -> bytes:
-    """A grey PNG that any viewer shows."""
+    """Return a grey PNG that any viewer shows."""
     rows = (b"\0" + bytes([GREY]) * width) * height
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
@@ -15,13 +15,13 @@ def png(width: int = 640, height: int = 480) -> bytes:
 
 
 def png_of_bytes(size: int) -> bytes:
-    """A PNG of exactly so many bytes: the rest is in a chunk that viewers skip."""
+    """Return a PNG of exactly this size, padded with a chunk that viewers skip."""
     whole = png(10, 10)
     return whole[:33] + _chunk((b"teXt", b"x" * (size - len(whole) - 12))) + whole[33:]
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """The markers of a JPEG with a comment before its frame, and nothing to see."""
+    """Return the markers of a JPEG with a comment before its frame, without image data."""
     comment = b"\xff\xfe" + struct.pack(">H", 6) + b"note"
     frame = b"\xff\xc0" + struct.pack(">HBHHB", 8, 8, height, width, 0)
     return b"\xff\xd8" + comment + frame + b"\xff\xda\x00\x02\x00\xff\xd9"

@@ -67,7 +67,7 @@ async def test_an_album_has_two_to_ten_items(api: Api, anna: User, count: int, r
     assert answer.refusal == f"400 Bad Request: {refusal}"
 
 
-async def test_ten_items_are_taken(api: Api, anna: User) -> None:
+async def test_ten_items_are_accepted(api: Api, anna: User) -> None:
     files, items = documents(10)
     assert len((await api.upload("sendMediaGroup", files, chat_id=anna.id, media=items)).result) == 10
 
@@ -80,7 +80,7 @@ async def test_documents_and_photos_do_not_mix(api: Api, anna: User, sandbox: Sa
     assert len(sandbox.messages(anna)) == 1
 
 
-async def test_captions_of_an_album_stand_on_one_side(api: Api, anna: User) -> None:
+async def test_captions_above_and_below_cannot_be_mixed_in_an_album(api: Api, anna: User) -> None:
     files, items = photos(2)
     items[0]["show_caption_above_media"] = True
     refusal = (await api.upload("sendMediaGroup", files, chat_id=anna.id, media=items)).refusal

@@ -48,13 +48,13 @@ async def test_buttons_alone_can_be_changed(api: Api, anna: User, post: Message)
     assert answer.refusal == NOT_MODIFIED
 
 
-async def test_what_is_gone_cannot_be_edited(api: Api, anna: User, post: Message, sandbox: Sandbox) -> None:
+async def test_a_deleted_message_cannot_be_edited(api: Api, anna: User, post: Message, sandbox: Sandbox) -> None:
     sandbox.remove(post)
     refusal = (await api("editMessageText", chat_id=anna.id, message_id=post.id, text="x")).refusal
     assert refusal == "400 Bad Request: message to edit not found"
 
 
-async def test_what_others_wrote_cannot_be_edited(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_messages_of_other_people_cannot_be_edited(api: Api, anna: User, sandbox: Sandbox) -> None:
     theirs = sandbox.messages(anna)[0]
     refusal = (await api("editMessageText", chat_id=anna.id, message_id=theirs.id, text="x")).refusal
     assert refusal == "400 Bad Request: message can't be edited"
@@ -65,7 +65,7 @@ async def test_an_edit_needs_a_message(api: Api, anna: User) -> None:
     assert refusal == "400 Bad Request: message identifier is not specified"
 
 
-async def test_an_edit_keeps_to_the_rules_of_text(api: Api, anna: User, post: Message) -> None:
+async def test_an_edit_follows_the_rules_of_text(api: Api, anna: User, post: Message) -> None:
     refusal = (await api("editMessageText", chat_id=anna.id, message_id=post.id, text="x" * 4097)).refusal
     assert refusal == "400 Bad Request: message is too long"
 

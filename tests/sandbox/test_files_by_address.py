@@ -19,7 +19,7 @@ WRONG_TYPE = "400 Bad Request: wrong type of the web page content"
 
 @pytest.fixture
 async def site() -> AsyncIterator[str]:
-    """A web server on this machine with a picture, and ways that lead to it."""
+    """Run a local web server with a picture and redirects to it."""
 
     async def picture(_: web.Request) -> web.Response:
         return web.Response(body=png(), content_type="image/png")

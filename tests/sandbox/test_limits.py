@@ -19,7 +19,7 @@ def test_a_window_lets_through_no_more_than_its_count_in_any_span() -> None:
     assert window.wait(10.0) == 0
 
 
-def test_a_bucket_lets_a_burst_through_and_then_one_an_interval() -> None:
+def test_a_bucket_allows_a_burst_and_then_one_call_per_interval() -> None:
     bucket = Bucket(interval=1.0, burst=3)
     for _ in range(3):
         assert bucket.wait(100.0) == 0
@@ -31,7 +31,7 @@ def test_a_bucket_lets_a_burst_through_and_then_one_an_interval() -> None:
     assert bucket.wait(103.0) == 0
 
 
-def test_a_chat_accepts_one_message_per_second_for_ever() -> None:
+def test_a_chat_accepts_one_message_per_second_indefinitely() -> None:
     limits = Limits()
     assert [limits.take(CHAT, float(second), is_group=False) for second in range(300)] == [0] * 300
 

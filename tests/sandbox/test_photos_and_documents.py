@@ -82,7 +82,7 @@ async def test_every_usual_picture_is_a_photo(api: Api, anna: User, make: "type[
     ],
     ids=["empty", "text", "svg", "half", "header", "half jpeg", "too long", "too large", "too thin", "too big"],
 )
-async def test_a_photo_that_telegram_does_not_take(
+async def test_a_photo_that_telegram_refuses(
     api: Api, anna: User, sandbox: Sandbox, content: bytes, refusal: str
 ) -> None:
     answer = await api.upload("sendPhoto", {"photo": File(content)}, chat_id=anna.id)
@@ -91,7 +91,7 @@ async def test_a_photo_that_telegram_does_not_take(
 
 
 @pytest.mark.parametrize("content", [jpeg(6000, 4000), png(10, 200), png_of_bytes(10 * MEBIBYTE)])
-async def test_a_photo_at_the_limits_is_taken(api: Api, anna: User, content: bytes) -> None:
+async def test_a_photo_at_the_limits_is_accepted(api: Api, anna: User, content: bytes) -> None:
     assert (await api.upload("sendPhoto", {"photo": File(content)}, chat_id=anna.id)).status == 200
 
 
@@ -124,7 +124,7 @@ def test_names_are_cleaned_as_telegram_cleans_them(given: str, kept: str) -> Non
     assert clean_name(given) == kept
 
 
-async def test_a_document_of_50_megabytes_is_taken_and_one_byte_more_is_not(
+async def test_a_document_of_50_megabytes_is_accepted_and_one_byte_more_is_not(
     api: Api, anna: User, sandbox: Sandbox
 ) -> None:
     async def pieces(size: int) -> AsyncIterator[bytes]:
@@ -160,7 +160,7 @@ async def test_a_call_without_its_file_is_refused(api: Api, anna: User, method: 
     assert (await api(method, chat_id=anna.id, **{name: "attach://nothing"})).refusal == refusal
 
 
-async def test_a_file_may_stand_under_a_name_of_its_own(api: Api, anna: User) -> None:
+async def test_a_file_part_can_have_any_name(api: Api, anna: User) -> None:
     attached = {"mine": File(b"x", "x.txt")}
     sent = (await api.upload("sendDocument", attached, chat_id=anna.id, document="attach://mine")).result
     assert sent["document"]["file_name"] == "x.txt"
@@ -233,7 +233,7 @@ async def test_a_caption_follows_the_rules_of_text(api: Api, anna: User) -> None
     assert refusal.startswith("400 Bad Request: entity beginning")
 
 
-async def test_what_a_photo_is_shown_with(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_display_options_of_a_photo_are_kept(api: Api, anna: User, sandbox: Sandbox) -> None:
     shown = {"has_spoiler": True, "show_caption_above_media": True, "protect_content": True, "reply_markup": BUTTON}
     files = {"photo": File(png())}
     sent = (await api.upload("sendPhoto", files, chat_id=anna.id, disable_notification=True, **shown)).result
@@ -321,7 +321,7 @@ async def test_a_cut_connection_strikes_uploads_too(
     assert sandbox.calls.of("sendPhoto")[0].message_id == (None if shown == 1 else 2)
 
 
-async def test_uploaded_bytes_are_gone_once_the_sandbox_is_closed(clock: HandClock) -> None:
+async def test_uploaded_bytes_are_deleted_when_the_sandbox_closes(clock: HandClock) -> None:
     sandbox = Sandbox(clock=clock)
     anna = sandbox.add_user("Anna")
     sandbox.say(anna, "/start")
@@ -335,7 +335,7 @@ async def test_uploaded_bytes_are_gone_once_the_sandbox_is_closed(clock: HandClo
     assert not media.content.path.parent.exists()
 
 
-async def test_the_same_bytes_lie_on_disk_once(api: Api, anna: User, sandbox: Sandbox) -> None:
+async def test_the_same_bytes_are_stored_once(api: Api, anna: User, sandbox: Sandbox) -> None:
     for _ in range(3):
         await api.upload("sendPhoto", {"photo": File(png())}, chat_id=anna.id)
     paths = {message.media.content.path for message in sandbox.messages(anna) if message.media}

@@ -32,7 +32,7 @@ async def bot(api: Api) -> AsyncIterator[Bot]:
         yield bot
 
 
-async def test_a_press_goes_all_the_way(bot: Bot, anna: User, sandbox: Sandbox) -> None:
+async def test_a_press_reaches_the_handler_and_gets_a_reply(bot: Bot, anna: User, sandbox: Sandbox) -> None:
     sent = await bot.send_message(anna.id, "<b>disk</b> full", parse_mode="HTML", reply_markup=BUTTON)
     sandbox.press(anna, sandbox.messages(anna)[-1], "Acknowledge")
     (update,) = await bot.get_updates(timeout=5)

@@ -1,4 +1,4 @@
-"""The sandbox as a program."""
+"""The sandbox as a command."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from notifybot.sandbox import EXAMPLE_TOKEN
 from tests.sandbox.api import TIMEOUT
 
 
-async def test_it_prints_its_url_serves_and_ends_when_told() -> None:
+async def test_it_prints_its_url_serves_and_stops_on_a_signal() -> None:
     command = (sys.executable, "-m", "notifybot.sandbox", "--port", "0", "--limits", "off")
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None

@@ -102,7 +102,7 @@ async def test_an_upgraded_group_names_its_new_id(api: Api, anna: User, sandbox:
         (" \n ", "text must be non-empty"),
     ],
 )
-async def test_text_that_telegram_does_not_take(api: Api, anna: User, text: str, refusal: str) -> None:
+async def test_text_that_telegram_refuses(api: Api, anna: User, text: str, refusal: str) -> None:
     assert (await api("sendMessage", chat_id=anna.id, text=text)).refusal == f"400 Bad Request: {refusal}"
 
 
@@ -173,12 +173,12 @@ async def test_only_the_first_hundred_entities_are_kept(api: Api, anna: User) ->
         ({"text": "x", "copy_text": {"text": "x" * 257}}, "BUTTON_COPY_TEXT_INVALID"),
     ],
 )
-async def test_a_button_that_telegram_does_not_take(api: Api, anna: User, button: Json, refusal: str) -> None:
+async def test_a_button_that_telegram_refuses(api: Api, anna: User, button: Json, refusal: str) -> None:
     answer = await api("sendMessage", chat_id=anna.id, text="x", reply_markup=keyboard(button))
     assert answer.refusal == f"400 Bad Request: {refusal}"
 
 
-async def test_buttons_that_telegram_takes(api: Api, anna: User) -> None:
+async def test_buttons_that_telegram_accepts(api: Api, anna: User) -> None:
     buttons: list[Json] = [
         press(data="x" * 64) | {"style": "danger"},
         {"text": "Open", "url": "https://example.org/a"},
@@ -194,7 +194,7 @@ async def test_too_many_buttons_are_refused(api: Api, anna: User, rows: list[lis
     assert answer.refusal == "400 Bad Request: reply markup is too long"
 
 
-async def test_an_empty_keyboard_is_none(api: Api, anna: User) -> None:
+async def test_an_empty_keyboard_counts_as_none(api: Api, anna: User) -> None:
     sent = (await api("sendMessage", chat_id=anna.id, text="x", reply_markup={"inline_keyboard": []})).result
     assert "reply_markup" not in sent
 

@@ -103,7 +103,7 @@ async def test_pending_updates_can_be_dropped(api: Api, anna: User, sandbox: San
         ("https://example.org/hook", "bad webhook: the sandbox delivers to loopback addresses only"),
     ],
 )
-async def test_only_loopback_urls_are_taken(api: Api, url: str, refusal: str) -> None:
+async def test_only_loopback_urls_are_accepted(api: Api, url: str, refusal: str) -> None:
     assert (await api("setWebhook", url=url)).refusal == f"400 Bad Request: {refusal}"
 
 

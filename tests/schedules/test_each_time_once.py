@@ -1,4 +1,4 @@
-"""Property tests of schedules: in any zone, with clock changes and kills, each occurrence comes exactly once."""
+"""Property tests of schedules: in any zone, with clock changes and kills, each occurrence is sent exactly once."""
 
 import shutil
 import tempfile
@@ -56,7 +56,7 @@ def new(repeat: str | None, zone: str = "UTC", send_at: datetime | None = None) 
 
 @dataclass
 class Life:
-    """A daemon that may stop at any time, with a clock that may be set back."""
+    """A daemon that can stop at any time, with a clock that can be set back."""
 
     path: Path
     now: datetime
@@ -175,7 +175,7 @@ DEEDS = st.sampled_from(["pause", "resume", "skip", "every 11m", "0 5 * * *", "A
     plan=st.tuples(st.sampled_from(REPEATS), st.sampled_from(ZONES)),
     happenings=st.lists(st.one_of(HAPPENINGS, DEEDS), min_size=1, max_size=10),
 )
-def test_whatever_changes_a_schedule_has_one_waiting_message_and_no_time_twice(
+def test_a_schedule_always_has_one_pending_message_and_never_repeats_a_time(
     migrated: Path, begin: str, plan: tuple[str, str], happenings: list[timedelta | str]
 ) -> None:
     with life(migrated, begin) as daemon:
@@ -219,7 +219,7 @@ def decide(session: Session, schedule_id: str, happening: str, *, now: datetime)
             changes.change(session, schedule_id, ANNA, now=now, repeat=recurrence.parse(happening))
 
 
-def test_a_message_to_everybody_ends_its_batch(migrated: Path) -> None:
+def test_a_message_to_everyone_ends_its_batch(migrated: Path) -> None:
     later = utc(CHANGES[0]) + timedelta(hours=1)
     with life(migrated, CHANGES[0]) as daemon:
         with daemon.transaction() as session:

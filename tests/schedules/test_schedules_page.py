@@ -1,4 +1,4 @@
-"""The examples of docs/schedules.md give the times that it says."""
+"""docs/schedules.md: its examples give the times that it shows."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Tests of this folder ask a daemon that runs in their own process."""
+"""Fixtures: the tests of this folder use a daemon in their own process."""
 
 from tests.support.door_fixtures import folder, quiet_log, refusing, shared
 

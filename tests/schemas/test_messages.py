@@ -1,4 +1,4 @@
-"""What stands in the fields of a request: nonsense is refused with a reason and never kept."""
+"""Fields of a request: invalid values are refused with a reason and never stored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,13 +32,13 @@ async def refuses(door: Door, path: str, fields: object, *, loc: str | None = No
 
 
 @pytest.mark.parametrize("value", [*NO_TEXT, *BLANK, *NO_CHARACTERS], ids=repr)
-async def test_a_text_must_be_text_that_says_something(refusing: Door, value: object) -> None:
+async def test_an_empty_or_invisible_text_is_refused(refusing: Door, value: object) -> None:
     await refuses(refusing, "/api/ingest", GOOD | {"content": value}, loc="content")
     await refuses(refusing, "/send", {"user": "alice", "text": value}, loc="text")
 
 
 @pytest.mark.parametrize("text", NO_CHARACTERS, ids=repr)
-async def test_no_text_in_data_holds_what_is_no_character(refusing: Door, text: str) -> None:
+async def test_invalid_characters_in_data_are_refused(refusing: Door, text: str) -> None:
     for data in ({"a": text}, {text: 1}, {"a": [{"b": [text]}]}):
         await refuses(refusing, "/api/ingest", GOOD | {"data": data}, loc="data")
 
@@ -102,14 +102,14 @@ async def test_only_a_known_type_is_taken(refusing: Door, value: object) -> None
     ],
     ids=repr,
 )
-async def test_for_whom_it_is_is_said_in_one_way(refusing: Door, fields: dict[str, object]) -> None:
+async def test_a_message_names_its_recipients_with_exactly_one_field(refusing: Door, fields: dict[str, object]) -> None:
     found = assert_problem(await refusing.ask("POST", "/api/ingest", {"content": "x"} | fields), 400)
     assert "exactly one of channel_id, user and to" in found["detail"]
 
 
 @pytest.mark.parametrize("path", ["/send", "/send_photo"])
 @pytest.mark.parametrize("fields", [{}, {"user": "alice", "to": ["bob"]}], ids=repr)
-async def test_who_sends_to_people_says_for_whom_in_one_way(
+async def test_a_request_names_its_recipients_with_exactly_one_field(
     refusing: Door, path: str, fields: dict[str, object]
 ) -> None:
     text = "text" if path == "/send" else "caption"
@@ -159,7 +159,7 @@ async def test_a_button_opens_what_a_browser_or_telegram_opens(refusing: Door, u
 
 
 @pytest.mark.parametrize("name", ["content", "channel_id"])
-async def test_a_required_field_may_not_be_missing(refusing: Door, name: str) -> None:
+async def test_a_missing_required_field_is_refused(refusing: Door, name: str) -> None:
     await refuses(refusing, "/api/ingest", without(GOOD, name))
 
 
@@ -180,12 +180,12 @@ async def test_an_unknown_field_is_refused_by_name(refusing: Door, name: str) ->
     assert found["errors"][0]["loc"] == [name.replace("\ud800", "?")]
 
 
-async def test_a_misspelt_field_is_told_the_right_spelling(refusing: Door) -> None:
+async def test_a_misspelt_field_is_refused_with_a_suggestion(refusing: Door) -> None:
     found = assert_problem(await refusing.ask("POST", "/api/ingest", GOOD | {"chanel_id": 5}), 400)
     assert found["detail"] == "chanel_id: this field is unknown; did you mean channel_id?"
 
 
-async def test_all_that_is_wrong_is_said_at_once(refusing: Door) -> None:
+async def test_all_problems_are_reported_at_once(refusing: Door) -> None:
     fields = {"content": " ", "channel_id": True, "close_after": "soon", "colour": "red"}
     found = assert_problem(await refusing.ask("POST", "/api/ingest", fields), 400)
     assert sorted(problem["loc"][0] for problem in found["errors"]) == [
@@ -197,7 +197,7 @@ async def test_all_that_is_wrong_is_said_at_once(refusing: Door) -> None:
 
 
 @pytest.mark.parametrize("fields", [{f"f{n}": n for n in range(50_000)}, {"n" * 500_000: 1}], ids=["many", "long"])
-async def test_the_answer_stays_short_however_much_is_unknown(refusing: Door, fields: dict[str, int]) -> None:
+async def test_the_response_stays_short_with_many_unknown_fields(refusing: Door, fields: dict[str, int]) -> None:
     answer = await refusing.ask("POST", "/api/ingest", GOOD | fields)
     assert_problem(answer, 400)
     assert len(answer.body) < 2000
@@ -211,6 +211,6 @@ async def test_an_unknown_person_is_refused(refusing: Door, path: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "close", "cancel"])
-async def test_answering_takes_no_fields(refusing: Door, verb: str) -> None:
+async def test_acknowledge_accepts_no_fields(refusing: Door, verb: str) -> None:
     path = f"/api/messages/01890a5d-ac96-774b-bcce-b302099a8057/{verb}"
     assert_problem(await refusing.ask("POST", path, {"reason": "because"}), 400)

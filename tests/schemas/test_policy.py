@@ -1,4 +1,4 @@
-"""The policy of an alert, as a caller names or writes it; and what /health says of policies that lead nowhere."""
+"""Policies of alerts, by name or inline, and warnings in /health about policies that reach no one."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ async def test_a_policy_is_a_name_or_well_formed_steps(refusing: Door, value: ob
     assert [problem["loc"] for problem in found["errors"]] == [["policy"]]
 
 
-async def test_what_is_wrong_within_a_policy_is_said_with_its_place(refusing: Door) -> None:
+async def test_an_error_in_a_policy_names_its_location(refusing: Door) -> None:
     value = {"steps": [STEP, {"after": "x", "to": [-1005]}]}
     found = assert_problem(await refusing.ask("POST", "/api/ingest", GOOD | {"policy": value}), 400)
     assert found["detail"].startswith("policy: steps.1.after: a span is written like 30s")
@@ -77,7 +77,7 @@ async def test_a_policy_is_named_on_every_way_of_sending(folder: Path, path: str
         ("/api/events", {"event": "post_success", "data": {"title": "x", "platform": "y"}}),
     ],
 )
-async def test_a_policy_on_a_notice_is_refused_and_what_to_set_is_said(folder: Path, path: str, body: Json) -> None:
+async def test_a_policy_on_a_notice_is_refused_with_a_hint(folder: Path, path: str, body: Json) -> None:
     async with door(folder, config(folder)) as opened:
         asked = {"to": [-1001234], **body}
         for policy in ("night", OWN):
@@ -94,7 +94,7 @@ async def test_beside_a_policy_escalate_after_only_switches_it_off(folder: Path)
     assert off["escalate_at"] is None
 
 
-async def test_who_is_named_in_steps_of_ones_own_must_be_known(folder: Path) -> None:
+async def test_recipients_of_inline_steps_must_exist(folder: Path) -> None:
     async with door(folder, config(folder)) as opened:
         own = {"steps": [STEP, {"after": "10m", "to": ["ana"]}]}
         found = assert_problem(await opened.ask("POST", "/api/ingest", GOOD | {"policy": own}), 400)
@@ -105,8 +105,8 @@ async def test_who_is_named_in_steps_of_ones_own_must_be_known(folder: Path) -> 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can call under other accounts")
-async def test_steps_of_ones_own_lead_only_to_whom_one_may_send(folder: Path) -> None:
-    """What the operator wrote into the config is theirs to answer for."""
+async def test_inline_steps_reach_only_allowed_recipients(folder: Path) -> None:
+    """Policies in the config are not checked, since the operator is responsible for them."""
     async with door(folder, config(folder, allow='["-1001234"]')) as opened:
         assert_problem(await call(opened, NOBODY, "POST", "/api/ingest", GOOD | {"policy": OWN}), 403)
         answer = await call(opened, NOBODY, "POST", "/api/ingest", GOOD | {"policy": "night"})

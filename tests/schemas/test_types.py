@@ -1,4 +1,4 @@
-"""Moments as callers write them, on the clocks of the zone beside them."""
+"""Times in requests, as local times of the given zone."""
 
 from datetime import UTC, datetime
 

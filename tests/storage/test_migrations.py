@@ -1,4 +1,4 @@
-"""Migrations: they create exactly the tables of the models, once, also when several run at the same time."""
+"""Migrations: they create exactly the tables of the models, once, even if several run at the same time."""
 
 import contextlib
 import re

@@ -73,7 +73,7 @@ class Asked:
     plans: dict[str, list[str]] = field(default_factory=dict)
 
     def whole_tables(self) -> dict[str, list[str]]:
-        # For a new chat SQLite plans to look through its posts, and does so only while one of them lacks its chat; for
+        # For a new chat, SQLite plans to scan its posts, but does so only if one of them lacks its chat; for
         # a new message through the client_ids.
         new = ("INSERT INTO chats", "INSERT INTO messages")
         asked = {sql: steps for sql, steps in self.plans.items() if not sql.startswith(new)}
@@ -369,7 +369,7 @@ async def test_a_page_of_messages_is_read_from_an_index_in_its_order(
 async def test_a_page_since_a_time_stops_at_that_time(
     database: Database, filled: list[str], wanted: MessageFilter
 ) -> None:
-    """Not at the start of the table, if there are fewer messages than the limit."""
+    """With fewer messages than the limit, it must not read to the start of the table."""
     asked = await explain(database, partial(messages_queries.page, wanted=wanted, limit=51))
     assert any(re.search(r"SEARCH messages .*id>", step) for steps in asked.plans.values() for step in steps)
 

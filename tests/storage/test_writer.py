@@ -79,7 +79,7 @@ async def test_writes_during_a_commit_share_the_next_one(database: Database, bus
     assert len(stored(store)) == 200
 
 
-async def test_an_answer_comes_after_the_commit(database: Database, store: Store) -> None:
+async def test_a_write_returns_after_its_commit(database: Database, store: Store) -> None:
     async def write(name: str) -> None:
         await database.write(adding(name))
         assert name in stored(store)

@@ -1,4 +1,4 @@
-"""A clock that moves when the story says so, and a bell that rings whenever something may have changed."""
+"""A clock that is moved by the story, and a bell that rings after every possible change."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ TICK = timedelta(milliseconds=2)
 
 
 class Bell(Signal):
-    """Counts how often it rang, so that nobody misses a ring between a look and the wait after it."""
+    """Counts its rings, so that no one misses a ring between a check and the following wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Bell(Signal):
 
 
 class MovedClock(Clock):
-    """Time stands still but for a TICK a look. Whoever waits for a moment wakes when `move` comes to it."""
+    """Clock that only moves by a TICK per reading, and by `move`, which wakes the waiters of every time it reaches."""
 
     def __init__(self, bell: Bell) -> None:
         self.at = BEGINNING
@@ -39,7 +39,7 @@ class MovedClock(Clock):
             return self.at
 
     def seconds(self) -> float:
-        """Telegram's own look at the clock, in Unix seconds; it takes no time."""
+        """Return Telegram's time in Unix seconds, without a tick."""
         return self.at.timestamp()
 
     async def wait(self, event: asyncio.Event, until: datetime | None) -> None:
@@ -57,7 +57,7 @@ class MovedClock(Clock):
             self._alarms.pop(alarm, None)
 
     def move(self, to: datetime) -> None:
-        """Let it be `to`, and wake whoever waited for that or for an earlier moment."""
+        """Set the clock to `to`, and wake everyone who waits for that or an earlier moment."""
         with self._lock:
             self.at = max(self.at, to)
         for alarm, (until, _) in list(self._alarms.items()):
@@ -66,11 +66,11 @@ class MovedClock(Clock):
                 alarm.reschedule(0)
 
     def next_alarm(self) -> datetime | None:
-        """The first moment that somebody waits for."""
+        """Return the first moment that anyone waits for."""
         return min((until for until, _ in self._alarms.values() if until is not None), default=None)
 
     def is_awaited_by(self, task: str) -> bool:
-        """Whether the task of that name waits, for a moment or for its event."""
+        """Return True if the task with this name waits, for a moment or for its event."""
         return any(name == task for _, name in self._alarms.values())
 
 

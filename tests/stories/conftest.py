@@ -1,4 +1,4 @@
-"""Worlds for stories: each has its own Telegram, its own bot, its own database and its own time."""
+"""Fixtures: worlds for stories, each with its own Telegram, bot, database and clock."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ MakeWorld = Callable[..., Awaitable[World]]
 
 @pytest.fixture
 async def world(tmp_path: Path, template: Template) -> AsyncIterator[World]:
-    """A world whose daemon runs, with no limits but those that a story sets."""
+    """Create a world with a running daemon, without limits unless a story sets them."""
     async with World(tmp_path, template) as world:
         await world.starts()
         yield world
@@ -23,13 +23,13 @@ async def world(tmp_path: Path, template: Template) -> AsyncIterator[World]:
 
 @pytest.fixture
 def ops(world: World) -> Place:
-    """A group that alerts go to."""
+    """Create a group that receives alerts."""
     return world.group("Ops")
 
 
 @pytest.fixture
 async def another(tmp_path_factory: pytest.TempPathFactory, template: Template) -> AsyncIterator[MakeWorld]:
-    """Make a world with settings of its own; its daemon does not run yet."""
+    """Create a world with custom settings; its daemon does not run yet."""
     async with AsyncExitStack() as worlds:
 
         async def make(*, limits: bool = False, duty: str = "channel", **settings: Json | list[str] | None) -> World:

@@ -1,4 +1,4 @@
-"""Chats and people as a story sees them: `await anna.receives("disk full").presses("Acknowledge")`."""
+"""Chats and people in a story: `await anna.receives("disk full").presses("Acknowledge")`."""
 
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ OPEN = [ACKNOWLEDGE, "Snooze 1 h", "Until tomorrow 09:00"]
 
 
 class Stage(Protocol):
-    """What a place needs of its world; the world itself is made of places."""
+    """Interface from a place to its world, which in turn consists of places."""
 
     sandbox: Sandbox
 
@@ -24,7 +24,7 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Post:
-    """One message of the bot's that stands in a chat."""
+    """One message of the bot in a chat."""
 
     stage: Stage
     place: "Place"
@@ -49,15 +49,15 @@ class Post:
         await self.stage.sees(look, f"the post {self.message.history or self.text!r} says {fragments} {wish}")
 
     async def pressed(self, by: "Person", button: str = ACKNOWLEDGE) -> str:
-        """Let somebody press a button of it, and return what the bot answers them."""
+        """Let a person press a button of it, and return the bot's reply."""
         return await self.answer_to(self.press(by, button))
 
     def press(self, by: "Person", button: str = ACKNOWLEDGE) -> str:
-        """Press and do not wait; returns the id of the callback query."""
+        """Press without waiting; return the id of the callback query."""
         return self.stage.sandbox.press(by.user, self.message, button)
 
     async def answer_to(self, query_id: str) -> str:
-        """Wait for what the bot says to a press."""
+        """Wait for the bot's reply to a press."""
 
         def look() -> str | None:
             answers = (event.data for event in self.stage.sandbox.world.events.since(0) if event.kind == "answered")
@@ -66,12 +66,12 @@ class Post:
         return await self.stage.sees(look, f"an answer to the press {query_id}")
 
     def is_deleted(self) -> None:
-        """Somebody deletes it."""
+        """Delete it like a person in the chat."""
         self.stage.sandbox.remove(self.message)
 
 
 class Receiving:
-    """A post that is awaited: `await` gives it, and the verbs below wait for it first."""
+    """An expected post: `await` returns it, and the verbs below wait for it first."""
 
     def __init__(self, place: "Place", text: str) -> None:
         self._place = place
@@ -81,7 +81,7 @@ class Receiving:
         return self._received().__await__()
 
     async def presses(self, button: str = ACKNOWLEDGE, *, by: "Person | None" = None) -> str:
-        """Press a button of the post, in a private chat by its owner; returns the bot's answer."""
+        """Press a button of the post, in a private chat as its owner; return the bot's reply."""
         presser = by or self._place
         assert isinstance(presser, Person)
         return await (await self._received()).pressed(presser, button)
@@ -100,7 +100,7 @@ class Place:
         self._received: set[int] = set()
 
     def receives(self, text: str) -> Receiving:
-        """The first post, not received before, that says or once said this."""
+        """Expect the first post, not received before, that says or once said this."""
         return Receiving(self, text)
 
     async def receive(self, text: str) -> Post:
@@ -110,7 +110,7 @@ class Place:
 
     @property
     def texts(self) -> list[str]:
-        """What the bot's posts say now, oldest first."""
+        """Return the current texts of the bot's posts, oldest first."""
         return [message.text for message in self._posts()]
 
     @property
@@ -126,13 +126,13 @@ class Place:
         return next((message for message in fresh if any(text in said for said in _versions(message))), None)
 
     def sends(self) -> list[JsonObject]:
-        """The parameters of the messages that Telegram accepted for this chat, in order."""
+        """Return the parameters of the messages that Telegram accepted for this chat, in order."""
         calls = self.stage.sandbox.calls.of("sendMessage", chat_id=self.id)
         return [call.params for call in calls if call.is_accepted]
 
 
 class Person(Place):
-    """Somebody with a private chat with the bot."""
+    """A person with a private chat with the bot."""
 
     def __init__(self, stage: Stage, user: User) -> None:
         super().__init__(stage, user.id, user.first_name)

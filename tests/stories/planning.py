@@ -1,4 +1,4 @@
-"""Scheduled messages, and time that moves from one of their times to the next."""
+"""Scheduled messages, and moving the clock from one release to the next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ async def lives(world: World, until: str) -> None:
 
 
 async def arrives(world: World, moment: datetime | str) -> None:
-    """Move the clock to that time at once, and run what is due."""
+    """Move the clock to this time at once, and run the due jobs."""
     at = utc(moment) if isinstance(moment, str) else moment
     await world.later(seconds=(at - world.clock.at).total_seconds())
     await world.is_quiet()

@@ -1,4 +1,4 @@
-"""Acknowledged alerts that stay open: taken back, or closed by hand, by their source or by time."""
+"""Acknowledged alerts that stay open: taken back, or closed by a person, their source or a timeout."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ RESTING = ["Close", "Take back"]
 
 @pytest.fixture
 async def world(another: MakeWorld) -> AsyncIterator[World]:
-    """A world where alerts stay open until somebody closes them."""
+    """Create a world where alerts stay open until someone closes them."""
     world = await another(alerts={"close_on_acknowledge": False})
     await world.starts()
     yield world
@@ -48,7 +48,7 @@ async def test_an_acknowledged_alert_does_not_escalate_and_expires(world: World,
     assert (await alert.tells("closed"))["detail"] == "Its close_after has passed."
 
 
-async def test_anybody_in_the_chat_may_close_it(world: World, ops: Place) -> None:
+async def test_anyone_in_the_chat_can_close_it(world: World, ops: Place) -> None:
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -325,7 +325,7 @@ async def test_an_acknowledged_alert_survives_a_restart(world: World, ops: Place
     await ops.receives("🔔 Still open")
 
 
-async def test_where_only_linked_people_answer_nobody_else_closes_or_takes_back(another: MakeWorld) -> None:
+async def test_with_acknowledge_by_linked_others_cannot_close_or_take_back(another: MakeWorld) -> None:
     world = await another(alerts={"close_on_acknowledge": False, "acknowledge_by": "linked"})
     await world.starts()
     ops = world.group("Ops")

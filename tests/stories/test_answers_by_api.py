@@ -19,7 +19,7 @@ async def test_an_alert_is_acknowledged_through_the_socket(world: World, ops: Pl
     await post.becomes(f"Acknowledged by {account} at 09:00 UTC.", buttons=[])
 
 
-async def test_acknowledging_again_answers_with_the_first(world: World, ops: Place) -> None:
+async def test_acknowledging_again_returns_the_first_acknowledgement(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     await ops.receives("disk full").presses(by=anna)
@@ -31,7 +31,7 @@ async def test_acknowledging_again_answers_with_the_first(world: World, ops: Pla
     assert (await alert.events()).count("acknowledged") == 1
 
 
-async def test_a_press_after_an_answer_through_the_socket_names_who_answered(world: World, ops: Place) -> None:
+async def test_a_press_after_an_acknowledgement_by_api_names_its_account(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
@@ -55,7 +55,7 @@ async def test_closing_ends_an_alert_and_closing_again_changes_nothing(world: Wo
     await post.becomes("Closed at 09:00 UTC; nobody acknowledged it.", buttons=[])
 
 
-async def test_what_was_closed_unanswered_is_not_acknowledged_any_more(world: World, ops: Place) -> None:
+async def test_a_closed_alert_cannot_be_acknowledged(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked("close")
 
@@ -67,7 +67,7 @@ async def test_what_was_closed_unanswered_is_not_acknowledged_any_more(world: Wo
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_notice_that_was_shown_takes_no_answer(world: World, ops: Place, verb: str) -> None:
+async def test_a_shown_notice_cannot_be_acknowledged(world: World, ops: Place, verb: str) -> None:
     notice = await world.notice("backup done", to=ops)
     await notice.becomes("sent")
 
@@ -90,7 +90,7 @@ async def test_an_alert_that_was_shown_is_not_cancelled_but_may_be_closed(world:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_what_nobody_has_seen_yet_is_withdrawn(world: World, ops: Place, verb: str) -> None:
+async def test_an_alert_that_is_not_posted_yet_is_withdrawn(world: World, ops: Place, verb: str) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await world.alert("the next", to=ops)
@@ -117,7 +117,7 @@ async def test_cancelling_again_changes_nothing(world: World, ops: Place) -> Non
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "close"])
-async def test_a_cancelled_alert_takes_no_answer(world: World, ops: Place, verb: str) -> None:
+async def test_a_cancelled_alert_cannot_be_acknowledged(world: World, ops: Place, verb: str) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked("cancel")
@@ -131,9 +131,7 @@ async def test_a_cancelled_alert_takes_no_answer(world: World, ops: Place, verb:
 @pytest.mark.parametrize(
     ("verb", "says"), [("acknowledge", "Acknowledged by"), ("close", "Closed at"), ("cancel", "Cancelled.")]
 )
-async def test_what_is_answered_while_its_call_is_under_way_says_so_at_once(
-    world: World, ops: Place, verb: str, says: str
-) -> None:
+async def test_a_change_during_the_call_is_shown_right_after_it(world: World, ops: Place, verb: str, says: str) -> None:
     world.sandbox.fault("slow", method="sendMessage", seconds=0.2)
     alert = await world.alert("disk full", to=ops)
     await world.sees(lambda: world.rows("SELECT 1 FROM chats WHERE claimed_post IS NOT NULL"), "the call is under way")
@@ -148,13 +146,13 @@ async def test_what_is_answered_while_its_call_is_under_way_says_so_at_once(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_an_answer_to_an_unknown_message_is_refused(world: World, verb: str) -> None:
+async def test_acknowledging_an_unknown_message_is_refused(world: World, verb: str) -> None:
     answer = await world.ask("POST", f"/api/messages/01890000-0000-7000-8000-000000000000/{verb}")
 
     assert answer.status == 404
 
 
-async def test_an_answered_alert_whose_escalation_waits_does_not_reach_the_channel(world: World, ops: Place) -> None:
+async def test_a_pending_escalation_of_an_acknowledged_alert_is_not_posted(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops)
     post = await ops.receives("disk full")
     world.sandbox.fault("flood", chat=world.duty.id, retry_after=60)

@@ -1,4 +1,4 @@
-"""What callers rely on: idempotent requests, waiting for the outcome, people by name."""
+"""Guarantees to callers: idempotent requests, waiting for the outcome, people by name."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def test_a_repeated_request_answers_with_the_first_message(world: World, o
     assert len(ops.texts) == 1
 
 
-async def test_the_header_names_a_request_as_well(world: World, ops: Place) -> None:
+async def test_the_idempotency_key_header_identifies_a_request(world: World, ops: Place) -> None:
     body = {"content": "disk full", "channel_id": ops.id}
     first = await world.ask("POST", "/api/ingest", body, **{"Idempotency-Key": "job-1"})
 
@@ -62,7 +62,7 @@ async def test_a_client_id_survives_a_restart_and_is_free_after_a_week(world: Wo
     await ops.receives("backup done")
 
 
-async def test_who_waits_learns_what_became_of_the_message(world: World, ops: Place) -> None:
+async def test_a_waiting_caller_gets_the_outcome(world: World, ops: Place) -> None:
     answer = await world.ask("POST", "/api/ingest?wait=30", {"content": "disk full", "channel_id": ops.id})
 
     post = await ops.receives("disk full")
@@ -70,7 +70,7 @@ async def test_who_waits_learns_what_became_of_the_message(world: World, ops: Pl
     assert answer.body["deliveries"][0]["telegram_message_ids"] == [post.message.id]
 
 
-async def test_who_waits_learns_of_a_failure_too(world: World, ops: Place) -> None:
+async def test_a_waiting_caller_gets_the_failure(world: World, ops: Place) -> None:
     world.sandbox.kick(ops.id)
     notice = {"content": "backup done", "channel_id": ops.id, "acknowledge": False}
 
@@ -80,7 +80,7 @@ async def test_who_waits_learns_of_a_failure_too(world: World, ops: Place) -> No
     assert answer.body["deliveries"][0]["last_error"] == "bot was kicked from the supergroup chat"
 
 
-async def test_who_waits_longer_than_asked_for_is_told_that_it_is_still_under_way(world: World, ops: Place) -> None:
+async def test_a_wait_that_times_out_reports_the_message_as_pending(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     asking = asyncio.create_task(
         world.ask("POST", "/api/ingest?wait=5", {"content": "disk full", "channel_id": ops.id})

@@ -1,4 +1,4 @@
-"""The clock steps back an hour, or the daemon is down: whatever is scheduled still happens once."""
+"""Clocks that are set, and downtime: everything that is scheduled still happens once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Commands of the bot, where they work, and commands that it leaves to other bots."""
+"""Commands of the bot: the chats where they work, and commands for other bots."""
 
 import json
 
@@ -247,7 +247,7 @@ async def test_a_chat_is_stored_with_its_newest_title(world: World) -> None:
 
 
 def deliver(world: World, place: Place, by: Person, *, old: JsonObject, new: JsonObject) -> None:
-    """Tell the bot how its rights in a chat changed."""
+    """Send the bot an update about its rights in a chat."""
     chat: JsonObject = {"id": place.id, "type": "channel", "title": place.name}
     who: JsonObject = {"id": by.id, "is_bot": False, "first_name": by.name}
     change: JsonObject = {"chat": chat, "from": who, "date": int(world.clock.seconds())}

@@ -1,4 +1,4 @@
-"""The daily summary: who gets one, when, and what it says."""
+"""The daily summary: recipients, times and contents."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ def summaries(place: Place) -> list[str]:
     return [text.splitlines()[0] for text in place.texts if SUMMARY in text]
 
 
-# When
+# Times
 
 
 @pytest.mark.both_databases
@@ -93,7 +93,7 @@ async def test_a_changed_time_counts_at_once(world: World) -> None:
 
 
 async def test_a_change_wakes_the_job_by_itself(world: World) -> None:
-    """Without a run by the test."""
+    """The test itself does not run the job."""
     anna = await world.subscriber("Anna")
     anna.says("/start")
     code = (await anna.receives("code")).text.split("verify ")[1][:6]
@@ -175,7 +175,7 @@ async def test_a_clock_that_was_far_ahead_keeps_nobody_waiting(world: World) -> 
 
 
 @pytest.mark.slow_because("days pass, a quarter of an hour at a time")
-async def test_a_traveller_gets_one_for_each_date(world: World) -> None:
+async def test_a_traveller_gets_one_summary_per_date(world: World) -> None:
     anna = await linked(world, time_zone="Asia/Tokyo")
     await until(world, "2026-03-03 00:00:00")  # 09:00 on the 3rd in Tokyo
     assert len(summaries(anna)) == 1
@@ -209,7 +209,7 @@ async def test_after_a_downtime_one_summary_covers_the_missed_ones(world: World)
 @pytest.mark.parametrize(
     "damaged", [{"daily": "25:99 Mars/X"}, {"daily": ""}, {"daily": None}, {"last_date": "1 March", "daily": "x"}]
 )
-async def test_an_unreadable_plan_holds_up_no_summary(another: MakeWorld, damaged: dict[str, str | None]) -> None:
+async def test_an_unreadable_plan_does_not_block_summaries(another: MakeWorld, damaged: dict[str, str | None]) -> None:
     world = await another(summary={"chart": False})
     await world.starts()
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
@@ -228,7 +228,7 @@ async def test_an_unreadable_plan_holds_up_no_summary(another: MakeWorld, damage
     assert (len(summaries(anna)), len(summaries(bob))) == (2, 2)
 
 
-async def test_what_was_due_before_a_restart_comes_although_the_config_names_another_time(another: MakeWorld) -> None:
+async def test_a_summary_due_before_a_restart_is_sent_even_if_the_config_changed(another: MakeWorld) -> None:
     world = await another(summary={"time": "10:00"})
     await world.starts()
     anna = await linked(world)

@@ -1,4 +1,4 @@
-"""Deadlines that passed while the daemon or Telegram was away: each is handled once, in the right order."""
+"""Deadlines that passed while the daemon or Telegram was down: each is handled once, in the right order."""
 
 import pytest
 
@@ -68,7 +68,7 @@ async def test_presses_that_waited_at_telegram_count_before_overdue_escalations(
     assert world.duty.texts == []
 
 
-async def test_a_press_counts_when_it_is_too_old_for_an_answer(world: World, ops: Place) -> None:
+async def test_a_press_that_is_too_old_for_a_reply_still_counts(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     alert = await world.alert("disk full", to=ops, escalate_after="1h", close_after="2h")
     post = await ops.receives("disk full")
@@ -153,7 +153,7 @@ async def test_a_late_alert_that_is_still_open_has_its_button(world: World, ops:
     await post.becomes("Late: sent at 09:00 UTC.", buttons=OPEN)
 
 
-async def test_a_restart_in_the_middle_keeps_everything(world: World, ops: Place) -> None:
+async def test_a_restart_in_between_loses_nothing(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     shown = await world.alert("shown before", to=ops)
     post = await ops.receives("shown before")

@@ -1,4 +1,4 @@
-"""Failing jobs: one notice to the admins, a warning in /health while it lasts, and poison rows put off."""
+"""Failing jobs: one notice to the admins, a warning in /health meanwhile, and later retries of poison rows."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PUT_OFF = timedelta(minutes=10)
 
 @pytest.fixture
 async def told(another: MakeWorld) -> World:
-    """A world whose admins are a group, titled Admins."""
+    """Create a world whose admins are a group, titled Admins."""
     world = await another()
     world.sets(admins=[str(world.group("Admins").id)])
     await world.starts()
@@ -63,7 +63,7 @@ async def warnings(world: World) -> list[str]:
 
 
 @pytest.mark.both_databases
-async def test_a_poison_row_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_poison_row_does_not_block_the_others(world: World, ops: Place) -> None:
     first, second, third = [await world.alert(f"disk {number} full", to=ops) for number in range(3)]
     for alert in (first, second, third):
         await alert.becomes("sent")
@@ -124,7 +124,7 @@ async def test_health_names_a_row_for_as_long_as_it_is_put_off(world: World, ops
     assert (await world.get("/health"))["jobs"] == "ok"
 
 
-async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_failing_reminder_does_not_block_the_others(world: World, ops: Place) -> None:
     first, second = [await world.alert(f"disk {n} full", to=ops, remind_every="10m") for n in range(2)]
     for alert in (first, second):
         await alert.becomes("sent")
@@ -138,7 +138,7 @@ async def test_a_reminder_that_cannot_be_made_holds_up_no_other(world: World, op
     await ops.receives("Still open: root\ndisk 0 full")
 
 
-async def test_a_row_that_somebody_settled_meanwhile_is_forgotten(told: World, ops: Place) -> None:
+async def test_a_row_that_was_settled_meanwhile_is_forgotten(told: World, ops: Place) -> None:
     ops = told.group("Operators")
     alert = await told.alert("disk full", to=ops)
     await alert.becomes("sent")
@@ -254,7 +254,7 @@ async def test_admins_are_notified_of_a_row_that_is_put_off(told: World) -> None
         assert len(admins_of(told).texts) == 1
 
 
-async def test_an_admin_without_a_chat_keeps_it_from_no_other(another: MakeWorld) -> None:
+async def test_an_admin_without_a_chat_does_not_keep_notices_from_others(another: MakeWorld) -> None:
     world = await another()
     world.sets(admins=["anna", str(world.group("Admins").id)])
     await world.starts()
@@ -302,7 +302,7 @@ async def test_a_failed_manual_run_says_why(world: World) -> None:
 
 async def triggered(world: World, name: str) -> Json:
     async def ask() -> Json | None:
-        """Retry, as the jobs start a little after the socket."""
+        """Repeat the request, since the jobs start a little after the socket."""
         answer = await world.ask("POST", f"/api/admin/scheduler/jobs/{name}/trigger")
         return answer.body if answer.status == 200 else None
 

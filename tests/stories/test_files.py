@@ -1,4 +1,4 @@
-"""Photos and files, sent in every way; a bad file never loses its text."""
+"""Photos and files, sent in every way; a bad file never loses the text."""
 
 import asyncio
 import base64
@@ -107,7 +107,7 @@ async def test_a_picture_goes_to_telegram_once_for_all_chats(world: World) -> No
     assert all(world.sandbox.file_bytes(shown(world, place)[0]) == PICTURE for place in places)
 
 
-async def test_what_telegram_forgot_is_uploaded_again(world: World) -> None:
+async def test_a_file_that_telegram_forgot_is_uploaded_again(world: World) -> None:
     first, second = world.group("First"), world.group("Second")
     await world.uploads(("photo", "graph.png", PICTURE), to=first, caption="disk")
     await first.receives("disk")
@@ -131,7 +131,7 @@ async def test_a_picture_that_is_no_photo_for_telegram_goes_as_a_document(
 
 
 async def test_a_picture_that_telegram_cannot_process_goes_as_a_document(world: World, ops: Place) -> None:
-    broken = PICTURE[:-20]  # its header says that it is a picture
+    broken = PICTURE[:-20]  # the header is still that of a picture
     alert = await world.uploads(("photo", "graph.png", broken), to=ops, caption="disk")
 
     await ops.receives("disk")
@@ -140,7 +140,7 @@ async def test_a_picture_that_telegram_cannot_process_goes_as_a_document(world: 
     assert "goes as a document" in (await alert.tells("reformatted"))["detail"]
 
 
-async def test_a_caption_that_is_too_long_goes_on_below(world: World, ops: Place) -> None:
+async def test_a_caption_that_is_too_long_continues_below(world: World, ops: Place) -> None:
     alert = await world.uploads(("photo", "graph.png", PICTURE), to=ops, caption="word " * 500)
 
     await alert.becomes("sent")
@@ -202,7 +202,7 @@ async def test_unneeded_files_are_removed_from_disk(world: World, ops: Place) ->
     await alert.is_asked("close")
     (stored,) = [path for path in (world.folder / "attachments").rglob("*") if path.is_file()]
     long_ago = world.clock.now().timestamp()
-    os.utime(stored, (long_ago, long_ago))  # files have the time of the machine
+    os.utime(stored, (long_ago, long_ago))  # files use the machine's clock
 
     await world.later(days=31)
     await world.ticks("retention")

@@ -110,7 +110,7 @@ async def test_files_wait_out_their_retention(world: World, ops: Place) -> None:
     assert kinds(world, ops) == ["photo"]
 
 
-async def test_what_is_resolved_before_it_was_shown_is_not_shown(world: World, ops: Place) -> None:
+async def test_an_alert_resolved_before_it_was_posted_is_never_posted(world: World, ops: Place) -> None:
     world.sandbox.fault("flood", chat=ops.id, times=1, retry_after=60)
     other = await world.alert("other", to=ops)
     alert = await world.uploads(*PHOTOS, to=ops, caption="disks", dedup_key="disks")

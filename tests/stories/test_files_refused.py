@@ -99,7 +99,7 @@ async def test_a_file_that_is_gone_everywhere_is_a_line_in_the_text(world: World
     alert = await world.uploads(DISK, to=ops, caption="disk")
     await ops.receives("disk")
     world.sandbox.forget_files()
-    world.rows("UPDATE attachments SET sha256 = NULL")  # as retention.attachments does
+    world.rows("UPDATE attachments SET sha256 = NULL")  # like retention.attachments
 
     await world.later(minutes=15)
 

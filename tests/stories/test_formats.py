@@ -44,7 +44,7 @@ async def test_invalid_markup_is_sent_as_plain_text_and_the_timeline_says_so(
     assert mode in (await alert.tells("reformatted"))["detail"]
 
 
-async def test_what_telegram_refuses_goes_out_once_more_as_plain_text(world: World, ops: Place) -> None:
+async def test_markup_that_telegram_refuses_is_resent_as_plain_text(world: World, ops: Place) -> None:
     world.sandbox.fault(
         "error", method="sendMessage", times=1, error_code=400, description="Bad Request: can't parse entities: x"
     )

@@ -1,4 +1,4 @@
-"""The life of an alert: sent, acknowledged, escalated, closed."""
+"""Life of an alert: sent, acknowledged, escalated, closed."""
 
 import pytest
 

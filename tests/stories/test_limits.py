@@ -1,4 +1,4 @@
-"""Telegram's limits are kept ahead of time, and the most urgent goes first. Here the sandbox enforces its limits."""
+"""Telegram's limits, enforced by the sandbox: respected in advance, and the most urgent messages go first."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -77,7 +77,7 @@ async def test_alerts_go_before_notices_that_were_accepted_earlier(world: World,
     assert others == [f"report {n}" for n in range(5)]
 
 
-async def test_answers_to_people_go_before_notices(another: MakeWorld) -> None:
+async def test_replies_to_people_go_before_notices(another: MakeWorld) -> None:
     world = await with_limits(another)
     anna = await world.subscriber("Anna")
     for n in range(20):
@@ -110,7 +110,7 @@ async def test_nobody_starves_behind_a_flood_of_alerts(another: MakeWorld) -> No
     assert position < 20
 
 
-async def test_a_chat_that_does_not_answer_holds_up_no_other(world: World, ops: Place) -> None:
+async def test_a_hanging_chat_does_not_block_the_others(world: World, ops: Place) -> None:
     other = world.group("Other")
     world.sandbox.fault("hang", method="sendMessage", chat=ops.id)
     await world.alert("hanging", to=ops)
@@ -148,9 +148,7 @@ def assert_no_limit_was_met(world: World) -> None:
     assert world.sandbox.world.limits.calls_into_ban == 0
 
 
-async def test_after_the_clock_was_set_back_nobody_waits_for_the_old_time_to_come_again(
-    world: World, ops: Place
-) -> None:
+async def test_setting_the_clock_back_delays_no_message(world: World, ops: Place) -> None:
     await world.alert("disk full", to=ops)
     await ops.receives("disk full")
     world.clock.at -= timedelta(hours=1)

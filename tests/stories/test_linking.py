@@ -1,4 +1,4 @@
-"""Linking an account to a person: by code, by deep link; moved, undone, attacked."""
+"""Linking an account to a person by code or deep link: moves, undo and attacks."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ NOT_LINKED = {
 
 
 async def code_for(person: Person) -> str:
-    """The code that /start gives out."""
+    """Return the code from the reply to /start."""
     person.says("/start")
     found = CODE.search((await person.receives("code: ")).text)
     assert found is not None
@@ -36,7 +36,7 @@ async def verify(world: World, code: str, user: str | None = "alice") -> Answer:
 
 
 async def link_for(world: World, user: str) -> dict[str, Any]:
-    await world.is_quiet()  # at its first start the bot does not know its own name yet
+    await world.is_quiet()  # on its first start, the bot does not know its own name yet
     return await world.get(f"/api/telegram/link-account?user={user}")
 
 
@@ -57,7 +57,7 @@ def _for(user: str | None) -> dict[str, str]:
 
 
 async def a_wrong_code(world: World) -> str:
-    """A code that nobody was given."""
+    """Return a code that was never issued."""
     key = world.runtime.secret_key
     taken = {digest for (digest,) in world.rows("SELECT digest FROM link_secrets")}
     return next(code for code in (f"{n:06d}" for n in range(1000)) if key.digest("code", code) not in taken)
@@ -218,7 +218,7 @@ async def test_a_deep_link_comes_as_a_qr_code_too(world: World) -> None:
     assert set("".join(lines)) == set(" ▀▄█")
 
 
-# Moved and undone
+# Moves and undo
 
 
 async def test_linking_an_account_again_moves_it_and_notifies_both(world: World) -> None:
@@ -414,7 +414,7 @@ async def test_no_deep_link_is_made_until_the_bots_name_is_known(another: MakeWo
     assert answer.status == 503
 
 
-# Attacked
+# Attacks
 
 
 async def test_guessing_is_blocked_after_five_codes_with_the_time_to_wait(world: World) -> None:
@@ -455,7 +455,7 @@ async def test_many_accounts_together_get_twenty_guesses_and_deep_links_still_wo
     await anna.receives("linked to the account bob")
 
 
-async def test_of_two_callers_with_one_code_at_the_same_time_one_is_linked(world: World) -> None:
+async def test_only_one_of_several_concurrent_callers_with_the_same_code_is_linked(world: World) -> None:
     code = await code_for(world.person("Anna"))
 
     answers = await asyncio.gather(*(verify(world, code, user) for user in ("alice", "bob", "carol")))
@@ -466,7 +466,7 @@ async def test_of_two_callers_with_one_code_at_the_same_time_one_is_linked(world
 
 
 @pytest.mark.both_databases
-async def test_of_two_chats_with_one_link_at_the_same_time_one_is_linked(world: World) -> None:
+async def test_only_one_of_two_concurrent_chats_with_the_same_link_is_linked(world: World) -> None:
     token = (await link_for(world, "alice"))["token"]
     people = [world.person(name) for name in ("Anna", "Eve")]
 

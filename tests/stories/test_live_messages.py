@@ -1,4 +1,4 @@
-"""Messages that change: a newer text, the same trouble told again, the end of it."""
+"""Messages that change: newer texts, repeated alerts, and resolving."""
 
 import pytest
 
@@ -31,7 +31,7 @@ async def test_a_newer_text_that_cannot_be_read_is_shown_as_it_was_written(world
     assert "The tag <b>" in (await notice.tells("reformatted"))["detail"]
 
 
-async def test_of_many_changes_only_the_newest_is_shown(world: World, ops: Place) -> None:
+async def test_only_the_newest_of_many_changes_is_shown(world: World, ops: Place) -> None:
     notice = await world.notice("0 %", to=ops)
     post = await ops.receives("0 %")
     world.sandbox.fault("flood", method="editMessageText", times=1, retry_after=30)
@@ -72,10 +72,10 @@ async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Pla
 
     events = await notice.events()
     assert events[:2] == ["accepted", "sent"]
-    assert 100 <= events.count("edited") <= 105  # of each change one, and one when it was shown
+    assert 100 <= events.count("edited") <= 105  # one per change, and one when it is shown
 
 
-async def test_what_is_over_keeps_its_text(world: World, ops: Place) -> None:
+async def test_a_closed_alert_cannot_be_edited(world: World, ops: Place) -> None:
     alert = await world.alert("disk", to=ops)
     await ops.receives("disk")
     await alert.is_asked("close")
@@ -138,7 +138,7 @@ async def test_a_key_belongs_to_its_recipients(world: World, ops: Place) -> None
     await other.receives("disk")
 
 
-async def test_after_an_answer_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+async def test_repeats_count_for_a_day_after_an_acknowledgement(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk")
     post = await ops.receives("disk 91 %")
@@ -156,7 +156,7 @@ async def test_after_an_answer_repeats_only_count_for_a_day(world: World, ops: P
     await ops.receives("disk 99 %")
 
 
-async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) -> None:
+async def test_a_repeat_of_an_alert_closed_by_timeout_is_a_new_alert(world: World, ops: Place) -> None:
     first = await world.alert("disk", to=ops, dedup_key="disk")
     await ops.receives("disk")
     await world.later(minutes=61)
@@ -168,7 +168,7 @@ async def test_an_alert_that_time_closed_asks_again(world: World, ops: Place) ->
     await ops.receives("disk")
 
 
-async def test_after_a_late_answer_too_repeats_only_count_for_a_day(world: World, ops: Place) -> None:
+async def test_repeats_count_for_a_day_after_a_late_acknowledgement_too(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk", escalate_after="never")
     post = await ops.receives("disk 91 %")
@@ -224,7 +224,7 @@ async def test_a_repeat_under_the_same_client_id_counts_once(world: World, ops: 
     assert (len(set(ids)), message["repeats"]) == (1, 1)
 
 
-async def test_a_deleted_last_part_alone_is_posted_anew(world: World, ops: Place) -> None:
+async def test_only_the_deleted_last_part_is_posted_again(world: World, ops: Place) -> None:
     alert = await world.alert("word " * 1500, to=ops)
     await alert.becomes("sent")
     assert len(ops.texts) == 2

@@ -38,7 +38,7 @@ async def stands_in(world: World, member: str, **fields: object) -> Json:
 
 
 def shift_notices(person: Person) -> list[str]:
-    """Notices that somebody got about their shifts."""
+    """Return the notices that a person got about their shifts."""
     return [text for text in person.texts if text.startswith("On call: ")]
 
 
@@ -270,7 +270,7 @@ async def test_a_changed_rotation_in_the_config_notifies_whoever_is_on_call(anot
     assert world.rows("SELECT rotation FROM on_call_turns") == []
 
 
-def test_the_story_begins_on_a_monday_at_nine() -> None:
+def test_the_simulated_clock_starts_on_a_monday_at_nine() -> None:
     assert datetime(2026, 3, 2, 9, tzinfo=UTC) == BEGINNING
 
 
@@ -332,7 +332,7 @@ async def test_oncall_without_a_rotation_says_so(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_somebody_takes_over_in_telegram_and_ends_it(another: MakeWorld) -> None:
+async def test_an_override_is_added_and_ended_in_telegram(another: MakeWorld) -> None:
     world, alice, bob = await team(another, WEEKLY)
     bob.says("/oncall")
     post = await bob.receives("Who is on call: duty")
@@ -424,7 +424,9 @@ async def test_an_override_can_be_typed(another: MakeWorld) -> None:
         ("cancel", "Use /oncall override ROTATION NAME 2h"),
     ],
 )
-async def test_what_cannot_be_is_said_in_one_plain_sentence(another: MakeWorld, words: str, answer: str) -> None:
+async def test_an_invalid_override_is_refused_in_one_plain_sentence(
+    another: MakeWorld, words: str, answer: str
+) -> None:
     _, alice, _ = await team(another, WEEKLY)
     alice.says(f"/oncall {words}")
     await alice.receives(answer)

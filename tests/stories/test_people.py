@@ -1,4 +1,4 @@
-"""Commands that people send, and the bot's answers."""
+"""Commands from people, and the bot's replies."""
 
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import Place

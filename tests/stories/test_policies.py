@@ -1,4 +1,4 @@
-"""Policies: whom an alert notifies, when and how often, until somebody acknowledges it."""
+"""Policies: recipients, times and rounds of an alert's steps, until someone acknowledges it."""
 
 import pytest
 
@@ -10,12 +10,12 @@ HOUR = OPEN[1]
 
 
 def steps(*each: tuple[str, str | int], **more: object) -> Json:
-    """A policy of these steps: the time, and the recipients."""
+    """Return a policy with these steps: time and recipients."""
     return {"steps": [{"after": after, "to": [to]} for after, to in each], **more}
 
 
 async def linked(world: World, name: str) -> Person:
-    """A person linked to the account of their name."""
+    """Add a person linked to the account of their name."""
     person = await world.subscriber(name)
     links(world, person)
     return person
@@ -163,7 +163,7 @@ async def test_after_a_round_that_reached_nobody_the_next_round_comes_on_time(an
     await anna.receives("disk full")
 
 
-async def test_steps_due_during_a_downtime_notify_everybody_once(another: MakeWorld) -> None:
+async def test_steps_due_during_a_downtime_notify_everyone_once(another: MakeWorld) -> None:
     night = Night(world := await another(), repeat=2)
     await world.starts()
     anna = await linked(world, "Anna")
@@ -286,7 +286,7 @@ async def test_a_step_due_when_the_alert_closes_is_not_taken(another: MakeWorld)
     assert await escalations(alert) == ["Step 1 of 1, to anna."]
 
 
-async def test_a_message_may_bring_a_policy_of_its_own(another: MakeWorld) -> None:
+async def test_a_message_can_have_an_inline_policy(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")
@@ -323,7 +323,7 @@ async def test_all_recipients_of_a_step_are_notified_once_per_chat(another: Make
     assert await escalations(alert) == [f"Step 1 of 1, to team, {boss.id}, anna."]
 
 
-async def test_an_alert_of_another_policy_is_not_held_up(another: MakeWorld) -> None:
+async def test_an_alert_with_another_policy_is_not_delayed(another: MakeWorld) -> None:
     night = Night(world := await another())
     await world.starts()
     anna = await linked(world, "Anna")

@@ -60,7 +60,7 @@ async def test_a_text_that_grows_above_documents_goes_on_below_them(world: World
         (PHOTOS[:1] + DOCUMENTS[:1], "photo 0.txt"),
     ],
 )
-async def test_a_title_that_comes_later_stands_below_the_files(
+async def test_a_title_added_later_is_posted_below_the_files(
     world: World, ops: Place, files: list[tuple[str, str, bytes]], below: str
 ) -> None:
     notice = await world.uploads(*files, to=ops, acknowledge="false")
@@ -112,7 +112,7 @@ async def test_the_album_of_a_notice_takes_a_longer_text_below_and_a_shorter_one
     assert shape(world, ops) == ["photo again", "photo", "photo"]
 
 
-async def test_a_part_of_a_notice_that_somebody_deleted_keeps_no_other_from_changing(world: World, ops: Place) -> None:
+async def test_a_deleted_part_of_a_notice_does_not_block_changes_to_the_others(world: World, ops: Place) -> None:
     notice = await world.notice(TWO_PARTS, to=ops)
     await notice.becomes("sent")
     first, _ = shown(world, ops)
@@ -122,7 +122,7 @@ async def test_a_part_of_a_notice_that_somebody_deleted_keeps_no_other_from_chan
 
     assert [message.text.startswith("item") for message in shown(world, ops)] == [True]
     await changed(world, notice, content="over")
-    assert shown(world, ops) == []  # what is left of it was where the second part stood
+    assert shown(world, ops) == []  # its rest was in the deleted second part
 
 
 async def test_a_deleted_first_part_of_an_open_alert_is_sent_again_alone(world: World, ops: Place) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens to a post, and in whatever order: in the end its chat shows the newest version, whole and once."""
+"""Property test: after any sequence of changes to a post, its chat shows the newest version, complete and once."""
 
 import os
 import random
@@ -65,7 +65,7 @@ class Story:
         self.content = self.content if self.is_answered else content
 
     async def loses_a_part(self) -> None:
-        """Somebody deletes a message with a text."""
+        """Delete a message with a text, like a person in the chat."""
         with_text = [message for message in shown(self.world, self.ops) if message.text]
         if with_text:
             self.world.sandbox.remove(self.rng.choice(with_text))
@@ -84,7 +84,7 @@ class Story:
         for message in shown(self.world, self.ops):
             if "Acknowledge" in message.button_texts:
                 await Post(self.world, self.ops, message).pressed(by=self.anna)
-                self.is_answered = True  # from now on no newer text is taken
+                self.is_answered = True  # from now on, new texts are refused
                 return
 
 
@@ -113,12 +113,12 @@ async def lived_through(story: Story, steps: list[Callable[[], Awaitable[None]]]
         if story.rng.random() < 0.5:
             await story.world.is_quiet()
     story.world.sandbox.clear_faults()
-    await story.changes_to(words(story.rng))  # so that each text is touched, and what was deleted is missed
+    await story.changes_to(words(story.rng))  # touch each text, so that deleted parts are noticed
     await story.world.passes(seconds=120)
 
 
 def assert_newest_once(story: Story) -> None:
-    """All files, once each; the whole text, once; the button, once while it is wanted."""
+    """Check that each file and the whole text appear once, and the button once if the alert is open."""
     there = shown(story.world, story.ops)
     picture = f"{story.content[:20]}… of {len(story.content)}, {len(story.files)} files\n{story.world.picture()}"
     found = sorted(story.world.sandbox.file_bytes(message) for message in there if message.media)
@@ -170,7 +170,7 @@ async def test_a_notice_shows_its_newest_version_once(world: World, seed: int) -
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_an_alert_that_is_answered_at_any_moment_has_no_button_left(world: World, seed: int) -> None:
+async def test_an_alert_acknowledged_at_any_moment_keeps_no_button(world: World, seed: int) -> None:
     story = await begun(world, random.Random(2000 + seed), is_alert=True)
 
     await lived_through(

@@ -1,4 +1,4 @@
-"""Recipients of a message: people, chats, channels, names in the config, lists, everybody."""
+"""Recipients of a message: people, chats, channels, names in the config, lists, everyone."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.stories.world import Answer, Json, Sent, World
 
 
 async def user_id_of(world: World, person: Person) -> str:
-    """user_id of somebody who pressed /start."""
+    """Return the user_id of a person who has pressed /start."""
     everybody = (await world.ask("GET", "/subscribed-users")).body
     return next(str(each["user_id"]) for each in everybody if each["chat_id"] == str(person.id))
 
@@ -21,7 +21,7 @@ async def linked(world: World, name: str, account: str) -> Person:
 
 
 async def told(world: World, to: list[object], **fields: object) -> Json:
-    """Send a notice to these recipients, and wait until it was sent."""
+    """Send a notice to these recipients, and wait until it is sent."""
     answer = await world.ask(
         "POST", "/api/ingest?wait=30", {"content": "hello", "acknowledge": False, "to": to, **fields}
     )
@@ -102,7 +102,7 @@ async def test_a_list_may_come_with_a_form(world: World, ops: Place) -> None:
 
 
 @pytest.mark.both_databases
-async def test_subscribers_is_everybody_who_pressed_start(world: World) -> None:
+async def test_subscribers_are_all_people_who_pressed_start(world: World) -> None:
     people = [await world.subscriber(f"Person {number}") for number in range(5)]
 
     message = await told(world, ["subscribers"])

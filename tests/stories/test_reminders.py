@@ -1,4 +1,4 @@
-"""Reminders of open alerts: a new post, as often as the config, a policy or a message says."""
+"""Reminders of open alerts: a new post at the interval of the config, a policy or the message."""
 
 import pytest
 

@@ -92,7 +92,7 @@ async def test_each_occurrence_is_a_message_of_its_own_with_the_same_spans(world
     assert len(world.duty.texts) == 1
 
 
-async def test_of_several_missed_occurrences_one_is_sent_late(world: World, ops: Place) -> None:
+async def test_only_one_of_several_missed_occurrences_is_sent_late(world: World, ops: Place) -> None:
     report = await plan(world, "the daily report", to=ops, repeat="0 10 * * *")
     await lives(world, "2026-03-02T10:00")
     await world.stops()

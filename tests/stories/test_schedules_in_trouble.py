@@ -23,7 +23,7 @@ async def counted(planned: Planned) -> tuple[int, int]:
 
 
 async def becomes_due(world: World, planned: Planned) -> None:
-    """Let its time come without a run of the job."""
+    """Let it fall due without running the job."""
     assert planned.answer.send_at is not None
     world.moves(seconds=(planned.answer.send_at - world.clock.at).total_seconds() + 5)
 
@@ -34,7 +34,7 @@ async def looks(world: World) -> None:
 
 
 async def has(world: World, planned: Planned, **columns: str) -> None:
-    """Write a value to its row that is refused today."""
+    """Write a value to its row that would be refused today."""
     change = update(Schedule).where(col(Schedule.id) == planned.schedule_id).values(**columns)
     await world.runtime.database.write(lambda session: session.execute(change))
 
@@ -54,7 +54,7 @@ async def test_an_unknown_zone_counts_as_utc_and_breaks_no_list(world: World, op
     assert seen(world, ops) == ["03-02 11:00", "03-02 12:00", "03-03 12:00"]
     accepted = [line["detail"] for line in (await (await report.next()).now())["timeline"]]
     assert accepted == [f"Next occurrence of its schedule, in UTC: the time zone {DROPPED} is unknown on this system."]
-    assert f"does not know: {DROPPED}" in await warnings(world)
+    assert f"does not know their time zones: {DROPPED}" in await warnings(world)
 
 
 @pytest.mark.both_databases

@@ -1,4 +1,4 @@
-"""The bot's token is in no answer and in no line of the log, whatever goes wrong."""
+"""The bot's token is in no response and no log line, even after failures."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.stories.world import World
 
 @contextmanager
 def the_log(monkeypatch: pytest.MonkeyPatch, file: Path) -> Iterator[None]:
-    """Everything, to a file, in the daemon's own form; afterwards the log is as it was."""
+    """Log everything to a file in the daemon's format; restore the log afterwards."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.excepthook", None)

@@ -16,7 +16,7 @@ COLUMNS = ("is_enabled", "time_zone", "summary_time", "quiet_from", "quiet_until
 
 
 def chosen(world: World, person: Person) -> dict[str, Any]:
-    """Preferences of a person in the database."""
+    """Return a person's preferences from the database."""
     (row,) = world.rows(f"SELECT {', '.join(COLUMNS)} FROM people WHERE chat_id = ?", str(person.id))
     return dict(zip(COLUMNS, row, strict=True))
 
@@ -283,7 +283,7 @@ def press_with(post: Post, person: Person, data: str | None) -> str:
     return people.press(post.stage.sandbox.world, person.user, post.message, forged)
 
 
-async def test_nobody_can_press_buttons_of_somebody_elses_settings(world: World, ops: Place) -> None:
+async def test_nobody_can_press_buttons_of_other_peoples_settings(world: World, ops: Place) -> None:
     anna, mallory = await world.subscriber("Anna"), await world.subscriber("Mallory")
     world.joins(mallory, ops)
     annas = await settings_of(world, anna)

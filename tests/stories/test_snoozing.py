@@ -1,4 +1,4 @@
-"""Snoozed alerts bother nobody for a while, and every post says until when."""
+"""Snoozed alerts: they are silent for a while, and every post shows until when."""
 
 import pytest
 
@@ -127,7 +127,7 @@ async def test_without_a_zone_of_their_own_the_configured_one_counts(another: Ma
 
 async def test_on_the_night_the_clocks_change_tomorrow_is_still_nine(another: MakeWorld) -> None:
     world = await another(summary={"time_zone": "Europe/Berlin"})
-    world.moves(days=26)  # Saturday, 28 March 2026: in the night an hour is left out
+    world.moves(days=26)  # Saturday, 28 March 2026: the clocks go forward that night
     await world.starts()
     ops = world.group("Ops")
     alert = await world.alert("disk full", to=ops)

@@ -46,7 +46,7 @@ async def test_an_alert_is_snoozed_until_a_moment(world: World, ops: Place) -> N
         {"for": "1h", "by": "me"},
     ],
 )
-async def test_what_says_no_time_that_lies_ahead_is_refused(world: World, ops: Place, fields: dict[str, str]) -> None:
+async def test_a_snooze_without_a_future_time_is_refused(world: World, ops: Place, fields: dict[str, str]) -> None:
     alert = await world.alert("disk full", to=ops)
 
     answer = await snoozed(alert, **fields)
@@ -64,7 +64,7 @@ async def test_a_notice_is_not_snoozed(world: World, ops: Place) -> None:
 
 
 @pytest.mark.parametrize("verb", ["acknowledge", "close"])
-async def test_what_is_over_is_not_snoozed(world: World, ops: Place, verb: str) -> None:
+async def test_a_closed_alert_cannot_be_snoozed(world: World, ops: Place, verb: str) -> None:
     alert = await world.alert("disk full", to=ops)
     await alert.is_asked(verb)
 
@@ -75,7 +75,7 @@ async def test_what_is_over_is_not_snoozed(world: World, ops: Place, verb: str) 
     assert (await alert.now())["snoozed_until"] is None
 
 
-async def test_an_alert_that_nobody_could_be_told_of_is_snoozed_as_well(world: World, ops: Place) -> None:
+async def test_an_alert_that_is_not_posted_yet_can_be_snoozed(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
 

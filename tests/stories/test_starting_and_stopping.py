@@ -14,7 +14,7 @@ from tests.stories.world import Json, World
 
 
 def of_one_bot() -> Json:
-    """The config of a bot that the sandbox does not know."""
+    """Return the config of a bot that is unknown to the sandbox."""
     return {"token": f"600000001:{secrets.token_hex(20)}"}
 
 
@@ -111,7 +111,7 @@ async def test_without_a_token_deadlines_run(another: MakeWorld) -> None:
     assert (await alert.now())["status"] == "escalated"
 
 
-async def test_what_waited_for_a_token_is_delivered_once_there_is_one(another: MakeWorld) -> None:
+async def test_messages_accepted_without_a_token_are_delivered_once_it_is_set(another: MakeWorld) -> None:
     world = await another(telegram={"token": None})
     await world.starts()
     await world.alert("disk full", to=world.duty)
@@ -141,7 +141,7 @@ async def test_health_says_when_the_jobs_have_stopped(world: World) -> None:
     while len(world.rows("SELECT DISTINCT job FROM job_runs")) < len(JOBS):
         assert (await world.get("/health"))["jobs"] == "ok"
 
-    # A tick is noted just after its row is written: the last one may be noted only after the first of these moves.
+    # A run is recorded just after its row is written: the last one may be recorded after the first of these moves.
     for _ in range(2):
         world.moves(minutes=3)
         answer = await world.ask("GET", "/health")

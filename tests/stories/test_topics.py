@@ -1,4 +1,4 @@
-"""Topics of groups: `<chat>:<topic>` names one wherever a chat is named."""
+"""Topics of groups: `<chat>:<topic>` can be used in place of any chat."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def forum(world: World) -> Place:
 
 
 def topic_of(world: World, forum: Place, title: str) -> tuple[int, str]:
-    """A new topic: its number, and how a caller names it."""
+    """Add a topic; return its number, and its name for callers."""
     topic = world.sandbox.add_topic(forum.id, title)
     return topic, f"{forum.id}:{topic}"
 
@@ -113,7 +113,7 @@ async def test_a_reminder_comes_in_each_topic(world: World, forum: Place) -> Non
 @pytest.mark.parametrize(
     "name", ["-1001234:", "-1001234:0", "-1001234:x", "-1001234:-5", ":5", "@ops:", "@ops:x", "-1:2:3"]
 )
-async def test_what_names_no_topic_is_refused(world: World, name: str) -> None:
+async def test_a_malformed_topic_is_refused(world: World, name: str) -> None:
     answer = await world.ask("POST", "/api/ingest", {"content": "x", "channel_id": name})
 
     assert answer.status == 400

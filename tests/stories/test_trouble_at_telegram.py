@@ -1,4 +1,4 @@
-"""Rate limits, failed calls, cut connections and outages at Telegram, and what becomes of the messages."""
+"""Delivery despite rate limits, failed calls, cut connections and outages at Telegram."""
 
 import asyncio
 from datetime import timedelta
@@ -163,7 +163,7 @@ async def test_a_message_that_fails_for_too_long_is_given_up(another: MakeWorld)
     world.sandbox.fault("error", method="sendMessage", chat=ops.id)
     notice = await world.notice("backup done", to=ops)
 
-    await world.passes(minutes=2)  # later a wait that would end past five minutes may come up
+    await world.passes(minutes=2)  # later, a wait could end after the five minutes
     assert (await notice.now())["status"] == "initiated"
     await world.passes(minutes=4)
     await world.in_time(lambda: world.rows("SELECT 1 FROM deliveries WHERE status = 'failed'"), "it is given up")
@@ -207,7 +207,7 @@ async def test_without_telegram_the_jobs_run_ten_seconds_after_the_start(world: 
     assert (await alert.now())["status"] == "sent"
 
     world.moves(seconds=2)
-    await alert.tells("escalated")  # and is closed in the next moment, for that is overdue as well
+    await alert.tells("escalated")  # and is closed right after, since that is overdue as well
 
 
 async def test_polling_resumes_after_telegram_was_away(world: World, ops: Place) -> None:

@@ -12,7 +12,7 @@ from tests.stories.world import World
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A chat that refuses messages, and Telegram's reason."""
+    """Chat that refuses messages, and Telegram's reason."""
 
     place: Place
     reason: str
@@ -118,7 +118,7 @@ async def test_an_alert_that_fails_without_an_escalation_channel_is_closed_by_ti
     await alert.becomes("closed")
 
 
-async def test_a_chat_recovers_when_it_answers_again(world: World) -> None:
+async def test_a_chat_recovers_when_it_accepts_messages_again(world: World) -> None:
     anna = await world.subscriber("Anna")
     world.sandbox.block(anna.user)
     await (await world.notice("lost", to=anna)).becomes("failed")

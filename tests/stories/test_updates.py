@@ -1,4 +1,4 @@
-"""Updates from Telegram: stored, handled once, retried, parked; and buttons that are no longer ours."""
+"""Updates from Telegram: stored, handled once, retried, parked; and outdated buttons."""
 
 import asyncio
 import threading
@@ -175,7 +175,7 @@ async def test_a_button_of_another_program_says_so(another: MakeWorld) -> None:
     assert answer == "This button no longer works."
 
 
-async def test_a_write_that_fails_takes_no_other_with_it(world: World) -> None:
+async def test_a_failing_write_does_not_affect_the_others(world: World) -> None:
     database, others_wait = world.runtime.database, threading.Event()
 
     def hold(_: Session) -> None:

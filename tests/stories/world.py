@@ -1,4 +1,4 @@
-"""A whole world in one process: Telegram (the sandbox), the real daemon on a real database, people, and the time."""
+"""A world in one process: Telegram (the sandbox), the real daemon on a real database, people, and a clock."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from tests.stories.places import Person, Place
 from tests.support.databases import Template
 
 PATIENCE_S = 20.0
-"""Nothing that a story waits for takes so long; a story that fails says so only then."""
+"""Timeout of every wait in a story; only failing stories reach it."""
 MOST_SECONDS = 120
 STOPPING_S = 0.1
 NO_LIMITS = {"overall_per_second": 1000, "chat_per_second": 1000, "group_per_minute": 60000}
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the socket answered."""
+    """A response from the socket."""
 
     status: int
     body: Any
@@ -52,11 +52,11 @@ class Sent:
     accepted: Json
 
     async def now(self) -> Json:
-        """The message as it stands."""
+        """Return the current message."""
         return await self.world.get(f"/api/messages/{self.id}")
 
     async def becomes(self, status: str) -> Json:
-        """Wait until it has this state; returns the message."""
+        """Wait until it has this state; return the message."""
 
         async def ask() -> Json | None:
             message = await self.now()
@@ -65,7 +65,7 @@ class Sent:
         return await self.world.learns(ask, f"the message {self.id} is {status}")
 
     async def tells(self, event: str) -> Json:
-        """Wait until its timeline has such a line; returns the last of them."""
+        """Wait until its timeline has such an event; return the last one."""
 
         async def ask() -> Json | None:
             lines = [line for line in (await self.now())["timeline"] if line["event"] == event]
@@ -77,7 +77,7 @@ class Sent:
         return [line["event"] for line in (await self.now())["timeline"]]
 
     async def delivery(self, place: Place) -> Json:
-        """Its delivery to this place."""
+        """Return its delivery to this place."""
         found = [each for each in (await self.now())["deliveries"] if each["chat_id"] == str(place.id)]
         assert len(found) == 1, found
         return dict(found[0])
@@ -110,7 +110,7 @@ class World:
         self._settings = {} if limits else {"telegram": {"limits": NO_LIMITS}}
         self._own_settings: Json = settings
         self.web = app.FetchOptions()
-        """How the daemon of the next start fetches files."""
+        """Options for fetching files, used by the next start."""
         self._daemon: app.Daemon | None = None
         self.log: list[str] = []
         self._running = contextlib.AsyncExitStack()
@@ -157,14 +157,14 @@ class World:
     # The daemon
 
     async def starts(self, clock: Clock | None = None) -> None:
-        """Start the daemon, by default with the story's clock; it accepts requests from now on."""
+        """Start the daemon, by default with the story's clock; return once it accepts requests."""
         self._daemon = await self._running.enter_async_context(
             app.daemon(self.config, clock or self.clock, [], fetch=self.web)
         )
         self._daemon.runtime.database.after_commit(lambda _: self.bell.fire())
 
     async def stops(self) -> None:
-        """Stop the daemon, as at SIGTERM. What holds up the stop because it waits for a moment gets its moment."""
+        """Stop the daemon, like SIGTERM. If the stop waits for a moment, move the clock there."""
         self._daemon = None
         stopping = asyncio.create_task(self._running.aclose())
         while not (await asyncio.wait({stopping}, timeout=STOPPING_S))[0]:
@@ -183,19 +183,19 @@ class World:
     # Chats and people
 
     def group(self, title: str, kind: str = "supergroup", **more: Any) -> Place:
-        """A group or channel that the bot is in."""
+        """Add a group or channel with the bot."""
         return Place(self, self.sandbox.add_chat(kind, title, **more).id, title)
 
     def migrates(self, group: Place) -> Place:
-        """The group becomes a supergroup; returns that."""
+        """Turn the group into a supergroup; return that."""
         return Place(self, self.sandbox.migrate(group.id).id, group.name)
 
     def person(self, name: str, *, username: str | None = None) -> Person:
-        """Somebody who has never written to the bot."""
+        """Add a person who has never written to the bot."""
         return Person(self, self.sandbox.add_user(name, username=username))
 
     def member(self, of: Place, name: str) -> Person:
-        """Somebody in a group."""
+        """Add a person to a group."""
         person = self.person(name)
         self.joins(person, of)
         return person
@@ -204,7 +204,7 @@ class World:
         self.sandbox.chat(group.id).member_ids.add(person.id)
 
     async def subscriber(self, name: str, *, username: str | None = None) -> Person:
-        """Somebody who has pressed /start."""
+        """Add a person who has pressed /start."""
         person = self.person(name, username=username)
         person.says("/start")
         await person.receives("You are subscribed")
@@ -250,7 +250,7 @@ class World:
         return answer.body
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """One request; no answer ever holds the token."""
+        """Send one request; check that the response does not contain the token."""
         async with self.client.request(method, path, json=body, headers=headers) as response:
             text = await response.text()
         assert self.token not in text
@@ -259,7 +259,7 @@ class World:
     # Time
 
     async def later(self, **span: float) -> None:
-        """Move the clock at once, as after a sleep, and beat the jobs by hand: the JobQueue does not see it move."""
+        """Move the clock at once, as after a sleep, and run the jobs: the JobQueue does not see the move."""
         self.moves(**span)
         if self._daemon is not None:
             await self.ticks()
@@ -269,7 +269,7 @@ class World:
         self._move(self.clock.at + timedelta(**span))
 
     async def ticks(self, *names: str) -> None:
-        """Beat these jobs, or all."""
+        """Run these jobs, or all."""
         for job in JOBS:
             if names and job.name not in names:
                 continue
@@ -277,7 +277,7 @@ class World:
             assert run.error is None, run.error
 
     async def passes(self, **span: float) -> None:
-        """Let the time pass from one moment that somebody waits for to the next."""
+        """Let time pass, from one awaited moment to the next."""
         end = self.clock.at + timedelta(**span)
         await self.is_quiet()
         while (moment := self.clock.next_alarm()) is not None and moment < end:
@@ -288,7 +288,7 @@ class World:
         await self.ticks()
 
     async def in_time(self, look: Callable[[], object], what: str) -> None:
-        """Let second after second pass until `look` returns something true."""
+        """Let time pass, second by second, until `look` returns something true."""
         for _ in range(MOST_SECONDS):
             if look():
                 return
@@ -298,12 +298,12 @@ class World:
     def _move(self, to: datetime) -> None:
         self.clock.move(to)
         if self._daemon is not None and self.sandbox.polling.is_active:
-            self.runtime.telegram.note_fetch()  # a long poll lasts in real time, and is no silence
+            self.runtime.telegram.note_fetch()  # a long poll takes real time, and does not count as silence
 
     # Waiting
 
     async def is_quiet(self) -> None:
-        """Wait until nothing more happens unless the time moves or somebody does something."""
+        """Wait until nothing more happens unless the clock moves or someone acts."""
         await self.sees(self._rests, "the daemon rests")
 
     def _rests(self) -> bool:
@@ -337,18 +337,18 @@ class World:
             if left <= 0 or (self.bell.rings == rings and not await self.bell.wait(left)):
                 raise AssertionError(f"not seen within {PATIENCE_S:g} s: {what}\n{self.picture()}")
 
-    # Looking behind the curtain
+    # Internals
 
     def refusals(self, method: str) -> list[str]:
-        """How Telegram refused calls of this method, oldest first."""
+        """Return Telegram's refusals of this method's calls, oldest first."""
         return [str(call.description) for call in self.sandbox.calls.of(method) if call.status != 200]
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the database itself, beside the daemon."""
+        """Query the database directly."""
         return self.store.rows(query, *values)
 
     def picture(self) -> str:
-        """What stands in every chat, what the database says, and the latest calls, for people who read a failure."""
+        """Describe every chat, the database and the latest calls, for failure messages."""
         return "\n".join([f"It is {self.clock.at}.", *self._chats(), *self._messages(), *self._calls()])
 
     def _chats(self) -> list[str]:
@@ -378,7 +378,7 @@ class World:
 
 @contextlib.contextmanager
 def _listening(log: list[str], bell: Bell) -> Iterator[None]:
-    """Collect what the daemon logs from WARNING on, and ring at each line."""
+    """Collect the daemon's log lines from WARNING up, and ring at each."""
     loop = asyncio.get_running_loop()
 
     class Ear(logging.Handler):

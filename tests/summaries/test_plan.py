@@ -1,4 +1,4 @@
-"""Summary plans: at most one summary per local date, and periods that never overlap, whatever the clocks do."""
+"""Property tests of summary plans: at most one summary per local date, no overlapping periods, with clock changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +73,7 @@ class Story:
         assert summaries_plan.outdated(self.session, self.usual, now=self.now, limit=100) == []
 
     def tell(self, turn: DueSummary) -> None:
-        """Send what is due, as the job does; with a kill before the commit, and another daemon doing the same."""
+        """Send a due summary like the job, with a kill before the commit, and a second daemon."""
         with self.session.begin_nested() as broken_off:
             assert summaries_plan.take(self.session, turn, now=self.now)
             broken_off.rollback()
@@ -105,7 +105,7 @@ STEPS = st.lists(st.one_of(AHEAD, AHEAD, BACK), min_size=1, max_size=15)
 def test_each_date_has_one_summary_through_downtime_and_clock_changes(
     daily: Daily, begin: datetime, steps: list[timedelta]
 ) -> None:
-    """Of several missed dates only the last gets one; periods neither overlap nor leave gaps."""
+    """Only the last of several missed dates gets one; periods neither overlap nor leave gaps."""
     with database() as session:
         story = Story(session, SummaryDefaults(daily, ("ops",)), "to:ops", begin)
         story.run()
@@ -132,7 +132,7 @@ CHANGES = st.tuples(
 @pytest.mark.slow_because("a hundred readers live through days")
 @given(st.lists(CHANGES, min_size=1, max_size=15))
 @settings(deadline=None)
-def test_no_date_has_two_summaries_whatever_time_and_zone_somebody_chooses(
+def test_no_date_has_two_summaries_after_any_change_of_time_and_zone(
     steps: list[tuple[timedelta, time | None, str | None]],
 ) -> None:
     with database() as session:

@@ -1,4 +1,4 @@
-"""The text of a summary, and the bars of its chart."""
+"""Text of a summary, and the bars of its chart."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -118,7 +118,7 @@ def test_a_longer_time_has_broader_bars(length: timedelta, size: int, step: time
     assert (len(bars(SummaryFacts(period))), period.step) == (size, step)
 
 
-# The picture
+# The chart
 
 
 def colours(png: bytes) -> set[tuple[int, int, int]]:
@@ -153,7 +153,7 @@ def test_small_counts_are_visible_beside_large_ones(counts: list[tuple[int, int,
         )
         column = {"#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y))) for y in range(72, summaries_chart.HEIGHT)}
         assert (summaries_chart.BEFORE in column) == bool(before)
-        if not before:  # its stroke may lie on what is low
+        if not before:  # its line can cover low bars
             assert ((summaries_chart.ALERTS in column), (summaries_chart.NOTICES in column)) == (
                 bool(alerts),
                 bool(notices),
@@ -161,7 +161,7 @@ def test_small_counts_are_visible_beside_large_ones(counts: list[tuple[int, int,
 
 
 def test_the_same_facts_make_the_same_picture() -> None:
-    """Telegram has it already, so it is not uploaded again."""
+    """So a picture that Telegram already has is not uploaded again."""
     pytest.importorskip("PIL")
     chart = Chart.of(SummaryFacts(DAY, arrivals=(Arrivals(1, 3, False),)), "Africa/Cairo")
     assert summaries_chart.draw(chart) == summaries_chart.draw(chart)

@@ -50,14 +50,14 @@ def _calibration() -> float:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector the suite itself: a look through all of it costs a test a second at random."""
+    """Exclude the suite from garbage collection, where a full pass would cost a random test a second."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def _a_budget(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set up before the other fixtures of a test, and so torn down after them."""
+    """Measure a test: set up before its other fixtures, so torn down after them."""
     stash = request.config.stash
     has_budget = not _is_exempt(request)
     stash[_on_shared_fixtures] = 0.0
@@ -78,7 +78,7 @@ def _a_budget(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Count what a fixture costs that several tests share; those that it makes in turn are part of it."""
+    """Measure shared fixtures, including the fixtures that they request."""
     if request.scope == "function":
         return (yield)
     stash = request.config.stash
@@ -90,7 +90,7 @@ def pytest_fixture_setup(
 
 
 def _is_exempt(request: pytest.FixtureRequest) -> bool:
-    """Browsers, crashes and PostgreSQL take their time, and so does a test that says why."""
+    """Return True for tests of browsers, crashes and PostgreSQL, and for tests with a reason to be slow."""
     if request.path.parent.name == "postgres":
         return True
     is_marked = any(request.node.get_closest_marker(name) for name in EXEMPT)

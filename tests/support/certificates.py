@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
-    """Write chain.pem and key.pem; returns what trusts them."""
+    """Write chain.pem and key.pem; return an SSL context that trusts them."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now, key = datetime.now(UTC), ec_key()  # noqa: TID251
     made = (

@@ -1,4 +1,4 @@
-"""A fresh database of today's schema for each test that asks for one."""
+"""Fixtures: a fresh database with the current schema."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from tests.support.databases import Store, Template
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file as the migrations leave it, to be copied."""
+    """Return a migrated database file to copy."""
     file = tmp_path_factory.mktemp("migrated") / "notifybot.sqlite3"
     migrations.upgrade(f"sqlite:///{file}")
     return file
@@ -28,7 +28,7 @@ def file(migrated: Path, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def store(template: Template, tmp_path: Path) -> Iterator[Store]:
-    """A fresh database of the kind that --database names."""
+    """Create a fresh database of the kind given by --database."""
     made = template.copy(tmp_path)
     yield made
     close_all_sessions()

@@ -1,4 +1,4 @@
-"""Databases for tests, of either kind: a SQLite file, or a database on the PostgreSQL server that the tests start."""
+"""Databases for tests: a SQLite file, or a database on the PostgreSQL server that the tests start."""
 
 import contextlib
 import shutil
@@ -18,29 +18,29 @@ KINDS = ("sqlite", "postgresql")
 
 
 class Store(Protocol):
-    """One database, looked at beside the daemon."""
+    """One database, accessed beside the daemon."""
 
     @property
     def url(self) -> str: ...
 
     def rows(self, query: str, *values: object) -> Rows:
-        """Run a statement, with `?` for each value; what it changes stays. Texts and numbers are the same on both."""
+        """Run and commit a statement, with `?` for each value. Texts and numbers are the same on both kinds."""
         ...
 
     def refuse(self, change: str, *, only: str = "TRUE") -> contextlib.AbstractContextManager[None]:
-        """In the block a change, like `INSERT ON posts`, fails for rows of which `only` holds, as NEW or OLD."""
+        """Make a change like `INSERT ON posts` fail in the block, for rows that match `only` (on NEW or OLD)."""
         ...
 
     def drop(self) -> None:
-        """Forget it, whoever is still connected."""
+        """Delete it, even with open connections."""
         ...
 
 
 class Template(Protocol):
-    """A database as the migrations leave it: migrating one for every test would take most of the time."""
+    """A migrated database to copy: running the migrations for every test would take most of the time."""
 
     def copy(self, folder: Path) -> Store:
-        """A database like it; one that is a file lies in `folder`, under the name that the daemon expects."""
+        """Return a copy; a SQLite file goes to `folder`, under the name that the daemon expects."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The real daemon in this process, without Telegram, and a client that may say anything to its socket."""
+"""The real daemon in this process, without Telegram, and a client that can send anything to its socket."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ from notifybot.times.clock import Clock
 
 WITHIN_S = 20.0
 URL_FILE = "database-url"
-"""Where a folder has a file of this name, it says where the database is."""
+"""Name of a file with the database URL, in folders that have one."""
 KEPT = ("messages", "deliveries", "posts", "timeline", "client_ids", "people", "chats")
 COUNT = text("SELECT " + ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in KEPT))
 OURS = re.compile(
     r"Traceback|sqlalchemy|sqlite|psycopg|postgres|pydantic|aiohttp|asyncio|Fields\b|Error\b|<class|\.py\b"
     r"|SELECT |INSERT |UPDATE |BEGIN|set_int|utf-8-sig"
 )
-"""What belongs to our insides: library and class names, SQL, files."""
+"""Internals that no response may reveal: library and class names, SQL, files."""
 
 Json = dict[str, Any]
 
@@ -48,13 +48,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Door:
-    """A daemon's socket, and a look at what it keeps."""
+    """A daemon's socket, and access to its database."""
 
     path: Path
     daemon: Daemon
 
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
-        """Send one request on a connection of its own. Bytes go as they are, anything else as JSON."""
+        """Send one request on a new connection. Bytes are sent unchanged, anything else as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if data:
@@ -66,7 +66,7 @@ class Door:
         return await self.ask("POST", "/api/ingest", {"content": "x", "channel_id": "-1001"} | fields)
 
     async def raw(self, data: bytes) -> Answer:
-        """Send these bytes, and read one answer."""
+        """Send these bytes, and read one response."""
         async with self.connection() as line:
             await line.say(data)
             return await line.answer()
@@ -82,7 +82,7 @@ class Door:
                 await writer.wait_closed()
 
     async def kept(self) -> dict[str, int]:
-        """How many rows each table has that a request can add to."""
+        """Return the row counts of the tables to which a request can add."""
 
         return await self.daemon.runtime.database.read(_counts)
 
@@ -100,7 +100,7 @@ class Line:
 
     async def say(self, data: bytes) -> None:
         self.writer.write(data)
-        with contextlib.suppress(ConnectionError):  # refused before all was read: the answer says why
+        with contextlib.suppress(ConnectionError):  # refused before all was read: the response says why
             await self.writer.drain()
 
     async def answer(self, *, has_body: bool = True) -> Answer:
@@ -123,7 +123,7 @@ async def read_answer(reader: asyncio.StreamReader, *, has_body: bool = True) ->
 
 @contextlib.asynccontextmanager
 async def door(folder: Path, config: str = "", inherited: list[Any] | None = None) -> AsyncIterator[Door]:
-    """A daemon without a token, whose data and socket lie in `folder`."""
+    """Run a daemon without a token, with data and socket in `folder`."""
     file = folder / "config.yaml"
     if (folder / URL_FILE).exists():
         config += f"\ndatabase: {{url_file: {folder / URL_FILE}}}"
@@ -137,7 +137,7 @@ async def door(folder: Path, config: str = "", inherited: list[Any] | None = Non
 
 @contextlib.contextmanager
 def open_folder() -> Any:
-    """A folder that other accounts may enter, with a path short enough for a socket."""
+    """Create a folder that other accounts can enter, with a path short enough for a socket."""
     folder = Path(tempfile.mkdtemp(prefix="door"))
     folder.chmod(0o755)
     try:
@@ -147,7 +147,7 @@ def open_folder() -> Any:
 
 
 def assert_problem(answer: Answer, status: int | range = range(400, 500), *, ours: re.Pattern[str] = OURS) -> Json:
-    """A refusal in the one shape, with a sentence for people and nothing of our insides."""
+    """Check a refusal: the common shape, a sentence for people, and no internals. Return it."""
     assert answer.status in (status if isinstance(status, range) else (status,)), answer
     assert answer.headers["content-type"] == "application/problem+json", answer
     found = answer.json

@@ -1,4 +1,4 @@
-"""A daemon shared by a module's tests, and the promise that its log stays quiet."""
+"""Fixtures: a daemon shared by a module's tests, and a check that its log stays quiet."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from tests.support.door import URL_FILE, Door, door, open_folder
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(session_template: Template) -> AsyncIterator[Door]:
-    """A daemon for all tests of a module."""
+    """Run a daemon for all tests of a module."""
     with open_folder() as folder, chosen_database(folder, session_template):
         async with door(folder) as opened:
             yield opened
@@ -22,7 +22,7 @@ async def shared(session_template: Template) -> AsyncIterator[Door]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def refusing(shared: Door) -> AsyncIterator[Door]:
-    """The shared daemon, for tests after which it must keep what it kept before, and nothing else."""
+    """Return the shared daemon; its rows must be the same after the test."""
     before = await shared.kept()
     yield shared
     assert await shared.kept() == before
@@ -36,7 +36,7 @@ def folder(session_template: Template) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def chosen_database(folder: Path, template: Template) -> Iterator[None]:
-    """A migrated database, for the daemon whose folder this is."""
+    """Create a migrated database for the daemon in this folder."""
     store = template.copy(folder / "data")
     if isinstance(store, PostgresStore):
         (folder / URL_FILE).write_text(store.url)
@@ -46,7 +46,7 @@ def chosen_database(folder: Path, template: Template) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing that a caller does wrong is the operator's trouble: no warning, no traceback."""
+    """Check that mistakes of callers cause no warning and no traceback in the log."""
     caplog.set_level(logging.INFO)
     yield
     records = caplog.get_records("call")

@@ -1,4 +1,4 @@
-"""A TLS server on loopback that answers each path with exactly the bytes that a test says, however wrong they are."""
+"""A TLS server on loopback that sends exactly the given bytes for each path, even malformed ones."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path) -> Certificate:
-    """A certificate that signs itself, for NAMES, good for this run."""
+    """Create a self-signed certificate for NAMES."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is missing: apt-get install openssl")
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
@@ -43,7 +43,7 @@ def make_certificate(folder: Path) -> Certificate:
 
 @dataclass
 class Server:
-    """`answers` by path; `requests` are the heads of all requests that came, `connections` how many connected."""
+    """`answers` are responses by path; `requests` are the heads of all requests, `connections` counts connections."""
 
     port: int = 0
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -94,7 +94,7 @@ async def serving(
 
 
 def ok(body: bytes, *headers: str) -> bytes:
-    """A proper answer with this body."""
+    """Return a valid response with this body."""
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

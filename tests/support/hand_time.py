@@ -1,10 +1,10 @@
-"""Time for the client that passes only when it sleeps, or when a test says so."""
+"""Clock for the client that only moves when it sleeps, or by hand."""
 
 import pytest
 
 
 class HandTime:
-    """Takes the place of the module `time` in a module that the client uses."""
+    """Stands in for the module `time` in the client's modules."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -17,7 +17,7 @@ class HandTime:
 
 
 def in_hand(monkeypatch: pytest.MonkeyPatch) -> HandTime:
-    """Let the client's pauses between two attempts pass at once."""
+    """Skip the client's pauses between attempts."""
     made = HandTime()
     monkeypatch.setattr("notifybot.client.transport.time", made)
     return made

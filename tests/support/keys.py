@@ -1,4 +1,4 @@
-"""Keys and JWTs for tests: right ones, and every wrong kind."""
+"""Keys and JWTs for tests: valid ones, and every kind of invalid one."""
 
 import base64
 import hashlib
@@ -38,13 +38,13 @@ def in_seconds(seconds: float) -> int:
 
 
 def signed(key: PrivateKey | str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
-    """A JWT of alice that holds for an hour, but for what `claims` say."""
+    """Return a JWT for alice that is valid for an hour, unless `claims` change that."""
     whole = {"sub": "alice", "exp": in_seconds(3600)} | claims
     return jwt.encode({name: value for name, value in whole.items() if value is not None}, key, algorithm)
 
 
 def forged(header: object, claims: object, key: bytes = b"") -> str:
-    """Any header and claims, with an HMAC-SHA256 of `key`, as no library would sign them; without a key, unsigned."""
+    """Return a token with any header and claims, signed with HMAC-SHA256 if there is a key, unlike any library."""
     parts = [_base64(json.dumps(part).encode()) for part in (header, claims)]
     signature = hmac.new(key, ".".join(parts).encode(), hashlib.sha256).digest() if key else b""
     return ".".join([*parts, _base64(signature)])

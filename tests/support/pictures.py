@@ -1,4 +1,4 @@
-"""The smallest files of each kind, made by hand: headers are all that is looked at."""
+"""Minimal files of each kind, made by hand: only headers are read."""
 
 import struct
 import zipfile

@@ -1,4 +1,4 @@
-"""A daemon that listens on TCP too, and a client that comes from there."""
+"""A daemon that also listens on TCP, and a client for it."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ ANYWHERE = "127.0.0.1:0"
 
 @dataclass(frozen=True)
 class Wire(Door):
-    """The TCP side of a door; `socket` is its unix side, on which the tests are root."""
+    """TCP client of a daemon; `socket` is its unix socket, where the tests are root."""
 
     port: int
     socket: Door
@@ -39,11 +39,11 @@ class Wire(Door):
         return await self.ask(method, target, body, Authorization=f"Bearer {token}", **headers)
 
     def forget_guesses(self) -> None:
-        """As if no wrong credential had come yet."""
+        """Reset the count of wrong credentials."""
         self.daemon.runner.app[CALLERS].remote.throttle = Throttle()
 
     async def token(self, name: str = "t", **fields: object) -> str:
-        """The secret of a new token."""
+        """Create a token and return its secret."""
         answer = await self.socket.ask("POST", "/api/admin/tokens", {"name": name, **fields})
         assert answer.status == 200, answer
         secret = answer.json["token"]
@@ -55,14 +55,14 @@ class Wire(Door):
 async def wire(
     folder: Path, http: str = "", config: str = "", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Wire]:
-    """A daemon on both listeners; `http` are further keys of the section, `config` further sections."""
+    """Run a daemon on both listeners; `http` are more keys of that section, `config` more sections."""
     more = f", {http}" if http else ""
     async with door(folder, f"http: {{listen: '{ANYWHERE}'{more}}}\n{config}") as opened:
         yield Wire(opened.path, opened.daemon, port_of(opened.daemon.runner), opened, tls)
 
 
 def port_of(runner: web.AppRunner) -> int:
-    """Where it listens on TCP."""
+    """Return its TCP port."""
     ports = [address[1] for address in runner.addresses if isinstance(address, tuple)]
     assert len(ports) == 1, runner.addresses
     return int(ports[0])

@@ -1,4 +1,4 @@
-"""Marks on tests that start a daemon, and the choice of those with a database for a run on PostgreSQL."""
+"""Mark tests that start a daemon, and select tests that use a database for a run on PostgreSQL."""
 
 import pytest
 
@@ -14,13 +14,13 @@ STARTS_A_DAEMON = frozenset(
         "tests.support.remote",
     }
 )
-"""A test module that imports something of these is about more than one room."""
+"""Modules that start a daemon: a test module that imports from them gets the mark."""
 USES_A_DATABASE = frozenset({"postgres", "session_template", "template"})
-"""Fixtures, whether a test names them or another fixture does."""
+"""Fixtures that provide a database, requested directly or by another fixture."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`daemon` marks what `make check` leaves to `make test`."""
+    """Mark tests that `make check` skips with `daemon`; on PostgreSQL, deselect tests without a database."""
     for item in items:
         if _starts_a_daemon(item):
             item.add_marker(pytest.mark.daemon)
@@ -37,6 +37,6 @@ def _starts_a_daemon(item: pytest.Item) -> bool:
 
 
 def _uses_a_database(item: pytest.Item) -> bool:
-    """Tests of PostgreSQL itself may start a server of their own."""
+    """Return True for tests with a database, and for tests of PostgreSQL itself, which may start their own server."""
     has_one = isinstance(item, pytest.Function) and bool(USES_A_DATABASE & set(item.fixturenames))
     return has_one or item.path.parent.name == "postgres"

@@ -1,4 +1,4 @@
-"""Locks across real processes: one daemon for a database, one for a bot."""
+"""Locks across real processes: one daemon per database, and one per bot."""
 
 import os
 import signal

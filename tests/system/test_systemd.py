@@ -1,4 +1,4 @@
-"""Messages to systemd, and sockets from it."""
+"""Notifications to systemd, and sockets from it."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ import pytest
 
 from notifybot.system.systemd import listen_fds, notify, watchdog_interval
 
-# What systemd does between fork and exec: the listening socket becomes descriptor 3, a datagram socket 4.
+# Like systemd between fork and exec: the listening socket becomes descriptor 3, a datagram socket 4.
 INHERIT = """
 import os, sys
 for source, target in zip(map(int, sys.argv[1].split(",")), (3, 4, 5)):

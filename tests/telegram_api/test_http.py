@@ -1,4 +1,4 @@
-"""Every way in which a call to Telegram can fail, against a raw server that fails on purpose."""
+"""Failures of calls to Telegram, against a raw server that fails on purpose."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ Behaviour = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 class RawServer:
-    """Passes each request to `behaviour`, and keeps it."""
+    """Passes each request to `behaviour`, and records it."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -205,7 +205,7 @@ async def test_an_unusable_address_is_never_sent() -> None:
     _assert_no_token_in(caught.value)
 
 
-async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_response_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1000)
     async with raw_server(answers("200 OK", b" " * 5000 + SENT)) as server, a_bot(server.url) as bot:
         with pytest.raises(MaybeSent, match="too long"):
@@ -287,7 +287,7 @@ async def test_shutdown_ends_calls_in_flight_as_maybe_sent() -> None:
         ),
     ],
 )
-async def test_what_telegram_refuses_keeps_its_own_exception(status: str, body: bytes, error: type[Exception]) -> None:
+async def test_a_refusal_by_telegram_keeps_its_own_exception(status: str, body: bytes, error: type[Exception]) -> None:
     async with raw_server(answers(status, body)) as server, a_bot(server.url) as bot:
         with pytest.raises(error) as caught:
             await bot.send_message(5, "hi")
@@ -296,7 +296,7 @@ async def test_what_telegram_refuses_keeps_its_own_exception(status: str, body: 
 
 async def test_get_updates_may_take_its_long_poll_longer() -> None:
     async def answers_late(request: bytes, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.6)  # past QUICK's own total
+        await asyncio.sleep(0.6)  # longer than QUICK's total timeout
         await answers("200 OK", b'{"ok":true,"result":[]}')(request, writer)
 
     async with raw_server(answers_late) as server, a_bot(server.url) as bot:

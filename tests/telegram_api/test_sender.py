@@ -1,4 +1,4 @@
-"""The outcome of each answer of Telegram."""
+"""Outcome of each response from Telegram."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -167,7 +167,7 @@ def test_each_exception_means_one_outcome(error: TelegramError, outcome: Outcome
 
 @pytest.mark.parametrize("is_opted_in", ["true", "false"])
 @pytest.mark.filterwarnings("ignore:.*retry_after.*")
-def test_a_flood_wait_is_held_off_whatever_type_it_has(monkeypatch: pytest.MonkeyPatch, is_opted_in: str) -> None:
+def test_a_flood_wait_of_any_type_is_respected(monkeypatch: pytest.MonkeyPatch, is_opted_in: str) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", is_opted_in)
     assert outcome_of(RetryAfter(17)) == HoldOff(timedelta(seconds=17))
 
@@ -209,7 +209,7 @@ async def scene() -> AsyncIterator[Scene]:
         await request.shutdown()
 
 
-async def test_a_part_stands_in_the_chat_as_it_was_given(scene: Scene) -> None:
+async def test_a_part_is_posted_unchanged(scene: Scene) -> None:
     part = Part(
         "\N{FIRE} disk full on web1",
         (
@@ -258,7 +258,7 @@ async def test_people_emoji_and_moments_are_named_as_telegram_wants_them(scene: 
     ]
 
 
-async def test_what_looks_like_markup_is_shown_as_it_is(scene: Scene) -> None:
+async def test_text_that_looks_like_markup_is_posted_unchanged(scene: Scene) -> None:
     text = "<b>*not* _markup_ & `nothing` [else](x)"
     assert isinstance(await scene.send(text), Shown)
     assert scene.sandbox.messages(int(scene.anna))[-1].text == text
@@ -374,7 +374,7 @@ async def test_each_fault_of_the_sandbox_is_an_outcome(
     assert scene.sandbox.token not in repr(outcome)
 
 
-async def test_a_cut_after_acceptance_shows_the_message_all_the_same(scene: Scene) -> None:
+async def test_a_cut_after_acceptance_still_shows_the_message(scene: Scene) -> None:
     scene.sandbox.fault("cut_after", times=1)
     assert await scene.send("once") == TryAgain("the connection was closed", uncertain=True)
     assert scene.sandbox.messages(int(scene.anna))[-1].text == "once"

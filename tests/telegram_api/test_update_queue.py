@@ -1,4 +1,4 @@
-"""The queue between Telegram and the handlers: an update is on disk once `put` returns, and comes out once."""
+"""The queue between Telegram and the handlers: an update is on disk once `put` returns, and is handled once."""
 
 import asyncio
 import json
@@ -35,13 +35,13 @@ def stored(store: Store) -> list[int]:
     return [row[0] for row in store.rows("SELECT update_id FROM inbox ORDER BY update_id")]
 
 
-async def test_what_put_has_returned_for_is_on_disk(queue: DurableQueue, store: Store) -> None:
+async def test_an_update_is_on_disk_once_put_returns(queue: DurableQueue, store: Store) -> None:
     await queue.put(update(7))
     assert stored(store) == [7]
     assert queue.get_nowait() == update(7)
 
 
-async def test_updates_come_out_in_the_order_in_which_they_came_in(queue: DurableQueue) -> None:
+async def test_updates_keep_their_order(queue: DurableQueue) -> None:
     for number in (3, 1, 2):
         await queue.put(update(number))
     assert [queue.get_nowait() for _ in range(3)] == [update(3), update(1), update(2)]
@@ -90,9 +90,7 @@ async def test_while_the_disk_refuses_put_waits_and_does_not_raise(
     assert queue.get_nowait() == update(7)
 
 
-async def test_what_was_stored_and_not_handled_waits_for_the_next_start(
-    queue: DurableQueue, database: Database
-) -> None:
+async def test_unhandled_updates_are_kept_for_the_next_start(queue: DurableQueue, database: Database) -> None:
     for number in (3, 1, 2, 4):
         await queue.put(update(number))
     await database.write(lambda session: update_store.mark_handled(session, 2, now=NOW))

@@ -1,4 +1,4 @@
-"""Templates: the work is bounded whatever one says, and what is useful goes through."""
+"""Limits of templates: the work is bounded for any template, and useful templates are rendered."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from notifybot.templates.filters import tests as all_tests
 
 STEPS = "it takes more than 200,000 steps"
 TWICE = "{% set a = (1, 2) %}{% set b = (1, 2) %}" + "{% set a = (a, a) %}{% set b = (b, b) %}" * 40
-"""A pair of pairs of pairs …: a few lists, and 2**40 numbers for whoever looks through all of it."""
+"""A pair of pairs of pairs …: a few lists, but 2**40 numbers to traverse."""
 
 
 def rendered(text: str, mode: ParseMode | None = None, /, **data: object) -> str:
@@ -31,7 +31,7 @@ def refusal(text: str, /, **data: object) -> str:
     return caught.value.what
 
 
-# What Python would do in one go, however long it takes
+# Operations that Python does in one step of any length
 
 
 @pytest.mark.parametrize("places", [-(10**9), 10**9, 31, -31, 1.5, "2", None])
@@ -41,7 +41,7 @@ def test_numbers_are_rounded_to_a_few_places(places: object) -> None:
     assert refusal("{{ load|round(places, 'ceil') }}", load=5, places=places) == said
 
 
-def test_a_constant_that_takes_for_ever_is_refused_too() -> None:
+def test_a_constant_expression_that_never_ends_is_refused() -> None:
     assert "-30 to 30" in refusal("{{ 5|round(-1000000000) }}")
     assert "number" in refusal("{{ 'x'|round(9, 'ceil') }}")
 
@@ -67,7 +67,7 @@ def test_a_text_is_no_pattern_for_a_number(test: str) -> None:
         "{{ x.items()|first == {'k': a}.items()|first }}{{ [a]|string }}", "{{ a|truncate(5) }}", "{{ a|trim }}",
     ],
 )  # fmt: skip
-def test_what_stands_in_itself_again_and_again_is_not_looked_through(last: str) -> None:
+def test_deeply_nested_references_are_not_traversed(last: str) -> None:
     refusal(TWICE + last, x={"k": 1})
 
 
@@ -84,7 +84,7 @@ def test_what_stands_in_itself_again_and_again_is_not_looked_through(last: str) 
         "{{ names.values()|length }}", "{{ names|json|length }}", "{% for each in zeros %}{% endfor %}",
     ],
 )  # fmt: skip
-def test_all_that_a_turn_looks_at_is_counted(turn: str) -> None:
+def test_all_values_that_a_turn_reads_are_counted(turn: str) -> None:
     zeros = [0] * 9000
     data: dict[str, object] = {"rows": zeros, "zeros": zeros, "others": [*zeros[1:], 1], "text": "y" * 60_000}
     data |= {"other": "y" * 59_999 + "z", "names": {str(each): 0 for each in range(9000)}}
@@ -96,11 +96,11 @@ def test_a_long_turn_takes_more_steps_than_a_short_one() -> None:
     refusal("{% for each in range(9000) %}" + "{% set a = each %}" * 200 + "{% endfor %}x")
 
 
-def test_whatever_is_cut_again_and_again_ends() -> None:
+def test_repeated_slicing_hits_the_step_limit() -> None:
     refusal("{{ zeros" + "[:]" * 50 + "|length }}", zeros=[0] * 9000)
 
 
-def test_what_is_only_handed_on_costs_one_step() -> None:
+def test_passing_a_value_on_costs_one_step() -> None:
     data: dict[str, object] = {"rows": list(range(9000)), "zeros": [0] * 50_000}
     assert rendered("{% for i in rows %}{% set y = zeros|first %}{% endfor %}done", **data) == "done"
     assert rendered("{% for i in rows %}{% set y = x|default(zeros) %}{% endfor %}done", **data) == "done"
@@ -153,7 +153,7 @@ def hostile_data() -> dict[str, object]:
 
 
 def again(text: str, times: int = 400) -> str:
-    """The text many times; # is another number each time."""
+    """Repeat the text many times, with # replaced by a different number each time."""
     return "".join(text.replace("#", str(number)) for number in range(times))
 
 
@@ -207,7 +207,7 @@ def test_a_hostile_template_is_refused_within_a_second(text: str, hostile_data: 
     assert process_time() - before < 1
 
 
-# What goes through
+# Accepted templates
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_hostile_template_is_refused_within_a_second(text: str, hostile_data: 
         ("{% for i in range(3) %}{{ loop.cycle('a', 'b') }}{{ loop.changed(1) }} {% endfor %}", "atrue bfalse afalse"),
     ],
 )  # fmt: skip
-def test_what_is_useful_goes_through(text: str, made: str) -> None:
+def test_useful_templates_are_rendered(text: str, made: str) -> None:
     assert rendered(text, n=5, rows=[{"n": 3, "z": "a"}, {"n": 1, "z": "b"}, {"n": 2, "z": "A"}]) == made
 
 
@@ -246,7 +246,7 @@ def test_markup_that_is_joined_stays_markup_and_the_rest_is_escaped() -> None:
     assert rendered("{{ x ~ x }}", ParseMode.HTML, x="<") == "&lt;&lt;"
 
 
-# What is said
+# Error messages
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_markup_that_is_joined_stays_markup_and_the_rest_is_escaped() -> None:
         ("{{ range('a') }}", "range() does not work with a string"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_said_in_words_of_templates(text: str, said: str) -> None:
+def test_type_errors_are_described_in_template_terms(text: str, said: str) -> None:
     assert refusal(text, n=5, text="x", rows=[1, 2, 3], box={"a": 1}) == said
 
 
@@ -293,17 +293,17 @@ PYTHONS = re.compile(
 
 
 @pytest.mark.parametrize("name", sorted(name for name in filters(None) if not name.startswith("_")))
-def test_whatever_a_filter_is_given_it_works_or_refuses_in_words_of_templates(name: str) -> None:
+def test_a_filter_works_or_fails_in_template_terms_for_any_arguments(name: str) -> None:
     assert_no_python("{{ x|" + name + " }}", "{{ x|" + name + "(y) }}", "{{ x|" + name + "(y, y) }}")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in all_tests() if name.isalpha()))
-def test_whatever_a_test_is_given_it_works_or_refuses_in_words_of_templates(name: str) -> None:
+def test_a_test_works_or_fails_in_template_terms_for_any_arguments(name: str) -> None:
     assert_no_python("{{ x is " + name + " }}", "{{ x is " + name + "(y) }}", "{{ [x]|select('" + name + "', y) }}")
 
 
 @pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%", "**", "~", "==", "<", ">=", "in", "not in"])
-def test_whatever_a_sign_stands_between_it_works_or_refuses_in_words_of_templates(sign: str) -> None:
+def test_an_operator_works_or_fails_in_template_terms_for_any_operands(sign: str) -> None:
     assert_no_python("{{ x " + sign + " y }}", "{{ x[y:] }}", "{{ x[y] }}", "{{ +x }}")
 
 

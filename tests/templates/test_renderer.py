@@ -1,4 +1,4 @@
-"""Filling templates in beside everything else: one at a time, and only so many wait for it."""
+"""Rendering in a thread: one template at a time, with a bounded queue."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ A_MOMENT_S = 60
 
 
 class Press:
-    """Renders once somebody lets it."""
+    """Renders once it is released."""
 
     def __init__(self) -> None:
         self.may_go = threading.Event()
@@ -41,7 +41,7 @@ async def test_a_template_is_filled_in_and_its_refusal_comes_back() -> None:
     renderer.close()
 
 
-async def test_one_too_many_is_told_to_come_again_and_the_others_have_their_turn(press: Press) -> None:
+async def test_a_full_queue_refuses_the_next_caller_and_serves_the_others(press: Press) -> None:
     renderer = Renderer(press.render)
     waiting = [asyncio.create_task(renderer.render(str(number), {})) for number in range(MAX_QUEUED)]
     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def test_one_too_many_is_told_to_come_again_and_the_others_have_their_turn
     renderer.close()
 
 
-async def test_nobody_waits_for_ever(press: Press) -> None:
+async def test_a_wait_times_out(press: Press) -> None:
     renderer = Renderer(press.render, within_s=0.01)
     with pytest.raises(Unavailable, match=r"longer than 0\.01 seconds"):
         await renderer.render("x", {})
@@ -75,7 +75,7 @@ async def test_other_work_on_threads_does_not_wait_behind_templates(press: Press
     renderer.close()
 
 
-async def test_whoever_leaves_makes_room(press: Press) -> None:
+async def test_a_cancelled_caller_frees_its_place(press: Press) -> None:
     renderer = Renderer(press.render)
     waiting = [asyncio.create_task(renderer.render("x", {})) for _ in range(MAX_QUEUED)]
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Templates: what data becomes of a text, what is refused, and that every rendering ends soon."""
+"""Templates: rendering of data, refusals, and a bounded rendering time."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-# What is written
+# Output
 
 
 def test_data_is_reached_by_name_and_as_a_whole() -> None:
@@ -58,7 +58,7 @@ def test_a_field_comes_before_a_method_of_the_same_name() -> None:
     assert rendered("{% for each in box.items %}{{ each }}{% endfor %}", box={"items": [1, 2]}) == "12"
 
 
-def test_what_is_missing_may_be_asked_for_and_not_written() -> None:
+def test_a_missing_field_can_be_tested_but_not_printed() -> None:
     assert rendered(
         "{% if url %}{{ url }}{% endif %}{{ a.b.c|default('-') }}{{ x or 'y' }}{{ z is defined }}", a={}
     ) == ("-yfalse")
@@ -69,7 +69,7 @@ def test_what_is_missing_may_be_asked_for_and_not_written() -> None:
     assert refusal("{% for each in rows %}{% endfor %}").is_missing
 
 
-def test_what_does_not_fit_is_told_with_its_line() -> None:
+def test_a_type_error_names_its_line() -> None:
     assert refusal("\n{{ n - 1 }}", n="3").what == "- does not work with a string and a number"
     assert refusal("\n{{ n - 1 }}", n="3").line == 2
     assert refusal("{{ n / 0 }}", n=1).what == "division by zero"
@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_told_with_its_line() -> None:
 
 @pytest.mark.parametrize("mode", list(ParseMode))
 @given(text=LINES)
-def test_whatever_data_says_is_shown_as_it_is(mode: ParseMode, text: str) -> None:
+def test_markup_in_data_is_shown_unchanged(mode: ParseMode, text: str) -> None:
     shown = markup.parse(f"x{escaped(text, mode)}x", mode)
     assert (shown.text, shown.entities) == markup_of(f"x{text}x")
 
@@ -108,7 +108,7 @@ def test_markup_of_the_template_stays_and_that_of_data_does_not() -> None:
     )
 
 
-# What ends it
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_no_template_does_or_writes_without_end(text: str) -> None:
         "{{ x|center(5) }}", "{{ x|pprint }}", "{{ x|attr('upper') }}", "{{ x|random }}", "{{ x is callable }}",
     ],
 )  # fmt: skip
-def test_what_is_not_in_the_language_is_refused_at_once(text: str) -> None:
+def test_unsupported_syntax_is_refused_at_compile_time(text: str) -> None:
     with pytest.raises(Unrenderable):
         Compiled(text, None)
 
@@ -188,9 +188,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(PIECES, max_size=8), st.fixed_dictionaries({}, optional={"a": JSON, "rows": JSON, "n": JSON}))
-def test_whatever_a_template_and_its_data_say_it_is_filled_in_or_refused(
-    pieces: list[str], data: dict[str, object]
-) -> None:
+def test_any_template_with_any_data_is_rendered_or_refused(pieces: list[str], data: dict[str, object]) -> None:
     try:
         text = rendered(" ".join(pieces), ParseMode.HTML, **data)
     except Unrenderable as error:
@@ -241,7 +239,7 @@ def test_other_files_are_left_alone_and_ours_can_be_replaced(tmp_path: Path) -> 
         ("a\n\x00", 2, "U+0000"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+def test_a_template_error_names_file_and_line(tmp_path: Path, text: str, line: int, said: str) -> None:
     file = write(tmp_path, "down.txt", text)
     with pytest.raises(TemplatesInvalid) as caught:
         Templates.read(tmp_path)
@@ -249,7 +247,7 @@ def test_what_is_wrong_is_told_with_file_and_line(tmp_path: Path, text: str, lin
     assert said in caught.value.detail
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_template_errors_are_reported_at_once(tmp_path: Path) -> None:
     write(tmp_path, "one.txt", "{{ a")
     write(tmp_path, "two.txt", "{{ b")
     write(tmp_path, "TWO LONG.txt", "b")
@@ -280,7 +278,7 @@ def test_a_check_names_templates_that_have_no_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["post_success", "post_failure", "automation_executed"])
-def test_ours_take_any_data_or_none(name: str) -> None:
+def test_the_built_in_templates_render_without_data(name: str) -> None:
     assert OURS.check() == ()
     assert OURS.render(name, {}).content
 

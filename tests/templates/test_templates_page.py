@@ -1,4 +1,4 @@
-"""What docs/templates.md shows of a template is what it makes."""
+"""docs/templates.md: its examples render as shown."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
     return [dedent(text) for _, text in found]
 
 
-def test_the_example_makes_what_stands_below_it(tmp_path: Path) -> None:
+def test_the_example_renders_as_shown(tmp_path: Path) -> None:
     (file,) = blocks("jinja")
     (tmp_path / "backup.md").write_text(file, encoding="utf-8")
     templates = Templates.read(tmp_path)
@@ -33,7 +33,7 @@ def test_the_example_makes_what_stands_below_it(tmp_path: Path) -> None:
     assert asked["data"] == templates.by_name["backup"].sample
 
 
-def test_a_wrong_sample_is_told_as_shown(tmp_path: Path) -> None:
+def test_a_wrong_sample_is_reported_as_shown(tmp_path: Path) -> None:
     (file,) = blocks("jinja")
     (tmp_path / "backup.md").write_text(file.replace("754", '"long"'), encoding="utf-8")
     with pytest.raises(TemplatesInvalid) as caught:

@@ -1,4 +1,4 @@
-"""Cron expressions: which are refused, and on which days and at which times the others fall."""
+"""Cron expressions: invalid ones, and the days and times of valid ones."""
 
 from datetime import date, time
 
@@ -39,7 +39,7 @@ def test_an_expression_is_spelled_out_in_five_fields(text: str, fields: str) -> 
         ("0 9 31 4,6 *", "this day never comes"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_field(text: str, reason: str) -> None:
+def test_an_invalid_expression_is_refused_with_its_field(text: str, reason: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_cron(text)
     assert str(refused.value).startswith(reason)

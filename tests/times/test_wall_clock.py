@@ -1,4 +1,4 @@
-"""Daily times: once on each date of a zone, with skipped times, repeated times and skipped dates."""
+"""Daily times: once on each local date, with skipped times, repeated times and skipped dates."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise

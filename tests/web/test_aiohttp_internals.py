@@ -1,4 +1,4 @@
-"""Private attributes of aiohttp that web/ and ingest_server rely on. If a new aiohttp fails here, look at their uses.
+"""Private attributes of aiohttp that web/ and ingest_server rely on. If a new aiohttp fails here, check their uses.
 
 | attribute | used by |
 |---|---|

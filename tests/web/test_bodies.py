@@ -1,4 +1,4 @@
-"""What a body is made of: only UTF-8 JSON of a bounded size, each name once, comes in."""
+"""Request bodies: only UTF-8 JSON of limited size without duplicate names is accepted."""
 
 import gzip
 import json
@@ -30,14 +30,14 @@ async def post(door: Door, body: bytes, path: str = "/api/ingest", **headers: st
         b"undefined", b"// comment\n{}", b"content=x&channel_id=5", b"<xml/>", b"\x00", b"{}\x00", b"\x1f\x8b\x08",
     ],
 )  # fmt: skip
-async def test_what_is_no_json_object_is_refused(refusing: Door, body: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(refusing: Door, body: bytes) -> None:
     for path in ("/api/ingest", "/send", "/subscribe-user"):
         await post(refusing, body, path)
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"9" * 401, b"9" * 5000])
 @pytest.mark.parametrize("name", [b"channel_id", b"close_after", b"unknown"])
-async def test_a_number_that_is_none_is_refused(refusing: Door, name: bytes, number: bytes) -> None:
+async def test_nan_infinity_and_huge_numbers_are_refused(refusing: Door, name: bytes, number: bytes) -> None:
     assert "number" in str(await post(refusing, b'{"content": "x", "user": "a", "%s": %s}' % (name, number)))
     assert "number" in str(
         await post(refusing, b'{"content": "x", "user": "a", "%s": [{"deep": %s}]}' % (name, number))
@@ -180,14 +180,14 @@ async def test_broken_chunks_are_refused(refusing: Door, rest: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b" ", b"\n", b"\t \r\n"])
 @pytest.mark.parametrize("kind", [None, "application/json"])
-async def test_where_nothing_is_required_an_empty_body_is_fine(refusing: Door, body: bytes, kind: str | None) -> None:
+async def test_an_empty_body_is_accepted_if_no_field_is_required(refusing: Door, body: bytes, kind: str | None) -> None:
     headers = {} if kind is None else {"Content_Type": kind}
     path = "/api/messages/01890a5d-ac96-774b-bcce-b302099a8057/close"
     assert_problem(await refusing.ask("POST", path, body, **headers), 404)
 
 
 @pytest.mark.parametrize("body", ["\v", "\f", "\xa0", "\u2028", "\x1c"])
-async def test_what_json_takes_for_no_white_space_is_no_empty_body(refusing: Door, body: str) -> None:
+async def test_white_space_that_json_does_not_allow_is_not_an_empty_body(refusing: Door, body: str) -> None:
     path = "/api/messages/01890a5d-ac96-774b-bcce-b302099a8057/close"
     assert_problem(await refusing.ask("POST", path, body.encode(), Content_Type="application/json"), 400)
 
@@ -206,7 +206,7 @@ async def test_json_is_taken_without_a_content_type(shared: Door) -> None:
     assert (await shared.raw(head + GOOD)).status == 202
 
 
-async def test_any_character_comes_back_as_it_was_sent(shared: Door) -> None:
+async def test_any_character_is_returned_unchanged(shared: Door) -> None:
     text = "".join(map(chr, [*range(1, 0xD800, 7), *range(0xE000, 0xFFFF, 11), *range(0x10000, 0x10FFFF, 997)]))
     message_id = (await shared.ingest(content=text)).json["id"]
     assert (await shared.ask("GET", f"/api/messages/{message_id}")).json["content"] == text

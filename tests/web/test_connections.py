@@ -1,4 +1,4 @@
-"""Callers who hold on: slow ones, silent ones, ones who never read, and more of them than there are places."""
+"""Connections: slow, silent and non-reading clients, and more of them than the limit."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def lines(opened: Door, count: int, said: bytes = b"") -> AsyncIterator[list[Line]]:
-    """That many connections, in this order, each of which said this."""
+    """Open `count` connections, in this order, and send these bytes on each."""
     async with contextlib.AsyncExitStack() as stack:
         found = []
         for _ in range(count):
@@ -75,7 +75,7 @@ async def test_headers_that_drip_in_gain_no_time(folder: Path, monkeypatch: pyte
         assert await closing
 
 
-async def test_a_body_that_does_not_come_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_body_times_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_WITHIN_S", 0.1)
     async with door(folder) as opened, opened.connection() as line:
         await line.say(SLOW_BODY)
@@ -83,7 +83,9 @@ async def test_a_body_that_does_not_come_is_given_up(folder: Path, monkeypatch: 
         assert (await opened.kept())["messages"] == 0
 
 
-async def test_whoever_does_not_read_the_answer_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_the_response_is_disconnected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "ANSWER_WITHIN_S", 0.2)
     async with door(folder) as opened:
         for _ in range(100):
@@ -95,7 +97,7 @@ async def test_whoever_does_not_read_the_answer_is_cut_off(folder: Path, monkeyp
 
 
 @pytest.mark.usefixtures("few_places")
-async def test_who_is_idle_longest_makes_room_for_the_next(folder: Path) -> None:
+async def test_the_longest_idle_connection_is_closed_for_a_new_one(folder: Path) -> None:
     async with door(folder) as opened, lines(opened, PLACES) as idle:
         assert (await opened.raw(HEALTH)).status == 200
         assert await idle[0].is_closed()
@@ -113,7 +115,7 @@ async def test_a_request_under_way_is_not_cut_for_an_idle_connection(folder: Pat
 
 
 @pytest.mark.usefixtures("few_places")
-async def test_where_all_are_at_work_their_next_is_told_to_come_again(folder: Path) -> None:
+async def test_a_new_connection_gets_503_while_all_others_are_busy(folder: Path) -> None:
     async with door(folder) as opened, lines(opened, PLACES, SLOW_BODY) as busy:
         answer = await opened.raw(HEALTH)
         assert_problem(answer, 503)
@@ -150,14 +152,14 @@ def another_account_holds(opened: Door, count: int) -> Iterator[None]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can call under another account")
 @pytest.mark.usefixtures("few_places")
-async def test_an_account_that_takes_all_places_is_in_its_own_way_alone(folder: Path) -> None:
+async def test_an_account_that_uses_all_connections_only_blocks_itself(folder: Path) -> None:
     async with door(folder, f'socket: {{path: {folder}/s, mode: "0666"}}') as opened:
         with another_account_holds(opened, PLACES):
             for _ in range(PLACES * 2):
                 assert (await opened.raw(HEALTH)).status == 200
 
 
-async def test_a_thousand_silent_connections_hold_nobody_up(folder: Path) -> None:
+async def test_a_thousand_silent_connections_block_nobody(folder: Path) -> None:
     async with door(folder) as opened, contextlib.AsyncExitStack() as stack:
         for _ in range(1000):
             await stack.enter_async_context(opened.connection())

@@ -1,4 +1,4 @@
-"""HTTP itself: what is no request, what there is not, and what a connection is still good for afterwards."""
+"""HTTP: malformed requests, unknown paths and methods, and reuse of the connection afterwards."""
 
 import asyncio
 import contextlib
@@ -60,7 +60,7 @@ ROUTES = {
     ],
     ids=lambda data: repr(data[:40]),
 )
-async def test_what_is_no_request_is_told_so_and_the_connection_ends(refusing: Door, data: bytes) -> None:
+async def test_a_malformed_request_gets_400_and_the_connection_closes(refusing: Door, data: bytes) -> None:
     async with refusing.connection() as line:
         await line.say(data)
         found = assert_problem(await line.answer(), 400)
@@ -80,7 +80,7 @@ async def test_a_path_that_is_not_there_is_404(refusing: Door, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ROUTES)
-async def test_another_method_is_told_which_there_are(refusing: Door, path: str) -> None:
+async def test_an_unsupported_method_gets_405_with_the_allowed_methods(refusing: Door, path: str) -> None:
     for method in {"PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} - set(ROUTES[path].split(", ")):
         answer = await refusing.ask(method, path)
         assert_problem(answer, 405)
@@ -88,7 +88,7 @@ async def test_another_method_is_told_which_there_are(refusing: Door, path: str)
 
 
 @pytest.mark.parametrize("path", [path for path, allowed in ROUTES.items() if allowed == "POST"])
-async def test_looking_at_what_only_takes_is_refused(refusing: Door, path: str) -> None:
+async def test_a_get_on_a_post_only_route_is_refused(refusing: Door, path: str) -> None:
     assert_problem(await refusing.ask("GET", path), 405)
 
 
@@ -111,7 +111,7 @@ async def test_an_expectation_that_cannot_be_met_is_refused(refusing: Door, path
     assert "100-continue" in assert_problem(await refusing.ask("POST", path, {}, Expect="a miracle"), 417)["detail"]
 
 
-async def test_whoever_asks_first_is_told_to_continue(shared: Door) -> None:
+async def test_expect_100_continue_gets_100(shared: Door) -> None:
     body = b'{"content": "x", "channel_id": 5}'
     async with shared.connection() as line:
         await line.say(
@@ -122,7 +122,7 @@ async def test_whoever_asks_first_is_told_to_continue(shared: Door) -> None:
         assert (await line.answer()).status == 202
 
 
-async def test_whoever_asks_to_speak_another_protocol_is_answered_in_this_one(refusing: Door) -> None:
+async def test_an_upgrade_request_is_answered_in_http_1(refusing: Door) -> None:
     answer = await refusing.ask("GET", "/health", Upgrade="websocket", Connection="Upgrade")
     assert answer.status == 200
 
@@ -155,7 +155,7 @@ async def test_requests_on_the_heels_of_each_other_are_answered_in_order(refusin
         assert answers == [200, 404] * 50
 
 
-async def test_a_request_behind_one_that_was_refused_for_its_size_is_not_taken_from_its_body(refusing: Door) -> None:
+async def test_the_body_of_a_refused_large_request_is_not_read_as_a_request(refusing: Door) -> None:
     smuggled = b'POST /api/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 33\r\n\r\n{"content": "x", "channel_id": 5}'
     body = smuggled * (2 * 1024 * 1024 // len(smuggled))
     async with refusing.connection() as line:
@@ -185,7 +185,7 @@ HALVES = [
 
 
 @pytest.mark.parametrize("half", HALVES, ids=lambda half: str(len(half)))
-async def test_half_a_request_keeps_nothing_and_troubles_nobody(refusing: Door, half: bytes) -> None:
+async def test_half_a_request_stores_nothing_and_logs_nothing(refusing: Door, half: bytes) -> None:
     async with refusing.connection() as line:
         await line.say(half)
         await _go(line)

@@ -1,4 +1,4 @@
-"""The listener on TCP: where it listens, TLS, limits, guessers, and that it never stands in the socket's way."""
+"""The TCP listener: addresses, TLS, limits and throttling, without effect on the socket."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ async def test_old_versions_of_tls_are_refused(folder: Path) -> None:
             await line.ask("GET", "/health")
 
 
-async def test_a_handshake_that_does_not_come_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_handshake_times_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "HANDSHAKE_WITHIN_S", 0.2)
     certificate(folder)
     async with wire(folder, tls(folder)) as line, line.connection() as silent:
@@ -89,7 +89,7 @@ async def test_it_listens_on_ipv6(folder: Path) -> None:
         reader, writer = await asyncio.open_connection("::1", port)
         writer.write(b"POST /api/ingest HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(20):
-            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")  # it was let in, and says nothing
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")  # it was admitted, and sends nothing
         writer.close()
 
 
@@ -112,7 +112,7 @@ async def test_bodies_and_headers_have_the_same_limits(folder: Path) -> None:
         assert_problem(await line.ask("GET", "/health", **{f"X_{number}": "x" for number in range(200)}), 400)
 
 
-async def test_nobody_is_told_which_versions_answer(folder: Path) -> None:
+async def test_the_server_header_reveals_no_versions(folder: Path) -> None:
     async with wire(folder) as line:
         for method, path in (
             ("GET", "/health"),
@@ -133,9 +133,7 @@ async def test_a_stranger_is_refused_before_any_of_the_body_is_read(folder: Path
         assert_problem(await stranger.answer(), 401)
 
 
-async def test_strangers_take_no_place_from_callers_of_the_socket(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_tcp_clients_take_no_connections_from_the_socket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 4)
     async with wire(folder) as line, line.socket.connection() as ours, contextlib.AsyncExitStack() as crowd:
         for _ in range(12):
@@ -168,7 +166,7 @@ def end_all(session: Session) -> None:
 
 
 async def test_wrong_tokens_of_every_kind_cost_the_same_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unknown, revoked and expired: one read of the database each, and the same words."""
+    """Unknown, revoked and expired tokens: one database read each, and the same response."""
     async with wire(folder) as line:
         revoked, expired = await line.token("revoked"), await line.token("expired", expires="1d")
         await line.socket.ask("DELETE", "/api/admin/tokens/revoked")
@@ -179,7 +177,7 @@ async def test_wrong_tokens_of_every_kind_cost_the_same_look(folder: Path, monke
 
         async def counting(work: partial[object]) -> object:
             nonlocal reads
-            reads += getattr(work, "func", None) is tokens.find  # the jobs read, too
+            reads += getattr(work, "func", None) is tokens.find  # the jobs also read
             return await read(work)
 
         monkeypatch.setattr(database, "read", counting)

@@ -1,4 +1,4 @@
-"""Forms and files at the door: every way in which they can be wrong, and nothing kept of what was refused."""
+"""Multipart forms and files: all kinds of errors, and nothing of a refused request is stored."""
 
 import asyncio
 import base64
@@ -66,7 +66,7 @@ async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[byte
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
 
 
-async def test_a_browsers_field_without_a_file_is_none(shared: Door) -> None:
+async def test_an_empty_file_field_of_a_browser_counts_as_no_file(shared: Door) -> None:
     nothing = b'--x\r\nContent-Disposition: form-data; name="photo"; filename=""\r\n\r\n\r\n'
     answer = await submit(shared, part("channel_id", TO), part("content", b"text"), nothing)
 
@@ -96,7 +96,7 @@ async def test_a_field_that_is_no_json_is_refused_by_name(refusing: Door, name: 
     ],
 )
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data"])
-async def test_what_is_no_form_is_refused(refusing: Door, body: bytes, kind: str) -> None:
+async def test_a_malformed_form_is_refused(refusing: Door, body: bytes, kind: str) -> None:
     assert_problem(await refusing.ask("POST", "/api/ingest", body or b" ", Content_Type=kind), 400)
 
 
@@ -185,7 +185,7 @@ async def test_a_file_that_is_not_there_is_404(refusing: Door, path: str) -> Non
     assert_problem(await refusing.ask("GET", f"/files/{path}"), 404)
 
 
-async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> None:
+async def test_a_head_request_for_a_file_returns_only_the_head(folder: Path) -> None:
     async with door(folder) as opened:
         answer = await submit(opened, part("channel_id", TO), part("file", bytes(500_000), file="core.bin"))
         detail = await opened.ask("GET", f"/api/messages/{answer.json['id']}")
@@ -199,7 +199,9 @@ async def test_asked_for_its_head_a_file_shows_nothing_else(folder: Path) -> Non
         assert following.startswith(b"HTTP/1.1 200")
 
 
-async def test_who_takes_nothing_of_a_file_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_a_file_is_disconnected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "CHUNK_WITHIN_S", 0.05)
     async with door(folder) as opened:
         answer = await submit(opened, part("channel_id", TO), part("file", bytes(5_000_000), file="core.bin"))
@@ -224,7 +226,9 @@ async def test_a_path_that_leads_to_no_picture_is_refused(refusing: Door, path: 
     assert "root:" not in str(found)
 
 
-async def test_a_full_disk_refuses_files_and_still_takes_alerts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_disk_refuses_files_and_still_accepts_alerts(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with door(folder) as opened:
         opened.daemon.runtime.files.store.kept_free = 2**60
         answer = await submit(opened, part("channel_id", TO), part("file", b"all is well", file="a.txt"))
@@ -232,7 +236,7 @@ async def test_a_full_disk_refuses_files_and_still_takes_alerts(folder: Path, ca
         assert found["hint"]
         assert (await opened.ingest()).status == 202
         assert files_in(opened.daemon.runtime.files.store.folder) == set()
-        caplog.clear()  # this trouble is the operator's
+        caplog.clear()  # this error is the operator's
 
 
 async def test_the_same_file_is_kept_once(folder: Path) -> None:
@@ -244,7 +248,7 @@ async def test_the_same_file_is_kept_once(folder: Path) -> None:
         assert len(files_in(opened.daemon.runtime.files.store.folder)) == 1
 
 
-async def test_the_same_request_with_its_file_is_told_the_first_message(folder: Path) -> None:
+async def test_a_repeated_request_with_the_same_file_gets_the_first_message(folder: Path) -> None:
     async with door(folder) as opened:
         fields = (part("channel_id", TO), part("client_id", b"one"))
         first = await submit(opened, *fields, part("photo", PICTURE, file="a.png"))

@@ -1,4 +1,4 @@
-"""The examples for nginx and Caddy, on the real ones where they are installed: TLS outside, the daemon behind."""
+"""The examples for nginx and Caddy, on real servers if they are installed: TLS in front, the daemon behind."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ http {{
 
 
 def changed(example: str, changes: dict[str, str]) -> str:
-    """An example with the names of this machine in place of its own, each of which stands there."""
+    """Return an example with its names replaced by this machine's; each name must occur."""
     text = (EXAMPLES / example).read_text(encoding="utf-8")
     for old, new in changes.items():
         assert old in text, old
@@ -84,7 +84,7 @@ def proxy(request: pytest.FixtureRequest) -> str:
 
 @contextlib.asynccontextmanager
 async def behind(proxy: str, folder: Path) -> AsyncIterator[Wire]:
-    """A daemon behind this proxy, as it is seen through it."""
+    """Run a daemon behind this proxy; yield a client of the proxy."""
     trust = certificate(folder)
     async with wire(folder, OPEN) as line:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -116,7 +116,7 @@ async def listening(port: int, process: "subprocess.Popen[bytes]", folder: Path)
             await asyncio.sleep(0.05)
 
 
-async def test_a_token_works_through_it_and_nothing_without_one(folder: Path, proxy: str) -> None:
+async def test_through_the_proxy_a_token_is_required_and_works(folder: Path, proxy: str) -> None:
     async with behind(proxy, folder) as line:
         token = await line.token(scopes=["send", "read"])
         assert (await line.bearing(token, "POST", "/api/ingest", MESSAGE)).status == 202
@@ -129,7 +129,7 @@ async def test_a_path_that_is_open_to_this_machine_is_closed_to_the_world(folder
         assert_problem(await line.ask("POST", "/api/ingest", MESSAGE), 401)
 
 
-async def test_a_large_file_goes_through_it(folder: Path, proxy: str) -> None:
+async def test_a_large_file_passes_the_proxy(folder: Path, proxy: str) -> None:
     async with behind(proxy, folder) as line:
         token = await line.token()
         parts = [b'--x\r\nContent-Disposition: form-data; name="channel_id"\r\n\r\n-1001\r\n']

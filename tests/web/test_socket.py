@@ -1,4 +1,4 @@
-"""The socket itself: its mode and group, what may lie at its path, and how it lives through a restart."""
+"""The unix socket: mode and group, existing files at its path, and restarts."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a f
 
 
 async def refused(folder: Path, path: Path) -> str:
-    """Start a daemon that must not start; returns what it says."""
+    """Start a daemon that must refuse to start; return its error."""
     with pytest.raises(StartRefused) as caught:
         async with door(folder, f"socket: {{path: {path}}}"):
             pass
@@ -68,7 +68,7 @@ async def test_a_file_in_the_place_of_the_folder_refuses_the_start(folder: Path)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-async def test_what_is_no_socket_is_left_alone(folder: Path, kind: str) -> None:
+async def test_a_path_that_is_not_a_socket_is_left_alone(folder: Path, kind: str) -> None:
     path = folder / "s"
     match kind:
         case "file":
@@ -112,7 +112,7 @@ async def test_after_a_stop_callers_are_refused_at_once(folder: Path) -> None:
 
 @pytest.fixture
 def inherited(folder: Path) -> Iterator[socket.socket]:
-    """A socket as systemd holds it: open before the daemon starts and after it stops."""
+    """Open a socket like systemd: before the daemon starts and until after it stops."""
     with socket.socket(socket.AF_UNIX) as held:
         held.bind(str(folder / "s"))
         held.listen()
@@ -130,8 +130,8 @@ async def test_an_inherited_socket_keeps_callers_through_a_restart(folder: Path,
             assert [(await line.answer()).status for line in waiting] == [200] * 20
 
 
-async def test_whoever_calls_all_the_time_notices_no_restart(folder: Path, inherited: socket.socket) -> None:
-    """Each request is answered, on a connection of its own, while the daemon stops and starts three times."""
+async def test_constant_callers_do_not_notice_a_restart(folder: Path, inherited: socket.socket) -> None:
+    """Each request gets a response, on a new connection, while the daemon stops and starts three times."""
     opened = Door(folder / "s", None)  # type: ignore[arg-type]
     statuses: list[int] = []
     is_over = asyncio.Event()

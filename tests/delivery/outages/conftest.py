@@ -12,7 +12,7 @@ from tests.support.databases import Template
 
 @pytest.fixture
 async def world(tmp_path: Path, template: Template) -> AsyncIterator[World]:
-    """A world whose daemon is connected to Telegram."""
+    """Create a world whose daemon is connected to Telegram."""
     async with World(tmp_path, template) as world:
         await world.starts()
         await world.sees(lambda: world.sandbox.polling.is_active, "the daemon polls")

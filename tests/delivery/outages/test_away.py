@@ -1,4 +1,4 @@
-"""Telegram away: which calls are made meanwhile, and how soon delivery resumes."""
+"""Telegram outages: calls during an outage, and the time until delivery resumes."""
 
 import pytest
 
@@ -68,7 +68,7 @@ async def test_one_chat_that_always_fails_backs_off_although_nothing_else_is_sen
     assert sends(world) <= 20
 
 
-async def test_one_chat_that_always_fails_holds_nobody_up(world: World, ops: Place) -> None:
+async def test_a_chat_that_always_fails_does_not_block_the_others(world: World, ops: Place) -> None:
     world.sandbox.fault("error", method="sendMessage", chat=ops.id)
     await world.notice("backup done", to=ops)
     await world.passes(minutes=1)

@@ -119,7 +119,7 @@ async def test_polling_over_a_stalled_connection_restarts(world: World, ops: Pla
     assert world.runtime.telegram.restarts == 1
 
 
-async def test_hanging_calls_hold_nobody_up_once_telegram_answers_again(world: World, proxy: SilentProxy) -> None:
+async def test_hanging_calls_do_not_block_delivery_once_telegram_responds(world: World, proxy: SilentProxy) -> None:
     proxy.is_silent = True
     for number in range(MAX_IN_FLIGHT + 5):
         await world.notice("early", to=world.group(f"Group {number}"))
@@ -135,7 +135,7 @@ async def test_hanging_calls_hold_nobody_up_once_telegram_answers_again(world: W
     await proxy.close()
 
 
-async def test_while_nothing_is_answered_a_probe_goes_out_and_no_message(
+async def test_while_telegram_does_not_respond_only_probes_are_sent(
     world: World, ops: Place, proxy: SilentProxy
 ) -> None:
     proxy.is_silent = True
@@ -183,7 +183,7 @@ def claimed(world: World) -> list[object]:
 
 
 @pytest.mark.slow_because("a daemon of its own, behind a proxy that speaks TLS")
-async def test_a_proxy_that_stalls_within_tls_holds_up_neither_messages_nor_presses() -> None:
+async def test_a_stalled_tls_handshake_blocks_neither_messages_nor_presses() -> None:
     async with field(limits=False, way=Way.TLS) as run:
         await run.start()
         await run.polls()

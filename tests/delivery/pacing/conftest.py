@@ -1,4 +1,4 @@
-"""Worlds whose Telegram keeps its limits, with chats to fill them."""
+"""Worlds with Telegram's rate limits, and chats to fill them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""429s: who waits, for how long, and how many calls go out meanwhile."""
+"""429s: affected chats, delays, and calls during a ban."""
 
 from tests.stories.places import Place
 from tests.stories.world import World
@@ -8,7 +8,7 @@ def refused(world: World) -> int:
     return len(world.refusals("sendMessage"))
 
 
-async def test_three_banned_chats_hold_nobody_else_up(paced: World, channels: list[Place]) -> None:
+async def test_three_banned_chats_do_not_block_the_others(paced: World, channels: list[Place]) -> None:
     for channel in channels[:3]:
         paced.sandbox.fault("flood", chat=channel.id, retry_after=60)
         await paced.notice("held", to=channel)
@@ -61,5 +61,5 @@ async def test_after_two_short_waits_in_a_row_all_chats_wait(paced: World, chann
 
     await paced.passes(seconds=4)
 
-    assert refused(paced) <= 4  # two more may be on their way when the second comes back
+    assert refused(paced) <= 4  # two more may be in flight when the second returns
     assert [channel.texts for channel in channels[:10]] == [["news"]] * 10

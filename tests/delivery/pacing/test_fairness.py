@@ -1,4 +1,4 @@
-"""Alerts go first, and nothing starves."""
+"""Priorities: alerts go first, and nothing starves."""
 
 import pytest
 

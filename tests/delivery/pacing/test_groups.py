@@ -14,7 +14,9 @@ async def test_a_groups_budget_survives_restarts(paced: World) -> None:
     for _ in range(3):
         await paced.passes(seconds=10)
         await paced.restarts()
-    await paced.passes(seconds=59 - (paced.clock.at - begin).total_seconds())  # a slow stop takes seconds of the story
+    await paced.passes(
+        seconds=59 - (paced.clock.at - begin).total_seconds()
+    )  # a slow stop takes seconds of simulated time
     assert len(ops.texts) == PER_MINUTE
     await paced.passes(seconds=20)
 
@@ -22,7 +24,7 @@ async def test_a_groups_budget_survives_restarts(paced: World) -> None:
     assert paced.refusals("sendMessage") == []
 
 
-async def test_a_full_group_holds_no_other_chat_up(paced: World, channels: list[Place]) -> None:
+async def test_a_full_group_does_not_delay_other_chats(paced: World, channels: list[Place]) -> None:
     noisy = paced.group("Noise")
     for number in range(40):
         await paced.notice(f"news {number}", to=noisy)

@@ -24,8 +24,8 @@ async def test_bulk_sending_uses_telegrams_rate_without_a_429(paced: World, chan
     at = sent_at(paced)
     assert len(at) == len(channels)
     assert paced.refusals("sendMessage") == []
-    steady = at[-40:]  # the first ones leave while others are handed over, which takes time
-    # The moved clock goes on a little at each look, and how often it is looked at differs from run to run: the exact
+    steady = at[-40:]  # the first calls are made while other messages are still being sent
+    # The simulated clock ticks at each reading, and the number of readings differs from run to run: the exact
     # share is measured in real time, by benchmarks/pacing.py.
     assert (len(steady) - 1) / (steady[-1] - steady[0]) >= 0.9 * OVERALL
 

@@ -7,7 +7,7 @@ Shown = tuple[str, list[tuple[str, ...]]]
 
 
 def shown(source: str, mode: ParseMode) -> Shown:
-    """The text, and each entity as its type, the text that it covers, and its address or language."""
+    """Return the text, and each entity as its type, covered text, and address or language."""
     formatted = parse(source, mode)
     return formatted.text, [_described(entity, formatted.text) for entity in formatted.entities]
 

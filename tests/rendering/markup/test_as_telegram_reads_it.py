@@ -51,7 +51,7 @@ def marked_up(mode: ParseMode) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(WORDS) | st.sampled_from(MARKS[mode]), max_size=14).map("".join)
 
 
-# What stands between a mark and its second one is mostly well nested: random marks seldom are.
+# Text between two equal marks is mostly well nested; random marks rarely are.
 PAIRS = {
     ParseMode.HTML: [
         *(("<b>", "</b>"), ("<i>", "</i>"), ("<u>", "</u>"), ("<pre>", "</pre>"), ("<a href='x.org'>", "</a>")),
@@ -87,7 +87,7 @@ def test_a_text_means_what_it_means_at_telegram_or_is_refused_by_both(mode: Pars
 
 
 def _ours(source: str, mode: ParseMode) -> object:
-    """What Telegram keeps of the text and entities that we send, None where we refuse."""
+    """Return what Telegram keeps of our text and entities, or None if we refuse the source."""
     try:
         formatted = parse(source, mode)
     except Unparseable:
@@ -96,7 +96,7 @@ def _ours(source: str, mode: ParseMode) -> object:
 
 
 def _theirs(source: str, mode: ParseMode) -> object:
-    """What Telegram keeps of the source with its parse mode."""
+    """Return what Telegram keeps of the source in its parse mode."""
     try:
         return parse_there(source, mode)
     except MarkupError:

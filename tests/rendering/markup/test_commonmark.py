@@ -1,4 +1,4 @@
-"""CommonMark: its look in a message; any text is valid."""
+"""CommonMark: rendering in a message; any text is valid."""
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_lists(source: str, text: str) -> None:
         ("[a](javascript:b)", "[a](javascript:b)", []),
     ],
 )
-def test_an_address_becomes_a_link_or_stands_beside_its_text(
+def test_an_address_becomes_a_link_or_is_shown_beside_its_text(
     source: str, text: str, entities: list[tuple[str, ...]]
 ) -> None:
     assert shown(source, ParseMode.COMMON_MARK) == (text, entities)

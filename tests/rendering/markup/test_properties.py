@@ -62,7 +62,7 @@ def formatted(source: str, mode: ParseMode) -> Formatted | None:
 
 
 def assert_valid(text: str, entities: Sequence[Entity]) -> None:
-    """Entities cover whole characters of the text, are sorted, outer ones first, and do not cross."""
+    """Check that entities cover whole characters, are sorted with outer ones first, and do not cross."""
     edges = {utf16_len(text[:place]) for place in range(len(text) + 1)}
     spans = [(entity.offset, entity.offset + entity.length) for entity in entities]
     assert all(begin < end and {begin, end} <= edges for begin, end in spans)
@@ -75,7 +75,7 @@ def assert_valid(text: str, entities: Sequence[Entity]) -> None:
 
 
 def assert_alone(entities: Sequence[Entity]) -> None:
-    """Code and pre hold nothing and stand in nothing but quotes; quotes do not nest; nothing stands in its like."""
+    """Check that code and pre contain nothing and are only inside quotes, and that no type contains itself."""
     for outer in entities:
         held = [one for one in entities if one is not outer and _holds(outer, one)]
         assert outer.type not in ("code", "pre") or all("blockquote" in one.type for one in held)
@@ -93,7 +93,7 @@ def visible(text: str) -> str:
 @pytest.mark.parametrize("mode", MODES)
 @settings(deadline=None)
 @given(data=st.data())
-def test_what_telegrams_styles_become_is_valid(mode: ParseMode, data: st.DataObject) -> None:
+def test_any_markup_in_telegrams_modes_becomes_valid_entities(mode: ParseMode, data: st.DataObject) -> None:
     found = formatted(data.draw(marked_up(mode) | nested(mode) | anything), mode)
 
     if found:
@@ -124,7 +124,7 @@ def test_no_word_of_commonmark_gets_lost(source: str) -> None:
 
 
 def _in_prose(source: str) -> str:
-    """Leave out the lines of which not all is shown: names of languages, addresses, cells beside a table."""
+    """Leave out lines that are not shown in full: language names, addresses, surplus table cells."""
     return "\n".join(line for line in source.split("\n") if not re.search(r"```|~~~|\||\[|\]", line))
 
 
@@ -142,7 +142,7 @@ def test_escaped_text_comes_back_as_it_was(text: str) -> None:
 @pytest.mark.parametrize("mode", list(ParseMode))
 @settings(deadline=None)
 @given(data=st.data(), limit=st.integers(12, 40), first_limit=st.integers(12, 40), most=st.integers(1, 4))
-def test_parts_of_what_was_read_hold_all_of_it_and_are_valid(
+def test_splitting_parsed_text_keeps_everything_and_stays_valid(
     mode: ParseMode, data: st.DataObject, limit: int, first_limit: int, most: int
 ) -> None:
     source = data.draw(common_mark if mode is ParseMode.COMMON_MARK else marked_up(mode) | nested(mode))

@@ -18,7 +18,7 @@ NO_CHART = {"chart": False}
 
 @pytest.fixture
 async def plain(another: MakeWorld) -> World:
-    """A world whose summaries have no charts; it begins on Monday 2 March at 9."""
+    """Create a world without charts in its summaries; it starts on Monday 2 March at 9."""
     world = await another(summary=NO_CHART)
     await world.starts()
     return world
@@ -139,7 +139,7 @@ async def test_a_day_is_compared_with_the_day_before(plain: World) -> None:
     assert "Sent: 1 (the day before: 3)" in (await summary(plain, anna, "2026-03-04 09:00:00")).text
 
 
-async def test_what_is_sent_later_counts_on_the_day_on_which_it_was_sent(plain: World) -> None:
+async def test_a_scheduled_message_counts_on_the_day_it_was_sent(plain: World) -> None:
     anna, ops = await linked(plain), plain.group("Ops")
     await plain.notice("backup done", to=ops, send_at="2026-03-03T12:00:00Z")
     assert "nothing was sent" in (await summary(plain, anna)).text
@@ -211,12 +211,12 @@ async def test_the_next_summary_covers_a_muted_one_too(plain: World) -> None:
     assert "Sent: 1 (the period before: 0)" in text
 
 
-async def test_quiet_hours_do_not_hold_up_a_summary_at_a_chosen_time(plain: World) -> None:
+async def test_quiet_hours_do_not_delay_a_summary_at_a_chosen_time(plain: World) -> None:
     anna = await linked(plain, quiet_from="08:00", quiet_until="10:00")
     await summary(plain, anna)
 
 
-async def test_quiet_hours_hold_up_a_configured_summary(another: MakeWorld) -> None:
+async def test_quiet_hours_delay_a_configured_summary(another: MakeWorld) -> None:
     world = await another(summary={**NO_CHART, "to": ["alice"]})
     await world.starts()
     alice = await linked(world, "Alice", "alice", quiet_from="08:00", quiet_until="10:00", summary_time="20:00")
@@ -292,7 +292,7 @@ async def test_charts_that_cannot_be_drawn_are_left_out_and_logged_once(
     assert (await world.get("/health"))["status"] == "ok"
 
 
-# On request, and in trouble
+# On request, and failures
 
 
 async def test_a_requested_summary_goes_out_at_once_and_uses_up_no_date(plain: World) -> None:
@@ -310,7 +310,7 @@ async def test_a_requested_summary_goes_out_at_once_and_uses_up_no_date(plain: W
 
 
 @pytest.mark.both_databases
-async def test_a_failing_summary_is_put_off_and_holds_up_no_other(another: MakeWorld) -> None:
+async def test_a_failing_summary_is_retried_later_and_does_not_block_the_others(another: MakeWorld) -> None:
     world = await another(summary=NO_CHART)
     await world.starts()
     anna, bob = await linked(world), await linked(world, "Bob", "bob")

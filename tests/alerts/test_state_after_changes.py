@@ -1,4 +1,4 @@
-"""Whatever people do with an alert, in whatever order, it is in the state that they last asked for."""
+"""Property test: after any sequence of actions, an alert is in the state that was requested last."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -64,7 +64,7 @@ class Alert:
             self.expected = "closed"
 
     def does(self, deed: str) -> None:
-        """Do one thing; it must be refused exactly where it makes no sense."""
+        """Do one action; it must be refused exactly in the states that do not allow it."""
         may, after = self._rule(deed)
         try:
             self._try(deed)

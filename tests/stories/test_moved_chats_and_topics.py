@@ -1,4 +1,4 @@
-"""Groups that become supergroups, names, topics, long texts, and posts that somebody deletes."""
+"""Groups that become supergroups, chat names, topics, long texts, and deleted posts."""
 
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
@@ -98,7 +98,7 @@ async def test_a_channel_is_one_chat_by_name_and_by_id(world: World) -> None:
     assert {params["chat_id"] for params in news.sends()[1:]} == {str(news.id)}
 
 
-async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> None:
+async def test_a_command_in_a_topic_gets_its_reply_in_that_topic(world: World) -> None:
     forum = world.group("Ops", forum=True)
     topic = world.sandbox.add_topic(forum.id, "Nights")
     anna = world.member(forum, "Anna")
@@ -109,7 +109,7 @@ async def test_a_question_in_a_topic_is_answered_in_that_topic(world: World) -> 
     assert answer.message.thread_id == topic
 
 
-async def test_where_the_topic_was_closed_the_answer_goes_to_the_chat(world: World) -> None:
+async def test_a_reply_goes_to_the_chat_if_its_topic_is_closed(world: World) -> None:
     forum = world.group("Ops", forum=True)
     topic = world.sandbox.add_topic(forum.id, "Nights")
     anna = world.member(forum, "Anna")
@@ -165,7 +165,7 @@ async def test_parts_that_were_cut_off_go_on_after_a_restart(world: World, ops: 
     assert "\n".join(ops.texts).splitlines()[1:] == lines
 
 
-async def test_an_alert_that_is_answered_between_its_parts_is_shown_to_its_end(world: World, ops: Place) -> None:
+async def test_an_alert_acknowledged_between_its_parts_is_posted_completely(world: World, ops: Place) -> None:
     lines = [f"line {n} of the report" for n in range(400)]
     world.sandbox.fault("flood", method="sendMessage", chat=ops.id, after=1, retry_after=30)
     alert = await world.alert("\n".join(lines), to=ops, title="report")
@@ -180,7 +180,7 @@ async def test_an_alert_that_is_answered_between_its_parts_is_shown_to_its_end(w
     assert (await alert.delivery(ops))["status"] == "shown"
 
 
-async def test_a_deleted_post_of_an_open_alert_is_sent_anew(world: World, ops: Place) -> None:
+async def test_a_deleted_post_of_an_open_alert_is_sent_again(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)
     (await ops.receives("disk full")).is_deleted()
@@ -205,7 +205,7 @@ async def test_a_deleted_post_of_an_alert_that_is_over_is_left_alone(world: Worl
     assert (await alert.delivery(ops))["status"] == "shown"
 
 
-async def test_whatever_a_text_holds_stands_there_as_it_was_written(world: World, ops: Place) -> None:
+async def test_plain_text_is_posted_unchanged(world: World, ops: Place) -> None:
     content = "<b>*_`[a](tg://user?id=1)`</b> \\. 👩‍👩‍👧 /start @ops & &amp; \u00a0 é"
     notice = await world.notice(content, to=ops)
 

@@ -1,4 +1,4 @@
-"""Admins manage people: find by any name, rename for good, remove and notify."""
+"""Managing people, as an admin: find by any id, rename permanently, remove and notify."""
 
 import pytest
 
@@ -62,7 +62,7 @@ async def test_a_name_set_by_an_admin_stays(world: World) -> None:
 
 
 @pytest.mark.both_databases
-async def test_a_removed_person_is_notified_and_can_subscribe_as_somebody_new(world: World) -> None:
+async def test_a_removed_person_is_notified_and_can_subscribe_again_as_new(world: World) -> None:
     anna = await world.subscriber("Anna")
     before = await world.get(f"/api/people/{anna.id}")
 

@@ -1,4 +1,4 @@
-"""Presses by people who may not, on forged buttons, or on messages that their chat never got."""
+"""Presses without permission, on forged buttons, or for messages that the chat never got."""
 
 import random
 
@@ -42,7 +42,7 @@ async def strict(another: MakeWorld) -> World:
     return world
 
 
-async def test_where_only_linked_people_may_acknowledge_others_are_refused(strict: World) -> None:
+async def test_with_acknowledge_by_linked_others_are_refused(strict: World) -> None:
     ops = strict.group("Ops")
     stranger, anna = strict.member(ops, "Mallory"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
@@ -59,7 +59,7 @@ async def test_where_only_linked_people_may_acknowledge_others_are_refused(stric
     assert post.buttons == OPEN
 
 
-async def test_where_only_linked_people_may_acknowledge_a_linked_one_can(strict: World) -> None:
+async def test_with_acknowledge_by_linked_a_linked_person_can_acknowledge(strict: World) -> None:
     ops, anna = strict.group("Ops"), await strict.subscriber("Anna")
     strict.joins(anna, ops)
     is_linked(strict, anna, "anna")
@@ -164,7 +164,7 @@ async def test_random_data_is_answered_and_does_nothing(world: World, ops: Place
 
     for _ in range(150):
         data = mutated(chance.choice(good), chance)
-        if not any(data.startswith(beginning) for beginning in harmless):  # another version means the same post
+        if not any(data.startswith(beginning) for beginning in harmless):  # another version refers to the same post
             assert await pressed_with(post, mallory, PostButton("x", callback_data=data))
 
     assert (await alert.now())["status"] == "sent"

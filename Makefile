@@ -6,7 +6,8 @@ TEST := .venv-test
 CONFIG ?= config.yaml
 PINS ?= run
 KILLS ?= 1000
-WORKERS ?= auto
+# One more than cores: many tests wait for a daemon.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
 SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
 
 # Without bytecode every worker compiles all test modules in each run.

@@ -180,7 +180,19 @@ def test_ctrl_c_ends_quietly_with_130(tmp_path: Path) -> None:
     with misbehaving(tmp_path / "s", interrupt):
         processes.append(
             subprocess.Popen(
-                [*NOTIFYBOT, "send", "--to", "5", "--socket", str(tmp_path / "s"), "text"], stderr=subprocess.PIPE
+                # A test run in the background of a shell ignores SIGINT, and so would its children.
+                [
+                    "env",
+                    "--default-signal=INT",
+                    *NOTIFYBOT,
+                    "send",
+                    "--to",
+                    "5",
+                    "--socket",
+                    str(tmp_path / "s"),
+                    "text",
+                ],
+                stderr=subprocess.PIPE,
             )
         )
         _, err = processes[0].communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""A limit on the cost of a test: one that uses more than BUDGET_S of CPU time fails.
+"""A limit on the cost of a test: one that uses more than BUDGET_S of CPU time, ATTEMPTS times in a row, fails.
 
 CPU time, not wall time, and in units of the usual machine, so that a busy or slower one fails nothing. It counts the
 threads of this process and the children that it has waited for, from the test's first fixture to its last. Fixtures
@@ -12,10 +12,13 @@ import time
 from collections.abc import Generator, Iterator
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 BUDGET_S = 2.0
 USUAL_S = 0.033
 """CPU time of `_calibration` on the machine that the budget is meant for, when it is quiet."""
+ATTEMPTS = 3
+EXCEEDED = "the budget of a test is"
 EXEMPT = ("browser", "crash", "slow_because")
 _on_shared_fixtures = pytest.StashKey[float]()
 
@@ -49,6 +52,20 @@ def _calibration() -> float:
     return time.process_time() - start
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test again that exceeded the budget: a busy machine costs one in a hundred a second or more at random."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in range(1, ATTEMPTS + 1):
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if attempt == ATTEMPTS or not any(report.failed and EXCEEDED in str(report.longrepr) for report in reports):
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 def pytest_collection_finish() -> None:
     """Exclude the suite from garbage collection, where a full pass would cost a random test a second."""
     gc.collect()
@@ -69,7 +86,7 @@ def _a_budget(request: pytest.FixtureRequest) -> Iterator[None]:
     used -= stash[_on_shared_fixtures]
     if has_budget and used > BUDGET_S and used > BUDGET_S * (slowness := _slowness()):
         pytest.fail(
-            f"used {used:.1f} s of CPU; the budget of a test is {BUDGET_S:g} s, here times {slowness:.1f}",
+            f"used {used:.1f} s of CPU; {EXCEEDED} {BUDGET_S:g} s, here times {slowness:.1f}",
             pytrace=False,
         )
 

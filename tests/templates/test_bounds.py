@@ -199,12 +199,12 @@ def test_a_hostile_template_is_refused_within_a_few_megabytes(text: str, hostile
 
 
 @pytest.mark.parametrize("text", LARGE + LONG, ids=lambda text: text[:50])
-def test_a_hostile_template_is_refused_within_a_second(text: str, hostile_data: dict[str, object]) -> None:
+def test_a_hostile_template_is_refused_soon(text: str, hostile_data: dict[str, object]) -> None:
     source = Compiled(text, ParseMode.HTML)
     before = process_time()
     with pytest.raises(Unrenderable):
         source.render(hostile_data)
-    assert process_time() - before < 1
+    assert process_time() - before < 3  # 0.3 s on a quiet machine
 
 
 # Accepted templates

@@ -26,8 +26,8 @@ run: environment ## run the demo in the browser; with TELEGRAM_BOT_TOKEN set, ru
 		exec $(RUN)/bin/python -m notifybot demo; \
 	fi
 
-check: lint ## lint, then the tests that start no daemon: under a minute
-	@$(SUITE) -m "not daemon and not crash and not slow_because"
+check: lint ## lint, then the unit tests: no daemon, no PostgreSQL, no sandbox
+	@$(SUITE) -m "not daemon and not crash and not slow_because and not both_databases" --ignore=tests/sandbox
 
 test: lint ## lint, then every test, a few of them on PostgreSQL too
 	@$(SUITE)

@@ -106,7 +106,7 @@ def add_json(command: Parser) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError; SystemExit after --help and --version."""
-    words = _insert_default_subcommand(_attach_wait(argv))
+    words = _insert_default_subcommand(_attach_topics(_attach_wait(argv)))
     parser = build(_command_in(words))
     parsed, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
     if rest and not _is_late_text(parsed, rest):
@@ -199,6 +199,18 @@ def _is_late_text(parsed: argparse.Namespace, rest: Sequence[str]) -> bool:
         return False
     parsed.text = words + list(rest[len(words) + 1 :])
     return True
+
+
+def _attach_topics(words: Sequence[str]) -> list[str]:
+    """Tie `-1001234:42` to the option before it: argparse takes a word with a minus for an option, unless a number."""
+    tied: list[str] = []
+    for word in words:
+        is_topic = word.startswith("-") and word[1:].partition(":")[0].isdecimal() and ":" in word
+        if is_topic and tied and tied[-1].startswith("--") and "=" not in tied[-1] and tied[-1] != "--":
+            tied[-1] += f"={word}"
+        else:
+            tied.append(word)
+    return tied
 
 
 def _attach_wait(argv: Sequence[str]) -> list[str]:

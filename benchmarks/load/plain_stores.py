@@ -27,7 +27,7 @@ ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 MESSAGE = """id state is_alert content recipients source account created_at escalate_at close_at may_expire
     file_count repeats"""
-POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent is_plain parts_shown
+POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent as_text parts_shown
     shown uncertain"""
 DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
 EVENT = "message_id at event actor"

@@ -16,7 +16,7 @@ from notifybot.delivery.claims import Claim
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
 from notifybot.model.chats import Bot, Chat, Post
-from notifybot.model.enums import DeliveryStatus, EventKind, Urgency
+from notifybot.model.enums import AsText, DeliveryStatus, EventKind, Urgency
 from notifybot.model.messages import Delivery
 from notifybot.posts import chats, posts, timeline
 from notifybot.posts.outcomes import (
@@ -38,6 +38,12 @@ from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
 from notifybot.storage.statements import affected, fetch, run, table_of
 from notifybot.storage.writer import changes
 
+BUTTON_STEPS = (AsText.CALLERS_BUTTONS, AsText.ALL_BUTTONS)
+REFORMATTED = {
+    AsText.FORMATTING: "Telegram rejected the formatting, so {chat} gets plain text",
+    AsText.CALLERS_BUTTONS: "Telegram rejected the buttons, so {chat} gets their links in the text",
+    AsText.ALL_BUTTONS: "Telegram rejected the buttons, so {chat} gets none",
+}
 BOT_REFUSED_WAIT = timedelta(minutes=1)
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
@@ -82,7 +88,7 @@ _CALLED = (
         POSTS.c.tried_for_s,
         POSTS.c.thread_id,
         POSTS.c.shown,
-        POSTS.c.is_plain,
+        POSTS.c.as_text,
         POSTS.c.is_reminder,
         CHATS.c.kind,
         CHATS.c.unreachable,
@@ -106,7 +112,7 @@ _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, 
 _BACK_OFF = _this_post.values(
     errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
 )
-_AS_PLAIN = _this_post.values(is_plain=True)
+_AS_TEXT = _this_post.values(as_text=bindparam("given_up"))
 _REPOST = _this_post.values(
     shown=bindparam("shown_parts"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
 )
@@ -143,8 +149,8 @@ def _apply(
             _hold(session, post, wait, now=now)
         case TryAgain():
             _try_again(session, post, attempt, outcome, now=now, policy=policy)
-        case Reformat(reason):
-            _reformat(session, post, attempt, reason, now=now)
+        case Reformat():
+            _reformat(session, post, attempt, outcome, now=now)
         case FileRefused():
             _file_refused(session, post, attempt, outcome, now=now)
         case Fetched(file):
@@ -244,14 +250,21 @@ def _try_again(
         changes(session).messages.update(posts.messages_of(session, post.id))
 
 
-def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Send it again as plain text: formatting never costs a message."""
-    if post.is_plain:
-        _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
+def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, *, now: datetime) -> None:
+    """Write what was refused in the text instead: neither formatting nor buttons cost a message."""
+    step = _next_to_write(AsText(post.as_text), refused)
+    if step is None:
+        _give_up(session, post, attempt, f"Telegram could not parse it: {refused.reason}", now=now)
         return
-    run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram rejected the formatting, so {post.chat_id} gets plain text: {reason}"
+    run(session, _AS_TEXT, post=post.id, given_up=post.as_text | step)
+    detail = f"{REFORMATTED[step].format(chat=post.chat_id)}: {refused.reason}"
     timeline.add(session, posts.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
+
+
+def _next_to_write(as_text: AsText, refused: Reformat) -> AsText | None:
+    """Return what to write in the text next: what was refused, else the rest, as Telegram may blame the wrong thing."""
+    order = (*BUTTON_STEPS, AsText.FORMATTING) if refused.of_buttons else (AsText.FORMATTING, *BUTTON_STEPS)
+    return next((step for step in order if step not in as_text), None)
 
 
 def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:

@@ -105,8 +105,8 @@ class Post(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """A reply of the bot, ready to show (rendering.parts.Part); null if the post shows deliveries."""
-    is_plain: bool = False
-    """Sent as plain text, since Telegram refused its formatting or a button."""
+    as_text: int = 0
+    """What Telegram refused, and the text has instead; see enums.AsText."""
     parts_shown: int = 0
     """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -44,6 +44,10 @@ def _gone(what: Target) -> Callable[[str], Outcome]:
     return lambda reason: Gone(what, reason)
 
 
+def _refused_buttons(reason: str) -> Outcome:
+    return Reformat(reason, of_buttons=True)
+
+
 def _unreachable(reason: str) -> Outcome:
     return GiveUp(reason, is_chat_unreachable=True)
 
@@ -57,6 +61,7 @@ def _refused_here(reason: str) -> Outcome:
 REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
     (re.compile(pattern), decide)
     for pattern, decide in (
+        (r"message is not modified", _refused_here),  # names the markup too; see outcome_for_call
         (r"message to edit not found|message_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
         (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
@@ -66,7 +71,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),
         (r"media_\w*(empty|invalid)|(document|external_url)_\w*invalid", _gone(Target.FILE)),
         (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
-        (r"keyboard button|button_\w*(invalid|empty|url|text)", Reformat),
+        (r"keyboard|button_|reply.?markup", _refused_buttons),
         (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
         (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
         (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),

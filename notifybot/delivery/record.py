@@ -90,6 +90,7 @@ _CALLED = (
         POSTS.c.shown,
         POSTS.c.as_text,
         POSTS.c.is_reminder,
+        POSTS.c.reposted_version,
         CHATS.c.kind,
         CHATS.c.unreachable,
         *outage.BOT_COLUMNS,
@@ -114,7 +115,11 @@ _BACK_OFF = _this_post.values(
 )
 _AS_TEXT = _this_post.values(as_text=bindparam("given_up"))
 _REPOST = _this_post.values(
-    shown=bindparam("shown_parts"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
+    shown=bindparam("shown_parts"),
+    parts_shown=bindparam("parts"),
+    shown_version=0,
+    urgency=int(Urgency.ALERT),
+    reposted_version=bindparam("refused_version"),
 )
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
@@ -175,12 +180,7 @@ def _apply(
 def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
-    parts = _parts_after(post.shown, attempt, outcome.message_ids)
-    is_whole = attempt.is_last or post.shown_version > 0
-    version = attempt.claim.post.version if attempt.is_last else post.shown_version
-    urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
-    after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
-    run(session, _SHOWN, post=post.id, **after)
+    _note_part(session, post, attempt, outcome.message_ids)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
         _first_shown(session, post, attempt, now=now)
@@ -188,6 +188,23 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
         _reshown(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
+
+
+def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Sequence[int]) -> None:
+    """Record that the attempt's part is up to date; its version is shown after the last part."""
+    parts = _parts_after(post.shown, attempt, message_ids)
+    is_whole = attempt.is_last or post.shown_version > 0
+    version = attempt.claim.post.version if attempt.is_last else post.shown_version
+    urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
+    after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
+    run(session, _SHOWN, post=post.id, **after)
+
+
+def _pass_over(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Leave a part that cannot be edited as it is, and go on with the others."""
+    _note_part(session, post, attempt, ())
+    if attempt.is_last and post.shown_version == 0:
+        _first_shown(session, post, attempt, now=now)
 
 
 def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
@@ -289,7 +306,7 @@ def _not_fetched(
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
-            _deleted_by_hand(session, post, attempt, now=now)
+            _edit_refused(session, post, attempt, reason, now=now)
         case Target.TOPIC if post.thread_id is not None:
             # The chat without the topic is better than nothing.
             affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
@@ -297,13 +314,26 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Post a deleted part again if its alert is open, but not a reminder: the chat has another post of the alert."""
-    if post.is_reminder or not queries.any_unacknowledged(session, posts.messages_of(session, post.id)):
-        _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+def _edit_refused(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """Post a part that is gone, or cannot be edited any more, again if its alert is open.
+
+    This happens once per post, so that a chat in which no edit works does not get a post for each change. A reminder is
+    not posted again: the chat has another post of the alert.
+    """
+    message_ids, version = posts.messages_of(session, post.id), attempt.claim.post.version
+    may_repost = not post.is_reminder and post.reposted_version in (0, version)
+    if not may_repost or not queries.any_unacknowledged(session, message_ids):
+        _note_edit_failed(session, post, message_ids, reason, now=now)
+        _pass_over(session, post, attempt, now=now)
         return
+    _note_edit_failed(session, post, message_ids, f"{reason}. The alert is open, so it is posted again", now=now)
     parts = [part for place, part in enumerate(post.shown) if place != attempt.place]
-    run(session, _REPOST, post=post.id, shown_parts=parts, parts=len(parts))
+    run(session, _REPOST, post=post.id, shown_parts=parts, parts=len(parts), refused_version=version)
+
+
+def _note_edit_failed(session: Session, post: Any, message_ids: Sequence[str], reason: str, *, now: datetime) -> None:
+    detail = f"The post in {post.chat_id} could not be edited: {reason}."
+    timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
@@ -311,12 +341,11 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     remaining parts of an incomplete post still follow."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
-        detail = f"The post in {post.chat_id} could not be edited: {reason}"
-        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        _note_edit_failed(session, post, message_ids, reason, now=now)
         if post.shown_version:
             run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         else:
-            _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+            _pass_over(session, post, attempt, now=now)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)

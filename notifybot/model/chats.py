@@ -107,6 +107,8 @@ class Post(SQLModel, table=True):
     """A reply of the bot, ready to show (rendering.parts.Part); null if the post shows deliveries."""
     as_text: int = 0
     """What Telegram refused, and the text has instead; see enums.AsText."""
+    reposted_version: int = 0
+    """Version whose edit was refused, so that it was posted again, which happens once; 0 for none."""
     parts_shown: int = 0
     """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -37,6 +37,7 @@ MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 DEFAULT_RETRY_AFTER = timedelta(seconds=5)  # for a 429 that does not say how long
 
 TOO_LARGE = "request entity too large"
+NOT_MODIFIED = re.compile("message is not modified|message_not_modified")
 ALBUM_ITEM = re.compile(r"message #(\d+)")
 
 
@@ -61,9 +62,9 @@ def _refused_here(reason: str) -> Outcome:
 REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
     (re.compile(pattern), decide)
     for pattern, decide in (
-        (r"message is not modified", _refused_here),  # names the markup too; see outcome_for_call
-        (r"message to edit not found|message_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
-        (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
+        (NOT_MODIFIED.pattern, _refused_here),  # names the markup too; see outcome_for_call
+        (r"message to edit not found|(message|msg)_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
+        (r"message_edit_time_expired|message_author_required|in the message to edit", _gone(Target.MESSAGE)),
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
         (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
         (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
@@ -85,7 +86,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
 def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
     """Adjust a refusal to its call: it may have been unnecessary, or a file may be to blame."""
     match call, outcome:
-        case Edit(), GiveUp(reason) if "message is not modified" in reason:
+        case Edit(), GiveUp(reason) if NOT_MODIFIED.search(reason.lower()):
             return Shown(call.chat_id, (call.message_id,))
         case Delete(), GiveUp(is_chat_unreachable=False) | Gone(Target.MESSAGE):
             return Shown(call.chat_id, ())  # too old to delete, or already gone

@@ -49,6 +49,9 @@ REFUSED_HERE = (GiveUp, False)
 REFUSED_BUTTONS = (Reformat, True)
 DESCRIPTIONS = {
     "message to edit not found": (Gone, Target.MESSAGE),
+    "MSG_ID_INVALID": (Gone, Target.MESSAGE),
+    "there is no text in the message to edit": (Gone, Target.MESSAGE),
+    "there is no caption in the message to edit": (Gone, Target.MESSAGE),
     "MESSAGE_ID_INVALID": (Gone, Target.MESSAGE),
     "message can't be edited": (Gone, Target.MESSAGE),
     "MESSAGE_EDIT_TIME_EXPIRED": (Gone, Target.MESSAGE),

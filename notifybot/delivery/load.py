@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from notifybot.delivery import topics
 from notifybot.messages import attachments
 from notifybot.messages.attachments import NO_FILES
 from notifybot.model import actors
@@ -67,7 +68,7 @@ def load_post(session: Session, row: Any, *, now: datetime) -> PostView:
         chat_id=row.posts_chat_id,
         version=row.posts_version,
         is_silent=row.posts_is_silent,
-        thread_id=row.posts_thread_id,
+        thread_id=topics.open_topic(session, row.posts_chat_id, row.posts_thread_id, now=now),
         shown=tuple(ShownPart(tuple(ids), digest) for digest, *ids in row.posts_shown),
         reply=None if row.posts_reply is None else _reply(row.posts_reply),
         message=None if row.messages_id is None else _message(session, row, now=now),

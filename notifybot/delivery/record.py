@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from sqlalchemy import bindparam, case, select, text, true, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from notifybot.delivery import outage
+from notifybot.delivery import as_text, outage, topics
 from notifybot.delivery.claims import Claim
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
 from notifybot.model.chats import Bot, Chat, Post
 from notifybot.model.enums import AsText, DeliveryStatus, EventKind, Urgency
 from notifybot.model.messages import Delivery
-from notifybot.posts import chats, posts, timeline
+from notifybot.posts import chat_troubles, chats, posts, timeline
 from notifybot.posts.outcomes import (
     BotRefused,
     ChatMoved,
@@ -35,15 +35,9 @@ from notifybot.posts.outcomes import (
     TryAgain,
 )
 from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
-from notifybot.storage.statements import affected, fetch, run, table_of
+from notifybot.storage.statements import fetch, run, table_of
 from notifybot.storage.writer import changes
 
-BUTTON_STEPS = (AsText.CALLERS_BUTTONS, AsText.ALL_BUTTONS)
-REFORMATTED = {
-    AsText.FORMATTING: "Telegram rejected the formatting, so {chat} gets plain text",
-    AsText.CALLERS_BUTTONS: "Telegram rejected the buttons, so {chat} gets their links in the text",
-    AsText.ALL_BUTTONS: "Telegram rejected the buttons, so {chat} gets none",
-}
 BOT_REFUSED_WAIT = timedelta(minutes=1)
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
@@ -180,6 +174,7 @@ def _apply(
 def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
+    topics.note_accepted(session, post, attempt.call)
     _note_part(session, post, attempt, outcome.message_ids)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
@@ -227,7 +222,7 @@ def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime
     """Record that the whole post is shown for the first time."""
     run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send), at=now)
     message_ids = transitions.settle(session, post.id, now=now)
-    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
+    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=topics.where_shown(post, attempt.call))
 
 
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
@@ -247,6 +242,7 @@ def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> Non
     """Make the chat wait as long as a 429 says; delivery/outage.py decides whether the whole bot waits."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
+    chat_troubles.note_ban(session, post.chat_id, until=until, now=now)
     outage.note_flood(session, wait, now=now)
     transitions.escalate_held(session, post.chat_id, until, now=now)
 
@@ -269,19 +265,13 @@ def _try_again(
 
 def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, *, now: datetime) -> None:
     """Write what was refused in the text instead: neither formatting nor buttons cost a message."""
-    step = _next_to_write(AsText(post.as_text), refused)
+    step = as_text.next_step(AsText(post.as_text), refused)
     if step is None:
         _give_up(session, post, attempt, f"Telegram could not parse it: {refused.reason}", now=now)
         return
     run(session, _AS_TEXT, post=post.id, given_up=post.as_text | step)
-    detail = f"{REFORMATTED[step].format(chat=post.chat_id)}: {refused.reason}"
+    detail = as_text.detail(step, post.chat_id, refused.reason)
     timeline.add(session, posts.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
-
-
-def _next_to_write(as_text: AsText, refused: Reformat) -> AsText | None:
-    """Return what to write in the text next: what was refused, else the rest, as Telegram may blame the wrong thing."""
-    order = (*BUTTON_STEPS, AsText.FORMATTING) if refused.of_buttons else (AsText.FORMATTING, *BUTTON_STEPS)
-    return next((step for step in order if step not in as_text), None)
 
 
 def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
@@ -307,9 +297,8 @@ def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: s
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
             _edit_refused(session, post, attempt, reason, now=now)
-        case Target.TOPIC if post.thread_id is not None:
-            # The chat without the topic is better than nothing.
-            affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
+        case Target.TOPIC if topics.note_refused(session, post, attempt.call, reason, now=now):
+            pass  # the post is due again, and goes to the chat itself
         case _:
             _give_up(session, post, attempt, reason, now=now)
 

@@ -28,6 +28,7 @@ class Deadline(StrEnum):
     REMIND = "remind_at"
     SUMMARY = "summary"
     SHIFT = "shift"
+    TROUBLE = "trouble"
 
 
 class Urgency(IntEnum):

@@ -66,7 +66,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
         (r"message to edit not found|(message|msg)_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
         (r"message_edit_time_expired|message_author_required|in the message to edit", _gone(Target.MESSAGE)),
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
-        (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
+        (r"message thread not found|topic[_ ](was )?(closed|deleted|id_invalid|not found)", _gone(Target.TOPIC)),
         (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
         (r"failed to get http url|web page content|webpage_|image_process|photo_(?!\w*forbidden)", _gone(Target.FILE)),
         (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),

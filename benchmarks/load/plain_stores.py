@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
+import notifybot.model.schedules  # noqa: F401 - the ORM needs each table that a foreign key refers to
 from notifybot.model.chats import Post
 from notifybot.model.enums import DeliveryStatus, EventKind, Purpose
 from notifybot.model.ids import new_id

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlmodel import Session, col
+from sqlalchemy import bindparam, delete, update
+from sqlmodel import Session, col, select
 
 from notifybot.model.chats import ChatTrouble
 from notifybot.model.enums import Deadline
@@ -75,6 +75,18 @@ def try_topics_again(session: Session, chat_id: str, *, now: datetime) -> None:
     """Let the next message try each topic of a chat, as the bot's rights there have changed."""
     of_chat = (col(ChatTrouble.chat_id) == chat_id, col(ChatTrouble.thread_id).is_not(None))
     affected(session, update(ChatTrouble).where(*of_chat).values(until=now))
+
+
+def follow(session: Session, old: str, new: str) -> None:
+    """Move the troubles of a chat that has a new id. What is known of the new one stays."""
+    for trouble in session.exec(select(ChatTrouble).where(ChatTrouble.chat_id == old)).all():
+        key = trouble.id.replace(old, new, 1)
+        values = trouble.model_dump() | {"id": key, "chat_id": new}
+        session.delete(trouble)
+        session.flush()
+        if session.get(ChatTrouble, key) is None:
+            session.add(ChatTrouble(**values))
+    session.flush()
 
 
 def forget_old(session: Session, *, now: datetime) -> int:

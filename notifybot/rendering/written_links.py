@@ -21,7 +21,8 @@ def write_links(text: str, entities: Iterable[Entity], links: Iterable[Entity]) 
 
     A label that is its own address stays as it is.
     """
-    units = text.encode("utf-16-le", "surrogatepass")
+    links = tuple(links)
+    units = text.encode("utf-16-le", "surrogatepass") if links else b""
     insertions = sorted((_end(link), f" ({address})") for link in links if (address := _to_write(units, link)))
     if not insertions:
         return text, tuple(entities)

@@ -102,6 +102,18 @@ async def test_a_topic_takes_posts_again_as_soon_as_a_person_reopens_it(world: W
     assert not [each for each in await warnings(world) if "takes no posts" in each]
 
 
+async def test_a_topic_of_a_chat_that_is_known_by_its_name_is_remembered_under_its_id(world: World) -> None:
+    forum = world.group("Forum", username="ops_forum", forum=True)
+
+    for number in range(3):
+        await (await world.notice(f"notice {number}", to=f"@ops_forum:{TOPIC}")).becomes("sent")
+
+    assert [call.params.get("message_thread_id") for call in world.sandbox.calls.of("sendMessage")].count(
+        str(TOPIC)
+    ) == 1
+    assert world.rows("SELECT id FROM chat_troubles") == [(f"{forum.id}:{TOPIC}",)]
+
+
 async def test_a_topic_is_tried_again_every_hour_even_after_a_restart(world: World) -> None:
     forum = world.group("Forum", forum=True)
     await (await world.notice("first", to=f"{forum.id}:{TOPIC}")).becomes("sent")

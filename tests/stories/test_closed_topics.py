@@ -108,9 +108,8 @@ async def test_a_topic_of_a_chat_that_is_known_by_its_name_is_remembered_under_i
     for number in range(3):
         await (await world.notice(f"notice {number}", to=f"@ops_forum:{TOPIC}")).becomes("sent")
 
-    assert [call.params.get("message_thread_id") for call in world.sandbox.calls.of("sendMessage")].count(
-        str(TOPIC)
-    ) == 1
+    topics = [call.params.get("message_thread_id") for call in world.sandbox.calls.of("sendMessage")]
+    assert topics.count(str(TOPIC)) == 1
     assert world.rows("SELECT id FROM chat_troubles") == [(f"{forum.id}:{TOPIC}",)]
 
 

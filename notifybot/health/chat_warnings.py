@@ -18,6 +18,8 @@ from notifybot.times.display import clock_time
 UNTOLD = Due(table_of(ChatTrouble), "tell_at", "tell_at IS NOT NULL")
 """Troubles that the admins have not been notified of."""
 MAX_WARNINGS = 10
+MAX_ROWS = 1_000
+"""Read for the warnings: a caller may name any number of topics that do not exist."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class ChatWarnings:
 def chat_warnings(session: Session, *, now: datetime) -> ChatWarnings:
     """Return what lasts at `now`, at most MAX_WARNINGS of each kind."""
     lasts = or_(col(ChatTrouble.thread_id) > GENERAL, col(ChatTrouble.until) > now)
-    found = session.exec(select(ChatTrouble).where(lasts).order_by(col(ChatTrouble.since), col(ChatTrouble.id))).all()
+    oldest_first = select(ChatTrouble).where(lasts).order_by(col(ChatTrouble.since), col(ChatTrouble.id))
+    found = session.exec(oldest_first.limit(MAX_ROWS)).all()
     bans, topics = ([each for each in found if (each.thread_id is None) is is_ban] for is_ban in (True, False))
     return ChatWarnings(_sentences(session, bans, now=now), _sentences(session, topics, now=now))
 

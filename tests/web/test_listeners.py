@@ -126,9 +126,8 @@ async def test_the_server_header_reveals_no_versions(folder: Path) -> None:
 
 async def test_a_stranger_is_refused_before_any_of_the_body_is_read(folder: Path) -> None:
     async with wire(folder) as line, line.connection() as stranger:
-        head = (
-            "POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-        )
+        kind = "Content-Type: application/json\r\nContent-Length: 1000000"
+        head = f"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\n{kind}\r\n\r\n"
         await stranger.say(head.encode())
         assert_problem(await stranger.answer(), 401)
 

@@ -17,6 +17,7 @@ from notifybot.health import assess, job_failures
 from notifybot.health.assess import HealthFacts, HealthStatus
 from notifybot.health.chat_warnings import ChatWarnings, chat_warnings
 from notifybot.health.config_notes import configuration_notes
+from notifybot.health.exposed_files import exposure_notes
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
 from notifybot.recipients import reachability
@@ -58,6 +59,7 @@ async def _facts(request: web.Request) -> HealthFacts:
         notes=(
             *chats.topics,
             *configuration_notes(runtime.config),
+            *exposure_notes(runtime.config),
             *await _missing_members(runtime),
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),

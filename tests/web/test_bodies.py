@@ -59,14 +59,14 @@ async def test_a_name_may_stand_once_in_an_object(refusing: Door, body: bytes) -
 
 
 async def test_a_second_name_behind_very_many_is_found_without_holding_anybody_up(refusing: Door) -> None:
-    names = b",".join(b'"n%d":0' % number for number in range(80_000))
-    assert "'n79999' is given twice" in str(await post(refusing, b'{%s,"n79999":0}' % names))
+    names = b",".join(b'"n%d":0' % number for number in range(19_000))
+    assert "'n18999' is given twice" in str(await post(refusing, b'{%s,"n18999":0}' % names))
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
 @pytest.mark.parametrize("prefix", [b"", b'{"content":', b'{"content": "x", "channel_id": 5, "unknown":'])
 async def test_bottomless_nesting_is_refused(refusing: Door, prefix: bytes, opening: bytes) -> None:
-    assert "nested" in str(await post(refusing, prefix + opening * 100_000))
+    assert "nested" in str(await post(refusing, prefix + opening * 5_000))
 
 
 @pytest.mark.parametrize("field", [b"unknown", b"content", b"channel_id"])

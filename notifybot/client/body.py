@@ -255,5 +255,5 @@ def _filename(name: str) -> str:
 
 
 def _text(value: object) -> bytes:
-    """Encode a value; the daemon refuses lone surrogates."""
+    """Encode a value; the daemon replaces lone surrogates in texts."""
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")

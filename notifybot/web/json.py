@@ -11,13 +11,10 @@ from notifybot.errors import NotifybotError
 MAX_DEPTH = 32
 MAX_DIGITS = 400
 """Digits of one number; no field takes more."""
-BYTE_ORDER_MARK = "\ufeff"
 
 
 def parse(text: str) -> object:
     """Read one JSON value. Raise NotifybotError with the reason if it is invalid."""
-    if text.startswith(BYTE_ORDER_MARK):
-        raise _invalid("it starts with a byte order mark")
     try:
         document = _decoder().decode(text)
     except json.JSONDecodeError as error:

@@ -12,8 +12,9 @@ from notifybot.rendering.buttons import (
     snooze_button,
     unacknowledge_button,
 )
+from notifybot.rendering.cleaning import clean, cleaned_part, indented
 from notifybot.rendering.layout import Content, Footer, lay_out
-from notifybot.rendering.markup import ParseMode
+from notifybot.rendering.markup import Formatted, ParseMode
 from notifybot.rendering.parts import (
     Buttons,
     Call,
@@ -25,13 +26,14 @@ from notifybot.rendering.parts import (
     Send,
     Substance,
 )
-from notifybot.rendering.split import utf16_len
+from notifybot.rendering.split import VISIBLE, utf16_len
 from notifybot.rendering.status_lines import status_lines
+from notifybot.rendering.terminal import ESCAPE, replayed
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
 
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
-LONG_MARKUP = 8192
+LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
 
@@ -92,19 +94,20 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
-        return (post.reply,)
+        return (cleaned_part(post.reply),)
     assert post.message is not None
     if not post.is_plain:
-        return _render_message(post, post.message, max_parts, snoozes)
+        return tuple(map(indented, _render_message(post, post.message, max_parts, snoozes)))
     look = post.message.look
     plain = replace(post.message, look=replace(look, buttons=()), buttons_in_text=look.buttons)
-    return tuple(replace(part, entities=()) for part in _render_message(post, plain, max_parts, snoozes))
+    return tuple(indented(replace(part, entities=())) for part in _render_message(post, plain, max_parts, snoozes))
 
 
 def _render_message(
     post: PostView, message: MessageView, max_parts: int, snoozes: Sequence[Snooze]
 ) -> tuple[Part, ...]:
-    foot = Footer(status_lines(message), _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
+    status, _ = clean(status_lines(message))
+    foot = Footer(status, _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
     parts = lay_out(_content(message), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
@@ -118,24 +121,40 @@ def _content(message: MessageView) -> Content:
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
     lines += [f"{button.text}: {button.url or button.copy}" for button in message.buttons_in_text]
-    text = "\n\n".join(filter(None, (text, "\n".join(lines))))
+    text, entities = clean("\n\n".join(filter(None, (text, "\n".join(lines)))), entities)
+    if VISIBLE.search(text) is None:
+        text, entities = _escaped(message.content or message.title or ""), ()
     return Content(text, entities, message.media, message.look.text_first)
 
 
+def _escaped(text: str) -> str:
+    r"""Write out text of which nothing is visible, such as `\x1b[0m`."""
+    return text.encode("unicode_escape").decode()
+
+
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """Parse markup. Invalid markup is shown as plain text (see `markup_problem`)."""
-    if parse_mode is None:
-        return content, ()
+    """Return the text, as a terminal would show it, and its formatting; neither is cleaned yet (see `clean`).
+
+    Invalid markup is shown as plain text (see `markup_problem`).
+    """
     try:
-        formatted = markup.parse(content, ParseMode(parse_mode))
+        formatted = _parsed(content, parse_mode)
     except markup.Unparseable:
-        return content, ()
-    return (formatted.text, formatted.entities) if formatted.text else (content, ())
+        return replayed(content), ()
+    return (formatted.text, formatted.entities) if formatted.text else (replayed(content), ())
+
+
+def _parsed(content: str, parse_mode: str | None) -> Formatted:
+    """Parse the markup without the escape sequences in it. Raises Unparseable."""
+    if parse_mode is None:
+        return Formatted(replayed(content), ())
+    mode = ParseMode(parse_mode)
+    return markup.parse(replayed(content) if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
-    """Return True if parsing may block others for too long."""
-    return parse_mode is not None and len(content) > LONG_MARKUP
+    """Return True if rendering may block others for too long."""
+    return len(content) > (LONG_TEXT if parse_mode is None else LONG_MARKUP)
 
 
 def markup_problem(content: str, parse_mode: str | None) -> str | None:
@@ -143,16 +162,15 @@ def markup_problem(content: str, parse_mode: str | None) -> str | None:
     if parse_mode is None:
         return None
     try:
-        shows_something = bool(markup.parse(content, ParseMode(parse_mode)).text) or not content
+        shows_something = bool(_parsed(content, parse_mode).text) or not content
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
     return None if shows_something else f"{parse_mode}: the message would be empty."
 
 
 def _headline(message: MessageView) -> str:
-    if not message.is_alert:
-        return message.title or ""
-    return _mark(message) + (message.title or message.source)
+    title = replayed(message.title or "").strip()
+    return _mark(message) + (title or message.source) if message.is_alert else title
 
 
 def _mark(message: MessageView) -> str:

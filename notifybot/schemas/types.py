@@ -34,7 +34,7 @@ Schema = dict[str, Any]
 
 
 def _message_text(value: object) -> str:
-    """Read a text for people. What the database and Telegram cannot store is replaced: NUL by ␀, lone surrogates by �."""
+    """Read a text for people. Characters that cannot be stored are replaced: NUL by ␀, lone surrogates by �."""
     return _text(_repaired(value) if isinstance(value, str) else value)
 
 

@@ -149,7 +149,7 @@ def _received(content: StreamReader) -> bytes:
 def _too_large() -> TooLarge:
     return TooLarge(
         f"The body is larger than {MAX_BODY_BYTES} bytes.",
-        hint="Send files and long texts as a form, with `curl -F file=@FILE`.",
+        hint="Send files, and long texts, as a form: `curl -F file=@NAME`.",
     )
 
 

@@ -94,7 +94,7 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
-        return (cleaned_part(post.reply),)
+        return (indented(cleaned_part(post.reply)),)
     assert post.message is not None
     if not post.is_plain:
         return tuple(map(indented, _render_message(post, post.message, max_parts, snoozes)))

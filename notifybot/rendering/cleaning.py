@@ -1,7 +1,7 @@
 """Clean text before it is measured: Telegram's server changes nothing that we send.
 
 What a terminal does not show goes, line separators become newlines, tabs spaces, and characters are composed (NFC).
-What is left that Telegram would drop or replace goes too, see `clean_input_string` in TDLib.
+What Telegram would drop or replace besides goes too, see `clean_input_string` in TDLib.
 """
 
 import re
@@ -13,12 +13,11 @@ from itertools import accumulate, pairwise
 
 from notifybot.rendering.parts import Entity, Part
 from notifybot.rendering.split import utf16_len
-from notifybot.rendering.terminal import ESCAPE, TAB, width
+from notifybot.rendering.terminal import ESCAPE, LINE_END, MOVING_LINE, TAB, last_state, width
 
 _SPOILED = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u030a\u0333\u033f\u200e\u200f\u2028-\u202e\ufeff]")
-_LINE_END = re.compile(r"\r*+[\v\f\x85\u2028\u2029]|\r++\n?")
 # Telegram drops the ring above, and double lines above and below, unless they are composed with their letter.
-_DROPPED = "\0-\x08\x0e-\x1f\x7f-\x9f\u030a\u0333\u033f\u202a-\u202e\ufeff"
+_DROPPED = "\0-\x08\r\x0e-\x1f\x7f-\x9f\u030a\u0333\u033f\u202a-\u202e\ufeff"
 _GONE = re.compile(rf"{ESCAPE.pattern}|[{_DROPPED}]+")
 _REPEATED_MARK = re.compile("[\u200e\u200f](?=[\u200e\u200f])")
 _TAB = re.compile("\t")
@@ -36,16 +35,26 @@ def clean(text: str, entities: Iterable[Entity] = ()) -> tuple[str, Entities]:
     if not unicodedata.is_normalized("NFC", text):
         text, entities = _composed(text, entities)
     if _SPOILED.search(text):
-        text, entities = _replaced(text, entities, _LINE_END, lambda _: "\n")
+        text, entities = _replaced(text, entities, LINE_END, lambda _: "\n")
         text, entities = _replaced(text, entities, _GONE, lambda _: "")
         text, entities = _replaced(text, entities, _REPEATED_MARK, lambda _: "")
         text, entities = _replaced(text, entities, _TAB, _Tabs().expand)
     return text, tuple(_after_blanks(text, entities))
 
 
+def replayed(text: str, entities: Iterable[Entity] = ()) -> tuple[str, Entities]:
+    """Return the last state of each line after carriage returns, backspaces, and movements of the cursor in it."""
+    text, moved = _replaced(text, tuple(entities), LINE_END, lambda _: "\n")
+    return _replaced(text, moved, MOVING_LINE, lambda found: last_state(found[0]))
+
+
 def cleaned_part(part: Part) -> Part:
+    """Clean a part that was not cut from a text: without blanks at its end."""
     text, entities = clean(part.text, part.entities)
-    return replace(part, text=text, entities=entities)
+    kept = text.rstrip(" \n")
+    end = utf16_len(kept)
+    inside = (replace(each, length=min(each.length, end - each.offset)) for each in entities if each.offset < end)
+    return replace(part, text=kept, entities=tuple(inside))
 
 
 def indented(part: Part) -> Part:

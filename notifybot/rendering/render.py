@@ -12,7 +12,7 @@ from notifybot.rendering.buttons import (
     snooze_button,
     unacknowledge_button,
 )
-from notifybot.rendering.cleaning import clean, cleaned_part, indented
+from notifybot.rendering.cleaning import clean, cleaned_part, indented, replayed
 from notifybot.rendering.layout import Content, Footer, lay_out
 from notifybot.rendering.markup import Formatted, ParseMode
 from notifybot.rendering.parts import (
@@ -28,7 +28,7 @@ from notifybot.rendering.parts import (
 )
 from notifybot.rendering.split import VISIBLE, utf16_len
 from notifybot.rendering.status_lines import status_lines
-from notifybot.rendering.terminal import ESCAPE, replayed
+from notifybot.rendering.terminal import ESCAPE
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
 
 STATUS_UNITS = 160
@@ -133,23 +133,23 @@ def _escaped(text: str) -> str:
 
 
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """Return the text, as a terminal would show it, and its formatting; neither is cleaned yet (see `clean`).
+    """Return the text, as a terminal shows it, and its formatting; not cleaned yet (see `clean`).
 
     Invalid markup is shown as plain text (see `markup_problem`).
     """
     try:
         formatted = _parsed(content, parse_mode)
     except markup.Unparseable:
-        return replayed(content), ()
-    return (formatted.text, formatted.entities) if formatted.text else (replayed(content), ())
+        return replayed(content)
+    return replayed(formatted.text, formatted.entities) if formatted.text else replayed(content)
 
 
 def _parsed(content: str, parse_mode: str | None) -> Formatted:
-    """Parse the markup without the escape sequences in it. Raises Unparseable."""
+    """Parse the markup; escape sequences are none. Raises Unparseable."""
     if parse_mode is None:
-        return Formatted(replayed(content), ())
+        return Formatted(content, ())
     mode = ParseMode(parse_mode)
-    return markup.parse(replayed(content) if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
+    return markup.parse(content if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
@@ -169,7 +169,7 @@ def markup_problem(content: str, parse_mode: str | None) -> str | None:
 
 
 def _headline(message: MessageView) -> str:
-    title = replayed(message.title or "").strip()
+    title = replayed(message.title or "")[0].strip()
     return _mark(message) + (title or message.source) if message.is_alert else title
 
 

@@ -12,18 +12,12 @@ WIDEST = 500
 # is text, although a terminal would swallow it.
 _SEQUENCE = r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"
 ESCAPE = re.compile(rf"{_SEQUENCE}|\x1b[\]PX^_][^\n\x07\x1b]{{0,2048}}+(?:\x07|\x1b\\)|\x1b[ -/]*+[0-~]")
-LINE_END = re.compile(r"(?<!\r)\r*+[\n\v\f\x85\u2028\u2029]")
+LINE_END = re.compile(r"(?<!\r)(?:\r++\n|\r*+[\v\f\x85\u2028\u2029])")
+"""What ends a line besides a newline; a carriage return alone does not."""
 _MOVEMENT = r"(?:\x1b\[|\x9b)(?P<count>[0-9]*)(?P<verb>[CDGK])"
 _MOVES = re.compile(rf"[\r\b]|{_MOVEMENT}")
+MOVING_LINE = re.compile(rf"^[^\n]*?(?:{_MOVES.pattern})[^\n]*", re.MULTILINE)
 _TOKEN = re.compile(rf"{_MOVEMENT}|{ESCAPE.pattern}|(?P<ascii>[ -~]+)|(?P<one>.)")
-
-
-def replayed(text: str) -> str:
-    """Return the last state of each line after carriage returns, backspaces, and movements of the cursor in it."""
-    if _MOVES.search(text) is None:
-        return text
-    lines = LINE_END.sub("\n", text).split("\n")
-    return "\n".join(_last_state(line) if _MOVES.search(line) else line for line in lines)
 
 
 def width(text: str) -> int:
@@ -90,7 +84,8 @@ class _Row:
                 self.column += TAB - self.column % TAB if self.column < WIDEST else 1
 
 
-def _last_state(line: str) -> str:
+def last_state(line: str) -> str:
+    """Return the last state of one line."""
     row = _Row()
     for found in _TOKEN.finditer(line):
         if found["verb"]:

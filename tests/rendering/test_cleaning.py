@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from notifybot.rendering.cleaning import clean, indented
+from notifybot.rendering.cleaning import clean, indented, replayed
 from notifybot.rendering.parts import Appearance, Entity, Part, PostButton
 from notifybot.rendering.render import render
 from notifybot.rendering.split import VISIBLE, utf16_len
@@ -24,7 +24,7 @@ from tests.rendering.test_render import ANSWERED, NOTICE, post
         ("\x1b]8;;https://x.org\x1b\\link\x1b]8;;\x1b\\ \x1b(B\x9b1mbold", "link bold"),
         ("\x1b]0;no end", "0;no end"),
         ("a\tbc\tdefghijk\t|\n\t漢\t|", "a       bc      defghijk        |\n        漢      |"),
-        ("a\r\nb\rc\r\r\nd\ve\ff\x85g\u2028h\u2029i", "a\nb\nc\nd\ne\nf\ng\nh\ni"),
+        ("a\r\nb\r\rc\r\r\nd\ve\ff\x85g\u2028h\u2029i", "a\nbc\nd\ne\nf\ng\nh\ni"),
         ("bell\x07 nul\x00 del\x7f c1\x90 bom\ufeff", "bell nul del c1 bom"),
         ("\u202eevil\u202c a\u2066b\u2069", "evil a\u2066b\u2069"),
         ("A\u030angstro\u0308m Å", "Ångström Å"),
@@ -56,13 +56,16 @@ def test_a_text_is_cleaned(given: str, shown: str) -> None:
         ("a \n b", " \n ", "a \n b", None),
         ("ab\u030ac", "c", "abc", "c"),
         ("Привет e\u0301мир", "мир", "Привет éмир", "мир"),
+        ("line\n10%\r20%\nend", "line", "line\n20%\nend", "line"),
+        ("line\n10%\r20%\nend", "10%\r20%", "line\n20%\nend", "20%"),
+        ("line\n10%\r20%\nend", "end", "line\n20%\nend", "end"),
     ],
     ids=repr,
 )
 def test_formatting_stays_on_its_text(text: str, covered: str, shown: str, still: str | None) -> None:
     bold = Entity("bold", utf16_len(text[: text.index(covered)]), utf16_len(covered))
 
-    found, entities = clean(text, [bold])
+    found, entities = clean(*replayed(text, [bold]))
 
     assert found == shown
     assert [_covered(found, each) for each in entities] == ([] if still is None else [still])
@@ -95,6 +98,7 @@ def test_the_indentation_of_the_first_line_is_kept_from_telegram(part: Part, tex
         ("\n\n   a  b\n1  2  3\n\n", "Mono", "   a  b\n1  2  3"),
         ("   a  b\n1  2  3\n", None, "\u00a0\u00a0\u00a0a  b\n1  2  3"),
         ("10%\r20%\r100%", "Mono", "100%"),
+        ("<pre>10%\r20%\r100%\r\ndone</pre>", "HTML", "100%\ndone"),
     ],
 )
 def test_a_notice_shows_what_its_sender_saw(content: str, mode: str | None, shown: str) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.rendering.terminal import replayed, width
+from notifybot.rendering.cleaning import replayed
+from notifybot.rendering.terminal import width
 
 
 @pytest.mark.parametrize(
@@ -37,15 +38,15 @@ from notifybot.rendering.terminal import replayed, width
     ],
 )
 def test_what_a_terminal_overwrites_is_gone(given: str, shown: str) -> None:
-    assert replayed(given) == shown
+    assert replayed(given) == (shown, ())
 
 
 @given(st.text(st.sampled_from("ab漢\u0301🔥\r\b\t\n\v\x1b[]0123;CDGKm \x9b"), max_size=40))
 def test_every_text_has_a_last_state(text: str) -> None:
-    shown = replayed(text)
+    shown, _ = replayed(text)
 
     assert not {"\b", "\r"} & set(shown)
-    assert replayed(shown) == shown
+    assert replayed(shown) == (shown, ())
 
 
 @pytest.mark.parametrize(("text", "columns"), [("abc", 3), ("漢字", 4), ("e\u0301", 1), ("", 0), ("🔥", 2)])

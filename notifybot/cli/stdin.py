@@ -66,7 +66,8 @@ def _read(raw: bytes) -> str:
     text, escaped = decoded(raw, locale.getencoding())
     if escaped:
         example = next(found[0] for found in re.finditer(r"\\x[0-9a-f]{2}", text))
-        print_warning(f"the text is not UTF-8; {escaped} of its bytes are shown escaped, such as {example}.")
+        count = "1 byte is" if escaped == 1 else f"{escaped} bytes are"
+        print_warning(f"the text is not UTF-8; {count} shown escaped, such as {example}.")
     return text
 
 

@@ -59,7 +59,7 @@ def test_bytes_are_read_by_their_mark_as_utf_8_or_in_the_locale(
 def test_bytes_that_are_no_text_are_shown_escaped_and_the_sender_is_told(daemon: StandIn, send: Send) -> None:
     assert send(b"caf\xe9 closed") == (
         0,
-        "warning: the text is not UTF-8; 1 of its bytes are shown escaped, such as \\xe9.\n",
+        "warning: the text is not UTF-8; 1 byte is shown escaped, such as \\xe9.\n",
     )
     assert send(b"", b"caf\xe9".decode("utf-8", "surrogateescape"))[0] == 0
     assert [body["content"] for body in daemon.bodies()] == [r"caf\xe9 closed", r"caf\xe9"]

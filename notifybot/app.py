@@ -33,6 +33,7 @@ from notifybot.files.scan import Scanner
 from notifybot.files.store import FileStore
 from notifybot.handlers import command_menu
 from notifybot.health.job_status import JobStatus
+from notifybot.jobs import admin_notices
 from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
@@ -156,7 +157,7 @@ async def _build(
 ) -> Daemon:
     term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
     known = await database.read(posts_bot.identity)
-    connection = TelegramConnection(database, clock)
+    connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
     queue = DurableQueue(database, clock)
     bot = PollingBot(
         config.telegram.token or NO_TOKEN,
@@ -248,6 +249,8 @@ async def _work(daemon: Daemon) -> None:
             await runtime.clock.wait(runtime.telegram.caught_up, until)
             runtime.dispatcher.start()
             tasks.create_task(command_menu.publish(daemon.bot, runtime.telegram, runtime.clock), name="menus")
+            notify = partial(admin_notices.notify_of_connection, runtime)
+            tasks.create_task(_supervise("admin notices", notify, runtime.clock), name="admin notices")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.scheduler.start()

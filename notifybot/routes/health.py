@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -18,10 +19,12 @@ from notifybot.health.assess import HealthFacts, HealthStatus
 from notifybot.health.config_notes import configuration_notes
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
+from notifybot.posts import bot as posts_bot
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
 from notifybot.schemas.responses.jobs import HealthDocument
+from notifybot.telegram_api.connection_state import other_bot_words
 from notifybot.times.display import listed
 from notifybot.web.documents import build, json_response
 from notifybot.web.guard import CALLERS, known_caller_of
@@ -58,6 +61,8 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),
             *await _unknown_zones(runtime),
+            *await _other_bot(runtime, now),
+            *filter(None, [runtime.telegram.recent_webhook(now)]),
             *([failed_logins] if failed_logins else []),
         ),
     )
@@ -114,6 +119,12 @@ async def _unknown_zones(runtime: Runtime) -> list[str]:
     return (
         [f"Schedules run in UTC, as this system does not know their time zones: {listed(unknown)}."] if unknown else []
     )
+
+
+async def _other_bot(runtime: Runtime, now: datetime) -> list[str]:
+    """Warn that the token is of another bot than the one that used this database."""
+    names: tuple[str, str] | None = await _read(runtime, partial(posts_bot.replacement, now=now), None)
+    return [] if names is None else [other_bot_words(*names)]
 
 
 HEALTH = Route(

@@ -24,6 +24,7 @@ from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
 from notifybot.schemas.responses.jobs import HealthDocument
+from notifybot.system import log_queue
 from notifybot.telegram_api.connection_state import other_bot_words
 from notifybot.times.display import listed
 from notifybot.web.documents import build, json_response
@@ -55,6 +56,8 @@ async def _facts(request: web.Request) -> HealthFacts:
         job_errors=runtime.job_status.job_errors,
         put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
+        troubles=tuple(filter(None, [log_queue.warning()])),
+        log_lines_dropped=log_queue.dropped(),
         notes=(
             *configuration_notes(runtime.config),
             *await _missing_members(runtime),

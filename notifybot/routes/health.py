@@ -56,7 +56,7 @@ async def _facts(request: web.Request) -> HealthFacts:
         job_errors=runtime.job_status.job_errors,
         put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
-        troubles=tuple(filter(None, [log_queue.warning()])),
+        troubles=(*runtime.kept_files.troubles, *filter(None, [log_queue.warning()])),
         log_lines_dropped=log_queue.dropped(),
         notes=(
             *configuration_notes(runtime.config),

@@ -154,11 +154,11 @@ def test_a_log_that_is_read_again_says_how_much_is_missing(tmp_path: Path, logge
     os.close(reader)
 
 
-@pytest.mark.usefixtures("small")
 async def test_a_daemon_whose_log_nobody_reads_accepts_and_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_queue, "STUCK_AFTER_S", 0.0)
+    monkeypatch.setattr(log_queue, "MAX_WAITING_CHARACTERS", 100 * len(LINE))  # more than the pipe holds
     monkeypatch.setattr("sys.excepthook", None)
     monkeypatch.setattr("threading.excepthook", None)
     monkeypatch.setattr(logging, "raiseExceptions", True)
@@ -169,7 +169,7 @@ async def test_a_daemon_whose_log_nobody_reads_accepts_and_says_so(
     (handler,) = [each for each in root.handlers if isinstance(each, PatientHandler)]
     try:
         async with door(folder) as opened:
-            for _ in range(LINES):
+            for _ in range(5 * LINES):
                 logging.getLogger("notifybot").info(LINE)
             assert (await opened.ingest()).status == 202
             health = (await opened.ask("GET", "/health")).json

@@ -15,7 +15,8 @@ MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 STUCK_AFTER_S = 3.0
 FLUSH_WITHIN_S = 1.0
 """At exit. A log that nobody reads must not keep the process alive."""
-REPORTED_FOR_S = 3600.0
+REPORTED_FOR_S = 60.0
+"""After the last lost line. The count stays."""
 log = logging.getLogger(__name__)
 
 

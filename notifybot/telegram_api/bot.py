@@ -76,8 +76,9 @@ class PollingBot(ExtBot[None]):
 
         The library's own pauses would grow to 30 s, presses would wait that long once Telegram is back, and a refused
         token would end its polling. The first fetch after a failure does not wait for updates, so that Telegram's
-        return is noticed at once.
+        return is noticed at once. A caller that does not wait for updates does not wait after a failure either.
         """
+        may_wait = bool(options.get("timeout"))
         if self._is_failing:
             options["timeout"] = 0
         try:
@@ -89,7 +90,8 @@ class PollingBot(ExtBot[None]):
             # A short fetch would succeed next to another program's long one, and say nothing.
             self._is_failing = state_of(error)[0] is not ConnectionState.CONFLICT
             self._on_error(error)
-            await asyncio.sleep(self._pause_after(error).total_seconds())
+            pause = self._pause_after(error).total_seconds()
+            await asyncio.sleep(pause if may_wait else 0)
             return ()
         self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()

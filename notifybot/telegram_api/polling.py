@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import telegram
-from telegram.error import InvalidToken, TelegramError
+from sqlmodel import Session
+from telegram.error import InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application
 
 from notifybot.posts import bot as posts_bot
@@ -27,6 +28,7 @@ from notifybot.telegram_api.connection_state import (
     state_of,
     webhook_notice,
 )
+from notifybot.telegram_api.refusals import wait_of
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.times.clock import Clock
 
@@ -174,11 +176,10 @@ class TelegramConnection:
                     await self._settle_webhook(bot)
 
     async def _remember_identity(self, bot: PollingBot) -> None:
-        remember = partial(posts_bot.remember_identity, identity=bot.bot.to_dict(), now=self._clock.now())
+        remember = partial(_remember_identity, identity=bot.bot.to_dict(), now=self._clock.now())
         former = await self._database.write(remember)
         if former is None:
             return
-        await self._database.write(update_store.forget_handled)  # each bot counts its updates from elsewhere
         names = (posts_bot.name_of(former), posts_bot.name_of(bot.bot.to_dict()))
         log.warning("the token is of another bot", extra={"action": "other_bot", "former": names[0], "bot": names[1]})
         self.notices.put_nowait(other_bot_notice(*names))
@@ -207,6 +208,8 @@ class TelegramConnection:
 
     def note_error(self, error: TelegramError) -> None:
         self._last_sign_at = self._clock.now()
+        if isinstance(error, RetryAfter):
+            self._last_sign_at += wait_of(error)  # polling rests until then, on purpose
         state, reason = state_of(error)
         if state is ConnectionState.WEBHOOK and not (self._keep_webhook and self._webhook):
             self._webhook_found.set()
@@ -227,3 +230,12 @@ class TelegramConnection:
         if last is None or now - last >= NOTICE_INTERVAL:
             self._noticed_at[state] = now
             self.notices.put_nowait(notice)
+
+
+def _remember_identity(session: Session, identity: dict[str, Any], *, now: datetime) -> dict[str, Any] | None:
+    """Store who the bot is; return the bot that it replaces, if any. Each bot numbers its updates by itself, so handled
+    ones of the former bot must not hide the new one's."""
+    former = posts_bot.remember_identity(session, identity, now=now)
+    if former is not None:
+        update_store.forget_handled(session)
+    return former

@@ -87,6 +87,19 @@ async def test_a_revoked_token_is_reported_at_once_and_costs_seconds_once_it_wor
     await anna.receives("Telegram refused the bot")
 
 
+async def test_a_ban_on_fetching_updates_is_reported_and_waited_out(world: World) -> None:
+    await polls(world)
+    world.sandbox.fault("flood", method="getUpdates", retry_after=3600)
+    world.sandbox.say(world.person("Anna").user, "hello")
+    await world.sees(lambda: world.runtime.telegram.state == "away", "the daemon notices")
+
+    await world.later(minutes=50)
+
+    assert any("wait 3600 s" in warning for warning in (await world.get("/health"))["warnings"])
+    assert world.runtime.telegram.restarts == 0
+    assert world.sandbox.world.limits.calls_into_ban == 0
+
+
 async def test_a_webhook_set_by_hand_is_named_and_removed(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
     await world.alert("disk full", to=ops)

@@ -126,7 +126,11 @@ async def _unknown_zones(runtime: Runtime) -> list[str]:
 
 async def _other_bot(runtime: Runtime, now: datetime) -> list[str]:
     """Warn that the token is of another bot than the one that used this database."""
-    names: tuple[str, str] | None = await _read(runtime, partial(posts_bot.replacement, now=now), None)
+    token = runtime.config.telegram.token
+    if token is None:
+        return []
+    find = partial(posts_bot.replacement, token_id=token.partition(":")[0], now=now)
+    names: tuple[str, str] | None = await _read(runtime, find, None)
     return [] if names is None else [other_bot_words(*names)]
 
 

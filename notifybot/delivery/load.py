@@ -24,6 +24,7 @@ _POST_COLUMNS = (
     "version",
     "is_silent",
     "is_plain",
+    "files_follow",
     "is_reminder",
     "superseded_at",
     "thread_id",
@@ -72,6 +73,7 @@ def load_post(session: Session, row: Any, *, now: datetime) -> PostView:
         reply=None if row.posts_reply is None else _reply(row.posts_reply),
         message=None if row.messages_id is None else _message(session, row, now=now),
         is_plain=row.posts_is_plain,
+        files_follow=row.posts_files_follow,
     )
 
 

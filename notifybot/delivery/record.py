@@ -34,7 +34,8 @@ from notifybot.posts.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
+from notifybot.rendering.parts import Call, Delete, Edit, Fetch, FileId, Media, Send
+from notifybot.rendering.render import TextTurn
 from notifybot.storage.statements import affected, fetch, run, table_of
 from notifybot.storage.writer import changes
 
@@ -53,6 +54,7 @@ class Attempt:
     place: int
     digest: str
     is_last: bool
+    text: TextTurn = TextTurn.NONE
 
     @property
     def is_send(self) -> bool:
@@ -83,6 +85,7 @@ _CALLED = (
         POSTS.c.thread_id,
         POSTS.c.shown,
         POSTS.c.is_plain,
+        POSTS.c.files_follow,
         POSTS.c.is_reminder,
         CHATS.c.kind,
         CHATS.c.unreachable,
@@ -106,6 +109,7 @@ _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, 
 _BACK_OFF = _this_post.values(
     errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
 )
+_FILES_FOLLOW = _this_post.values(files_follow=bindparam("follow"))
 _AS_PLAIN = _this_post.values(is_plain=True)
 _REPOST = _this_post.values(
     shown=bindparam("shown_parts"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
@@ -120,13 +124,16 @@ _DELIVERED = _deliveries.values(
     status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
     shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
 )
+_AN_UNDELIVERED = select(DELIVERIES.c.id).where(DELIVERIES.c.post_id == bindparam("post"), _is_new).limit(1)
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, policy: RetryPolicy) -> None:
     """Record the outcome of one claimed call and end the claim."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
-    if attempt.call is not None and not isinstance(attempt.call, Fetch):
+    # A failed upload says nothing about Telegram: small calls may get through all the same.
+    is_failed_upload = isinstance(outcome, TryAgain) and bool(attempt.media)
+    if attempt.call is not None and not isinstance(attempt.call, Fetch) and not is_failed_upload:
         outage.note_outcome(session, post, outcome, now=now)
     if post is not None:  # a message may be deleted while its call hangs
         _apply(session, post, attempt, outcome, now=now, policy=policy)
@@ -170,13 +177,14 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
     parts = _parts_after(post.shown, attempt, outcome.message_ids)
-    is_whole = attempt.is_last or post.shown_version > 0
+    is_shown = attempt.is_last or (post.files_follow and attempt.text in (TextTurn.BEFORE, TextTurn.NOW))
+    is_whole = is_shown or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
     after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
     run(session, _SHOWN, post=post.id, **after)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
-    if attempt.is_last and post.shown_version == 0:
+    if is_shown and _is_undelivered(session, post):
         _first_shown(session, post, attempt, now=now)
     else:
         _reshown(session, post, attempt, now=now)
@@ -200,11 +208,22 @@ def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: 
     return parts
 
 
-def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Record that the whole post is shown for the first time."""
-    run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send), at=now)
+def _is_undelivered(session: Session, post: Any) -> bool:
+    """Return True if the post was never shown, neither whole nor its text with files to follow."""
+    return post.shown_version == 0 and (not post.files_follow or _has_undelivered(session, post))
+
+
+def _has_undelivered(session: Session, post: Any) -> bool:
+    return bool(fetch(session, _AN_UNDELIVERED, post=post.id))
+
+
+def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime, is_by_this: bool = True) -> None:
+    """Record that the post is shown for the first time: whole, or its text with files to follow; by this call, or by
+    an earlier one."""
+    run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send and is_by_this), at=now)
     message_ids = transitions.settle(session, post.id, now=now)
-    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
+    detail = f"To {post.chat_id}." if attempt.is_last else f"To {post.chat_id}; files follow."
+    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=detail)
 
 
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
@@ -212,8 +231,9 @@ def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) ->
     if attempt.is_send:
         _count_attempt(session, post.id)
     if attempt.is_last and attempt.call is not None:
-        message_ids = posts.messages_of(session, post.id)
-        timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
+        is_file = post.shown_version == 0 and bool(attempt.media)
+        kind, what = (EventKind.SENT, "Files to") if is_file else (EventKind.EDITED, "In")
+        timeline.add(session, posts.messages_of(session, post.id), kind, now=now, detail=f"{what} {post.chat_id}.")
 
 
 def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
@@ -236,12 +256,39 @@ def _try_again(
     wait = backoff(post.errors + 1, jitter=policy.jitter)
     tried = post.tried_for_s + wait.total_seconds()
     if tried > policy.give_up_after.total_seconds():
-        _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
+        _give_up_trying(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
-    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
+    is_text_next = False
+    if attempt.media and (post.errors or outcome.was_slow):
+        is_text_next = _let_files_follow(session, post, attempt, now=now)
+    elif attempt.is_send and not attempt.media and not post.shown:
+        # The text fares no better, so the files are not to blame.
+        run(session, _FILES_FOLLOW, post=post.id, follow=False)
+    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now if is_text_next else now + wait)
     if attempt.is_send:
         _count_attempt(session, post.id, outcome.reason)
         changes(session).messages.update(posts.messages_of(session, post.id))
+
+
+def _give_up_trying(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """Give up a file that could not be uploaded, or a post."""
+    files = [file.attachment_id for file in attempt.media if file.attachment_id is not None]
+    if not files:
+        _give_up(session, post, attempt, reason, now=now)
+        return
+    _count_attempt(session, post.id, reason)
+    for attachment_id in files:
+        attachments.note_missing(session, attachment_id, reason, now=now)
+
+
+def _let_files_follow(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> bool:
+    """Let a post's text go without its files, which follow it. Return True if text is still to be shown."""
+    run(session, _FILES_FOLLOW, post=post.id, follow=True)
+    if attempt.text is not TextTurn.BEFORE:
+        return attempt.text is not TextTurn.NONE
+    if post.shown_version == 0 and _has_undelivered(session, post):
+        _first_shown(session, post, attempt, now=now, is_by_this=False)
+    return False
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
@@ -255,11 +302,16 @@ def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now
 
 
 def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
-    """Try the file another way; where none is left, the message goes without it."""
-    if attachments.note_refused(session, refused, now=now):
-        _count_attempt(session, post.id, refused.reason)
-    else:
+    """Try the files another way: an album file by file, a file as attachments.note_refused says. The text goes without
+    waiting for that, unless it is a matter of one call: the file_id was forgotten, or there is no other way."""
+    is_forgotten = all(isinstance(file.source, FileId) for file in refused.media)
+    is_album = len(refused.media) == len(attempt.media) > 1 and not (is_forgotten or refused.is_final)
+    if not is_album and not attachments.note_refused(session, refused, now=now):
         _give_up(session, post, attempt, refused.reason, now=now)
+        return
+    if not (is_forgotten or refused.is_final):
+        _let_files_follow(session, post, attempt, now=now)
+    _count_attempt(session, post.id, refused.reason)
 
 
 def _not_fetched(
@@ -268,7 +320,9 @@ def _not_fetched(
     assert isinstance(attempt.call, Fetch)
     if outcome.is_temporary and post.errors < MAX_FETCHES:
         wait = backoff(post.errors + 1, jitter=policy.jitter)
-        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=now + wait)
+        is_text_next = _let_files_follow(session, post, attempt, now=now)
+        retry_at = now if is_text_next else now + wait
+        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=retry_at)
     else:
         attachments.note_missing(session, attempt.call.attachment_id, outcome.reason, now=now)
 

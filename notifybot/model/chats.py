@@ -107,6 +107,8 @@ class Post(SQLModel, table=True):
     """A reply of the bot, ready to show (rendering.parts.Part); null if the post shows deliveries."""
     is_plain: bool = False
     """Sent as plain text, since Telegram refused its formatting or a button."""
+    files_follow: bool = False
+    """An upload failed or was refused: the text goes first, and each file follows it alone."""
     parts_shown: int = 0
     """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

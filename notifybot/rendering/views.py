@@ -73,6 +73,8 @@ class PostView:
     message: MessageView | None
     is_plain: bool = False
     """Telegram refused its formatting or a button, so all of it is sent as plain text."""
+    files_follow: bool = False
+    """An upload failed or was refused: the text goes first, and each file follows it alone."""
 
 
 def is_open(message: MessageView) -> bool:

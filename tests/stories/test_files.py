@@ -135,8 +135,9 @@ async def test_a_picture_that_telegram_cannot_process_goes_as_a_document(world: 
     alert = await world.uploads(("photo", "graph.png", broken), to=ops, caption="disk")
 
     await ops.receives("disk")
+    await world.is_quiet()
     await alert.becomes("sent")
-    assert kinds(world, ops) == ["document"]
+    assert kinds(world, ops) == ["text", "document"]
     assert "goes as a document" in (await alert.tells("reformatted"))["detail"]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from notifybot.errors import NotifybotError
 from notifybot.model.enums import MediaKind
 
 
@@ -85,7 +86,10 @@ class Media:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A new message's file: a URL, or a file already stored as `sha256` (files/store.py) with `size` bytes."""
+    """A new message's file: a URL, or a file already stored as `sha256` (files/store.py) with `size` bytes.
+
+    With a `refusal` it is neither: the text of its message says so.
+    """
 
     kind: MediaKind
     name: str
@@ -93,6 +97,7 @@ class NewFile:
     sha256: str | None = None
     size: int | None = None
     media_type: str | None = None
+    refusal: NotifybotError | None = None
 
 
 MAX_ALBUM = 10

@@ -12,7 +12,7 @@ from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import gif, png
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
-from tests.stories.world import World
+from tests.stories.world import Json, World
 
 PICTURE = png(40, 30)
 ADDRESS = "https://files.example.org/graph.png"
@@ -230,12 +230,47 @@ async def test_a_file_of_a_type_that_is_not_allowed_is_refused(another: MakeWorl
     await world.starts()
     ops = world.group("Ops")
 
-    answer = await world.submit(
-        "/api/ingest", [("file", "a.txt", b"text")], {"channel_id": str(ops.id), "caption": "report"}
-    )
+    answer = await world.submit("/api/ingest", [("file", "a.txt", b"text")], {"channel_id": str(ops.id)})
 
     assert answer.status == 415
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (("file", "a.txt", b"text"), "a.txt: Files of type text/plain are not accepted."),
+        (("photo", "a.png", png(40, 30) + bytes(100_000)), "a.png: The file is larger than 1000 bytes."),
+        (("image", "a.gif", gif(30, 30)), "a.gif: The scanner refused the file"),
+    ],
+)
+async def test_the_text_of_an_alert_names_a_file_that_the_operator_does_not_want(
+    another: MakeWorld, file: tuple[str, str, bytes], problem: str
+) -> None:
+    settings: Json = {"types": ["image/*"], "max_bytes": 1000, "scan_command": ["/bin/sh", "-c", "exit 1"]}
+    world = await another(attachments=settings)
+    await world.starts()
+    ops = world.group("Ops")
+
+    alert = await world.uploads(file, to=ops, caption="disk 91 %")
+
+    post = await ops.receives("disk 91 %")
+    assert f"📎 {problem}" in post.text
+    assert post.buttons == OPEN
+    await alert.becomes("sent")
+
+
+async def test_an_alert_is_shown_while_the_scanner_is_down_and_a_notice_is_to_be_sent_again(another: MakeWorld) -> None:
+    world = await another(attachments={"scan_command": ["/nowhere/scanner"]})
+    await world.starts()
+    ops = world.group("Ops")
+    fields = {"channel_id": str(ops.id), "caption": "disk 91 %"}
+
+    notice = await world.submit("/api/ingest", [("photo", "a.png", PICTURE)], {**fields, "acknowledge": "false"})
+    alert = await world.submit("/api/ingest", [("photo", "a.png", PICTURE)], fields)
+
+    assert (notice.status, alert.status) == (503, 202)
+    assert "📎 a.png: The file could not be scanned" in (await ops.receives("disk 91 %")).text
 
 
 async def test_a_file_that_is_too_large_is_refused_at_the_door(another: MakeWorld) -> None:
@@ -243,9 +278,7 @@ async def test_a_file_that_is_too_large_is_refused_at_the_door(another: MakeWorl
     await world.starts()
     ops = world.group("Ops")
 
-    answer = await world.submit(
-        "/api/ingest", [("file", "a.bin", bytes(1001))], {"channel_id": str(ops.id), "caption": "report"}
-    )
+    answer = await world.submit("/api/ingest", [("file", "a.bin", bytes(100_000))], {"channel_id": str(ops.id)})
 
     assert answer.status == 413
     assert [path for path in (world.folder / "attachments").rglob("*") if path.is_file()] == []

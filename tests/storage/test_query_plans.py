@@ -217,6 +217,7 @@ LONG_AGO = NOW - timedelta(days=90)
         (late(schedules_queries.pending, account="root", limit=5), "messages_sent_later"),
         (messages_queries.backlog, "deliveries_waiting"),
         (messages_queries.backlog, "posts_uncertain"),
+        (messages_queries.backlog, "posts_in_trouble"),
         (update_store.waiting, "inbox_waiting"),
         (late(bot.begin_term), "chats_claimed"),
     ],

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from notifybot.app import FetchOptions
 from notifybot.sandbox import WebPage
 from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import gif, png
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
 from tests.stories.world import Json, World
+from tests.support.file_servers import ok, serving
 
 PICTURE = png(40, 30)
 ADDRESS = "https://files.example.org/graph.png"
@@ -73,6 +75,25 @@ async def test_telegram_fetches_a_url_itself(world: World, ops: Place) -> None:
     await ops.receives("disk")
     assert kinds(world, ops) == ["photo"]
     assert world.rows("SELECT sha256 FROM attachments") == [(None,)]
+
+
+async def test_notifybot_fetches_an_http_url(another: MakeWorld) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    world = await another()
+    world.web = FetchOptions(resolve=resolve, may_reach=lambda _: True)
+    await world.starts()
+    ops = world.group("Ops")
+    async with serving(None) as server:
+        server.answers["/graph.png"] = ok(PICTURE)
+        url = f"http://files.example:{server.port}/graph.png"
+
+        await world.alert(url, to=ops, type="image", caption="disk 91 %")
+
+        post = await ops.receives("disk 91 %")
+    assert world.sandbox.file_bytes(post.message) == PICTURE
+    assert [str(call.params["photo"]) for call in world.sandbox.calls.of("sendPhoto")] != [url]
 
 
 async def test_a_url_that_nobody_can_fetch_is_written_in_the_text(world: World, ops: Place) -> None:

@@ -47,6 +47,8 @@ async def test_an_alert_whose_picture_cannot_be_uploaded_is_shown_and_the_pictur
     assert (await alert.now())["status"] == "sent"
     assert (await alert.delivery(ops))["status"] == "shown"
     await world.passes(minutes=5)
+    health = await world.get("/health")
+    assert (health["status"], "1 post waits for its files" in "".join(health["warnings"])) == ("degraded", True)
     await post.pressed(by=anna)
     await post.becomes("Acknowledged by Anna", buttons=[])
     assert kinds(world, ops) == ["text"]
@@ -58,6 +60,7 @@ async def test_an_alert_whose_picture_cannot_be_uploaded_is_shown_and_the_pictur
     assert world.sandbox.file_bytes(shown(world, ops)[1]) == PICTURE
     await world.passes(minutes=5)
     assert kinds(world, ops) == ["text", "photo"]
+    assert (await world.get("/health"))["status"] == "ok"
     details = [line["detail"] for line in (await alert.now())["timeline"] if line["event"] == "sent"]
     assert details == [f"To {ops.id}; files follow.", f"Files to {ops.id}."]
 

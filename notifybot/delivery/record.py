@@ -349,7 +349,7 @@ def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: date
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
     """Make a post that was never shown a dead letter. After a failed edit the chat keeps the old version; the
-    remaining parts of an incomplete post still follow."""
+    remaining parts of an incomplete post still follow. A text whose file was given up is shown and can be edited."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
         detail = f"The post in {post.chat_id} could not be edited: {reason}"
@@ -359,8 +359,13 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
         else:
             _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
         return
-    run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)
+    if attempt.media and attempt.text is TextTurn.BEFORE:
+        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"A file to {post.chat_id}: {reason}")
+        _let_files_follow(session, post, attempt, now=now)
+        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        return
+    run(session, _FAILED, post=post.id, reason=reason)
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     transitions.settle(session, post.id, now=now)

@@ -63,7 +63,8 @@ def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, 
 
 
 def _files_below(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
-    left = {file.attachment_id: file for file in content.media}
+    photos_first = sorted(content.media, key=lambda file: file.kind is not MediaKind.PHOTO)
+    left = {file.attachment_id: file for file in photos_first}
     shown = [tuple(left.pop(each) for each in group if each in left) for group in content.groups_shown]
     files = tuple(Part("", media=group) for group in (*filter(None, shown), *((file,) for file in left.values())))
     has_text = content.text or footer.status or footer.buttons

@@ -27,7 +27,8 @@ from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
 
 PROBE_TIMEOUT = timedelta(seconds=6)  # TLS may take seconds on a slow network; probes overlap
 UPLOAD_BEFORE_TEXT = timedelta(seconds=10)
-"""For an upload that keeps a text from its chat, on top of connecting and the response; a photo needs 10 Mbit/s."""
+"""For an upload that keeps a text from its chat. With the time to connect and to respond, such a call takes at most
+30 s: enough for a photo of 10 MB at 4 Mbit/s."""
 MAX_PRESS_ANSWER = 200  # UTF-16 units
 UNREADABLE = TryAgain("an unreadable response", uncertain=True)
 

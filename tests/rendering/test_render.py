@@ -241,7 +241,7 @@ ALBUM = Part("", media=PHOTOS[:2])
     [
         (ALERT, PHOTOS[:1], (), [(), (1,)]),
         (ALERT, PHOTOS, (), [(), (1,), (2,), (3,)]),
-        (ALERT, (LOG, PHOTOS[0]), (), [(), (4,), (1,)]),
+        (ALERT, (LOG, PHOTOS[0]), (), [(), (1,), (4,)]),
         (replace(ALERT, content="word " * 300), PHOTOS[:1], (), [(), (1,)]),
         (replace(ALERT, content="word " * 1200), PHOTOS[:1], (), [(), (), (1,)]),
         (replace(ALERT, content="word " * 9000), PHOTOS[:1], (), [(), (None,), (1,)]),

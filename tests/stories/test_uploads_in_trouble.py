@@ -181,6 +181,25 @@ async def test_a_file_that_cannot_be_uploaded_is_given_up_and_named_in_the_text(
     assert (await alert.delivery(ops))["status"] == "shown"
 
 
+@pytest.mark.parametrize(("fault", "code"), [("error", 400), ("cut_upload", None)])
+async def test_a_long_text_whose_rest_cannot_be_sent_as_a_file_is_shown_and_answered(
+    another: MakeWorld, fault: str, code: int | None
+) -> None:
+    world = await another(delivery={"give_up_after": "30s"})
+    await world.starts()
+    ops = world.group("Ops")
+    anna = world.member(ops, "Anna")
+    uploads_fail(world, fault, code)
+    alert = await world.alert("word " * 6000, to=ops)
+
+    await world.passes(minutes=2)
+
+    assert (await alert.delivery(ops))["status"] == "shown"
+    post = await ops.receives("The full text is in the file below.")
+    await post.pressed(by=anna)
+    await post.becomes("Acknowledged by Anna", buttons=[])
+
+
 async def test_an_outage_of_telegram_does_not_part_text_and_picture(world: World, ops: Place) -> None:
     world.sandbox.fault("away")
     await world.uploads(DISK, to=ops, caption="disk 91 %")

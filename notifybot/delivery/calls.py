@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from notifybot.delivery.attempt import Attempt
 from notifybot.delivery.claims import Claim
-from notifybot.delivery.record import Attempt
 from notifybot.files.admit import FileAdmission
 from notifybot.posts.outcomes import GiveUp, Outcome, Shown
 from notifybot.rendering.buttons import Snooze

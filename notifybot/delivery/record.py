@@ -4,7 +4,6 @@ Statements are built once; see delivery/claims.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -12,7 +11,7 @@ from sqlalchemy import bindparam, case, select, text, true, update
 from sqlmodel import Session, col
 
 from notifybot.delivery import outage
-from notifybot.delivery.claims import Claim
+from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
 from notifybot.model.chats import Bot, Chat, Post
@@ -34,7 +33,7 @@ from notifybot.posts.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering.parts import Call, Delete, Edit, Fetch, FileId, Media, Send
+from notifybot.rendering.parts import Delete, Edit, Fetch, FileId, Send
 from notifybot.rendering.render import TextTurn
 from notifybot.storage.statements import affected, fetch, run, table_of
 from notifybot.storage.writer import changes
@@ -42,35 +41,6 @@ from notifybot.storage.writer import changes
 BOT_REFUSED_WAIT = timedelta(minutes=1)
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The call made for a claim, or None if nothing differed. It shows the part at `place`, with this `digest`.
-    `is_last`: the post then looks as the claimed version says."""
-
-    claim: Claim
-    call: Call | None
-    place: int
-    digest: str
-    is_last: bool
-    text: TextTurn = TextTurn.NONE
-
-    @property
-    def is_send(self) -> bool:
-        return isinstance(self.call, Send)
-
-    @property
-    def media(self) -> tuple[Media, ...]:
-        return self.call.part.media if isinstance(self.call, Send) else ()
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long failures are retried; `jitter` is uniform in [0, 1)."""
-
-    give_up_after: timedelta
-    jitter: float
 
 
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)

@@ -17,9 +17,9 @@ from notifybot.alerts import remind as alerts_remind
 from notifybot.alerts.policy import EscalationPlan, EscalationStep
 from notifybot.delivery import claims
 from notifybot.delivery import record as delivery_record
+from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.claims import Claim, Leader
 from notifybot.delivery.rate_limits import RateLimit, RateLimits
-from notifybot.delivery.record import Attempt, RetryPolicy
 from notifybot.health import job_history
 from notifybot.messages import accept as messages_accept
 from notifybot.messages import forget, queries, retry

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from notifybot.model.enums import AsText
 from notifybot.rendering import markup
 from notifybot.rendering.buttons import (
     Snooze,
@@ -15,6 +16,7 @@ from notifybot.rendering.buttons import (
 )
 from notifybot.rendering.layout import Content, Footer, lay_out
 from notifybot.rendering.markup import ParseMode
+from notifybot.rendering.markup.links import checked
 from notifybot.rendering.parts import (
     Buttons,
     Call,
@@ -23,15 +25,18 @@ from notifybot.rendering.parts import (
     Entity,
     Part,
     PartDigest,
+    PostButton,
     Send,
     Substance,
 )
 from notifybot.rendering.split import utf16_len
 from notifybot.rendering.status_lines import status_lines
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
+from notifybot.rendering.written_links import without_links, write_links
 
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
+ANSWER_WITHOUT_BUTTONS = "Telegram refused the buttons. Send /open to acknowledge."
 LONG_MARKUP = 8192
 """In characters; see `is_long_markup`."""
 
@@ -125,20 +130,25 @@ def _call(post: PostView, part: Part | None, place: int, *, text_waits: bool, fo
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
-        return (post.reply,)
+        return (_plain_reply(post.reply, post.as_text),)
     assert post.message is not None
-    if not post.is_plain:
-        return _render_message(post, post.message, max_parts, snoozes)
-    look = post.message.look
-    plain = replace(post.message, look=replace(look, buttons=()), buttons_in_text=look.buttons)
-    return tuple(replace(part, entities=()) for part in _render_message(post, plain, max_parts, snoozes))
+    parts = _render_message(post, post.message, max_parts, snoozes)
+    return tuple(replace(part, entities=()) for part in parts) if AsText.FORMATTING in post.as_text else parts
+
+
+def _plain_reply(part: Part, as_text: AsText) -> Part:
+    """Return a reply of the bot without what Telegram refused."""
+    if AsText.FORMATTING in as_text:
+        part = replace(part, text=without_links(part.text, part.entities), entities=())
+    return replace(part, buttons=()) if AsText.ALL_BUTTONS in as_text else part
 
 
 def _render_message(
     post: PostView, message: MessageView, max_parts: int, snoozes: Sequence[Snooze]
 ) -> tuple[Part, ...]:
-    foot = Footer(status_lines(message), _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
-    parts = lay_out(_with_layout(_content(message), post), foot, max_parts=max_parts)
+    buttons = () if AsText.ALL_BUTTONS in post.as_text else _buttons(post, message, snoozes)
+    foot = Footer(status_lines(message), buttons, room=STATUS_UNITS if message.is_alert else 0)
+    parts = lay_out(_with_layout(_content(message, post.as_text), post), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
 
@@ -150,28 +160,35 @@ def _with_layout(content: Content, post: PostView) -> Content:
     return replace(content, files_follow=True, groups_shown=tuple(part.files for part in shown if part.files))
 
 
-def _content(message: MessageView) -> Content:
+def _content(message: MessageView, as_text: AsText) -> Content:
     text, entities = read_markup(message.content, message.look.parse_mode)
+    if AsText.FORMATTING in as_text:
+        text, entities = without_links(text, entities), ()
     if head := _headline(message):
         shift = utf16_len(head) + 1
         bold = Entity("bold", 0, utf16_len(head))
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
-    lines += [f"{button.text}: {button.url or button.copy}" for button in message.buttons_in_text]
+    lines += [f"{button.text}: {button.url or button.copy}" for button in _buttons_in_text(message, as_text)]
+    if AsText.ALL_BUTTONS in as_text and is_open(message):
+        lines.append(ANSWER_WITHOUT_BUTTONS)
     text = "\n\n".join(filter(None, (text, "\n".join(lines))))
     return Content(text, entities, message.media, message.look.text_first)
 
 
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """Parse markup. Invalid markup is shown as plain text (see `markup_problem`)."""
+    """Parse markup; links that Telegram would not show are written in the text. Invalid markup is shown as plain text
+    (see `markup_problem`)."""
     if parse_mode is None:
         return content, ()
     try:
         formatted = markup.parse(content, ParseMode(parse_mode))
     except markup.Unparseable:
         return content, ()
-    return (formatted.text, formatted.entities) if formatted.text else (content, ())
+    if not formatted.text:
+        return content, ()
+    return write_links(formatted.text, formatted.entities, formatted.lost)
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
@@ -188,6 +205,13 @@ def markup_problem(content: str, parse_mode: str | None) -> str | None:
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
     return None if shows_something else f"{parse_mode}: the message would be empty."
+
+
+def _buttons_in_text(message: MessageView, as_text: AsText) -> Sequence[PostButton]:
+    """Return the caller's buttons that Telegram refused, or would refuse for their URL."""
+    if as_text & (AsText.CALLERS_BUTTONS | AsText.ALL_BUTTONS):
+        return message.look.buttons
+    return [button for button in message.look.buttons if button.url is not None and checked(button.url) is None]
 
 
 def _headline(message: MessageView) -> str:
@@ -212,7 +236,8 @@ def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) ->
 
     A superseded reminder keeps only the caller's buttons.
     """
-    callers = button_rows(message.look.buttons)
+    in_text = _buttons_in_text(message, post.as_text)
+    callers = button_rows([button for button in message.look.buttons if button not in in_text])
     if message.is_superseded:
         return callers
     if is_acknowledged(message):

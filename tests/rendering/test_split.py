@@ -333,3 +333,50 @@ def test_a_beginning_is_a_beginning_and_fits(text: str, units: int) -> None:
 
 def test_whitespace_that_may_go_is_whitespace() -> None:
     assert SPACE_CHARACTERS.isspace()
+
+
+@pytest.mark.parametrize(
+    ("count", "url_length", "parts"),
+    [
+        *((1, 9_000, 1), (2, 4_500, 1), (2, 4_501, 2), (9, 1_000, 1)),
+        *((10, 1_000, 2), (95, 100, 2), (40, 2_000, 10), (3, 9_000, 3)),
+    ],
+)
+def test_a_part_has_at_most_the_bytes_of_links_that_telegram_takes(count: int, url_length: int, parts: int) -> None:
+    url = "https://x.org/".ljust(url_length, "a")
+    links = [Entity("text_link", 4 * number, 3, url) for number in range(count)]
+
+    found = split("abc " * count, links)
+
+    assert len(found) == parts
+    assert all(sum(len(entity.url or "") for entity in part.entities) <= 9_000 for part in found)
+    assert sum(len(part.entities) for part in found) == count
+
+
+def test_bytes_of_links_are_counted_not_characters() -> None:
+    links = [Entity("text_link", 4 * number, 3, "https://x.org/" + "ж" * 3_000) for number in range(2)]
+    assert len(split("abc abc", links)) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("word", 1),
+        ("a.b", 1),
+        ("@anna", 2),
+        ("#db1", 2),
+        ("/open", 2),
+        ("https://x.org/a", 2),
+        ("anna@x.org", 2),
+        ("@anna #db1", 3),
+    ],
+)
+def test_entities_that_telegram_finds_by_itself_count_beside_links(word: str, parts: int) -> None:
+    line = f"log {word}\n"
+    links = [Entity("text_link", len(line) * number, 3, "https://x.org/") for number in range(90)]
+
+    found = split(line * 90, links)
+
+    assert len(found) == parts
+    assert sum(len(part.entities) for part in found) == 90
+    assert {entity.type for part in found for entity in part.entities} == {"text_link"}

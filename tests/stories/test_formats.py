@@ -86,7 +86,7 @@ async def test_a_button_that_telegram_refuses_is_written_in_the_text(world: Worl
         "root\ndisk 91 %\n\nGraph: https://example.org/\nHost: db1",
         OPEN,
     )
-    assert "plain text" in (await alert.tells("reformatted"))["detail"]
+    assert "their links in the text" in (await alert.tells("reformatted"))["detail"]
 
 
 @pytest.mark.parametrize("url", ["http://grafana:3000/d/1", "http://localhost/", "https://example.org:99999/"])

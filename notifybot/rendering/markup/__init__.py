@@ -28,10 +28,14 @@ class ParseMode(StrEnum):
 
 @dataclass(frozen=True)
 class Formatted:
-    """Plain text and its entities: offsets in UTF-16 units, sorted, outer before inner, properly nested."""
+    """Plain text and its entities: offsets in UTF-16 units, sorted, outer before inner, properly nested.
+
+    `lost`: links of the source that Telegram would not show as links, such as one in code or to a host without a dot.
+    """
 
     text: str
     entities: tuple[Entity, ...]
+    lost: tuple[Entity, ...] = ()
 
 
 def parse(text: str, mode: ParseMode) -> Formatted:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import bindparam, case, select, text, true, update
+from sqlalchemy import bindparam, select, true, update
 from sqlmodel import Session
 
-from notifybot.delivery import as_text, outage, topics
+from notifybot.delivery import as_text, outage, post_shown, topics
 from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
@@ -80,7 +80,6 @@ _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, 
 _BACK_OFF = _this_post.values(
     errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
 )
-_FILES_FOLLOW = _this_post.values(files_follow=bindparam("follow"))
 _AS_TEXT = _this_post.values(as_text=bindparam("given_up"))
 _REPOST = _this_post.values(
     shown=bindparam("shown_parts"),
@@ -92,14 +91,6 @@ _REPOST = _this_post.values(
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
-_is_new = text("status IN ('waiting', 'withdrawn')")
-_DELIVERED = _deliveries.values(
-    attempts=DELIVERIES.c.attempts + bindparam("attempts_made"),
-    last_error=None,
-    status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
-    shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
-)
-_AN_UNDELIVERED = select(DELIVERIES.c.id).where(DELIVERIES.c.post_id == bindparam("post"), _is_new).limit(1)
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 
 
@@ -154,8 +145,8 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
     topics.note_accepted(session, post, attempt.call)
     _note_part(session, post, attempt, outcome.message_ids)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
-    if _shows_post(post, attempt) and _is_undelivered(session, post):
-        _first_shown(session, post, attempt, now=now)
+    if post_shown.shows_post(post, attempt) and post_shown.is_undelivered(session, post):
+        post_shown.note_shown(session, post, attempt, now=now)
     else:
         _reshown(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
@@ -165,7 +156,7 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
 def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Sequence[int]) -> None:
     """Record that the attempt's part is up to date; its version is shown after the last part."""
     parts = _parts_after(post.shown, attempt, message_ids)
-    is_whole = _shows_post(post, attempt) or post.shown_version > 0
+    is_whole = post_shown.shows_post(post, attempt) or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
     after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
@@ -175,14 +166,8 @@ def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Seque
 def _pass_over(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """Leave a part that cannot be edited as it is, and go on with the others."""
     _note_part(session, post, attempt, ())
-    if _shows_post(post, attempt) and _is_undelivered(session, post):
-        _first_shown(session, post, attempt, now=now)
-
-
-def _shows_post(post: Any, attempt: Attempt) -> bool:
-    """Return True if the chat shows the post after this call: whole, or its text with files to follow."""
-    is_readable = attempt.text in (TextTurn.BEFORE, TextTurn.NOW)
-    return attempt.is_last or (post.files_follow and is_readable)
+    if post_shown.shows_post(post, attempt) and post_shown.is_undelivered(session, post):
+        post_shown.note_shown(session, post, attempt, now=now)
 
 
 def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
@@ -199,25 +184,6 @@ def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: 
         case Delete():
             del parts[attempt.place : attempt.place + 1]
     return parts
-
-
-def _is_undelivered(session: Session, post: Any) -> bool:
-    """Return True if the post was never shown, neither whole nor its text with files to follow."""
-    return post.shown_version == 0 and (not post.files_follow or _has_undelivered(session, post))
-
-
-def _has_undelivered(session: Session, post: Any) -> bool:
-    return bool(fetch(session, _AN_UNDELIVERED, post=post.id))
-
-
-def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime, is_by_this: bool = True) -> None:
-    """Record that the post is shown for the first time: whole, or its text with files to follow; by this call, or by
-    an earlier one."""
-    run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send and is_by_this), at=now)
-    message_ids = transitions.settle(session, post.id, now=now)
-    where = topics.where_shown(post, attempt.call)
-    detail = where if attempt.is_last else f"{where.removesuffix('.')}; files follow."
-    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=detail)
 
 
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
@@ -255,10 +221,10 @@ def _try_again(
         return
     is_text_next = False
     if attempt.media and (post.errors or outcome.was_slow):
-        is_text_next = _let_files_follow(session, post, attempt, now=now)
+        is_text_next = post_shown.let_files_follow(session, post, attempt, now=now)
     elif attempt.is_send and not attempt.media and not post.shown:
         # The text fares no better, so the files are not to blame.
-        run(session, _FILES_FOLLOW, post=post.id, follow=False)
+        post_shown.keep_together(session, post)
     run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now if is_text_next else now + wait)
     if attempt.is_send:
         _count_attempt(session, post.id, outcome.reason)
@@ -274,16 +240,6 @@ def _give_up_trying(session: Session, post: Any, attempt: Attempt, reason: str, 
     _count_attempt(session, post.id, reason)
     for attachment_id in files:
         attachments.note_missing(session, attachment_id, reason, now=now)
-
-
-def _let_files_follow(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> bool:
-    """Let a post's text go without its files, which follow it. Return True if text is still to be shown."""
-    run(session, _FILES_FOLLOW, post=post.id, follow=True)
-    if attempt.text is not TextTurn.BEFORE:
-        return attempt.text is not TextTurn.NONE
-    if post.shown_version == 0 and _has_undelivered(session, post):
-        _first_shown(session, post, attempt, now=now, is_by_this=False)
-    return False
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, *, now: datetime) -> None:
@@ -306,7 +262,7 @@ def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRe
         _give_up(session, post, attempt, refused.reason, now=now)
         return
     if not (is_forgotten or refused.is_final):
-        _let_files_follow(session, post, attempt, now=now)
+        post_shown.let_files_follow(session, post, attempt, now=now)
     _count_attempt(session, post.id, refused.reason)
 
 
@@ -316,7 +272,7 @@ def _not_fetched(
     assert isinstance(attempt.call, Fetch)
     if outcome.is_temporary and post.errors < MAX_FETCHES:
         wait = backoff(post.errors + 1, jitter=policy.jitter)
-        is_text_next = _let_files_follow(session, post, attempt, now=now)
+        is_text_next = post_shown.let_files_follow(session, post, attempt, now=now)
         retry_at = now if is_text_next else now + wait
         run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=retry_at)
     else:
@@ -369,7 +325,7 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     _count_attempt(session, post.id, reason)
     if attempt.media and attempt.text is TextTurn.BEFORE:
         timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"A file to {post.chat_id}: {reason}")
-        _let_files_follow(session, post, attempt, now=now)
+        post_shown.let_files_follow(session, post, attempt, now=now)
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         return
     run(session, _FAILED, post=post.id, reason=reason)

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 MAX_FILES = 20
 PHOTO, DOCUMENT = "photo", "document"
 """Kinds of files, by the name of their form field."""
+MAX_TEXT_BYTES = 1_000_000
+"""Size as JSON: with the other fields, the daemon takes 1 MiB."""
+SHORT = MAX_TEXT_BYTES // 12
+"""In characters, each of which has at most 12 bytes in JSON."""
+BEGINNING = 500
+FULL_TEXT_NAME = "message.txt"
+FULL_TEXT_IN_FILE = "The full text is in the file."
+MONO = "Mono"
+"""The format whose texts can be cut anywhere."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
 NAMES = {PHOTO: "photo", DOCUMENT: "file"}
 """Names of files without one."""
@@ -34,16 +43,20 @@ def message_body(
 ) -> Iterator[RequestBody]:
     """Make the body of a message: JSON, or a form with its files, which stay open until the block ends.
 
-    The daemon names files that cannot be sent in the message's text. Raises Refused if nothing else is left of it.
+    A text that is too long for the daemon goes as a file, with its beginning as the text. The daemon names files that
+    cannot be sent in the text. Raises Refused if nothing else is left of the message.
     """
     attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
+    if text is not None and _is_too_long(text):
+        attached.insert(0, (DOCUMENT, File(text.encode("utf-8", "replace"), FULL_TEXT_NAME)))
+        fields, text = _without_markup(fields), _beginning(text)
     with ExitStack() as stack:
         found = _find(attached, stack)
         if text is None and not found.uploads and not found.url:
             _check_worth_sending(fields, found)
         fields = {**fields, "missing_files": found.missing_files()}
         if found.uploads:
-            yield multipart_body({"type": TYPES[found.uploads[0].kind], **fields, "caption": text}, found.uploads)
+            yield multipart_body({"type": found.type, **fields, "caption": text}, found.uploads)
         elif found.url is not None:
             kind, file = found.url
             content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
@@ -59,6 +72,10 @@ class _Attachments:
     uploads: "list[FileUpload]" = field(default_factory=list)
     url: tuple[str, File] | None = None
     troubles: list[tuple[File, ClientError]] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        return TYPES[PHOTO if any(upload.kind == PHOTO for upload in self.uploads) else DOCUMENT]
 
     def missing_files(self) -> list[dict[str, str]] | None:
         return [{"name": _name(file, NAMES[DOCUMENT]), "reason": error.detail} for file, error in self.troubles] or None
@@ -97,6 +114,21 @@ def _check_worth_sending(fields: Mapping[str, object], found: _Attachments) -> N
     if found.troubles:
         raise found.troubles[0][1]
     raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) > SHORT and json_body(text).length > MAX_TEXT_BYTES
+
+
+def _beginning(text: str) -> str:
+    """Return the first lines of a long text: what fits below a file, with room for a title and status lines."""
+    start = text[:BEGINNING]
+    lines, newline, _ = start.rpartition("\n")
+    return f"{lines if newline and lines.strip() else start}\n\n{FULL_TEXT_IN_FILE}"
+
+
+def _without_markup(fields: Mapping[str, object]) -> dict[str, object]:
+    return {**fields, "parse_mode": MONO if fields.get("parse_mode") == MONO else None}
 
 
 def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
@@ -293,5 +325,5 @@ def _filename(name: str) -> str:
 
 
 def _text(value: object) -> bytes:
-    """Encode a value; the daemon refuses lone surrogates."""
+    """Encode a value; the daemon replaces lone surrogates in texts."""
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")

@@ -184,7 +184,7 @@ def _add_field(fields: dict[str, object], name: str, text: bytes, types: frozens
     if name in fields:
         raise _problem(name, "this field is given twice")
     try:
-        value = text.decode()
+        value = text.decode("utf-8", "surrogatepass")  # refused or replaced later, as in JSON
         is_structure = value.lstrip()[:1] in STRUCTURES and STRUCTURES[value.lstrip()[:1]] in types
         fields[name] = json.parse(value) if is_structure or "string" not in types else value
     except UnicodeDecodeError:

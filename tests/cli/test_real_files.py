@@ -235,7 +235,7 @@ def test_a_policy_as_json_goes_with_a_picture(daemon: RealDaemon, capsys: pytest
         ("--button", "Runbook=no address", "text"),
         ("--button", "Host=https://" + "x" * 5000, "text"),
         ("--photo", "https://user:password@example.org/x.png"),
-        ("--title", "\udcff", "--file", "chart.png"),
+        ("--source", "\udcff", "--file", "chart.png"),
     ],
 )
 def test_a_refusal_prints_two_lines_and_exits_with_2(

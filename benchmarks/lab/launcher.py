@@ -11,8 +11,8 @@ from benchmarks.lab.steps import CRASH_AT, Step
 from notifybot import cli
 from notifybot.alerts import escalate
 from notifybot.delivery import record
+from notifybot.delivery.attempt import Attempt
 from notifybot.delivery.dispatcher import Dispatcher
-from notifybot.delivery.record import Attempt
 from notifybot.files.store import FileStore, Incoming
 from notifybot.messages import accept, batcher
 from notifybot.posts.outcomes import Outcome, Shown

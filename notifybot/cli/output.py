@@ -112,6 +112,12 @@ def print_error(detail: str, hint: str) -> None:
     print(f"hint: {one_line(hint)}", file=sys.stderr)
 
 
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print what an accepted message lacks."""
+    for warning in warnings:
+        print(f"warning: {one_line(warning)}", file=sys.stderr)
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> "Refused":
     """Make the error for an unknown name, with the nearest known one."""
     from notifybot.client import Refused

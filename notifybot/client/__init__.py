@@ -124,7 +124,7 @@ class Client:
 
         `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name from the daemon's
         config, `subscribers`, or several of these; each chat gets the message once. `photos` are shown as
-        pictures, `files` under their names: paths, `File`s, or one https URL. `text` is optional with files, or
+        pictures, `files` under their names: paths, `File`s, or one URL. `text` is optional with files, or
         with a `template`, which is rendered with `data`; one over 1 MB goes as a file with its beginning.
         `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark, Mono. `priority`: low, normal, high, critical. An
         `alert` asks for an acknowledgement; its `policy`, a name from the config or a mapping, says to whom it

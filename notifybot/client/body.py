@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from notifybot.client.errors import ClientError, Refused
 from notifybot.client.options import Attachable, File, without_none
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 MAX_FILES = 20
-PHOTO, DOCUMENT = "photo", "file"
+PHOTO, DOCUMENT = "photo", "document"
 """Kinds of files, by the name of their form field."""
 MAX_TEXT_BYTES = 1_000_000
 """Size as JSON: with the other fields, the daemon takes 1 MiB."""
@@ -29,6 +29,8 @@ FULL_TEXT_IN_FILE = "The full text is in the file."
 MONO = "Mono"
 """The format whose texts can be cut anywhere."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
+NAMES = {PHOTO: "photo", DOCUMENT: "file"}
+"""Names of files without one."""
 
 
 @contextmanager
@@ -41,29 +43,77 @@ def message_body(
 ) -> Iterator[RequestBody]:
     """Make the body of a message: JSON, or a form with its files, which stay open until the block ends.
 
-    A text that is too long for the daemon goes as a file, with its beginning as the text. Raises Refused for problems
-    that show before anything is sent.
+    A text that is too long for the daemon goes as a file, with its beginning as the text. The daemon names files that
+    cannot be sent in the text. Raises Refused if nothing else is left of the message.
     """
     attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
     if text is not None and _is_too_long(text):
-        attached.append((DOCUMENT, File(text.encode("utf-8", "replace"), FULL_TEXT_NAME)))
+        attached.insert(0, (DOCUMENT, File(text.encode("utf-8", "replace"), FULL_TEXT_NAME)))
         fields, text = _without_markup(fields), _beginning(text)
-    if len(attached) > MAX_FILES:
-        raise Refused(
-            f"A message can have at most {MAX_FILES} files, not {len(attached)}.",
-            hint="Send several messages, or pack the files into one.",
-        )
-    by_url = next((each for each in attached if _url_of(each[1])), None)
-    if by_url is not None:
-        yield json_body(without_none(_by_url(fields, text, *by_url, is_alone=len(attached) == 1)))
-    elif attached:
-        with ExitStack() as stack:
-            uploads = [open_upload(file, kind, stack) for kind, file in attached]
-            yield multipart_body({"type": TYPES[attached[0][0]], **fields, "caption": text}, uploads)
-    elif text is None and fields.get("template") is None:
-        raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
-    else:
-        yield json_body(without_none({"type": "text", "content": text, **fields}))
+    with ExitStack() as stack:
+        found = _find(attached, stack)
+        if text is None and not found.uploads and not found.url:
+            _check_worth_sending(fields, found)
+        fields = {**fields, "missing_files": found.missing_files()}
+        if found.uploads:
+            yield multipart_body({"type": found.type, **fields, "caption": text}, found.uploads)
+        elif found.url is not None:
+            kind, file = found.url
+            content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
+            yield json_body(without_none({**content, **fields, "caption": text}))
+        else:
+            yield json_body(without_none({"type": "text", "content": text, **fields}))
+
+
+@dataclass
+class _Attachments:
+    """Files to upload, or one URL, and the files that cannot be sent with the reasons."""
+
+    uploads: "list[FileUpload]" = field(default_factory=list)
+    url: tuple[str, File] | None = None
+    troubles: list[tuple[File, ClientError]] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        return TYPES[PHOTO if any(upload.kind == PHOTO for upload in self.uploads) else DOCUMENT]
+
+    def missing_files(self) -> list[dict[str, str]] | None:
+        return [{"name": _name(file, NAMES[DOCUMENT]), "reason": error.detail} for file, error in self.troubles] or None
+
+
+def _find(attached: Sequence[tuple[str, File]], stack: ExitStack) -> _Attachments:
+    found = _Attachments()
+    for place, (kind, file) in enumerate(attached):
+        try:
+            if place >= MAX_FILES:
+                raise _too_many()
+            if _url_of(file) is None:
+                found.uploads.append(open_upload(file, kind, stack))
+            elif len(attached) > 1:
+                raise _not_alone(file)
+            else:
+                found.url = (kind, file)
+        except ClientError as error:
+            found.troubles.append((file, error))
+    return found
+
+
+def _not_alone(file: File) -> Refused:
+    detail = f"{file.source!s} is not sent: a message can have one URL or uploaded files, not both."
+    return Refused(detail, hint="Send them one by one.")
+
+
+def _too_many() -> Refused:
+    hint = "Send several messages, or pack the files into one."
+    return Refused(f"A message can have at most {MAX_FILES} files.", hint=hint)
+
+
+def _check_worth_sending(fields: Mapping[str, object], found: _Attachments) -> None:
+    if fields.get("template") is not None or (found.troubles and fields.get("title") is not None):
+        return
+    if found.troubles:
+        raise found.troubles[0][1]
+    raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
 
 
 def _is_too_long(text: str) -> bool:
@@ -88,26 +138,18 @@ def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
 
 
 def _url_of(file: File) -> str | None:
-    """Return the https URL of a file, None if it is to be uploaded. Raises Refused for other URLs."""
+    """Return the http or https URL of a file, None if it is to be uploaded. Raises Refused for other URLs."""
     if not isinstance(file.source, str):
         return None
     scheme, is_url, _ = file.source.partition("://")
     if not is_url or not scheme.isalnum():
         return None
-    if scheme.lower() != "https":
+    if scheme.lower() not in ("https", "http"):
         raise Refused(
-            f"{file.source} is not an https URL.", hint="Download it and send the file: only https URLs are fetched."
+            f"{file.source} is not an https URL.",
+            hint="Download it and send the file: only https and http are fetched.",
         )
     return file.source
-
-
-def _by_url(
-    fields: Mapping[str, object], text: str | None, kind: str, file: File, *, is_alone: bool
-) -> dict[str, object]:
-    if not is_alone:
-        raise Refused("A message can have one URL or uploaded files, not both.", hint="Send them one by one.")
-    content = {"type": TYPES[kind], "content": _url_of(file), "file_name": file.name}
-    return {**content, **fields, "caption": text}
 
 
 MAX_COPY_BYTES = 2_000_000_000
@@ -139,7 +181,7 @@ class FileUpload:
 def open_upload(file: File, kind: str, stack: ExitStack) -> FileUpload:
     """Open `file` until `stack` closes. A stream that cannot be read twice is copied to a temporary file. Raises
     Refused."""
-    shown, name = _shown(file), _name(file, kind)
+    shown, name = _shown(file), _name(file, NAMES[kind])
     stream = _stream(file.source, shown, stack)
     size = _rest(stream)
     if not size:  # a pipe, or a file without a known size, as in /proc

@@ -58,14 +58,14 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file to send. `source`: a path, an https URL, bytes, or an open binary file; `name`: the name to show."""
+    """A file to send. `source`: a path, a URL, bytes, or an open binary file; `name`: the name to show."""
 
     source: "str | os.PathLike[str] | bytes | IO[bytes]"
     name: str | None = None
 
 
 Attachable = File | str | os.PathLike[str]
-"""A file to send; a path or an https URL is enough."""
+"""A file to send; a path or a URL is enough."""
 
 
 def request_fields(options: "SendOptions") -> dict[str, object]:

@@ -78,7 +78,8 @@ class Accepted:
     """A message that is on the daemon's disk. `deliveries` is empty unless the call waited and all are decided.
 
     `is_duplicate`: the daemon already had this `client_id`, and repeats its first response. `send_at`: when a delayed
-    message is sent. `next_times`: the first few times of a recurring one.
+    message is sent. `next_times`: the first few times of a recurring one. `warnings`: files that cannot be sent; the
+    text names them.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Accepted:
     schedule_id: str | None
     next_times: tuple[datetime, ...]
     deliveries: tuple[DeliveryInfo, ...]
+    warnings: tuple[str, ...]
     document: JsonObject = whole()
 
 

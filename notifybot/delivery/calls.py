@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from notifybot.delivery.attempt import Attempt
 from notifybot.delivery.claims import Claim
-from notifybot.delivery.record import Attempt
 from notifybot.files.admit import FileAdmission
 from notifybot.posts.outcomes import GiveUp, Outcome, Shown
 from notifybot.rendering.buttons import Snooze
@@ -44,7 +44,7 @@ class Calls:
         except Exception:
             log.exception("a post cannot be rendered", extra={"action": "render_failed", "post": claim.post.id})
             return Attempt(claim, None, 0, "", is_last=True), GiveUp("notifybot could not prepare it", False)
-        attempt = Attempt(claim, coming.call, coming.place, coming.digest, coming.is_last)
+        attempt = Attempt(claim, coming.call, coming.place, coming.digest, coming.is_last, coming.text)
         match coming.call:
             case None:
                 return attempt, Shown(claim.post.chat_id, ())

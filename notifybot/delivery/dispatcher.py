@@ -11,12 +11,12 @@ from functools import partial
 from sqlmodel import Session
 
 from notifybot.delivery import claims, outage, record
+from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.calls import Calls
 from notifybot.delivery.claims import Claim, ClaimResult, Leader
 from notifybot.delivery.in_flight import InFlight
 from notifybot.delivery.outage import PROBE_EVERY
 from notifybot.delivery.outcome_log import log_outcome
-from notifybot.delivery.record import Attempt, RetryPolicy
 from notifybot.delivery.send_gate import SendGate
 from notifybot.errors import Unavailable
 from notifybot.posts.outcomes import Fetched, NotFetched, Outcome, TryAgain

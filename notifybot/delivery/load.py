@@ -25,6 +25,7 @@ _POST_COLUMNS = (
     "version",
     "is_silent",
     "as_text",
+    "files_follow",
     "is_reminder",
     "superseded_at",
     "thread_id",
@@ -73,6 +74,7 @@ def load_post(session: Session, row: Any, *, now: datetime) -> PostView:
         reply=None if row.posts_reply is None else _reply(row.posts_reply),
         message=None if row.messages_id is None else _message(session, row, now=now),
         as_text=AsText(row.posts_as_text),
+        files_follow=row.posts_files_follow,
     )
 
 

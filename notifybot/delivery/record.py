@@ -4,15 +4,14 @@ Statements are built once; see delivery/claims.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import bindparam, case, select, text, true, update
+from sqlalchemy import bindparam, select, true, update
 from sqlmodel import Session
 
-from notifybot.delivery import as_text, outage, topics
-from notifybot.delivery.claims import Claim
+from notifybot.delivery import as_text, outage, post_shown, topics
+from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
 from notifybot.model.chats import Bot, Chat, Post
@@ -34,40 +33,13 @@ from notifybot.posts.outcomes import (
     Target,
     TryAgain,
 )
-from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
+from notifybot.rendering.parts import Delete, Edit, Fetch, FileId, Send
+from notifybot.rendering.render import TextTurn
 from notifybot.storage.statements import fetch, run, table_of
 from notifybot.storage.writer import changes
 
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The call made for a claim, or None if nothing differed. It shows the part at `place`, with this `digest`.
-    `is_last`: the post then looks as the claimed version says."""
-
-    claim: Claim
-    call: Call | None
-    place: int
-    digest: str
-    is_last: bool
-
-    @property
-    def is_send(self) -> bool:
-        return isinstance(self.call, Send)
-
-    @property
-    def media(self) -> tuple[Media, ...]:
-        return self.call.part.media if isinstance(self.call, Send) else ()
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long failures are retried; `jitter` is uniform in [0, 1)."""
-
-    give_up_after: timedelta
-    jitter: float
 
 
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
@@ -82,6 +54,7 @@ _CALLED = (
         POSTS.c.thread_id,
         POSTS.c.shown,
         POSTS.c.as_text,
+        POSTS.c.files_follow,
         POSTS.c.is_reminder,
         POSTS.c.reposted_version,
         CHATS.c.kind,
@@ -117,20 +90,15 @@ _REPOST = _this_post.values(
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
 _COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_error=bindparam("error"))
-_is_new = text("status IN ('waiting', 'withdrawn')")
-_DELIVERED = _deliveries.values(
-    attempts=DELIVERIES.c.attempts + bindparam("attempts_made"),
-    last_error=None,
-    status=case((_is_new, DeliveryStatus.SHOWN.value), else_=DELIVERIES.c.status),
-    shown_at=case((_is_new, bindparam("at", type_=DELIVERIES.c.shown_at.type)), else_=DELIVERIES.c.shown_at),
-)
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 
 
 def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, policy: RetryPolicy) -> None:
     """Record the outcome of one claimed call and end the claim."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
-    if attempt.call is not None and not isinstance(attempt.call, Fetch):
+    # A failed upload says nothing about Telegram: small calls may get through all the same.
+    is_failed_upload = isinstance(outcome, TryAgain) and bool(attempt.media)
+    if attempt.call is not None and not isinstance(attempt.call, Fetch) and not is_failed_upload:
         outage.note_outcome(session, post, outcome, now=now)
     if post is not None:  # a message may be deleted while its call hangs
         _apply(session, post, attempt, outcome, now=now, policy=policy)
@@ -176,8 +144,8 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
     topics.note_accepted(session, post, attempt.call)
     _note_part(session, post, attempt, outcome.message_ids)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
-    if attempt.is_last and post.shown_version == 0:
-        _first_shown(session, post, attempt, now=now)
+    if post_shown.shows_post(post, attempt) and post_shown.is_undelivered(session, post):
+        post_shown.note_shown(session, post, attempt, now=now)
     else:
         _reshown(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
@@ -187,7 +155,7 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
 def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Sequence[int]) -> None:
     """Record that the attempt's part is up to date; its version is shown after the last part."""
     parts = _parts_after(post.shown, attempt, message_ids)
-    is_whole = attempt.is_last or post.shown_version > 0
+    is_whole = post_shown.shows_post(post, attempt) or post.shown_version > 0
     version = attempt.claim.post.version if attempt.is_last else post.shown_version
     urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
     after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
@@ -197,8 +165,8 @@ def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Seque
 def _pass_over(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """Leave a part that cannot be edited as it is, and go on with the others."""
     _note_part(session, post, attempt, ())
-    if attempt.is_last and post.shown_version == 0:
-        _first_shown(session, post, attempt, now=now)
+    if post_shown.shows_post(post, attempt) and post_shown.is_undelivered(session, post):
+        post_shown.note_shown(session, post, attempt, now=now)
 
 
 def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
@@ -217,20 +185,14 @@ def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: 
     return parts
 
 
-def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Record that the whole post is shown for the first time."""
-    run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send), at=now)
-    message_ids = transitions.settle(session, post.id, now=now)
-    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=topics.where_shown(post, attempt.call))
-
-
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
     """Record that one part was shown, or the whole post in a newer version."""
     if attempt.is_send:
         _count_attempt(session, post.id)
     if attempt.is_last and attempt.call is not None:
-        message_ids = posts.messages_of(session, post.id)
-        timeline.add(session, message_ids, EventKind.EDITED, now=now, detail=f"In {post.chat_id}.")
+        is_file = post.shown_version == 0 and bool(attempt.media)
+        kind, what = (EventKind.SENT, "Files to") if is_file else (EventKind.EDITED, "In")
+        timeline.add(session, posts.messages_of(session, post.id), kind, now=now, detail=f"{what} {post.chat_id}.")
 
 
 def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
@@ -254,12 +216,29 @@ def _try_again(
     wait = backoff(post.errors + 1, jitter=policy.jitter)
     tried = post.tried_for_s + wait.total_seconds()
     if tried > policy.give_up_after.total_seconds():
-        _give_up(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
+        _give_up_trying(session, post, attempt, f"Given up after retrying: {outcome.reason}", now=now)
         return
-    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now + wait)
+    is_text_next = False
+    if attempt.media and (post.errors or outcome.was_slow):
+        is_text_next = post_shown.let_files_follow(session, post, attempt, now=now)
+    elif attempt.is_send and not attempt.media and not post.shown:
+        # The text fares no better, so the files are not to blame.
+        post_shown.keep_together(session, post)
+    run(session, _BACK_OFF, post=post.id, tried=tried, retry_at=now if is_text_next else now + wait)
     if attempt.is_send:
         _count_attempt(session, post.id, outcome.reason)
         changes(session).messages.update(posts.messages_of(session, post.id))
+
+
+def _give_up_trying(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """Give up a file that could not be uploaded, or a post."""
+    files = [file.attachment_id for file in attempt.media if file.attachment_id is not None]
+    if not files:
+        _give_up(session, post, attempt, reason, now=now)
+        return
+    _count_attempt(session, post.id, reason)
+    for attachment_id in files:
+        attachments.note_missing(session, attachment_id, reason, now=now)
 
 
 def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, *, now: datetime) -> None:
@@ -274,11 +253,16 @@ def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, 
 
 
 def _file_refused(session: Session, post: Any, attempt: Attempt, refused: FileRefused, *, now: datetime) -> None:
-    """Try the file another way; where none is left, the message goes without it."""
-    if attachments.note_refused(session, refused, now=now):
-        _count_attempt(session, post.id, refused.reason)
-    else:
+    """Try the files another way: an album file by file, a file as attachments.note_refused says. The text goes without
+    waiting for that, unless it is a matter of one call: the file_id was forgotten, or there is no other way."""
+    is_forgotten = all(isinstance(file.source, FileId) for file in refused.media)
+    is_album = len(refused.media) == len(attempt.media) > 1 and not (is_forgotten or refused.is_final)
+    if not is_album and not attachments.note_refused(session, refused, now=now):
         _give_up(session, post, attempt, refused.reason, now=now)
+        return
+    if not (is_forgotten or refused.is_final):
+        post_shown.let_files_follow(session, post, attempt, now=now)
+    _count_attempt(session, post.id, refused.reason)
 
 
 def _not_fetched(
@@ -287,7 +271,9 @@ def _not_fetched(
     assert isinstance(attempt.call, Fetch)
     if outcome.is_temporary and post.errors < MAX_FETCHES:
         wait = backoff(post.errors + 1, jitter=policy.jitter)
-        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=now + wait)
+        is_text_next = post_shown.let_files_follow(session, post, attempt, now=now)
+        retry_at = now if is_text_next else now + wait
+        run(session, _BACK_OFF, post=post.id, tried=post.tried_for_s + wait.total_seconds(), retry_at=retry_at)
     else:
         attachments.note_missing(session, attempt.call.attachment_id, outcome.reason, now=now)
 
@@ -326,7 +312,7 @@ def _note_edit_failed(session: Session, post: Any, message_ids: Sequence[str], r
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
     """Make a post that was never shown a dead letter. After a failed edit the chat keeps the old version; the
-    remaining parts of an incomplete post still follow."""
+    remaining parts of an incomplete post still follow. A text whose file was given up is shown and can be edited."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
         _note_edit_failed(session, post, message_ids, reason, now=now)
@@ -335,8 +321,13 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
         else:
             _pass_over(session, post, attempt, now=now)
         return
-    run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)
+    if attempt.media and attempt.text is TextTurn.BEFORE:
+        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"A file to {post.chat_id}: {reason}")
+        post_shown.let_files_follow(session, post, attempt, now=now)
+        run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
+        return
+    run(session, _FAILED, post=post.id, reason=reason)
     run(session, _UNDELIVERABLE, post=post.id)
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
     transitions.settle(session, post.id, now=now)

@@ -1,8 +1,9 @@
 """Admit files that are uploaded, copied from a path or fetched from a URL, with the same checks for all."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from notifybot.errors import NotifybotError
+from notifybot.errors import Forbidden, NotifybotError
 from notifybot.files.fetch import Fetcher, FetchFailed
 from notifybot.files.media_types import is_image, safe_name
 from notifybot.files.scan import Scanner, check_type
@@ -11,6 +12,17 @@ from notifybot.files.upload_slots import UploadSlots
 from notifybot.model.enums import MediaKind
 from notifybot.posts.outcomes import Fetched, NotFetched
 from notifybot.rendering.parts import Fetch, NewFile
+
+
+async def unless_refused(admission: Awaitable[NewFile], kind: MediaKind, name: str) -> NewFile:
+    """Return the admitted file, or one that has the refusal: whether that costs its message is decided with the text
+    (schemas.to_message). Raises Forbidden, which says nothing about the file."""
+    try:
+        return await admission
+    except Forbidden:
+        raise
+    except NotifybotError as refusal:
+        return NewFile(kind, safe_name(name), refusal=refusal)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Fetch a file from an https URL on a public server. Callers must not reach internal servers this way (SSRF).
+"""Fetch a file from a URL on a public server. Callers must not reach internal servers this way (SSRF).
 
 The same checks apply to each hop: its name is resolved once, every address must be public, and the connection uses
 exactly these addresses, so that a second DNS response cannot redirect it. Redirects are followed here, hop by hop. No
@@ -32,14 +32,14 @@ MAX_REDIRECTS = 5
 MAX_URL_CHARACTERS = 4096
 MAX_ADDRESSES = 16
 MAX_CONCURRENT = 16
-HTTPS_PORT = 443
+PORTS = {"https": 443, "http": 80}
 FIRST_ALLOWED_PORT = 1024
-"""Ports below belong to mail, SSH and the like, which a TLS hello can disturb; 443 is the exception."""
+"""Ports below belong to mail, SSH and the like, which a request can disturb; the scheme's own is the exception."""
 UNUSUAL = re.compile(r"[\s\x00-\x20\x7f\\]")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 RETRYABLE = frozenset({408, 425, 429})
 HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity", "Accept": "*/*"}
-HINT = "Upload the file, or give the https URL of a file on a public server."
+HINT = "Upload the file, or give the URL of a file on a public server."
 NO_PUBLIC_SERVER = "The URL does not point to a public server."
 """Also used for unknown names, so that callers cannot probe internal DNS."""
 
@@ -143,7 +143,7 @@ class Fetcher:
 
     async def _addresses(self, url: URL) -> list[Address]:
         """Return the host's addresses. Raises FetchFailed if any of them is not public."""
-        host, port = url.raw_host or "", url.port or HTTPS_PORT
+        host, port = url.raw_host or "", url.port or PORTS[url.scheme]
         fixed = _literal(host)
         addresses = [fixed] if fixed else await self._resolved(host, port)
         if not addresses or not all(map(self._may_reach, addresses)):
@@ -237,14 +237,13 @@ def _checked(url: str) -> URL:
         port, host = parsed.port, parsed.raw_host
     except ValueError:
         raise FetchFailed("This is not a URL.") from None
-    if parsed.scheme != "https" or not host:
-        raise FetchFailed("Only https URLs are fetched.")
+    if parsed.scheme not in PORTS or not host:
+        raise FetchFailed("Only https and http URLs are fetched.")
     if "@" in parsed.raw_authority:
         raise FetchFailed("URLs with a user name or password are not fetched.")
-    if port is None or (port != HTTPS_PORT and port < FIRST_ALLOWED_PORT):
-        raise FetchFailed(
-            f"Files are only fetched from port {HTTPS_PORT}, or from ports {FIRST_ALLOWED_PORT} and above."
-        )
+    usual = PORTS[parsed.scheme]
+    if port is None or (port != usual and port < FIRST_ALLOWED_PORT):
+        raise FetchFailed(f"Files are only fetched from port {usual}, or from ports {FIRST_ALLOWED_PORT} and above.")
     return parsed.with_fragment(None)
 
 
@@ -258,9 +257,12 @@ def _literal(host: str) -> Address | None:
 def _redirected(url: URL, response: aiohttp.ClientResponse) -> URL:
     location = response.headers.get("Location", "")
     try:
-        return _checked(str(url.join(URL(location))) if location else "")
+        target = _checked(str(url.join(URL(location))) if location else "")
     except ValueError:
         raise FetchFailed("The server redirects to an invalid URL.") from None
+    if url.scheme == "https" and target.scheme != "https":
+        raise FetchFailed("The server redirects from https to http.")
+    return target
 
 
 def _check(response: aiohttp.ClientResponse) -> None:

@@ -68,7 +68,7 @@ def assess(facts: HealthFacts) -> HealthReport:
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
     is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
-    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.troubles)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.troubles or backlog.without_files)
     return HealthReport(
         status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
         telegram=facts.telegram,
@@ -87,6 +87,9 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
         found.append(facts.telegram_reason)
     if facts.backlog is None:
         found.append("The database is unusable; see the log.")
+    elif count := facts.backlog.without_files:
+        posts = "1 post waits for its files" if count == 1 else f"{count} posts wait for their files"
+        found.append(f"Uploads to Telegram fail: {posts}. Small calls get through: is there a limit or a slow link?")
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
     found += facts.troubles

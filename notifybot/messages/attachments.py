@@ -77,6 +77,8 @@ def add(session: Session, new: Sequence[tuple[str, Sequence[NewFile]]]) -> None:
             "kind": file.kind,
             "name": file.name,
             "url": file.url,
+            "is_refused": file.url is not None and not file.url.lower().startswith("https:"),
+            "problem": None if file.refusal is None else file.refusal.detail,
             "sha256": file.sha256,
             "size": file.size,
             "media_type": file.media_type,

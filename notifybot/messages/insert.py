@@ -112,6 +112,9 @@ class MessageRows:
         self.events.append({"message_id": message_id, "actor": f"account:{new.account}"})
         if new.files:
             self.files.append((message_id, new.files))
+        for file in new.files:
+            if file.refusal is not None:
+                self.deliveries.note(message_id, EventKind.REFORMATTED, f"{file.name}: {file.refusal.detail}")
         if new.why_plain is not None:
             self.deliveries.note(message_id, EventKind.REFORMATTED, timeline.shown_plain(new.why_plain))
         if new.client_id is not None:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 from notifybot.errors import NotFound
 from notifybot.messages import attachments
 from notifybot.model.chats import Post
-from notifybot.model.conditions import IS_NEXT, IS_OPEN, IS_UNACKNOWLEDGED
+from notifybot.model.conditions import IS_IN_TROUBLE, IS_NEXT, IS_OPEN, IS_UNACKNOWLEDGED
 from notifybot.model.ids import first_id
 from notifybot.model.messages import Attachment, Delivery, Message, TimelineEvent
 from notifybot.model.schedules import Schedule
@@ -23,6 +23,8 @@ from notifybot.posts import timeline
 from notifybot.storage.statements import table_of
 from notifybot.times import occurrences
 
+STUCK_AFTER = 3
+"""Failures in a row after which uploads count as stuck."""
 BACKLOG_SAMPLE = 100
 """Waiting messages, in the order of acceptance, among which the oldest is looked for. A scheduled message counts from
 its send_at, so the first one is not always the oldest."""
@@ -66,11 +68,12 @@ class MessageFilter:
 
 @dataclass(frozen=True)
 class Backlog:
-    """Deliveries that wait to be shown, and sends with an unknown outcome."""
+    """Deliveries that wait to be shown, sends with an unknown outcome, and posts whose files cannot be uploaded."""
 
     waiting: int
     oldest_at: datetime | None
     uncertain: int
+    without_files: int = 0
 
 
 def details(session: Session, message_id: str) -> MessageDetails:
@@ -131,7 +134,9 @@ def backlog(session: Session) -> Backlog:
     came_at = func.coalesce(Message.send_at, Message.created_at, type_=table_of(Message).c.created_at.type)
     oldest = session.exec(select(func.min(came_at)).where(col(Message.id).in_(first))).one()
     uncertain = session.exec(select(func.coalesce(func.sum(Post.uncertain), 0)).where(text("uncertain > 0"))).one()
-    return Backlog(int(waiting), oldest, int(uncertain))
+    is_stuck = (text(IS_IN_TROUBLE), col(Post.files_follow), col(Post.errors) >= STUCK_AFTER)
+    stuck = session.exec(select(func.count()).select_from(Post).where(*is_stuck)).one()
+    return Backlog(int(waiting), oldest, int(uncertain), int(stuck))
 
 
 def find(session: Session, message_id: str) -> Message:

@@ -113,6 +113,8 @@ class Post(SQLModel, table=True):
     """What Telegram refused, and the text has instead; see enums.AsText."""
     reposted_version: int = 0
     """Version whose edit was refused, so that it was posted again, which happens once; 0 for none."""
+    files_follow: bool = False
+    """An upload failed or was refused: the text goes first, and each file follows it alone."""
     parts_shown: int = 0
     """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -128,7 +128,7 @@ class Attachment(SQLModel, table=True):
     """A file of a message.
 
     Its content comes from Telegram if it has a `file_id`, else from our store (`sha256`), else from `url`: Telegram
-    fetches that, and if it refuses to (`is_refused`) we do.
+    fetches that, and if it refuses to (`is_refused`) we do. Only we fetch http URLs.
     """
 
     __tablename__ = "attachments"
@@ -141,7 +141,7 @@ class Attachment(SQLModel, table=True):
     name: str
     url: str | None = Field(default=None, sa_type=Text)
     is_refused: bool = False
-    """Telegram rejected the `url`."""
+    """Telegram rejected the `url`, or was never asked."""
     sha256: str | None = None
     """Hash of the content, and its name in our store."""
     size: int | None = Field(default=None, sa_type=BigInteger)

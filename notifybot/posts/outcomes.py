@@ -36,10 +36,11 @@ class HoldOff:
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Network failure or 5xx. `uncertain`: Telegram may have accepted the call."""
+    """Network failure or 5xx. `uncertain`: Telegram may have accepted the call; `was_slow`: its time ran out."""
 
     reason: str
     uncertain: bool
+    was_slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Gone:
 
 @dataclass(frozen=True)
 class FileRefused:
-    """Telegram refuses one of these files. It may take it from another source, unless `is_final`."""
+    """Telegram refuses these files. It may take them another way, unless `is_final`."""
 
     media: tuple[Media, ...]
     reason: str

@@ -26,7 +26,10 @@ def note_uncertain(session: Session, post_id: str, *, now: datetime, detail: str
     False), it counts only for a post that was never shown in full.
     """
     if run(session, _COUNT_UNCERTAIN if is_send else _COUNT_IF_NEW, post=post_id):
-        timeline.add(session, messages_of(session, post_id), EventKind.UNCERTAIN, now=now, detail=detail)
+        message_ids = messages_of(session, post_id)
+        timeline.add(session, message_ids, EventKind.UNCERTAIN, now=now, detail=detail)
+        for message_id in message_ids:  # an upload may fail for a day
+            timeline.trim(session, message_id, EventKind.UNCERTAIN)
 
 
 def messages_of(session: Session, post_id: str) -> list[str]:

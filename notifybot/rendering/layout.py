@@ -37,6 +37,10 @@ class Content:
     entities: tuple[Entity, ...]
     media: tuple[Media, ...]
     text_first: bool = False
+    files_follow: bool = False
+    """Each file goes below the text, alone, so that it cannot keep the text or another file from the chat."""
+    groups_shown: tuple[tuple[int, ...], ...] = ()
+    """Attachment ids of the files that the chat shows already; what stands together stays together."""
 
 
 def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, ...]:
@@ -44,8 +48,10 @@ def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, 
     addresses of links.
 
     A single file has the text as its caption, and the rest of the text follows. Photo albums go above the text,
-    documents below it. A text without buttons may be the caption of an album.
+    documents below it. A text without buttons may be the caption of an album. Where `files_follow`, none of this holds.
     """
+    if content.files_follow:
+        return _files_below(content, footer, max_parts)
     if len(content.media) == 1 and not content.text_first:
         return _captioned(content, footer, max_parts)
     albums = _albums(content.media, MediaKind.PHOTO)
@@ -56,6 +62,15 @@ def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, 
     if len(albums) == 1 and not documents and _may_be_caption(texts, footer):
         return (replace(texts[0], media=albums[0].media),)
     return (*albums, *texts, *documents)
+
+
+def _files_below(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
+    photos_first = sorted(content.media, key=lambda file: file.kind is not MediaKind.PHOTO)
+    left = {file.attachment_id: file for file in photos_first}
+    shown = [tuple(left.pop(each) for each in group if each in left) for group in content.groups_shown]
+    files = tuple(Part("", media=group) for group in (*filter(None, shown), *((file,) for file in left.values())))
+    has_text = content.text or footer.status or footer.buttons
+    return (*_texts(content, footer, max_parts), *files) if has_text else files
 
 
 def _albums(media: Sequence[Media], kind: MediaKind) -> tuple[Part, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from notifybot.errors import NotifybotError
 from notifybot.model.enums import MediaKind
 
 
@@ -85,7 +86,10 @@ class Media:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A new message's file: a URL, or a file already stored as `sha256` (files/store.py) with `size` bytes."""
+    """A new message's file: a URL, or a file already stored as `sha256` (files/store.py) with `size` bytes.
+
+    With a `refusal` it is neither: the text of its message says so.
+    """
 
     kind: MediaKind
     name: str
@@ -93,6 +97,7 @@ class NewFile:
     sha256: str | None = None
     size: int | None = None
     media_type: str | None = None
+    refusal: NotifybotError | None = None
 
 
 MAX_ALBUM = 10
@@ -124,6 +129,11 @@ class Part:
     link_preview: bool = False
 
     @property
+    def is_file_alone(self) -> bool:
+        """True for files without text and buttons."""
+        return bool(self.media) and not self.text and not self.buttons
+
+    @property
     def substance(self) -> Substance:
         if not self.media:
             return Substance.NOTHING
@@ -144,6 +154,9 @@ class Part:
         return f"{self.substance}:{files}:{looks}"
 
 
+NO_CAPTION = Part("").digest
+
+
 @dataclass(frozen=True)
 class PartDigest:
     """The files in a part's digest. `substance` None: only a button press on the part was ever seen."""
@@ -151,13 +164,16 @@ class PartDigest:
     substance: Substance | None
     files: tuple[int, ...] = ()
     """Attachment ids."""
+    has_caption: bool = False
+    """The files have text or buttons of their own."""
 
     @staticmethod
     def parse(digest: str) -> "PartDigest":
         if ":" not in digest:
             return PartDigest(Substance.NOTHING if digest else None)
-        substance, files, _ = digest.split(":")
-        return PartDigest(Substance(substance), tuple(map(int, filter(None, files.split(",")))))
+        substance, files, looks = digest.split(":")
+        ids = tuple(map(int, filter(None, files.split(","))))
+        return PartDigest(Substance(substance), ids, has_caption=looks != NO_CAPTION)
 
 
 @dataclass(frozen=True)
@@ -196,12 +212,16 @@ DEFAULT_APPEARANCE = Appearance()
 
 @dataclass(frozen=True)
 class Send:
-    """Send `part` as a new message or album. `chat_id` is digits or "@name"; `thread_id` is a forum topic."""
+    """Send `part` as a new message or album. `chat_id` is digits or "@name"; `thread_id` is a forum topic.
+
+    `text_waits`: it uploads, and text is only shown with or after it. Such an upload gets less time.
+    """
 
     chat_id: str
     part: Part
     silent: bool = False
     thread_id: int | None = None
+    text_waits: bool = False
 
 
 @dataclass(frozen=True)

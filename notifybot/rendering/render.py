@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from notifybot.model.enums import AsText
 from notifybot.rendering import markup
@@ -42,6 +43,18 @@ LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
 
+class TextTurn(Enum):
+    """When the text of a post and its buttons are shown, seen from one call."""
+
+    NONE = "none"
+    """It has none."""
+    BEFORE = "before"
+    """The chat has all of it; the call is for a file."""
+    NOW = "now"
+    """This call completes it."""
+    LATER = "later"
+
+
 @dataclass(frozen=True)
 class NextCall:
     """The next call of a post, None if it is up to date; afterwards the part at `place` has this digest.
@@ -53,20 +66,38 @@ class NextCall:
     place: int
     digest: str
     is_last: bool
+    text: TextTurn = TextTurn.NONE
 
 
 def next_call(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> NextCall:
     """Return the call for the first difference between the chat and the post. `snoozes` become an alert's buttons."""
-    if post.message is not None and post.message.to_fetch:
-        return NextCall(post.message.to_fetch[0], len(post.shown), "", is_last=False)
+    to_fetch = () if post.message is None else post.message.to_fetch
     parts = _placed(render(post, max_parts=max_parts, snoozes=snoozes), post.shown)
     there = [shown.digest for shown in post.shown]
     wanted = [None if part is None else part.digest for part in parts]
     places = [place for place, digest in enumerate(wanted) if [digest] != there[place : place + 1]]
+    has_text = not all(part is None or part.is_file_alone for part in parts)
+    waits = [has_text and _is_text(parts[place]) for place in places]
+    if to_fetch and not (places and post.files_follow):
+        return NextCall(to_fetch[0], len(post.shown), "", False, _text_turn(has_text, [False, *waits]))
     if not places:
         return NextCall(None, len(parts), "", is_last=True)
-    place = places[0]
-    return NextCall(_call(post, parts[place], place), place, wanted[place] or "", is_last=len(places) == 1)
+    place, is_last = places[0], len(places) == 1 and not to_fetch
+    call = _call(post, parts[place], place, text_waits=any(waits), follows=has_text and post.files_follow)
+    return NextCall(call, place, wanted[place] or "", is_last, _text_turn(has_text, waits))
+
+
+def _text_turn(has_text: bool, waits: Sequence[bool]) -> TextTurn:
+    """Tell when the text comes, from the calls to make: True for those that show text."""
+    if not has_text:
+        return TextTurn.NONE
+    if any(waits[1:]):
+        return TextTurn.LATER
+    return TextTurn.NOW if waits[0] else TextTurn.BEFORE
+
+
+def _is_text(part: Part | None) -> bool:
+    return part is not None and not part.is_file_alone
 
 
 def _placed(parts: Iterable[Part], shown: Sequence[ShownPart]) -> tuple[Part | None, ...]:
@@ -86,10 +117,12 @@ def _taken(left: list[Part], substance: Substance | None) -> Part | None:
     return None
 
 
-def _call(post: PostView, part: Part | None, place: int) -> Call:
+def _call(post: PostView, part: Part | None, place: int, *, text_waits: bool, follows: bool) -> Call:
+    """Return the call for one part. A file that `follows` its text makes no sound: the text did."""
     if place >= len(post.shown):
         assert part is not None
-        return Send(post.chat_id, part, silent=post.is_silent, thread_id=post.thread_id)
+        silent = post.is_silent or (follows and part.is_file_alone)
+        return Send(post.chat_id, part, silent, post.thread_id, text_waits=text_waits and bool(part.media))
     shown = post.shown[place]
     if part is None:
         return Delete(post.chat_id, shown.message_ids)
@@ -120,8 +153,16 @@ def _render_message(
     buttons = () if AsText.ALL_BUTTONS in post.as_text else _buttons(post, message, snoozes)
     status, _ = clean(status_lines(message))
     foot = Footer(status, buttons, room=STATUS_UNITS if message.is_alert else 0)
-    parts = lay_out(_content(message, post.as_text), foot, max_parts=max_parts)
+    parts = lay_out(_with_layout(_content(message, post.as_text), post), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
+
+
+def _with_layout(content: Content, post: PostView) -> Content:
+    """Let the files follow the text, unless they are shown with it already."""
+    shown = [PartDigest.parse(part.digest) for part in post.shown]
+    if not post.files_follow or any(part.files and part.has_caption for part in shown):
+        return content
+    return replace(content, files_follow=True, groups_shown=tuple(part.files for part in shown if part.files))
 
 
 def _content(message: MessageView, as_text: AsText) -> Content:

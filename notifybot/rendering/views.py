@@ -72,6 +72,8 @@ class PostView:
     message: MessageView | None
     as_text: AsText = AsText.NOTHING
     """What Telegram refused, and the text has instead."""
+    files_follow: bool = False
+    """An upload failed or was refused: the text goes first, and each file follows it alone."""
 
 
 def is_open(message: MessageView) -> bool:

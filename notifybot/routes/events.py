@@ -16,7 +16,7 @@ async def send_event(request: web.Request) -> web.Response:
     """Send an event; the summary counts its name."""
     new = await read_event(request, caller_of(request))
     found = await runtime_of(request).batcher.accept(new)
-    return json_response(messages.accepted(found), status=200 if found.is_duplicate else 202)
+    return json_response(messages.accepted(found, new), status=200 if found.is_duplicate else 202)
 
 
 ROUTES = (

@@ -15,7 +15,7 @@ from notifybot.auth import permissions
 from notifybot.auth.permissions import Action
 from notifybot.errors import NotFound
 from notifybot.messages import edit, queries, retry
-from notifybot.messages.new_message import Acceptance
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.messages.queries import MessageDetails, MessageFilter
 from notifybot.model import actors
 from notifybot.model.ids import is_id
@@ -97,21 +97,21 @@ async def ingest(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     found = await runtime.batcher.accept(new)
     if wait_s:
-        return await _wait(runtime, found, timedelta(seconds=wait_s))
-    return json_response(documents.accepted(found), status=200 if found.is_duplicate else 202)
+        return await _wait(runtime, new, found, timedelta(seconds=wait_s))
+    return json_response(documents.accepted(found, new), status=200 if found.is_duplicate else 202)
 
 
 async def send(request: web.Request) -> web.Response:
     new = await read_send(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new), new))
 
 
 async def send_photo(request: web.Request) -> web.Response:
     new = await read_photo(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new)))
+    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new), new))
 
 
-async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Response:
+async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: timedelta) -> web.Response:
     """Answer 200 with the deliveries once the message has left `initiated`, 202 after `wait`."""
     until = runtime.clock.now() + wait
     changed = runtime.watchers.watch(found.id)
@@ -124,7 +124,7 @@ async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Res
             await runtime.watchers.next_change(changed, until)
     finally:
         runtime.watchers.unwatch(found.id, changed)
-    document = documents.accepted(found)
+    document = documents.accepted(found, new)
     document.status = detail.message.state
     document.deliveries = [documents.delivery(copy) for copy in detail.deliveries]
     return json_response(document, status=200 if is_decided else 202)

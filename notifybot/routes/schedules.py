@@ -108,8 +108,11 @@ async def schedule_message(request: web.Request) -> web.Response:
 
 async def _read(request: web.Request) -> tuple[ScheduleMessageFields, tuple[NewFile, ...]]:
     if is_form(request):
-        form = await read_form(request, runtime_of(request).files, ScheduleMessageFields.file_fields)
-        return check(ScheduleMessageFields, form.fields), form.files
+        fields = ScheduleMessageFields
+        form = await read_form(request, runtime_of(request).files, fields, fields.file_fields)
+        for refusal in filter(None, (file.refusal for file in form.files)):
+            raise refusal
+        return check(fields, form.fields), form.files
     if request.content_type == FORM:
         return check(ScheduleMessageFields, await read_form_fields(request)), ()
     return await read_fields(request, ScheduleMessageFields), ()

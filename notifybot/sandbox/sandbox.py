@@ -10,7 +10,7 @@ from notifybot.sandbox.bot_api.fetch import WebPage
 from notifybot.sandbox.bot_api.polling import Polling
 from notifybot.sandbox.values import JsonObject, Refused
 from notifybot.sandbox.world import people
-from notifybot.sandbox.world.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
+from notifybot.sandbox.world.faults import DESCRIPTION, RETRY_AFTER_S, Fault, FaultKind, Faults, FaultSpec
 from notifybot.sandbox.world.rate_limits import Limits
 from notifybot.sandbox.world.signals import Signal
 from notifybot.sandbox.world.state import Chat, ChatType, Message, User
@@ -177,7 +177,7 @@ class Sandbox:
         times: int | None = None,
         seconds: float | None = None,
         after: int = 0,
-        error_code: int = ERROR_CODE,
+        error_code: int | None = None,
         description: str = DESCRIPTION,
         retry_after: int = RETRY_AFTER_S,
     ) -> Fault:
@@ -202,9 +202,9 @@ class Sandbox:
         self.world.limits.bans.clear()
         self._faults_changed()
 
-    def strike(self, method: str, chat_id: int | None) -> list[FaultSpec]:
+    def strike(self, method: str, chat_id: int | None, *, is_arriving: bool = False) -> list[FaultSpec]:
         """Return the faults that hit an incoming call, and count this call against them."""
-        struck = self.faults.strike(method, chat_id, self.now())
+        struck = self.faults.strike(method, chat_id, self.now(), is_arriving=is_arriving)
         if struck:
             self.world.events.publish("faults", {"faults": self.faults_json()})
         return struck

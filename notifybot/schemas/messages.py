@@ -6,10 +6,11 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from notifybot.files.media_types import safe_name
 from notifybot.model.enums import Priority
 from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
 from notifybot.rendering.markup import ParseMode
-from notifybot.rendering.parts import Appearance, PostButton
+from notifybot.rendering.parts import Appearance, MissingFile, PostButton
 from notifybot.schemas.policy import PolicyField
 from notifybot.schemas.types import (
     MAX_URL,
@@ -30,6 +31,9 @@ from notifybot.web.bodies import RequestFields
 MAX_BUTTONS = 4
 MAX_BUTTON_TEXT = 64
 MAX_COPY = 256
+MAX_MISSING = 100
+MAX_MISSING_REASON = 300
+MISSING_FORM = '{"name": "build.log", "reason": "It is empty."}'
 LARGEST_THREAD = 2**31 - 1
 KEY_HEADER = "Idempotency-Key"
 BUTTON_FORM = "a button is {text, url} or {text, copy}"
@@ -82,6 +86,25 @@ def _buttons(value: object) -> tuple[PostButton, ...]:
     return tuple(map(_button, value))
 
 
+def _missing_files(value: object) -> tuple[MissingFile, ...]:
+    if not isinstance(value, list) or len(value) > MAX_MISSING or not all(map(_is_missing_file, value)):
+        raise ValueError(f"this must be a list of at most {MAX_MISSING} like {MISSING_FORM}")
+    return tuple(MissingFile(safe_name(each["name"]), _reason(each["reason"])) for each in value)
+
+
+def _is_missing_file(value: object) -> bool:
+    return isinstance(value, dict) and set(value) == {"name", "reason"} and all(map(_is_text, value.values()))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _reason(text: str) -> str:
+    """Drop what cannot be shown instead of refusing it: the message comes with trouble already."""
+    return "".join(filter(str.isprintable, text))[:MAX_MISSING_REASON].strip() or "The file is missing."
+
+
 def _data(value: object) -> object:
     """Check that all texts in an object can be stored."""
     if value is not None and not isinstance(value, dict):
@@ -107,6 +130,13 @@ def _texts(**limits: int) -> dict[str, object]:
 _PARSE_MODE = {"anyOf": [{"type": "string", "enum": list(PARSE_MODES.values())}, {"type": "null"}]}
 _THREAD = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": LARGEST_THREAD}, {"type": "null"}]}
 _A_BUTTON = {"anyOf": [_texts(text=MAX_BUTTON_TEXT, url=MAX_URL), _texts(text=MAX_BUTTON_TEXT, copy=MAX_COPY)]}
+_MISSING_FILE = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "reason": {"type": "string"}},
+    "required": ["name", "reason"],
+    "additionalProperties": False,
+}
+_MISSING = {"type": "array", "items": _MISSING_FILE, "maxItems": MAX_MISSING}
 _BUTTONS = {"type": "array", "items": _A_BUTTON, "maxItems": MAX_BUTTONS}
 
 
@@ -135,6 +165,8 @@ class _Common(RequestFields):
     time_zone: Zone = None
     dedup_key: Label = None
     action: Literal["resolve"] | None = None
+    missing_files: Annotated[tuple[MissingFile, ...], BeforeValidator(_missing_files), WithJsonSchema(_MISSING)] = ()
+    """Files that the caller could not read; the text names them."""
 
     @model_validator(mode="after")
     def _resolves_a_key(self) -> "_Common":
@@ -171,7 +203,7 @@ class _Common(RequestFields):
     """Fields that name the recipients."""
     text_field: ClassVar[str] = "content"
     """Field that an error names if there is no text."""
-    file_fields: ClassVar[tuple[str, ...]] = ("photo", "file", "document")
+    file_fields: ClassVar[tuple[str, ...]] = ("photo", "image", "file", "document")
     """Names of files in a form."""
 
     def appearance(self) -> Appearance:
@@ -219,7 +251,7 @@ class SendFields(_Common):
 
 class PhotoFields(_Common):
     text_field = "photo_path"
-    file_fields = ("photo",)
+    file_fields = ("photo", "image")
     photo_path: str | None = None
     caption: MessageText | None = None
     acknowledge: bool = False

@@ -13,13 +13,15 @@ from aiohttp import web
 from notifybot.alerts.policy import AlertTiming, alert_timing
 from notifybot.auth.permissions import Caller
 from notifybot.config.model import Policy
+from notifybot.errors import NotifybotError
+from notifybot.files.admit import unless_refused
 from notifybot.files.media_types import safe_name
 from notifybot.messages.new_message import NewMessage
 from notifybot.model.enums import MediaKind
 from notifybot.recipients.address import recipient_of
 from notifybot.recipients.lookup import RecipientQuery
 from notifybot.recipients.resolve import check_reachable
-from notifybot.rendering.parts import NewFile
+from notifybot.rendering.parts import MissingFile, NewFile
 from notifybot.rendering.render import is_long_markup, markup_problem
 from notifybot.runtime import Runtime
 from notifybot.schemas.messages import (
@@ -57,7 +59,8 @@ async def read_ingest(request: web.Request, caller: Caller) -> NewMessage:
         return await message_of(request, caller, fields, fields.content, ())
     _refuse_if(bool(files) and fields.content is not None, "content", "with uploaded files, use caption for the text")
     if not files and fields.action is None:
-        files = (await _content_file(request, fields),)
+        content = _content_file(request, fields)
+        files = (await unless_refused(content, kind_of_type(fields.type), fields.file_name or fields.type),)
     return await message_of(request, caller, fields, fields.caption, files)
 
 
@@ -71,7 +74,8 @@ async def read_photo(request: web.Request, caller: Caller) -> NewMessage:
     fields, files = await _read(request, PhotoFields)
     _refuse_if(bool(files) == (fields.photo_path is not None), "photo_path", "give a path, or upload the file as photo")
     if fields.photo_path is not None:
-        files = (await store_local_file(runtime_of(request).files, fields.photo_path, request),)
+        copied = store_local_file(runtime_of(request).files, fields.photo_path, request)
+        files = (await unless_refused(copied, MediaKind.PHOTO, fields.photo_path),)
     return await message_of(request, caller, fields, fields.caption, files)
 
 
@@ -84,40 +88,41 @@ async def read_event(request: web.Request, caller: Caller) -> NewMessage:
 async def _read(request: web.Request, model: type[F]) -> tuple[F, tuple[NewFile, ...]]:
     if not is_form(request):
         return await read_fields(request, model), ()
-    form = await read_form(request, runtime_of(request).files, model.file_fields)
+    form = await read_form(request, runtime_of(request).files, model, model.file_fields)
     return check(model, form.fields), form.files
 
 
 async def _content_file(request: web.Request, fields: IngestFields) -> NewFile:
-    """Return the file in `content`: a URL, which Telegram fetches, or base64."""
+    """Return the file in `content`: a URL, which Telegram fetches, or we if it is http, or base64."""
     content, kind = fields.content, kind_of_type(fields.type)
     _refuse_if(content is None, "content", f"this is required: the {fields.type} as an https:// URL, base64, or a file")
     assert content is not None
     if "://" not in content[:SCHEME]:
-        return await from_base64(content, name=fields.file_name, kind=kind, intake=runtime_of(request).files)
-    _refuse_if(not is_https(content), "content", "a URL starts with https:// and has a host, and no user or password")
+        return await from_base64(content, name=fields.file_name or "", kind=kind, intake=runtime_of(request).files)
+    _refuse_if(not is_web_url(content), "content", "a URL starts with https:// and has a host, and no user or password")
     name = fields.file_name or unquote(urlsplit(content).path.rpartition("/")[2])
     return NewFile(kind, safe_name(name) if name else "", url=content)
 
 
-def is_https(url: str) -> bool:
+def is_web_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
     is_plain = len(url) <= MAX_URL and url.isprintable() and not any(map(str.isspace, url))
-    return parts.scheme.lower() == "https" and has_host and parts.username is None and is_plain
+    return parts.scheme.lower() in ("https", "http") and has_host and parts.username is None and is_plain
 
 
 async def message_of(
     request: web.Request, caller: Caller, fields: AnyFields, text: str | None, files: tuple[NewFile, ...]
 ) -> NewMessage:
     """Make the message. `text`: from whichever field it came."""
-    runtime, given = runtime_of(request), fields
+    runtime, given, files = runtime_of(request), fields, (*files, *map(_missing_file, fields.missing_files))
     if fields.template_name is not None:
         fields, text = await fill_template(runtime.templates, fields.template_name, fields, text)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
+    _check_files(fields, text, files)
     _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
     timing = await _alert_timing(runtime, caller, fields)
     client_id = _client_id(request, fields)
@@ -137,6 +142,19 @@ async def message_of(
     has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
     is_plain = not has_extras and not files and fields.kind == TEXT
     return new if is_plain else await _with_extras(new, fields, text, files, timing)
+
+
+def _missing_file(missing: MissingFile) -> NewFile:
+    return NewFile(MediaKind.DOCUMENT, missing.name, refusal=NotifybotError(missing.reason))
+
+
+def _check_files(fields: AnyFields, text: str | None, files: Sequence[NewFile]) -> None:
+    """Refuse a message that is nothing but refused files; other messages name these in their text. A notice is refused
+    as well where the same request may succeed later."""
+    is_worth_sending = bool(text or fields.title or any(file.refusal is None for file in files))
+    for refusal in filter(None, (file.refusal for file in files)):
+        if not is_worth_sending or (refusal.code >= 500 and not fields.acknowledge):
+            raise refusal
 
 
 async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> AlertTiming:
@@ -203,5 +221,6 @@ def _client_id(request: web.Request, fields: AnyFields) -> str | None:
 
 def _fingerprint(fields: AnyFields, files: Sequence[NewFile]) -> str:
     request = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
-    uploads = json.dumps([asdict(file) for file in files]) if files else ""
-    return hashlib.sha256((request + uploads).encode()).hexdigest()
+    uploads = json.dumps([asdict(replace(file, refusal=None)) for file in files]) if files else ""
+    refusals = "".join(file.refusal.detail for file in files if file.refusal is not None)
+    return hashlib.sha256((request + uploads + refusals).encode()).hexdigest()

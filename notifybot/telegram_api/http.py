@@ -19,11 +19,19 @@ IDLE_CONNECTION_S = 15.0  # less than Telegram's own, so a call seldom meets a d
 HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity"}
 
 
-class NeverSent(NetworkError):
-    """Telegram did not get the call: there was no connection, or something on the way refused it."""
+class _CallFailed(NetworkError):
+    """`was_slow`: nothing failed, but its time ran out."""
+
+    def __init__(self, message: str, *, was_slow: bool = False) -> None:
+        super().__init__(message)
+        self.was_slow = was_slow
 
 
-class MaybeSent(NetworkError):
+class NeverSent(_CallFailed):
+    """Telegram did not get the call: there was no connection, something on the way refused it, or a file broke off."""
+
+
+class MaybeSent(_CallFailed):
     """The call was sent, but no usable response came back: Telegram may have done it.
 
     Timeouts are one too, and not `TimedOut`, which python-telegram-bot's polling retries at once and silently.
@@ -45,9 +53,15 @@ class Timeouts:
 
 @dataclass
 class _Progress:
-    """Progress of one request: `has_begun` once its first byte may be on the wire."""
+    """Progress of one request: `has_begun` once its first byte may be on the wire; `unsent`: bytes of its body that
+    certainly are not there yet, 0 if unknown."""
 
     has_begun: bool = False
+    unsent: int = 0
+
+    @property
+    def may_be_whole(self) -> bool:
+        return self.has_begun and self.unsent <= 0
 
 
 class AiohttpRequest(BaseRequest):
@@ -116,8 +130,10 @@ class AiohttpRequest(BaseRequest):
             return await self._call(method, url, request_data, timeout, progress)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = _reason(error, has_begun=progress.has_begun)
+            was_slow = progress.has_begun and isinstance(error, asyncio.TimeoutError)
         # Raised outside the handler, so that aiohttp's exception, which quotes the URL, is not chained to it.
-        raise MaybeSent(reason) if progress.has_begun else NeverSent(reason)
+        kind = MaybeSent if progress.may_be_whole else NeverSent
+        raise kind(reason, was_slow=was_slow)
 
     async def _call(
         self,
@@ -144,6 +160,7 @@ class AiohttpRequest(BaseRequest):
         if self._session is None:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_note_begin)
+            trace.on_request_chunk_sent.append(_note_chunk)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_CONNECTION_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -206,9 +223,16 @@ def _body(request_data: RequestData | None) -> bytes | aiohttp.FormData | None:
 
 
 async def _note_begin(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
+    _session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
     context.trace_request_ctx.has_begun = True
+    context.trace_request_ctx.unsent = int(params.headers.get("Content-Length", 0))
+
+
+async def _note_chunk(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestChunkSentParams
+) -> None:
+    context.trace_request_ctx.unsent -= len(params.chunk)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -29,7 +29,7 @@ from notifybot.posts.outcomes import (
 )
 from notifybot.rendering.parts import Delete, Edit, FileId, Media, Send
 from notifybot.system.logs import redact
-from notifybot.telegram_api.http import NeverSent
+from notifybot.telegram_api.http import MaybeSent, NeverSent
 from notifybot.telegram_api.verdict import refusal_of_bot
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
@@ -91,11 +91,9 @@ def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequen
             return Shown(call.chat_id, ())  # too old to delete, or already gone
         case Send(), Gone(Target.FILE, reason):
             return FileRefused(_blamed_files(media, reason), reason)
-        case Send(), GiveUp(reason, False) if media and TOO_LARGE in reason.lower():
-            return FileRefused((max(media, key=lambda file: file.size),), reason, is_final=True)
         case Send(), GiveUp(reason, False) if media:
-            # Chats can forbid files and still accept text; unknown refusals get the same chance.
-            return FileRefused(_named_files(media, reason), reason, is_final=True)
+            # Chats can forbid photos and still accept documents, or text; unknown refusals get the same chance.
+            return FileRefused(_named_files(media, reason), reason)
     return outcome
 
 
@@ -129,7 +127,9 @@ def outcome_of(error: TelegramError) -> Outcome:
             return GiveUp(reason, is_chat_unreachable=True)
         case BadRequest():
             return _refusal(reason)
-        case Conflict() | NeverSent():
+        case NeverSent() | MaybeSent():
+            return TryAgain(reason, uncertain=isinstance(error, MaybeSent), was_slow=error.was_slow)
+        case Conflict():
             return TryAgain(reason, uncertain=False)
         case NetworkError():
             return _network_error(reason)

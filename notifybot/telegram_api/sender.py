@@ -29,6 +29,9 @@ from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
 from notifybot.telegram_api.verdict import refusal_of_bot
 
 PROBE_TIMEOUT = timedelta(seconds=6)  # TLS may take seconds on a slow network; probes overlap
+UPLOAD_BEFORE_TEXT = timedelta(seconds=10)
+"""For an upload that keeps a text from its chat. With the time to connect and to respond, such a call takes at most
+30 s: enough for a photo of 10 MB at 4 Mbit/s."""
 MAX_PRESS_ANSWER = 200  # UTF-16 units
 UNREADABLE = TryAgain("an unreadable response", uncertain=True)
 
@@ -57,10 +60,10 @@ class TelegramSender:
         if not isinstance(call, Send) or not call.part.media:
             return await self._show(call, ())
         try:
-            async with self._uploads.upload_slot(call.part, waiting) as part:
+            async with self._uploads.upload_slot(call.part, waiting, text_waits=call.text_waits) as part:
                 return self._remembered(call.part, await self._show(replace(call, part=part), part.media))
         except UploadBusy:
-            return TryAgain("another upload of the same file is taking too long", uncertain=False)
+            return TryAgain("another upload of the same file is taking too long", uncertain=False, was_slow=True)
 
     def _remembered(self, part: Part, outcome: Outcome) -> Outcome:
         """Remember the file ids in the outcome; forget refused ones."""
@@ -78,7 +81,10 @@ class TelegramSender:
                 # Not `do_api_request`, which warns about Telegram's own spelling of names. No objects are built from
                 # the response: that would cost more than all the rest.
                 given = {name: value for name, value in parameters.items() if value is not None}
-                answer = await self._bot._do_post(method, given)
+                if isinstance(call, Send) and call.text_waits:
+                    answer = await self._bot._do_post(method, given, write_timeout=UPLOAD_BEFORE_TEXT.total_seconds())
+                else:
+                    answer = await self._bot._do_post(method, given)
         except TelegramError as error:
             return outcome_for_call(call, outcome_of(error), media)
         except _FileMissing as gone:

@@ -12,6 +12,8 @@ from notifybot.rendering.parts import FileId, Media, Part, Stored
 MAX_FILE_IDS = 1000
 MAX_WAIT_S = 300.0
 """After this a send is retried later: a claim lasts ten minutes, and its own upload may take two and a half."""
+MAX_TEXT_WAIT_S = 20.0
+"""The same for a send that shows text: without the file, it can be there at once."""
 Key = tuple[str, MediaKind, str]
 """Content, kind and name: Telegram keeps all three under one file_id."""
 Waiting = Callable[[], contextlib.AbstractAsyncContextManager[None]]
@@ -29,7 +31,9 @@ class UploadCache:
         self._known: OrderedDict[Key, str] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def upload_slot(self, part: Part, waiting: Waiting = contextlib.nullcontext) -> AsyncIterator[Part]:
+    async def upload_slot(
+        self, part: Part, waiting: Waiting = contextlib.nullcontext, *, text_waits: bool = False
+    ) -> AsyncIterator[Part]:
         """Wait until nobody else is uploading one of these files; yield the part with the file ids known by then.
 
         A wait happens inside `waiting`. Raises UploadBusy.
@@ -38,14 +42,16 @@ class UploadCache:
             keys = sorted({key for file in part.media if (key := _key(file))} - self._known.keys())
             is_free = not any(key in self._uploading for key in keys)
             async with contextlib.nullcontext() if is_free else waiting():
-                await self._begin(keys, uploading)
+                await self._begin(
+                    keys, uploading, within_s=min(MAX_WAIT_S, MAX_TEXT_WAIT_S) if text_waits else MAX_WAIT_S
+                )
             if self._known.keys() >= set(keys):
                 await uploading.aclose()  # nothing is left to upload, so nobody needs to wait for us
             yield replace(part, media=tuple(map(self._with_file_id, part.media)))
 
-    async def _begin(self, keys: Sequence[Key], uploading: contextlib.AsyncExitStack) -> None:
+    async def _begin(self, keys: Sequence[Key], uploading: contextlib.AsyncExitStack, *, within_s: float) -> None:
         try:
-            async with asyncio.timeout(MAX_WAIT_S):
+            async with asyncio.timeout(within_s):
                 for key in keys:
                     await uploading.enter_async_context(self._lock(key))
         except TimeoutError:

@@ -3,8 +3,8 @@
 import asyncio
 import functools
 from codecs import BOM_UTF8
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import StreamReader, web
@@ -22,6 +22,9 @@ FORM = "application/x-www-form-urlencoded"
 BLANK = " \t\r\n"
 """White space in JSON; Python strips more."""
 ENCODINGS = ("utf-8", "utf8", "us-ascii")
+
+JsonTypes = Mapping[str, frozenset[str]]
+"""JSON types of each field."""
 
 M = TypeVar("M", bound="RequestFields")
 
@@ -87,6 +90,22 @@ def _validated(model: type[M], given: Mapping[str, object], problems: list[Field
 @functools.cache
 def _names(model: type[RequestFields]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+@functools.cache
+def json_types(model: type[RequestFields]) -> JsonTypes:
+    """Return the JSON types that each field takes, by its name in requests."""
+    schema = model.model_json_schema()
+    return {name: frozenset(_types(field, schema.get("$defs", {}))) for name, field in schema["properties"].items()}
+
+
+def _types(schema: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+    if reference := schema.get("$ref"):
+        yield from _types(known[reference.rpartition("/")[2]], known)
+    for either in schema.get("anyOf", ()):
+        yield from _types(either, known)
+    if "type" in schema:
+        yield schema["type"]
 
 
 def _unknown(name: str, names: frozenset[str]) -> FieldProblem:

@@ -14,13 +14,13 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from notifybot.errors import NotifybotError, TooLarge
-from notifybot.files.admit import FileAdmission
+from notifybot.files.admit import FileAdmission, unless_refused
 from notifybot.files.store import StoredFile
 from notifybot.files.upload_slots import UploadSlots
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import NewFile
 from notifybot.web import json
-from notifybot.web.bodies import MAX_BODY_BYTES
+from notifybot.web.bodies import MAX_BODY_BYTES, JsonTypes, RequestFields, json_types
 from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, shortened
 
 FORM = "multipart/form-data"
@@ -29,16 +29,17 @@ MAX_PARTS = 100
 PIECE_BYTES = 32 * 1024
 PIECE_WITHIN_S = 30.0
 FORM_WITHIN_S = 600.0
-NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
-"""Fields that are JSON in a form, not text."""
-KIND_OF_FIELD = {"photo": MediaKind.PHOTO, "file": MediaKind.DOCUMENT, "document": MediaKind.DOCUMENT}
+KIND_OF_FIELD = {"photo": MediaKind.PHOTO, "image": MediaKind.PHOTO, "document": MediaKind.DOCUMENT}
+"""Kinds of files by the name of their part. Others are what `type` says."""
+TEXT = frozenset({"string"})
+STRUCTURES = {"{": "object", "[": "array"}
 _ENCODED = re.compile(r"([^%]|%[0-9A-Fa-f]{2})*")
 _DATA_URL = re.compile(r"data:[^,;\s]{0,100}(;[^,;\s]{1,100})*;base64,", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a form, and its files, already stored."""
+    """The fields of a form, and its files: stored, or refused."""
 
     fields: Mapping[str, object]
     files: tuple[NewFile, ...]
@@ -48,12 +49,14 @@ def is_form(request: web.Request) -> bool:
     return request.headers.get("Content-Type", "").lower().startswith(FORM)
 
 
-async def read_form(request: web.Request, intake: FileAdmission, file_fields: Sequence[str]) -> Form:
-    """Read a multipart form with files in `file_fields`. Raise NotifybotError if it is invalid, RequestTooSlow, or an
-    error of FileAdmission."""
+async def read_form(
+    request: web.Request, intake: FileAdmission, model: type[RequestFields], file_fields: Sequence[str]
+) -> Form:
+    """Read a multipart form of the model's fields, with files in `file_fields`. Raise NotifybotError if it is invalid,
+    and RequestTooSlow."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await _read(await request.multipart(), intake, file_fields)
+            return await _read(await request.multipart(), intake, json_types(model), file_fields)
     except TimeoutError:
         raise RequestTooSlow(
             f"The form took more than {FORM_WITHIN_S:g} seconds, or sent nothing for {PIECE_WITHIN_S:g}."
@@ -69,10 +72,10 @@ async def read_form(request: web.Request, intake: FileAdmission, file_fields: Se
 class _UploadedFile:
     field: str
     name: str
-    stored: StoredFile
+    stored: StoredFile | NotifybotError
 
 
-async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Sequence[str]) -> Form:
+async def _read(reader: MultipartReader, intake: FileAdmission, types: JsonTypes, file_fields: Sequence[str]) -> Form:
     fields: dict[str, object] = {}
     uploads: list[_UploadedFile] = []
     room = MAX_BODY_BYTES
@@ -89,20 +92,31 @@ async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Seq
         else:
             text = await _text(part, room)
             room -= len(text)
-            _add_field(fields, part.name, text)
+            _add_field(fields, part.name, text, types.get(part.name, TEXT))
     raise _problem("", f"a form may have at most {MAX_PARTS} parts")
 
 
 async def _upload(part: BodyPartReader, before: int, intake: FileAdmission) -> list[_UploadedFile]:
     """Store one file. Ignore an empty one without a name, which browsers send if none is chosen."""
-    field = part.name or ""
-    if before >= MAX_FILES:
-        raise _problem(field, f"a message may have at most {MAX_FILES} files")
-    async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
-        first = await anext(pieces, b"")
-        if not first and not part.filename:
-            return []
-        return [_UploadedFile(field, _name(part), await intake.store.receive(_joined(first, pieces)))]
+    stored: StoredFile | NotifybotError
+    try:
+        if before >= MAX_FILES:
+            raise NotifybotError(f"A message may have at most {MAX_FILES} files.")
+        async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
+            first = await anext(pieces, b"")
+            if not first and not part.filename:
+                return []
+            stored = await intake.store.receive(_joined(first, pieces))
+    except NotifybotError as refusal:
+        stored = refusal
+        await _skip(part)
+    return [_UploadedFile(part.name or "", _name(part), stored)]
+
+
+async def _skip(part: BodyPartReader) -> None:
+    while not part.at_eof():
+        async with asyncio.timeout(PIECE_WITHIN_S):
+            await part.read_chunk(PIECE_BYTES)
 
 
 async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -125,7 +139,14 @@ def _name(part: BodyPartReader) -> str:
 async def _admit(upload: _UploadedFile, fields: Mapping[str, object], intake: FileAdmission) -> NewFile:
     """Admit a file, once all fields are known: `type` may come after the content."""
     kind = KIND_OF_FIELD.get(upload.field) or kind_of_type(fields.get("type"))
-    return await intake.admit(upload.stored, upload.name, kind)
+    must_be_image = upload.field != "file"
+
+    async def admission() -> NewFile:
+        if isinstance(upload.stored, NotifybotError):
+            raise upload.stored
+        return await intake.admit(upload.stored, upload.name, kind, must_be_image=must_be_image)
+
+    return await unless_refused(admission(), kind, upload.name)
 
 
 def kind_of_type(given: object) -> MediaKind:
@@ -134,13 +155,10 @@ def kind_of_type(given: object) -> MediaKind:
 
 async def _pieces(part: BodyPartReader, turns: UploadSlots) -> AsyncGenerator[bytes]:
     _check_plain(part)
-    is_empty, upload = True, turns.new_slot()
+    upload = turns.new_slot()
     while not part.at_eof():
         async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
-            is_empty = is_empty and not piece
             yield piece
-    if is_empty and part.filename:
-        raise _problem(part.name or "", "this file is empty")
 
 
 async def _text(part: BodyPartReader, limit: int) -> bytes:
@@ -161,12 +179,14 @@ def _check_plain(part: BodyPartReader) -> None:
         raise _problem(part.name or "", "parts of a form must not be encoded")
 
 
-def _add_field(fields: dict[str, object], name: str, text: bytes) -> None:
+def _add_field(fields: dict[str, object], name: str, text: bytes, types: frozenset[str]) -> None:
+    """Add a field: text if its field takes text, else JSON; one that takes both is JSON if it looks like it."""
     if name in fields:
         raise _problem(name, "this field is given twice")
     try:
         value = text.decode("utf-8", "surrogatepass")  # refused or replaced later, as in JSON
-        fields[name] = json.parse(value) if name in NO_TEXT else value
+        is_structure = value.lstrip()[:1] in STRUCTURES and STRUCTURES[value.lstrip()[:1]] in types
+        fields[name] = json.parse(value) if is_structure or "string" not in types else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None
     except NotifybotError:
@@ -177,16 +197,14 @@ def _problem(name: str, error: str) -> InvalidFields:
     return InvalidFields([FieldProblem((shortened(name),) if name else (), error)])
 
 
-async def from_base64(content: str, *, name: str | None, kind: MediaKind, intake: FileAdmission) -> NewFile:
+async def from_base64(content: str, *, name: str, kind: MediaKind, intake: FileAdmission) -> NewFile:
     """Store base64, with or without `data:…;base64,` before it."""
     text = _DATA_URL.sub("", content, count=1) if content.startswith(("data:", "DATA:")) else content
     try:
         decoded = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise _problem("content", f"for {kind.value}s this must be an https:// URL or base64") from None
-    if not decoded:
-        raise _problem("content", "this file is empty")
-    return await intake.admit(await intake.store.receive(_once(decoded)), name or "", kind)
+    return await intake.admit(await intake.store.receive(_once(decoded)), name, kind)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

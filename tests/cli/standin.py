@@ -58,6 +58,13 @@ def problem(status: int, detail: str, **more: object) -> web.Response:
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 
+def missing_files(body: Json) -> list[dict[str, str]]:
+    """Read the field `missing_files`, which is JSON in a form."""
+    given = body["missing_files"]
+    found: list[dict[str, str]] = json.loads(given if isinstance(given, str) else json.dumps(given))
+    return found
+
+
 @dataclass(frozen=True)
 class Uploaded:
     """A file that was uploaded in a form."""

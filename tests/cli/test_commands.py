@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli import main
-from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, problem
+from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, missing_files, problem
 from tests.support.hand_time import in_hand
 
 TO = "-1001234567890"
@@ -175,7 +175,7 @@ def test_send_uploads_pictures_and_files_and_passes_the_rest_on(
     assert [(each.field, each.name) for each in daemon.uploaded] == [
         ("photo", "a.png"),
         ("photo", "b.png"),
-        ("file", "c.log"),
+        ("document", "c.log"),
     ]
     assert daemon.bodies()[0] == {
         "type": "image",
@@ -213,9 +213,9 @@ def test_each_format_has_an_option(option: str, mode: str, daemon: StandIn, caps
 @pytest.mark.parametrize(
     ("words", "field", "name"),
     [
-        (["--file", "-"], "file", "stdin"),
+        (["--file", "-"], "document", "stdin"),
         (["--photo", "-", "--file-name", "chart.png"], "photo", "chart.png"),
-        (["--file=-", "--file-name=report.txt", "text"], "file", "report.txt"),
+        (["--file=-", "--file-name=report.txt", "text"], "document", "report.txt"),
     ],
 )
 def test_a_file_may_come_from_standard_input(
@@ -256,13 +256,12 @@ def test_a_url_is_passed_to_the_daemon(daemon: StandIn, capsys: pytest.CaptureFi
         (["--photo", "."], ". is a directory."),
         (["--file", "empty"], "empty is empty."),
         (["--file", "/dev/null"], "/dev/null is a device or a socket."),
-        (["--file", "full"] * 21, "A message can have at most 20 files, not 21."),
         (["--file", "full", "--file", "full", "--file-name", "x"], "--file-name needs exactly one file."),
         (["--file-name", "x", "text"], "--file-name needs exactly one file."),
         (["--file", "-", "-"], "Standard input can only be read once."),
         (["--file", "-", "--photo", "-"], "Standard input can only be read once."),
         (["--file", "-"], "stdin is empty."),
-        (["--photo", "http://example.org/a.png"], "http://example.org/a.png is not an https URL."),
+        (["--photo", "ftp://example.org/a.png"], "ftp://example.org/a.png is not an https URL."),
         (["--file", "evil\x1b[2J"], "evil\\x1b[2J does not exist."),
     ],
 )
@@ -285,6 +284,43 @@ def test_a_file_that_cannot_be_sent_is_an_error_and_nothing_is_sent(
     assert (code, out) == (2, "")
     assert assert_two_lines(err)[0].endswith(error)
     assert daemon.asked == []
+
+
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        (["--file", "empty", "Build failed"], "empty: empty is empty."),
+        (["--file", "gone.log", "Build failed"], "gone.log: gone.log does not exist."),
+        (["--photo", ".", "Disk full"], ".: . is a directory."),
+        (["--photo", "/dev/null", "Disk full"], "null: /dev/null is a device or a socket."),
+        (["--file", "-", "Build failed"], "stdin: stdin is empty."),
+        (["--title", "Build failed", "--file", "empty"], "empty: empty is empty."),
+        ([*["--file", "full"] * 21, "Build failed"], "full: A message can have at most 20 files."),
+        (["--photo", "file:///a.png", "Disk full"], "a.png: file:///a.png is not an https URL."),
+    ],
+)
+@pytest.mark.parametrize("kind", [["--alert"], []], ids=["alert", "notice"])
+def test_a_file_that_cannot_be_sent_costs_no_message_its_text(
+    kind: list[str],
+    words: list[str],
+    warning: str,
+    daemon: StandIn,
+    capsys: pytest.CaptureFixture[str],
+    pipe_in: Type,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").touch()
+    Path("full").write_text("content")
+    pipe_in(b"")
+    daemon.answers = {"warnings": [warning]}
+
+    code, out, err = run(capsys, "send", "--to", TO, *kind, *words)
+
+    assert (code, out, err) == (0, f"accepted: {message_id(1)}\n", f"warning: {warning}\n")
+    (named,) = missing_files(daemon.bodies()[0])
+    assert f"{named['name']}: {named['reason']}" == warning
 
 
 def test_a_message_is_resolved_by_its_dedup_key(

@@ -26,6 +26,7 @@ from tests.cli.standin import (
     json_reply,
     message_id,
     misbehaving,
+    missing_files,
     problem,
     saying,
     serving,
@@ -55,7 +56,7 @@ def test_pictures_and_files_arrive_whole_and_in_order(daemon: StandIn, chart: Pa
     assert daemon.uploaded == [
         Uploaded("photo", "chart.png", PNG),
         Uploaded("photo", "chart.png", PNG),
-        Uploaded("file", "log.txt", log.read_bytes()),
+        Uploaded("document", "log.txt", log.read_bytes()),
     ]
     assert daemon.bodies()[0]["caption"] == "see above"
 
@@ -123,7 +124,7 @@ def test_a_file_keeps_its_name(name: str, daemon: StandIn, tmp_path: Path) -> No
 
     send(to=TO, files=[tmp_path / name])
 
-    assert daemon.uploaded == [Uploaded("file", name, b"content")]
+    assert daemon.uploaded == [Uploaded("document", name, b"content")]
 
 
 @pytest.mark.parametrize("name", ["line\nbreak", "line\r\nX-Header: 1", "\udcff"])
@@ -146,7 +147,7 @@ def test_a_name_with_special_characters_does_not_break_the_header(name: str, dae
 def test_bytes_and_open_files_are_sent_too(file: File, name: str, daemon: StandIn) -> None:
     send(to=TO, files=[file])
 
-    assert daemon.uploaded == [Uploaded("file", name, b"content")]
+    assert daemon.uploaded == [Uploaded("document", name, b"content")]
 
 
 def test_an_open_file_is_sent_from_its_position_and_stays_open(daemon: StandIn, chart: Path) -> None:
@@ -154,7 +155,7 @@ def test_an_open_file_is_sent_from_its_position_and_stays_open(daemon: StandIn, 
         file.read(8)
         send(to=TO, files=[File(file)])
 
-        assert daemon.uploaded == [Uploaded("file", "chart.png", PNG[8:])]
+        assert daemon.uploaded == [Uploaded("document", "chart.png", PNG[8:])]
         assert not file.closed
 
 
@@ -162,7 +163,7 @@ def test_data_from_a_pipe_is_sent_whole(daemon: StandIn, chart: Path) -> None:
     with piped(chart) as pipe:
         send(to=TO, files=[File(pipe, "chart.png")])
 
-    assert daemon.uploaded == [Uploaded("file", "chart.png", PNG)]
+    assert daemon.uploaded == [Uploaded("document", "chart.png", PNG)]
 
 
 def test_a_file_whose_size_is_only_known_by_reading_it_is_sent_whole(daemon: StandIn) -> None:
@@ -176,7 +177,7 @@ def test_a_link_to_a_file_is_the_file(daemon: StandIn, chart: Path, tmp_path: Pa
 
     send(to=TO, files=[tmp_path / "latest.png"])
 
-    assert daemon.uploaded == [Uploaded("file", "latest.png", PNG)]
+    assert daemon.uploaded == [Uploaded("document", "latest.png", PNG)]
 
 
 @pytest.mark.parametrize(("kind", "type_"), [("photos", "image"), ("files", "document")])
@@ -222,7 +223,7 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
     fields: dict[str, object], files: list[tuple[str, bytes]]
 ) -> None:
     with ExitStack() as stack:
-        body = multipart_body(fields, [open_upload(File(content, name), "file", stack) for name, content in files])
+        body = multipart_body(fields, [open_upload(File(content, name), "document", stack) for name, content in files])
         first, second = b"".join(body.chunks()), b"".join(body.chunks())
 
     assert len(first) == body.length
@@ -241,20 +242,43 @@ def test_a_form_is_as_long_as_it_says_and_the_same_each_time(
         ("/dev/zero", "/dev/zero is a device"),
         ("nul\0", "is not a path"),
         ("x" * 300, "cannot be read: File name too long"),
-        ("http://example.org/a.png", "not an https URL"),
+        ("ftp://example.org/a.png", "not an https URL"),
         ("file:///etc/passwd", "not an https URL"),
     ],
 )
-def test_a_file_that_cannot_be_sent_is_refused_with_the_reason(
+def test_a_file_that_cannot_be_sent_is_refused_alone_and_named_with_a_text(
     source: str, detail: str, daemon: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(Refused, match=detail) as caught:
-        send("text", to=TO, files=[source])
+        send(to=TO, files=[source])
+    send("text", to=TO, files=[source])
 
     assert caught.value.hint
-    assert daemon.asked == []
+    (body,) = daemon.bodies()
+    assert (body["type"], body["content"]) == ("text", "text")
+    (missing,) = missing_files(body)
+    assert missing["name"] == (source.rstrip("/").rpartition("/")[2] or "file")
+    assert detail in missing["reason"]
+
+
+@pytest.mark.parametrize(("text", "title", "template"), [("a", None, None), (None, "a", None), (None, None, "a")])
+def test_whatever_says_something_goes_without_its_file(
+    text: str | None, title: str | None, template: str | None, daemon: StandIn
+) -> None:
+    send(text, to=TO, photos=["gone.png"], title=title, template=template)
+
+    assert len(missing_files(daemon.bodies()[0])) == 1
+
+
+def test_the_other_files_are_sent(daemon: StandIn, chart: Path) -> None:
+    send(to=TO, photos=["gone.png", chart], files=[File(b"", "build.log")])
+
+    (body,) = daemon.bodies()
+    assert [each.name for each in daemon.uploaded] == ["chart.png"]
+    assert body["type"] == "image"
+    assert [each["name"] for each in missing_files(body)] == ["gone.png", "build.log"]
 
 
 @pytest.mark.parametrize("file", [File(b"", "report.txt"), File(io.BytesIO()), "empty"])
@@ -270,18 +294,25 @@ def test_an_empty_file_is_refused(
     assert daemon.asked == []
 
 
-def test_more_files_than_a_message_takes_are_refused(daemon: StandIn, chart: Path) -> None:
-    with pytest.raises(Refused, match="20 files, not 21"):
-        send(to=TO, photos=[chart] * 11, files=[chart] * 10)
+def test_more_files_than_a_message_takes_are_named(daemon: StandIn, chart: Path) -> None:
+    send(to=TO, photos=[chart] * 11, files=[chart] * 11)
 
-    assert daemon.asked == []
+    reasons = [each["reason"] for each in missing_files(daemon.bodies()[0])]
+    assert (len(daemon.uploaded), reasons) == (20, ["A message can have at most 20 files."] * 2)
 
 
-def test_a_url_takes_no_other_file(daemon: StandIn, chart: Path) -> None:
-    with pytest.raises(Refused, match="one URL or uploaded files, not both"):
-        send(to=TO, photos=["https://example.org/a.png"], files=[chart])
+def test_a_url_beside_other_files_is_named(daemon: StandIn, chart: Path) -> None:
+    send(to=TO, photos=["https://example.org/a.png"], files=[chart])
 
-    assert daemon.asked == []
+    (missing,) = missing_files(daemon.bodies()[0])
+    assert "https://example.org/a.png is not sent: a message can have one URL" in missing["reason"]
+    assert [each.name for each in daemon.uploaded] == ["chart.png"]
+
+
+def test_an_http_url_is_passed_on(daemon: StandIn) -> None:
+    send(to=TO, photos="http://example.org/a.png")
+
+    assert daemon.bodies()[0]["content"] == "http://example.org/a.png"
 
 
 @pytest.mark.parametrize("button", [Button("nothing"), Button("both", url="https://a.example", copy="b")])

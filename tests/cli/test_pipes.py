@@ -111,7 +111,7 @@ def test_a_long_text_goes_as_a_file_with_its_beginning(
     assert send(LOG.encode(), "--alert", "--title", "Log", *words) == (0, "")
 
     (fields,), (file,) = daemon.bodies(), daemon.uploaded
-    assert (file.field, file.name, file.content.decode()) == ("file", "message.txt", LOG.rstrip())
+    assert (file.field, file.name, file.content.decode()) == ("document", "message.txt", LOG.rstrip())
     assert (fields["title"], fields["acknowledge"], fields.get("parse_mode")) == ("Log", "true", mode)
     caption = str(fields["caption"])
     assert caption.startswith("Ошибка\nОшибка\n")

@@ -190,6 +190,45 @@ def test_the_largest_file_goes_through_and_comes_back(daemon: RealDaemon, capsys
 
 
 @pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--file", "empty.log", "Build failed"), "📎 empty.log: empty.log is empty."),
+        (("--file", "gone.log", "Build failed"), "📎 gone.log: gone.log does not exist."),
+        (("--photo", "page.html", "Disk full"), "📎 page.html: This is not an image but text/html."),
+        (("--photo", "page.html", "--html", "<b>Disk</b> full"), "📎 page.html: This is not an image but text/html."),
+        (("--photo", "http://127.0.0.1/a.png", "Disk full"), "📎 http://127.0.0.1/a.png: The URL does not point to a"),
+        (("--photo", "https://u:p@example.org/a.png", "Disk full"), "📎 image: content: a URL starts with https://"),
+        (("--title", "Disk full", "--photo", "page.html"), "📎 page.html: This is not an image but text/html."),
+    ],
+)
+def test_an_alert_with_a_bad_file_is_shown_and_names_it(
+    words: tuple[str, ...], line: str, daemon: RealDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty.log").touch()
+    Path("page.html").write_text("<!doctype html><p>502 Bad Gateway")
+    before = len(daemon.posts_in_ops())
+
+    code, out, err = run(capsys, "send", "--to", daemon.ops, "--wait", "--alert", *words)
+
+    assert (code, out.partition(":")[0]) == (0, "sent"), err
+    (post,) = daemon.posts_in_ops()[before:]
+    assert line in str(post["text"])
+    assert words[-1].replace("<b>", "").replace("</b>", "") in str(post["text"]) or "--title" in words
+    assert post["reply_markup"]
+
+
+def test_a_policy_as_json_goes_with_a_picture(daemon: RealDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = f'{{"steps": [{{"after": "7m", "to": ["{daemon.ops}"]}}]}}'
+
+    message_id, (post,) = send(capsys, daemon, "--alert", "--policy", policy, "--photo", "chart.png", "disk")
+
+    message = Client().message(message_id)
+    assert message.escalate_at is not None
+    assert (message.escalate_at - message.created_at).total_seconds() == pytest.approx(420, abs=1)
+    assert str(post["caption"]).endswith("disk")
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("--photo", "Größe; 1.csv"),

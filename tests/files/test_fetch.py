@@ -1,4 +1,4 @@
-"""Fetching files by URL: https only, public servers only, complete and within the size limit, against any server."""
+"""Fetching files by URL: https and http, public servers only, complete, within the size limit, against any server."""
 
 import asyncio
 import gzip
@@ -144,7 +144,10 @@ async def test_a_file_is_named_by_the_server_or_by_its_url(place: Place, path: s
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://files.example/x", "https"),
+        ("http://", "https"),
+        ("http://user:password@files.example/", "password"),
+        ("http://files.example:443/", "port"),
+        ("http://files.example:25/", "port"),
         ("ftp://files.example/x", "https"),
         ("file:///etc/passwd", "https"),
         ("gopher://files.example/", "https"),
@@ -172,6 +175,28 @@ async def test_an_unsupported_url_is_refused(place: Place, url: str, reason: str
     assert reason in failure.reason
     assert not failure.is_temporary
     assert place.names.asked == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.2", "10.0.0.1", "169.254.169.254", "192.168.0.1", "[::1]", "2130706433", "inner.example"]
+)
+async def test_http_reaches_no_more_than_https(place: Place, host: str) -> None:
+    place.names.known["inner.example"] = [[INSIDE]]
+
+    assert not (await place.failure(f"http://{host}:{place.server.port}/x.png")).is_temporary
+    assert place.server.connections == 0
+
+
+async def test_a_file_is_fetched_over_http_and_its_redirect_to_https_is_followed(place: Place) -> None:
+    place.server.answers["/x.png"] = ok(PNG)
+    async with serving(None) as plain:
+        plain.answers["/x.png"] = ok(PNG)
+        plain.answers["/moved"] = redirect(place.server.url("/x.png"))
+        url = f"http://files.example:{plain.port}"
+
+        assert (await place.fetcher.fetch(f"{url}/x.png")).file.size == len(PNG)
+        assert (await place.fetcher.fetch(f"{url}/moved")).file.size == len(PNG)
+    assert place.server.connections == 1
 
 
 @pytest.mark.parametrize(

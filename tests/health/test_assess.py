@@ -24,6 +24,16 @@ BACKLOG = Backlog(3, NOW - timedelta(seconds=90.04), 1)
         ({"notes": ("No escalation channel.",)}, {"warnings": ("No escalation channel.",)}),
         ({"backlog": BACKLOG}, {"waiting": 3, "oldest_waiting_s": 90.0}),
         ({"backlog": Backlog(1, NOW + timedelta(seconds=5), 0)}, {"waiting": 1, "oldest_waiting_s": 0.0}),
+        (
+            {"backlog": replace(BACKLOG, waiting=0, oldest_at=None, without_files=2)},
+            {
+                "status": "degraded",
+                "warnings": (
+                    "Uploads to Telegram fail: 2 posts wait for their files. Small calls get through: is there a limit "
+                    "or a slow link?",
+                ),
+            },
+        ),
         (AWAY, {"status": "degraded", "telegram": "away", "warnings": (AWAY["telegram_reason"],)}),
         ({"telegram": "off"}, {"status": "degraded", "telegram": "off"}),
         (

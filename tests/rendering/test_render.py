@@ -13,7 +13,7 @@ from notifybot.model.enums import AsText, MediaKind
 from notifybot.model.states import State
 from notifybot.rendering import render as rendering_render
 from notifybot.rendering.parts import Appearance, Delete, Edit, Entity, Fetch, FileId, Media, Part, PostButton, Send
-from notifybot.rendering.render import NextCall
+from notifybot.rendering.render import NextCall, TextTurn
 from notifybot.rendering.split import utf16_len
 from notifybot.rendering.views import MessageView, PostView, ShownPart
 from notifybot.times.display import clock_time
@@ -221,14 +221,87 @@ def test_a_reply_is_shown_as_it_is() -> None:
 def test_parts_go_out_one_by_one_and_then_only_what_changed_is_edited() -> None:
     long = replace(ALERT, content="word " * 1200)
     first, last = render(post(long))
-    assert next_call(post(long)) == NextCall(Send("-1001", first), 0, first.digest, is_last=False)
+    assert next_call(post(long)) == NextCall(Send("-1001", first), 0, first.digest, is_last=False, text=TextTurn.LATER)
     half = post(long, shown=standing(first))
-    assert next_call(half) == NextCall(Send("-1001", last), 1, last.digest, is_last=True)
+    assert next_call(half) == NextCall(Send("-1001", last), 1, last.digest, is_last=True, text=TextTurn.NOW)
     whole = standing(first, last)
     assert next_call(post(long, shown=whole)) == NextCall(None, 2, "", is_last=True)
     answered = replace(long, acknowledged_at=NOW, acknowledged_by="Anna")
     changed = render(post(answered))[-1]
     assert next_call(post(answered, shown=whole)).call == Edit("-1001", 8, changed)
+
+
+PHOTOS = tuple(Media(MediaKind.PHOTO, f"{number}.png", FileId("x"), number) for number in (1, 2, 3))
+LOG = Media(MediaKind.DOCUMENT, "build.log", FileId("y"), 4)
+ALBUM = Part("", media=PHOTOS[:2])
+
+
+@pytest.mark.parametrize(
+    ("message", "media", "shown", "parts"),
+    [
+        (ALERT, PHOTOS[:1], (), [(), (1,)]),
+        (ALERT, PHOTOS, (), [(), (1,), (2,), (3,)]),
+        (ALERT, (LOG, PHOTOS[0]), (), [(), (1,), (4,)]),
+        (replace(ALERT, content="word " * 300), PHOTOS[:1], (), [(), (1,)]),
+        (replace(ALERT, content="word " * 1200), PHOTOS[:1], (), [(), (), (1,)]),
+        (replace(ALERT, content="word " * 9000), PHOTOS[:1], (), [(), (None,), (1,)]),
+        (ALERT, PHOTOS, (ALBUM,), [(), (1, 2), (3,)]),
+        (NOTICE, PHOTOS[:1], (), [(), (1,)]),
+        (replace(NOTICE, content=""), PHOTOS[:2], (), [(1,), (2,)]),
+        (ALERT, PHOTOS[:1], (Part("disk", media=PHOTOS[:1]),), [(1,)]),
+    ],
+)
+def test_where_files_follow_each_goes_alone_below_the_text_and_what_is_shown_stays(
+    message: MessageView, media: tuple[Media, ...], shown: tuple[Part, ...], parts: list[tuple[int, ...]]
+) -> None:
+    view = replace(post(replace(message, media=media), shown=standing(*shown)), files_follow=True)
+
+    assert [tuple(file.attachment_id for file in part.media) for part in render(view)] == parts
+
+
+FETCH = Fetch(9, "https://example.org/a.png", MediaKind.PHOTO, "a.png")
+FOLLOWED = Part("backup\ndisk full on db1", (Entity("bold", 0, 6),), render(post(ALERT))[0].buttons)
+
+
+@pytest.mark.parametrize(
+    ("message", "follow", "shown", "turn", "waits", "silent"),
+    [
+        (replace(ALERT, media=PHOTOS[:1]), False, (), TextTurn.NOW, True, False),
+        (replace(ALERT, media=PHOTOS), False, (), TextTurn.LATER, True, False),
+        (replace(ALERT, media=(LOG, LOG)), False, (FOLLOWED,), TextTurn.BEFORE, False, False),
+        (replace(ALERT, media=PHOTOS[:1]), True, (), TextTurn.NOW, False, False),
+        (replace(ALERT, media=PHOTOS[:1]), True, (FOLLOWED,), TextTurn.BEFORE, False, True),
+        (replace(NOTICE, content="", media=PHOTOS[:1]), False, (), TextTurn.NONE, False, False),
+        (replace(NOTICE, content="", media=PHOTOS[:1]), True, (), TextTurn.NONE, False, False),
+        (ALERT, False, (), TextTurn.NOW, False, False),
+    ],
+)
+def test_a_call_tells_whether_its_upload_keeps_the_text_waiting(
+    message: MessageView, follow: bool, shown: tuple[Part, ...], turn: TextTurn, waits: bool, silent: bool
+) -> None:
+    coming = next_call(replace(post(message, shown=standing(*shown)), files_follow=follow))
+
+    assert isinstance(coming.call, Send)
+    assert (coming.text, coming.call.text_waits, coming.call.silent) == (turn, waits, silent)
+
+
+@pytest.mark.parametrize(
+    ("follow", "shown", "kind", "turn"),
+    [
+        (False, (), Fetch, TextTurn.LATER),
+        (False, (FOLLOWED,), Fetch, TextTurn.BEFORE),
+        (True, (), Send, TextTurn.NOW),
+        (True, (FOLLOWED,), Fetch, TextTurn.BEFORE),
+    ],
+)
+def test_a_text_that_files_follow_does_not_wait_for_a_fetch(
+    follow: bool, shown: tuple[Part, ...], kind: type, turn: TextTurn
+) -> None:
+    view = replace(post(replace(ALERT, to_fetch=(FETCH,)), shown=standing(*shown)), files_follow=follow)
+
+    coming = next_call(view)
+
+    assert (type(coming.call), coming.text, coming.is_last) == (kind, turn, False)
 
 
 def test_a_text_that_became_shorter_loses_its_last_parts() -> None:

@@ -6,8 +6,9 @@ import aiohttp
 import pytest
 
 from notifybot.sandbox import Sandbox
+from notifybot.sandbox.values import Refused
 from notifybot.sandbox.world.state import User
-from tests.sandbox.api import Answer, Api, HandClock
+from tests.sandbox.api import Answer, Api, File, HandClock
 
 
 async def send(api: Api, chat: int, text: str = "x") -> Answer:
@@ -53,6 +54,32 @@ async def test_html_comes_from_the_server_in_front(api: Api, sandbox: Sandbox) -
     async with api.client.get(f"{api.url}/bot{sandbox.token}/getMe") as answer:
         assert (answer.status, answer.content_type) == (502, "text/html")
         assert "Bad Gateway" in await answer.text()
+
+
+async def test_a_proxy_may_find_an_upload_too_large_and_pass_texts(api: Api, anna: User, sandbox: Sandbox) -> None:
+    sandbox.fault("html", method="sendPhoto", error_code=413)
+    form = aiohttp.FormData({"chat_id": str(anna.id)})
+    form.add_field("photo", b"picture", filename="a.png")
+    async with api.client.post(f"{api.url}/bot{sandbox.token}/sendPhoto", data=form) as answer:
+        assert (answer.status, answer.content_type) == (413, "text/html")
+        assert "413 Request Entity Too Large" in await answer.text()
+    assert (await send(api, anna.id)).status == 200
+
+
+async def test_an_upload_is_cut_while_it_arrives_and_a_text_gets_through(
+    api: Api, anna: User, sandbox: Sandbox
+) -> None:
+    sandbox.fault("cut_upload")
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await api.upload("sendDocument", {"document": File(bytes(20_000_000))}, chat_id=anna.id)
+    assert (await send(api, anna.id)).status == 200
+    (cut, _) = sandbox.calls
+    assert (cut.method, cut.is_accepted, cut.params) == ("sendDocument", False, {})
+
+
+def test_a_cut_upload_has_no_chat(anna: User, sandbox: Sandbox) -> None:
+    with pytest.raises(Refused, match="name no chat"):
+        sandbox.fault("cut_upload", chat=anna)
 
 
 @pytest.mark.parametrize("kind", ["away", "cut_before"])

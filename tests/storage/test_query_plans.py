@@ -17,9 +17,9 @@ from notifybot.alerts import remind as alerts_remind
 from notifybot.alerts.policy import EscalationPlan, EscalationStep
 from notifybot.delivery import claims
 from notifybot.delivery import record as delivery_record
+from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.claims import Claim, Leader
 from notifybot.delivery.rate_limits import RateLimit, RateLimits
-from notifybot.delivery.record import Attempt, RetryPolicy
 from notifybot.health import job_history
 from notifybot.messages import accept as messages_accept
 from notifybot.messages import forget, queries, retry
@@ -217,6 +217,7 @@ LONG_AGO = NOW - timedelta(days=90)
         (late(schedules_queries.pending, account="root", limit=5), "messages_sent_later"),
         (messages_queries.backlog, "deliveries_waiting"),
         (messages_queries.backlog, "posts_uncertain"),
+        (messages_queries.backlog, "posts_in_trouble"),
         (update_store.waiting, "inbox_waiting"),
         (late(bot.begin_term), "chats_claimed"),
     ],

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from notifybot.app import FetchOptions
 from notifybot.sandbox import WebPage
 from notifybot.sandbox.world.state import Message
 from tests.sandbox.pictures import gif, png
 from tests.stories.conftest import MakeWorld
 from tests.stories.places import OPEN, Place
-from tests.stories.world import World
+from tests.stories.world import Json, World
+from tests.support.file_servers import ok, serving
 
 PICTURE = png(40, 30)
 ADDRESS = "https://files.example.org/graph.png"
@@ -75,6 +77,25 @@ async def test_telegram_fetches_a_url_itself(world: World, ops: Place) -> None:
     assert world.rows("SELECT sha256 FROM attachments") == [(None,)]
 
 
+async def test_notifybot_fetches_an_http_url(another: MakeWorld) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    world = await another()
+    world.web = FetchOptions(resolve=resolve, may_reach=lambda _: True)
+    await world.starts()
+    ops = world.group("Ops")
+    async with serving(None) as server:
+        server.answers["/graph.png"] = ok(PICTURE)
+        url = f"http://files.example:{server.port}/graph.png"
+
+        await world.alert(url, to=ops, type="image", caption="disk 91 %")
+
+        post = await ops.receives("disk 91 %")
+    assert world.sandbox.file_bytes(post.message) == PICTURE
+    assert [str(call.params["photo"]) for call in world.sandbox.calls.of("sendPhoto")] != [url]
+
+
 async def test_a_url_that_nobody_can_fetch_is_written_in_the_text(world: World, ops: Place) -> None:
     alert = await world.alert("https://127.0.0.1/graph.png", to=ops, type="image", caption="disk 91 %")
 
@@ -135,8 +156,9 @@ async def test_a_picture_that_telegram_cannot_process_goes_as_a_document(world: 
     alert = await world.uploads(("photo", "graph.png", broken), to=ops, caption="disk")
 
     await ops.receives("disk")
+    await world.is_quiet()
     await alert.becomes("sent")
-    assert kinds(world, ops) == ["document"]
+    assert kinds(world, ops) == ["text", "document"]
     assert "goes as a document" in (await alert.tells("reformatted"))["detail"]
 
 
@@ -229,12 +251,47 @@ async def test_a_file_of_a_type_that_is_not_allowed_is_refused(another: MakeWorl
     await world.starts()
     ops = world.group("Ops")
 
-    answer = await world.submit(
-        "/api/ingest", [("file", "a.txt", b"text")], {"channel_id": str(ops.id), "caption": "report"}
-    )
+    answer = await world.submit("/api/ingest", [("file", "a.txt", b"text")], {"channel_id": str(ops.id)})
 
     assert answer.status == 415
     assert world.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (("file", "a.txt", b"text"), "a.txt: Files of type text/plain are not accepted."),
+        (("photo", "a.png", png(40, 30) + bytes(100_000)), "a.png: The file is larger than 1000 bytes."),
+        (("image", "a.gif", gif(30, 30)), "a.gif: The scanner refused the file"),
+    ],
+)
+async def test_the_text_of_an_alert_names_a_file_that_the_operator_does_not_want(
+    another: MakeWorld, file: tuple[str, str, bytes], problem: str
+) -> None:
+    settings: Json = {"types": ["image/*"], "max_bytes": 1000, "scan_command": ["/bin/sh", "-c", "exit 1"]}
+    world = await another(attachments=settings)
+    await world.starts()
+    ops = world.group("Ops")
+
+    alert = await world.uploads(file, to=ops, caption="disk 91 %")
+
+    post = await ops.receives("disk 91 %")
+    assert f"📎 {problem}" in post.text
+    assert post.buttons == OPEN
+    await alert.becomes("sent")
+
+
+async def test_an_alert_is_shown_while_the_scanner_is_down_and_a_notice_is_to_be_sent_again(another: MakeWorld) -> None:
+    world = await another(attachments={"scan_command": ["/nowhere/scanner"]})
+    await world.starts()
+    ops = world.group("Ops")
+    fields = {"channel_id": str(ops.id), "caption": "disk 91 %"}
+
+    notice = await world.submit("/api/ingest", [("photo", "a.png", PICTURE)], {**fields, "acknowledge": "false"})
+    alert = await world.submit("/api/ingest", [("photo", "a.png", PICTURE)], fields)
+
+    assert (notice.status, alert.status) == (503, 202)
+    assert "📎 a.png: The file could not be scanned" in (await ops.receives("disk 91 %")).text
 
 
 async def test_a_file_that_is_too_large_is_refused_at_the_door(another: MakeWorld) -> None:
@@ -242,9 +299,7 @@ async def test_a_file_that_is_too_large_is_refused_at_the_door(another: MakeWorl
     await world.starts()
     ops = world.group("Ops")
 
-    answer = await world.submit(
-        "/api/ingest", [("file", "a.bin", bytes(1001))], {"channel_id": str(ops.id), "caption": "report"}
-    )
+    answer = await world.submit("/api/ingest", [("file", "a.bin", bytes(100_000))], {"channel_id": str(ops.id)})
 
     assert answer.status == 413
     assert [path for path in (world.folder / "attachments").rglob("*") if path.is_file()] == []

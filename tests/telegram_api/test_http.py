@@ -1,6 +1,7 @@
 """Failures of calls to Telegram, against a raw server that fails on purpose."""
 
 import asyncio
+import io
 import socket
 import struct
 import traceback
@@ -230,6 +231,33 @@ async def test_a_file_is_uploaded_under_its_own_name() -> None:
     assert 'filename="Отчёт \\"1\\".txt"'.encode() in request
     assert b"file content" in request
     assert b"see" in request
+
+
+@asynccontextmanager
+async def server_that_reads_no_body(*, closes: bool) -> AsyncIterator[str]:
+    """Read the head of each request; then close the connection, or leave it as it is."""
+    is_over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if not closes:
+            await is_over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        is_over.set()
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["cut", "too slow"])
+async def test_a_file_that_did_not_get_out_whole_was_never_sent(closes: bool) -> None:
+    core = InputFile(io.BytesIO(bytes(20_000_000)), "core", read_file_handle=False)
+    async with server_that_reads_no_body(closes=closes) as url, a_bot(url) as bot:
+        with pytest.raises(NeverSent) as caught:
+            await bot.send_document(5, core, write_timeout=0.2)
+
+    assert caught.value.was_slow is not closes
 
 
 async def test_connections_are_reused() -> None:

@@ -54,7 +54,7 @@ WRONG = {
     "no JSON": (part("silent", b"yes"), part("photo", PICTURE, file="a.png")),
     "buttons that are none": (part("buttons", b'[{"text": "x"}]'), part("photo", PICTURE, file="a.png")),
     "an unknown field": (part("color", b"red"), part("photo", PICTURE, file="a.png")),
-    "too many files": tuple(part("file", b"x", file=f"{number}.txt") for number in range(21)),
+    "too many files, none of them good": tuple(part("file", b"", file=f"{number}.txt") for number in range(21)),
     "too many parts": tuple(part(f"f{number}", b"x") for number in range(101)),
     "nothing": (),
     "an image without content": (part("type", b"image"),),
@@ -72,6 +72,146 @@ async def test_invalid_characters_in_a_caption_are_replaced_as_in_json(shared: D
 @pytest.mark.parametrize("parts", WRONG.values(), ids=WRONG.keys())
 async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[bytes, ...]) -> None:
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)
+
+
+CAPTION = part("caption", b"disk 91 %")
+TEXT = part("content", b"disk 91 %")
+IMAGE = part("type", b"image")
+TROUBLES = {
+    "an empty file": ((CAPTION, part("file", b"", file="a.log")), "a.log: The file is empty."),
+    "a page as a picture": (
+        (CAPTION, part("photo", b"<!doctype html><p>502", file="a.png")),
+        "a.png: This is not an image but text/html.",
+    ),
+    "a page as an image": (
+        (CAPTION, part("image", b"<!doctype html><p>502", file="a.png")),
+        "a.png: This is not an image but text/html.",
+    ),
+    "an encoded part": (
+        (CAPTION, part("photo", b"eA==", file="a.png", Content_Transfer_Encoding="base64")),
+        "a.png: photo: parts of a form must not be encoded",
+    ),
+    "the 21st file": (
+        (CAPTION, *(part("file", b"x", file=f"{number}.txt") for number in range(21))),
+        "20.txt: A message may have at most 20 files.",
+    ),
+    "a file that its sender could not read": (
+        (TEXT, part("missing_files", b'[{"name": "/var/log/a.log", "reason": "It does not\\u0007 exist."}]')),
+        "a.log: It does not exist.",
+    ),
+    "a text that is only a title": (
+        (part("title", b"disk 91 %"), part("photo", b"", file="a.png")),
+        "a.png: The file is empty.",
+    ),
+    "one of two pictures": (
+        (part("photo", PICTURE, file="b.png"), part("photo", b"", file="a.png")),
+        "a.png: The file is empty.",
+    ),
+    "no name": ((CAPTION, part("photo", b"", file="..")), "file: The file is empty."),
+}
+
+
+@pytest.mark.parametrize(("parts", "warning"), TROUBLES.values(), ids=TROUBLES.keys())
+@pytest.mark.parametrize("acknowledge", [b"true", b"false"])
+async def test_a_bad_file_costs_no_message_its_text(
+    shared: Door, parts: tuple[bytes, ...], warning: str, acknowledge: bytes
+) -> None:
+    answer = await submit(shared, part("channel_id", TO), part("acknowledge", acknowledge), *parts)
+
+    assert (answer.status, answer.json["warnings"]) == (202, [warning])
+    found = (await shared.ask("GET", f"/api/messages/{answer.json['id']}")).json
+    bad = [file for file in found["attachments"] if file["problem"]]
+    assert [f"{file['name']}: {file['problem']}" for file in bad] == [warning]
+    assert all(file["href"] is None for file in bad)
+    assert any(line["detail"] == warning for line in found["timeline"])
+
+
+CONTENTS = {
+    "a password in the URL": ("https://user:secret@example.org/a.png", "content: a URL starts with https://"),
+    "another scheme": ("ftp://example.org/a.png", "content: a URL starts with https://"),
+    "a path": ("/tmp/a.png", "content: for photos this must be"),
+    "no base64": ("no base64 at all!", "content: for photos this must be"),
+    "no picture": (base64.b64encode(b"all is well").decode(), "This is not an image but text/plain."),
+    "an empty picture": ("data:image/png;base64,", "The file is empty."),
+    "no content": (None, "content: this field is required"),
+}
+
+
+@pytest.mark.parametrize(("content", "problem"), CONTENTS.values(), ids=CONTENTS.keys())
+async def test_bad_content_costs_no_message_its_caption(shared: Door, content: str | None, problem: str) -> None:
+    fields = {"channel_id": -1001, "type": "image", "caption": "disk 91 %", "file_name": "a.png"}
+
+    answer = await shared.ask("POST", "/api/ingest", fields | ({} if content is None else {"content": content}))
+
+    assert (answer.status, len(answer.json["warnings"])) == (202, 1), answer
+    assert answer.json["warnings"][0].startswith(f"a.png: {problem}") or content is None
+
+
+PICTURES = {
+    "photo": (part("photo", PICTURE, file="a.png"),),
+    "image": (part("image", PICTURE, file="a.png"),),
+    "file under type=image": (part("file", PICTURE, file="a.png"), IMAGE),
+    "file after type=image": (IMAGE, part("file", PICTURE, file="a.png")),
+    "content under type=image": (IMAGE, part("content", PICTURE, file="a.png")),
+}
+DOCUMENTS = {
+    "file": (part("file", PICTURE, file="a.png"),),
+    "document": (part("document", PICTURE, file="a.png"),),
+    "document under type=image": (IMAGE, part("document", PICTURE, file="a.png")),
+    "a table among images": (IMAGE, part("file", b"a,b", file="a.csv")),
+    "file under type=document": (part("type", b"document"), part("file", PICTURE, file="a.png")),
+}
+
+
+@pytest.mark.parametrize(
+    ("parts", "kind"),
+    [*((parts, "photo") for parts in PICTURES.values()), *((parts, "document") for parts in DOCUMENTS.values())],
+    ids=[*PICTURES, *DOCUMENTS],
+)
+async def test_a_file_is_a_picture_if_its_part_or_the_type_says_so(
+    shared: Door, parts: tuple[bytes, ...], kind: str
+) -> None:
+    answer = await submit(shared, part("channel_id", TO), *parts)
+
+    (file,) = (await shared.ask("GET", f"/api/messages/{answer.json['id']}")).json["attachments"]
+    assert (file["kind"], file["problem"]) == (kind, None)
+
+
+POLICY = b'{"steps": [{"after": "5m", "to": ["-1001"]}]}'
+STRUCTURES = {
+    "policy": POLICY,
+    "policy on several lines": b"\n  " + POLICY.replace(b", ", b",\n"),
+    "data": b'{"host": "db1"}',
+    "buttons": b'[{"text": "Graph", "url": "https://example.org"}]',
+    "silent": b"true",
+    "thread_id": b"7",
+    "link_preview": b"false",
+    "acknowledge": b"true",
+    "missing_files": b"[]",
+    "remind_every": b"900",
+    "escalate_after": b"5m",
+    "title": b"{disk} [full]",
+    "caption": b'{"a": 5}',
+    "dedup_key": b"[disk]",
+    "priority": b"high",
+    "source": b"true",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), STRUCTURES.items())
+async def test_a_form_field_takes_what_its_json_field_takes(shared: Door, name: str, value: bytes) -> None:
+    field = name.partition(" ")[0]
+
+    answer = await submit(shared, part("channel_id", TO), part(field, value), part("photo", PICTURE, file="a.png"))
+
+    assert answer.status == 202, answer
+
+
+@pytest.mark.parametrize("value", [b"{", b'{"steps": 5}', b'{"steps": []}', b'{"step": [{}]}'])
+async def test_a_policy_that_is_none_is_refused_by_name(refusing: Door, value: bytes) -> None:
+    answer = await submit(refusing, part("channel_id", TO), part("policy", value), part("content", b"text"))
+
+    assert assert_problem(answer, 400)["errors"][0]["loc"] == ["policy"]
 
 
 async def test_an_empty_file_field_of_a_browser_counts_as_no_file(shared: Door) -> None:
@@ -160,7 +300,7 @@ async def test_a_name_is_only_a_name(shared: Door, given: str, kept: str) -> Non
 @pytest.mark.parametrize(
     "content",
     [
-        "http://example.org/a.png",
+        "http://",
         "https://",
         "https:///a.png",
         "https://user:secret@example.org/a.png",

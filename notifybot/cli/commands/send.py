@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Sequence
 
 from notifybot.cli import arguments
-from notifybot.cli.output import full_date, now, one_line, print_json, print_line, short_time, terminal
+from notifybot.cli.output import full_date, now, one_line, print_json, print_line, print_warnings, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
 from notifybot.cli.stdin import STDIN, files_of, looks_like_columns, text_of
 
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if is_for_later(arguments):
         return run_later(client, arguments, lambda times: client.send(text, to=to, **(options | times)))
     accepted = client.send(text, to=to, **options)
+    print_warnings(accepted.warnings)
     undelivered = _undelivered(client, accepted)
     is_withheld = bool(undelivered) and all(each.status == "withdrawn" for each in undelivered)
     if arguments.json:
@@ -197,6 +198,7 @@ def run_later(client: "Client", arguments: argparse.Namespace, send: "Callable[[
     if is_asked and not _is_confirmed(client, timing):
         raise UsageError("Nothing was sent.", hint="Adjust --every, --at or --time-zone.")
     accepted = send({"at": timing.at, "every": timing.every, "time_zone": timing.time_zone})
+    print_warnings(accepted.warnings)
     if arguments.json:
         print_json(accepted.document)
         return 0
@@ -276,7 +278,7 @@ def _add_files(send: Parser) -> None:
         metavar="F",
         action="append",
         default=[],
-        help="attach a picture: a path, `-` for standard input, or an https URL",
+        help="attach a picture: a path, `-` for standard input, or a URL",
     )
     files.add_argument("--file", metavar="F", action="append", default=[], help="attach a file, shown under its name")
     files.add_argument("--file-name", metavar="NAME", help="name to give the file, if there is only one")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import NoReturn
 
 from aiohttp import ClientError, web
@@ -12,14 +13,14 @@ from notifybot.sandbox.bot_api.call_log import Call
 from notifybot.sandbox.bot_api.fetch import fetch_all
 from notifybot.sandbox.bot_api.media import references
 from notifybot.sandbox.bot_api.methods import GET_UPDATES_PARAMETERS, call_method, check_understood
-from notifybot.sandbox.bot_api.uploads import Body, read_body
+from notifybot.sandbox.bot_api.uploads import MULTIPART, Body, read_body
 from notifybot.sandbox.bot_api.validation import check, known_method, table
 from notifybot.sandbox.bot_api.wire import ApiError, Params, bad_request, too_many_requests
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.values import JsonObject
-from notifybot.sandbox.world.faults import FaultKind, FaultSpec
+from notifybot.sandbox.world.faults import ERROR_CODE, PAGE_CODE, FaultKind, FaultSpec
 
-BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
+PAGE = "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
 LONGEST_HANG_S = 3600.0
 
 
@@ -29,6 +30,10 @@ class ConnectionCut(Exception):
 
 class HtmlPage(Exception):
     """The response is an HTML page from the proxy in front of the Bot API."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -51,9 +56,9 @@ async def answer_call(http: web.Request, sandbox: Sandbox) -> web.StreamResponse
         status = 200
     except ApiError as error:
         status, body = error.code, _refusal(error)
-    except HtmlPage:
-        _log(sandbox, call, 502, "an HTML page")
-        return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
+    except HtmlPage as page:
+        _log(sandbox, call, page.status, "an HTML page")
+        return _page(page)
     except ConnectionCut as cut:
         _log(sandbox, call, 0, str(cut))
         return _cut(http)
@@ -72,8 +77,8 @@ async def answer_download(http: web.Request, sandbox: Sandbox) -> web.StreamResp
         await _meet(sandbox, call, sandbox.strike(call.method, None))
     except ApiError as error:
         return web.json_response(_refusal(error), status=error.code)
-    except HtmlPage:
-        return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
+    except HtmlPage as page:
+        return _page(page)
     except ConnectionCut:
         return _cut(http)
     media = sandbox.world.files.find_download(http.match_info["path"])
@@ -82,9 +87,18 @@ async def answer_download(http: web.Request, sandbox: Sandbox) -> web.StreamResp
     return web.FileResponse(media.content.path, headers={"Content-Type": "application/octet-stream"})
 
 
+def _page(page: HtmlPage) -> web.Response:
+    phrase = HTTPStatus(page.status).phrase if page.status in set(HTTPStatus) else ""
+    text = PAGE.format(status=page.status, phrase=phrase)
+    return web.Response(status=page.status, text=text, content_type="text/html")
+
+
 async def _run(http: web.Request, sandbox: Sandbox, call: Request) -> object:
     _check_token(http.match_info["token"], sandbox)
     call.method = known_method(call.method)
+    if http.content_type == MULTIPART and sandbox.strike(call.method, None, is_arriving=True):
+        await http.content.readany()
+        raise ConnectionCut("the connection was cut while a file arrived")
     body = await _received(http, sandbox)
     signatures = table().methods[call.method].items()
     body.attach([name for name, signature in signatures if "InputFile" in signature.types])
@@ -126,9 +140,9 @@ async def _meet(sandbox: Sandbox, call: Request, struck: list[FaultSpec]) -> Non
                 await sandbox.interrupted.wait(LONGEST_HANG_S)
                 raise ConnectionCut("never answered")
             case FaultKind.HTML:
-                raise HtmlPage
+                raise HtmlPage(spec.code or PAGE_CODE)
             case FaultKind.ERROR:
-                raise ApiError(spec.error_code, spec.description)
+                raise ApiError(spec.code or ERROR_CODE, spec.description)
             case FaultKind.FLOOD:
                 _start_flood(sandbox, spec)
 

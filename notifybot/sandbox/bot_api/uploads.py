@@ -18,6 +18,7 @@ MAX_BODY_BYTES = MAX_FILE_BYTES + 1024 * 1024
 MAX_FIELD_BYTES = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 ATTACHED = "attach://"
+MULTIPART = "multipart/form-data"
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ async def _read_into(body: Body, http: web.Request, spool: Spool) -> None:
     match http.content_type:
         case "application/json":
             body.given |= _object(await http.read())
-        case "multipart/form-data":
+        case kind if kind == MULTIPART:
             await _read_multipart(body, http, spool)
         case _:
             body.given |= parse_qsl((await http.read()).decode(), keep_blank_values=True, errors="strict")

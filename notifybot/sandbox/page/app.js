@@ -1085,6 +1085,7 @@ const FAULTS = [
   offer("cut_after", "cut", "Cut after acceptance", "The next 3 sends arrive, but their responses are lost.", {
     kind: "cut_after", method: "sendMessage", times: 3,
   }),
+  offer("cut_upload", "cut", "Uploads are cut", "Files do not get through, texts do.", { kind: "cut_upload" }),
   offer("html", "html", "502 with an HTML page", "The response of a broken proxy.", { kind: "html" }),
   offer("slow", "slow", "Slow", "Every response takes 2 s.", { kind: "slow", seconds: 2 }),
 ];
@@ -1161,6 +1162,7 @@ async function endAllFaults() {
 const FAULT_NAMES = {
   away: ["away", "Telegram is away"], flood: ["flood", "Flood ban"], html: ["html", "502 with HTML"],
   cut_after: ["cut", "Cut after acceptance"], cut_before: ["cut", "Cut before acceptance"],
+  cut_upload: ["cut", "Uploads cut"],
   slow: ["slow", "Slow"], hang: ["slow", "No response"], error: ["block", "Error"],
 };
 

@@ -12,7 +12,7 @@ from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.values import JsonObject, Refused
 from notifybot.sandbox.web.files import handing_out
 from notifybot.sandbox.world import people
-from notifybot.sandbox.world.faults import DESCRIPTION, ERROR_CODE, RETRY_AFTER_S, FaultKind, FaultSpec
+from notifybot.sandbox.world.faults import DESCRIPTION, RETRY_AFTER_S, FaultKind, FaultSpec
 from notifybot.sandbox.world.state import ChatType, user_json
 from notifybot.sandbox.world.world import chat_event, message_event, user_event
 
@@ -266,7 +266,7 @@ def _add_fault(sandbox: Sandbox, body: Body) -> JsonObject:
         times=body.maybe("times", int),
         seconds=body.maybe("seconds", float),
         after=body.maybe("after", int) or 0,
-        error_code=body.maybe("error_code", int) or ERROR_CODE,
+        error_code=body.maybe("error_code", int),
         description=body.maybe("description", str) or DESCRIPTION,
         retry_after=body.maybe("retry_after", int) or RETRY_AFTER_S,
     )

@@ -7,20 +7,23 @@ from notifybot.sandbox.values import JsonObject, Refused
 
 # Defaults for the error of a fault.
 ERROR_CODE = 500
+PAGE_CODE = 502
 DESCRIPTION = "Internal Server Error"
 RETRY_AFTER_S = 5
 
 
 class FaultKind(StrEnum):
     """`error` responds with error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts
-    every connection at once; `cut_before` cuts before a call is accepted, `cut_after` afterwards; `html` responds with
-    502 and a page; `hang` never responds; `slow` waits `seconds` first and combines with all others."""
+    every connection at once; `cut_before` cuts before a call is accepted, `cut_after` afterwards; `cut_upload` cuts
+    while a file arrives, in whichever chat; `html` responds with a page and error_code (502), like a proxy in front of
+    the Bot API; `hang` never responds; `slow` waits `seconds` first and combines with all others."""
 
     ERROR = "error"
     FLOOD = "flood"
     AWAY = "away"
     CUT_BEFORE = "cut_before"
     CUT_AFTER = "cut_after"
+    CUT_UPLOAD = "cut_upload"
     HTML = "html"
     HANG = "hang"
     SLOW = "slow"
@@ -39,9 +42,15 @@ class FaultSpec:
     times: int | None = None
     seconds: float | None = None
     after: int = 0
-    error_code: int = ERROR_CODE
+    error_code: int | None = None
     description: str = DESCRIPTION
     retry_after: int = RETRY_AFTER_S
+
+    @property
+    def code(self) -> int | None:
+        """HTTP status of the response; None for kinds without one."""
+        usual = {FaultKind.ERROR: ERROR_CODE, FaultKind.HTML: PAGE_CODE}.get(self.kind)
+        return usual and (self.error_code or usual)
 
 
 @dataclass(slots=True)
@@ -55,9 +64,11 @@ class Fault:
     until: float | None
     hits: int = 0
 
-    def concerns(self, method: str, chat_id: int | None) -> bool:
+    def concerns(self, method: str, chat_id: int | None, *, is_arriving: bool = False) -> bool:
+        """`is_arriving`: the call's body is not read yet."""
         wants_method = self.spec.method is None or self.spec.method.lower() == method.lower()
-        return wants_method and (self.spec.chat_id is None or self.spec.chat_id == chat_id)
+        wants_chat = self.spec.chat_id is None or self.spec.chat_id == chat_id
+        return wants_method and wants_chat and (self.spec.kind is FaultKind.CUT_UPLOAD) == is_arriving
 
     def strike(self) -> bool:
         """Count a matching call; False if the fault still skips calls."""
@@ -79,7 +90,7 @@ class Fault:
             "times": self.times_left,
             "seconds": spec.seconds,
             "after": self.to_skip,
-            "error_code": spec.error_code if spec.kind is FaultKind.ERROR else None,
+            "error_code": spec.code,
             "description": spec.description if spec.kind is FaultKind.ERROR else None,
             "retry_after": spec.retry_after if spec.kind is FaultKind.FLOOD else None,
             "until": self.until,
@@ -98,7 +109,10 @@ class Faults:
         return bool(self._faults)
 
     def add(self, spec: FaultSpec, now: float) -> Fault:
-        """Set a fault. A flood hits once by default, because its ban lasts by itself."""
+        """Set a fault. A flood hits once by default, because its ban lasts by itself. Raise Refused for a scope that
+        its kind cannot have."""
+        if spec.kind is FaultKind.CUT_UPLOAD and spec.chat_id is not None:
+            raise Refused("an upload is cut before its chat is known; name no chat")
         self._last_id += 1
         times = 1 if spec.kind is FaultKind.FLOOD and spec.times is None else spec.times
         lasts = spec.seconds if spec.kind is not FaultKind.SLOW else None
@@ -124,12 +138,12 @@ class Faults:
         ]
         return self._faults
 
-    def strike(self, method: str, chat_id: int | None, now: float) -> list[FaultSpec]:
+    def strike(self, method: str, chat_id: int | None, now: float, *, is_arriving: bool = False) -> list[FaultSpec]:
         """Return the faults that hit this call, and count it against them."""
         if not self._faults:
             return []
-        struck = [fault for fault in self.active(now) if fault.concerns(method, chat_id) and fault.strike()]
-        return [fault.spec for fault in struck]
+        concerned = [fault for fault in self.active(now) if fault.concerns(method, chat_id, is_arriving=is_arriving)]
+        return [fault.spec for fault in concerned if fault.strike()]
 
     def is_away(self, method: str, now: float) -> bool:
         """Return True if connections for this method are cut now, without counting a hit."""

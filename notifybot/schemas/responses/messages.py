@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from notifybot.messages.new_message import Acceptance
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.messages.queries import DeliveryDetails, MessageDetails
 from notifybot.model.enums import DeliveryStatus, EventKind, MediaKind, Priority, Purpose
 from notifybot.model.messages import Attachment, Message
@@ -37,7 +37,7 @@ class DeliveryDocument:
 @dataclass(slots=True, kw_only=True)
 class AcceptedDocument:
     """An accepted message. `send_at` only if it is scheduled, `schedule_id` and `next_times` only if it repeats,
-    `deliveries` only after ?wait."""
+    `deliveries` only after ?wait. `warnings`: files that cannot be sent; the text names them."""
 
     id: str
     status: State
@@ -49,6 +49,7 @@ class AcceptedDocument:
     schedule_id: Annotated[str | None, OPTIONAL] = None
     next_times: Annotated[tuple[Timestamp, ...] | None, OPTIONAL] = None
     deliveries: Annotated[list[DeliveryDocument] | None, OPTIONAL] = None
+    warnings: Annotated[list[str] | None, OPTIONAL] = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,7 +146,7 @@ class MessagesDocument:
     next_cursor: str | None
 
 
-def accepted(found: Acceptance) -> AcceptedDocument:
+def accepted(found: Acceptance, new: NewMessage) -> AcceptedDocument:
     document = AcceptedDocument(
         id=found.id,
         status=found.status,
@@ -158,6 +159,7 @@ def accepted(found: Acceptance) -> AcceptedDocument:
         document.send_at = found.send_at
         if found.schedule_id is not None:
             document.schedule_id, document.next_times = found.schedule_id, found.next_times
+    document.warnings = [f"{file.name}: {file.refusal.detail}" for file in new.files if file.refusal] or None
     return document
 
 

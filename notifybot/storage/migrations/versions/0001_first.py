@@ -394,6 +394,7 @@ def _create_posts() -> None:
         sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("as_text", sa.Integer(), nullable=False),
         sa.Column("reposted_version", sa.Integer(), nullable=False),
+        sa.Column("files_follow", sa.Boolean(), nullable=False),
         sa.Column("parts_shown", sa.Integer(), nullable=False),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("uncertain", sa.Integer(), nullable=False),

@@ -40,6 +40,12 @@ class Throttle:
         self._failures: deque[datetime] = deque(maxlen=MAX_COUNTED)
         self._last_address = ""
 
+    def move(self, step: timedelta) -> None:
+        """Follow a step of the clock."""
+        self._penalties = OrderedDict((network, at + step) for network, at in self._penalties.items())
+        self._valid = OrderedDict((credential, at + step) for credential, at in self._valid.items())
+        self._failures = deque((at + step for at in self._failures), maxlen=MAX_COUNTED)
+
     def check(self, address: str, credential: str, now: datetime) -> None:
         """Raise TooManyRequests if this address must wait."""
         ends_at = self._penalties.get(_network(address))

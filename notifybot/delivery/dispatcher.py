@@ -63,6 +63,15 @@ class Dispatcher:
         self._spent_until: datetime | None = None
         """The overall limit allows no claim before this; ignore commits until then."""
         self._loop: asyncio.Task[None] | None = None
+        clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Move what waits in memory by a step of the clock, and look at everything again."""
+        self._in_flight.move(step)
+        self._gate.move(step)
+        self._next_probe += step
+        self._spent_until = None
+        self._work.set()
 
     def start(self) -> None:
         self._loop = asyncio.create_task(self._run(), name="dispatcher")
@@ -160,14 +169,15 @@ class Dispatcher:
         """Record the outcome, and retry until the disk accepts it: a lost outcome would send the post again."""
         while True:
             try:
-                await self._database.write(partial(self._record_now, attempt=attempt, outcome=outcome))
+                record_it = partial(self._record_at, self._clock.now(), attempt=attempt, outcome=outcome)
+                await self._database.write(record_it)
                 return
             except Unavailable:
                 await self._clock.sleep_until(self._clock.now() + RETRY_RECORD)
 
-    def _record_now(self, session: Session, attempt: Attempt, outcome: Outcome) -> None:
+    def _record_at(self, now: datetime, session: Session, attempt: Attempt, outcome: Outcome) -> None:
         policy = RetryPolicy(self._calls.settings.give_up_after, jitter=random.random())
-        record.record(session, attempt, outcome, now=self._clock.now(), policy=policy)
+        record.record(session, attempt, outcome, now=now, policy=policy)
 
     # Probes
 

@@ -63,6 +63,21 @@ class Scheduler:
         self._has_started = False
         for each in self._jobs.values():
             self._publish_next_run(each, None)
+        runtime.clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Run every job now: the JobQueue waits for a time of day, and its times may mean another moment now."""
+        self._runtime.job_status.move(step)
+        if self._has_started:
+            for each in self._jobs.values():
+                self._run_soon(each)
+
+    def _run_soon(self, each: _ScheduledJob) -> None:
+        now = self._runtime.clock.now()
+        if each.entry is None:  # its run is under way
+            each.sooner = now
+        else:
+            self._reschedule(each, now)
 
     def start(self) -> None:
         """Run every job now: what fell due while the daemon was down comes first."""

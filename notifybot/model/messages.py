@@ -79,6 +79,8 @@ class Message(SQLModel, table=True):
     snoozed_until: datetime | None = None
     """End of the last snooze. Deadlines count from here, or from `unacknowledged_at` if that is later; see
     messages/deadlines.py."""
+    is_snoozed_by_clock: bool = False
+    """The snooze ends at a time of day; otherwise it is a span."""
     snoozed_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """Like `acknowledged_by`."""
     unacknowledged_at: datetime | None = None

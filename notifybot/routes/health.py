@@ -1,7 +1,7 @@
 """GET /health: status, backlog, and warnings for the operator."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from notifybot.health.assess import HealthFacts, HealthStatus
 from notifybot.health.config_notes import configuration_notes
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
+from notifybot.posts import clock_steps
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
@@ -59,6 +60,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _policy_gaps(runtime),
             *await _unknown_zones(runtime),
             *([failed_logins] if failed_logins else []),
+            *await _clock_warnings(runtime),
         ),
     )
 
@@ -106,6 +108,13 @@ async def _policy_gaps(runtime: Runtime) -> list[str]:
     plans = {name: escalation_plan(policy, None) for name, policy in alerts.policies.items()}
     find = partial(find_gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
     return await _read(runtime, find, [])
+
+
+async def _clock_warnings(runtime: Runtime) -> Sequence[str]:
+    """Warn of a clock that was set, or differs from Telegram's."""
+    ahead, now = runtime.telegram.ahead_by, runtime.clock.now()
+    nothing: Sequence[str] = ()
+    return await _read(runtime, partial(clock_steps.warnings, now=now, ahead_of_telegram=ahead), nothing)
 
 
 async def _unknown_zones(runtime: Runtime) -> list[str]:

@@ -121,6 +121,7 @@ async def _wait(runtime: Runtime, found: Acceptance, wait: timedelta) -> web.Res
             is_decided = detail.message.state is not State.INITIATED
             if is_decided or runtime.clock.now() >= until:
                 break
+            until = min(until, runtime.clock.now() + wait)  # the clock may have been set
             await runtime.watchers.next_change(changed, until)
     finally:
         runtime.watchers.unwatch(found.id, changed)
@@ -176,8 +177,8 @@ async def snooze(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     message_id = (await _detail(request, Action.ANSWER)).message.id
     actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
-    until = fields.until or now + (fields.span or timedelta())
-    verb = partial(alerts_snooze.snooze, message_id=message_id, actor=actor, until=until, now=now)
+    until, by_clock = fields.until or now + (fields.span or timedelta()), fields.until is not None
+    verb = partial(alerts_snooze.snooze, message_id=message_id, actor=actor, until=until, now=now, by_clock=by_clock)
     await runtime.database.write(verb)
     return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
 
@@ -193,6 +194,7 @@ async def change(request: web.Request) -> web.Response:
     reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
+    now = runtime.clock.now()
     revise = partial(edit.edit, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
     return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))

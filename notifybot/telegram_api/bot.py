@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import telegram
@@ -32,13 +32,14 @@ class PollingBot(ExtBot[None]):
         known: dict[str, Any] | None,
         on_fetch: Callable[[], None],
         on_error: Callable[[TelegramError], None],
+        on_date: Callable[[datetime], None] | None = None,
     ) -> None:
         super().__init__(
             token,
             base_url=f"{base_url}/bot",
             base_file_url=f"{base_url}/file/bot",
             request=AiohttpRequest(max_connections=connections),
-            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING),
+            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING, on_date=on_date),
         )
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
         self._known = known if is_same_bot else None

@@ -66,6 +66,20 @@ class TelegramConnection:
         self.restarts = 0
         self._polling: PollingBot | None = None
         self._renewed_at = clock.now()
+        self.ahead_by: timedelta | None = None
+        """How far our clock is ahead of Telegram's; None until a response said the time."""
+        clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Move what is remembered by a step of the clock."""
+        self._last_sign_at += step
+        self._renewed_at += step
+        self.last_fetch = None if self.last_fetch is None else self.last_fetch + step
+        self.ahead_by = None if self.ahead_by is None else self.ahead_by + step
+
+    def note_date(self, telegram_now: datetime) -> None:
+        """Compare our clock with the time of a response."""
+        self.ahead_by = self._clock.now() - telegram_now
 
     def note_fetch(self) -> None:
         self.last_fetch = self._last_sign_at = self._clock.now()
@@ -161,10 +175,10 @@ class TelegramConnection:
     async def _watch(self, bot: PollingBot) -> None:
         """Return after SILENT_AFTER without updates or an error. Polling that fails is alive, and only gets a new
         connection now and then."""
-        self._last_sign_at = renewed_at = self._clock.now()
+        self._last_sign_at = self._renewed_at = self._clock.now()
         while (now := self._clock.now()) - self._last_sign_at < SILENT_AFTER:
-            if now - max(renewed_at, self.last_fetch or renewed_at) >= SILENT_AFTER:
-                renewed_at = now
+            if now - max(self._renewed_at, self.last_fetch or self._renewed_at) >= SILENT_AFTER:
+                self._renewed_at = now
                 await bot.renew_polling()
             await self._clock.sleep_until(now + WATCH_EVERY)
 

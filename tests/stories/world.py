@@ -158,6 +158,7 @@ class World:
 
     async def starts(self, clock: Clock | None = None) -> None:
         """Start the daemon, by default with the story's clock; return once it accepts requests."""
+        self.clock.restarts()
         self._daemon = await self._running.enter_async_context(
             app.daemon(self.config, clock or self.clock, [], fetch=self.web)
         )
@@ -267,6 +268,13 @@ class World:
     def moves(self, **span: float) -> None:
         """Move the clock and nothing else."""
         self._move(self.clock.at + timedelta(**span))
+
+    async def sets_clock(self, **span: float) -> None:
+        """Set the machine's clock forward, or back; the daemon notices. The jobs run, as after each step."""
+        self.clock.ahead += timedelta(**span)
+        if self._daemon is not None:
+            await self._daemon.clock_watch.look()
+            await self.ticks()
 
     async def ticks(self, *names: str) -> None:
         """Run these jobs, or all."""

@@ -50,7 +50,7 @@ from notifybot.system import logs, secret_key, systemd
 from notifybot.system.locks import hold_bot
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
-from notifybot.telegram_api.polling import App, TelegramConnection
+from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.templates import Templates
@@ -64,7 +64,6 @@ SPARE_CONNECTIONS = 20
 """For probes and replies to presses, in addition to sends."""
 MAX_DOCUMENT = 50_000_000
 """In bytes, for Telegram's own server; a self-hosted one accepts more."""
-CATCH_UP_WITHIN = timedelta(seconds=10)
 TELEGRAM_TIME_WITHIN = timedelta(seconds=2)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
 THREAD_SWITCH_S = 0.0005
@@ -238,7 +237,14 @@ def _runtime(
     )
     settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     calls = Calls(sender, files, settings)
-    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits), on_return=connection.note_return)
+    dispatcher = Dispatcher(
+        database,
+        clock,
+        calls,
+        Leader(term, limits),
+        is_away=lambda: connection.is_away,
+        on_return=connection.note_return,
+    )
     directory = directory_of(config)
     return Runtime(
         config=config,

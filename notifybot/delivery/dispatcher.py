@@ -43,13 +43,19 @@ class Dispatcher:
         calls: Calls,
         leader: Leader,
         *,
+        is_away: Callable[[], bool] = lambda: False,
         on_return: Callable[[], Awaitable[None]] = _do_nothing,
     ) -> None:
-        """`on_return` is called when a probe succeeds: Telegram is back, or was never away."""
+        """`is_away`: no updates can be fetched.
+
+        `on_return` is called when a probe succeeds: Telegram is back, or was never away. Nothing is claimed before it
+        returns.
+        """
         self._database = database
         self._clock = clock
         self._calls = calls
         self._leader = leader
+        self._is_away = is_away
         self._on_return = on_return
         self._work = asyncio.Event()
         self._is_stopping = False
@@ -177,7 +183,7 @@ class Dispatcher:
 
     def _record_at(self, now: datetime, session: Session, attempt: Attempt, outcome: Outcome) -> None:
         policy = RetryPolicy(self._calls.settings.give_up_after, jitter=random.random())
-        record.record(session, attempt, outcome, now=now, policy=policy)
+        record.record(session, attempt, outcome, now=now, policy=policy, is_away=self._is_away())
 
     # Probes
 
@@ -199,8 +205,9 @@ class Dispatcher:
             self._missed_probes += 1
             self._work.set()
             return
-        self._in_flight.note_answer(now := self._clock.now())
+        self._in_flight.note_answer(self._clock.now())
         was_away, self._missed_probes = self._missed_probes > 0, 0
+        await self._on_return()
+        now = self._clock.now()
         with contextlib.suppress(Unavailable):  # the next probe records it
             await self._database.write(partial(outage.note_probe_answered, was_away=was_away, now=now))
-        await self._on_return()

@@ -217,6 +217,8 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     work = job.run_now if run.is_manual and job.run_now is not None else job.run
     try:
         await _run_earlier_jobs(runtime, job, run.started_at)
+        if job.presses_first:
+            await _handle_presses(runtime, job, run.started_at)
         started = time.perf_counter()
         run.done = await work(runtime, run.started_at)
     except Exception as error:
@@ -228,6 +230,13 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     if run.done:
         log.info("job finished", extra={"action": "job", "job": job.name, "done": run.done})
     return is_broken
+
+
+async def _handle_presses(runtime: Runtime, job: Job, now: datetime) -> None:
+    """Let the presses that wait at Telegram count first, if the job has something to do."""
+    due = await runtime.database.read(job.next_due)
+    if due is not None and due <= now:
+        await runtime.telegram.presses_first()
 
 
 async def _run_earlier_jobs(runtime: Runtime, job: Job, now: datetime) -> None:

@@ -77,7 +77,7 @@ MOVING = (
         "messages",
         (
             *("created_at", "send_at", "sent_at", "escalate_at", "escalated_at", "close_at", "remind_at"),
-            *("acknowledged_at", "unacknowledged_at", "repeated_at", "snoozed_until"),
+            *("acknowledged_at", "unacknowledged_at", "repeated_at", "snoozed_until", "counts_from"),
         ),
         IS_UNDER_WAY,
     ),

@@ -137,14 +137,14 @@ def _begin_skipped(session: Session, before: datetime, now: datetime) -> None:
     skipped_sleep = (MESSAGES.c.snoozed_until <= now, _condition(SLEEPS_BY_THE_CLOCK, before))
     for row in session.execute(select(MESSAGES).where(*skipped_sleep)).all():
         _shift(session, row, now - row.snoozed_until, snoozed_until=now, is_snoozed_by_clock=False)
-    skipped = (MESSAGES.c.send_at > before, MESSAGES.c.send_at <= now, MESSAGES.c.schedule_id.is_(None))
+    skipped = (MESSAGES.c.send_at > before, MESSAGES.c.send_at <= now)
     for row in session.execute(select(MESSAGES).where(*skipped, text("state = 'scheduled'"))).all():
-        _shift(session, row, now - row.send_at)
+        _shift(session, row, now - row.send_at, counts_from=now)
 
 
 def _shift(session: Session, row: Any, by: timedelta, **more: object) -> None:
     moved = {name: getattr(row, name) + by for name in DEADLINES if getattr(row, name) is not None}
-    if moved or more:
+    if moved:
         session.execute(update(MESSAGES).where(MESSAGES.c.id == row.id).values(**moved, **more))
 
 

@@ -21,7 +21,7 @@ class PollingBot(ExtBot[None]):
     """A bot that starts without Telegram if its identity is `known`, and reports when updates were fetched, or why
     they could not be."""
 
-    __slots__ = ("_fetching", "_is_failing", "_known", "_on_error", "_on_fetch", "_pause")
+    __slots__ = ("_attempt", "_fetching", "_hurry", "_is_failing", "_known", "_on_error", "_on_fetch", "_pause")
 
     def __init__(
         self,
@@ -49,6 +49,9 @@ class PollingBot(ExtBot[None]):
         self._is_failing = False
         self._fetching: asyncio.Timeout | None = None
         """Ends the current fetch."""
+        self._attempt: asyncio.Future[bool] | None = None
+        """Set while somebody waits for the outcome of the next fetch."""
+        self._hurry = asyncio.Event()
 
     async def get_me(self, **options: Any) -> telegram.User:
         known, self._known = self._known, None
@@ -63,7 +66,8 @@ class PollingBot(ExtBot[None]):
         The library's own pauses would grow to 30 s, and presses would wait that long once Telegram is back. The first
         fetch after a failure does not wait for updates, so that Telegram's return is noticed at once.
         """
-        if self._is_failing:
+        attempt = self._attempt
+        if self._is_failing or attempt is not None:
             options["timeout"] = 0
         try:
             updates = await self._fetch(*args, **options)
@@ -73,12 +77,39 @@ class PollingBot(ExtBot[None]):
         except NetworkError as error:
             self._is_failing = True
             self._on_error(error)
-            await asyncio.sleep(self._pause.total_seconds())
-            self._pause = min(self._pause * 2, MAX_RETRY)
+            self._settle(attempt, has_caught_up=False)
+            await self._rest()
             return ()
+        except TelegramError:
+            self._settle(attempt, has_caught_up=False)
+            raise
         self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()
+        if not updates:  # so all earlier ones are in the queue
+            self._settle(attempt, has_caught_up=True)
         return updates
+
+    async def catch_up(self) -> bool:
+        """Fetch at once what waits at Telegram. Return True once nothing more does, False if a fetch failed."""
+        if self._attempt is None:
+            self._attempt = asyncio.get_running_loop().create_future()
+        self._hurry.set()
+        if self._fetching is not None:
+            self._fetching.reschedule(0)
+        return await asyncio.shield(self._attempt)
+
+    def _settle(self, attempt: "asyncio.Future[bool] | None", *, has_caught_up: bool) -> None:
+        if attempt is not None and attempt is self._attempt:
+            self._attempt = None
+            attempt.set_result(has_caught_up)
+
+    async def _rest(self) -> None:
+        """Pause after a failure, until somebody is in a hurry."""
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pause.total_seconds()):
+                await self._hurry.wait()
+        self._pause = min(self._pause * 2, MAX_RETRY)
 
     async def _fetch(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
         try:

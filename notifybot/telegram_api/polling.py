@@ -29,6 +29,9 @@ WATCH_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=75)
 """A getUpdates takes at most 22 s: its long poll plus the request's timeouts. After three times that without one,
 polling has died."""
+CATCH_UP_WITHIN = timedelta(seconds=10)
+"""Escalations wait this long for the presses that wait at Telegram."""
+CATCH_UP_AGAIN = timedelta(milliseconds=200)
 STOP_WITHIN = timedelta(seconds=5)
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,10 @@ class TelegramConnection:
         """Set once the updates that waited, at Telegram or in the database, are handled."""
         self.restarts = 0
         self._polling: PollingBot | None = None
+        self._queue: DurableQueue | None = None
+        self._away_since: datetime | None = None
+        self._presses: asyncio.Task[None] | None = None
+        """Fetches presses that wait, for all that wait for it."""
         self._renewed_at = clock.now()
         self.ahead_by: timedelta | None = None
         """How far our clock is ahead of Telegram's; None until a response said the time."""
@@ -73,6 +80,7 @@ class TelegramConnection:
     def _follow_clock(self, step: timedelta) -> None:
         """Move what is remembered by a step of the clock."""
         self._last_sign_at += step
+        self._away_since = None if self._away_since is None else self._away_since + step
         self._renewed_at += step
         self.last_fetch = None if self.last_fetch is None else self.last_fetch + step
         self.ahead_by = None if self.ahead_by is None else self.ahead_by + step
@@ -86,14 +94,47 @@ class TelegramConnection:
         self._set_state(ConnectionState.UP, None)
 
     async def note_return(self) -> None:
-        """Fetch updates over a new connection when Telegram is back: the old one may have died."""
+        """Fetch updates over a new connection when Telegram is back: the old one may have died. Return once those that
+        waited are handled: presses count before anything else goes out."""
         now = self._clock.now()
         if self._polling is not None and now - self._renewed_at >= LONG_POLL:
             self._renewed_at = now
             await self._polling.renew_polling()
+        await self._catch_up(gives_up=lambda: False)
+
+    @property
+    def is_away(self) -> bool:
+        return self.state is ConnectionState.AWAY
+
+    async def presses_first(self) -> None:
+        """Return once the presses that wait at Telegram are handled, or after CATCH_UP_WITHIN; at once if Telegram has
+        been away for longer than that."""
+        if self._polling is None:
+            return
+        if self._presses is None or self._presses.done():
+            self._presses = asyncio.create_task(self._catch_up(gives_up=self._has_been_away), name="presses")
+        await asyncio.shield(self._presses)
+
+    def _has_been_away(self) -> bool:
+        return self._away_since is not None and self._clock.now() - self._away_since >= CATCH_UP_WITHIN
+
+    async def _catch_up(self, gives_up: Callable[[], bool]) -> None:
+        until = self._clock.now() + CATCH_UP_WITHIN
+        try:
+            async with asyncio.timeout(CATCH_UP_WITHIN.total_seconds()):  # a fetch may hang
+                await self.caught_up.wait()
+                while self._polling is not None and not await self._polling.catch_up():
+                    if gives_up() or self._clock.now() >= until:
+                        return
+                    await self._clock.sleep_until(self._clock.now() + CATCH_UP_AGAIN)
+                if self._queue is not None:
+                    await self._queue.join()
+        except TimeoutError:
+            log.warning("presses may wait at Telegram, and cannot be fetched", extra={"action": "presses_wait"})
 
     async def run(self, application: App, bot: PollingBot, queue: DurableQueue) -> None:
         """Handle stored updates, connect, catch up, and poll until cancelled."""
+        self._queue = queue
         self._set_state(ConnectionState.CONNECTING, "connecting to Telegram")
         await self._retry_until_up(application.initialize)
         if not application.running:
@@ -197,4 +238,8 @@ class TelegramConnection:
         if state is not self.state:
             level = logging.INFO if state in (ConnectionState.UP, ConnectionState.CONNECTING) else logging.WARNING
             log.log(level, "telegram", extra={"action": "telegram_connection", "state": str(state), "reason": reason})
+        if state is ConnectionState.UP:
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = self._clock.now()
         self.state, self.reason = state, reason

@@ -329,6 +329,7 @@ def _what_happened() -> tuple[sa.Column[Any], ...]:
         sa.Column("snoozed_until", UTCDateTime(), nullable=True),
         sa.Column("is_snoozed_by_clock", sa.Boolean(), nullable=False),
         sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("counts_from", UTCDateTime(), nullable=True),
         sa.Column("unacknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("unacknowledged_by", sa.JSON(none_as_null=True), nullable=True),
     )

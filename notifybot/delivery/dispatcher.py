@@ -68,6 +68,8 @@ class Dispatcher:
         """While the connection to Telegram is stalled."""
         self._spent_until: datetime | None = None
         """The overall limit allows no claim before this; ignore commits until then."""
+        self._steps = 0
+        """Steps of the clock so far."""
         self._loop: asyncio.Task[None] | None = None
         clock.on_step(self._follow_clock)
 
@@ -77,6 +79,7 @@ class Dispatcher:
         self._gate.move(step)
         self._next_probe += step
         self._spent_until = None
+        self._steps += 1
         self._work.set()
 
     def start(self) -> None:
@@ -128,8 +131,9 @@ class Dispatcher:
             return self._in_flight.stalled_at()  # or before, when a recorded outcome wakes us
         if self._spent_until is not None and now < self._spent_until:
             return self._spent_until
-        found = await self._claim(free)
-        self._spent_until = found.look_again_at if found.is_spent else None
+        steps, found = self._steps, await self._claim(free)
+        is_spent = found.is_spent and steps == self._steps  # else its time is by the clock as it was
+        self._spent_until = found.look_again_at if is_spent else None
         for claim in found.claims:
             await self._gate.wait()
             self._begin(claim)

@@ -30,7 +30,7 @@ class SetClock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",  # in seconds: without a cache, each of many looks reads the file
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # otherwise Python's threads spin: the library makes their waits end at once
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # otherwise timed waits end at once, and Python's threads spin
             "NO_FAKE_STAT": "1",
         }
 

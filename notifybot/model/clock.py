@@ -66,6 +66,7 @@ MOVING = (
     Moving("bot", ("held_until", "pace", "probe_at")),
     Moving("chats", ("held_until", "pace", "group_pace", "quiet_pace", "claim_until")),
     Moving("chats", ("next_at",), HAS_WORK),
+    Moving("chat_troubles", ("until", "tell_at")),
     Moving("posts", ("not_before",), f"({_WAITS}) OR reply IS NOT NULL"),
     Moving("inbox", ("received_at",)),
     Moving(
@@ -90,6 +91,8 @@ MOVING = (
     Moving("job_troubles", ("until", "told_at")),
 )
 STAYING: dict[str, dict[str, Staying]] = {
+    "bot": {"replaced_at": Staying.RECORD},
+    "chat_troubles": {"since": Staying.RECORD},
     "posts": {"withdrawn_at": Staying.RECORD, "superseded_at": Staying.RECORD},
     "inbox": {"handled_at": Staying.RECORD},
     "messages": {

@@ -44,9 +44,10 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Reformat:
-    """Telegram cannot parse the markup or refuses a button: send it again as plain text."""
+    """Telegram refuses the formatting or, if `of_buttons`, the reply markup: send the same in the text."""
 
     reason: str
+    of_buttons: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class ChatMoved:
 
 @dataclass(frozen=True)
 class BotRefused:
-    """401 or 404: Telegram does not know the token. Affects the whole bot and does not count as an attempt."""
+    """Telegram refuses the bot itself: its token was revoked, it is logged out. Does not count as an attempt."""
 
     reason: str
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from notifybot.errors import StartRefused
 from notifybot.storage.leadership import Leadership
 from notifybot.storage.postgresql import postgresql_engine
+from notifybot.storage.same_file import refuse_to_forget
 from notifybot.storage.sqlite import sqlite_engine, sqlite_path
 from notifybot.system.locks import hold_file
 
@@ -34,7 +35,8 @@ def hold_database(url: str) -> Iterator[Leadership | None]:
     path = sqlite_path(url)
     if path is not None:
         _make_folder(path.parent)
-        with hold_file(path.with_name(path.name + ".lock")):
+        with hold_file(lock_path(path)):
+            refuse_to_forget(path)
             yield None
         return
     leadership = Leadership(engine_for(make_url(url), read_only=False))
@@ -46,9 +48,14 @@ def hold_database(url: str) -> Iterator[Leadership | None]:
         leadership.release()
 
 
+def lock_path(path: Path) -> Path:
+    """Return the lock of an SQLite database."""
+    return path.with_name(path.name + ".lock")
+
+
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartRefused(
             f"The folder of the database cannot be created: {error}.", hint="Check data_dir and database.url."
@@ -112,7 +119,7 @@ def _refusing_in_two_lines(url: str) -> Iterator[None]:
     except DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
         raise StartRefused(
-            f"The database {_without_secrets(url)} cannot be used: {reason}.",
+            f"The database {without_secrets(url)} cannot be used: {reason}.",
             hint="Check database.url or data_dir.",
         ) from error
 
@@ -123,6 +130,6 @@ def password_in(url: str) -> str | None:
     return parsed.password or next(iter(parsed.normalized_query.get("password", ())), None)
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     parsed = make_url(url)
     return parsed.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)

@@ -125,7 +125,7 @@ def test_only_a_message_that_was_not_posted_is_cancelled(
         (("--to", "5", " "), "blank"),
         (("--to", "5", "--alert", "--escalate-after", "soon", "text"), "escalate_after"),
         (("--to", "5", "--title", "x" * 300, "--source", "y" * 300, "text"), "source"),
-        (("--to", "5", "x" * 1_100_000), "larger than"),
+        (("--to", "5", "--data", "log=" + "x" * 1_100_000, "text"), "larger than"),
     ],
 )
 def test_a_refusal_of_the_daemon_exits_with_2(
@@ -164,6 +164,7 @@ def test_people_are_subscribed_and_sent_to(daemon: RealDaemon, capsys: pytest.Ca
     assert (code, out.split(":")[0]) == (0, "sent")
 
 
+@pytest.mark.slow_because("a second daemon starts")
 def test_a_second_daemon_is_refused_with_two_lines(daemon: RealDaemon) -> None:
     command = [sys.executable, "-m", "notifybot", "run", "--config", str(daemon.config)]
 

@@ -62,7 +62,7 @@ class ClockLab:
     async def run(self, steps: int, alerts: int) -> list[Verdict]:
         """Set the clock so often while alerts come in; return a verdict on each alert."""
         self._life = await self._start()
-        sending = asyncio.create_task(self.crowd.send(alerts))
+        sending, watching = asyncio.create_task(self.crowd.send(alerts)), asyncio.create_task(self.crowd.watch())
         try:
             for number in range(steps):
                 self.crowd.allowed = math.ceil(alerts * (number + 1) / steps)
@@ -73,6 +73,7 @@ class ClockLab:
             return await self._settle()
         finally:
             sending.cancel()
+            watching.cancel()
             self._life.kill()
             await self._life.end()
 

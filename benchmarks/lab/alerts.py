@@ -1,9 +1,11 @@
 """Alerts with random spans, and what their chats say of them afterwards."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ PEOPLE = 40
 """Half of them get alerts, and each of these escalates to one of the others."""
 CALLERS = 4
 RETRY_AFTER_S = 0.1
-ENDED = "nobody acknowledged it"
+LOOK_EVERY_S = 0.3
 TOLERATED_S = 0.6
 """Steps below half a second are followed later; and two clocks are read at two moments."""
 
@@ -73,6 +75,8 @@ class Crowd:
     def __init__(self, home: Home, sandbox: Sandbox, url: str, rng: random.Random) -> None:
         self.sandbox = sandbox
         self.alerts: list[Alert] = []
+        self.closed_at: dict[str, float] = {}
+        """When each alert was first seen closed in the database, by its text. Edits of posts wait for alerts."""
         self.allowed = 0
         """Alerts that may have been sent so far."""
         self._home = home
@@ -88,6 +92,16 @@ class Crowd:
     def _policy(self, person: int) -> dict[str, object]:
         step = {"after": f"{escalates_after(person)}s", "to": [str(self.chats[person + PEOPLE // 2])]}
         return {"steps": [step], "close_after": f"{closes_after(person)}s"}
+
+    async def watch(self) -> None:
+        """Look forever which alerts are closed."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.closing(sqlite3.connect(f"file:{self._home.database}?mode=ro", uri=True)) as database:
+                closed = database.execute("SELECT content FROM messages WHERE state = 'closed'").fetchall()
+            now = time.time()
+            for (content,) in closed:
+                self.closed_at.setdefault(content, now)
 
     def next_chat(self) -> int:
         """Return a chat that will get an alert soon."""
@@ -110,7 +124,7 @@ class Crowd:
         alert = Alert(f"m{number:07}", number % (PEOPLE // 2), time.time())
         self.alerts.append(alert)
         body = {
-            "content": f"disk {alert.mark} is full",
+            "content": _text(alert.mark),
             "channel_id": self.chats[alert.person],
             "policy": f"p{alert.person}",
             "client_id": alert.mark,
@@ -131,8 +145,7 @@ class Crowd:
         for alert in self.alerts:
             primary = _with(alert.mark, texts[self.chats[alert.person]])
             escalated = _with(alert.mark, texts[self.chats[alert.person + PEOPLE // 2]])
-            closed = [_ended_at(message) for message in primary if ENDED in message.text]
-            yield Seen(alert, _first(primary), _first(escalated), max(closed, default=None))
+            yield Seen(alert, _first(primary), _first(escalated), self.closed_at.get(_text(alert.mark)))
 
 
 def _with(mark: str, messages: Sequence[Message]) -> list[Message]:
@@ -143,9 +156,8 @@ def _first(messages: Sequence[Message]) -> float | None:
     return min((message.sent_at for message in messages), default=None)
 
 
-def _ended_at(message: Message) -> float:
-    """Return when a post was edited to say that it ended."""
-    return message.history[-1].at if message.history else message.sent_at
+def _text(mark: str) -> str:
+    return f"disk {mark} is full"
 
 
 @dataclass(frozen=True)

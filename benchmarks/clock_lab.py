@@ -28,11 +28,12 @@ from notifybot.sandbox import Sandbox, serving
 
 LARGEST_S = 9 * 86400
 MOMENTS = ("under load", "ban", "back-off", "outage", "kill -9", "start")
-RECOVERY_S = 3.0
-"""Excused after each trouble: probes, back-offs, and the calls that have piled up."""
+RECOVERY_S = 1.0
+"""Excused after each trouble: a probe, a back-off, and the calls that have piled up."""
 BAN_S = 2
-STUCK_S = 5.0
-"""Later than this, excused time left out, counts as standing still. The daemon looks at its clock every second."""
+STUCK_S = 3.0
+"""Later than this counts as standing still, without the time in which the daemon was down or Telegram refused calls. The
+daemon looks at its clock every second."""
 SETTLED_WITHIN_S = 60.0
 QUICK = (20, 200)
 MOST_SHOWN = 10
@@ -153,7 +154,7 @@ async def experiment(folder: Path, *, steps: int, alerts: int, seed: int) -> tup
 
 def wrong(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the verdicts on alerts that were lost, early or stuck."""
-    return [each for each in verdicts if each.early or each.missing or max(each.late_s.values()) > STUCK_S]
+    return [each for each in verdicts if each.early or each.missing or max(each.unexcused_s.values()) > STUCK_S]
 
 
 def report(lab: ClockLab, verdicts: Sequence[Verdict], subtitle: str) -> str:
@@ -161,7 +162,7 @@ def report(lab: ClockLab, verdicts: Sequence[Verdict], subtitle: str) -> str:
     rows = []
     for what in ("shown", "escalated", "closed"):
         late = [verdict.late_s[what] for verdict in verdicts if what in verdict.late_s]
-        stuck = sum(each > STUCK_S for each in late)
+        stuck = sum(verdict.unexcused_s.get(what, 0.0) > STUCK_S for verdict in verdicts)
         early = sum(what in verdict.early for verdict in verdicts)
         never = sum(what in verdict.missing for verdict in verdicts)
         rows.append((what, [len(late), never, early, stuck, latencies(late)]))

@@ -105,7 +105,7 @@ class Crowd:
 
     def next_chat(self) -> int:
         """Return a chat that will get an alert soon."""
-        return self.chats[(len(self.alerts) + CALLERS + 1) % (PEOPLE // 2)]
+        return self.chats[(self.allowed - 1) % (PEOPLE // 2)]
 
     async def send(self, total: int) -> None:
         """Send this many alerts, as fast as `allowed` grows; repeat each until it is accepted."""
@@ -162,10 +162,12 @@ def _text(mark: str) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How late an alert was shown, escalated and closed, without excused time, and what was early or never came."""
+    """How late an alert was shown, escalated and closed, and what was early or never came. `unexcused_s`: without the
+    time in which the daemon could do nothing."""
 
     mark: str
     late_s: dict[str, float]
+    unexcused_s: dict[str, float]
     early: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -176,7 +178,7 @@ def judge(seen: Seen, excuses: Excuses) -> Verdict:
     close_after = closes_after(alert.person)
     spans = {"shown": 0, "escalated": escalates_after(alert.person), "closed": close_after}
     found = {"shown": seen.shown_at, "escalated": seen.escalated_at, "closed": seen.closed_at}
-    late, early, missing = {}, [], []
+    late, unexcused, early, missing = {}, {}, [], []
     for what, at in found.items():
         if at is None:
             missing.append(what)
@@ -184,7 +186,8 @@ def judge(seen: Seen, excuses: Excuses) -> Verdict:
         due = alert.accepted_at + spans[what]
         if what == "closed" and seen.shown_at is not None and seen.shown_at >= due - TOLERATED_S:
             due = seen.shown_at + close_after  # nobody could answer it before
-        late[what] = max(0.0, at - due - excuses.overlap(due, at))
+        late[what] = max(0.0, at - due)
+        unexcused[what] = max(0.0, at - due - excuses.overlap(due, at))
         if at < alert.asked_at + spans[what] - TOLERATED_S:
             early.append(what)
-    return Verdict(alert.mark, late, tuple(early), tuple(missing))
+    return Verdict(alert.mark, late, unexcused, tuple(early), tuple(missing))

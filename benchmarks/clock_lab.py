@@ -32,8 +32,8 @@ RECOVERY_S = 1.0
 """Excused after each trouble: a probe, a back-off, and the calls that have piled up."""
 BAN_S = 2
 STUCK_S = 3.0
-"""Later than this counts as standing still, without the time in which the daemon was down or Telegram refused calls. The
-daemon looks at its clock every second."""
+"""Later than this counts as standing still, without the time in which the daemon was down or Telegram refused calls.
+The daemon looks at its clock every second."""
 SETTLED_WITHIN_S = 60.0
 QUICK = (20, 200)
 MOST_SHOWN = 10

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web as aiohttp_web
+from sqlmodel import Session
 from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server
@@ -39,6 +40,9 @@ from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
+from notifybot.posts import clock_steps
+from notifybot.posts.clock_steps import Reading
+from notifybot.posts.clock_watch import ClockWatch
 from notifybot.recipients.from_config import directory_of
 from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
@@ -48,7 +52,8 @@ from notifybot.system import logs, private_files, secret_key, systemd
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_bot, hold_file
 from notifybot.telegram_api.bot import PollingBot
-from notifybot.telegram_api.polling import App, TelegramConnection
+from notifybot.telegram_api.http import telegram_time
+from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.templates import Templates
@@ -62,7 +67,7 @@ SPARE_CONNECTIONS = 20
 """For probes and replies to presses, in addition to sends."""
 MAX_DOCUMENT = 50_000_000
 """In bytes, for Telegram's own server; a self-hosted one accepts more."""
-CATCH_UP_WITHIN = timedelta(seconds=10)
+TELEGRAM_TIME_WITHIN = timedelta(seconds=2)
 FINISH_CALLS_WITHIN = timedelta(seconds=5)
 THREAD_SWITCH_S = 0.0005
 RESTART_AFTER = timedelta(seconds=5)
@@ -125,6 +130,7 @@ class Daemon:
     bot: PollingBot
     queue: DurableQueue
     scheduler: Scheduler
+    clock_watch: ClockWatch
     runner: aiohttp_web.AppRunner
 
 
@@ -190,7 +196,7 @@ def _kept_lock(path: Path, locks: contextlib.ExitStack, database: Database) -> K
 async def _build(
     config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
 ) -> Daemon:
-    term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
+    term = await database.lead(partial(_begin_term, reading=await _read_clock(config, clock, database)))
     known = await database.read(posts_bot.identity)
     connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
     queue = DurableQueue(database, clock)
@@ -201,6 +207,7 @@ async def _build(
         known=known,
         on_fetch=connection.note_fetch,
         on_error=connection.note_error,
+        on_date=connection.note_date,
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)
@@ -211,8 +218,23 @@ async def _build(
     scheduler = Scheduler(application.job_queue, runtime)
     for listener in (runtime.watchers.on_commit, runtime.dispatcher.on_commit, scheduler.on_commit):
         database.after_commit(listener)
+    clock_watch = ClockWatch(clock, database, lambda: connection.ahead_by)
     runner = await ingest_server.listen(runtime, inherited)
-    return Daemon(runtime, application, bot, queue, scheduler, runner)
+    return Daemon(runtime, application, bot, queue, scheduler, clock_watch, runner)
+
+
+def _begin_term(session: Session, reading: Reading) -> int:
+    clock_steps.begin(session, reading)
+    return posts_bot.begin_term(session, now=reading.now)
+
+
+async def _read_clock(config: Config, clock: Clock, database: Database) -> Reading:
+    """Read the clock. After a reboot, when it may be wrong, compare it with Telegram's too."""
+    known, ahead = await database.read(clock_steps.known_boot), None
+    if known not in (None, clock.boot_id()) and config.telegram.token is not None:
+        telegram_now = await telegram_time(config.telegram.base_url, within=TELEGRAM_TIME_WITHIN)
+        ahead = None if telegram_now is None else clock.now() - telegram_now
+    return Reading(clock.now(), clock.boot_id(), clock.booted_at, ahead)
 
 
 @dataclass(frozen=True)
@@ -251,7 +273,14 @@ def _runtime(
     )
     settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     calls = Calls(sender, files, settings)
-    dispatcher = Dispatcher(database, clock, calls, Leader(term, limits), on_return=connection.note_return)
+    dispatcher = Dispatcher(
+        database,
+        clock,
+        calls,
+        Leader(term, limits),
+        is_away=lambda: connection.is_away,
+        on_return=connection.note_return,
+    )
     directory = directory_of(config)
     return Runtime(
         config=config,
@@ -278,6 +307,7 @@ async def _work(daemon: Daemon) -> None:
     """
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_supervise("clock", daemon.clock_watch.run, runtime.clock), name="clock")
         tasks.create_task(_supervise("kept files", runtime.kept_files.watch, runtime.clock), name="kept files")
         if runtime.config.telegram.token is not None:
             connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)

@@ -27,7 +27,7 @@ ESCALATE_AFTER, CLOSE_AFTER = timedelta(minutes=15), timedelta(hours=1)
 ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 MESSAGE = """id state is_alert content recipients source account created_at escalate_at close_at may_expire
-    file_count repeats steps_left"""
+    is_snoozed_by_clock file_count repeats steps_left"""
 POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent as_text files_follow
     parts_shown shown uncertain is_reminder reposted_version"""
 DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
@@ -164,6 +164,7 @@ def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tu
         at,
         escalate_at,
         close_at,
+        False,
         False,
         0,
         0,

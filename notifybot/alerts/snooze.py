@@ -20,7 +20,7 @@ from notifybot.rendering.buttons import Snooze
 from notifybot.storage.statements import affected
 from notifybot.storage.writer import changes
 from notifybot.times.display import clock_time, local_time
-from notifybot.times.spans import LONGEST
+from notifybot.times.spans import LONGEST, Tomorrow
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,12 @@ class SnoozeRequest:
     time_zone: str
 
 
-def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime) -> Message:
+def snooze(
+    session: Session, message_id: str, actor: Actor, until: datetime, *, now: datetime, by_clock: bool = False
+) -> Message:
     """Snooze an alert, or snooze it again; its deadlines count from `until` then. An escalated alert stays escalated.
+
+    `by_clock`: `until` is a time of day, not the end of a span.
 
     Raises NotifybotError for a time that is not ahead, and Conflict for a notice and for an alert that is not sent yet,
     acknowledged or closed.
@@ -43,7 +47,7 @@ def snooze(session: Session, message_id: str, actor: Actor, until: datetime, *, 
         raise NotifybotError("An alert can only be snoozed until a time in the future, within 366 days.")
     message = queries.find(session, message_id)
     transitions.check_released(message, now=now)
-    if not _try_snooze(session, message, actor, until, now=now):
+    if not _try_snooze(session, message, actor, until, now=now, by_clock=by_clock):
         raise Conflict(why_not(message, now=now), hint="GET /api/messages/{id} shows its state and its timeline.")
     return queries.find(session, message_id)
 
@@ -57,7 +61,8 @@ def press(
     zone = preferences.time_zone_of(session, actor) or request.time_zone
     until = wake_time(request.snooze, zone, now=now)
     found = [queries.find(session, message_id) for message_id in message_ids]
-    snoozed = [message for message in found if _try_snooze(session, message, actor, until, now=now)]
+    by_clock = isinstance(request.snooze, Tomorrow)
+    snoozed = [each for each in found if _try_snooze(session, each, actor, until, now=now, by_clock=by_clock)]
     if not snoozed:
         return why_not(found[0], now=now)
     done = "Snoozed" if len(found) == 1 else f"Snoozed {len(snoozed)} alerts"
@@ -72,11 +77,13 @@ def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
     return datetime.combine(tomorrow, snooze.at, ZoneInfo(zone)).astimezone(UTC)
 
 
-def _try_snooze(session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime) -> bool:
+def _try_snooze(
+    session: Session, message: Message, actor: Actor, until: datetime, *, now: datetime, by_clock: bool
+) -> bool:
     """Return False if its state forbids it."""
     moved = deadlines.restarted(message, until)
     is_unacknowledged = (col(Message.id) == message.id, text(IS_UNACKNOWLEDGED))
-    facts = {"snoozed_until": until, "snoozed_by": actor.facts, **moved}
+    facts = {"snoozed_until": until, "snoozed_by": actor.facts, "is_snoozed_by_clock": by_clock, **moved}
     if not affected(session, update(Message).where(*is_unacknowledged).values(**facts)):
         return False
     detail = f"Until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC."

@@ -41,8 +41,9 @@ def try_unacknowledge(session: Session, message: Message, actor: Actor, director
     does not notify.
     """
     moved = deadlines.restarted(message, now)
-    nobody = {"acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None, "snoozed_by": None}
-    facts = {**nobody, "unacknowledged_at": now, "unacknowledged_by": actor.facts, **moved}
+    nobody = {"acknowledged_at": None, "acknowledged_by": None}
+    awake = {"snoozed_until": None, "snoozed_by": None, "is_snoozed_by_clock": False}
+    facts = {**nobody, **awake, "unacknowledged_at": now, "unacknowledged_by": actor.facts, **moved}
     if not transitions.move(session, message.id, Transition.UNACKNOWLEDGE, **facts):
         return False
     timeline.add(session, [message.id], EventKind.UNACKNOWLEDGED, now=now, actor=actor.name)

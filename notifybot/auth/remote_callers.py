@@ -45,6 +45,7 @@ class RemoteCallers:
 
     def __init__(self, config: Config, database: Database, clock: Clock, *, allowed: frozenset[str] | None) -> None:
         self.throttle = Throttle()
+        clock.on_step(self.throttle.move)
         self._database = database
         self._clock = clock
         self._accounts = config.accounts

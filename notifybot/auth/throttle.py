@@ -38,6 +38,11 @@ class Throttle:
         self._failures: deque[datetime] = deque(maxlen=MAX_COUNTED)
         self._last_address = ""
 
+    def move(self, step: timedelta) -> None:
+        """Follow a step of the clock."""
+        self._penalties = OrderedDict((guesser, at + step) for guesser, at in self._penalties.items())
+        self._failures = deque((at + step for at in self._failures), maxlen=MAX_COUNTED)
+
     def note_guess(self, address: str, credential: str, now: datetime) -> None:
         """Count a guess. Raise TooManyRequests if its guesser must wait."""
         self._count(address, now)

@@ -106,7 +106,7 @@ def record_use(session: Session, token_id: str, *, now: datetime) -> None:
 
 
 def is_use_worth_recording(token: ApiToken, now: datetime) -> bool:
-    return token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY
+    return token.last_used_at is None or abs(now - token.last_used_at) >= USE_RECORDED_EVERY
 
 
 def caller_with(token: ApiToken, *, allowed: frozenset[str] | None) -> Caller:

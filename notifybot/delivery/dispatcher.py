@@ -43,13 +43,19 @@ class Dispatcher:
         calls: Calls,
         leader: Leader,
         *,
+        is_away: Callable[[], bool] = lambda: False,
         on_return: Callable[[], Awaitable[None]] = _do_nothing,
     ) -> None:
-        """`on_return` is called when a probe succeeds: Telegram is back, or was never away."""
+        """`is_away`: no updates can be fetched.
+
+        `on_return` is called when a probe succeeds: Telegram is back, or was never away. Nothing is claimed before it
+        returns.
+        """
         self._database = database
         self._clock = clock
         self._calls = calls
         self._leader = leader
+        self._is_away = is_away
         self._on_return = on_return
         self._work = asyncio.Event()
         self._is_stopping = False
@@ -62,7 +68,19 @@ class Dispatcher:
         """While the connection to Telegram is stalled."""
         self._spent_until: datetime | None = None
         """The overall limit allows no claim before this; ignore commits until then."""
+        self._steps = 0
+        """Steps of the clock so far."""
         self._loop: asyncio.Task[None] | None = None
+        clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Move what waits in memory by a step of the clock, and look at everything again."""
+        self._in_flight.move(step)
+        self._gate.move(step)
+        self._next_probe += step
+        self._spent_until = None
+        self._steps += 1
+        self._work.set()
 
     def start(self) -> None:
         self._loop = asyncio.create_task(self._run(), name="dispatcher")
@@ -113,8 +131,9 @@ class Dispatcher:
             return self._in_flight.stalled_at()  # or before, when a recorded outcome wakes us
         if self._spent_until is not None and now < self._spent_until:
             return self._spent_until
-        found = await self._claim(free)
-        self._spent_until = found.look_again_at if found.is_spent else None
+        steps, found = self._steps, await self._claim(free)
+        is_spent = found.is_spent and steps == self._steps  # else its time is by the clock as it was
+        self._spent_until = found.look_again_at if is_spent else None
         for claim in found.claims:
             await self._gate.wait()
             self._begin(claim)
@@ -160,14 +179,15 @@ class Dispatcher:
         """Record the outcome, and retry until the disk accepts it: a lost outcome would send the post again."""
         while True:
             try:
-                await self._database.write(partial(self._record_now, attempt=attempt, outcome=outcome))
+                record_it = partial(self._record_at, self._clock.now(), attempt=attempt, outcome=outcome)
+                await self._database.write(record_it)
                 return
             except Unavailable:
                 await self._clock.sleep_until(self._clock.now() + RETRY_RECORD)
 
-    def _record_now(self, session: Session, attempt: Attempt, outcome: Outcome) -> None:
+    def _record_at(self, now: datetime, session: Session, attempt: Attempt, outcome: Outcome) -> None:
         policy = RetryPolicy(self._calls.settings.give_up_after, jitter=random.random())
-        record.record(session, attempt, outcome, now=self._clock.now(), policy=policy)
+        record.record(session, attempt, outcome, now=now, policy=policy, is_away=self._is_away())
 
     # Probes
 
@@ -189,8 +209,9 @@ class Dispatcher:
             self._missed_probes += 1
             self._work.set()
             return
-        self._in_flight.note_answer(now := self._clock.now())
+        self._in_flight.note_answer(self._clock.now())
         was_away, self._missed_probes = self._missed_probes > 0, 0
+        await self._on_return()
+        now = self._clock.now()
         with contextlib.suppress(Unavailable):  # the next probe records it
             await self._database.write(partial(outage.note_probe_answered, was_away=was_away, now=now))
-        await self._on_return()

@@ -44,6 +44,11 @@ class InFlight:
             self._aside.discard(call)
             self._began[call] = now
 
+    def move(self, step: timedelta) -> None:
+        """Follow a step of the clock."""
+        self._began = {call: began + step for call, began in self._began.items()}
+        self._answered_at += step
+
     def note_answer(self, now: datetime) -> None:
         """Note that Telegram responded, with success or an error."""
         self._answered_at = now

@@ -75,16 +75,16 @@ def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> N
     changes(session).is_work_due = True
 
 
-def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime) -> None:
+def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime, is_away: bool = False) -> None:
     """Count failures in a row, and end all back-offs when Telegram responds again.
 
-    `bot`: a row with BOT_COLUMNS, if one has been read.
+    `bot`: a row with BOT_COLUMNS, if one has been read. `is_away`: no updates can be fetched either, so one failure is
+    enough; the probe that follows lets presses come first.
     """
     bot = bot or fetch(session, _BOT)[0]
     if isinstance(outcome, TryAgain | BotRefused):
-        errors = bot.network_errors + 1
-        if isinstance(outcome, BotRefused):  # two calls have agreed on that
-            errors = max(errors, AWAY_AFTER)
+        # A refusal of the bot has been confirmed by a second call.
+        errors = max(bot.network_errors + 1, AWAY_AFTER if is_away or isinstance(outcome, BotRefused) else 0)
         probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)
         affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
         return

@@ -93,13 +93,21 @@ _COUNT_ATTEMPT = _deliveries.values(attempts=DELIVERIES.c.attempts + 1, last_err
 _UNDELIVERABLE = _deliveries.where(DELIVERIES.c.status == DeliveryStatus.WAITING).values(status=DeliveryStatus.FAILED)
 
 
-def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetime, policy: RetryPolicy) -> None:
-    """Record the outcome of one claimed call and end the claim."""
+def record(
+    session: Session,
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    policy: RetryPolicy,
+    is_away: bool = False,
+) -> None:
+    """Record the outcome of one claimed call and end the claim. `is_away`: no updates can be fetched either."""
     post = next(iter(fetch(session, _CALLED, post=attempt.claim.post.id)), None)
     # A failed upload says nothing about Telegram: small calls may get through all the same.
     is_failed_upload = isinstance(outcome, TryAgain) and bool(attempt.media)
     if attempt.call is not None and not isinstance(attempt.call, Fetch) and not is_failed_upload:
-        outage.note_outcome(session, post, outcome, now=now)
+        outage.note_outcome(session, post, outcome, now=now, is_away=is_away)
     if post is not None:  # a message may be deleted while its call hangs
         _apply(session, post, attempt, outcome, now=now, policy=policy)
     chats.release(session, attempt.claim.post.chat_id, now=now)

@@ -21,6 +21,10 @@ class SendGate:
         self.is_waiting = False
         """A call waits for its time."""
 
+    def move(self, step: timedelta) -> None:
+        """Follow a step of the clock."""
+        self._pace = None if self._pace is None else self._pace + step
+
     async def wait(self) -> None:
         """Return when the next call may leave."""
         async with self._first_in_line:

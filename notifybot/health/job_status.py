@@ -41,6 +41,13 @@ class JobStatus:
     locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """Held during a run: a job never runs twice at a time."""
 
+    def move(self, step: timedelta) -> None:
+        """Follow a step of the clock."""
+        self.started_at += step
+        self.last_run_at = None if self.last_run_at is None else self.last_run_at + step
+        for times in (self.quiet_until, self.running, self.kept_at):
+            times.update({name: at + step for name, at in times.items()})
+
     def is_moving(self, now: datetime) -> bool:
         return now - (self.last_run_at or self.started_at) <= JOBS_STALLED_AFTER
 

@@ -22,7 +22,8 @@ class Job:
     """`run` processes due rows and returns their number; `next_due` returns when the next row is due.
 
     A job runs at least every `max_interval`, and sooner when a `deadline` of its kind comes up. The jobs in `after`
-    run first if they are due too. `run_now` replaces `run` in a manual run.
+    run first if they are due too. `run_now` replaces `run` in a manual run. Before rows of a job with `presses_first`
+    are processed, presses that wait at Telegram are handled: they may settle those rows.
     """
 
     name: str
@@ -32,13 +33,19 @@ class Job:
     deadline: Deadline | None = None
     after: tuple["Job", ...] = ()
     run_now: JobFunction | None = None
+    presses_first: bool = False
 
 
 SCHEDULES = Job("schedules", schedules.run, release.RELEASES.next_at, deadline=Deadline.RELEASE)
-ESCALATION = Job("escalation", escalation.run, escalate.next_escalation, deadline=Deadline.ESCALATE)
-CLOSE = Job("close", close.run, expire.next_expiry, deadline=Deadline.CLOSE, after=(ESCALATION,))
+ESCALATION = Job("escalation", escalation.run, escalate.next_escalation, deadline=Deadline.ESCALATE, presses_first=True)
+CLOSE = Job("close", close.run, expire.next_expiry, deadline=Deadline.CLOSE, after=(ESCALATION,), presses_first=True)
 REMINDERS = Job(
-    "reminders", reminders.run, remind.REMINDERS.next_at, deadline=Deadline.REMIND, after=(ESCALATION, CLOSE)
+    "reminders",
+    reminders.run,
+    remind.REMINDERS.next_at,
+    deadline=Deadline.REMIND,
+    after=(ESCALATION, CLOSE),
+    presses_first=True,
 )
 SUMMARY = Job(
     daily_summary.NAME,

@@ -40,14 +40,15 @@ class PoisonRow(Exception):
         self.row = row
 
 
-async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork, *, now: datetime) -> int:
-    """Process all rows that are due at `now`; return how many.
+async def process_due(runtime: Runtime, job: str, due: Due, work: BatchWork) -> int:
+    """Process all rows that were due when the run started; return how many.
 
     A row that makes the work fail, or that stays due, is put off by PUT_OFF and does not block the others. Raises
     errors that are not a row's fault: an unusable database, or a failure of more than MAX_PUT_OFF rows.
     """
     total, limit, put_offs_left = 0, BATCH_ROWS, MAX_PUT_OFF
     while True:
+        now = runtime.job_status.running.get(job) or runtime.clock.now()  # it follows a step of the clock
         try:
             done = await runtime.database.write(_Batch(due, work, now, limit))
         except PoisonRow as poison:

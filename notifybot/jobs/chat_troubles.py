@@ -14,9 +14,9 @@ NAME = "chat_troubles"
 TITLE = "Telegram refuses posts"
 
 
-async def run(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, _: datetime) -> int:
     """Notify the admins of what is new; return the number of chats and topics."""
-    return await process_due(runtime, NAME, chat_warnings.UNTOLD, partial(_notify, runtime=runtime), now=now)
+    return await process_due(runtime, NAME, chat_warnings.UNTOLD, partial(_notify, runtime=runtime))
 
 
 def _notify(session: Session, *, now: datetime, limit: int, runtime: Runtime) -> int:

@@ -7,6 +7,6 @@ from notifybot.jobs.batches import process_due
 from notifybot.runtime import Runtime
 
 
-async def run(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, _: datetime) -> int:
     """Close overdue alerts; return the number closed."""
-    return await process_due(runtime, "close", expire.EXPIRATIONS, expire.expire_due, now=now)
+    return await process_due(runtime, "close", expire.EXPIRATIONS, expire.expire_due)

@@ -8,8 +8,8 @@ from notifybot.jobs.batches import process_due
 from notifybot.runtime import Runtime
 
 
-async def run(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, _: datetime) -> int:
     """Escalate overdue alerts; return the number escalated."""
     channel = runtime.config.alerts.escalation_channel
     work = partial(escalate.escalate_due, directory=runtime.directory, channel=channel)
-    return await process_due(runtime, "escalation", escalate.ESCALATIONS, work, now=now)
+    return await process_due(runtime, "escalation", escalate.ESCALATIONS, work)

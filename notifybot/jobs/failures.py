@@ -1,6 +1,7 @@
 """Record the run of a job, and notify the admins when a job starts to fail or works again."""
 
 import logging
+from datetime import datetime
 from functools import partial
 
 from sqlmodel import Session
@@ -20,7 +21,8 @@ async def record_run(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
     `is_broken`: the run itself failed, rather than a row of it.
     """
     is_kept = job_history.is_worth_keeping(run, runtime.job_status.kept_at.get(run.job))
-    whole = partial(_record, run=run, is_kept=is_kept, is_broken=is_broken, runtime=runtime)
+    now = runtime.clock.now()
+    whole = partial(_record, run=run, is_kept=is_kept, is_broken=is_broken, runtime=runtime, now=now)
     history = partial(job_history.keep_run, run=run)  # the history is kept even if the notice fails
     for work in (whole, history) if is_kept else (whole,):
         try:
@@ -36,8 +38,7 @@ async def record_run(runtime: Runtime, run: JobRun, *, is_broken: bool) -> None:
             return
 
 
-def _record(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, is_broken: bool) -> None:
-    now = runtime.clock.now()
+def _record(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, is_broken: bool, now: datetime) -> None:
     if is_kept:
         job_history.keep_run(session, run)
     if is_broken:

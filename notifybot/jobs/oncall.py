@@ -14,4 +14,4 @@ async def run(runtime: Runtime, now: datetime) -> int:
     if await runtime.database.read(partial(notify.is_outdated, directory=directory, now=now)):
         await runtime.database.write(partial(notify.sync_rotations, directory=directory, now=now))
     work = partial(notify.notify_due, directory=directory)
-    return await process_due(runtime, "on_call", notify.SHIFT_CHANGES, work, now=now)
+    return await process_due(runtime, "on_call", notify.SHIFT_CHANGES, work)

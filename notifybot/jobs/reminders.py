@@ -8,7 +8,7 @@ from notifybot.jobs.batches import process_due
 from notifybot.runtime import Runtime
 
 
-async def run(runtime: Runtime, now: datetime) -> int:
+async def run(runtime: Runtime, _: datetime) -> int:
     """Send the reminders that are due; return how many alerts they are for."""
     work = partial(remind.remind_due, directory=runtime.directory)
-    return await process_due(runtime, "reminders", remind.REMINDERS, work, now=now)
+    return await process_due(runtime, "reminders", remind.REMINDERS, work)

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from notifybot.health import job_history
 from notifybot.messages import attachments, forget, idempotency
 from notifybot.people import linking
-from notifybot.posts import chat_troubles, replies
+from notifybot.posts import chat_troubles, clock_steps, replies
 from notifybot.rotations import overrides
 from notifybot.runtime import Runtime
 from notifybot.schedules import changes
@@ -23,6 +23,8 @@ UNUSED_FILES_KEPT = timedelta(hours=1)
 
 async def run(runtime: Runtime, now: datetime) -> int:
     """Delete data past its retention; return the number of rows and files."""
+    if await runtime.database.read(partial(clock_steps.is_doubtful, now=now)):
+        return 0
     before = None if runtime.config.retention.messages is None else now - runtime.config.retention.messages
     total = await runtime.database.write(partial(forget_bookkeeping, now=now))
     while before is not None and (

@@ -63,6 +63,21 @@ class Scheduler:
         self._has_started = False
         for each in self._jobs.values():
             self._publish_next_run(each, None)
+        runtime.clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Run every job now: the JobQueue waits for a time of day, and its times may mean another moment now."""
+        self._runtime.job_status.move(step)
+        if self._has_started:
+            for each in self._jobs.values():
+                self._run_soon(each)
+
+    def _run_soon(self, each: _ScheduledJob) -> None:
+        now = self._runtime.clock.now()
+        if each.entry is None:  # its run is under way
+            each.sooner = now
+        else:
+            self._reschedule(each, now)
 
     def start(self) -> None:
         """Run every job now: what fell due while the daemon was down comes first."""
@@ -201,7 +216,9 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     started, is_broken = time.perf_counter(), False
     work = job.run_now if run.is_manual and job.run_now is not None else job.run
     try:
-        await _run_earlier_jobs(runtime, job, run.started_at)
+        await _run_earlier_jobs(runtime, job)
+        if job.presses_first:
+            await _handle_presses(runtime, job)
         started = time.perf_counter()
         run.done = await work(runtime, run.started_at)
     except Exception as error:
@@ -215,7 +232,14 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     return is_broken
 
 
-async def _run_earlier_jobs(runtime: Runtime, job: Job, now: datetime) -> None:
+async def _handle_presses(runtime: Runtime, job: Job) -> None:
+    """Let the presses that wait at Telegram count first, if the job has something to do."""
+    due = await runtime.database.read(job.next_due)
+    if due is not None and due <= runtime.job_status.running[job.name]:
+        await runtime.telegram.presses_first()
+
+
+async def _run_earlier_jobs(runtime: Runtime, job: Job) -> None:
     """Run the jobs that come before this one and have something due, each under its own name and lock.
 
     Locks are taken against the order of JOBS, so nobody waits in a circle.
@@ -223,6 +247,7 @@ async def _run_earlier_jobs(runtime: Runtime, job: Job, now: datetime) -> None:
     for earlier in job.after:
         async with runtime.job_status.locks[earlier.name]:
             due = await runtime.database.read(earlier.next_due)
+            now = runtime.job_status.running[job.name]  # the start of this run; it follows a step of the clock
             if due is None or due > now:
                 continue
             run = JobRun(job=earlier.name, started_at=now, duration_s=0)

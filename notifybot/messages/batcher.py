@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from sqlmodel import Session
@@ -48,13 +49,14 @@ class Batcher:
         if self._pending and not self._is_submitted:
             self._is_submitted = True
             batch: list[_Pending] = []
-            self._database.submit(partial(self._accept_pending, batch), partial(self._answer_batch, batch))
+            accept = partial(self._accept_pending, batch, self._clock.now())
+            self._database.submit(accept, partial(self._answer_batch, batch))
 
-    def _accept_pending(self, batch: list[_Pending], session: Session) -> BatchAnswers:
+    def _accept_pending(self, batch: list[_Pending], now: datetime, session: Session) -> BatchAnswers:
         """Run in the writer. The batch is filled only now, with everyone who came during the last commit."""
         self._is_submitted = False  # first: the next message after this submits again
         self._fill(batch)
-        return self._accept_all(session, batch)
+        return self._accept_all(session, batch, now)
 
     def _fill(self, batch: list[_Pending]) -> None:
         while self._pending and len(batch) < MAX_BATCH:
@@ -78,14 +80,15 @@ class Batcher:
                 _answer(caller, error)
         else:
             for caller in batch:
-                self._database.submit(partial(self._accept_alone, caller), partial(_answer_alone, caller))
+                accept = partial(self._accept_alone, caller, self._clock.now())
+                self._database.submit(accept, partial(_answer_alone, caller))
 
-    def _accept_alone(self, caller: _Pending, session: Session) -> BatchAnswers:
-        return self._accept_all(session, [caller])
+    def _accept_alone(self, caller: _Pending, now: datetime, session: Session) -> BatchAnswers:
+        return self._accept_all(session, [caller], now)
 
-    def _accept_all(self, session: Session, batch: Sequence[_Pending]) -> BatchAnswers:
+    def _accept_all(self, session: Session, batch: Sequence[_Pending], now: datetime) -> BatchAnswers:
         messages = [caller.new for caller in batch]
-        return messages_accept.accept(session, messages, now=self._clock.now(), directory=self._directory)
+        return messages_accept.accept(session, messages, now=now, directory=self._directory)
 
 
 def _answer_alone(caller: _Pending, answers: BatchAnswers | Exception) -> None:

@@ -7,10 +7,14 @@ DeadlineColumns = dict[str, datetime | None]
 """Columns of a message."""
 
 
+BEGINNINGS = ("created_at", "send_at", "snoozed_until", "unacknowledged_at", "counts_from")
+"""Columns that `begins_at` reads."""
+
+
 def begins_at(message: Any) -> datetime:
     """Return the time that the deadlines of a message (or row) count from."""
-    restarts = [moment for moment in (message.snoozed_until, message.unacknowledged_at) if moment is not None]
-    begins: datetime = max(restarts, default=message.send_at or message.created_at)
+    restarts = (message.snoozed_until, message.unacknowledged_at, message.counts_from)
+    begins: datetime = max(filter(None, restarts), default=message.send_at or message.created_at)
     return begins
 
 

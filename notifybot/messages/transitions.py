@@ -10,8 +10,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from notifybot.errors import Conflict
+from notifybot.messages import deadlines
 from notifybot.model.chats import Post
-from notifybot.model.conditions import MAY_ESCALATE
+from notifybot.model.conditions import IS_OPEN, MAY_ESCALATE
 from notifybot.model.enums import Deadline, DeliveryStatus, Purpose
 from notifybot.model.messages import Delivery, Message
 from notifybot.model.states import State, Transition, next_state, sources, target
@@ -38,6 +39,9 @@ _TALLIES = (
         MESSAGES.c.is_alert,
         MESSAGES.c.close_at,
         MESSAGES.c.sent_at,
+        *(MESSAGES.c[name] for name in deadlines.BEGINNINGS),
+        MESSAGES.c.may_expire.label("might_expire"),
+        _has_delivery(DeliveryStatus.SHOWN).label("is_shown"),
         _MAY_EXPIRE.label("may_expire"),
         _has_delivery(DeliveryStatus.SHOWN, Purpose.PRIMARY).label("primary_is_shown"),
         _has_delivery(DeliveryStatus.WAITING, Purpose.PRIMARY).label("primary_waits"),
@@ -49,6 +53,14 @@ _SETTLE = (
     update(MESSAGES)
     .where(MESSAGES.c.id == bindparam("message"), MESSAGES.c.state == bindparam("was"))
     .values(state=bindparam("became"), may_expire=bindparam("may"), sent_at=bindparam("sent"))
+)
+_CLOSE_LATER = (
+    update(MESSAGES)
+    .where(MESSAGES.c.id == bindparam("message"), text(IS_OPEN))
+    .values(
+        close_at=bindparam("later", type_=MESSAGES.c.close_at.type),
+        counts_from=bindparam("moment", type_=MESSAGES.c.counts_from.type),
+    )
 )
 
 
@@ -100,8 +112,22 @@ def settle(session: Session, post_id: str, *, now: datetime) -> list[str]:
         if moved and transition is Transition.FAIL:
             escalate_now(session, [tally.id], now=now)
         changes(session).messages.add(tally.id)
-        changes(session).note_deadline(Deadline.CLOSE, tally.close_at if tally.may_expire else None)
+        close_at = _close_later(session, tally, now=now) if _is_shown_too_late(tally, now) else tally.close_at
+        changes(session).note_deadline(Deadline.CLOSE, close_at if tally.may_expire else None)
     return [tally.id for tally in tallies]
+
+
+def _is_shown_too_late(tally: Any, now: datetime) -> bool:
+    """Return True for an alert that nobody could see, let alone answer, before its close_at."""
+    is_first_shown = tally.is_shown and not tally.might_expire
+    return is_first_shown and tally.close_at is not None and tally.close_at <= now
+
+
+def _close_later(session: Session, tally: Any, *, now: datetime) -> datetime:
+    """Let an alert that was shown too late stay open for its whole span; return its new close_at."""
+    close_at: datetime = now + (tally.close_at - deadlines.begins_at(tally))
+    run(session, _CLOSE_LATER, message=tally.id, later=close_at, moment=now)
+    return close_at
 
 
 def _next_transition(tally: Any) -> Transition | None:

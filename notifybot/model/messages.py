@@ -79,8 +79,13 @@ class Message(SQLModel, table=True):
     snoozed_until: datetime | None = None
     """End of the last snooze. Deadlines count from here, or from `unacknowledged_at` if that is later; see
     messages/deadlines.py."""
+    is_snoozed_by_clock: bool = False
+    """The snooze ends at a time of day; otherwise it is a span."""
     snoozed_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """Like `acknowledged_by`."""
+    counts_from: datetime | None = None
+    """Set where its deadlines count from a time of their own: shown only after its close_at, or a step of the clock has
+    skipped its send_at. See messages/deadlines.py."""
     unacknowledged_at: datetime | None = None
     """Time at which an acknowledgement was last taken back."""
     unacknowledged_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

@@ -1,7 +1,7 @@
 """GET /health: status, backlog, and warnings for the operator."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -22,6 +22,7 @@ from notifybot.health.exposed_files import exposure_notes
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
 from notifybot.posts import bot as posts_bot
+from notifybot.posts import clock_steps
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
@@ -72,6 +73,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _other_bot(runtime, now),
             *filter(None, [runtime.telegram.recent_webhook(now)]),
             *([failed_logins] if failed_logins else []),
+            *await _clock_warnings(runtime),
         ),
     )
 
@@ -119,6 +121,13 @@ async def _policy_gaps(runtime: Runtime) -> list[str]:
     plans = {name: escalation_plan(policy, None) for name, policy in alerts.policies.items()}
     find = partial(find_gaps, plans=plans, channel=alerts.escalation_channel, directory=runtime.directory)
     return await _read(runtime, find, [])
+
+
+async def _clock_warnings(runtime: Runtime) -> Sequence[str]:
+    """Warn of a clock that was set, or differs from Telegram's."""
+    ahead, now = runtime.telegram.ahead_by, runtime.clock.now()
+    nothing: Sequence[str] = ()
+    return await _read(runtime, partial(clock_steps.warnings, now=now, ahead_of_telegram=ahead), nothing)
 
 
 async def _unknown_zones(runtime: Runtime) -> list[str]:

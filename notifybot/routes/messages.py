@@ -121,6 +121,7 @@ async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: time
             is_decided = detail.message.state is not State.INITIATED
             if is_decided or runtime.clock.now() >= until:
                 break
+            until = min(until, runtime.clock.now() + wait)  # the clock may have been set
             await runtime.watchers.next_change(changed, until)
     finally:
         runtime.watchers.unwatch(found.id, changed)
@@ -198,8 +199,8 @@ async def snooze(request: web.Request) -> web.Response:
     message = (await _detail(request, Action.ANSWER)).message
     await _check_may_notify(request, message)
     actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
-    until = fields.until or now + (fields.span or timedelta())
-    verb = partial(alerts_snooze.snooze, message_id=message.id, actor=actor, until=until, now=now)
+    until, by_clock = fields.until or now + (fields.span or timedelta()), fields.until is not None
+    verb = partial(alerts_snooze.snooze, message_id=message.id, actor=actor, until=until, now=now, by_clock=by_clock)
     await runtime.database.write(verb)
     return await _changed(request)
 
@@ -214,6 +215,7 @@ async def change(request: web.Request) -> web.Response:
     reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
+    now = runtime.clock.now()
     revise = partial(edit.edit, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
     return await _changed(request)

@@ -90,9 +90,13 @@ class Database:
 
         Raises the exception that `work` raised (its changes are rolled back), or Unavailable if the commit failed.
         """
+        return await self.start_write(work)
+
+    def start_write(self, work: Callable[[Session], T]) -> "asyncio.Future[T]":
+        """Like `write`, but hand the work over at once: writes run in the order in which they were handed over."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.submit(work, partial(_resolve, future))
-        return await future
+        return future
 
     def submit(self, work: Callable[[Session], T], reply: Reply[T]) -> None:
         """Like `write`, but call `reply` on the event loop with the result or the error. Needs no task."""

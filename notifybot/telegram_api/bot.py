@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import telegram
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from notifybot.telegram_api.connection_state import ConnectionState, state_of
@@ -29,7 +29,9 @@ class PollingBot(ExtBot[None]):
     A refusal of the bot by Telegram counts only if a second call confirms it: see `verdict`.
     """
 
-    __slots__ = ("_fetching", "_is_failing", "_judge", "_known", "_on_error", "_on_fetch", "_pause")
+    __slots__ = (
+        *("_attempt", "_fetching", "_hurry", "_is_failing", "_judge", "_known", "_on_error", "_on_fetch", "_pause"),
+    )
 
     def __init__(
         self,
@@ -40,13 +42,14 @@ class PollingBot(ExtBot[None]):
         known: dict[str, Any] | None,
         on_fetch: Callable[[], None],
         on_error: Callable[[TelegramError], None],
+        on_date: Callable[[datetime], None] | None = None,
     ) -> None:
         super().__init__(
             token,
             base_url=f"{base_url}/bot",
             base_file_url=f"{base_url}/file/bot",
             request=AiohttpRequest(max_connections=connections),
-            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING),
+            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING, on_date=on_date),
         )
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
         self._known = known if is_same_bot else None
@@ -57,6 +60,9 @@ class PollingBot(ExtBot[None]):
         self._judge = Judge(self._ask_who_i_am, self._note_refusal)
         self._fetching: asyncio.Timeout | None = None
         """Ends the current fetch."""
+        self._attempt: asyncio.Future[bool] | None = None
+        """Set while somebody waits for the outcome of the next fetch."""
+        self._hurry = asyncio.Event()
 
     async def initialize(self) -> None:
         try:
@@ -78,8 +84,8 @@ class PollingBot(ExtBot[None]):
         token would end its polling. The first fetch after a failure does not wait for updates, so that Telegram's
         return is noticed at once. A caller that does not wait for updates does not wait after a failure either.
         """
-        may_wait = bool(options.get("timeout"))
-        if self._is_failing:
+        may_wait, attempt = bool(options.get("timeout")), self._attempt
+        if self._is_failing or attempt is not None:
             options["timeout"] = 0
         try:
             updates = await self._fetch(*args, **options)
@@ -90,12 +96,38 @@ class PollingBot(ExtBot[None]):
             # A short fetch would succeed next to another program's long one, and say nothing.
             self._is_failing = state_of(error)[0] is not ConnectionState.CONFLICT
             self._on_error(error)
-            pause = self._pause_after(error).total_seconds()
-            await asyncio.sleep(pause if may_wait else 0)
+            self._settle(attempt, has_caught_up=False)
+            await self._rest(self._pause_after(error) if may_wait else timedelta(), error)
             return ()
         self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()
+        if not updates:  # so all earlier ones are in the queue
+            self._settle(attempt, has_caught_up=True)
         return updates
+
+    async def catch_up(self) -> bool:
+        """Fetch at once what waits at Telegram. Return True once nothing more does, False if a fetch failed."""
+        if self._attempt is None:
+            self._attempt = asyncio.get_running_loop().create_future()
+        self._hurry.set()
+        if self._fetching is not None:
+            self._fetching.reschedule(0)
+        return await asyncio.shield(self._attempt)
+
+    def _settle(self, attempt: "asyncio.Future[bool] | None", *, has_caught_up: bool) -> None:
+        if attempt is not None and attempt is self._attempt:
+            self._attempt = None
+            attempt.set_result(has_caught_up)
+
+    async def _rest(self, pause: timedelta, error: TelegramError) -> None:
+        """Pause after a failure; a network failure only until somebody is in a hurry."""
+        self._hurry.clear()
+        if not isinstance(error, NetworkError):
+            await asyncio.sleep(pause.total_seconds())
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._hurry.wait()
 
     def _pause_after(self, error: TelegramError) -> timedelta:
         match error:

@@ -1,11 +1,14 @@
 """HTTP requests of python-telegram-bot over aiohttp. Each failure says whether Telegram may have got the call."""
 
 import asyncio
+import email.utils
 import json
 import os
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import aiohttp
@@ -16,6 +19,8 @@ from notifybot import __version__
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB, a full getUpdates about 1 MB
 IDLE_CONNECTION_S = 15.0  # less than Telegram's own, so a call seldom meets a dead connection
+HALF_A_SECOND = timedelta(seconds=0.5)
+"""Telegram's Date leaves out the fraction."""
 HEADERS = {"User-Agent": f"notifybot/{__version__}", "Accept-Encoding": "identity"}
 
 
@@ -72,9 +77,16 @@ class AiohttpRequest(BaseRequest):
     read once per host.
     """
 
-    __slots__ = ("_is_closed", "_max_connections", "_proxies", "_session", "_timeouts")
+    __slots__ = ("_is_closed", "_max_connections", "_on_date", "_proxies", "_session", "_timeouts")
 
-    def __init__(self, *, max_connections: int = 100, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        timeouts: Timeouts | None = None,
+        on_date: Callable[[datetime], None] | None = None,
+    ) -> None:
+        """`on_date` is called with the time in each of Telegram's responses."""
         # Without this, constructing RetryAfter warns at every 429.
         os.environ.setdefault("PTB_TIMEDELTA", "true")
         self._max_connections = max_connections
@@ -82,6 +94,7 @@ class AiohttpRequest(BaseRequest):
         self._proxies: dict[str, str | None] = {}
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
+        self._on_date = on_date
 
     @property
     def read_timeout(self) -> float:
@@ -117,14 +130,16 @@ class AiohttpRequest(BaseRequest):
         write = _seconds(write_timeout, defaults.upload if has_files else defaults.write)
         total = connect + write + _seconds(read_timeout, defaults.read)
         timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
-        status, payload = await self._exchange(method, url, request_data, timeout)
+        status, payload, date = await self._exchange(method, url, request_data, timeout)
         if method == "POST" or status >= 300:
             _check_answer(status, payload)
+        if self._on_date is not None and date is not None:
+            self._on_date(date)
         return status, payload
 
     async def _exchange(
         self, method: str, url: str, request_data: RequestData | None, timeout: aiohttp.ClientTimeout
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, datetime | None]:
         progress = _Progress()
         try:
             return await self._call(method, url, request_data, timeout, progress)
@@ -142,7 +157,7 @@ class AiohttpRequest(BaseRequest):
         request_data: RequestData | None,
         timeout: aiohttp.ClientTimeout,
         progress: _Progress,
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, datetime | None]:
         session = self._open_session()
         async with session.request(
             method,
@@ -154,7 +169,7 @@ class AiohttpRequest(BaseRequest):
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as response:
-            return response.status, await _read(response)
+            return response.status, await _read(response), _date_of(response)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -244,6 +259,24 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if size > MAX_ANSWER_BYTES:
             raise aiohttp.ClientPayloadError("too long")
     return b"".join(chunks)
+
+
+def _date_of(response: aiohttp.ClientResponse) -> datetime | None:
+    try:
+        date = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return None if date.tzinfo is None else date.astimezone(UTC) + HALF_A_SECOND
+
+
+async def telegram_time(base_url: str, *, within: timedelta) -> datetime | None:
+    """Ask a Bot API server for the time; None without a response. Needs no token."""
+    timeout = aiohttp.ClientTimeout(total=within.total_seconds())
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as http, http.head(base_url, allow_redirects=False) as found:
+            return _date_of(found)
+    except (aiohttp.ClientError, OSError, ValueError):
+        return None
 
 
 def _check_answer(status: int, payload: bytes) -> None:

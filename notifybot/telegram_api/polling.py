@@ -39,6 +39,9 @@ WATCH_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=75)
 """A getUpdates takes at most 22 s: its long poll plus the request's timeouts. After three times that without one,
 polling has died."""
+CATCH_UP_WITHIN = timedelta(seconds=10)
+"""Escalations wait this long for the presses that wait at Telegram."""
+CATCH_UP_AGAIN = timedelta(milliseconds=200)
 STOP_WITHIN = timedelta(seconds=5)
 NOTICE_INTERVAL = timedelta(hours=1)
 """Between notices to the admins about the same state."""
@@ -71,21 +74,75 @@ class TelegramConnection:
         self._webhook: tuple[datetime, str] | None = None
         """The last webhook that someone else had set: when it was found, and what happened to it."""
         self._polling: PollingBot | None = None
+        self._queue: DurableQueue | None = None
+        self._away_since: datetime | None = None
+        self._presses: asyncio.Task[None] | None = None
+        """Fetches presses that wait, for all that wait for it."""
         self._renewed_at = clock.now()
+        self.ahead_by: timedelta | None = None
+        """How far our clock is ahead of Telegram's; None until a response said the time."""
+        clock.on_step(self._follow_clock)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Move what is remembered by a step of the clock."""
+        self._last_sign_at += step
+        self._away_since = None if self._away_since is None else self._away_since + step
+        self._renewed_at += step
+        self.last_fetch = None if self.last_fetch is None else self.last_fetch + step
+        self.ahead_by = None if self.ahead_by is None else self.ahead_by + step
+        self._noticed_at = {state: at + step for state, at in self._noticed_at.items()}
+        self._webhook = None if self._webhook is None else (self._webhook[0] + step, self._webhook[1])
+
+    def note_date(self, telegram_now: datetime) -> None:
+        """Compare our clock with the time of a response."""
+        self.ahead_by = self._clock.now() - telegram_now
 
     def note_fetch(self) -> None:
         self.last_fetch = self._last_sign_at = self._clock.now()
         self._set_state(ConnectionState.UP, None)
 
     async def note_return(self) -> None:
-        """Fetch updates over a new connection when Telegram is back: the old one may have died."""
+        """Fetch updates over a new connection when Telegram is back: the old one may have died. Return once those that
+        waited are handled: presses count before anything else goes out."""
         now = self._clock.now()
         if self._polling is not None and now - self._renewed_at >= LONG_POLL:
             self._renewed_at = now
             await self._polling.renew_polling()
+        await self._catch_up(gives_up=lambda: False)
+
+    @property
+    def is_away(self) -> bool:
+        return self.state is ConnectionState.AWAY
+
+    async def presses_first(self) -> None:
+        """Return once the presses that wait at Telegram are handled, or after CATCH_UP_WITHIN; at once if Telegram has
+        been away for longer than that."""
+        if self._polling is None:
+            return
+        if self._presses is None or self._presses.done():
+            self._presses = asyncio.create_task(self._catch_up(gives_up=self._has_been_away), name="presses")
+        await asyncio.shield(self._presses)
+
+    def _has_been_away(self) -> bool:
+        return self._away_since is not None and self._clock.now() - self._away_since >= CATCH_UP_WITHIN
+
+    async def _catch_up(self, gives_up: Callable[[], bool]) -> None:
+        until = self._clock.now() + CATCH_UP_WITHIN
+        try:
+            async with asyncio.timeout(CATCH_UP_WITHIN.total_seconds()):  # a fetch may hang
+                await self.caught_up.wait()
+                while self._polling is not None and not await self._polling.catch_up():
+                    if gives_up() or self._clock.now() >= until:
+                        return
+                    await self._clock.sleep_until(self._clock.now() + CATCH_UP_AGAIN)
+                if self._queue is not None:
+                    await self._queue.join()
+        except TimeoutError:
+            log.warning("presses may wait at Telegram, and cannot be fetched", extra={"action": "presses_wait"})
 
     async def run(self, application: App, bot: PollingBot, queue: DurableQueue) -> None:
         """Handle stored updates, connect, catch up, and poll until cancelled."""
+        self._queue = queue
         self._set_state(ConnectionState.CONNECTING, "connecting to Telegram")
         await self._retry_until_up(application.initialize)
         if not application.running:
@@ -165,10 +222,10 @@ class TelegramConnection:
     async def _watch(self, bot: PollingBot) -> None:
         """Return after SILENT_AFTER without updates or an error. Polling that fails is alive, and only gets a new
         connection now and then."""
-        self._last_sign_at = renewed_at = self._clock.now()
+        self._last_sign_at = self._renewed_at = self._clock.now()
         while (now := self._clock.now()) - self._last_sign_at < SILENT_AFTER:
-            if now - max(renewed_at, self.last_fetch or renewed_at) >= SILENT_AFTER:
-                renewed_at = now
+            if now - max(self._renewed_at, self.last_fetch or self._renewed_at) >= SILENT_AFTER:
+                self._renewed_at = now
                 await bot.renew_polling()
             await self._clock.wait(self._webhook_found, now + WATCH_EVERY)
             if self._webhook_found.is_set():
@@ -222,6 +279,10 @@ class TelegramConnection:
             notice = notice_of(state, reason or "", now=self._clock.now())
             if notice is not None:
                 self._notify(state, notice)
+        if state is ConnectionState.UP:
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = self._clock.now()
         self.state, self.reason = state, reason
 
     def _notify(self, state: ConnectionState, notice: ConnectionNotice) -> None:

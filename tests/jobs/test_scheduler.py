@@ -50,13 +50,17 @@ class Runs:
 
 
 class SetClock(Clock):
-    """A real clock that can be set."""
+    """A real clock that can be set (`ahead`), and that time can pass on (`by`)."""
 
     def __init__(self) -> None:
-        self.by = timedelta()
+        self.by = self.ahead = timedelta()
+        super().__init__()
 
-    def now(self) -> datetime:
-        return super().now() + self.by
+    def wall(self) -> datetime:
+        return super().wall() + self.by + self.ahead
+
+    def since_boot(self) -> timedelta:
+        return super().since_boot() + self.by
 
 
 @pytest.fixture
@@ -237,9 +241,8 @@ async def test_jobs_keep_running_after_the_clock_was_set(running: Daemon, clock:
     assert running.application.job_queue is not None
     running.application.job_queue.scheduler.add_listener(runs.note, EVENT_JOB_EXECUTED)
     await runs.come_to(len(JOBS))
-    running.scheduler.recover_lost_runs()
-    clock.by = by
-    running.scheduler.recover_lost_runs()
+    clock.ahead = by
+    await running.clock_watch.look()
     await runs.come_to(2 * len(JOBS))
 
 

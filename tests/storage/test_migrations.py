@@ -15,6 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+import notifybot.model.clock
+import notifybot.model.messages
 import notifybot.model.people
 import notifybot.model.schedules  # noqa: F401
 from notifybot.errors import StartRefused

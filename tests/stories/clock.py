@@ -29,14 +29,34 @@ class MovedClock(Clock):
 
     def __init__(self, bell: Bell) -> None:
         self.at = BEGINNING
+        """The true time, which is Telegram's."""
+        self.ahead = timedelta()
+        """How far the machine's clock is ahead of it."""
+        self.boot = "first boot"
+        self.slept = timedelta()
         self._bell = bell
         self._alarms: dict[asyncio.Timeout, tuple[datetime | None, str]] = {}
         self._lock = threading.Lock()
+        super().__init__()
 
-    def now(self) -> datetime:
+    def restarts(self) -> None:
+        """Begin again, as in a new process."""
+        self._listeners.clear()
+        self.booted_at = self.wall() - self.since_boot()
+
+    def wall(self) -> datetime:
+        return self.at + self.ahead
+
+    def since_boot(self) -> timedelta:
         with self._lock:
             self.at += TICK
-            return self.at
+            return self.at - BEGINNING
+
+    def asleep_for(self) -> timedelta:
+        return self.slept
+
+    def boot_id(self) -> str:
+        return self.boot
 
     def seconds(self) -> float:
         """Return Telegram's time in Unix seconds, without a tick."""
@@ -48,7 +68,8 @@ class MovedClock(Clock):
             return
         try:
             async with asyncio.timeout(None) as alarm:
-                self._alarms[alarm] = (until, _this_task())
+                truly = None if until is None else until - (self.booted_at - BEGINNING)
+                self._alarms[alarm] = (truly, _this_task())
                 self._bell.fire()
                 await event.wait()
         except TimeoutError:

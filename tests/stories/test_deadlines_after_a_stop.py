@@ -125,7 +125,9 @@ async def test_an_alert_that_was_never_shown_is_not_closed_by_time(world: World,
     assert (await alert.now())["closed_at"] is None
 
 
-async def test_an_overdue_alert_that_was_never_shown_is_shown_and_then_closed(world: World, ops: Place) -> None:
+async def test_an_overdue_alert_that_was_never_shown_is_shown_and_has_its_whole_close_after(
+    world: World, ops: Place
+) -> None:
     world.sandbox.fault("away")
     alert = await world.alert("disk full", to=ops)
     await world.later(hours=3)
@@ -133,10 +135,15 @@ async def test_an_overdue_alert_that_was_never_shown_is_shown_and_then_closed(wo
     world.sandbox.clear_faults()
     await world.passes(seconds=5)
 
-    for place, says in ((ops, "Late: sent at 09:00 UTC."), (world.duty, "Started at 09:00 UTC.")):
-        post = await place.receives("disk full")
-        await post.becomes(says, "Closed at 12:00 UTC; nobody acknowledged it.", buttons=[])
+    late = [await place.receives("disk full") for place in (ops, world.duty)]
+    for post, says in zip(late, ("Late: sent at 09:00 UTC.", "Started at 09:00 UTC."), strict=True):
+        await post.becomes(says, buttons=OPEN)
+    await world.passes(minutes=59)
+    assert (await alert.now())["status"] == "escalated"
+    await world.passes(minutes=2)
     message = await alert.becomes("closed")
+    for post in late:
+        await post.becomes("Closed at 13:01 UTC; nobody acknowledged it.", buttons=[])
     events = [line["event"] for line in message["timeline"]]
     assert events.index("sent") < events.index("closed")
 

@@ -175,6 +175,7 @@ async def test_a_first_press_on_an_expired_alert_is_recorded_and_shown(world: Wo
     anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
     alert = await world.alert("disk full", to=ops, escalate_after="never")
     post = await ops.receives("disk full")
+    await alert.becomes("sent")
     world.sandbox.fault("error", method="editMessageText")
     await world.later(hours=1)
     await alert.becomes("closed")
@@ -199,6 +200,7 @@ async def test_an_alert_that_closes_first_or_never_escalates_does_not_escalate(
     alert = await world.alert("disk full", to=ops, escalate_after=escalate_after, close_after=close_after)
     post = await ops.receives("disk full")
     assert alert.accepted["escalate_at"] is None
+    await alert.becomes("sent")
 
     await world.later(hours=3)
 

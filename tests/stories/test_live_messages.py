@@ -159,6 +159,7 @@ async def test_repeats_count_for_a_day_after_an_acknowledgement(world: World, op
 async def test_a_repeat_of_an_alert_closed_by_timeout_is_a_new_alert(world: World, ops: Place) -> None:
     first = await world.alert("disk", to=ops, dedup_key="disk")
     await ops.receives("disk")
+    await first.becomes("sent")
     await world.later(minutes=61)
     await first.becomes("closed")
 
@@ -172,6 +173,7 @@ async def test_repeats_count_for_a_day_after_a_late_acknowledgement_too(world: W
     anna = world.member(ops, "Anna")
     first = await world.alert("disk 91 %", to=ops, dedup_key="disk", escalate_after="never")
     post = await ops.receives("disk 91 %")
+    await first.becomes("sent")
     world.sandbox.fault("error", method="editMessageText")
     await world.later(hours=1)
     await first.becomes("closed")

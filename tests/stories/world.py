@@ -17,8 +17,9 @@ import yaml
 
 from notifybot import app, config
 from notifybot.config.model import Config
-from notifybot.jobs import JOBS
+from notifybot.jobs import JOBS, Job
 from notifybot.jobs.scheduler import run_job
+from notifybot.model.schedules import JobRun
 from notifybot.runtime import Runtime
 from notifybot.sandbox import Sandbox, serving
 from notifybot.times.clock import Clock
@@ -158,6 +159,7 @@ class World:
 
     async def starts(self, clock: Clock | None = None) -> None:
         """Start the daemon, by default with the story's clock; return once it accepts requests."""
+        self.clock.restarts()
         self._daemon = await self._running.enter_async_context(
             app.daemon(self.config, clock or self.clock, [], fetch=self.web)
         )
@@ -268,13 +270,30 @@ class World:
         """Move the clock and nothing else."""
         self._move(self.clock.at + timedelta(**span))
 
+    async def sets_clock(self, **span: float) -> None:
+        """Set the machine's clock forward, or back; the daemon notices. The jobs run, as after each step."""
+        self.clock.ahead += timedelta(**span)
+        if self._daemon is not None:
+            await self._daemon.clock_watch.look()
+            await self.ticks()
+
     async def ticks(self, *names: str) -> None:
         """Run these jobs, or all."""
         for job in JOBS:
             if names and job.name not in names:
                 continue
-            run = await run_job(self.runtime, job)
+            run = await self._run(job)
             assert run.error is None, run.error
+
+    async def _run(self, job: Job) -> JobRun:
+        """Run a job; while it waits for a moment, such as the end of an outage, let time pass."""
+        running = asyncio.create_task(run_job(self.runtime, job))
+        running.add_done_callback(lambda _: self.bell.fire())
+        while True:
+            await self.sees(lambda: running.done() or self.clock.is_awaited_by("presses"), f"{job.name} has run")
+            if running.done():
+                return running.result()
+            self._move(self.clock.next_alarm() or self.clock.at)
 
     async def passes(self, **span: float) -> None:
         """Let time pass, from one awaited moment to the next."""

@@ -1,6 +1,7 @@
 """Serve the Bot API, the control API and the chat page on one loopback port."""
 
 import asyncio
+import email.utils
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
@@ -37,6 +38,11 @@ def make_app(sandbox: Sandbox) -> web.Application:
     app.router.add_get(r"/{file:[\w-]+\.(?:css|js|svg|png|woff2)}", _page)
     app.cleanup_ctx.append(_delivering(sandbox))
     app.on_shutdown.append(lambda _: _close(sandbox))
+
+    async def add_date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = email.utils.formatdate(sandbox.now(), usegmt=True)
+
+    app.on_response_prepare.append(add_date)
     return app
 
 

@@ -18,6 +18,7 @@ async def is_noticed(world: World, *places: Place) -> None:
     for number, place in enumerate(places):
         await world.notice(f"early {number}", to=place)
     await world.sees(lambda: world.rows("SELECT 1 FROM bot WHERE network_errors >= 3"), "Telegram counts as away")
+    await world.is_quiet()
 
 
 @pytest.mark.parametrize("kind", AWAY_KINDS)

@@ -14,6 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     _create_bot()
+    _create_clock()
     _create_chats()
     _create_chat_troubles()
     _create_inbox()
@@ -49,6 +50,20 @@ def _create_bot() -> None:
         sa.Column("former_identity", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("replaced_at", UTCDateTime(), nullable=True),
         sa.Column("probe_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _create_clock() -> None:
+    op.create_table(
+        "clock",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("boot_id", AutoString(), nullable=False),
+        sa.Column("booted_at", UTCDateTime(), nullable=False),
+        sa.Column("seen_at", UTCDateTime(), nullable=False),
+        sa.Column("ahead_of_telegram_s", sa.Float(), nullable=True),
+        sa.Column("stepped_at", UTCDateTime(), nullable=True),
+        sa.Column("step_s", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
 
@@ -331,7 +346,9 @@ def _what_happened() -> tuple[sa.Column[Any], ...]:
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("repeated_at", UTCDateTime(), nullable=True),
         sa.Column("snoozed_until", UTCDateTime(), nullable=True),
+        sa.Column("is_snoozed_by_clock", sa.Boolean(), nullable=False),
         sa.Column("snoozed_by", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("counts_from", UTCDateTime(), nullable=True),
         sa.Column("unacknowledged_at", UTCDateTime(), nullable=True),
         sa.Column("unacknowledged_by", sa.JSON(none_as_null=True), nullable=True),
     )

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web as aiohttp_web
+from sqlmodel import Session
 from telegram.ext import Application, JobQueue
 
 from notifybot import handlers, ingest_server
@@ -25,15 +26,17 @@ from notifybot.delivery.claims import Leader
 from notifybot.delivery.dispatcher import Dispatcher
 from notifybot.delivery.in_flight import MAX_WITH_HANGING
 from notifybot.delivery.rate_limits import rate_limits
-from notifybot.errors import StartRefused
+from notifybot.errors import StartRefused, Unavailable
 from notifybot.files.admit import FileAdmission
 from notifybot.files.fetch import Fetcher, Resolve, SystemResolver
 from notifybot.files.public_addresses import Address, is_public
 from notifybot.files.scan import Scanner
 from notifybot.files.store import FileStore
 from notifybot.handlers import command_menu
+from notifybot.health import unknown_zones
 from notifybot.health.job_status import JobStatus
 from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
+from notifybot.messages import lost_recipients
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
@@ -42,7 +45,7 @@ from notifybot.runtime import Runtime
 from notifybot.storage import migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, password_in
-from notifybot.system import logs, secret_key, systemd
+from notifybot.system import logs, secret_key, signals, systemd
 from notifybot.system.locks import hold_bot
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.polling import App, TelegramConnection
@@ -88,6 +91,7 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.log_ignored()
     async with daemon(config, Clock(), systemd.listen_fds()) as running:
         # A full collection over everything imported stops the process for 30-50 ms: exclude that from now on.
         gc.collect()
@@ -241,6 +245,7 @@ async def _work(daemon: Daemon) -> None:
     """
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_compare_names(runtime), name="names")
         if runtime.config.telegram.token is not None:
             connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)
             tasks.create_task(_supervise("telegram", connect, runtime.clock), name="telegram")
@@ -254,6 +259,17 @@ async def _work(daemon: Daemon) -> None:
         tasks.create_task(_supervise("scheduler", daemon.scheduler.watch, runtime.clock), name="scheduler")
         if systemd.watchdog_interval() is not None:
             tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock), name="watchdog")
+
+
+async def _compare_names(runtime: Runtime) -> None:
+    """Look once for names that vanished or came back: the config and the zones change only between two starts."""
+
+    def compare(session: Session) -> None:
+        lost_recipients.forget_found(session, runtime.directory)
+        unknown_zones.report(session, runtime.config, runtime.directory, now=runtime.clock.now())
+
+    with contextlib.suppress(Unavailable):  # at the next start
+        await runtime.database.write(compare)
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

@@ -1,20 +1,16 @@
 """Record the run of a job, and notify the admins when a job starts to fail or works again."""
 
 import logging
-from datetime import datetime
 from functools import partial
 
 from sqlmodel import Session
 
-from notifybot.errors import NotifybotError, Unavailable
+from notifybot.errors import Unavailable
 from notifybot.health import job_failures, job_history
-from notifybot.health.job_failures import JobNotice
-from notifybot.messages.announce import Announcement, announce
+from notifybot.messages.announce import JOBS, Announcement, announce_to_admins
 from notifybot.model.schedules import JobRun
-from notifybot.recipients.address import recipient_of
 from notifybot.runtime import Runtime
 
-SOURCE = "jobs"
 log = logging.getLogger(__name__)
 
 
@@ -48,14 +44,5 @@ def _record(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, i
         job_failures.note_failure(session, run, now=now)
     notice = job_failures.settle(session, run, now=now)
     if notice is not None:
-        _notify_admins(session, notice, runtime, now=now)
-
-
-def _notify_admins(session: Session, notice: JobNotice, runtime: Runtime, *, now: datetime) -> None:
-    """Announce to each admin separately, so that one without a chat does not keep it from the others."""
-    for admin in runtime.config.admins:
-        announcement = Announcement((recipient_of(admin),), SOURCE, notice.content, notice.title)
-        answer = announce(session, announcement, runtime.directory, now=now)
-        if isinstance(answer, NotifybotError):
-            facts = {"action": "admin_not_notified", "admin": admin, "reason": answer.detail}
-            log.warning("an admin cannot be notified of a job", extra=facts)
+        announcement = Announcement((), JOBS, notice.content, notice.title)
+        announce_to_admins(session, announcement, runtime.directory, now=now)

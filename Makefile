@@ -6,6 +6,7 @@ TEST := .venv-test
 CONFIG ?= config.yaml
 PINS ?= run
 KILLS ?= 1000
+MINUTES ?= 6
 # One more than cores: many tests wait for a daemon.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
 SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
@@ -14,7 +15,7 @@ SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=workst
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-postgres lint format lock bench crash-lab environment clean test-environment
+.PHONY: help run check test test-postgres lint format lock bench crash-lab chaos-day environment clean test-environment
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ bench: test-environment ## run every benchmark briefly
 
 crash-lab: test-environment ## kill the daemon KILLS times under load, and count lost messages and presses
 	@$(TEST)/bin/python -m benchmarks.crash_lab --kills $(KILLS)
+
+chaos-day: test-environment ## one hour of troubles in MINUTES minutes, under load: lost, presses lost, stand-stills
+	@$(TEST)/bin/python -m benchmarks.chaos_day --minutes $(MINUTES)
 
 environment: ## install only what make run needs, as for a service; PINS=postgres, charts or all adds extras
 	@$(PYTHON) requirements/install.py $(PINS) $(RUN)

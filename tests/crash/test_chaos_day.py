@@ -1,0 +1,28 @@
+"""A chaos day in short: troubles in random order under load lose no message and no press, and /health names them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.lab.counts import failures
+from benchmarks.lab.day import live_through_day, possible, report
+from benchmarks.lab.troubles import CLOCK_STEP, FULL_DISK, OUTAGE, REFUSED, TROUBLES
+
+pytestmark = pytest.mark.crash
+EACH_S = 1.5
+LATER = (REFUSED, CLOCK_STEP)
+NAMED = (OUTAGE, FULL_DISK)
+
+
+async def test_a_day_of_troubles_loses_nothing(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    troubles = [each for each in possible(TROUBLES) if each not in LATER]
+
+    day = await live_through_day(tmp_path, troubles, number=len(troubles), each_s=EACH_S, seed=seed)
+
+    with capsys.disabled():
+        print(f"\n\n{report(day)}\n")
+    assert not failures(day.findings), f"seed {seed}\n{failures(day.findings)}"
+    assert day.counts.accepted == day.counts.shown > 0
+    assert day.counts.presses > 0
+    for trouble in NAMED:
+        assert None not in day.said(trouble), f"seed {seed}: /health does not name the trouble {trouble.name}"

@@ -14,7 +14,7 @@ from benchmarks.lab.log_pipe import LogPipe
 from benchmarks.lab.tables import table
 from benchmarks.lab.troubles import CLOCK_STEP, FAKETIME, Scene, Trouble, faked
 from benchmarks.lab.verdict import Finding
-from benchmarks.lab.watch import HealthWatch, ProgressWatch
+from benchmarks.lab.watch import HealthWatch, ProgressWatch, StandStill
 
 KILLED_TOO = 0.3
 """Share of the troubles that allow it in which the daemon is killed as well."""
@@ -38,8 +38,8 @@ class Day:
     seed: int
     episodes: list[Episode] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    posts_stood_still_s: float = 0.0
-    accepts_stood_still_s: float = 0.0
+    no_post: StandStill = field(default_factory=StandStill)
+    no_accept: StandStill = field(default_factory=StandStill)
     mended: int = 0
     took_s: float = 0.0
 
@@ -78,7 +78,7 @@ async def live_through_day(folder: Path, troubles: Sequence[Trouble], *, number:
         finally:
             for task in watching:
                 task.cancel()
-        day.posts_stood_still_s, day.accepts_stood_still_s = progress.posts.longest_s, progress.accepts.longest_s
+        day.no_post, day.no_accept = progress.posts, progress.accepts
         day.mended, day.took_s = scene.mended, time.monotonic() - started
         await lab.stop(scene.life)
     return day
@@ -99,6 +99,7 @@ async def _live_through(
     trouble: Trouble, scene: Scene, health: HealthWatch, progress: ProgressWatch, *, each_s: float
 ) -> Episode:
     """Let the trouble begin, last and end. It lasts longer if /health has not named it yet."""
+    progress.where = trouble.name
     lasts_until = time.monotonic() + scene.rng.uniform(0.7, 1.3) * each_s
     is_killed = trouble.allows_kill and scene.rng.random() < KILLED_TOO
     progress.excuses_posts, progress.excuses_accepts = trouble.stops_posts, trouble.stops_accepting
@@ -111,6 +112,7 @@ async def _live_through(
         progress.excuses_posts, progress.excuses_accepts = trouble.stops_posts, trouble.stops_accepting
     await asyncio.sleep(max(0.0, lasts_until - time.monotonic()))
     await trouble.end(scene)
+    progress.where = f"after {trouble.name}"
     progress.excuses_posts = progress.excuses_accepts = False
     return Episode(trouble, is_killed, said_s)
 
@@ -133,8 +135,8 @@ def report(day: Day) -> str:
             *lines,
             "",
             "  longest stand-still, although something was due and possible:",
-            f"    no post for {day.posts_stood_still_s:.1f} s",
-            f"    no accepted message for {day.accepts_stood_still_s:.1f} s",
+            f"    no post for {day.no_post}",
+            f"    no accepted message for {day.no_accept}",
             f"  restarted by hand, because the daemon did not recover by itself: {day.mended} times",
         ]
     )

@@ -54,14 +54,20 @@ class StandStill:
 
     def __init__(self) -> None:
         self.longest_s = 0.0
+        self.where = ""
+        """Trouble during, or after, which it was."""
         self._since = time.monotonic()
         self._progress = -1
 
-    def note(self, progress: int, *, is_excused: bool) -> None:
+    def note(self, progress: int, where: str, *, is_excused: bool) -> None:
         now = time.monotonic()
         if is_excused or progress != self._progress:
             self._since, self._progress = now, progress
-        self.longest_s = max(self.longest_s, now - self._since)
+        if now - self._since > self.longest_s:
+            self.longest_s, self.where = now - self._since, where
+
+    def __str__(self) -> str:
+        return f"{self.longest_s:.1f} s ({self.where})"
 
 
 class ProgressWatch:
@@ -72,6 +78,7 @@ class ProgressWatch:
         self.posts, self.accepts = StandStill(), StandStill()
         self.excuses_posts = self.excuses_accepts = False
         self.has_callers = True
+        self.where = "start"
 
     async def run(self) -> None:
         while True:
@@ -79,9 +86,9 @@ class ProgressWatch:
             waiting = [entry for entry in accepted if not entry.is_shown]
             is_any_due = any(_due_waiting(waiting))
             shown = len(accepted) - len(waiting)
-            self.posts.note(shown, is_excused=self.excuses_posts or not is_any_due)
+            self.posts.note(shown, self.where, is_excused=self.excuses_posts or not is_any_due)
             rests = not self.has_callers or len(waiting) > MOST_UNSHOWN
-            self.accepts.note(len(accepted), is_excused=self.excuses_accepts or rests)
+            self.accepts.note(len(accepted), self.where, is_excused=self.excuses_accepts or rests)
             await asyncio.sleep(LOOK_EVERY_S)
 
 

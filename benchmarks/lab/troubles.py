@@ -1,32 +1,29 @@
 """Troubles of a chaos day, each with how it begins and ends, and with what /health should say about it."""
 
-import os
 import random
 import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.lab.lab import UPLOADS, Lab
 from benchmarks.lab.log_pipe import LogPipe
 from benchmarks.lab.process import Life
+from benchmarks.lab.set_clock import SetClock
 
 FULL_DISK_BYTES = 1024
 """No file of the daemon may grow beyond this: less than a page of its database."""
 CLOCK_STEPS_S = (-7200, -600, -30, 30, 600, 7200)
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-"""Debian's package libfaketime."""
 
 
 @dataclass
 class Scene:
-    """What troubles act on. `clock`: the file with the offset of the daemon's clock, if that can be set."""
+    """What troubles act on. `clock`: the daemons' clock, if a trouble sets it."""
 
     lab: Lab
     pipe: LogPipe
     rng: random.Random
     life: Life
-    clock: Path | None = None
+    clock: SetClock | None = None
     mended: int = 0
     """Times that the daemon did not recover by itself, and was restarted."""
 
@@ -109,30 +106,13 @@ def _limit_files(pid: int, size: int) -> None:
 
 
 async def _step_clock(scene: Scene) -> None:
-    set_clock(scene.clock, scene.rng.choice(CLOCK_STEPS_S))
+    assert scene.clock is not None
+    scene.clock.step(scene.rng.choice(CLOCK_STEPS_S))
 
 
 async def _set_clock_right(scene: Scene) -> None:
-    set_clock(scene.clock, 0)
-
-
-def set_clock(file: Path | None, offset_s: int) -> None:
-    assert file is not None
-    new = file.with_suffix(".new")
-    new.write_text(f"{offset_s:+d}\n")
-    new.replace(file)
-
-
-def faked(clock: Path) -> dict[str, str]:
-    """Return the environment in which the daemon's clock is off by what the file says."""
-    set_clock(clock, 0)
-    return {
-        "LD_PRELOAD": os.fspath(FAKETIME),
-        "FAKETIME_TIMESTAMP_FILE": os.fspath(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
+    assert scene.clock is not None
+    scene.clock.step(-scene.clock.ahead_s)
 
 
 async def _kill(scene: Scene) -> None:

@@ -5,17 +5,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.lab.counts import failures
-from benchmarks.lab.day import live_through_day, possible, report
-from benchmarks.lab.troubles import CLOCK_STEP, FULL_DISK, OUTAGE, REFUSED, TROUBLES
+from benchmarks.lab.day import live_through_day, report, without_clock
+from benchmarks.lab.troubles import FULL_DISK, OUTAGE, REFUSED, TROUBLES
 
 pytestmark = pytest.mark.crash
 EACH_S = 1.5
-LATER = (REFUSED, CLOCK_STEP)
 NAMED = (OUTAGE, FULL_DISK)
 
 
 async def test_a_day_of_troubles_loses_nothing(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    troubles = [each for each in possible(TROUBLES) if each not in LATER]
+    troubles = [each for each in without_clock(TROUBLES) if each is not REFUSED]
 
     day = await live_through_day(tmp_path, troubles, number=len(troubles), each_s=EACH_S, seed=seed)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres.server import MISSING, Server, find_binaries, serving
-from tests.support import budget, selection
+from tests.support import budget, compiled_statements, selection
 from tests.support.database_fixtures import database, file, migrated, store
 from tests.support.databases import KINDS, Template, new_template
 
@@ -19,10 +19,12 @@ __all__ = ["database", "file", "migrated", "store"]
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None, max_examples=1000)
 settings.load_profile("steady")
+compiled_statements.share()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=KINDS, default="sqlite", help="what the tests keep their messages in")
+    budget.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
+import notifybot.model.schedules  # noqa: F401 - the ORM needs each table that a foreign key refers to
 from notifybot.model.chats import Post
 from notifybot.model.enums import DeliveryStatus, EventKind, Purpose
 from notifybot.model.ids import new_id
@@ -26,9 +27,9 @@ ESCALATE_AFTER, CLOSE_AFTER = timedelta(minutes=15), timedelta(hours=1)
 ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 MESSAGE = """id state is_alert content recipients source account created_at escalate_at close_at may_expire
-    file_count repeats"""
+    file_count repeats steps_left"""
 POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent is_plain parts_shown
-    shown uncertain"""
+    shown uncertain is_reminder"""
 DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
 EVENT = "message_id at event actor"
 _clock = Clock()
@@ -152,7 +153,22 @@ def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tu
     )
     message_id, post_id = new_id(now), new_id(now)
     recipients = json.dumps([chat_id])
-    yield message_id, "initiated", True, content, recipients, ACCOUNT, ACCOUNT, at, escalate_at, close_at, False, 0, 0
-    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, False, 0, "[]", 0
+    yield (
+        message_id,
+        "initiated",
+        True,
+        content,
+        recipients,
+        ACCOUNT,
+        ACCOUNT,
+        at,
+        escalate_at,
+        close_at,
+        False,
+        0,
+        0,
+        1,
+    )
+    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, False, 0, "[]", 0, False
     yield message_id, post_id, chat_id, chat_id, "primary", "waiting", 0
     yield message_id, at, "accepted", f"account:{ACCOUNT}"

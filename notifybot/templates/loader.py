@@ -1,5 +1,6 @@
 """Reads template files: an optional header between two lines of ---, then the text."""
 
+import functools
 import json
 import os
 import re
@@ -194,9 +195,15 @@ def _sample(file: Path, values: Mapping[str, _Line]) -> Mapping[str, object] | N
 
 def _compiled(file: Path, text: str, mode: ParseMode | None, line: int) -> Compiled:
     try:
-        return Compiled(text, mode, line=line)
+        return _compile(text, mode, line)
     except Unrenderable as error:
         raise Broken(TemplateProblem(file, error.line or line, error.what)) from None
+
+
+@functools.lru_cache(MAX_FILES)
+def _compile(text: str, mode: ParseMode | None, line: int) -> Compiled:
+    """Compile a text once: a folder that is read again in the same process costs little."""
+    return Compiled(text, mode, line=line)
 
 
 def read_folder(folder: Path, note: Callable[[TemplateProblem], None]) -> Iterator[Template]:

@@ -99,9 +99,9 @@ def batches(night: Night) -> list[list[str]]:
     return found
 
 
-@pytest.mark.slow_because("150 alerts live through a night")
+@pytest.mark.slow_because("80 alerts live through a night")
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights())
 async def test_every_step_is_taken_once_and_on_time(database: Database, night: Night) -> None:
     def live(session: Session) -> None:

@@ -141,9 +141,9 @@ def _new() -> NewMessage:
     )
 
 
-@pytest.mark.slow_because("200 alerts live through what people do to them")
+@pytest.mark.slow_because("80 alerts live through what people do to them")
 @pytest.mark.sqlite_only(reason="the rules are the same, and it is asked very often")
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds)
 async def test_an_alert_is_in_the_state_that_people_last_asked_for(database: Database, done: list[str | int]) -> None:
     def live(session: Session) -> None:

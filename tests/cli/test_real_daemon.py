@@ -164,6 +164,7 @@ def test_people_are_subscribed_and_sent_to(daemon: RealDaemon, capsys: pytest.Ca
     assert (code, out.split(":")[0]) == (0, "sent")
 
 
+@pytest.mark.slow_because("a second daemon starts")
 def test_a_second_daemon_is_refused_with_two_lines(daemon: RealDaemon) -> None:
     command = [sys.executable, "-m", "notifybot", "run", "--config", str(daemon.config)]
 

@@ -11,8 +11,7 @@ from benchmarks.lab.steps import NAMED, named_kill, random_kill
 pytestmark = pytest.mark.crash
 PARTS = 4
 """Seeds, each with its share of the steps, so that several processes can share the work."""
-NAMED_KILLS_EACH = 2
-RANDOM_KILLS = 5
+RANDOM_KILLS = 4
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -20,7 +19,7 @@ async def test_nothing_is_lost_wherever_the_daemon_is_killed(
     lab: Lab, seed: int, part: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(seed)
-    kills = [named_kill(step, rng) for step in NAMED[part::PARTS] for _ in range(NAMED_KILLS_EACH)]
+    kills = [named_kill(step, rng) for step in NAMED[part::PARTS]]
     kills += [random_kill(rng) for _ in range(RANDOM_KILLS)]
     rng.shuffle(kills)
 

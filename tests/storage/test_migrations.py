@@ -106,11 +106,10 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(file: Path) -> 
 def test_two_upgrades_at_once_make_one_schema(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a.sqlite3"
     command = [sys.executable, "-c", f"from notifybot.storage import migrations; print(migrations.upgrade({url!r}))"]
-    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(process.communicate(timeout=60)[0].strip() for process in racing)
-    assert [process.returncode for process in racing] == [0, 0, 0]
+    assert [process.returncode for process in racing] == [0, 0]
     assert [("empty database" in line, "already" in line) for line in said] == [
-        (False, True),
         (False, True),
         (True, False),
     ]

@@ -76,9 +76,9 @@ def nested(mode: ParseMode) -> st.SearchStrategy[str]:
     )
 
 
-@pytest.mark.slow_because("300 texts are read twice")
+@pytest.mark.slow_because("150 texts are read twice")
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_text_means_what_it_means_at_telegram_or_is_refused_by_both(mode: ParseMode, data: st.DataObject) -> None:
     source = data.draw(marked_up(mode) | nested(mode) | st.lists(nested(mode), max_size=5).map("".join))
@@ -129,7 +129,7 @@ addresses = st.lists(st.sampled_from(WEB_PIECES), max_size=7).map("".join) | st.
 ).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(addresses)
 def test_an_address_is_a_link_where_it_is_one_at_telegram(address: str) -> None:
     assert checked(address) == checked_link(address)

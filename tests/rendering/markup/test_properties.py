@@ -101,7 +101,7 @@ def test_any_markup_in_telegrams_modes_becomes_valid_entities(mode: ParseMode, d
         assert_alone(found.entities)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @example(">\x1b")
 @example("> \u200b")
 @example("[a]: \u2800")

@@ -146,7 +146,7 @@ async def take_all() -> None:
         charts = {host: await drawn(browser, chart(host, values)) for host, values in DISKS.items()}
         for scene in (*scenes_of_formats(), *scenes_of_files(charts), *scenes_of_live_messages()):
             await play(demo, scene)
-            await take(browser, demo.url, scene.name)
+            await take(browser, demo.backstage.address, scene.name)
             print(f"docs/images/{scene.name}.png")
         await take_settings(demo, browser)
         await browser.close()
@@ -158,11 +158,11 @@ async def take_settings(demo: Demo, browser: Browser) -> None:
     for words, answer in WORDS_OF_SETTINGS:
         demo.sandbox.say(reader, words)
         await demo.sandbox.wait_for(partial(last_begins, demo, reader.id, answer))
-    await take(browser, demo.url, "settings", chat=READER, all_of_it=False)
+    await take(browser, demo.backstage.address, "settings", chat=READER, all_of_it=False)
     for button, answer in (("Time zone", "Time zone\n\nChoose"), ("Europe", "Time zone\n\nEurope")):
         demo.sandbox.press(reader, demo.sandbox.messages(reader)[-1], button)
         await demo.sandbox.wait_for(partial(last_begins, demo, reader.id, answer))
-    await take(browser, demo.url, "settings-zone", chat=READER, all_of_it=False)
+    await take(browser, demo.backstage.address, "settings-zone", chat=READER, all_of_it=False)
 
 
 def last_begins(demo: Demo, chat_id: int, text: str) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import ssl
@@ -34,6 +33,7 @@ from notifybot.files.scan import Scanner
 from notifybot.files.store import FileStore
 from notifybot.handlers import command_menu
 from notifybot.health import unknown_zones
+from notifybot.health.exposed_files import private_files_of
 from notifybot.health.job_status import JobStatus
 from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
 from notifybot.messages import lost_recipients
@@ -42,10 +42,10 @@ from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
 from notifybot.recipients.from_config import directory_of
 from notifybot.runtime import Runtime
-from notifybot.storage import migrations
+from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, password_in
-from notifybot.system import logs, secret_key, signals, systemd
+from notifybot.system import logs, private_files, secret_key, signals, systemd
 from notifybot.system.locks import hold_bot
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.polling import App, TelegramConnection
@@ -73,7 +73,7 @@ log = logging.getLogger(__name__)
 
 def run(config: Config) -> int:
     """Run the daemon until SIGTERM or SIGINT; return 0 after a clean stop. Raises StartRefused if it cannot start."""
-    os.umask(0o027)
+    private_files.set_umask()
     # The writer and the event loop hand the interpreter to each other at every statement; by default the one that
     # comes back waits up to 5 ms.
     sys.setswitchinterval(THREAD_SWITCH_S)
@@ -138,7 +138,7 @@ async def daemon(
         leadership = locks.enter_context(hold_database(config.database.url))
         if config.telegram.token is not None:
             locks.enter_context(hold_bot(config.telegram.token))
-        await asyncio.to_thread(migrations.upgrade, config.database.url)
+        await asyncio.to_thread(_open_database, config)
         database = Database(config.database.url, leadership)
         database.start()
         files = _files(config, fetch or FetchOptions())
@@ -153,6 +153,13 @@ async def daemon(
         finally:
             await asyncio.to_thread(files.store.close)
             await database.close()
+
+
+def _open_database(config: Config) -> None:
+    known_databases.refuse_emptied(config.data_dir, config.database.url)
+    migrations.upgrade(config.database.url)
+    known_databases.remember(config.data_dir, config.database.url)
+    private_files_of(config).protect()
 
 
 async def _build(

@@ -28,8 +28,8 @@ ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 MESSAGE = """id state is_alert content recipients source account created_at escalate_at close_at may_expire
     file_count repeats steps_left"""
-POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent is_plain parts_shown
-    shown uncertain is_reminder"""
+POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent as_text parts_shown
+    shown uncertain is_reminder reposted_version"""
 DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
 EVENT = "message_id at event actor"
 _clock = Clock()
@@ -169,6 +169,6 @@ def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tu
         0,
         1,
     )
-    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, False, 0, "[]", 0, False
+    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, 0, 0, "[]", 0, False, 0
     yield message_id, post_id, chat_id, chat_id, "primary", "waiting", 0
     yield message_id, at, "accepted", f"account:{ACCOUNT}"

@@ -123,6 +123,10 @@ def check_permission(caller: Caller | None, action: Action) -> None:
         )
 
 
+def may(caller: Caller, action: Action) -> bool:
+    return PERMISSIONS[action].needs <= caller.scopes
+
+
 def check_owner(caller: Caller, action: Action, owner: str) -> None:
     """Raise NotFound or Forbidden, as the action's OwnershipRule says, if another account owns the object."""
     if caller.is_admin or caller.account == owner:

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlmodel import Session
 
+from notifybot.delivery import topics
 from notifybot.messages import attachments
 from notifybot.messages.attachments import NO_FILES
 from notifybot.model import actors
 from notifybot.model.chats import Post
-from notifybot.model.enums import MediaKind, Purpose
+from notifybot.model.enums import AsText, MediaKind, Purpose
 from notifybot.model.messages import Delivery, Message
 from notifybot.rendering.parts import Appearance, Entity, Part, PartDigest, PostButton
 from notifybot.rendering.views import MessageView, PostView, ShownPart
@@ -23,7 +24,7 @@ _POST_COLUMNS = (
     "urgency",
     "version",
     "is_silent",
-    "is_plain",
+    "as_text",
     "is_reminder",
     "superseded_at",
     "thread_id",
@@ -67,11 +68,11 @@ def load_post(session: Session, row: Any, *, now: datetime) -> PostView:
         chat_id=row.posts_chat_id,
         version=row.posts_version,
         is_silent=row.posts_is_silent,
-        thread_id=row.posts_thread_id,
+        thread_id=topics.open_topic(session, row.posts_chat_id, row.posts_thread_id, now=now),
         shown=tuple(ShownPart(tuple(ids), digest) for digest, *ids in row.posts_shown),
         reply=None if row.posts_reply is None else _reply(row.posts_reply),
         message=None if row.messages_id is None else _message(session, row, now=now),
-        is_plain=row.posts_is_plain,
+        as_text=AsText(row.posts_as_text),
     )
 
 

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from sqlalchemy import bindparam, case, select, text, true, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from notifybot.delivery import outage
+from notifybot.delivery import as_text, outage, topics
 from notifybot.delivery.claims import Claim
 from notifybot.delivery.rate_limits import backoff
 from notifybot.messages import attachments, queries, transitions
 from notifybot.model.chats import Bot, Chat, Post
-from notifybot.model.enums import DeliveryStatus, EventKind, Urgency
+from notifybot.model.enums import AsText, DeliveryStatus, EventKind, Urgency
 from notifybot.model.messages import Delivery
-from notifybot.posts import chats, posts, timeline
+from notifybot.posts import chat_troubles, chats, posts, timeline
 from notifybot.posts.outcomes import (
     BotRefused,
     ChatMoved,
@@ -35,7 +35,7 @@ from notifybot.posts.outcomes import (
     TryAgain,
 )
 from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
-from notifybot.storage.statements import affected, fetch, run, table_of
+from notifybot.storage.statements import fetch, run, table_of
 from notifybot.storage.writer import changes
 
 BOT_REFUSED_WAIT = timedelta(minutes=1)
@@ -82,8 +82,9 @@ _CALLED = (
         POSTS.c.tried_for_s,
         POSTS.c.thread_id,
         POSTS.c.shown,
-        POSTS.c.is_plain,
+        POSTS.c.as_text,
         POSTS.c.is_reminder,
+        POSTS.c.reposted_version,
         CHATS.c.kind,
         CHATS.c.unreachable,
         *outage.BOT_COLUMNS,
@@ -106,9 +107,13 @@ _EDITED = _this_post.values(shown_version=bindparam("version_shown"), errors=0, 
 _BACK_OFF = _this_post.values(
     errors=POSTS.c.errors + 1, tried_for_s=bindparam("tried"), not_before=bindparam("retry_at")
 )
-_AS_PLAIN = _this_post.values(is_plain=True)
+_AS_TEXT = _this_post.values(as_text=bindparam("given_up"))
 _REPOST = _this_post.values(
-    shown=bindparam("shown_parts"), parts_shown=bindparam("parts"), shown_version=0, urgency=int(Urgency.ALERT)
+    shown=bindparam("shown_parts"),
+    parts_shown=bindparam("parts"),
+    shown_version=0,
+    urgency=int(Urgency.ALERT),
+    reposted_version=bindparam("refused_version"),
 )
 _FAILED = _this_post.values(failure=bindparam("reason"))
 _deliveries = update(DELIVERIES).where(DELIVERIES.c.post_id == bindparam("post"))
@@ -143,8 +148,8 @@ def _apply(
             _hold(session, post, wait, now=now)
         case TryAgain():
             _try_again(session, post, attempt, outcome, now=now, policy=policy)
-        case Reformat(reason):
-            _reformat(session, post, attempt, reason, now=now)
+        case Reformat():
+            _reformat(session, post, attempt, outcome, now=now)
         case FileRefused():
             _file_refused(session, post, attempt, outcome, now=now)
         case Fetched(file):
@@ -169,12 +174,8 @@ def _apply(
 def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
     if post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
-    parts = _parts_after(post.shown, attempt, outcome.message_ids)
-    is_whole = attempt.is_last or post.shown_version > 0
-    version = attempt.claim.post.version if attempt.is_last else post.shown_version
-    urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
-    after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
-    run(session, _SHOWN, post=post.id, **after)
+    topics.note_accepted(session, post, attempt.call)
+    _note_part(session, post, attempt, outcome.message_ids)
     attachments.note_uploaded(session, attempt.media, outcome.file_ids)
     if attempt.is_last and post.shown_version == 0:
         _first_shown(session, post, attempt, now=now)
@@ -182,6 +183,23 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
         _reshown(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
         chats.rename(session, post.chat_id, outcome.chat_id, now=now)
+
+
+def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Sequence[int]) -> None:
+    """Record that the attempt's part is up to date; its version is shown after the last part."""
+    parts = _parts_after(post.shown, attempt, message_ids)
+    is_whole = attempt.is_last or post.shown_version > 0
+    version = attempt.claim.post.version if attempt.is_last else post.shown_version
+    urgency = Urgency.EDIT if is_whole else attempt.claim.urgency
+    after = {"shown_parts": parts, "parts": len(parts), "version_shown": version, "urgency_after": int(urgency)}
+    run(session, _SHOWN, post=post.id, **after)
+
+
+def _pass_over(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
+    """Leave a part that cannot be edited as it is, and go on with the others."""
+    _note_part(session, post, attempt, ())
+    if attempt.is_last and post.shown_version == 0:
+        _first_shown(session, post, attempt, now=now)
 
 
 def _parts_after(shown: Sequence[Sequence[Any]], attempt: Attempt, message_ids: Sequence[int]) -> list[list[Any]]:
@@ -204,7 +222,7 @@ def _first_shown(session: Session, post: Any, attempt: Attempt, *, now: datetime
     """Record that the whole post is shown for the first time."""
     run(session, _DELIVERED, post=post.id, attempts_made=int(attempt.is_send), at=now)
     message_ids = transitions.settle(session, post.id, now=now)
-    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=f"To {post.chat_id}.")
+    timeline.add(session, message_ids, EventKind.SENT, now=now, detail=topics.where_shown(post, attempt.call))
 
 
 def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
@@ -224,6 +242,7 @@ def _hold(session: Session, post: Any, wait: timedelta, *, now: datetime) -> Non
     """Make the chat wait as long as a 429 says; delivery/outage.py decides whether the whole bot waits."""
     until = now + wait
     chats.hold(session, post.chat_id, until)
+    chat_troubles.note_ban(session, post.chat_id, until=until, now=now)
     outage.note_flood(session, wait, now=now)
     transitions.escalate_held(session, post.chat_id, until, now=now)
 
@@ -244,13 +263,14 @@ def _try_again(
         changes(session).messages.update(posts.messages_of(session, post.id))
 
 
-def _reformat(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """Send it again as plain text: formatting never costs a message."""
-    if post.is_plain:
-        _give_up(session, post, attempt, f"Telegram could not parse it: {reason}", now=now)
+def _reformat(session: Session, post: Any, attempt: Attempt, refused: Reformat, *, now: datetime) -> None:
+    """Write what was refused in the text instead: neither formatting nor buttons cost a message."""
+    step = as_text.next_step(AsText(post.as_text), refused)
+    if step is None:
+        _give_up(session, post, attempt, f"Telegram could not parse it: {refused.reason}", now=now)
         return
-    run(session, _AS_PLAIN, post=post.id)
-    detail = f"Telegram rejected the formatting, so {post.chat_id} gets plain text: {reason}"
+    run(session, _AS_TEXT, post=post.id, given_up=post.as_text | step)
+    detail = as_text.detail(step, post.chat_id, refused.reason)
     timeline.add(session, posts.messages_of(session, post.id), EventKind.REFORMATTED, now=now, detail=detail)
 
 
@@ -276,21 +296,33 @@ def _not_fetched(
 def _gone(session: Session, post: Any, attempt: Attempt, what: Target, reason: str, *, now: datetime) -> None:
     match what:
         case Target.MESSAGE if isinstance(attempt.call, Edit):
-            _deleted_by_hand(session, post, attempt, now=now)
-        case Target.TOPIC if post.thread_id is not None:
-            # The chat without the topic is better than nothing.
-            affected(session, update(Post).where(col(Post.id) == post.id).values(thread_id=None))
+            _edit_refused(session, post, attempt, reason, now=now)
+        case Target.TOPIC if topics.note_refused(session, post, attempt.call, reason, now=now):
+            pass  # the post is due again, and goes to the chat itself
         case _:
             _give_up(session, post, attempt, reason, now=now)
 
 
-def _deleted_by_hand(session: Session, post: Any, attempt: Attempt, *, now: datetime) -> None:
-    """Post a deleted part again if its alert is open, but not a reminder: the chat has another post of the alert."""
-    if post.is_reminder or not queries.any_unacknowledged(session, posts.messages_of(session, post.id)):
-        _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+def _edit_refused(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
+    """Post a part that is gone, or cannot be edited any more, again if its alert is open.
+
+    This happens once per post, so that a chat in which no edit works does not get a post for each change. A reminder is
+    not posted again: the chat has another post of the alert.
+    """
+    message_ids, version = posts.messages_of(session, post.id), attempt.claim.post.version
+    may_repost = not post.is_reminder and post.reposted_version in (0, version)
+    if not may_repost or not queries.any_unacknowledged(session, message_ids):
+        _note_edit_failed(session, post, message_ids, reason, now=now)
+        _pass_over(session, post, attempt, now=now)
         return
+    _note_edit_failed(session, post, message_ids, f"{reason}. The alert is open, so it is posted again", now=now)
     parts = [part for place, part in enumerate(post.shown) if place != attempt.place]
-    run(session, _REPOST, post=post.id, shown_parts=parts, parts=len(parts))
+    run(session, _REPOST, post=post.id, shown_parts=parts, parts=len(parts), refused_version=version)
+
+
+def _note_edit_failed(session: Session, post: Any, message_ids: Sequence[str], reason: str, *, now: datetime) -> None:
+    detail = f"The post in {post.chat_id} could not be edited: {reason}."
+    timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
 
 
 def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now: datetime) -> None:
@@ -298,12 +330,11 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
     remaining parts of an incomplete post still follow."""
     message_ids = posts.messages_of(session, post.id)
     if isinstance(attempt.call, Edit):
-        detail = f"The post in {post.chat_id} could not be edited: {reason}"
-        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
+        _note_edit_failed(session, post, message_ids, reason, now=now)
         if post.shown_version:
             run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         else:
-            _accept(session, post, attempt, Shown(post.chat_id, ()), now=now)
+            _pass_over(session, post, attempt, now=now)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     _count_attempt(session, post.id, reason)

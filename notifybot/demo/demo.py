@@ -31,6 +31,9 @@ REPLY_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.05
 QUICK = ClientTimeout(total=5.0)
 LOG_HINT = "The lines above are the end of the daemon's log."
+AS_ROOT = """
+  Warning        This runs as root, so the demo's daemon does too. Better run it as an ordinary user.
+"""
 FIRST_CALL = "http://localhost/api/ingest?wait=3"
 
 FIRST_ALERT: Mapping[str, object] = {
@@ -79,7 +82,7 @@ async def run_demo(*, port: int | None, open_browser: bool) -> int:
     async with running_demo(port=port) as demo:
         print(_welcome(demo), flush=True)
         if open_browser and _has_desktop():
-            await asyncio.to_thread(webbrowser.open, demo.url)
+            await asyncio.to_thread(webbrowser.open, demo.backstage.address)
         await stopping.wait()
         print("Stopping.", flush=True)
     return 0
@@ -251,8 +254,8 @@ def _welcome(demo: Demo) -> str:
     return f"""
 notifybot demo: the real daemon with a local Telegram. Nothing leaves this machine.
 
-  The page       {demo.url}/
+  The page       {demo.backstage.address}
   From a shell   {demo.backstage.curl}
   Daemon's log   {demo.folder.log}
   Stop           Ctrl-C; all files of the demo are deleted
-"""
+{AS_ROOT if os.geteuid() == 0 else ""}"""

@@ -34,6 +34,7 @@ def register(application: Application[Any, Any, Any, Any, Any, Any]) -> None:
             CommandHandler(["status", "settings", "mute", "unlink"], commands.only_in_private),
             MessageHandler(filters.COMMAND & private, commands.unknown),
             MessageHandler(filters.StatusUpdate.MIGRATE, membership.moved),
+            MessageHandler(filters.StatusUpdate.FORUM_TOPIC_REOPENED, membership.topic_reopened),
             ChatMemberHandler(membership.membership, ChatMemberHandler.MY_CHAT_MEMBER),
             MessageHandler(filters.TEXT & private, commands.not_a_command),
             TypeHandler(Update, commands.ignore),

@@ -1,4 +1,4 @@
-"""Changes of chats: the bot is added, blocked or removed; a group becomes a supergroup."""
+"""Changes of chats: the bot is added, blocked or removed; a group becomes a supergroup; a topic is reopened."""
 
 from sqlmodel import Session
 from telegram import Chat, ChatMember, ChatMemberAdministrator, ChatMemberRestricted, ChatMemberUpdated, Update
@@ -7,7 +7,7 @@ from telegram.constants import ChatID
 from notifybot.handlers import texts
 from notifybot.handlers.transaction import Context, in_transaction, note_title, runtime_of
 from notifybot.people import preferences
-from notifybot.posts import chats, replies
+from notifybot.posts import chat_troubles, chats, replies
 
 OUTSIDE = {ChatMember.LEFT: "the bot is not a member of this chat", ChatMember.BANNED: "the bot was blocked or removed"}
 
@@ -27,6 +27,7 @@ async def membership(update: Update, context: Context) -> None:
             chats.mark_unreachable(session, chat_id, reason)
             return
         chats.note_answer(session, chat_id, str(change.chat.type))
+        chat_troubles.try_topics_again(session, chat_id, now=now)
         if _gained_access(change) and (target := _chat_to_notify(session, change)) is not None:
             may_write = _may_write(change.new_chat_member, change.chat)
             part = texts.joined(change.chat, is_here=target == chat_id, may_write=may_write)
@@ -75,3 +76,12 @@ async def moved(update: Update, context: Context) -> None:
         chats.move(session, str(old), str(new), now=now)
 
     await in_transaction(update, context, follow)
+
+
+async def topic_reopened(update: Update, context: Context) -> None:
+    """Record that a topic takes posts again."""
+    chat, message = update.effective_chat, update.effective_message
+    assert chat is not None
+    assert message is not None
+    chat_id, thread_id = str(chat.id), message.message_thread_id or chat_troubles.GENERAL
+    await in_transaction(update, context, lambda session: chat_troubles.note_topic_open(session, chat_id, thread_id))

@@ -37,6 +37,8 @@ class HealthFacts:
     """A warning for each job that has put rows off."""
     hanging: dict[str, timedelta] = field(default_factory=dict)
     """Jobs that have been running for too long, and for how long."""
+    bans: tuple[str, ...] = ()
+    """A warning for each chat that Telegram bans."""
     notes: tuple[str, ...] = ()
     """Warnings about the configuration."""
 
@@ -64,7 +66,7 @@ def assess(facts: HealthFacts) -> HealthReport:
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
     is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
-    is_degraded = facts.telegram != TELEGRAM_UP or is_failing
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.bans)
     return HealthReport(
         status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
         telegram=facts.telegram,
@@ -80,6 +82,7 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
     found = list(facts.notes)
     if facts.telegram_reason:
         found.append(facts.telegram_reason)
+    found += facts.bans
     if facts.backlog is None:
         found.append("The database is unusable; see the log.")
     if not facts.is_moving:

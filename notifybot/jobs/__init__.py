@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from notifybot.alerts import escalate, expire, remind
-from notifybot.jobs import close, daily_summary, escalation, oncall, reminders, retention, schedules
+from notifybot.health import chat_warnings
+from notifybot.jobs import chat_troubles, close, daily_summary, escalation, oncall, reminders, retention, schedules
 from notifybot.model.enums import Deadline
 from notifybot.oncall import notify
 from notifybot.runtime import Runtime
@@ -48,5 +49,6 @@ SUMMARY = Job(
     run_now=daily_summary.run_now,
 )
 ON_CALL = Job("on_call", oncall.run, notify.SHIFT_CHANGES.next_at, deadline=Deadline.SHIFT)
+CHAT_TROUBLES = Job(chat_troubles.NAME, chat_troubles.run, chat_warnings.UNTOLD.next_at, deadline=Deadline.TROUBLE)
 RETENTION = Job("retention", retention.run, retention.next_due, max_interval=timedelta(hours=1))
-JOBS = (SCHEDULES, ESCALATION, CLOSE, REMINDERS, SUMMARY, ON_CALL, RETENTION)
+JOBS = (SCHEDULES, ESCALATION, CLOSE, REMINDERS, SUMMARY, ON_CALL, CHAT_TROUBLES, RETENTION)

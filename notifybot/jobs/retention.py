@@ -9,7 +9,7 @@ from sqlmodel import Session
 from notifybot.health import job_history
 from notifybot.messages import attachments, forget, idempotency
 from notifybot.people import linking
-from notifybot.posts import replies
+from notifybot.posts import chat_troubles, replies
 from notifybot.rotations import overrides
 from notifybot.runtime import Runtime
 from notifybot.schedules import changes
@@ -43,6 +43,7 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
         + overrides.forget_old(session, now=now)
         + linking.forget_old(session, now=now)
         + job_history.forget_old(session, now=now)
+        + chat_troubles.forget_old(session, now=now)
     )
 
 

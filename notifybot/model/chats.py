@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from notifybot.model.columns import partial_index
@@ -109,8 +109,10 @@ class Post(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_type=BigInteger)
     reply: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """A reply of the bot, ready to show (rendering.parts.Part); null if the post shows deliveries."""
-    is_plain: bool = False
-    """Sent as plain text, since Telegram refused its formatting or a button."""
+    as_text: int = 0
+    """What Telegram refused, and the text has instead; see enums.AsText."""
+    reposted_version: int = 0
+    """Version whose edit was refused, so that it was posted again, which happens once; 0 for none."""
     parts_shown: int = 0
     """Parts of the newest version shown so far."""
     shown: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -124,6 +126,29 @@ class Post(SQLModel, table=True):
         partial_index("posts_uncertain", "uncertain > 0", "uncertain"),
         partial_index("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
         partial_index("posts_in_trouble", IS_IN_TROUBLE, "chat_id"),
+    )
+
+
+class ChatTrouble(SQLModel, table=True):
+    """A chat with a long flood wait, or a topic that takes no posts. Deleted once the topic takes one again."""
+
+    __tablename__ = "chat_troubles"
+
+    id: str = Field(primary_key=True)
+    """The chat's id, with `:<topic>` for a topic."""
+    chat_id: str
+    thread_id: int | None = Field(default=None, sa_type=BigInteger)
+    """Number of the topic, 0 for posts outside of topics; null if the whole chat has a flood wait."""
+    reason: str
+    since: datetime
+    until: datetime
+    """End of the flood wait, or time when a message tries the topic again."""
+    tell_at: datetime | None = None
+    """Time to notify the admins; null once that is done."""
+
+    __table_args__ = (
+        partial_index("chat_troubles_untold", "tell_at IS NOT NULL", "tell_at"),
+        Index("chat_troubles_of", "chat_id"),
     )
 
 

@@ -1,6 +1,6 @@
 """Enums shared by tables, jobs and callers."""
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 
 
 class Purpose(StrEnum):
@@ -28,6 +28,7 @@ class Deadline(StrEnum):
     REMIND = "remind_at"
     SUMMARY = "summary"
     SHIFT = "shift"
+    TROUBLE = "trouble"
 
 
 class Urgency(IntEnum):
@@ -38,6 +39,16 @@ class Urgency(IntEnum):
     NOTICE = 2
     EDIT = 3
     BULK = 4
+
+
+class AsText(IntFlag):
+    """What a post has in its text, since Telegram refused it in its proper form."""
+
+    NOTHING = 0
+    FORMATTING = 1
+    """Links are written with their addresses."""
+    CALLERS_BUTTONS = 2
+    ALL_BUTTONS = 4
 
 
 class EventKind(StrEnum):

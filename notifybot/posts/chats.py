@@ -12,6 +12,7 @@ from notifybot.model.chats import Chat, Post
 from notifybot.model.conditions import IS_DUE, IS_NAMED
 from notifybot.model.enums import Urgency
 from notifybot.model.messages import Delivery
+from notifybot.posts import chat_troubles
 from notifybot.storage.statements import affected, fetch, in_list, insert_rows, run, table_of
 from notifybot.storage.writer import changes
 
@@ -154,6 +155,7 @@ def move(session: Session, old: str, new: str, *, now: datetime) -> None:
     moving = select(POSTS.c.id).where(*waiting)
     affected(session, update(Delivery).where(col(Delivery.post_id).in_(moving)).values(chat_id=new))
     affected(session, update(Post).where(*waiting).values(chat_id=new))
+    chat_troubles.follow(session, old, new)
     reschedule(session, new, now=now)
 
 
@@ -164,4 +166,5 @@ def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
     for table in (Delivery, Post):
         named = (text(IS_NAMED), col(table.chat_id) == name)
         affected(session, update(table).where(*named).values(chat_id=chat_id))
+    chat_troubles.follow(session, name, chat_id)
     reschedule(session, chat_id, now=now)

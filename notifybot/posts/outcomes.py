@@ -44,9 +44,10 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Reformat:
-    """Telegram cannot parse the markup or refuses a button: send it again as plain text."""
+    """Telegram refuses the formatting or, if `of_buttons`, the reply markup: send the same in the text."""
 
     reason: str
+    of_buttons: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import MAX_ALBUM, MAX_ALBUM_BYTES, Buttons, Entity, Media, Part, Written
 from notifybot.rendering.split import MAX_CAPTION_UNITS, MAX_ENTITIES, MAX_TEXT_UNITS, first_part, split, utf16_len
+from notifybot.rendering.written_links import without_links
 
 GAP = "\n\n"
 FULL_TEXT_BELOW = "The full text is in the file below."
@@ -39,7 +40,8 @@ class Content:
 
 
 def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, ...]:
-    """Return the parts in order. Text of more than `max_parts` parts goes as a file below its beginning.
+    """Return the parts in order. Text of more than `max_parts` parts goes as a file below its beginning, which has the
+    addresses of links.
 
     A single file has the text as its caption, and the rest of the text follows. Photo albums go above the text,
     documents below it. A text without buttons may be the caption of an album.
@@ -108,7 +110,7 @@ def _as_file(content: Content, footer: Footer) -> tuple[Part, ...]:
         first_part(content.text, content.entities, limit=room, max_entities=MAX_ENTITIES - EXTRA_ENTITIES),
         FULL_TEXT_BELOW,
     )
-    whole = Media(MediaKind.DOCUMENT, FULL_TEXT_NAME, Written(content.text.encode()))
+    whole = Media(MediaKind.DOCUMENT, FULL_TEXT_NAME, Written(without_links(content.text, content.entities).encode()))
     return (_with_footer(first, footer), Part("", media=(whole,)))
 
 

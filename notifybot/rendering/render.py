@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from notifybot.model.enums import AsText
 from notifybot.rendering import markup
 from notifybot.rendering.buttons import (
     Snooze,
@@ -12,8 +13,10 @@ from notifybot.rendering.buttons import (
     snooze_button,
     unacknowledge_button,
 )
+from notifybot.rendering.cleaning import clean, cleaned_part, indented, replayed
 from notifybot.rendering.layout import Content, Footer, lay_out
-from notifybot.rendering.markup import ParseMode
+from notifybot.rendering.markup import Formatted, ParseMode
+from notifybot.rendering.markup.links import checked
 from notifybot.rendering.parts import (
     Buttons,
     Call,
@@ -22,16 +25,20 @@ from notifybot.rendering.parts import (
     Entity,
     Part,
     PartDigest,
+    PostButton,
     Send,
     Substance,
 )
-from notifybot.rendering.split import utf16_len
+from notifybot.rendering.split import VISIBLE, utf16_len
 from notifybot.rendering.status_lines import status_lines
+from notifybot.rendering.terminal import ESCAPE
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
+from notifybot.rendering.written_links import without_links, write_links
 
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
-LONG_MARKUP = 8192
+ANSWER_WITHOUT_BUTTONS = "Telegram refused the buttons. Send /open to acknowledge."
+LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
 
@@ -92,50 +99,81 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
-        return (post.reply,)
+        return (indented(cleaned_part(_plain_reply(post.reply, post.as_text))),)
     assert post.message is not None
-    if not post.is_plain:
-        return _render_message(post, post.message, max_parts, snoozes)
-    look = post.message.look
-    plain = replace(post.message, look=replace(look, buttons=()), buttons_in_text=look.buttons)
-    return tuple(replace(part, entities=()) for part in _render_message(post, plain, max_parts, snoozes))
+    parts = _render_message(post, post.message, max_parts, snoozes)
+    if AsText.FORMATTING in post.as_text:
+        parts = tuple(replace(part, entities=()) for part in parts)
+    return tuple(map(indented, parts))
+
+
+def _plain_reply(part: Part, as_text: AsText) -> Part:
+    """Return a reply of the bot without what Telegram refused."""
+    if AsText.FORMATTING in as_text:
+        part = replace(part, text=without_links(part.text, part.entities), entities=())
+    return replace(part, buttons=()) if AsText.ALL_BUTTONS in as_text else part
 
 
 def _render_message(
     post: PostView, message: MessageView, max_parts: int, snoozes: Sequence[Snooze]
 ) -> tuple[Part, ...]:
-    foot = Footer(status_lines(message), _buttons(post, message, snoozes), room=STATUS_UNITS if message.is_alert else 0)
-    parts = lay_out(_content(message), foot, max_parts=max_parts)
+    buttons = () if AsText.ALL_BUTTONS in post.as_text else _buttons(post, message, snoozes)
+    status, _ = clean(status_lines(message))
+    foot = Footer(status, buttons, room=STATUS_UNITS if message.is_alert else 0)
+    parts = lay_out(_content(message, post.as_text), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
 
-def _content(message: MessageView) -> Content:
+def _content(message: MessageView, as_text: AsText) -> Content:
     text, entities = read_markup(message.content, message.look.parse_mode)
+    if AsText.FORMATTING in as_text:
+        text, entities = without_links(text, entities), ()
     if head := _headline(message):
         shift = utf16_len(head) + 1
         bold = Entity("bold", 0, utf16_len(head))
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
         text = f"{head}\n{text}" if text else head
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
-    lines += [f"{button.text}: {button.url or button.copy}" for button in message.buttons_in_text]
-    text = "\n\n".join(filter(None, (text, "\n".join(lines))))
+    lines += [f"{button.text}: {button.url or button.copy}" for button in _buttons_in_text(message, as_text)]
+    if AsText.ALL_BUTTONS in as_text and is_open(message):
+        lines.append(ANSWER_WITHOUT_BUTTONS)
+    text, entities = clean("\n\n".join(filter(None, (text, "\n".join(lines)))), entities)
+    if VISIBLE.search(text) is None:
+        text, entities = _escaped(message.content or message.title or ""), ()
     return Content(text, entities, message.media, message.look.text_first)
 
 
+def _escaped(text: str) -> str:
+    r"""Write out text of which nothing is visible, such as `\x1b[0m`."""
+    return text.encode("unicode_escape").decode()
+
+
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """Parse markup. Invalid markup is shown as plain text (see `markup_problem`)."""
-    if parse_mode is None:
-        return content, ()
+    """Return the text, as a terminal shows it, and its formatting; not cleaned yet (see `clean`).
+
+    Links that Telegram would not show are written in the text. Invalid markup is shown as plain text (see
+    `markup_problem`).
+    """
     try:
-        formatted = markup.parse(content, ParseMode(parse_mode))
+        formatted = _parsed(content, parse_mode)
     except markup.Unparseable:
-        return content, ()
-    return (formatted.text, formatted.entities) if formatted.text else (content, ())
+        return replayed(content)
+    if not formatted.text:
+        return replayed(content)
+    return replayed(*write_links(formatted.text, formatted.entities, formatted.lost))
+
+
+def _parsed(content: str, parse_mode: str | None) -> Formatted:
+    """Parse the markup; escape sequences are none. Raises Unparseable."""
+    if parse_mode is None:
+        return Formatted(content, ())
+    mode = ParseMode(parse_mode)
+    return markup.parse(content if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
-    """Return True if parsing may block others for too long."""
-    return parse_mode is not None and len(content) > LONG_MARKUP
+    """Return True if rendering may block others for too long."""
+    return len(content) > (LONG_TEXT if parse_mode is None else LONG_MARKUP)
 
 
 def markup_problem(content: str, parse_mode: str | None) -> str | None:
@@ -143,16 +181,22 @@ def markup_problem(content: str, parse_mode: str | None) -> str | None:
     if parse_mode is None:
         return None
     try:
-        shows_something = bool(markup.parse(content, ParseMode(parse_mode)).text) or not content
+        shows_something = bool(_parsed(content, parse_mode).text) or not content
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
     return None if shows_something else f"{parse_mode}: the message would be empty."
 
 
+def _buttons_in_text(message: MessageView, as_text: AsText) -> Sequence[PostButton]:
+    """Return the caller's buttons that Telegram refused, or would refuse for their URL."""
+    if as_text & (AsText.CALLERS_BUTTONS | AsText.ALL_BUTTONS):
+        return message.look.buttons
+    return [button for button in message.look.buttons if button.url is not None and checked(button.url) is None]
+
+
 def _headline(message: MessageView) -> str:
-    if not message.is_alert:
-        return message.title or ""
-    return _mark(message) + (message.title or message.source)
+    title = replayed(message.title or "")[0].strip()
+    return _mark(message) + (title or message.source) if message.is_alert else title
 
 
 def _mark(message: MessageView) -> str:
@@ -171,7 +215,8 @@ def _buttons(post: PostView, message: MessageView, snoozes: Sequence[Snooze]) ->
 
     A superseded reminder keeps only the caller's buttons.
     """
-    callers = button_rows(message.look.buttons)
+    in_text = _buttons_in_text(message, post.as_text)
+    callers = button_rows([button for button in message.look.buttons if button not in in_text])
     if message.is_superseded:
         return callers
     if is_acknowledged(message):

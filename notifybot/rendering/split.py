@@ -13,6 +13,8 @@ from notifybot.rendering.parts import Entity, Part
 MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024
 MAX_ENTITIES = 100
+MAX_URL_BYTES = 9_000
+"""Of all links in one message. Telegram refuses more than about 9,500 as ENTITIES_TOO_LONG."""
 
 # Whitespace that may be dropped at a cut: all except no-break spaces.
 SPACE_CHARACTERS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
@@ -29,8 +31,14 @@ BREAKS = (
     re.compile(rf"{_AFTER_SENTENCE}[{SPACE_CHARACTERS}]|(?<=[。！？])(?![。！？」』）])"),
     re.compile(rf"(?<![{SPACE_CHARACTERS}])[{SPACE_CHARACTERS}]"),
 )
+# What Telegram makes an entity by itself: URLs, mail addresses, mentions, hashtags, commands.
+FOUND = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@\w+|(?<!\w)[@#/$]\w+")
+FOUND_TYPE = "found"
 # Telegram refuses a message without any of these characters as empty.
-VISIBLE = re.compile(r"[^\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff]")
+VISIBLE = re.compile(
+    r"[^\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff"
+    r"\ufffc\U000e0000-\U000e007f]"
+)
 
 ZERO_WIDTH_JOINER = "\u200d"
 # Joiners, Thai and Lao vowels, voicing marks, skin tones, tags, Hangul vowels and finals.
@@ -52,6 +60,7 @@ class _Limits:
     units: int
     entities: int
     reserve_last: int
+    url_bytes: int = MAX_URL_BYTES
 
 
 def utf16_len(text: str) -> int:
@@ -84,19 +93,30 @@ def split(
     A cut falls in the last half of what fits: preferably outside formatting, then at the end of a paragraph, line,
     sentence or word. Without whitespace there, it falls at the edge of formatting, at worst inside a word, and never
     inside a grapheme cluster, unless that is longer than a part. Formatting continues in the next part. A part ends
-    early rather than exceed `max_entities`; if one place has more, the outermost stay.
+    early rather than exceed `max_entities` or MAX_URL_BYTES; if one place has more entities, the outermost stay. In a
+    text with links, those that Telegram finds by itself count too: it would drop our last ones.
 
-    Lost: whitespace at cuts and at both ends of the text (Telegram removes it too), and parts without visible text.
-    In a "pre", the first line of a part keeps its indentation. All else is kept in order; blank text has no parts.
-    Both limits minus `reserve_last` must be at least 2. Runs in linear time.
+    Lost: blank lines at cuts and at both ends of the text, spaces at a cut inside a line, and parts without visible
+    text. The first line of a part keeps its indentation (see cleaning.indented). All else is kept in order; blank text
+    has no parts. Both limits minus `reserve_last` must be at least 2. Runs in linear time.
     """
     rest = _Limits(limit, max_entities, reserve_last)
     first = rest if first_limit is None else replace(rest, units=first_limit)
-    entities = tuple(entities)
+    entities = _with_found(text, entities)
     parts = tuple(_parts(text, entities, first, rest))
     if parts and not _is_visible(parts[-1]):  # the part that is last then must leave the room
         parts = tuple(_parts(_without_invisible_end(text), entities, first, rest)) or parts
     return tuple(part for part in parts if _is_visible(part)) or parts
+
+
+def _with_found(text: str, entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """Add what Telegram finds by itself, if it could cost a link its place."""
+    ours = tuple(entities)
+    if not any(entity.type == "text_link" for entity in ours):
+        return ours
+    found = (match.span() for match in FOUND.finditer(text))
+    offsets = list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    return (*ours, *(Entity(FOUND_TYPE, offsets[begin], offsets[end] - offsets[begin]) for begin, end in found))
 
 
 def _without_invisible_end(text: str) -> str:
@@ -111,7 +131,7 @@ def first_part(
 ) -> Part:
     """Return the part of `text` that fits into `limit` UTF-16 units, cut as in `split`; "" for blank text."""
     limits = _Limits(limit, max_entities, 0)
-    parts = _parts(text, entities, limits, limits)
+    parts = _parts(text, _with_found(text, entities), limits, limits)
     first = next(parts, Part(""))
     return first if _is_visible(first) else next(filter(_is_visible, parts), first)
 
@@ -151,10 +171,11 @@ class _Spans:
 
 
 def _skip_space(text: str, start: int, offset: int, spans: Sequence[Entity]) -> int:
-    """Return the start of the next part: after whitespace, in a "pre" only after blank lines."""
+    """Return the start of the next part: after blank lines; inside a line after whitespace, but not in a "pre"."""
+    line = _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
     blocks = [span for span in spans if span.type == "pre"]
-    if any(block.offset <= offset < _end(block) for block in blocks):
-        return _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
+    if not start or line > start or any(block.offset <= offset < _end(block) for block in blocks):
+        return line
     to_next_block = min((block.offset - offset for block in blocks), default=len(text))
     return _match_end(SPACES, text, start, start + to_next_block)
 
@@ -168,12 +189,24 @@ def _take_part(text: str, start: int, offset: int, spans: Sequence[Entity], limi
     """Return the end of the part that starts at `start`, and the part."""
     end = max(_reach(text, start, _room(text, start, limits)), start + 1)
     inside = [span for span in spans if span.offset < offset + utf16_len(text[start:end])]
-    if len(inside) > limits.entities and inside[limits.entities].offset > offset:
-        end = max(_reach(text, start, inside[limits.entities].offset - offset), start + 1)
+    surplus = _first_surplus(inside, limits)
+    if surplus is not None and surplus.offset > offset:
+        end = max(_reach(text, start, surplus.offset - offset), start + 1)
     if end < len(text):
         end = _best_cut(text, start, end, [(span.offset - offset, _end(span) - offset) for span in inside])
     shown = text[start:end].rstrip(SPACE_CHARACTERS)
-    return end, Part(shown, _clip(inside, offset, utf16_len(shown))[: limits.entities])
+    ours = [span for span in inside if span.type != FOUND_TYPE]
+    return end, Part(shown, _clip(ours, offset, utf16_len(shown))[: limits.entities])
+
+
+def _first_surplus(spans: Sequence[Entity], limits: _Limits) -> Entity | None:
+    """Return the first entity that one message cannot have besides those before it."""
+    url_bytes = 0
+    for count, span in enumerate(spans):
+        url_bytes += len((span.url or "").encode("utf-8", "surrogatepass"))
+        if count >= limits.entities or url_bytes > limits.url_bytes:
+            return span
+    return None
 
 
 def _room(text: str, start: int, limits: _Limits) -> int:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifybot.model.enums import AsText
 from notifybot.model.states import State, can_acknowledge
-from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, Fetch, Media, MissingFile, Part, PostButton
+from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, Fetch, Media, MissingFile, Part
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,6 @@ class MessageView:
     missing: tuple[MissingFile, ...] = ()
     to_fetch: tuple[Fetch, ...] = ()
     """Files to download before they can be shown."""
-    buttons_in_text: tuple[PostButton, ...] = ()
-    """The caller's buttons, written out in the text."""
     repeats: int = 0
     """Further messages with the same dedup_key."""
     repeated_at: datetime | None = None
@@ -71,8 +70,8 @@ class PostView:
     shown: tuple[ShownPart, ...]
     reply: Part | None
     message: MessageView | None
-    is_plain: bool = False
-    """Telegram refused its formatting or a button, so all of it is sent as plain text."""
+    as_text: AsText = AsText.NOTHING
+    """What Telegram refused, and the text has instead."""
 
 
 def is_open(message: MessageView) -> bool:

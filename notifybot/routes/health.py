@@ -15,7 +15,9 @@ from notifybot.auth.permissions import Action
 from notifybot.errors import Unavailable
 from notifybot.health import assess, job_failures, lost_names, unknown_zones
 from notifybot.health.assess import HealthFacts, HealthStatus
+from notifybot.health.chat_warnings import ChatWarnings, chat_warnings
 from notifybot.health.config_notes import configuration_notes
+from notifybot.health.exposed_files import exposure_notes
 from notifybot.health.unknown_zones import UnknownZone
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
@@ -42,6 +44,7 @@ async def show_health(request: web.Request) -> web.Response:
 async def _facts(request: web.Request) -> HealthFacts:
     runtime = runtime_of(request)
     now = runtime.clock.now()
+    chats = await _read(runtime, partial(chat_warnings, now=now), ChatWarnings())
     failed_logins = request.app[CALLERS].remote.throttle.warning(now)
     return HealthFacts(
         now=now,
@@ -52,8 +55,11 @@ async def _facts(request: web.Request) -> HealthFacts:
         job_errors=runtime.job_status.job_errors,
         put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
+        bans=chats.bans,
         notes=(
+            *chats.topics,
             *configuration_notes(runtime.config),
+            *exposure_notes(runtime.config),
             *await _missing_members(runtime),
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),

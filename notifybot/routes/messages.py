@@ -136,14 +136,27 @@ async def list_messages(request: web.Request) -> web.Response:
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
-    found = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit + 1))
-    page = found[: query.limit]
-    next_cursor = page[-1].id if len(found) > query.limit else None
+    page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
+    next_cursor = page[-1].id if has_more else None
     return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
 
 
 async def show(request: web.Request) -> web.Response:
     return json_response(documents.message_detail(await _detail(request, Action.READ)))
+
+
+async def _changed(request: web.Request) -> web.Response:
+    """Answer with the message after a change; without its contents to a caller who may not read."""
+    document = documents.message_detail(await _detail(request, Action.ANSWER))
+    return json_response(document if permissions.may(caller_of(request), Action.READ) else documents.redacted(document))
+
+
+async def _check_may_notify(request: web.Request, message: Message) -> None:
+    """Raise Forbidden unless the caller may notify the recipients, who were perhaps chosen with more rights."""
+    runtime, caller = runtime_of(request), caller_of(request)
+    whom = RecipientQuery(caller.account, tuple(map(recipient_of, message.recipients)), caller.allowed)
+    now = runtime.clock.now()
+    await runtime.database.write(partial(check_may_notify, whom=whom, now=now, directory=runtime.directory))
 
 
 async def _detail(request: web.Request, action: Action) -> MessageDetails:
@@ -156,17 +169,25 @@ async def _detail(request: web.Request, action: Action) -> MessageDetails:
     return detail
 
 
-def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[str, object]] | None = None) -> Handler:
-    """Make a handler that changes a message and returns it. `more`: additional arguments of the verb."""
+def _changing(
+    verb: Callable[..., Message],
+    more: Callable[[Runtime], Mapping[str, object]] | None = None,
+    *,
+    notifies: bool = False,
+) -> Handler:
+    """Make a handler that changes a message and returns it. `more`: additional arguments of the verb. `notifies`: its
+    recipients are notified again."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
         runtime = runtime_of(request)
-        message_id = (await _detail(request, Action.ANSWER)).message.id
+        message = (await _detail(request, Action.ANSWER)).message
+        if notifies:
+            await _check_may_notify(request, message)
         actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
         known = {} if more is None else more(runtime)
-        await runtime.database.write(partial(verb, message_id=message_id, actor=actor, now=now, **known))
-        return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
+        await runtime.database.write(partial(verb, message_id=message.id, actor=actor, now=now, **known))
+        return await _changed(request)
 
     return change
 
@@ -174,12 +195,13 @@ def _changing(verb: Callable[..., Message], more: Callable[[Runtime], Mapping[st
 async def snooze(request: web.Request) -> web.Response:
     fields = await read_fields(request, SnoozeFields)
     runtime = runtime_of(request)
-    message_id = (await _detail(request, Action.ANSWER)).message.id
+    message = (await _detail(request, Action.ANSWER)).message
+    await _check_may_notify(request, message)
     actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
     until = fields.until or now + (fields.span or timedelta())
-    verb = partial(alerts_snooze.snooze, message_id=message_id, actor=actor, until=until, now=now)
+    verb = partial(alerts_snooze.snooze, message_id=message.id, actor=actor, until=until, now=now)
     await runtime.database.write(verb)
-    return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
+    return await _changed(request)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -187,15 +209,14 @@ async def change(request: web.Request) -> web.Response:
     fields = await read_fields(request, EditFields)
     runtime, caller = runtime_of(request), caller_of(request)
     message = (await _detail(request, Action.ANSWER)).message
-    whom = RecipientQuery(caller.account, tuple(map(recipient_of, message.recipients)), caller.allowed)
+    await _check_may_notify(request, message)
     now = runtime.clock.now()
-    await runtime.database.write(partial(check_may_notify, whom=whom, now=now, directory=runtime.directory))
     reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
     revise = partial(edit.edit, message_id=message.id, actor=actor, newest=newest, now=now, why_plain=reason)
     await runtime.database.write(revise)
-    return json_response(documents.message_detail(await _detail(request, Action.ANSWER)))
+    return await _changed(request)
 
 
 ONE = "/api/messages/{id}"
@@ -264,11 +285,11 @@ ROUTES = (
     ),
     _action(
         "unacknowledge",
-        _changing(unacknowledge.unacknowledge, lambda runtime: {"directory": runtime.directory}),
+        _changing(unacknowledge.unacknowledge, lambda runtime: {"directory": runtime.directory}, notifies=True),
         "Undo an acknowledgement, unless acknowledging closes alerts.",
     ),
     _action("snooze", snooze, "Snooze an alert: for a span, or until a time.", SnoozeFields),
     _action("close", _changing(close.close), "Close an alert."),
     _action("cancel", _changing(cancel.cancel_message), "Cancel a message before it is sent."),
-    _action("retry", _changing(retry.retry), "Retry failed deliveries."),
+    _action("retry", _changing(retry.retry, notifies=True), "Retry failed deliveries."),
 )

@@ -28,6 +28,7 @@ REFUSALS = {
     409: "Its state forbids this.",
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
+    421: "The header Host names another machine.",
     429: "Rate limit; retry after Retry-After.",
     503: "Nothing was accepted; retry after Retry-After.",
 }

@@ -190,7 +190,9 @@ async def _changed(request: web.Request, verb: Callable[..., ScheduleDetails], *
     found = await _find(request, Action.ANSWER)
     actor, now = actors.by_account(caller_of(request).account), runtime_of(request).clock.now()
     change = partial(verb, schedule_id=found.schedule.id, actor=actor, now=now, **how)
-    return json_response(documents.schedule(await runtime_of(request).database.write(change)))
+    document = documents.schedule(await runtime_of(request).database.write(change))
+    is_shown = permissions.may(caller_of(request), Action.READ)
+    return json_response(document if is_shown else replace(document, message=None))
 
 
 async def _check_may_notify(request: web.Request) -> None:

@@ -87,7 +87,10 @@ class Sandbox:
         return people.add_topic(self.world, self.chat(chat), name)
 
     def close_topic(self, chat: Chat | int, thread_id: int) -> None:
-        self.chat(chat).topics[thread_id].is_closed = True
+        people.close_topic(self.world, self.chat(chat), thread_id, closed=True)
+
+    def reopen_topic(self, chat: Chat | int, thread_id: int) -> None:
+        people.close_topic(self.world, self.chat(chat), thread_id, closed=False)
 
     def delete_topic(self, chat: Chat | int, thread_id: int) -> None:
         """Let a person delete a topic with its messages. As in Telegram, the bot gets no update."""

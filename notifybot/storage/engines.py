@@ -48,7 +48,7 @@ def hold_database(url: str) -> Iterator[Leadership | None]:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartRefused(
             f"The folder of the database cannot be created: {error}.", hint="Check data_dir and database.url."
@@ -112,7 +112,7 @@ def _refusing_in_two_lines(url: str) -> Iterator[None]:
     except DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
         raise StartRefused(
-            f"The database {_without_secrets(url)} cannot be used: {reason}.",
+            f"The database {without_secrets(url)} cannot be used: {reason}.",
             hint="Check database.url or data_dir.",
         ) from error
 
@@ -123,6 +123,6 @@ def password_in(url: str) -> str | None:
     return parsed.password or next(iter(parsed.normalized_query.get("password", ())), None)
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     parsed = make_url(url)
     return parsed.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)

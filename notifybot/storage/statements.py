@@ -60,8 +60,8 @@ def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
     return [rows.convert_row(row) for row in cursor.fetchall()]
 
 
-def run(session: Session, change: Update, **parameters: object) -> int:
-    """Run an UPDATE; return the number of matched rows."""
+def run(session: Session, change: Update | Delete, **parameters: object) -> int:
+    """Run an UPDATE or DELETE; return the number of matched rows."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
@@ -244,7 +244,7 @@ class _Plan:
 
 
 @functools.cache
-def _plan(statement: Query | Update, dialect: Dialect) -> _Plan:
+def _plan(statement: Query | Update | Delete, dialect: Dialect) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect)
     if "POSTCOMPILE" in compiled.string:
         raise TypeError(f"a prepared statement takes a list with in_list, not with in_: {compiled.string}")

@@ -37,11 +37,16 @@ MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 DEFAULT_RETRY_AFTER = timedelta(seconds=5)  # for a 429 that does not say how long
 
 TOO_LARGE = "request entity too large"
+NOT_MODIFIED = re.compile("message is not modified|message_not_modified")
 ALBUM_ITEM = re.compile(r"message #(\d+)")
 
 
 def _gone(what: Target) -> Callable[[str], Outcome]:
     return lambda reason: Gone(what, reason)
+
+
+def _refused_buttons(reason: str) -> Outcome:
+    return Reformat(reason, of_buttons=True)
 
 
 def _unreachable(reason: str) -> Outcome:
@@ -57,16 +62,17 @@ def _refused_here(reason: str) -> Outcome:
 REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
     (re.compile(pattern), decide)
     for pattern, decide in (
-        (r"message to edit not found|message_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
-        (r"message_edit_time_expired|message_author_required", _gone(Target.MESSAGE)),
+        (NOT_MODIFIED.pattern, _refused_here),  # names the markup too; see outcome_for_call
+        (r"message to edit not found|(message|msg)_id_invalid|message can't be edited", _gone(Target.MESSAGE)),
+        (r"message_edit_time_expired|message_author_required|in the message to edit", _gone(Target.MESSAGE)),
         (r"query is too old|query_id_invalid", _gone(Target.MESSAGE)),
-        (r"message thread not found|topic_(closed|deleted|id_invalid)", _gone(Target.TOPIC)),
+        (r"message thread not found|topic[_ ](was )?(closed|deleted|id_invalid|not found)", _gone(Target.TOPIC)),
         (r"(wrong|invalid) (remote )?file|file_reference_|file_id_invalid|file must be non-empty", _gone(Target.FILE)),
         (r"failed to get http url|web page content|webpage_|image_process|photo_(?!\w*forbidden)", _gone(Target.FILE)),
         (r"can't use file of type|is too big for a|file http url|file_(parts?|content|emtpy|size)", _gone(Target.FILE)),
         (r"media_\w*(empty|invalid)|(document|external_url)_\w*invalid", _gone(Target.FILE)),
         (r"can't parse (message ?)?entit|entity_|entities_|entity (begin|url)", Reformat),
-        (r"keyboard button|button_\w*(invalid|empty|url|text)", Reformat),
+        (r"keyboard|button_|reply.?markup", _refused_buttons),
         (r"rights to send (?!text|a message)|chat_send_(?!plain)\w+_forbidden", _refused_here),
         (r"chat not found|user not found|(peer|chat|user|channel)_(id_)?(invalid|private|forbidden)", _unreachable),
         (r"(bot|user) (was|is) (blocked|kicked|deactivated)|user_(is_blocked|deactivated|banned)", _unreachable),
@@ -80,7 +86,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], Callable[[str], Outcome]], ...] = tuple(
 def outcome_for_call(call: Send | Edit | Delete, outcome: Outcome, media: Sequence[Media]) -> Outcome:
     """Adjust a refusal to its call: it may have been unnecessary, or a file may be to blame."""
     match call, outcome:
-        case Edit(), GiveUp(reason) if "message is not modified" in reason:
+        case Edit(), GiveUp(reason) if NOT_MODIFIED.search(reason.lower()):
             return Shown(call.chat_id, (call.message_id,))
         case Delete(), GiveUp(is_chat_unreachable=False) | Gone(Target.MESSAGE):
             return Shown(call.chat_id, ())  # too old to delete, or already gone

@@ -8,6 +8,7 @@ from notifybot.auth.local_callers import LocalCallers, allowed_by, peer_uid
 from notifybot.auth.permissions import Caller, check_permission
 from notifybot.auth.remote_callers import RemoteCallers
 from notifybot.runtime import Runtime
+from notifybot.web.hosts import Hosts
 from notifybot.web.route import Handler, Route
 
 
@@ -17,16 +18,21 @@ class Callers:
 
     local: LocalCallers
     remote: RemoteCallers
+    hosts: Hosts
 
     async def find(self, request: web.Request, uid: int | None) -> Caller | None:
-        """Return the caller; None on TCP without credentials. Raise Unauthenticated or TooManyRequests."""
-        return await (self.remote.caller(request) if uid is None else self.local.look_up(uid))
+        """Return the caller; None on TCP without credentials. Raise WrongHost, Unauthenticated or
+        TooManyRequests."""
+        if uid is not None:
+            return await self.local.look_up(uid)
+        self.hosts.check(request)
+        return await self.remote.caller(request)
 
     @staticmethod
     def of(runtime: Runtime) -> "Callers":
         config = runtime.config
         remote = RemoteCallers(config, runtime.database, runtime.clock, allowed=allowed_by(config))
-        return Callers(LocalCallers(config), remote)
+        return Callers(LocalCallers(config), remote, Hosts.of(config.http))
 
 
 CALLERS = web.AppKey("callers", Callers)

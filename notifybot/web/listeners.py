@@ -123,7 +123,7 @@ def _unix_socket(settings: Socket) -> socket.socket:
     """Bind the configured path; its mode holds from the start."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        settings.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_passable(settings.path.parent)
         _remove_stale(settings.path)
         before = os.umask(0o777 & ~settings.mode)
         try:
@@ -139,6 +139,15 @@ def _unix_socket(settings: Socket) -> socket.socket:
             f"Cannot create the socket {settings.path}: {error.strerror or error}.",
             hint="Check socket.path and socket.group.",
         ) from error
+
+
+def _make_passable(folder: Path) -> None:
+    """Create the folder, so that callers can reach the socket whatever the umask."""
+    before = os.umask(0o022)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(before)
 
 
 def _group_id(name: str) -> int:

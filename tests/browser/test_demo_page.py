@@ -25,7 +25,7 @@ async def demo(browser: Browser) -> AsyncIterator[Demo]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitor(browser: Browser, demo: Demo) -> AsyncIterator[Visitor]:
-    visitor = await visit(browser, f"{demo.url}/")
+    visitor = await visit(browser, demo.backstage.address)
     await expect(visitor.page.locator("#pill")).to_have_attribute("data-up", re.compile("up|degraded"))
     yield visitor
     await visitor.page.context.close()
@@ -117,7 +117,7 @@ async def test_pulling_the_plug_loses_nothing(visitor: Visitor) -> None:
 
 
 async def test_on_a_phone_the_daemons_side_is_a_view_of_its_own(browser: Browser, demo: Demo) -> None:
-    visitor = await visit(browser, f"{demo.url}/", is_phone=True, scheme="dark")
+    visitor = await visit(browser, demo.backstage.address, is_phone=True, scheme="dark")
     await visitor.opens("Anna")
     await visitor.page.get_by_role("button", name="Show the daemon's details", exact=True).click()
     await expect(visitor.page.locator("#detail .subject")).to_be_in_viewport()

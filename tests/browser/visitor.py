@@ -53,7 +53,7 @@ class Visitor:
         return self.page.locator("#bubbles")
 
     def _listen(self, message: ConsoleMessage) -> None:
-        path = message.location["url"].removeprefix(self.url.rstrip("/"))
+        path = message.location["url"].removeprefix(self.url.partition("?")[0].rstrip("/"))
         is_expected = message.text.startswith(NOTED) and path.startswith(MAY_FAIL)
         if message.type in ("error", "warning") and not is_expected:
             self.complaints.append(message.text)

@@ -76,7 +76,7 @@ def test_every_section_is_read(read: Load) -> None:
         socket: {mode: 0600, group: ops, admin_groups: [wheel], allow: [oncall, -1001234567890]}
         http:
           listen: 127.0.0.1:8000
-          jwt: {secret: 0123456789abcdef0123456789abcdef, audience: dashboard, leeway: 10}
+          jwt: {secret: k7Qv2mXw9sTzR4bNc8LpYe3GhJ6uDfA1, audience: dashboard, leeway: 10}
           anonymous: [{networks: [127.0.0.1, "fd00::/8"], paths: [/api/ingest, /files/*], account: legacy}]
         accounts: {alice@example.org: alice}
         admins: [alice]
@@ -235,7 +235,7 @@ def test_the_repr_of_a_config_shows_no_secret(read: Load) -> None:
         f"""
         telegram: {{token: "{TOKEN}", webhook: {{secret_token: secret-of-webhook}}}}
         database: {{url: "postgresql://u:secret-of-database@db/n"}}
-        http: {{jwt: {{secret: secret-of-jwt-secret-of-jwt-secret}}}}
+        http: {{jwt: {{secret: secret-of-jwt-Zk7Qv2mXw9sTzR4bNc8}}}}
         inbound: {{gh: {{format: github, to: [subscribers], secret: secret-of-route}}}}
         """
     )

@@ -44,7 +44,7 @@ def around(key: str, setting: str) -> str:
 
 
 def read(folder: Path, text: str) -> Config:
-    (folder / "http_jwt_secret").write_text("0123456789abcdef0123456789abcdef")
+    (folder / "http_jwt_secret").write_text("k7Qv2mXw9sTzR4bNc8LpYe3GhJ6uDfA1")
     (folder / "config.yaml").write_text(text)
     return load(folder / "config.yaml", {"HOME": "/home/anna", "CREDENTIALS_DIRECTORY": str(folder)})
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, CookieJar
 
 from notifybot.demo.demo import running_demo
 
@@ -51,15 +51,18 @@ def _leftovers(folder: Path) -> list[Path]:
 
 
 async def _state(url: str) -> Mapping[str, Mapping[str, list[Mapping[str, object]]]]:
-    async with ClientSession() as http, http.get(f"{url}sandbox/state") as response:
-        state: Mapping[str, Mapping[str, list[Mapping[str, object]]]] = await response.json()
-        return state
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+        async with http.get(url) as page:
+            assert page.status == 200
+        async with http.get(f"{url.partition('?')[0]}sandbox/state") as response:
+            state: Mapping[str, Mapping[str, list[Mapping[str, object]]]] = await response.json()
+            return state
 
 
 async def test_the_demo_prints_its_addresses_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with _demo("--port", "0", folder=tmp_path) as process:
         output = await _output_until(process, "Ctrl-C")
-        url = re.findall(r"http://127\.0\.0\.1:\d+/", output)[0]
+        url = re.findall(r"http://127\.0\.0\.1:\d+/\?key=\S+", output)[0]
         texts = json.dumps((await _state(url))["messages"])
         process.terminate()
         async with asyncio.timeout(PATIENCE_S):

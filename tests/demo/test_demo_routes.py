@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, UnixConnector, web
+from aiohttp import ClientSession, CookieJar, UnixConnector, web
 
 from notifybot.demo.daemon import DaemonProcess, Folder
 from notifybot.demo.routes import Backstage, add_demo_routes
@@ -36,12 +36,20 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     folder, sandbox = Folder(tmp_path), Sandbox()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        async with ClientSession(connector=UnixConnector(str(folder.socket))) as to_daemon, ClientSession() as http:
+        async with ClientSession(connector=UnixConnector(str(folder.socket))) as to_daemon, _browser() as http:
             app = make_app(sandbox)
-            add_demo_routes(app, Backstage(DaemonProcess(folder, Clock()), to_daemon, port, folder.socket, "curl"))
+            backstage = Backstage(DaemonProcess(folder, Clock()), to_daemon, port, folder.socket, "curl")
+            add_demo_routes(app, backstage)
             async with _running(app) as runner:
                 await web.SockSite(runner, listener).start()
+                async with http.get(backstage.address) as page:
+                    assert page.status == 200
                 yield Site(http, f"http://127.0.0.1:{port}", folder.socket, sandbox)
+
+
+def _browser() -> ClientSession:
+    """Return a client that keeps cookies of IP addresses too."""
+    return ClientSession(cookie_jar=CookieJar(unsafe=True))
 
 
 @asynccontextmanager
@@ -125,3 +133,48 @@ async def test_a_dropped_response_says_that_the_request_may_have_been_accepted(s
     async with server, request as response:
         assert response.status == 502
         assert "may have accepted" in (await response.json())["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/?key=guess"),
+        ("GET", "/app.js"),
+        ("GET", "/sandbox/state"),
+        ("POST", "/sandbox/say"),
+        ("GET", "/sandbox/files/x"),
+        ("GET", "/demo/status"),
+        ("POST", "/demo/plug"),
+        ("GET", "/daemon/api/messages"),
+        ("POST", "/daemon/send_photo"),
+    ],
+)
+async def test_without_the_key_of_the_address_nothing_is_served(site: Site, method: str, path: str) -> None:
+    async with ClientSession() as stranger:
+        headers = {"Origin": site.url, "Cookie": f"notifybot_demo_{site.url.rpartition(':')[2]}=guess"}
+        async with stranger.request(method, f"{site.url}{path}", headers=headers, json={}) as response:
+            assert response.status == 403
+            assert "printed" in await response.text()
+
+
+async def test_a_bot_needs_its_token_and_no_key(site: Site) -> None:
+    async with ClientSession() as bot, bot.post(f"{site.url}/bot{site.sandbox.token}/getMe") as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"user": "anna", "photo_path": "/etc/secret.png"}',
+        b'{"user": "anna", "photo\\u005fpath": "/etc/secret.png"}',
+        b'\xef\xbb\xbf{"photo_path": "/etc/secret.png"}',
+        '{"photo_path": "/etc/secret.png"}'.encode("utf-16"),
+        b'--x\r\nContent-Disposition: form-data; name="photo_path"\r\n\r\n/etc/secret.png\r\n--x--\r\n',
+    ],
+)
+async def test_the_page_names_no_file_of_this_machine(site: Site, body: bytes) -> None:
+    async with _daemon(site.socket):
+        url, headers = f"{site.url}/daemon/send_photo", {"Origin": site.url, "Content-Type": "application/json"}
+        async with site.http.post(url, data=body, headers=headers) as response:
+            assert response.status == 403

@@ -38,8 +38,8 @@ PAST = f"""
                now() + interval '9 years', now() + interval '9 years'
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
-                       is_reminder, parts_shown, is_plain, shown, uncertain)
-        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, false, 1, false, '[["", 1]]', 0
+                       is_reminder, parts_shown, as_text, reposted_version, shown, uncertain)
+        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, false, 1, 0, 0, '[["", 1]]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;

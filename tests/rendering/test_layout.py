@@ -128,3 +128,17 @@ def test_telegram_accepts_every_part_and_the_footer_appears_once(
         assert not (len(part.media) > 1 and part.buttons)
         assert len({file.kind for file in part.media}) <= 1
         assert len(part.entities) <= 100
+
+
+@pytest.mark.parametrize("count", [100, 490, 700])
+def test_no_link_is_lost_however_many_there_are(count: int) -> None:
+    urls = [f"https://example.org/{number}" for number in range(count)]
+    text = "".join(f"run {number:04}\n" for number in range(count))
+    links = tuple(Entity("text_link", 9 * number, 8, url) for number, url in enumerate(urls))
+
+    found = lay_out(Content(text, links, ()), Footer("", ()), max_parts=5)
+
+    shown = {entity.url for part in found for entity in part.entities}
+    files = [file.source.content.decode() for part in found for file in part.media if isinstance(file.source, Written)]
+    assert shown == set(urls) or all(url in files[0] for url in urls)
+    assert not files or "run 0003 (https://example.org/3)\n" in files[0]

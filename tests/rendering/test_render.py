@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifybot.model.enums import MediaKind
+from notifybot.model.enums import AsText, MediaKind
 from notifybot.model.states import State
 from notifybot.rendering import render as rendering_render
 from notifybot.rendering.parts import Appearance, Delete, Edit, Entity, Fetch, FileId, Media, Part, PostButton, Send
@@ -295,9 +295,51 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
 
 
 def test_a_post_that_telegram_refused_is_rendered_without_formatting() -> None:
-    view = replace(post(replace(ALERT, content="disk")), is_plain=True)
-    (part,) = render(view)
+    look = Appearance(parse_mode="HTML")
+    alert = replace(ALERT, content="<b>disk</b> <a href='https://x.org/'>graph</a>", look=look)
+    (part,) = render(replace(post(alert), as_text=AsText.FORMATTING))
     assert (part.entities, bool(part.buttons)) == ((), True)
+    assert "disk graph (https://x.org/)" in part.text
+
+
+GRAPH, HOST = PostButton("Graph", url="https://x.org/"), PostButton("Host", copy="db1")
+LOCAL = PostButton("Local", url="http://grafana:3000/")
+GRAPH_LINE, HOST_LINE, LOCAL_LINE = "Graph: https://x.org/", "Host: db1", "Local: http://grafana:3000/"
+NONE_LEFT = "Telegram refused the buttons. Send /open to acknowledge."
+
+
+@pytest.mark.parametrize(
+    ("message", "buttons", "as_text", "lines", "left"),
+    [
+        (ALERT, (GRAPH, HOST), AsText.NOTHING, [], ["Acknowledge", "Graph", "Host"]),
+        (ALERT, (GRAPH, LOCAL), AsText.NOTHING, [LOCAL_LINE], ["Acknowledge", "Graph"]),
+        (ALERT, (GRAPH, HOST), AsText.FORMATTING, [], ["Acknowledge", "Graph", "Host"]),
+        (ALERT, (GRAPH, LOCAL), AsText.FORMATTING, [LOCAL_LINE], ["Acknowledge", "Graph"]),
+        (ALERT, (GRAPH, HOST), AsText.CALLERS_BUTTONS, [GRAPH_LINE, HOST_LINE], ["Acknowledge"]),
+        (ALERT, (), AsText.CALLERS_BUTTONS, [], ["Acknowledge"]),
+        (ALERT, (GRAPH,), AsText.ALL_BUTTONS, [GRAPH_LINE, NONE_LEFT], []),
+        (ALERT, (), AsText.CALLERS_BUTTONS | AsText.ALL_BUTTONS, [NONE_LEFT], []),
+        (ANSWERED, (GRAPH,), AsText.ALL_BUTTONS, [GRAPH_LINE], []),
+        (NOTICE, (GRAPH, LOCAL), AsText.NOTHING, [LOCAL_LINE], ["Graph"]),
+        (NOTICE, (GRAPH,), AsText.ALL_BUTTONS, [GRAPH_LINE], []),
+    ],
+)
+def test_refused_buttons_are_written_in_the_text(
+    message: MessageView, buttons: tuple[PostButton, ...], as_text: AsText, lines: list[str], left: list[str]
+) -> None:
+    alert = replace(message, content="disk", look=Appearance(buttons=buttons))
+    (part,) = render(replace(post(alert), as_text=as_text))
+    shown = part.text.split("\n\n")
+    assert [line for paragraph in shown for line in paragraph.splitlines() if line in (*lines, NONE_LEFT)] == lines
+    assert part.text.count("x.org") + part.text.count("grafana") == sum("://" in line for line in lines)
+    assert [button.text for row in part.buttons for button in row] == left
+
+
+def test_a_reply_of_the_bot_loses_what_telegram_refused() -> None:
+    reply = Part("see docs", (Entity("text_link", 4, 4, "https://x.org/"),), ((GRAPH,),))
+    view = replace(post(ALERT), message=None, reply=reply)
+    assert render(replace(view, as_text=AsText.FORMATTING)) == (Part("see docs (https://x.org/)", (), ((GRAPH,),)),)
+    assert render(replace(view, as_text=AsText.ALL_BUTTONS)) == (replace(reply, buttons=()),)
 
 
 def test_buttons_of_the_caller_stand_below_acknowledge_and_stay_when_it_goes() -> None:

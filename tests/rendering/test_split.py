@@ -71,9 +71,9 @@ def test_a_cut_falls_on_the_best_place_in_the_last_half(text: str, parts: list[s
     assert texts(split(text, limit=15)) == parts
 
 
-def test_whitespace_at_cuts_and_ends_is_dropped_and_all_other_kept() -> None:
+def test_blank_lines_at_cuts_and_ends_are_dropped_and_indentation_is_kept() -> None:
     text = "\n  first  line\n" + " " * 50 + "\n\t second   line \r\n"
-    assert texts(split(text, limit=15)) == ["first  line", "second   line"]
+    assert texts(split(text, limit=15)) == ["  first  line", "\t second   line"]
 
 
 @pytest.mark.parametrize("character", CHARACTERS, ids=ascii)
@@ -333,3 +333,50 @@ def test_a_beginning_is_a_beginning_and_fits(text: str, units: int) -> None:
 
 def test_whitespace_that_may_go_is_whitespace() -> None:
     assert SPACE_CHARACTERS.isspace()
+
+
+@pytest.mark.parametrize(
+    ("count", "url_length", "parts"),
+    [
+        *((1, 9_000, 1), (2, 4_500, 1), (2, 4_501, 2), (9, 1_000, 1)),
+        *((10, 1_000, 2), (95, 100, 2), (40, 2_000, 10), (3, 9_000, 3)),
+    ],
+)
+def test_a_part_has_at_most_the_bytes_of_links_that_telegram_takes(count: int, url_length: int, parts: int) -> None:
+    url = "https://x.org/".ljust(url_length, "a")
+    links = [Entity("text_link", 4 * number, 3, url) for number in range(count)]
+
+    found = split("abc " * count, links)
+
+    assert len(found) == parts
+    assert all(sum(len(entity.url or "") for entity in part.entities) <= 9_000 for part in found)
+    assert sum(len(part.entities) for part in found) == count
+
+
+def test_bytes_of_links_are_counted_not_characters() -> None:
+    links = [Entity("text_link", 4 * number, 3, "https://x.org/" + "ж" * 3_000) for number in range(2)]
+    assert len(split("abc abc", links)) == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("word", 1),
+        ("a.b", 1),
+        ("@anna", 2),
+        ("#db1", 2),
+        ("/open", 2),
+        ("https://x.org/a", 2),
+        ("anna@x.org", 2),
+        ("@anna #db1", 3),
+    ],
+)
+def test_entities_that_telegram_finds_by_itself_count_beside_links(word: str, parts: int) -> None:
+    line = f"log {word}\n"
+    links = [Entity("text_link", len(line) * number, 3, "https://x.org/") for number in range(90)]
+
+    found = split(line * 90, links)
+
+    assert len(found) == parts
+    assert sum(len(part.entities) for part in found) == 90
+    assert {entity.type for part in found for entity in part.entities} == {"text_link"}

@@ -69,7 +69,9 @@ async def test_a_restricted_token_cannot_change_messages_to_other_recipients(fol
 async def test_two_tokens_in_one_request_are_refused(folder: Path) -> None:
     async with wire(folder) as line:
         token = await line.token(scopes=["read"])
-        head = f"GET /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n"
+        head = (
+            f"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n"
+        )
         assert_problem(await line.raw(f"{head}Authorization: Bearer {token}\r\n\r\n".encode()), 401)
 
 

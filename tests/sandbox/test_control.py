@@ -270,6 +270,25 @@ async def test_a_topic_can_be_deleted(api: Api, anna: User, sandbox: Sandbox) ->
     assert again.body == {"error": f"there is no topic {topic} in chat {forum.id}"}
 
 
+async def test_a_topic_can_be_closed_and_reopened(api: Api, anna: User, sandbox: Sandbox) -> None:
+    forum = sandbox.add_chat("supergroup", "Forum", members=[anna], forum=True)
+    topic = (await api.control("topics", chat_id=forum.id, name="Disks")).body["message_thread_id"]
+    send = {"chat_id": forum.id, "message_thread_id": topic, "text": "x"}
+
+    await api.control("close_topic", chat_id=forum.id, message_thread_id=topic)
+    assert (await api("sendMessage", **send)).refusal == "400 Bad Request: TOPIC_CLOSED"
+    await api.control("close_topic", chat_id=forum.id, message_thread_id=topic, closed=False)
+    assert (await api("sendMessage", **send)).status == 200
+
+    updates = (await api("getUpdates")).result
+    notices = [update["message"] for update in updates if "message" in update]
+    kinds = ("forum_topic_created", "forum_topic_closed", "forum_topic_reopened")
+    assert [kind for notice in notices for kind in kinds if kind in notice] == list(kinds)
+    assert {notice["message_thread_id"] for notice in notices} == {topic}
+    again = await api.control("close_topic", chat_id=forum.id, message_thread_id=404)
+    assert again.body == {"error": f"there is no topic 404 in chat {forum.id}"}
+
+
 async def test_pages_are_provided_and_files_forgotten(api: Api, anna: User) -> None:
     address, encoded = "https://example.org/x.png", b64encode(png()).decode()
     laid = await api.control("web", url=address, base64=encoded, content_type="image/png")

@@ -238,3 +238,19 @@ async def test_a_topic_must_be_there_and_open(api: Api, anna: User, sandbox: San
 async def test_a_chat_without_topics_has_no_thread(api: Api, anna: User) -> None:
     refusal = (await api("sendMessage", chat_id=anna.id, text="x", message_thread_id=1)).refusal
     assert refusal == "400 Bad Request: message thread not found"
+
+
+@pytest.mark.parametrize(
+    ("count", "url_length", "is_accepted"),
+    [(1, 9_500, True), (1, 9_501, False), (2, 4_750, True), (2, 4_751, False), (95, 100, True), (95, 101, False)],
+)
+async def test_more_than_9500_bytes_of_links_are_refused(
+    api: Api, anna: User, count: int, url_length: int, is_accepted: bool
+) -> None:
+    url = "https://example.org/".ljust(url_length, "a")
+    links = [{"type": "text_link", "offset": 2 * number, "length": 1, "url": url} for number in range(count)]
+    sent = await api("sendMessage", chat_id=anna.id, text="a " * count, entities=links)
+    if is_accepted:
+        assert len(sent.result["entities"]) == count
+    else:
+        assert sent.refusal == "400 Bad Request: ENTITIES_TOO_LONG"

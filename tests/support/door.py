@@ -56,10 +56,10 @@ class Door:
     async def ask(self, method: str, target: str, body: object = None, **headers: str) -> Answer:
         """Send one request on a new connection. Bytes are sent unchanged, anything else as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {"Host": "localhost"} | {name.replace("_", "-"): value for name, value in headers.items()}
         if data:
             named = {"Content-Type": "application/json", "Content-Length": str(len(data))} | named
-        lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *map(": ".join, named.items())]
+        lines = [f"{method} {target} HTTP/1.1", "Connection: close", *map(": ".join, named.items())]
         return await self.raw("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + data)
 
     async def ingest(self, **fields: object) -> Answer:

@@ -46,8 +46,12 @@ TOKEN = "123456:" + "A" * 35
 UNREACHABLE = (GiveUp, True)
 REFUSED_HERE = (GiveUp, False)
 
+REFUSED_BUTTONS = (Reformat, True)
 DESCRIPTIONS = {
     "message to edit not found": (Gone, Target.MESSAGE),
+    "MSG_ID_INVALID": (Gone, Target.MESSAGE),
+    "there is no text in the message to edit": (Gone, Target.MESSAGE),
+    "there is no caption in the message to edit": (Gone, Target.MESSAGE),
     "MESSAGE_ID_INVALID": (Gone, Target.MESSAGE),
     "message can't be edited": (Gone, Target.MESSAGE),
     "MESSAGE_EDIT_TIME_EXPIRED": (Gone, Target.MESSAGE),
@@ -63,14 +67,14 @@ DESCRIPTIONS = {
     "wrong file_id or the file is temporarily unavailable": (Gone, Target.FILE),
     "invalid file_id": (Gone, Target.FILE),
     "FILE_REFERENCE_EXPIRED": (Gone, Target.FILE),
-    'can\'t parse entities: Unsupported start tag "x" at byte offset 0': (Reformat, None),
-    "can't parse entities: Can't find end of the entity starting at byte offset 4": (Reformat, None),
-    'can\'t parse message entity: field "type" not found': (Reformat, None),
-    "ENTITY_BOUNDS_INVALID": (Reformat, None),
-    "ENTITIES_TOO_LONG": (Reformat, None),
-    "entity beginning at UTF-16 offset 9 ends after the end of the text at UTF-16 offset 3": (Reformat, None),
-    "entity begins after the end of the text at UTF-16 offset 9": (Reformat, None),
-    "entity URL 'http://x y' is invalid: Wrong HTTP URL": (Reformat, None),
+    'can\'t parse entities: Unsupported start tag "x" at byte offset 0': (Reformat, False),
+    "can't parse entities: Can't find end of the entity starting at byte offset 4": (Reformat, False),
+    'can\'t parse message entity: field "type" not found': (Reformat, False),
+    "ENTITY_BOUNDS_INVALID": (Reformat, False),
+    "ENTITIES_TOO_LONG": (Reformat, False),
+    "entity beginning at UTF-16 offset 9 ends after the end of the text at UTF-16 offset 3": (Reformat, False),
+    "entity begins after the end of the text at UTF-16 offset 9": (Reformat, False),
+    "entity URL 'http://x y' is invalid: Wrong HTTP URL": (Reformat, False),
     "chat not found": UNREACHABLE,
     "user not found": UNREACHABLE,
     "PEER_ID_INVALID": UNREACHABLE,
@@ -101,10 +105,18 @@ DESCRIPTIONS = {
     "MESSAGE_TOO_LONG": REFUSED_HERE,
     "message text is empty": REFUSED_HERE,
     "strings must be encoded in UTF-8": REFUSED_HERE,
-    "BUTTON_DATA_INVALID": (Reformat, None),
-    "BUTTON_URL_INVALID": (Reformat, None),
-    "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard": (Reformat, None),
-    "inline keyboard button URL 'x' is invalid: Wrong HTTP URL": (Reformat, None),
+    "BUTTON_DATA_INVALID": REFUSED_BUTTONS,
+    "BUTTON_URL_INVALID": REFUSED_BUTTONS,
+    "BUTTON_TYPE_INVALID": REFUSED_BUTTONS,
+    "BUTTON_COPY_TEXT_INVALID": REFUSED_BUTTONS,
+    "BUTTON_USER_PRIVACY_RESTRICTED": REFUSED_BUTTONS,
+    "REPLY_MARKUP_TOO_LONG": REFUSED_BUTTONS,
+    "REPLY_MARKUP_INVALID": REFUSED_BUTTONS,
+    "reply markup is too long": REFUSED_BUTTONS,
+    "can't parse reply keyboard markup JSON object": REFUSED_BUTTONS,
+    "inline keyboard expected": REFUSED_BUTTONS,
+    "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard": REFUSED_BUTTONS,
+    "inline keyboard button URL 'x' is invalid: Wrong HTTP URL": REFUSED_BUTTONS,
     "PHOTO_INVALID_DIMENSIONS": (Gone, Target.FILE),
     "something that nobody has seen before": REFUSED_HERE,
 }
@@ -120,8 +132,10 @@ def test_each_400_means_one_outcome(description: str, meaning: tuple[type[Outcom
             assert (kind, detail, outcome.reason) == (Gone, what, reason)
         case GiveUp(is_chat_unreachable=is_unreachable):
             assert (kind, detail, outcome.reason) == (GiveUp, is_unreachable, reason)
+        case Reformat(of_buttons=of_buttons):
+            assert (kind, detail, outcome.reason) == (Reformat, of_buttons, reason)
         case _:
-            assert (kind, detail, outcome) == (Reformat, None, Reformat(reason))
+            pytest.fail(f"{outcome} is not in the table")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from notifybot import ingest_server
 from notifybot.web import bodies, connections
 from tests.support.door import Door, Line, assert_problem, door
 
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-SLOW_BODY = b"POST /api/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SLOW_BODY = b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
 PLACES = 4
 
 
@@ -54,7 +54,7 @@ def open_connections(opened: Door) -> int:
     return len(server.connections)
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /health HT", b"POST /send HTTP/1.1\r\nHost: x\r\nA: b\r\n"])
+@pytest.mark.parametrize("said", [b"", b"GET /health HT", b"POST /send HTTP/1.1\r\nHost: localhost\r\nA: b\r\n"])
 async def test_a_connection_without_a_whole_request_ends_after_a_while(
     folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
@@ -91,7 +91,7 @@ async def test_a_client_that_does_not_read_the_response_is_disconnected(
         for _ in range(100):
             await opened.ingest(content="x" * 20_000)
         async with opened.connection() as line:
-            await line.say(b"GET /api/messages?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n")
+            await line.say(b"GET /api/messages?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await until(lambda: open_connections(opened) == 1)
             await until(lambda: open_connections(opened) == 0)
 
@@ -133,7 +133,7 @@ held = []
 for _ in range(int(sys.argv[2])):
     line = socket.socket(socket.AF_UNIX)
     line.connect(sys.argv[1])
-    line.sendall(b"POST /api/ingest HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\n{")
+    line.sendall(b"POST /api/ingest HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 100\\r\\n\\r\\n{")
     held.append(line)
 print("holds", flush=True)
 sys.stdin.read()

@@ -33,7 +33,7 @@ async def test_with_a_certificate_all_of_it_is_encrypted(folder: Path) -> None:
     async with wire(folder, tls(folder), tls=trust) as line:
         assert (await line.bearing(await line.token(), "POST", "/api/ingest", MESSAGE)).status == 202
         reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
-        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with asyncio.timeout(20):
             with contextlib.suppress(ConnectionError):
                 assert b"HTTP" not in await reader.read(100)
@@ -87,7 +87,7 @@ async def test_it_listens_on_ipv6(folder: Path) -> None:
     async with door(folder, f"http: {{listen: '[::1]:0', {opened}}}") as running:
         port = next(address[1] for address in running.daemon.runner.addresses if isinstance(address, tuple))
         reader, writer = await asyncio.open_connection("::1", port)
-        writer.write(b"POST /api/ingest HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(b"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(20):
             assert (await reader.read()).startswith(b"HTTP/1.1 400 ")  # it was admitted, and sends nothing
         writer.close()
@@ -98,7 +98,7 @@ async def test_an_inherited_tcp_socket_asks_for_tokens_too(folder: Path) -> None
     port = inherited.getsockname()[1]
     async with door(folder, inherited=[inherited]):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(20):
             assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
         writer.close()
@@ -126,9 +126,8 @@ async def test_the_server_header_reveals_no_versions(folder: Path) -> None:
 
 async def test_a_stranger_is_refused_before_any_of_the_body_is_read(folder: Path) -> None:
     async with wire(folder) as line, line.connection() as stranger:
-        head = (
-            "POST /api/ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-        )
+        kind = "Content-Type: application/json\r\nContent-Length: 1000000"
+        head = f"POST /api/ingest HTTP/1.1\r\nHost: localhost\r\n{kind}\r\n\r\n"
         await stranger.say(head.encode())
         assert_problem(await stranger.answer(), 401)
 
@@ -138,7 +137,7 @@ async def test_tcp_clients_take_no_connections_from_the_socket(folder: Path, mon
     async with wire(folder) as line, line.socket.connection() as ours, contextlib.AsyncExitStack() as crowd:
         for _ in range(12):
             await crowd.enter_async_context(line.connection())
-        await ours.say(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        await ours.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await ours.answer()).status == 200
         assert (await line.socket.ask("GET", "/health")).status == 200
 

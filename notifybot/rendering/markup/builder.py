@@ -28,10 +28,14 @@ class Span:
 
 @dataclass
 class TextBuilder:
-    """Plain text in pieces, and properly nested spans of formatting. `length` counts code points."""
+    """Plain text in pieces, and properly nested spans of formatting. `length` counts code points.
+
+    `lost`: links that Telegram would refuse, with their addresses as written.
+    """
 
     pieces: list[str] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    lost: list[Span] = field(default_factory=list)
     length: int = 0
 
     def write(self, text: str) -> None:
@@ -42,6 +46,11 @@ class TextBuilder:
         """Format the text from `begin` on, if there is any."""
         if self.length > begin:
             self.spans.append(Span(kind, begin, self.length, url, language))
+
+    def lose_link(self, begin: int, address: str) -> None:
+        """Note a link from `begin` on that Telegram would refuse."""
+        if self.length > begin and address:
+            self.lost.append(Span("text_link", begin, self.length, address))
 
     def address_since(self, place: "Place") -> str:
         """Return the text since `place` as a URL; "" if it is too long for one."""

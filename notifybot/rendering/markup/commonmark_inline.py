@@ -64,9 +64,17 @@ def _link(page: BlockWriter, place: Place, address: str) -> None:
     url = checked(address) if ABSOLUTE.match(address) else None
     shown = address.removeprefix(MAIL_SCHEME)
     if url is not None:
+        _forget_code(page, place)
         page.draft.mark("text_link", place.length, url=url)
     elif address and page.draft.address_since(place) not in (shown, address):
         page.draft.write(f" ({shown})")
+
+
+def _forget_code(page: BlockWriter, place: Place) -> None:
+    """Let a link win over code of the same text, such as a commit's hash: Telegram shows only one of the two."""
+    last = page.draft.spans[-1] if page.draft.spans else None
+    if last and last.type == "code" and (last.begin, last.end) == (place.length, page.draft.length):
+        page.draft.spans.pop()
 
 
 def _alternative(tokens: Sequence[Token]) -> str:

@@ -39,9 +39,11 @@ class _Address:
 
 
 def link(draft: TextBuilder, begin: int, address: str) -> None:
-    """Link the text from `begin` on, unless Telegram would refuse the URL."""
+    """Link the text from `begin` on; note a link that Telegram would refuse."""
     url = checked(address)
-    if url is not None:
+    if url is None:
+        draft.lose_link(begin, address.strip())
+    else:
         draft.mark("text_link", begin, url=url)
 
 

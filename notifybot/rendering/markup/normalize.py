@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 
 from notifybot.rendering.markup.builder import Span, TextBuilder
 from notifybot.rendering.parts import Entity
+from notifybot.rendering.split import MAX_URL_BYTES
 
 QUOTES = ("blockquote", "expandable_blockquote")
 MONOSPACED = ("pre", "code")
@@ -19,23 +20,37 @@ ORDER = (*QUOTES, *MONOSPACED, "text_link", "date_time", *STYLES, "custom_emoji"
 BLANKS = "".join(map(chr, range(0x21)))
 
 
-def normalize(draft: TextBuilder) -> tuple[str, tuple[Entity, ...]]:
-    """Return the text and entities as Telegram would keep them."""
-    text, spans = _trim("".join(draft.pieces), _nested(sorted(draft.spans, key=_order)))
-    return text, tuple(_in_units(text, sorted(spans, key=_order)))
+def normalize(draft: TextBuilder) -> tuple[str, tuple[Entity, ...], tuple[Entity, ...]]:
+    """Return the text and entities as Telegram would keep them, and the links that it would drop."""
+    source = "".join(draft.pieces)
+    kept = [span for span in _nested(sorted(draft.spans, key=_order)) if not _is_too_long(span)]
+    lost = [*draft.lost, *(span for span in set(draft.spans) - set(kept) if span.type == "text_link")]
+    begin, end = _trimmed(source, kept)
+    text = source[begin:end]
+    entities, links = (_in_units(text, sorted(_cut(spans, begin, end), key=_order)) for spans in (kept, lost))
+    return text, tuple(entities), tuple(links)
+
+
+def _is_too_long(span: Span) -> bool:
+    """Return True for a link whose address alone is more than Telegram takes in a message."""
+    return span.type == "text_link" and len((span.url or "").encode()) > MAX_URL_BYTES
 
 
 def _order(span: Span) -> tuple[int, int, int]:
     return span.begin, -span.end, ORDER.index(span.type)
 
 
-def _trim(text: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
-    """Trim blanks, but not the start of formatted text, such as the indentation of code."""
+def _trimmed(text: str, spans: Sequence[Span]) -> tuple[int, int]:
+    """Return begin and end without blanks. The start of formatted text stays, such as the indentation of code."""
     end = len(text.rstrip(BLANKS))
     first = spans[0].begin if spans else end
-    begin = min(len(text) - len(text.lstrip(BLANKS)), first) if end else 0
-    cut = (replace(span, begin=span.begin - begin, end=min(span.end, end) - begin) for span in spans)
-    return text[begin:end], [span for span in cut if span.begin < span.end]
+    return (min(len(text) - len(text.lstrip(BLANKS)), first) if end else 0), end
+
+
+def _cut(spans: Iterable[Span], begin: int, end: int) -> list[Span]:
+    """Cut spans to the text from `begin` to `end`, and make them relative to it."""
+    cut = (replace(span, begin=max(span.begin - begin, 0), end=min(span.end, end) - begin) for span in spans)
+    return [span for span in cut if span.begin < span.end]
 
 
 def _nested(spans: Sequence[Span]) -> list[Span]:

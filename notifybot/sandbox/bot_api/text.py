@@ -2,7 +2,7 @@
 
 from notifybot.sandbox.bot_api.wire import Params, bad_request
 from notifybot.sandbox.formatting.detection import merge_detected
-from notifybot.sandbox.formatting.entities import MAX_ENTITIES, MarkupError, tidy, utf16_len
+from notifybot.sandbox.formatting.entities import MAX_ENTITIES, MarkupError, is_empty, tidy, utf16_len
 from notifybot.sandbox.formatting.markup import cleaned, parse
 from notifybot.sandbox.values import JsonObject
 from notifybot.sandbox.world.state import user_json
@@ -10,6 +10,8 @@ from notifybot.sandbox.world.world import World
 
 MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024
+MAX_URL_BYTES = 9_500
+"""Of all links in one message. Telegram does not document it; bots observe about this."""
 
 
 def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
@@ -21,11 +23,11 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
     if not given:
         raise bad_request("message text is empty")
     text, entities = _parsed(given, params, "entities")
-    if not text:
+    if is_empty(text):
         raise bad_request("text must be non-empty")
     if utf16_len(text) > MAX_TEXT_UNITS:
         raise bad_request("message is too long")
-    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+    return text, _stored(world, text, entities)
 
 
 def read_caption(world: World, params: Params) -> tuple[str, list[JsonObject]]:
@@ -33,7 +35,15 @@ def read_caption(world: World, params: Params) -> tuple[str, list[JsonObject]]:
     text, entities = _parsed(params.text("caption") or "", params, "caption_entities")
     if utf16_len(text) > MAX_CAPTION_UNITS:
         raise bad_request("message caption is too long")
-    return text, merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+    return text, _stored(world, text, entities)
+
+
+def _stored(world: World, text: str, entities: list[JsonObject]) -> list[JsonObject]:
+    """Return the entities that the message gets, with those that Telegram finds itself."""
+    kept = merge_detected(text, _with_known_users(world, entities))[:MAX_ENTITIES]
+    if sum(len(str(entity["url"]).encode()) for entity in kept if "url" in entity) > MAX_URL_BYTES:
+        raise bad_request("ENTITIES_TOO_LONG")
+    return kept
 
 
 def _parsed(text: str, params: Params, entities_name: str) -> tuple[str, list[JsonObject]]:

@@ -452,6 +452,8 @@ function serviceText(message) {
   if (message.new_chat_title) return `${who} renamed the chat: ${message.new_chat_title}`;
   if (message.pinned_message) return `${who} pinned a message`;
   if (message.forum_topic_created) return `Topic: ${message.forum_topic_created.name}`;
+  if (message.forum_topic_closed) return `${who} closed the topic`;
+  if (message.forum_topic_reopened) return `${who} reopened the topic`;
   return null;
 }
 

@@ -168,6 +168,15 @@ def _delete_topic(sandbox: Sandbox, body: Body) -> JsonObject:
     return {}
 
 
+def _close_topic(sandbox: Sandbox, body: Body) -> JsonObject:
+    """Close a topic, or with `closed` false reopen it."""
+    chat_id, thread_id = body.take("chat_id", int), body.take("message_thread_id", int)
+    closed = body.maybe("closed", bool) is not False
+    body.done()
+    (sandbox.close_topic if closed else sandbox.reopen_topic)(chat_id, thread_id)
+    return {}
+
+
 def _add_web_page(sandbox: Sandbox, body: Body) -> JsonObject:
     """Provide a page for Telegram's servers; the body is text, or bytes in base64."""
     url, status = body.take("url", str), body.maybe("status", int)
@@ -269,6 +278,7 @@ VERBS: dict[str, Verb] = {
     "users": _add_user,
     "chats": _add_chat,
     "topics": _add_topic,
+    "close_topic": _close_topic,
     "delete_topic": _delete_topic,
     "web": _add_web_page,
     "forget_files": _forget_files,

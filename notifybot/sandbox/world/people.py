@@ -92,6 +92,17 @@ def add_topic(world: World, chat: Chat, name: str) -> int:
     return opened.message_id
 
 
+def close_topic(world: World, chat: Chat, thread_id: int, *, closed: bool) -> None:
+    """Close or reopen a topic, with its service message; raise Refused if the id is unknown."""
+    topic = chat.topics.get(thread_id)
+    if topic is None:
+        raise Refused(f"there is no topic {thread_id} in chat {chat.id}")
+    topic.is_closed = closed
+    notice = Message(chat, 0, world.now(), _owner(world, chat), thread_id=thread_id)
+    notice.content = {"forum_topic_closed" if closed else "forum_topic_reopened": {}}
+    world.deliver("message", world.post(notice))
+
+
 def delete_topic(world: World, chat: Chat, thread_id: int) -> None:
     """Delete a topic with its messages; raise Refused if the id is unknown."""
     if chat.topics.pop(thread_id, None) is None:

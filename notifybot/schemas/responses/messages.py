@@ -1,6 +1,6 @@
 """Messages in the API: acceptance, fields and state, deliveries, attachments and timeline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -176,6 +176,26 @@ def message_detail(found: MessageDetails) -> MessageDetailDocument:
         attachments=[attachment(file) for file in found.files],
         deliveries=[delivery(copy) for copy in found.deliveries],
         timeline=[build(EventDocument, line) for line in found.timeline],
+    )
+
+
+def redacted(document: MessageDetailDocument) -> MessageDetailDocument:
+    """Remove what the message says and who got it; its id, state and deadlines remain."""
+    return replace(
+        document,
+        title=None,
+        content=None,
+        caption=None,
+        data=None,
+        buttons=[],
+        recipients=[],
+        dedup_key=None,
+        snoozed_by=None,
+        acknowledged_by=None,
+        unacknowledged_by=None,
+        attachments=[],
+        deliveries=[],
+        timeline=[],
     )
 
 

@@ -56,7 +56,7 @@ def _upgrade_lock(url: str) -> Iterator[None]:
     if path is None:
         yield  # on PostgreSQL the migration's transaction takes an advisory lock
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.with_name(path.name + ".upgrade-lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from notifybot.rendering.markup import Formatted, ParseMode, Unparseable, parse
 from notifybot.rendering.parts import Entity
+from notifybot.rendering.render import read_markup
 from notifybot.rendering.split import VISIBLE, split, utf16_len
 from tests.rendering.markup.test_as_telegram_reads_it import MODES, marked_up, nested
 
@@ -101,6 +102,19 @@ def test_any_markup_in_telegrams_modes_becomes_valid_entities(mode: ParseMode, d
         assert_alone(found.entities)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_formatting_is_valid_beside_links_that_are_written(mode: ParseMode, data: st.DataObject) -> None:
+    source = data.draw(marked_up(mode) | nested(mode)).replace("x.org", "localhost")
+
+    text, entities = read_markup(source, mode)
+
+    assert_valid(text, entities)
+    if (found := formatted(source, mode)) and found.text:
+        assert "localhost" in text or not [link for link in found.lost if link.url == "localhost"]
+
+
 @settings(max_examples=150, deadline=None)
 @example(">\x1b")
 @example("> \u200b")
@@ -145,7 +159,7 @@ def test_escaped_text_comes_back_as_it_was(text: str) -> None:
 def test_splitting_parsed_text_keeps_everything_and_stays_valid(
     mode: ParseMode, data: st.DataObject, limit: int, first_limit: int, most: int
 ) -> None:
-    source = data.draw(common_mark if mode is ParseMode.COMMON_MARK else marked_up(mode) | nested(mode))
+    source = data.draw(marked_up(mode) | nested(mode) if mode in MODES else common_mark)
     found = formatted(source, mode)
     if found is None:
         return

@@ -15,6 +15,7 @@ depends_on = None
 def upgrade() -> None:
     _create_bot()
     _create_chats()
+    _create_chat_troubles()
     _create_inbox()
     _create_job_runs()
     _create_job_troubles()
@@ -75,6 +76,22 @@ def _create_chats() -> None:
     index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
     index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
     index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
+
+
+def _create_chat_troubles() -> None:
+    op.create_table(
+        "chat_troubles",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger(), nullable=True),
+        sa.Column("reason", AutoString(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.Column("until", UTCDateTime(), nullable=False),
+        sa.Column("tell_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    index("chat_troubles_of", "chat_troubles", ["chat_id"])
+    index("chat_troubles_untold", "chat_troubles", ["tell_at"], "tell_at IS NOT NULL")
 
 
 def _create_inbox() -> None:
@@ -376,7 +393,8 @@ def _create_posts() -> None:
         sa.Column("superseded_at", UTCDateTime(), nullable=True),
         sa.Column("thread_id", sa.BigInteger(), nullable=True),
         sa.Column("reply", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("is_plain", sa.Boolean(), nullable=False),
+        sa.Column("as_text", sa.Integer(), nullable=False),
+        sa.Column("reposted_version", sa.Integer(), nullable=False),
         sa.Column("parts_shown", sa.Integer(), nullable=False),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("uncertain", sa.Integer(), nullable=False),

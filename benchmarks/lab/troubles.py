@@ -126,7 +126,7 @@ async def _start(scene: Scene) -> None:
 OUTAGE = Trouble("outage", _cut_off, _clear, r'"telegram": "away"', stops_posts=True, allows_kill=True)
 REFUSED = Trouble("401", _refuse, _clear, r'"telegram": "refused"', stops_posts=True, allows_kill=True)
 CUT_UPLOADS = Trouble("cut uploads", _cut_uploads, _clear, r"(?i)upload", allows_kill=True)
-FULL_PIPE = Trouble("full log pipe", _stop_reading, _read_again, r"(?i)log (line|record)s?")
+FULL_PIPE = Trouble("full log pipe", _stop_reading, _read_again, r"(?i)nobody has read the log|log lines were dropped")
 NO_SOCKET = Trouble("unlinked socket", _unlink_socket, _expect_socket, r"(?i)socket")
 FULL_DISK = Trouble(
     "full disk", _fill_disk, _free_disk, r'"database": "failed"', stops_posts=True, stops_accepting=True

@@ -10,11 +10,11 @@ from benchmarks.lab.troubles import FULL_DISK, OUTAGE, REFUSED, TROUBLES
 
 pytestmark = pytest.mark.crash
 EACH_S = 1.5
-NAMED = (OUTAGE, FULL_DISK)
+NAMED = (OUTAGE, REFUSED, FULL_DISK)
 
 
 async def test_a_day_of_troubles_loses_nothing(tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    troubles = [each for each in without_clock(TROUBLES) if each is not REFUSED]
+    troubles = without_clock(TROUBLES)
 
     day = await live_through_day(tmp_path, troubles, number=len(troubles), each_s=EACH_S, seed=seed)
 

@@ -7,6 +7,7 @@ CONFIG ?= config.yaml
 PINS ?= run
 KILLS ?= 1000
 STEPS ?= 200
+MINUTES ?= 6
 # One more than cores: many tests wait for a daemon.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
 SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
@@ -15,7 +16,8 @@ SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=workst
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-postgres lint format lock bench crash-lab clock-lab environment clean test-environment
+.PHONY: help run check test test-postgres lint format lock bench crash-lab clock-lab chaos-day environment clean
+.PHONY: test-environment
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +61,9 @@ crash-lab: test-environment ## kill the daemon KILLS times under load, and count
 
 clock-lab: test-environment ## set the daemon's clock STEPS times under load, and count alerts that are stuck, early or lost
 	@$(TEST)/bin/python -m benchmarks.clock_lab --steps $(STEPS)
+
+chaos-day: test-environment ## one hour of troubles in MINUTES minutes, under load: lost, presses lost, stand-stills
+	@$(TEST)/bin/python -m benchmarks.chaos_day --minutes $(MINUTES)
 
 environment: ## install only what make run needs, as for a service; PINS=postgres, charts or all adds extras
 	@$(PYTHON) requirements/install.py $(PINS) $(RUN)

@@ -33,10 +33,12 @@ from notifybot.files.public_addresses import Address, is_public
 from notifybot.files.scan import Scanner
 from notifybot.files.store import FileStore
 from notifybot.handlers import command_menu
+from notifybot.health import unknown_zones
 from notifybot.health.exposed_files import private_files_of
 from notifybot.health.job_status import JobStatus
 from notifybot.jobs import admin_notices
 from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
+from notifybot.messages import lost_recipients
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
@@ -48,7 +50,7 @@ from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, lock_path, password_in
-from notifybot.system import logs, private_files, secret_key, systemd
+from notifybot.system import logs, private_files, secret_key, signals, systemd
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_bot, hold_file
 from notifybot.telegram_api.bot import PollingBot
@@ -96,6 +98,7 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.log_ignored()
     async with daemon(config, Clock(), systemd.listen_fds()) as running:
         # A full collection over everything imported stops the process for 30-50 ms: exclude that from now on.
         gc.collect()
@@ -308,6 +311,7 @@ async def _work(daemon: Daemon) -> None:
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_supervise("clock", daemon.clock_watch.run, runtime.clock), name="clock")
+        tasks.create_task(_compare_names(runtime), name="names")
         tasks.create_task(_supervise("kept files", runtime.kept_files.watch, runtime.clock), name="kept files")
         if runtime.config.telegram.token is not None:
             connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)
@@ -324,6 +328,17 @@ async def _work(daemon: Daemon) -> None:
         tasks.create_task(_supervise("scheduler", daemon.scheduler.watch, runtime.clock), name="scheduler")
         if systemd.watchdog_interval() is not None:
             tasks.create_task(_supervise("watchdog", partial(_watchdog, runtime), runtime.clock), name="watchdog")
+
+
+async def _compare_names(runtime: Runtime) -> None:
+    """Look once for names that vanished or came back: the config and the zones change only between two starts."""
+
+    def compare(session: Session) -> None:
+        lost_recipients.forget_found(session, runtime.directory)
+        unknown_zones.report(session, runtime.config, runtime.directory, now=runtime.clock.now())
+
+    with contextlib.suppress(Unavailable):  # at the next start
+        await runtime.database.write(compare)
 
 
 async def _supervise(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:

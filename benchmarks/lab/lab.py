@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -49,6 +49,8 @@ class Lab:
         self.home = home
         self.sandbox = sandbox
         self.deaths: list[Death] = []
+        self.output: int | None = None
+        """File descriptor for what the daemons print; None for the log file."""
         members = [add_person(sandbox, f"Person{number}") for number in range(PEOPLE)]
         groups = [sandbox.add_chat("supergroup", f"Group {number}", members=members) for number in range(GROUPS)]
         self.escalation_chat = sandbox.add_chat("supergroup", "Escalations", members=members).id
@@ -64,7 +66,7 @@ class Lab:
 
     async def start(self) -> Life:
         """Start the daemon like an operator; return once it accepts requests. Raises AssertionError if it exits."""
-        life = await self.keep(start(self.home))
+        life = await self.keep(start(self.home, self.output))
         assert await life.ready(), f"the daemon ended at its start\n{self.home.log_tail()}"
         return life
 
@@ -176,11 +178,13 @@ class Lab:
 
 
 @contextlib.asynccontextmanager
-async def laboratory(folder: Path, seed: int, *, database_url: str | None = None) -> AsyncIterator[Lab]:
+async def laboratory(
+    folder: Path, seed: int, *, database_url: str | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Lab]:
     """Set up a lab with active people; callers start on request. After the block only the files remain."""
     sandbox = new_sandbox(limits=False)
     async with serving(sandbox) as url:
-        lab = Lab(Home(folder, database_url), sandbox, random.Random(seed))
+        lab = Lab(Home(folder, database_url, environment=environment or {}), sandbox, random.Random(seed))
         lab.home.configure(sandbox, url, escalation_channel=lab.escalation_chat)
         lab.people.start()
         try:

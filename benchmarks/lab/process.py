@@ -132,13 +132,18 @@ class Life:
         return code
 
 
-async def start(home: Home) -> Life:
-    """Start the daemon like an operator."""
+async def start(home: Home, output: int | None = None) -> Life:
+    """Start the daemon like an operator. `output`: file descriptor for what it prints, in place of its log file."""
     notices, environ = _surroundings(home)
     command = [sys.executable, "-m", home.program, "run", "--config", str(home.config)]
     with home.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            *command,
+            cwd=ROOT,
+            env=environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output or log,
+            stderr=output or log,
         )
     return Life(process, notices)
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from notifybot.alerts.policy import DueSteps, EscalationPlan
 from notifybot.messages import edit, transitions
+from notifybot.messages.lost_recipients import LostRecipients
 from notifybot.model import actors
 from notifybot.model.conditions import MAY_ESCALATE
 from notifybot.model.enums import Deadline, DeliveryStatus, EventKind, Purpose, Urgency
@@ -66,6 +67,7 @@ class _EscalationRound:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     unplanned: list[str] = field(default_factory=list)
     """Alerts without a policy: they take their step in one statement."""
+    lost: LostRecipients = field(default_factory=LostRecipients)
 
     def __post_init__(self) -> None:
         self._ids = new_ids(self.now)
@@ -90,6 +92,7 @@ class _EscalationRound:
         """Post the message again in each chat of these recipients; return False if there is none."""
         resolved = self._resolve(steps.to)
         detail = [_describe(steps, plan), *resolve.not_notified(resolved)]
+        self.lost.note(message_id, resolved)
         if not resolved.notifies_anyone and plan is not None and self.channel is not None:
             resolved = self._resolve((self.channel,))
             detail.append(f"None of them can be reached, so it goes to {self.channel}.")
@@ -127,6 +130,7 @@ class _EscalationRound:
         transitions.update_may_expire(self.session, list({each["message_id"] for each in self.deliveries}))
         event = {"event": EventKind.ESCALATED, "at": self.now, "actor": actors.NOTIFYBOT}
         insert_rows(self.session, TimelineEvent, self.timeline, same=event)
+        self.lost.report(self.session, self.directory, now=self.now)
 
 
 def _describe(steps: DueSteps, plan: EscalationPlan | None) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text, update
 from sqlmodel import Session, col
@@ -21,6 +20,7 @@ from notifybot.storage.statements import affected
 from notifybot.storage.writer import changes
 from notifybot.times.display import clock_time, local_time
 from notifybot.times.spans import LONGEST, Tomorrow
+from notifybot.times.zones import zone_of
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def wake_time(snooze: Snooze, zone: str, *, now: datetime) -> datetime:
     """Return the end of a snooze that starts now: a span later, or tomorrow in this zone."""
     if isinstance(snooze, timedelta):
         return now + snooze
-    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, snooze.at, ZoneInfo(zone)).astimezone(UTC)
+    tomorrow = now.astimezone(zone_of(zone)).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, snooze.at, zone_of(zone)).astimezone(UTC)
 
 
 def _try_snooze(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from notifybot.cli.parser import UsageError
+from notifybot.times.timestamps import parse_timestamp
 
 TABLE = "subscribed_users"
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -170,7 +171,7 @@ def _read_moment(value: object) -> datetime:
         case datetime():
             return value
         case str():
-            return datetime.fromisoformat(value)
+            return parse_timestamp(value)
         case int() | float() if not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
     raise ValueError

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from notifybot.cli.output import full_date, now, print_line
 from notifybot.cli.parser import UsageError
 from notifybot.times.spans import parse_span
+from notifybot.times.timestamps import parse_timestamp
 from notifybot.times.wall_clock import moments
 from notifybot.times.zones import find_zone
 
@@ -33,7 +34,7 @@ def read_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetim
         return (now + _span(found[1])).astimezone(zone)
     if found := _TIME_OF_DAY.fullmatch(words):
         return _next_of(found, now, zone).astimezone(zone)
-    moment = datetime.fromisoformat(text.strip())
+    moment = parse_timestamp(text)
     meant = moment if moment.tzinfo else _ahead(moments(moment.date(), moment.time(), zone), now)
     return meant.astimezone(zone)
 

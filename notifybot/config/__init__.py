@@ -32,10 +32,13 @@ def find_config(
     return next((candidate for candidate in candidates if _is_file(candidate)), None)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read the config and fill in its default paths; raise ConfigInvalid with every problem."""
+def load(path: Path, environ: Mapping[str, str], *, is_start: bool = False) -> Config:
+    """Read the config and fill in its default paths; raise ConfigInvalid with every problem.
+
+    `is_start`: for the daemon, which starts also with a time zone that this system no longer knows.
+    """
     path = path.absolute()
-    reading = Reading(path.parent, environ, [], {})
+    reading = Reading(path.parent, environ, [], {}, is_start)
     with suppress(UnusableError):
         config = _completed(SectionOf(Config).read(At(read_nodes(path), "", reading)), reading)
         _report_contradictions(config, reading)

@@ -19,7 +19,7 @@ from notifybot.config.secrets import variables_in
 from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
 from notifybot.times.spans import Tomorrow, parse_reminding, parse_snooze, parse_span, parse_time_of_day
-from notifybot.times.zones import find_zone
+from notifybot.times.zones import find_or_keep_zone, find_zone
 
 T = TypeVar("T")
 Choice = TypeVar("Choice", bound=Enum)
@@ -43,6 +43,8 @@ class Value(Generic[T]):
     parse: Callable[[str], T]
     kinds: frozenset[YamlKind] = frozenset({YamlKind.TEXT})
     is_secret: bool = False
+    parse_at_start: Callable[[str], T] | None = None
+    """More lenient parser for the daemon's start: what was valid once must not keep it from starting."""
 
     def read(self, at: At) -> T:
         """Return the value at this place, or report why there is none and raise UnusableError."""
@@ -51,8 +53,9 @@ class Value(Generic[T]):
             at.refuse(f"must be {self.name}, but is empty", "Set a value, or remove the key.")
         if kind is not None and kind not in self.kinds:
             self._refuse_kind(at, text, kind)
+        parse = self.parse_at_start if at.reading.is_start and self.parse_at_start is not None else self.parse
         try:
-            return self.parse(text)
+            return parse(text)
         except ValueError as error:
             raw = cast(ScalarNode, at.node).value
             reason, hint = reason_and_hint(error)
@@ -290,7 +293,7 @@ REMINDING: Value[timedelta | None] = Value("a span like 30m, or never", parse_re
 SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00", parse_snooze, _NUMERIC)
 TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({YamlKind.TEXT, YamlKind.DATE}))
-ZONE = Value("a time zone like Europe/Berlin", find_zone)
+ZONE = Value("a time zone like Europe/Berlin", find_zone, parse_at_start=find_or_keep_zone)
 CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
 CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
 ROUTE = Value(

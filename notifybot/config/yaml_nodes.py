@@ -160,6 +160,8 @@ class Reading:
     environ: Mapping[str, str]
     problems: list[Problem]
     places: dict[str, tuple[int, int]]
+    is_start: bool = False
+    """The daemon starts: values with a lenient parser use it."""
 
     def report(self, key: str, what: str, hint: str | None = None) -> None:
         """Report a problem at `key`, or at its nearest parent that is in the file."""

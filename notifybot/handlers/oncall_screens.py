@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from notifybot.oncall.status import RotationStatus
 from notifybot.rendering.buttons import on_call_button
@@ -11,6 +10,7 @@ from notifybot.rendering.parts import Buttons, Entity, Part, PostButton
 from notifybot.rendering.split import utf16_len
 from notifybot.rotations.rotation import Reason, Shift
 from notifybot.times.display import shorten
+from notifybot.times.zones import zone_of
 
 NO_ROTATION = Part("No rotation is configured. Rotations are defined in the config, under rotations.")
 TAKE_OVER = (("Take over for 1 h", "3600"), ("Take over for 8 h", "28800"))
@@ -82,7 +82,7 @@ def _who(status: RotationStatus, shift: Shift, *, is_bare: bool = False) -> str:
 def _until(status: RotationStatus, shift: Shift) -> str:
     if shift.until is None:
         return ""
-    return f" until {shift.until.astimezone(ZoneInfo(status.rotation.zone)):%a %Y-%m-%d %H:%M}"
+    return f" until {shift.until.astimezone(zone_of(status.rotation.zone)):%a %Y-%m-%d %H:%M}"
 
 
 def _line(status: RotationStatus, *, zone: str) -> str:

@@ -23,7 +23,7 @@ from notifybot.rendering.buttons import SettingPress
 from notifybot.rendering.parts import Part
 from notifybot.runtime import Runtime
 from notifybot.times.spans import LONGEST, parse_span
-from notifybot.times.zones import AREAS
+from notifybot.times.zones import AREAS, zone_in_use
 
 NOT_YOURS = "These settings belong to someone else."
 SAVED = "Saved."
@@ -104,7 +104,9 @@ def _queue(session: Session, view: Screen, screen: SettingsScreen) -> None:
 def screen_of(runtime: Runtime, person: Person, post_id: str | None = None) -> SettingsScreen:
     """Return the settings of a person, for an existing post or a new one."""
     now, summary = runtime.clock.now(), runtime.config.summary
-    defaults = SettingsDefaults(summary.time_zone, f"{summary.time:%H:%M}", runtime.config.alerts.reach_muted)
+    defaults = SettingsDefaults(
+        zone_in_use(summary.time_zone), f"{summary.time:%H:%M}", runtime.config.alerts.reach_muted
+    )
     return SettingsScreen(person, post_id or new_id(now), defaults, now)
 
 

@@ -11,7 +11,7 @@ from notifybot.rendering.parts import Buttons, Entity, Part, PostButton
 from notifybot.rendering.split import utf16_len
 from notifybot.times.display import local_time
 from notifybot.times.spans import format_span
-from notifybot.times.zones import AREAS, zones_of
+from notifybot.times.zones import AREAS, zone_in_use, zones_of
 
 SUMMARY_TIMES = ("06:00", "07:00", "08:00", "09:00", "10:00", "12:00", "17:00", "20:00")
 QUIET_HOURS = ("22:00-06:00", "22:00-07:00", "22:00-08:00", "23:00-07:00", "00:00-08:00", "20:00-08:00")
@@ -46,7 +46,7 @@ class SettingsScreen:
 
     @property
     def zone(self) -> str:
-        return self.person.time_zone or self.defaults.time_zone
+        return zone_in_use(self.person.time_zone or self.defaults.time_zone)
 
     @property
     def alert_note(self) -> str:
@@ -71,6 +71,8 @@ def chosen(screen: SettingsScreen) -> str:
     """List the settings, one per line."""
     person = screen.person
     default = "" if person.time_zone else " (default)"
+    if person.time_zone and person.time_zone != screen.zone:
+        default = f": {person.time_zone} is unknown on this server. Choose another"
     quiet = preferences.quiet_hours_of(person)
     lines = [
         f"Notices and summaries: {'on' if person.is_enabled else f'off; {screen.alert_note}'}",

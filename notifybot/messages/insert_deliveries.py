@@ -36,7 +36,7 @@ class DeliveryRows:
         """Add the deliveries of a message, and lines for those who are not notified."""
         options = send_options(look, is_alert=is_alert)
         notified = sum(self._add_delivery(message_id, each, options) for each in resolved.destinations)
-        if resolved.absent or resolved.vacant or notified < len(resolved.destinations):
+        if not resolved.is_complete or notified < len(resolved.destinations):
             for sentence in resolve.not_notified(resolved):
                 self.note(message_id, EventKind.WITHDRAWN, sentence)
         if not notified:

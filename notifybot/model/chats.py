@@ -36,6 +36,10 @@ class Bot(SQLModel, table=True):
     """Time when the current bot replaced it."""
     probe_at: datetime | None = None
     """While Telegram is away: time of the next single call."""
+    reported_zones: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Time zones unknown on this system that people and admins were told of."""
+    reported_names: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Recipients that no longer exist and that admins were told of."""
 
 
 class Chat(SQLModel, table=True):

@@ -25,7 +25,7 @@ class Person(SQLModel, table=True):
     is_enabled: bool = True
     """Gets notices and summaries."""
     muted_until: datetime | None = None
-    time_zone: str | None = None
+    time_zone: str | None = Field(default=None, index=True)
     """IANA name; null for the one in the config."""
     summary_time: str | None = None
     """`HH:MM` in their time zone; null for the one in the config."""

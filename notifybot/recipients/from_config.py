@@ -6,6 +6,7 @@ from notifybot.config.model import Config, Day, RotationConfig, Window
 from notifybot.recipients.address import Recipient, RecipientKind, recipient_of
 from notifybot.recipients.directory import Directory, flattened, rotating_names
 from notifybot.rotations.rotation import Hours, Rotation
+from notifybot.times.zones import zone_in_use
 
 
 def directory_of(config: Config) -> Directory:
@@ -18,7 +19,7 @@ def directory_of(config: Config) -> Directory:
         rotations=rotations,
         nested=config.recipients,
         rotating=rotating_names({**config.recipients, **by_rotation}, rotations),
-        time_zone=config.summary.time_zone,
+        time_zone=zone_in_use(config.summary.time_zone),
         alerts_reach_muted=config.alerts.reach_muted,
         admins=config.admins,
     )
@@ -29,7 +30,7 @@ def rotation_of(rotation: RotationConfig) -> Rotation:
         rotation.members,
         rotation.start,
         rotation.handover,
-        rotation.time_zone,
+        zone_in_use(rotation.time_zone),
         tuple(map(_hours, rotation.hours)),
         rotation.otherwise,
     )

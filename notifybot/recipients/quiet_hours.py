@@ -8,9 +8,9 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from notifybot.times.wall_clock import A_DAY, moments
+from notifybot.times.zones import zone_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _around(hours: QuietHours, now: datetime) -> Iterator[tuple[datetime, dateti
     """Yield the quiet hours that may have started by now, in order."""
     if hours.start == hours.end:
         return
-    zone = ZoneInfo(hours.zone)
+    zone = zone_of(hours.zone)
     today = now.astimezone(zone).date()
     nights = timedelta(hours.end < hours.start)
     for day in (today - A_DAY, today):

@@ -21,7 +21,7 @@ def why_unreachable(
     session: Session, unreached: Sequence[Recipient], request: RecipientRequest, found: Lookup
 ) -> NotifybotError:
     """Return the refusal for recipients without a chat: unknown ones first, all at once."""
-    unknown = [recipient for recipient in unreached if _is_unknown(recipient, request, found.directory)]
+    unknown = [recipient for recipient in unreached if is_unknown(recipient, request.account, found.directory)]
     if unknown:
         return suggest.unknown_recipients(session, unknown, found.directory)
     recipient = unreached[0]
@@ -33,10 +33,14 @@ def why_unreachable(
     return Conflict(f"{names[0]} has no chat with the bot yet.", hint=_LINK_HINT)
 
 
-def _is_unknown(recipient: Recipient, request: RecipientRequest, directory: Directory) -> bool:
+def is_unknown(recipient: Recipient, account: str, directory: Directory) -> bool:
+    """Return True for an unreached recipient that no config names: renamed, removed or a typing error.
+
+    The account of the caller itself is no typing error.
+    """
     if recipient == EVERYBODY or (recipient.kind is RecipientKind.NAME and recipient.name in directory.names):
         return False
-    return all(name not in directory.known and name != request.account for name in _names_of(recipient, directory))
+    return all(name not in directory.known and name != account for name in _names_of(recipient, directory))
 
 
 def _names_of(recipient: Recipient, directory: Directory) -> tuple[str, ...]:

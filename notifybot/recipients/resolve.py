@@ -16,7 +16,7 @@ from notifybot.recipients.allowed import check_allowed
 from notifybot.recipients.directory import Directory
 from notifybot.recipients.lookup import Lookup, RecipientQuery, RecipientRequest, look_up
 from notifybot.recipients.quiet_hours import QuietHours
-from notifybot.recipients.reachability import why_unreachable
+from notifybot.recipients.reachability import is_unknown, why_unreachable
 from notifybot.times.display import listed
 
 
@@ -35,11 +35,20 @@ class Destination(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """Chats that a message goes to. `absent`: members without a chat; `vacant`: names for which nobody is on call."""
+    """Chats that a message goes to.
+
+    `absent`: members without a chat; `vacant`: names for which nobody is on call; `unknown`: names that name nobody.
+    """
 
     destinations: tuple[Destination, ...]
     absent: tuple[str, ...] = ()
     vacant: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if every recipient led to a chat."""
+        return not (self.absent or self.vacant or self.unknown)
 
     @property
     def notifies_anyone(self) -> bool:
@@ -81,17 +90,23 @@ def resolve_names(session: Session, names: Collection[str], directory: Directory
 
 
 def resolve_leniently(request: RecipientRequest, found: Lookup) -> Resolved:
-    """Resolve recipients when no caller waits for a response: unknown ones are absent, not refused."""
+    """Resolve recipients when no caller waits for a response: unknown ones are noted, not refused."""
     resolved, unreached = _resolve_all(request, found)
-    return resolved._replace(absent=(*resolved.absent, *(recipient.name for recipient in unreached)))
+    if not unreached:
+        return resolved
+    unknown = tuple(each.name for each in unreached if is_unknown(each, request.account, found.directory))
+    absent = tuple(each.name for each in unreached if each.name not in unknown)
+    return resolved._replace(absent=(*resolved.absent, *absent), unknown=unknown)
 
 
 def not_notified(resolved: Resolved) -> list[str]:
     """Return sentences that say who is not notified, and why."""
     reasons = [each.withheld.removesuffix(".") for each in resolved.destinations if each.withheld is not None]
     absent = [f"Not notified, as they have no chat with the bot: {listed(resolved.absent)}."] if resolved.absent else []
+    what = "this recipient no longer exists" if len(resolved.unknown) == 1 else "these recipients no longer exist"
+    unknown = [f"Not notified, as {what}: {listed(resolved.unknown)}."] if resolved.unknown else []
     vacant = [f"Nobody is on call: {listed(resolved.vacant)}."] if resolved.vacant else []
-    return vacant + absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
+    return vacant + unknown + absent + ([f"Withheld: {listed(reasons, '; ')}."] if reasons else [])
 
 
 def _resolve_all(request: RecipientRequest, found: Lookup) -> tuple[Resolved, list[Recipient]]:

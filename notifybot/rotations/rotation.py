@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from notifybot.times.cron import falls_on, times_of_day
 from notifybot.times.wall_clock import A_DAY, moments
+from notifybot.times.zones import zone_of
 
 A_WEEK = 7
 AN_INSTANT = timedelta(microseconds=1)
@@ -186,7 +186,7 @@ def next_handover(rotation: Rotation, after: datetime) -> datetime | None:
 def _handovers_on(rotation: Rotation, day: date) -> list[datetime]:
     if not falls_on(rotation.handover, day):
         return []
-    return [moments(day, at, ZoneInfo(rotation.zone))[0] for at in times_of_day(rotation.handover)]
+    return [moments(day, at, zone_of(rotation.zone))[0] for at in times_of_day(rotation.handover)]
 
 
 def _shift_index(rotation: Rotation, at: datetime) -> int | None:
@@ -204,7 +204,7 @@ def _shift_index(rotation: Rotation, at: datetime) -> int | None:
 
 def _first_handover(rotation: Rotation) -> datetime:
     handovers = _handovers_on(rotation, rotation.start)
-    return handovers[0] if handovers else moments(rotation.start, time(), ZoneInfo(rotation.zone))[0]
+    return handovers[0] if handovers else moments(rotation.start, time(), zone_of(rotation.zone))[0]
 
 
 def _count_days(handover: str, first: date, end: date) -> int:
@@ -226,7 +226,7 @@ def _open_spans(
     rotation: Rotation, at: datetime, *, days_behind: int = 2, days_ahead: int
 ) -> Iterator[tuple[datetime, datetime]]:
     """Yield the start and end of each window of `hours` that opens within these days around `at`."""
-    zone, today = ZoneInfo(rotation.zone), _day(rotation, at)
+    zone, today = zone_of(rotation.zone), _day(rotation, at)
     for window in rotation.hours:
         nights = timedelta(days=window.end <= window.start)
         for day in (today + ahead * A_DAY for ahead in range(-days_behind, days_ahead + 1)):
@@ -235,4 +235,4 @@ def _open_spans(
 
 
 def _day(rotation: Rotation, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(rotation.zone)).date()
+    return at.astimezone(zone_of(rotation.zone)).date()

@@ -14,18 +14,18 @@ from notifybot.alerts.policy import escalation_plan
 from notifybot.alerts.policy_gaps import find_gaps
 from notifybot.auth.permissions import Action
 from notifybot.errors import Unavailable
-from notifybot.health import assess, job_failures
+from notifybot.health import assess, job_failures, lost_names, unknown_zones
 from notifybot.health.assess import HealthFacts, HealthStatus
 from notifybot.health.chat_warnings import ChatWarnings, chat_warnings
 from notifybot.health.config_notes import configuration_notes
 from notifybot.health.exposed_files import exposure_notes
+from notifybot.health.unknown_zones import UnknownZone
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
 from notifybot.posts import bot as posts_bot
 from notifybot.posts import clock_steps
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
-from notifybot.schedules import queries as schedules_queries
 from notifybot.schemas.responses.jobs import HealthDocument
 from notifybot.system import log_queue
 from notifybot.telegram_api.connection_state import other_bot_words
@@ -70,6 +70,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),
             *await _unknown_zones(runtime),
+            *await _lost_names(runtime),
             *await _other_bot(runtime, now),
             *filter(None, [runtime.telegram.recent_webhook(now)]),
             *([failed_logins] if failed_logins else []),
@@ -131,11 +132,14 @@ async def _clock_warnings(runtime: Runtime) -> Sequence[str]:
 
 
 async def _unknown_zones(runtime: Runtime) -> list[str]:
-    """Warn of schedules in time zones that this system does not know."""
-    unknown: list[str] = await _read(runtime, schedules_queries.unknown_zones, [])
-    return (
-        [f"Schedules run in UTC, as this system does not know their time zones: {listed(unknown)}."] if unknown else []
-    )
+    zones: list[UnknownZone] = await _read(runtime, partial(unknown_zones.unknown_zones, config=runtime.config), [])
+    return [zone.warning for zone in zones]
+
+
+async def _lost_names(runtime: Runtime) -> list[str]:
+    """Warn of what is to be sent to names that lead to nobody."""
+    find = partial(lost_names.lost_names, directory=runtime.directory, now=runtime.clock.now())
+    return await _read(runtime, find, [])
 
 
 async def _other_bot(runtime: Runtime, now: datetime) -> list[str]:

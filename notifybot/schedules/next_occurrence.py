@@ -18,8 +18,9 @@ from notifybot.model.states import State
 from notifybot.schedules.queries import by_id
 from notifybot.storage.statements import insert_rows, table_of
 from notifybot.storage.writer import changes
-from notifybot.times import occurrences, recurrence
+from notifybot.times import occurrences
 from notifybot.times.occurrences import is_overdue, next_time
+from notifybot.times.zones import is_known_zone
 
 ATTACHMENTS = table_of(Attachment)
 _COPIED = (
@@ -85,7 +86,7 @@ def _insert_next(session: Session, following: Sequence[tuple[Schedule, Any]], *,
 
 
 def _timeline_detail(schedule: Schedule) -> str:
-    if recurrence.is_known_zone(schedule.time_zone):
+    if is_known_zone(schedule.time_zone):
         return "Next occurrence of its schedule."
     facts = {"action": "unknown_time_zone", "schedule": schedule.id, "time_zone": schedule.time_zone}
     log.warning("a schedule continues in UTC: its time zone is unknown on this system", extra=facts)

@@ -13,7 +13,7 @@ from notifybot.model.conditions import IS_NEXT
 from notifybot.model.messages import Message
 from notifybot.model.schedules import Schedule
 from notifybot.model.states import State
-from notifybot.times import occurrences, recurrence
+from notifybot.times import occurrences
 
 PENDING_SINCE = timedelta(days=1)
 """A message scheduled longer ago than this is shown or given up."""
@@ -82,9 +82,3 @@ def _with_times(schedule: Schedule, waiting: Message | None) -> ScheduleDetails:
     if waiting is None or waiting.send_at is None or schedule.paused_at is not None:
         return ScheduleDetails(schedule, waiting, ())
     return ScheduleDetails(schedule, waiting, occurrences.upcoming(schedule, waiting.send_at))
-
-
-def unknown_zones(session: Session) -> list[str]:
-    """Return the time zones of active schedules that are unknown on this system."""
-    zones = select(Schedule.time_zone).where(col(Schedule.ended_at).is_(None)).distinct()
-    return sorted(zone for zone in session.exec(zones) if not recurrence.is_known_zone(zone))

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from notifybot.messages import transitions
 from notifybot.messages.insert_deliveries import DeliveryRows
+from notifybot.messages.lost_recipients import LostRecipients
 from notifybot.model.conditions import MAY_BE_RELEASED
 from notifybot.model.enums import Deadline, EventKind
 from notifybot.model.ids import new_ids
@@ -78,15 +79,18 @@ def _insert_deliveries(session: Session, released: Sequence[Any], directory: Dir
     found = lookup.look_up(session, queries, directory, now=now)
     rows = DeliveryRows(now, new_ids(now))
     unreached, too_late = [], []
+    lost = LostRecipients()
     for row, query in zip(released, queries, strict=True):
         resolved = resolve.resolve_leniently(query, found)
         rows.note(row.id, EventKind.RELEASED)
         rows.add(row.id, resolved, Appearance.of(row.look), is_alert=row.is_alert)
+        lost.note(row.id, resolved)
         if not resolved.notifies_anyone:
             unreached.append(row.id)
         if row.escalate_at is not None and resolved.is_too_late(row.escalate_at):
             too_late.append(row.id)
     rows.insert(session)
+    lost.report(session, directory, now=now)
     for message_id in unreached:
         transitions.move(session, message_id, Transition.FAIL)
     transitions.update_may_expire(session, unreached)

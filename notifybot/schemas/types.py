@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -12,8 +11,9 @@ from notifybot.config.types import CHAT, NAME, RECIPIENT
 from notifybot.rendering.split import VISIBLE
 from notifybot.times import recurrence
 from notifybot.times.spans import LONGEST, parse_span
+from notifybot.times.timestamps import parse_timestamp
 from notifybot.times.wall_clock import moments
-from notifybot.times.zones import find_zone
+from notifybot.times.zones import find_zone, zone_of
 
 MAX_LABEL = 128
 MAX_RECIPIENTS = 100
@@ -23,8 +23,8 @@ MAX_REPEAT = 512
 """Characters: a cron expression that lists all minutes, hours and days has 355."""
 LARGEST_ID = 2**53
 """Telegram's chat ids are smaller, and JSON numbers exact, below this."""
-_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
-_TIMESTAMP = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?")
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+_TIMESTAMP = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME})?")
 _NUMBER = re.compile(r"-?[0-9]+")
 
 _INVALID = re.compile("[\x00\ud800-\udfff]")
@@ -121,7 +121,7 @@ def _local_timestamp(value: object) -> datetime:
     if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
         raise ValueError("a time looks like 2026-01-31T18:30:00Z")
     try:
-        at = datetime.fromisoformat(value)
+        at = parse_timestamp(value)
         # Refuses also times without an offset that overflow in some zone.
         at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
         return at if at.tzinfo is None else at.astimezone(UTC)
@@ -205,6 +205,6 @@ def in_utc(written: datetime | None, zone: str | None) -> datetime | None:
     if written is None or written.tzinfo is not None:
         return written
     try:
-        return moments(written.date(), written.time(), UTC if zone is None else ZoneInfo(zone))[0]
+        return moments(written.date(), written.time(), UTC if zone is None else zone_of(zone))[0]
     except OverflowError:  # at the ends of the calendar
         return written.replace(tzinfo=UTC)

@@ -32,6 +32,8 @@ MAX_ARRIVALS = 128
 """Writes that go to the writer thread without waiting for more."""
 CHECKPOINT_EVERY = 25
 """Commits: a tenth of what fills the write-ahead log."""
+CHECKPOINT_AGAIN_S = 1.0
+"""Interval of attempts while a reader holds up a checkpoint."""
 
 
 class Database:
@@ -65,6 +67,8 @@ class Database:
         self._listeners: list[Callable[[Changes], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
+        self._again: asyncio.TimerHandle | None = None
+        """Next attempt at a checkpoint that a reader held up."""
         self.deposed = asyncio.Event()
         """Set once another daemon leads on this database and nothing can be written any more."""
         self.commits = 0
@@ -165,6 +169,8 @@ class Database:
     async def close(self) -> None:
         """Finish all writes that wait, then close every connection."""
         self._is_closed = True
+        if self._again is not None:
+            self._again.cancel()
         self._hand_over()
         await asyncio.to_thread(self._writer.close)
         self._readers.shutdown()
@@ -174,14 +180,28 @@ class Database:
     def _note_commit(self) -> None:
         self.commits += 1
         if self.commits % CHECKPOINT_EVERY == 0:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile: the last connection does it
-                self._readers.submit(self._checkpoint)
+            self._start_checkpoint()
+
+    def _start_checkpoint(self) -> None:
+        with contextlib.suppress(RuntimeError):  # closed meanwhile: the last connection does it
+            self._readers.submit(self._checkpoint)
 
     def _checkpoint(self) -> None:
+        """Try again later if a long reader, such as a backup, is in the way: there may be no commit after it."""
         try:
-            checkpoint(self._reading)
+            if not checkpoint(self._reading):
+                self._call_soon(self._checkpoint_again)
         except Exception as error:  # harmless: the writer does it later, within a commit
             log.warning("a checkpoint failed", exc_info=error, extra={"action": "checkpoint_failed"})
+
+    def _checkpoint_again(self) -> None:
+        if self._again is None and not self._is_closed:
+            assert self._loop is not None
+            self._again = self._loop.call_later(CHECKPOINT_AGAIN_S, self._take_up_checkpoint)
+
+    def _take_up_checkpoint(self) -> None:
+        self._again = None
+        self._start_checkpoint()
 
     def _call_soon(self, call: Callable[..., object], *arguments: object) -> None:
         """Call something on the event loop, from the writer thread."""

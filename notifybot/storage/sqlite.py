@@ -57,17 +57,24 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     # In pages of 4 KiB. Only for what `checkpoint` leaves over, since this one delays a commit.
     "PRAGMA wal_autocheckpoint = 8000",
+    # In bytes. A long reader lets the log grow; once it is copied, the next commit shrinks the file to this.
+    "PRAGMA journal_size_limit = 67108864",
 )
 
 
-def checkpoint(engine: Engine) -> None:
+def checkpoint(engine: Engine) -> bool:
     """Copy SQLite's write-ahead log into the database alongside the writer, which would otherwise do so in a commit.
 
-    Does nothing on PostgreSQL.
+    Returns False if a part of it is left, because a reader still needs the database as it was before. Does nothing on
+    PostgreSQL.
     """
-    if engine.dialect.name == "sqlite":
-        with contextlib.closing(engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+    if engine.dialect.name != "sqlite":
+        return True
+    with contextlib.closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        ((_, pages, copied),) = cursor.fetchall()
+    return bool(pages == copied)
 
 
 def sqlite_path(url: str) -> Path | None:

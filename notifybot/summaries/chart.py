@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from notifybot.summaries.facts import HOUR, Bar, SummaryFacts, bars
+from notifybot.times.zones import zone_of
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -150,5 +150,5 @@ def _draw_times(canvas: _Canvas, chart: Chart) -> None:
     for index in range(0, len(chart.bars), interval):
         x, y = canvas.x(index), canvas.y(0)
         canvas.draw.line((x, y, x, y + 6), fill=INK)
-        begin = chart.bars[index].begin.astimezone(ZoneInfo(chart.zone))
+        begin = chart.bars[index].begin.astimezone(zone_of(chart.zone))
         canvas.write(x, y + 12, begin.strftime(form), size=SMALL, anchor="mt")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, text, update
 from sqlalchemy import select as select_columns
@@ -23,6 +22,7 @@ from notifybot.storage.due import Due
 from notifybot.storage.statements import affected, table_of
 from notifybot.summaries.facts import Period
 from notifybot.times.wall_clock import A_DAY, A_SECOND, Daily
+from notifybot.times.zones import zone_of
 
 MAX_AHEAD = timedelta(days=5)
 """A plan beyond this was made while the clock was wrong."""
@@ -122,18 +122,17 @@ def save_plans(session: Session, wanted: list[WantedPlan], *, now: datetime) -> 
 def _following(daily: Daily, now: datetime, last_date: str | None) -> tuple[date, datetime]:
     """Return the next date without a summary. A `last_date` days ahead was noted while the clock was wrong."""
     last = _day(last_date)
-    is_ahead = last is not None and last > now.astimezone(ZoneInfo(daily.zone)).date() + A_DAY
+    is_ahead = last is not None and last > now.astimezone(zone_of(daily.zone)).date() + A_DAY
     return daily.following(now, after=None if is_ahead else last)
 
 
 def _daily(text: str | None) -> Daily:
-    """Parse a stored plan. UTC replaces a zone that the system no longer knows, as old names get dropped.
+    """Parse a stored plan.
 
     Midnight UTC replaces a plan that cannot be parsed: the row is replanned then, and does not block the others.
     """
-    for each in (text or "", f"{(text or '').partition(' ')[0]} UTC"):
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            return Daily.read(each)
+    with contextlib.suppress(ValueError):
+        return Daily.read(text or "")
     return Daily(time(), "UTC")
 
 

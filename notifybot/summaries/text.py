@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from notifybot.summaries.facts import SummaryFacts, Tally
 from notifybot.times.display import shorten
 from notifybot.times.spans import format_span
+from notifybot.times.zones import zone_of
 
 MAX_NAMES = 8
 """Sources, events or people on a line; the others are only counted."""
@@ -25,7 +25,7 @@ class Audience:
 
 def title(facts: SummaryFacts, audience: Audience) -> str:
     """For example `Daily summary, Monday 2 March`."""
-    day = facts.period.end.astimezone(ZoneInfo(audience.zone))
+    day = facts.period.end.astimezone(zone_of(audience.zone))
     kind = "Summary on request" if audience.is_manual else "Daily summary"
     return f"{kind}, {day:%A} {day.day} {day:%B}"
 
@@ -46,7 +46,7 @@ def body(facts: SummaryFacts, audience: Audience) -> str:
 
 def _since(facts: SummaryFacts, audience: Audience) -> str:
     """For example `since Sunday 1 March, 09:00 (Europe/Berlin)`."""
-    begin = facts.period.begin.astimezone(ZoneInfo(audience.zone))
+    begin = facts.period.begin.astimezone(zone_of(audience.zone))
     return f"since {begin:%A} {begin.day} {begin:%B}, {begin:%H:%M} ({audience.zone})"
 
 
@@ -99,7 +99,7 @@ def _still_open(facts: SummaryFacts, audience: Audience) -> Iterator[str]:
 
 def _when(moment: datetime, today: datetime, audience: Audience) -> str:
     """For example `07:12`, with the date where that is another day's."""
-    zone = ZoneInfo(audience.zone)
+    zone = zone_of(audience.zone)
     local = moment.astimezone(zone)
     is_today = local.date() == today.astimezone(zone).date()
     return f"{local:%H:%M}" if is_today else f"{local.day} {local:%b} {local:%H:%M}"

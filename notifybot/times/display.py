@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+
+from notifybot.times.zones import zone_of
 
 
 def local_time(moment: datetime, zone: str, *, now: datetime) -> str:
     """Format a time as `10:00 UTC`, or as `2026-03-03 09:00 (Europe/Berlin)`; the date is left out if it is today."""
-    if zone == "UTC":
+    tz = zone_of(zone)
+    if tz is UTC:
         return clock_time(moment, now)
-    local = moment.astimezone(ZoneInfo(zone))
-    is_today = local.date() == now.astimezone(ZoneInfo(zone)).date()
+    local = moment.astimezone(tz)
+    is_today = local.date() == now.astimezone(tz).date()
     return local.strftime(f"{'' if is_today else '%Y-%m-%d '}%H:%M ({zone})")
 
 

@@ -12,13 +12,13 @@ import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
 from notifybot.times.cron import parse_cron
 from notifybot.times.spans import format_span, parse_span
+from notifybot.times.zones import zone_of
 
 SHOWN = 5
 """Number of next times that are shown to people."""
@@ -106,20 +106,6 @@ def occurrences(repeat: Repeat, zone: str, begins_at: datetime, after: datetime)
 def _behind(begins_at: datetime, after: datetime) -> datetime:
     """Return the time after which to search. At the very first time of the calendar there is none before it."""
     return after if begins_at <= after else begins_at - _INSTANT
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return the zone of this name; UTC if it is unknown on this system."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        return UTC
-
-
-def is_known_zone(name: str) -> bool:
-    return name == "UTC" or zone_of(name) is not UTC
 
 
 def count(repeat: Repeat, zone: str, begins_at: datetime, *, after: datetime, until: datetime, most: int) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import count
-from zoneinfo import ZoneInfo
+
+from notifybot.times.zones import zone_in_use, zone_of
 
 A_DAY = timedelta(days=1)
 A_SECOND = timedelta(seconds=1)
@@ -38,16 +39,16 @@ class Daily:
 
     @staticmethod
     def read(text: str) -> "Daily":
-        """Parse the result of `str`. Raises ValueError, and KeyError for an unknown zone."""
+        """Parse the result of `str`, in UTC if the zone is unknown here. Raises ValueError."""
         at, _, zone = text.partition(" ")
-        return Daily(time.fromisoformat(at), ZoneInfo(zone).key)
+        return Daily(time.fromisoformat(at), zone_in_use(zone))
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M} {self.zone}"
 
     def on(self, day: date) -> datetime | None:
         """Return the time on this date, in UTC; None for a date that the zone skipped."""
-        zone = ZoneInfo(self.zone)
+        zone = zone_of(self.zone)
         begins = moments(day, time(), zone)[0]
         return moments(day, self.at, zone)[0] if begins.astimezone(zone).date() == day else None
 
@@ -62,7 +63,7 @@ class Daily:
 
     def _from(self, now: datetime, step: timedelta) -> Iterator[tuple[date, datetime]]:
         """Yield dates with their times, in steps, beginning one step before today."""
-        begin = now.astimezone(ZoneInfo(self.zone)).date() - step
+        begin = now.astimezone(zone_of(self.zone)).date() - step
         for day in (begin + step * number for number in count()):
             if (moment := self.on(day)) is not None:
                 yield day, moment

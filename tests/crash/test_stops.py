@@ -1,6 +1,7 @@
 """Stops and restarts: by SIGTERM and SIGKILL, under load, in a ban, with Telegram away, and with a second daemon."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 
@@ -10,6 +11,7 @@ from benchmarks.lab.counts import failures
 from benchmarks.lab.lab import Lab
 from benchmarks.lab.process import start
 from benchmarks.lab.verdict import Finding
+from notifybot.system.signals import IGNORED
 
 pytestmark = pytest.mark.crash
 MESSAGES = 15
@@ -45,6 +47,17 @@ async def test_a_second_daemon_on_the_same_database_exits_with_2_and_the_reason(
     assert str(first.pid) in said[0]
     assert said[1].startswith("hint:")
     assert not first.is_over
+
+
+async def test_signals_that_ask_others_to_reload_end_nothing(lab: Lab) -> None:
+    life = await lab.start()
+    for number in IGNORED:
+        os.kill(life.pid, number)
+    entry = await lab.callers.send_one_to(lab.chat_ids[0])
+    await lab.sandbox.wait_for(lambda: entry.copies, timeout=30)
+    assert not life.is_over
+    assert all(number.name in lab.home.log_tail() for number in IGNORED)
+    assert await lab.stop(life) == 0
 
 
 async def test_no_call_goes_into_a_ban_across_kill_and_restart(lab: Lab) -> None:

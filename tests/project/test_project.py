@@ -283,6 +283,18 @@ def test_the_sandbox_knows_nothing_else_of_notifybot() -> None:
     assert known == set()
 
 
+def test_zones_are_opened_in_one_place() -> None:
+    """A stored zone may have vanished from the system: zone_of then returns UTC. cli/times.py has just found one."""
+    opened = {
+        str(path.relative_to(PACKAGE))
+        for path in files(PACKAGE)
+        if path.suffix == ".py"
+        if ("zoneinfo", "ZoneInfo") in imports_of(path)
+    }
+
+    assert opened == {"times/zones.py", "cli/times.py"}
+
+
 @pytest.mark.parametrize("room", ["handlers", "jobs", "routes"])
 def test_entry_points_take_a_session_from_sqlmodel_and_nothing_else(room: str) -> None:
     taken = {

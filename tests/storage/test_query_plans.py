@@ -15,12 +15,13 @@ from sqlmodel import Session
 from notifybot.alerts import acknowledge, close, escalate, expire, policy_gaps, unacknowledge
 from notifybot.alerts import remind as alerts_remind
 from notifybot.alerts.policy import EscalationPlan, EscalationStep
+from notifybot.config.model import Config
 from notifybot.delivery import claims
 from notifybot.delivery import record as delivery_record
 from notifybot.delivery.attempt import Attempt, RetryPolicy
 from notifybot.delivery.claims import Claim, Leader
 from notifybot.delivery.rate_limits import RateLimit, RateLimits
-from notifybot.health import job_history
+from notifybot.health import job_history, unknown_zones
 from notifybot.messages import accept as messages_accept
 from notifybot.messages import forget, queries, retry
 from notifybot.messages import queries as messages_queries
@@ -37,7 +38,6 @@ from notifybot.rendering.parts import Part, Send
 from notifybot.rotations import overrides
 from notifybot.schedules import cancel, changes
 from notifybot.schedules import changes as schedules_changes
-from notifybot.schedules import queries as schedules
 from notifybot.schedules import queries as schedules_queries
 from notifybot.schedules import release as schedules_release
 from notifybot.storage.database import Database
@@ -212,7 +212,7 @@ LONG_AGO = NOW - timedelta(days=90)
         (schedules_release.RELEASES.next_at, "messages_release"),
         (late(schedules_changes.any_far_ahead), "ix_schedules_settled_until"),
         (late(schedules_changes.undo_clock_jump, limit=5), "ix_schedules_settled_until"),
-        (schedules.unknown_zones, "ix_schedules_ended_at"),
+        (partial(unknown_zones.unknown_zones, config=Config()), "ix_schedules_ended_at"),
         (late(schedules_queries.pending, account=None, limit=5), "messages_sent_later"),
         (late(schedules_queries.pending, account="root", limit=5), "messages_sent_later"),
         (messages_queries.backlog, "deliveries_waiting"),

@@ -285,3 +285,26 @@ async def test_every_commit_survives_a_power_cut(database: Database) -> None:
         return {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in names}
 
     assert await database.write(settings) == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.sqlite_only(reason="PostgreSQL has its own checkpoints")
+async def test_the_log_is_copied_once_a_long_reader_is_done(database: Database, store: Store) -> None:
+    path = sqlite_path(store.url)
+    assert path is not None
+    with contextlib.closing(sqlite3.connect(path)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM chats").fetchone()
+        for number in range(2 * CHECKPOINT_EVERY):
+            await database.write(adding(f"chat {number}"))
+        assert not is_copied(path, "chat 49")
+        backup.execute("COMMIT")
+    async with asyncio.timeout(20):  # nothing writes any more
+        while True:
+            if is_copied(path, "chat 49"):
+                return
+            await asyncio.sleep(0.05)
+
+
+def is_copied(path: Path, name: str) -> bool:
+    """Return True if the database file has it, without its write-ahead log."""
+    return name.encode() in path.read_bytes()

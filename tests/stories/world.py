@@ -149,7 +149,7 @@ class World:
             sections = _merged(sections, settings)
         path = self.folder / "config.yaml"
         path.write_text(yaml.safe_dump(sections))
-        return config.load(path, {})
+        return config.load(path, {}, is_start=True)
 
     def sets(self, **settings: Json | list[str] | None) -> None:
         """Change the config of the next start."""

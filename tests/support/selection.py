@@ -4,6 +4,7 @@ import pytest
 
 STARTS_A_DAEMON = frozenset(
     {
+        "benchmarks.lab.day",
         "benchmarks.lab.lab",
         "notifybot.demo.demo",
         "tests.browser.visitor",

@@ -4,8 +4,12 @@ import argparse
 import os
 from pathlib import Path
 
-from notifybot.cli.output import one_line, print_line
+from notifybot.cli.output import now, one_line, print_line
 from notifybot.cli.parser import Commands, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.config.model import Config
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,7 +29,19 @@ def _check(arguments: argparse.Namespace) -> int:
     print_line(f"  telegram  {'token set' if config.telegram.token else 'no token: messages wait'}")
     if config.templates is not None:
         _check_templates(config.templates)
+    if arguments.against_database:
+        _check_against_database(config)
     return 0
+
+
+def _check_against_database(config: "Config") -> None:
+    """Compare the names that stored messages use with the config. Raises NamesLost with every one that is lost."""
+    import asyncio
+
+    from notifybot.health.stored_names import check_stored_names
+
+    exists = asyncio.run(check_stored_names(config, now=now()))
+    print_line(f"  names     {'all in the database lead to someone' if exists else 'there is no database yet'}")
 
 
 def _check_templates(folder: Path) -> None:
@@ -64,6 +80,11 @@ def _without_password(url: str) -> str:
 
 def add(commands: Commands) -> None:
     config = commands.group("config")
-    config.add("check", "check the config file, and report every problem in it")
+    check = config.add("check", "check the config file, and report every problem in it")
+    check.add_argument(
+        "--against-database",
+        action="store_true",
+        help="also report stored messages, schedules, overrides and tokens whose recipients lead to nobody",
+    )
     init = config.add("init", "create a config file to start from")
     init.add_argument("path", nargs="?", default="config.yaml", metavar="PATH", help="default: ./config.yaml")

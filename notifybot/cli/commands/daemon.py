@@ -29,13 +29,16 @@ def _config(arguments: argparse.Namespace) -> "Config":
 
     explicit = Path(arguments.config) if arguments.config else None
     file = find_config(explicit, os.environ, Path.cwd())
-    config = load_default(os.environ) if file is None else load(file, os.environ)
+    config = load_default(os.environ) if file is None else load(file, os.environ, is_start=True)
     if arguments.socket is None:
         return config
     return replace(config, socket=replace(config.socket, path=Path(arguments.socket).absolute()))
 
 
 def _daemon(config: "Config") -> int:
+    from notifybot.system import signals
+
+    signals.ignore()  # the imports below take a second
     from notifybot.app import run as run_daemon
 
     return run_daemon(config)

@@ -50,6 +50,8 @@ def _create_bot() -> None:
         sa.Column("former_identity", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("replaced_at", UTCDateTime(), nullable=True),
         sa.Column("probe_at", UTCDateTime(), nullable=True),
+        sa.Column("reported_zones", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("reported_names", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
 
@@ -178,6 +180,7 @@ def _create_people() -> None:
         sa.UniqueConstraint("account"),
         sa.UniqueConstraint("chat_id"),
     )
+    index("ix_people_time_zone", "people", ["time_zone"])
 
 
 def _create_link_secrets() -> None:

@@ -41,6 +41,9 @@ class HealthFacts:
     """A warning for each chat that Telegram bans."""
     notes: tuple[str, ...] = ()
     """Warnings about the configuration."""
+    troubles: tuple[str, ...] = ()
+    """Warnings that an operator should look at now: the log, files that are gone."""
+    log_lines_dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class HealthReport:
     waiting: int
     oldest_waiting_s: float
     warnings: tuple[str, ...]
+    log_lines_dropped: int = 0
 
 
 def check_writable(session: Session) -> None:
@@ -66,7 +70,7 @@ def assess(facts: HealthFacts) -> HealthReport:
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
     is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
-    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.bans)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.bans or facts.troubles)
     return HealthReport(
         status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
         telegram=facts.telegram,
@@ -75,6 +79,7 @@ def assess(facts: HealthFacts) -> HealthReport:
         waiting=backlog.waiting,
         oldest_waiting_s=round(oldest, 1),
         warnings=_warnings(facts),
+        log_lines_dropped=facts.log_lines_dropped,
     )
 
 
@@ -87,6 +92,7 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
         found.append("The database is unusable; see the log.")
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
+    found += facts.troubles
     found += [f"Job {name} is failing: {reason}" for name, reason in sorted(facts.job_errors.items())]
     found += [f"Job {name} {words}" for name, words in sorted(facts.put_off.items())]
     for name, span in sorted(facts.hanging.items()):

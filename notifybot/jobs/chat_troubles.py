@@ -6,8 +6,8 @@ from functools import partial
 from sqlmodel import Session
 
 from notifybot.health import chat_warnings
+from notifybot.jobs.admin_notices import notify_admins
 from notifybot.jobs.batches import process_due
-from notifybot.jobs.failures import notify_admins
 from notifybot.runtime import Runtime
 
 NAME = "chat_troubles"
@@ -21,5 +21,5 @@ async def run(runtime: Runtime, now: datetime) -> int:
 
 def _notify(session: Session, *, now: datetime, limit: int, runtime: Runtime) -> int:
     sentences = chat_warnings.take_untold(session, now=now, limit=limit)
-    notify_admins(session, TITLE, "\n\n".join(sentences), runtime, now=now)
+    notify_admins(session, runtime, title=TITLE, content="\n\n".join(sentences), now=now)
     return len(sentences)

@@ -13,7 +13,7 @@ from notifybot.recipients.address import Recipient
 from notifybot.recipients.directory import Directory
 from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 
-DAILY_SUMMARY, ON_CALL, JOBS = OWN_SOURCES = ("daily-summary", "on-call", "jobs")
+DAILY_SUMMARY, ON_CALL, JOBS, TELEGRAM = OWN_SOURCES = ("daily-summary", "on-call", "jobs", "telegram")
 """Sources of notifybot's own messages. Summaries leave them out."""
 
 

@@ -14,7 +14,8 @@ RETRY_AFTER_S = 5
 class FaultKind(StrEnum):
     """`error` responds with error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts
     every connection at once; `cut_before` cuts before a call is accepted, `cut_after` afterwards; `html` responds with
-    502 and a page; `hang` never responds; `slow` waits `seconds` first and combines with all others."""
+    502 and a page; `hang` never responds; `result` responds to an accepted call with another result; `slow` waits
+    `seconds` first and combines with all others."""
 
     ERROR = "error"
     FLOOD = "flood"
@@ -23,6 +24,7 @@ class FaultKind(StrEnum):
     CUT_AFTER = "cut_after"
     HTML = "html"
     HANG = "hang"
+    RESULT = "result"
     SLOW = "slow"
 
 
@@ -42,6 +44,7 @@ class FaultSpec:
     error_code: int = ERROR_CODE
     description: str = DESCRIPTION
     retry_after: int = RETRY_AFTER_S
+    result: object = None
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ class Fault:
             "error_code": spec.error_code if spec.kind is FaultKind.ERROR else None,
             "description": spec.description if spec.kind is FaultKind.ERROR else None,
             "retry_after": spec.retry_after if spec.kind is FaultKind.FLOOD else None,
+            "result": spec.result if spec.kind is FaultKind.RESULT else None,
             "until": self.until,
             "hits": self.hits,
         }

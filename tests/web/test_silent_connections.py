@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -108,6 +109,14 @@ async def test_one_address_takes_no_place_of_another(encrypted: Wire) -> None:
             victim.setblocking(False)
             with pytest.raises(BlockingIOError):  # it is open, and nobody has said anything
                 victim.recv(1)
+
+
+async def test_an_encrypted_connection_has_a_small_buffer(encrypted: Wire) -> None:
+    async with encrypted.connection() as line:
+        await line.say(HEALTH[:9])
+        await until(lambda: bool(server_of(encrypted).connections))
+        transport: Any = server_of(encrypted).connections[0].transport
+        assert len(transport._ssl_protocol._ssl_buffer) == listeners.TLS_BUFFER_BYTES
 
 
 def says(data: bytes) -> Callable[[socket.socket], None]:

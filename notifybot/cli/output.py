@@ -101,6 +101,11 @@ def _reporting_errors() -> Iterator[None]:
         raise ClientError(detail, hint="The command itself succeeded.") from error
 
 
+def print_warning(line: str) -> None:
+    """Print on standard error what the sender should know although the command succeeds."""
+    print(f"warning: {one_line(line)}", file=sys.stderr)
+
+
 def print_error(detail: str, hint: str) -> None:
     """Print the two lines on standard error that end every failure."""
     print(f"error: {one_line(detail)}", file=sys.stderr)

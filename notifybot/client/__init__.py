@@ -122,15 +122,16 @@ class Client:
     def send(self, text: str | None = None, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
         """Send one message; once this returns, it is on the daemon's disk.
 
-        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name from the daemon's config,
-        `subscribers`, or several of these; each chat gets the message once. `photos` are shown as pictures, `files`
-        under their names: paths, `File`s, or one https URL. `text` is optional with files, or with a `template`, which
-        is rendered with `data`. `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark. `priority`: low, normal, high,
-        critical. An `alert` asks for an acknowledgement; its `policy`, a name from the config or a mapping, says to
-        whom it escalates. `at` (aware) delays the message, `every` (a cron expression in `time_zone`, or `every 15m`)
-        repeats it. While a message with the same `dedup_key` is open, that one counts up instead. `wait_s` (at most 30)
-        waits until the message is posted or has failed. If the connection drops, the call is retried under the same
-        client_id (a new one per call unless given), so the message is never accepted twice.
+        `to`: a chat id (`-1001234567890`), `@channel`, a person's account or user_id, a name from the daemon's
+        config, `subscribers`, or several of these; each chat gets the message once. `photos` are shown as
+        pictures, `files` under their names: paths, `File`s, or one https URL. `text` is optional with files, or
+        with a `template`, which is rendered with `data`; one over 1 MB goes as a file with its beginning.
+        `parse_mode`: HTML, MarkdownV2, Markdown, CommonMark, Mono. `priority`: low, normal, high, critical. An
+        `alert` asks for an acknowledgement; its `policy`, a name from the config or a mapping, says to whom it
+        escalates. `at` (aware) delays the message, `every` (a cron expression in `time_zone`, or `every 15m`)
+        repeats it. While a message with the same `dedup_key` is open, that one counts up instead. `wait_s` (at
+        most 30) waits until the message is posted or has failed. If the connection drops, the call is retried
+        under the same client_id (a new one per call unless given), so the message is never accepted twice.
         """
         fields = {**recipient_fields(to), **request_fields(options)}
         photos, files = options.get("photos", ()), options.get("files", ())

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 MAX_FILES = 20
 PHOTO, DOCUMENT = "photo", "file"
 """Kinds of files, by the name of their form field."""
+MAX_TEXT_BYTES = 1_000_000
+"""Size as JSON: with the other fields, the daemon takes 1 MiB."""
+SHORT = MAX_TEXT_BYTES // 12
+"""In characters, each of which has at most 12 bytes in JSON."""
+BEGINNING = 500
+FULL_TEXT_NAME = "message.txt"
+FULL_TEXT_IN_FILE = "The full text is in the file."
+MONO = "Mono"
+"""The format whose texts can be cut anywhere."""
 TYPES = {PHOTO: "image", DOCUMENT: "document"}
 
 
@@ -32,9 +41,13 @@ def message_body(
 ) -> Iterator[RequestBody]:
     """Make the body of a message: JSON, or a form with its files, which stay open until the block ends.
 
-    Raises Refused for problems that show before anything is sent.
+    A text that is too long for the daemon goes as a file, with its beginning as the text. Raises Refused for problems
+    that show before anything is sent.
     """
     attached = [(PHOTO, each) for each in _files_of(photos)] + [(DOCUMENT, each) for each in _files_of(files)]
+    if text is not None and _is_too_long(text):
+        attached.append((DOCUMENT, File(text.encode("utf-8", "replace"), FULL_TEXT_NAME)))
+        fields, text = _without_markup(fields), _beginning(text)
     if len(attached) > MAX_FILES:
         raise Refused(
             f"A message can have at most {MAX_FILES} files, not {len(attached)}.",
@@ -51,6 +64,21 @@ def message_body(
         raise Refused("No text or file is given.", hint="Give a text, a file or a template.")
     else:
         yield json_body(without_none({"type": "text", "content": text, **fields}))
+
+
+def _is_too_long(text: str) -> bool:
+    return len(text) > SHORT and json_body(text).length > MAX_TEXT_BYTES
+
+
+def _beginning(text: str) -> str:
+    """Return the first lines of a long text: what fits below a file, with room for a title and status lines."""
+    start = text[:BEGINNING]
+    lines, newline, _ = start.rpartition("\n")
+    return f"{lines if newline and lines.strip() else start}\n\n{FULL_TEXT_IN_FILE}"
+
+
+def _without_markup(fields: Mapping[str, object]) -> dict[str, object]:
+    return {**fields, "parse_mode": MONO if fields.get("parse_mode") == MONO else None}
 
 
 def _files_of(given: Attachable | Iterable[Attachable]) -> list[File]:
@@ -255,5 +283,5 @@ def _filename(name: str) -> str:
 
 
 def _text(value: object) -> bytes:
-    """Encode a value; the daemon refuses lone surrogates."""
+    """Encode a value; the daemon replaces lone surrogates in texts."""
     return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")

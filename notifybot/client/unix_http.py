@@ -39,7 +39,11 @@ class RequestBody:
 
 
 def json_body(document: object) -> RequestBody:
-    content = json.dumps(document).encode("ascii")
+    """Encode as UTF-8, which is shorter than escapes. Lone surrogates have no UTF-8: they are escaped."""
+    try:
+        content = json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        content = json.dumps(document).encode("ascii")
     return RequestBody("application/json", len(content), lambda: (content,))
 
 

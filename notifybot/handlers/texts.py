@@ -9,6 +9,7 @@ from notifybot.model.actors import name_of
 from notifybot.model.messages import Message
 from notifybot.model.people import Person
 from notifybot.rendering.buttons import open_alert_button
+from notifybot.rendering.cleaning import clean, replayed
 from notifybot.rendering.parts import Entity, Part
 from notifybot.rendering.split import utf16_len
 from notifybot.times.display import clock_time, shorten
@@ -127,8 +128,8 @@ def _state(message: Message, now: datetime) -> str:
 
 
 def _label(message: Message) -> str:
-    text = " ".join((message.title or message.content).split())
-    return shorten(text, MAX_LABEL_LENGTH)
+    text, _ = clean(*replayed(message.title or message.content))
+    return shorten(" ".join(text.split()), MAX_LABEL_LENGTH)
 
 
 def _with_code(text: str, *spans: str) -> Part:

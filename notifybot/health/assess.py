@@ -37,12 +37,10 @@ class HealthFacts:
     """A warning for each job that has put rows off."""
     hanging: dict[str, timedelta] = field(default_factory=dict)
     """Jobs that have been running for too long, and for how long."""
-    bans: tuple[str, ...] = ()
-    """A warning for each chat that Telegram bans."""
     notes: tuple[str, ...] = ()
     """Warnings about the configuration."""
     troubles: tuple[str, ...] = ()
-    """Warnings that an operator should look at now: the log, files that are gone."""
+    """Warnings that an operator should look at now: the log, files that are gone, banned chats."""
     log_lines_dropped: int = 0
 
 
@@ -70,7 +68,7 @@ def assess(facts: HealthFacts) -> HealthReport:
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
     is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
-    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.bans or facts.troubles)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.troubles)
     return HealthReport(
         status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
         telegram=facts.telegram,
@@ -87,7 +85,6 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
     found = list(facts.notes)
     if facts.telegram_reason:
         found.append(facts.telegram_reason)
-    found += facts.bans
     if facts.backlog is None:
         found.append("The database is unusable; see the log.")
     if not facts.is_moving:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from notifybot.errors import Unavailable
 from notifybot.health import job_failures, job_history
-from notifybot.jobs.admin_notices import notify_admins
+from notifybot.messages.announce import JOBS, Announcement, announce_to_admins
 from notifybot.model.schedules import JobRun
 from notifybot.runtime import Runtime
 
@@ -44,4 +44,5 @@ def _record(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, i
         job_failures.note_failure(session, run, now=now)
     notice = job_failures.settle(session, run, now=now)
     if notice is not None:
-        notify_admins(session, runtime, title=notice.title, content=notice.content, now=now)
+        announcement = Announcement((), JOBS, notice.content, notice.title)
+        announce_to_admins(session, announcement, runtime.directory, now=now)

@@ -3,8 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Any
 
-from sqlalchemy import exists, text
+from sqlalchemy import ColumnElement, Text, cast, exists, text
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from notifybot.errors import NotFound
@@ -22,6 +26,10 @@ from notifybot.times import occurrences
 BACKLOG_SAMPLE = 100
 """Waiting messages, in the order of acceptance, among which the oldest is looked for. A scheduled message counts from
 its send_at, so the first one is not always the oldest."""
+
+LONG_COLUMNS = ("content", "data", "look", "recipients")
+MAX_PAGE_CHARACTERS = 4_000_000
+"""On one page of the list: 500 messages of 1 MB each would take gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +85,42 @@ def details(session: Session, message_id: str) -> MessageDetails:
     return MessageDetails(message, deliveries, tuple(timeline.events_of(session, message_id)), files)
 
 
-def page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Message]:
-    """Return at most `limit` messages, newest first."""
-    chosen = select(Message)
+def page(session: Session, wanted: MessageFilter, *, limit: int) -> tuple[Sequence[Message], bool]:
+    """Return the newest messages, at most `limit` of them and about MAX_PAGE_CHARACTERS, and whether there are more."""
+    sizes = session.execute(_matching(select_columns(col(Message.id), _size()), wanted).limit(limit + 1)).all()
+    ids: list[str] = []
+    total = 0
+    for message_id, size in sizes[:limit]:
+        total += size
+        if ids and total > MAX_PAGE_CHARACTERS:
+            break
+        ids.append(message_id)
+    found = session.exec(select(Message).where(col(Message.id).in_(ids))).all()
+    return sorted(found, key=lambda message: message.id, reverse=True), len(ids) < len(sizes)
+
+
+def _size() -> ColumnElement[int]:
+    """Characters of what a caller can make long."""
+    columns = table_of(Message).c
+    return reduce(add, [func.coalesce(func.length(cast(columns[name], Text)), 0) for name in LONG_COLUMNS])
+
+
+def _matching(chosen: Any, wanted: MessageFilter) -> Any:
+    """Restrict a query of messages, and order them from the newest."""
     if wanted.is_open:
         chosen = chosen.where(text(IS_OPEN))
     if wanted.status is not None:
-        chosen = chosen.where(Message.state == wanted.status)
+        chosen = chosen.where(col(Message.state) == wanted.status)
     if wanted.source is not None:
-        chosen = chosen.where(Message.source == wanted.source)
+        chosen = chosen.where(col(Message.source) == wanted.source)
     if wanted.since is not None:
         # The id contains the time too, and is the last column of the indexes.
         chosen = chosen.where(col(Message.created_at) >= wanted.since, col(Message.id) >= first_id(wanted.since))
     if wanted.account is not None:
-        chosen = chosen.where(Message.account == wanted.account)
+        chosen = chosen.where(col(Message.account) == wanted.account)
     if wanted.before_id is not None:
         chosen = chosen.where(col(Message.id) < wanted.before_id)
-    return session.exec(chosen.order_by(col(Message.id).desc()).limit(limit)).all()
+    return chosen.order_by(col(Message.id).desc())
 
 
 def backlog(session: Session) -> Backlog:

@@ -50,15 +50,15 @@ def remember_identity(session: Session, identity: dict[str, Any], *, now: dateti
     return former
 
 
-def replacement(session: Session, *, now: datetime) -> tuple[str, str] | None:
-    """Return the names of the former and the current bot, if another one was replaced within REPLACEMENT_REPORTED_FOR.
-
-    Before Telegram has confirmed the current one, this is not known.
-    """
-    bot = session.get(Bot, 1)
-    if bot is None or bot.replaced_at is None or bot.former_identity is None or bot.identity is None:
+def replacement(session: Session, *, token_id: str, now: datetime) -> tuple[str, str] | None:
+    """Return the names of the former and the current bot, if the token is not of the bot that used this database, or
+    has not been for longer than REPLACEMENT_REPORTED_FOR. `token_id`: the bot's id, which each token begins with."""
+    bot = session.get_one(Bot, 1)
+    if bot.identity is None:
         return None
-    if now - bot.replaced_at > REPLACEMENT_REPORTED_FOR:
+    if str(bot.identity["id"]) != token_id:  # Telegram was not reached yet
+        return name_of(bot.identity), f"the bot {token_id}"
+    if bot.former_identity is None or bot.replaced_at is None or now - bot.replaced_at > REPLACEMENT_REPORTED_FOR:
         return None
     return name_of(bot.former_identity), name_of(bot.identity)
 

@@ -13,8 +13,9 @@ from notifybot.rendering.buttons import (
     snooze_button,
     unacknowledge_button,
 )
+from notifybot.rendering.cleaning import clean, cleaned_part, indented, replayed
 from notifybot.rendering.layout import Content, Footer, lay_out
-from notifybot.rendering.markup import ParseMode
+from notifybot.rendering.markup import Formatted, ParseMode
 from notifybot.rendering.markup.links import checked
 from notifybot.rendering.parts import (
     Buttons,
@@ -28,15 +29,16 @@ from notifybot.rendering.parts import (
     Send,
     Substance,
 )
-from notifybot.rendering.split import utf16_len
+from notifybot.rendering.split import VISIBLE, utf16_len
 from notifybot.rendering.status_lines import status_lines
+from notifybot.rendering.terminal import ESCAPE
 from notifybot.rendering.views import MessageView, PostView, ShownPart, is_acknowledged, is_open
 from notifybot.rendering.written_links import without_links, write_links
 
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
 ANSWER_WITHOUT_BUTTONS = "Telegram refused the buttons. Send /open to acknowledge."
-LONG_MARKUP = 8192
+LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
 
@@ -97,10 +99,12 @@ def _call(post: PostView, part: Part | None, place: int) -> Call:
 def render(post: PostView, *, max_parts: int, snoozes: Sequence[Snooze] = ()) -> tuple[Part, ...]:
     """Return the parts of a post. One of them has the status lines and the buttons."""
     if post.reply is not None:
-        return (_plain_reply(post.reply, post.as_text),)
+        return (indented(cleaned_part(_plain_reply(post.reply, post.as_text))),)
     assert post.message is not None
     parts = _render_message(post, post.message, max_parts, snoozes)
-    return tuple(replace(part, entities=()) for part in parts) if AsText.FORMATTING in post.as_text else parts
+    if AsText.FORMATTING in post.as_text:
+        parts = tuple(replace(part, entities=()) for part in parts)
+    return tuple(map(indented, parts))
 
 
 def _plain_reply(part: Part, as_text: AsText) -> Part:
@@ -114,7 +118,8 @@ def _render_message(
     post: PostView, message: MessageView, max_parts: int, snoozes: Sequence[Snooze]
 ) -> tuple[Part, ...]:
     buttons = () if AsText.ALL_BUTTONS in post.as_text else _buttons(post, message, snoozes)
-    foot = Footer(status_lines(message), buttons, room=STATUS_UNITS if message.is_alert else 0)
+    status, _ = clean(status_lines(message))
+    foot = Footer(status, buttons, room=STATUS_UNITS if message.is_alert else 0)
     parts = lay_out(_content(message, post.as_text), foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
@@ -132,27 +137,43 @@ def _content(message: MessageView, as_text: AsText) -> Content:
     lines += [f"{button.text}: {button.url or button.copy}" for button in _buttons_in_text(message, as_text)]
     if AsText.ALL_BUTTONS in as_text and is_open(message):
         lines.append(ANSWER_WITHOUT_BUTTONS)
-    text = "\n\n".join(filter(None, (text, "\n".join(lines))))
+    text, entities = clean("\n\n".join(filter(None, (text, "\n".join(lines)))), entities)
+    if VISIBLE.search(text) is None:
+        text, entities = _escaped(message.content or message.title or ""), ()
     return Content(text, entities, message.media, message.look.text_first)
 
 
+def _escaped(text: str) -> str:
+    r"""Write out text of which nothing is visible, such as `\x1b[0m`."""
+    return text.encode("unicode_escape").decode()
+
+
 def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
-    """Parse markup; links that Telegram would not show are written in the text. Invalid markup is shown as plain text
-    (see `markup_problem`)."""
-    if parse_mode is None:
-        return content, ()
+    """Return the text, as a terminal shows it, and its formatting; not cleaned yet (see `clean`).
+
+    Links that Telegram would not show are written in the text. Invalid markup is shown as plain text (see
+    `markup_problem`).
+    """
     try:
-        formatted = markup.parse(content, ParseMode(parse_mode))
+        formatted = _parsed(content, parse_mode)
     except markup.Unparseable:
-        return content, ()
+        return replayed(content)
     if not formatted.text:
-        return content, ()
-    return write_links(formatted.text, formatted.entities, formatted.lost)
+        return replayed(content)
+    return replayed(*write_links(formatted.text, formatted.entities, formatted.lost))
+
+
+def _parsed(content: str, parse_mode: str | None) -> Formatted:
+    """Parse the markup; escape sequences are none. Raises Unparseable."""
+    if parse_mode is None:
+        return Formatted(content, ())
+    mode = ParseMode(parse_mode)
+    return markup.parse(content if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
-    """Return True if parsing may block others for too long."""
-    return parse_mode is not None and len(content) > LONG_MARKUP
+    """Return True if rendering may block others for too long."""
+    return len(content) > (LONG_TEXT if parse_mode is None else LONG_MARKUP)
 
 
 def markup_problem(content: str, parse_mode: str | None) -> str | None:
@@ -160,7 +181,7 @@ def markup_problem(content: str, parse_mode: str | None) -> str | None:
     if parse_mode is None:
         return None
     try:
-        shows_something = bool(markup.parse(content, ParseMode(parse_mode)).text) or not content
+        shows_something = bool(_parsed(content, parse_mode).text) or not content
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
     return None if shows_something else f"{parse_mode}: the message would be empty."
@@ -174,9 +195,8 @@ def _buttons_in_text(message: MessageView, as_text: AsText) -> Sequence[PostButt
 
 
 def _headline(message: MessageView) -> str:
-    if not message.is_alert:
-        return message.title or ""
-    return _mark(message) + (message.title or message.source)
+    title = replayed(message.title or "")[0].strip()
+    return _mark(message) + (title or message.source) if message.is_alert else title
 
 
 def _mark(message: MessageView) -> str:

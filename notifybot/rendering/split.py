@@ -35,7 +35,10 @@ BREAKS = (
 FOUND = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]{1,64}@\w+|(?<!\w)[@#/$]\w+")
 FOUND_TYPE = "found"
 # Telegram refuses a message without any of these characters as empty.
-VISIBLE = re.compile(r"[^\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff]")
+VISIBLE = re.compile(
+    r"[^\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff"
+    r"\ufffc\U000e0000-\U000e007f]"
+)
 
 ZERO_WIDTH_JOINER = "\u200d"
 # Joiners, Thai and Lao vowels, voicing marks, skin tones, tags, Hangul vowels and finals.
@@ -93,9 +96,9 @@ def split(
     early rather than exceed `max_entities` or MAX_URL_BYTES; if one place has more entities, the outermost stay. In a
     text with links, those that Telegram finds by itself count too: it would drop our last ones.
 
-    Lost: whitespace at cuts and at both ends of the text (Telegram removes it too), and parts without visible text.
-    In a "pre", the first line of a part keeps its indentation. All else is kept in order; blank text has no parts.
-    Both limits minus `reserve_last` must be at least 2. Runs in linear time.
+    Lost: blank lines at cuts and at both ends of the text, spaces at a cut inside a line, and parts without visible
+    text. The first line of a part keeps its indentation (see cleaning.indented). All else is kept in order; blank text
+    has no parts. Both limits minus `reserve_last` must be at least 2. Runs in linear time.
     """
     rest = _Limits(limit, max_entities, reserve_last)
     first = rest if first_limit is None else replace(rest, units=first_limit)
@@ -168,10 +171,11 @@ class _Spans:
 
 
 def _skip_space(text: str, start: int, offset: int, spans: Sequence[Entity]) -> int:
-    """Return the start of the next part: after whitespace, in a "pre" only after blank lines."""
+    """Return the start of the next part: after blank lines; inside a line after whitespace, but not in a "pre"."""
+    line = _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
     blocks = [span for span in spans if span.type == "pre"]
-    if any(block.offset <= offset < _end(block) for block in blocks):
-        return _match_end(BLANK_LINES, text, start, start + MAX_TEXT_UNITS)
+    if not start or line > start or any(block.offset <= offset < _end(block) for block in blocks):
+        return line
     to_next_block = min((block.offset - offset for block in blocks), default=len(text))
     return _match_end(SPACES, text, start, start + to_next_block)
 

@@ -59,8 +59,7 @@ async def _facts(request: web.Request) -> HealthFacts:
         job_errors=runtime.job_status.job_errors,
         put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
-        bans=chats.bans,
-        troubles=(*runtime.kept_files.troubles, *filter(None, [log_queue.warning()])),
+        troubles=(*chats.bans, *runtime.kept_files.troubles, *filter(None, [log_queue.warning()])),
         log_lines_dropped=log_queue.dropped(),
         notes=(
             *chats.topics,
@@ -133,7 +132,11 @@ async def _unknown_zones(runtime: Runtime) -> list[str]:
 
 async def _other_bot(runtime: Runtime, now: datetime) -> list[str]:
     """Warn that the token is of another bot than the one that used this database."""
-    names: tuple[str, str] | None = await _read(runtime, partial(posts_bot.replacement, now=now), None)
+    token = runtime.config.telegram.token
+    if token is None:
+        return []
+    find = partial(posts_bot.replacement, token_id=token.partition(":")[0], now=now)
+    names: tuple[str, str] | None = await _read(runtime, find, None)
     return [] if names is None else [other_bot_words(*names)]
 
 

@@ -136,9 +136,8 @@ async def list_messages(request: web.Request) -> web.Response:
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
-    found = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit + 1))
-    page = found[: query.limit]
-    next_cursor = page[-1].id if len(found) > query.limit else None
+    page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
+    next_cursor = page[-1].id if has_more else None
     return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
 
 

@@ -27,7 +27,19 @@ _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2
 _TIMESTAMP = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_TIME})?")
 _NUMBER = re.compile(r"-?[0-9]+")
 
+_INVALID = re.compile("[\x00\ud800-\udfff]")
+_NUL = "\x00"
+
 Schema = dict[str, Any]
+
+
+def _message_text(value: object) -> str:
+    """Read a text for people. Characters that cannot be stored are replaced: NUL by ␀, lone surrogates by �."""
+    return _text(_repaired(value) if isinstance(value, str) else value)
+
+
+def _repaired(text: str) -> str:
+    return _INVALID.sub(lambda found: "␀" if found[0] == _NUL else "\ufffd", text)
 
 
 def _text(value: object) -> str:
@@ -45,9 +57,9 @@ def _text(value: object) -> str:
     return value
 
 
-def _short(limit: int) -> Callable[[object], str]:
+def _short(limit: int, read: Callable[[object], str] = _text) -> Callable[[object], str]:
     def check(value: object) -> str:
-        text = _text(value)
+        text = read(value)
         if len(text) > limit:
             raise ValueError(f"this has {len(text)} characters; at most {limit} are allowed")
         return text
@@ -166,8 +178,10 @@ _SPAN: Schema = {
 }
 _RFC_3339: Schema = {"type": "string", "pattern": f"^{_TIMESTAMP.pattern}$"}
 
-MessageText = Annotated[str, BeforeValidator(_text), WithJsonSchema(_TEXT)]
-Title = Annotated[str | None, _unless_null(_short(MAX_TITLE)), _or_null({**_TEXT, "maxLength": MAX_TITLE})]
+MessageText = Annotated[str, BeforeValidator(_message_text), WithJsonSchema(_TEXT)]
+Title = Annotated[
+    str | None, _unless_null(_short(MAX_TITLE, _message_text)), _or_null({**_TEXT, "maxLength": MAX_TITLE})
+]
 Label = Annotated[str | None, _unless_null(_short(MAX_LABEL)), _or_null(_LABEL)]
 Name = Annotated[str, BeforeValidator(_short(MAX_LABEL)), WithJsonSchema(_LABEL)]
 Account = Annotated[str | None, _unless_null(_account), _or_null(_LABEL)]

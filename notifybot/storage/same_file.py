@@ -105,7 +105,7 @@ def refuse_to_forget(path: Path) -> None:
 def file_replaced(error: FileReplaced) -> Unavailable:
     refusal = Unavailable(
         "The database file was removed or replaced while notifybot was running; nothing was accepted.",
-        hint="The operator has to put it back; GET /health says how.",
+        hint="The operator has to put it back; `notifybot health` says how.",
     )
     refusal.__cause__ = error
     return refusal

@@ -36,6 +36,7 @@ from notifybot.model.ids import first_id
 from notifybot.model.messages import Delivery, Message
 from notifybot.model.people import Person
 from notifybot.model.states import State
+from notifybot.rendering.cleaning import clean, replayed
 from notifybot.rendering.parts import Appearance
 from notifybot.rendering.render import read_markup
 from notifybot.storage.statements import table_of
@@ -265,6 +266,7 @@ def _name(acknowledged_by: Mapping[str, Any] | None) -> str:
 
 def _line(row: Any) -> str:
     """Return an alert's title or first line, in plain text."""
-    shown = row.title or read_markup(row.content, Appearance.of(row.look).parse_mode)[0]
+    text = replayed(row.title) if row.title else read_markup(row.content, Appearance.of(row.look).parse_mode)
+    shown, _ = clean(*text)
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
     return shorten(line, MAX_LINE_LENGTH)

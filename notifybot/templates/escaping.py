@@ -22,7 +22,7 @@ class MarkedUp(str):
 def escaped(text: str, mode: ParseMode | None) -> MarkedUp:
     """Escape the text, so that nothing in it is markup."""
     match mode:
-        case None:
+        case None | ParseMode.MONO:
             return MarkedUp(text)
         case ParseMode.HTML:
             return MarkedUp(text.translate(_HTML))
@@ -57,7 +57,7 @@ def as_block(text: str, mode: ParseMode | None) -> MarkedUp:
     if not text.strip():
         return MarkedUp("")
     match mode:
-        case None:
+        case None | ParseMode.MONO:
             return MarkedUp(text)
         case ParseMode.HTML:
             return MarkedUp(f"<pre>{escaped(text, mode)}</pre>")

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -103,7 +104,7 @@ async def _read(request: web.Request) -> bytes:
     if not is_json and kind != FORM:
         raise _not_json(kind)
     body = await _read_body(request)
-    if kind == FORM and not body.lstrip().startswith(b"{"):
+    if kind == FORM and not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         raise _not_json(kind)
     return body
 
@@ -146,12 +147,15 @@ def _received(content: StreamReader) -> bytes:
 
 
 def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {MAX_BODY_BYTES} bytes.", hint="Send files as a form, with `curl -F`.")
+    return TooLarge(
+        f"The body is larger than {MAX_BODY_BYTES} bytes.",
+        hint="Send files, and long texts, as a form: `curl -F file=@NAME`.",
+    )
 
 
 def _parse(body: bytes) -> object:
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")  # some editors and shells write a byte order mark
     except UnicodeDecodeError as error:
         raise NotifybotError(f"The body is not UTF-8: byte {error.start} is invalid.") from None
     return json.parse(text) if text.strip(BLANK) else {}

@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -11,13 +12,13 @@ from notifybot.errors import NotifybotError
 MAX_DEPTH = 32
 MAX_DIGITS = 400
 """Digits of one number; no field takes more."""
-BYTE_ORDER_MARK = "\ufeff"
+MAX_VALUES = 20_000
+"""Values in one document. A list of empty lists would otherwise take twenty times the memory of its text."""
 
 
 def parse(text: str) -> object:
     """Read one JSON value. Raise NotifybotError with the reason if it is invalid."""
-    if text.startswith(BYTE_ORDER_MARK):
-        raise _invalid("it starts with a byte order mark")
+    _check_count(text)
     try:
         document = _decoder().decode(text)
     except json.JSONDecodeError as error:
@@ -28,6 +29,18 @@ def parse(text: str) -> object:
     if text.count("{") + text.count("[") > MAX_DEPTH:  # fewer cannot nest too deep
         _check_depth(document)
     return document
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+
+
+def _check_count(text: str) -> None:
+    """Count values before any is built: each but the first follows a comma or a bracket."""
+    if len(text) < 2 * MAX_VALUES:  # each takes two characters
+        return
+    outside = _STRING.sub("", text)
+    if sum(map(outside.count, ",[{")) >= MAX_VALUES:
+        raise NotifybotError(f"The body has more than {MAX_VALUES:,} values.")
 
 
 @functools.cache

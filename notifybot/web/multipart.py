@@ -165,7 +165,7 @@ def _add_field(fields: dict[str, object], name: str, text: bytes) -> None:
     if name in fields:
         raise _problem(name, "this field is given twice")
     try:
-        value = text.decode()
+        value = text.decode("utf-8", "surrogatepass")  # refused or replaced later, as in JSON
         fields[name] = json.parse(value) if name in NO_TEXT else value
     except UnicodeDecodeError:
         raise _problem(name, "this is not UTF-8") from None

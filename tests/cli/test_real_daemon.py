@@ -125,7 +125,7 @@ def test_only_a_message_that_was_not_posted_is_cancelled(
         (("--to", "5", " "), "blank"),
         (("--to", "5", "--alert", "--escalate-after", "soon", "text"), "escalate_after"),
         (("--to", "5", "--title", "x" * 300, "--source", "y" * 300, "text"), "source"),
-        (("--to", "5", "x" * 1_100_000), "larger than"),
+        (("--to", "5", "--data", "log=" + "x" * 1_100_000, "text"), "larger than"),
     ],
 )
 def test_a_refusal_of_the_daemon_exits_with_2(

@@ -196,7 +196,7 @@ def test_the_largest_file_goes_through_and_comes_back(daemon: RealDaemon, capsys
         ("--button", "Runbook=no address", "text"),
         ("--button", "Host=https://" + "x" * 5000, "text"),
         ("--photo", "https://user:password@example.org/x.png"),
-        ("--title", "\udcff", "--file", "chart.png"),
+        ("--source", "\udcff", "--file", "chart.png"),
     ],
 )
 def test_a_refusal_prints_two_lines_and_exits_with_2(

@@ -71,9 +71,9 @@ def test_a_cut_falls_on_the_best_place_in_the_last_half(text: str, parts: list[s
     assert texts(split(text, limit=15)) == parts
 
 
-def test_whitespace_at_cuts_and_ends_is_dropped_and_all_other_kept() -> None:
+def test_blank_lines_at_cuts_and_ends_are_dropped_and_indentation_is_kept() -> None:
     text = "\n  first  line\n" + " " * 50 + "\n\t second   line \r\n"
-    assert texts(split(text, limit=15)) == ["first  line", "second   line"]
+    assert texts(split(text, limit=15)) == ["  first  line", "\t second   line"]
 
 
 @pytest.mark.parametrize("character", CHARACTERS, ids=ascii)

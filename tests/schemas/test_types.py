@@ -1,10 +1,12 @@
-"""Times in requests, as local times of the given zone."""
+"""Times in requests, as local times of the given zone, and texts with characters that cannot be stored."""
 
 from datetime import UTC, datetime
 
 import pytest
 
+from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
 from notifybot.schemas.types import in_utc
+from notifybot.web.bodies import check
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,26 @@ def test_a_time_with_an_offset_stays_what_it_is() -> None:
     written = datetime(2026, 7, 1, 9, tzinfo=UTC)
     assert in_utc(written, "Europe/Berlin") == written
     assert in_utc(None, "Europe/Berlin") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("ok\x00", "ok␀"),
+        ("\x00", "␀"),
+        ("\x00\x00a", "␀␀a"),
+        ("a\ud800", "a\ufffd"),
+        ("\udfff", "\ufffd"),
+        ("\udc00\ud800", "\ufffd\ufffd"),
+        ("\udcff in a file name", "\ufffd in a file name"),
+        ("\U0001f525\x1b[0m\r\n", "\U0001f525\x1b[0m\r\n"),
+    ],
+    ids=ascii,
+)
+def test_invalid_characters_are_replaced_in_every_text_for_people(given: str, kept: str) -> None:
+    fields = check(IngestFields, {"channel_id": -1001, "content": given, "title": given})
+    assert (fields.content, fields.title) == (kept, kept)
+    assert check(PhotoFields, {"user": "alice", "photo_path": "/x.png", "caption": given}).caption == kept
+    assert check(SendFields, {"user": "alice", "text": given}).text == kept
+    edit = check(EditFields, {"content": given, "title": given})
+    assert (edit.content, edit.title) == (kept, kept)

@@ -135,3 +135,54 @@ async def test_the_api_returns_the_appearance_of_a_message(world: World, ops: Pl
     message = await notice.now()
     assert {name: message[name] for name in look} == look
     assert (message["data"], message["content"]) == ({"host": "db1"}, "<b>x</b>")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("copy 10%\rcopy 50%\rcopy 100%", "copy 100%"),
+        ("\x1b[1;31mFAILED\x1b[0m db1", "FAILED db1"),
+        ("name\tsize\r\nvar\t48G", "name    size\nvar     48G"),
+        ("\u202eA\u030angstro\u0308m\u2028x", "Ångström\nx"),
+        ("\n  first\n    second\n", "\u00a0\u00a0first\n    second"),
+        ("nul \x00 and \ud800", "nul ␀ and \ufffd"),
+        ("\x1b[K", r"\x1b[K"),
+        ("\ufeffmark\x07", "mark"),
+    ],
+)
+async def test_a_text_is_shown_as_a_terminal_would_and_the_api_keeps_it(
+    world: World, ops: Place, given: str, shown: str
+) -> None:
+    notice = await world.notice(given, to=ops)
+
+    assert (await ops.receives(shown)).text == shown
+    assert (await notice.now())["content"] == given.replace("\x00", "␀").replace("\ud800", "\ufffd")
+
+
+async def test_the_lines_and_buttons_below_a_cleaned_text_are_right(world: World, ops: Place) -> None:
+    anna = world.member(ops, "Anna \u202eA\u030a")
+    alert = await world.alert("10%\r\x1b[1m100%\x1b[0m", to=ops, title="\x1b[31mBack\u202aup", parse_mode="Mono")
+
+    post = await ops.receives("100%")
+    await post.pressed(by=anna)
+    await post.becomes("Acknowledged by Anna Å at", buttons=[])
+    units = post.text.encode("utf-16-le")
+    spans = [(str(each["type"]), 2 * _int(each["offset"]), 2 * _int(each["length"])) for each in post.message.entities]
+    entities = [(kind, units[begin : begin + length].decode("utf-16-le")) for kind, begin, length in spans]
+    assert entities[:2] == [("bold", "Backup"), ("pre", "100%")]
+    assert entities[2][0] == "italic"
+    assert entities[2][1].startswith("✅ Acknowledged by Anna")
+    assert (await alert.now())["title"] == "\x1b[31mBack\u202aup"
+
+
+async def test_every_part_of_an_indented_text_keeps_its_indentation(world: World, ops: Place) -> None:
+    notice = await world.notice("".join(f"    line {number}\n" for number in range(600)), to=ops)
+
+    await notice.becomes("sent")
+    assert len(ops.texts) > 1
+    assert all(text.startswith("\u00a0" * 4 + "line ") and "\n    line " in text for text in ops.texts)
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)
+    return value

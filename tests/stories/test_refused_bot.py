@@ -143,12 +143,17 @@ async def test_another_bots_token_over_the_same_database_is_reported(another: Ma
     second.sandbox.world.token = f"600000002:{'b' * 40}"
     second.sandbox.bot.id = 600000002
     second.sandbox.bot.username = "new_bot"
+    second.sandbox.fault("away")
     await second.starts()
+    said = "This database was used by @notifybot_sandbox_bot; the token is of "
+    warnings = (await second.get("/health"))["warnings"]
+    assert any(each.startswith(f"{said}the bot 600000002.") for each in warnings)
 
-    await second.logs("the token is of another bot")
+    second.sandbox.clear_faults()
+    await second.in_time(lambda: "the token is of another bot" in second.log, "the daemon logs it")
 
     warnings = (await second.get("/health"))["warnings"]
-    expected = "This database was used by @notifybot_sandbox_bot; the token is of @new_bot."
+    expected = f"{said}@new_bot."
     assert any(each.startswith(expected) for each in warnings)
     await second.later(days=8)
     assert not any(each.startswith(expected) for each in (await second.get("/health"))["warnings"])

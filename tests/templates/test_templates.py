@@ -79,7 +79,8 @@ def test_a_type_error_names_its_line() -> None:
 @given(text=LINES)
 def test_markup_in_data_is_shown_unchanged(mode: ParseMode, text: str) -> None:
     shown = markup.parse(f"x{escaped(text, mode)}x", mode)
-    assert (shown.text, shown.entities) == markup_of(f"x{text}x")
+    assert shown.text == markup_of(f"x{text}x")[0]
+    assert [entity.type for entity in shown.entities] == (["pre"] if mode is ParseMode.MONO else [])
 
 
 def markup_of(text: str) -> tuple[str, tuple[Entity, ...]]:

@@ -59,14 +59,14 @@ async def test_a_name_may_stand_once_in_an_object(refusing: Door, body: bytes) -
 
 
 async def test_a_second_name_behind_very_many_is_found_without_holding_anybody_up(refusing: Door) -> None:
-    names = b",".join(b'"n%d":0' % number for number in range(80_000))
-    assert "'n79999' is given twice" in str(await post(refusing, b'{%s,"n79999":0}' % names))
+    names = b",".join(b'"n%d":0' % number for number in range(19_000))
+    assert "'n18999' is given twice" in str(await post(refusing, b'{%s,"n18999":0}' % names))
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
 @pytest.mark.parametrize("prefix", [b"", b'{"content":', b'{"content": "x", "channel_id": 5, "unknown":'])
 async def test_bottomless_nesting_is_refused(refusing: Door, prefix: bytes, opening: bytes) -> None:
-    assert "nested" in str(await post(refusing, prefix + opening * 100_000))
+    assert "nested" in str(await post(refusing, prefix + opening * 5_000))
 
 
 @pytest.mark.parametrize("field", [b"unknown", b"content", b"channel_id"])
@@ -87,8 +87,11 @@ async def test_other_encodings_of_unicode_are_refused(refusing: Door, codec: str
     await post(refusing, GOOD.decode().encode(codec))
 
 
-async def test_a_byte_order_mark_is_refused_by_its_name(refusing: Door) -> None:
-    assert "byte order mark" in str(await post(refusing, b"\xef\xbb\xbf" + GOOD))
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+async def test_a_byte_order_mark_is_not_part_of_the_body(refusing: Door, kind: str) -> None:
+    body = b'\xef\xbb\xbf {"channel_id": 5, "colour": 1}'
+    found = assert_problem(await refusing.ask("POST", "/api/ingest", body, Content_Type=kind), 400)
+    assert [problem["loc"] for problem in found["errors"]] == [["colour"]]
 
 
 @pytest.mark.parametrize(

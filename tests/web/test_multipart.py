@@ -61,6 +61,14 @@ WRONG = {
 }
 
 
+async def test_invalid_characters_in_a_caption_are_replaced_as_in_json(shared: Door) -> None:
+    fields = part("channel_id", TO), part("caption", b"a\0\xed\xa0\x80"), part("title", b"\0 T")
+    answer = await submit(shared, *fields, part("photo", PICTURE, file="a.png"))
+
+    message = (await shared.ask("GET", f"/api/messages/{answer.json['id']}")).json
+    assert (message["caption"], message["title"]) == ("a␀\ufffd", "␀ T")
+
+
 @pytest.mark.parametrize("parts", WRONG.values(), ids=WRONG.keys())
 async def test_a_form_that_is_wrong_is_refused(refusing: Door, parts: tuple[bytes, ...]) -> None:
     assert_problem(await submit(refusing, part("channel_id", TO), *parts), 400)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from notifybot.cli import arguments
 from notifybot.cli.output import full_date, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
-from notifybot.cli.stdin import files_of, text_of
+from notifybot.cli.stdin import STDIN, files_of, looks_like_columns, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from notifybot.client.results import DeliveryInfo
 
 ALERT_OPTIONS = ("escalate_after", "close_after", "policy", "remind_every")
+PLAIN, MONO = "plain", "Mono"
 TIME_OPTIONS = ("at", "every", "time_zone")
 RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
 
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _print_resolved(_resolve(client, to, arguments), arguments)
     options = send_options(arguments)
     text = text_for(arguments)
+    options["parse_mode"] = _parse_mode(arguments, text)
     if is_for_later(arguments):
         return run_later(client, arguments, lambda times: client.send(text, to=to, **(options | times)))
     accepted = client.send(text, to=to, **options)
@@ -67,6 +69,15 @@ def text_for(arguments: argparse.Namespace) -> str | None:
     return text_of(arguments.text, is_needed=not (arguments.photo or arguments.file or arguments.template))
 
 
+def _parse_mode(arguments: argparse.Namespace, text: str | None) -> str | None:
+    """Return the format; columns from a pipe are monospaced, unless a format is given."""
+    is_piped = text is not None and arguments.text in ([], [STDIN])
+    if arguments.parse_mode is None and is_piped and looks_like_columns(text or ""):
+        return MONO
+    mode: str | None = arguments.parse_mode
+    return None if mode == PLAIN else mode
+
+
 def send_options(arguments: argparse.Namespace) -> "SendOptions":
     photos, files = files_of(arguments)
     return {
@@ -74,7 +85,6 @@ def send_options(arguments: argparse.Namespace) -> "SendOptions":
         "source": arguments.source,
         "photos": photos,
         "files": files,
-        "parse_mode": arguments.parse_mode,
         "buttons": arguments.buttons,
         "link_preview": arguments.link_preview,
         "thread_id": arguments.thread,
@@ -278,6 +288,10 @@ def _add_format(send: Parser) -> None:
     for mode in ("HTML", "Markdown", "MarkdownV2", "CommonMark"):
         about = f"the text is {mode}" + ("" if mode == "CommonMark" else ", as Telegram defines it")
         formats.add_argument(f"--{mode.lower()}", dest="parse_mode", action="store_const", const=mode, help=about)
+    about = "the text is shown in monospace, as it is; the default for columns from a pipe"
+    formats.add_argument("--mono", dest="parse_mode", action="store_const", const=MONO, help=about)
+    about = "the text is plain, even if it is columns from a pipe"
+    formats.add_argument("--plain", dest="parse_mode", action="store_const", const=PLAIN, help=about)
     group.add_argument(
         "--button",
         metavar="TEXT=URL",

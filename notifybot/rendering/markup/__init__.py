@@ -4,6 +4,7 @@ Telegram always gets text and entities, never a parse mode: titles and cuts cann
 known before the call.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,14 +17,17 @@ from notifybot.rendering.parts import Entity
 
 __all__ = ["Formatted", "ParseMode", "Unparseable", "parse"]
 
+BLANK_LINES = re.compile(r"\A(?:[^\S\n]*+\n)+")
+
 
 class ParseMode(StrEnum):
-    """Markup language of a text: Telegram's three, and standard Markdown."""
+    """Format of a text: Telegram's three, standard Markdown, and plain text in monospace."""
 
     HTML = "HTML"
     MARKDOWN_V2 = "MarkdownV2"
     MARKDOWN = "Markdown"
     COMMON_MARK = "CommonMark"
+    MONO = "Mono"
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,15 @@ class Formatted:
 def parse(text: str, mode: ParseMode) -> Formatted:
     """Parse `text`, which must not contain lone surrogates. The result is trimmed and may be empty.
 
-    Raises Unparseable if Telegram would refuse the text; CommonMark is never refused. Runs in linear time.
+    Raises Unparseable if Telegram would refuse the text; CommonMark and Mono are never refused. Runs in linear time.
     """
     return Formatted(*normalize(_read(text, mode)))
 
 
 def _read(text: str, mode: ParseMode) -> TextBuilder:
     match mode:
+        case ParseMode.MONO:
+            return _monospaced(text)
         case ParseMode.HTML:
             return read_html(text)
         case ParseMode.MARKDOWN_V2:
@@ -59,3 +65,10 @@ def _read(text: str, mode: ParseMode) -> TextBuilder:
             from notifybot.rendering.markup.commonmark import read_common_mark
 
             return read_common_mark(text)
+
+
+def _monospaced(text: str) -> TextBuilder:
+    draft = TextBuilder()
+    draft.write(BLANK_LINES.sub("", text))
+    draft.mark("pre", 0)
+    return draft

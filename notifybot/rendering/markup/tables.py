@@ -1,11 +1,11 @@
 """Draw tables for monospaced text."""
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from notifybot.rendering.markup.builder import TextBuilder
 from notifybot.rendering.markup.commonmark_blocks import BlockWriter
+from notifybot.rendering.terminal import width
 
 MAX_PADDED_WIDTH = 40
 """Columns are padded up to this width; longer cells break the alignment."""
@@ -43,26 +43,15 @@ class Table:
             page.draft.mark("text_link", begin, url=url)
 
     def _drawn(self) -> Iterator[str]:
-        widths = [min(max(map(_width, column)), MAX_PADDED_WIDTH) for column in zip(*self.rows, strict=True)]
+        widths = [min(max(map(width, column)), MAX_PADDED_WIDTH) for column in zip(*self.rows, strict=True)]
         for number, row in enumerate(self.rows):
             cells = map(_padded, row, widths, self.ends)
             yield BETWEEN.join(cells).rstrip(" ")
             if number == 0:
-                yield CROSSING.join(LINE * width for width in widths)
+                yield CROSSING.join(LINE * each for each in widths)
 
 
-def _padded(text: str, width: int, end: str) -> str:
-    missing = max(width - _width(text), 0)
+def _padded(text: str, columns: int, end: str) -> str:
+    missing = max(columns - width(text), 0)
     left = {"left": 0, "right": missing, "center": missing // 2}[end]
     return " " * left + text + " " * (missing - left)
-
-
-def _width(text: str) -> int:
-    """Count columns: two for wide characters, none for combining ones."""
-    return len(text) if text.isascii() else sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

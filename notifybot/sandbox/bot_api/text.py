@@ -2,7 +2,7 @@
 
 from notifybot.sandbox.bot_api.wire import Params, bad_request
 from notifybot.sandbox.formatting.detection import merge_detected
-from notifybot.sandbox.formatting.entities import MAX_ENTITIES, MarkupError, tidy, utf16_len
+from notifybot.sandbox.formatting.entities import MAX_ENTITIES, MarkupError, is_empty, tidy, utf16_len
 from notifybot.sandbox.formatting.markup import cleaned, parse
 from notifybot.sandbox.values import JsonObject
 from notifybot.sandbox.world.state import user_json
@@ -23,7 +23,7 @@ def read_text(world: World, params: Params) -> tuple[str, list[JsonObject]]:
     if not given:
         raise bad_request("message text is empty")
     text, entities = _parsed(given, params, "entities")
-    if not text:
+    if is_empty(text):
         raise bad_request("text must be non-empty")
     if utf16_len(text) > MAX_TEXT_UNITS:
         raise bad_request("message is too long")

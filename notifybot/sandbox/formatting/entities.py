@@ -32,8 +32,14 @@ OWN_LINK = re.compile(
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
 DATE_TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
-REMOVED = re.compile("[\r\u2028-\u202e]")
+# What the server does to every text: TDLib's clean_input_string (td/telegram/misc.cpp).
+REMOVED = re.compile("[\r\u2028-\u202e\u030a\u0333\u033f]")
 REPLACED = re.compile("[\x00-\x09\x0b-\x1f]")
+BLANK = re.compile("[ \n]")
+REPEATED_MARKS = re.compile("[\u200e\u200f](?=[\u200e\u200f])")
+EMPTY = re.compile("[ \n\u00a0\u1680\u180e\u2000-\u200f\u202f\u205f\u2800\u3000\ufeff\ufffc\U000e0000-\U000e007f]*")
+HIDDEN = (*MONOSPACED, *LINKED)
+"""Entities that may begin with blanks, or cover nothing else, as they carry more than their text."""
 
 
 class MarkupError(ValueError):
@@ -65,8 +71,13 @@ def utf16_len(text: str) -> int:
 def tidy(text: str, entities: Iterable[Entity]) -> tuple[str, list[Entity]]:
     """Return text and entities as Telegram would store them: cleaned, trimmed, nested, at most 100."""
     text, kept = _clean(text, nested([entity for entity in entities if entity.length > 0]))
-    text, kept = _trim(text, nested(kept))
+    text, kept = _trim(text, nested(list(_without_blanks(text, kept))))
     return text, sorted(kept, key=_order)[:MAX_ENTITIES]
+
+
+def is_empty(text: str) -> bool:
+    """Return True for a text that Telegram refuses as empty."""
+    return EMPTY.fullmatch(text) is not None
 
 
 def nested(entities: Sequence[Entity]) -> list[Entity]:
@@ -192,12 +203,24 @@ def _split(start: int, end: int, cuts: list[int]) -> list[tuple[int, int]]:
 
 
 def _clean(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Drop carriage returns and direction marks, replace other control characters with spaces, and adjust offsets."""
+    """Drop what REMOVED lists, replace control characters with spaces, defuse repeated marks, and adjust offsets."""
     dropped = _places(REMOVED, text) if entities else []
     if dropped:
         entities = [_without(entity, dropped) for entity in entities]
-    text = REPLACED.sub(" ", REMOVED.sub("", text))
+    text = REPEATED_MARKS.sub("\u200c", REPLACED.sub(" ", REMOVED.sub("", text)))
     return text, [entity for entity in entities if entity.length > 0]
+
+
+def _without_blanks(text: str, entities: Sequence[Entity]) -> Iterator[Entity]:
+    """Begin entities after spaces and newlines, and drop those that cover nothing else (remove_invalid_entities)."""
+    blank = frozenset(_places(BLANK, text)) if entities else frozenset()
+    hidden = {entity.offset: place for place, entity in enumerate(entities) if entity.kind in HIDDEN}
+    for place, entity in enumerate(entities):
+        start = entity.offset
+        while entity.kind not in HIDDEN and start < entity.end and start in blank and hidden.get(start, -1) <= place:
+            start += 1
+        if entity.kind in HIDDEN or not blank.issuperset(range(start, entity.end)):
+            yield replace(entity, offset=start, length=entity.end - start)
 
 
 def _places(pattern: re.Pattern[str], text: str) -> list[int]:

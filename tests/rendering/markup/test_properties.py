@@ -159,7 +159,7 @@ def test_escaped_text_comes_back_as_it_was(text: str) -> None:
 def test_splitting_parsed_text_keeps_everything_and_stays_valid(
     mode: ParseMode, data: st.DataObject, limit: int, first_limit: int, most: int
 ) -> None:
-    source = data.draw(common_mark if mode is ParseMode.COMMON_MARK else marked_up(mode) | nested(mode))
+    source = data.draw(marked_up(mode) | nested(mode) if mode in MODES else common_mark)
     found = formatted(source, mode)
     if found is None:
         return

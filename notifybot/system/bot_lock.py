@@ -88,9 +88,22 @@ def _reported(stranger: Holder) -> str:
 def _strangers(addresses: list[str], key: bytes) -> dict[str, Holder]:
     """Return the addresses that others occupy, at most PROVES_WITHIN_S later. Raise StartRefused if one of them is a
     daemon of this bot."""
+    occupied = [address for address in addresses if _is_occupied(address)]
     with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:
-        holders = asking.map(lambda address: _stranger(address, key), addresses)
-        return {address: holder for address, holder in zip(addresses, holders, strict=True) if holder is not None}
+        holders = asking.map(lambda address: _stranger(address, key), occupied)
+        return {address: holder for address, holder in zip(occupied, holders, strict=True) if holder is not None}
+
+
+def _is_occupied(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.setblocking(False)
+        try:
+            line.connect(address)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def _take_first(addresses: list[str], strangers: dict[str, Holder], key: bytes) -> socket.socket:

@@ -51,8 +51,9 @@ from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, lock_path, password_in
 from notifybot.system import logs, private_files, secret_key, signals, systemd
+from notifybot.system.bot_lock import hold_bot
 from notifybot.system.kept_files import KeptFile, KeptFiles
-from notifybot.system.locks import hold_bot, hold_file
+from notifybot.system.locks import hold_file
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
 from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
@@ -144,8 +145,9 @@ async def daemon(
     """Run a daemon that accepts requests at once; Telegram and the jobs come up in the background."""
     with contextlib.ExitStack() as locks:
         leadership = locks.enter_context(hold_database(config.database.url))
+        warnings: tuple[str, ...] = ()
         if config.telegram.token is not None:
-            locks.enter_context(hold_bot(config.telegram.token))
+            warnings = locks.enter_context(await asyncio.to_thread(hold_bot, config.telegram.token)).warnings
         await asyncio.to_thread(_open_database, config)
         database = Database(config.database.url, leadership)
         database.start()
@@ -153,6 +155,7 @@ async def daemon(
         await asyncio.to_thread(files.store.sweep)
         try:
             built = await _build(config, clock, database, files, inherited)
+            built.runtime.start_warnings.extend(warnings)
             built.runtime.kept_files.files += _kept_files(built, locks, is_inherited=bool(inherited))
             work = asyncio.create_task(_work(built), name="work")
             try:

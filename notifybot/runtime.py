@@ -1,6 +1,6 @@
 """Everything an entry point needs, in one frozen value. The rooms below never see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from notifybot.config.model import Config
 from notifybot.delivery.dispatcher import Dispatcher
@@ -34,3 +34,5 @@ class Runtime:
     job_status: JobStatus
     templates: Renderer
     kept_files: KeptFiles
+    start_warnings: list[str] = field(default_factory=list)
+    """Found at the start, for /health."""

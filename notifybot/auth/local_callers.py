@@ -71,7 +71,12 @@ def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:
 
 def _uid_from_kernel(transport: asyncio.BaseTransport) -> int | None:
     connection = transport.get_extra_info("socket")
-    if connection is None or connection.family != socket.AF_UNIX:
+    return None if connection is None else uid_behind(connection)
+
+
+def uid_behind(connection: socket.socket) -> int | None:
+    """Ask the kernel for the uid of the process that connected; None unless this is a unix socket."""
+    if connection.family != socket.AF_UNIX:
         return None
     _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return int(uid)

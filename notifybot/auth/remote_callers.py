@@ -171,7 +171,11 @@ def _credential(request: web.Request) -> str | None:
 
 def peer_address(transport: asyncio.BaseTransport | None) -> str:
     """Return the address at the other end; an IPv4 address also if it is mapped into IPv6."""
-    peer = transport.get_extra_info("peername") if transport is not None else None
+    return plain_address(transport.get_extra_info("peername") if transport is not None else None)
+
+
+def plain_address(peer: object) -> str:
+    """Return the address in a socket's name, as IPv4 if it is mapped into IPv6."""
     host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
     return str(_ip_address(host) or host)
 

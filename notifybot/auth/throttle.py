@@ -46,7 +46,7 @@ class Throttle:
     def note_guess(self, address: str, credential: str, now: datetime) -> None:
         """Count a guess. Raise TooManyRequests if its guesser must wait."""
         self._count(address, now)
-        guesser = (_network(address), next((each for each in PREFIXES if credential.startswith(each)), ""))
+        guesser = (network_of(address), next((each for each in PREFIXES if credential.startswith(each)), ""))
         ends_at = max(self._penalties.get(guesser, now), now)
         if ends_at - now > (BURST - 1) * INTERVAL:
             wait_s = ceil((ends_at - now - (BURST - 1) * INTERVAL).total_seconds())
@@ -80,7 +80,8 @@ class Throttle:
         return len(self._failures)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return what one host has: an IPv4 address, or an IPv6 network."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

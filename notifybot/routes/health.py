@@ -65,6 +65,7 @@ async def _facts(request: web.Request) -> HealthFacts:
         notes=(
             *chats.topics,
             *configuration_notes(runtime.config),
+            *runtime.start_warnings,
             *exposure_notes(runtime.config),
             *await _missing_members(runtime),
             *await _missing_admins(runtime),

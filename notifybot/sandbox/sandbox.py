@@ -180,10 +180,13 @@ class Sandbox:
         error_code: int | None = None,
         description: str = DESCRIPTION,
         retry_after: int = RETRY_AFTER_S,
+        result: object = None,
     ) -> Fault:
         """Set a fault; see FaultSpec for the arguments."""
         chat_id = None if chat is None else _id_of(chat)
-        spec = FaultSpec(FaultKind(kind), method, chat_id, times, seconds, after, error_code, description, retry_after)
+        spec = FaultSpec(
+            FaultKind(kind), method, chat_id, times, seconds, after, error_code, description, retry_after, result
+        )
         return self.add_fault(spec)
 
     def add_fault(self, spec: FaultSpec) -> Fault:

@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from notifybot.errors import NotifybotError, StartRefused
+from notifybot.system.log_limits import LineLimit
 from notifybot.system.log_queue import Output, PatientHandler
 
 LogStyle = Literal["auto", "json", "console", "journald"]
@@ -22,6 +23,8 @@ LogValue = str | int | float | bool | None
 REDACTED = "<redacted>"
 # \b would miss a token in a URL ("/bot123456:…"), because a letter precedes it.
 BOT_TOKEN = re.compile(r"(?<!\d)\d{3,12}(?::|%3[Aa])[A-Za-z0-9_-]{30,}")
+MAX_CHARACTERS = 16 * 1024
+"""Of a message, a field or a trace: a library may log whatever it was sent."""
 MIN_SECRET_CHARACTERS = 6  # redacting shorter ones would hit ordinary words
 # httpx logs every URL, which contains the token; ExtBot logs every text, including link codes; the others log what no
 # operator needs.
@@ -44,6 +47,7 @@ def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | No
     """
     _capture_other_output()
     handler = _open_handler(file)
+    handler.addFilter(LineLimit())
     handler.setFormatter(_FORMATTERS[_choose(file) if format == "auto" else format]())
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, _LineFormatter)]:
@@ -177,9 +181,17 @@ def _time(record: logging.LogRecord) -> str:
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return redact(record.getMessage())
+        return _cut(redact(record.getMessage()))
     except Exception as error:  # noqa: BLE001  wrong arguments, or a failing __str__
-        return redact(f"{record.msg} ({type(error).__name__} while formatting its arguments)")
+        return _cut(redact(f"{record.msg} ({type(error).__name__} while formatting its arguments)"))
+
+
+def _cut(text: str) -> str:
+    """Keep the beginning and the end of a text that is too long; an exception's own words are at its end."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    half = MAX_CHARACTERS // 2
+    return f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
 
 
 def _extra_fields(record: logging.LogRecord) -> dict[str, LogValue]:
@@ -190,7 +202,7 @@ def _plain(value: object) -> LogValue:
     if value is None or isinstance(value, bool | int | float):
         return value
     try:
-        return redact(str(value))
+        return _cut(redact(str(value)))
     except Exception as error:  # noqa: BLE001  a failing __str__ must not lose the line
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
@@ -212,4 +224,4 @@ def _trace(record: logging.LogRecord) -> str:
         lines += traceback.format_exception(*record.exc_info)
     if record.stack_info:
         lines.append(record.stack_info)
-    return redact("".join(lines).rstrip("\n"))
+    return _cut(redact("".join(lines).rstrip("\n")))

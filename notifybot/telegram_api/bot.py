@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,9 @@ from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, Tel
 from telegram.ext import ExtBot
 
 from notifybot.telegram_api.connection_state import ConnectionState, state_of
-from notifybot.telegram_api.http import AiohttpRequest, Timeouts
+from notifybot.telegram_api.http import AiohttpRequest, Timeouts, Unreadable
 from notifybot.telegram_api.refusals import wait_of
+from notifybot.telegram_api.results import check_shape, first_update, updates_of
 from notifybot.telegram_api.verdict import SECOND_CALL_S, BotRefusal, Judge, refusal_of_bot
 
 FIRST_RETRY, MAX_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
@@ -20,6 +21,11 @@ REFUSED_RETRY = timedelta(seconds=2)
 """Retry interval while Telegram refuses the bot, or gives its updates to someone else."""
 POLLING = Timeouts(write=2.0, read=5.0)
 """On top of the long poll. Waiting updates come at once, so after this much silence the connection is dead."""
+NO_WAIT = timedelta()
+MAX_UPDATES = 100
+"""In one response, as the Bot API allows."""
+MAX_UPDATES_BYTES = 8 * 1024 * 1024
+"""Of one response. Telegram sends at most 4 MiB at once, a self-hosted server what it likes."""
 
 
 class PollingBot(ExtBot[None]):
@@ -30,7 +36,8 @@ class PollingBot(ExtBot[None]):
     """
 
     __slots__ = (
-        *("_attempt", "_fetching", "_hurry", "_is_failing", "_judge", "_known", "_on_error", "_on_fetch", "_pause"),
+        *("_attempt", "_fetching", "_hurry", "_is_failing", "_judge", "_known", "_limit"),
+        *("_on_error", "_on_fetch", "_pause"),
     )
 
     def __init__(
@@ -49,13 +56,16 @@ class PollingBot(ExtBot[None]):
             base_url=f"{base_url}/bot",
             base_file_url=f"{base_url}/file/bot",
             request=AiohttpRequest(max_connections=connections),
-            get_updates_request=AiohttpRequest(max_connections=2, timeouts=POLLING, on_date=on_date),
+            get_updates_request=AiohttpRequest(
+                max_connections=2, timeouts=POLLING, on_date=on_date, max_bytes=MAX_UPDATES_BYTES
+            ),
         )
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]
         self._known = known if is_same_bot else None
         self._on_fetch = on_fetch
         self._on_error = on_error
         self._pause = FIRST_RETRY
+        self._limit = MAX_UPDATES
         self._is_failing = False
         self._judge = Judge(self._ask_who_i_am, self._note_refusal)
         self._fetching: asyncio.Timeout | None = None
@@ -77,18 +87,24 @@ class PollingBot(ExtBot[None]):
         self._bot_user = telegram.User.de_json(known, self)
         return self._bot_user
 
-    async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+    async def get_updates(  # type: ignore[override] # of the parameters, these are the ones that the library sets
+        self,
+        offset: int | None = None,
+        *,
+        timeout: timedelta = NO_WAIT,
+        allowed_updates: Sequence[str] | None = None,
+        **_: Any,
+    ) -> tuple[telegram.Update, ...]:
         """Fetch updates; return none, after a short pause, while Telegram does not hand them out.
 
         The library's own pauses would grow to 30 s, presses would wait that long once Telegram is back, and a refused
         token would end its polling. The first fetch after a failure does not wait for updates, so that Telegram's
         return is noticed at once. A caller that does not wait for updates does not wait after a failure either.
         """
-        may_wait, attempt = bool(options.get("timeout")), self._attempt
-        if self._is_failing or attempt is not None:
-            options["timeout"] = 0
+        attempt = self._attempt
+        is_short = self._is_failing or attempt is not None
         try:
-            updates = await self._fetch(*args, **options)
+            updates = await self._fetch(offset, NO_WAIT if is_short else timeout, allowed_updates)
         except TimeoutError:  # renew_polling
             self._is_failing = True
             return ()
@@ -97,7 +113,7 @@ class PollingBot(ExtBot[None]):
             self._is_failing = state_of(error)[0] is not ConnectionState.CONFLICT
             self._on_error(error)
             self._settle(attempt, has_caught_up=False)
-            await self._rest(self._pause_after(error) if may_wait else timedelta(), error)
+            await self._rest(self._pause_after(error) if timeout else NO_WAIT, error)
             return ()
         self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()
@@ -138,12 +154,31 @@ class PollingBot(ExtBot[None]):
         self._pause, pause = min(self._pause * 2, MAX_RETRY), self._pause
         return pause
 
-    async def _fetch(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
+    async def _fetch(
+        self, offset: int | None, timeout: timedelta, allowed: Sequence[str] | None
+    ) -> tuple[telegram.Update, ...]:
         try:
             async with asyncio.timeout(None) as self._fetching:
-                return await super().get_updates(*args, **options)
+                return await self._fetch_readable(offset, timeout, allowed)
         finally:
             self._fetching = None
+
+    async def _fetch_readable(
+        self, offset: int | None, timeout: timedelta, allowed: Sequence[str] | None
+    ) -> tuple[telegram.Update, ...]:
+        """Fetch updates; one alone after a response that cannot be read. Then, if need be, return its id alone."""
+        wanted = {"offset": offset or 0, "timeout": timeout, "allowed_updates": allowed or []}
+        read_timeout = POLLING.read + timeout.total_seconds()
+        while True:
+            try:
+                result = await self._do_post("getUpdates", wanted | {"limit": self._limit}, read_timeout=read_timeout)
+            except Unreadable as error:
+                if self._limit == 1:
+                    return (first_update(error),)
+                self._limit = 1
+            else:
+                self._limit = min(self._limit * 10, MAX_UPDATES)
+                return updates_of(result, self)
 
     async def delete_webhook(self, *_: Any, **__: Any) -> bool:
         """Do nothing. The library calls this whenever polling starts; `remove_webhook` removes one knowingly."""
@@ -157,11 +192,14 @@ class PollingBot(ExtBot[None]):
         """Call Telegram. Raises BotRefusal once two calls agree that it refuses the bot; see `verdict`."""
         self._judge.check()
         try:
-            return await super()._do_post(endpoint, data, **options)
+            result = await super()._do_post(endpoint, data, **options)
         except TelegramError as error:
             if refusal_of_bot(error) is None:
                 raise
             verdict = await self._judge.judge(error)
+        else:
+            check_shape(endpoint, result)
+            return result
         raise verdict
 
     async def _ask_who_i_am(self) -> None:

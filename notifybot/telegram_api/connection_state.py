@@ -7,6 +7,7 @@ from enum import StrEnum
 from telegram.error import Conflict, RetryAfter, TelegramError
 
 from notifybot.system.logs import redact
+from notifybot.telegram_api.http import Unreadable, WrongShape
 from notifybot.telegram_api.refusals import wait_of
 from notifybot.telegram_api.verdict import refusal_of_bot
 
@@ -45,6 +46,8 @@ def state_of(error: TelegramError) -> tuple[ConnectionState, str]:
             return ConnectionState.WEBHOOK, "a webhook is set for this bot, so presses do not reach notifybot"
         case Conflict():
             return ConnectionState.CONFLICT, "another program fetches the updates of this bot"
+        case Unreadable() | WrongShape():
+            return ConnectionState.AWAY, f"Telegram's responses cannot be read: {error.message}"
     if (refusal := refusal_of_bot(error)) is not None:
         return ConnectionState.REFUSED, refusal
     return ConnectionState.AWAY, f"Telegram cannot be reached: {redact(str(error))}"

@@ -17,7 +17,8 @@ from telegram.request import BaseRequest, RequestData
 
 from notifybot import __version__
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB, a full getUpdates about 1 MB
+MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB
+HEAD_BYTES = 16 * 1024
 IDLE_CONNECTION_S = 15.0  # less than Telegram's own, so a call seldom meets a dead connection
 HALF_A_SECOND = timedelta(seconds=0.5)
 """Telegram's Date leaves out the fraction."""
@@ -41,6 +42,18 @@ class MaybeSent(_CallFailed):
 
     Timeouts are one too, and not `TimedOut`, which python-telegram-bot's polling retries at once and silently.
     """
+
+
+class Unreadable(MaybeSent):
+    """The response is not JSON, or too deep or too long to be read. `head` is its beginning."""
+
+    def __init__(self, reason: str, payload: bytes) -> None:
+        super().__init__(reason)
+        self.head = payload[:HEAD_BYTES]
+
+
+class WrongShape(MaybeSent):
+    """Telegram accepted the call, but its result is not what the Bot API documents."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +85,14 @@ class _Progress:
 class AiohttpRequest(BaseRequest):
     """A pool of at most `max_connections` connections, opened by the first call and closed by `shutdown()`.
 
+    A response of more than `max_bytes`, by default MAX_ANSWER_BYTES, is `Unreadable`.
+
     It works before `initialize()` too; after `shutdown()` only `initialize()` opens it again. Exceptions never contain
     a call's URL, because the bot's token is part of it. Proxies come from the environment (HTTPS_PROXY, NO_PROXY, …),
     read once per host.
     """
 
-    __slots__ = ("_is_closed", "_max_connections", "_on_date", "_proxies", "_session", "_timeouts")
+    __slots__ = ("_is_closed", "_max_bytes", "_max_connections", "_on_date", "_proxies", "_session", "_timeouts")
 
     def __init__(
         self,
@@ -85,11 +100,13 @@ class AiohttpRequest(BaseRequest):
         max_connections: int = 100,
         timeouts: Timeouts | None = None,
         on_date: Callable[[datetime], None] | None = None,
+        max_bytes: int | None = None,
     ) -> None:
         """`on_date` is called with the time in each of Telegram's responses."""
         # Without this, constructing RetryAfter warns at every 429.
         os.environ.setdefault("PTB_TIMEDELTA", "true")
         self._max_connections = max_connections
+        self._max_bytes = max_bytes or MAX_ANSWER_BYTES
         self._timeouts = timeouts or Timeouts()
         self._proxies: dict[str, str | None] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -169,7 +186,7 @@ class AiohttpRequest(BaseRequest):
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as response:
-            return response.status, await _read(response), _date_of(response)
+            return response.status, await _read(response, self._max_bytes), _date_of(response)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -250,14 +267,14 @@ async def _note_chunk(
     context.trace_request_ctx.unsent -= len(params.chunk)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            raise aiohttp.ClientPayloadError("too long")
+        if size > max_bytes:
+            raise Unreadable("the response is too long", b"".join(chunks))
     return b"".join(chunks)
 
 
@@ -290,12 +307,14 @@ def _check_answer(status: int, payload: bytes) -> None:
     is_success = 200 <= status < 300
     try:
         answer = _json_object(payload)
-    except MaybeSent:
+    except Unreadable:
         answer = {}
     if "result" in answer if is_success else _is_refusal(answer):
         return
     reason = f"HTTP {status}, not a Telegram response"
-    raise MaybeSent(reason) if is_success or status >= 500 else NeverSent(reason)
+    if is_success:
+        raise Unreadable(reason, payload)
+    raise MaybeSent(reason) if status >= 500 else NeverSent(reason)
 
 
 def _is_refusal(answer: dict[str, object]) -> bool:
@@ -313,7 +332,7 @@ def _json_object(payload: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise MaybeSent("not a Telegram response")
+        raise Unreadable("not a Telegram response", payload)
     return answer
 
 
@@ -331,7 +350,7 @@ def _reason(error: Exception, *, has_begun: bool) -> str:
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed"
         case aiohttp.ClientPayloadError():
-            return "the response was cut off or is too long"
+            return "the response was cut off"
         case ValueError():
             return "the address or the proxy cannot be used"
         case OSError(errno=int(number)) if number > 0:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -29,11 +28,11 @@ from notifybot.telegram_api.connection_state import (
     webhook_notice,
 )
 from notifybot.telegram_api.refusals import wait_of
+from notifybot.telegram_api.results import read_stored
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.times.clock import Clock
 
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
-UPDATES_PER_FETCH = 100
 LONG_POLL = timedelta(seconds=10)
 WATCH_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=75)
@@ -147,8 +146,8 @@ class TelegramConnection:
         await self._retry_until_up(application.initialize)
         if not application.running:
             await application.start()
-        for payload in await self._database.read(update_store.waiting):
-            await queue.put_stored(telegram.Update.de_json(json.loads(payload), bot))
+        for update_id, payload in await self._database.read(update_store.waiting):
+            await queue.put_stored(read_stored(update_id, payload, bot))
         await queue.join()
         await self._retry_until_up(bot.get_me)
         await self._remember_identity(bot)
@@ -191,7 +190,7 @@ class TelegramConnection:
         while True:
             updates: tuple[telegram.Update, ...] = ()
             try:
-                updates = await bot.get_updates(offset, UPDATES_PER_FETCH, timeout=0, allowed_updates=ALLOWED_UPDATES)
+                updates = await bot.get_updates(offset, allowed_updates=ALLOWED_UPDATES)
             except TelegramError as error:
                 self.note_error(error)
                 return  # polling keeps trying

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import IO, Any
+from typing import IO
 
 from telegram import Bot
 from telegram.error import (
@@ -25,6 +25,7 @@ from notifybot.rendering.split import utf16_prefix
 from notifybot.telegram_api.http import NeverSent
 from notifybot.telegram_api.refusals import outcome_for_call, outcome_of
 from notifybot.telegram_api.requests import Open, request_of
+from notifybot.telegram_api.results import UNREADABLE, shown
 from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
 from notifybot.telegram_api.verdict import refusal_of_bot
 
@@ -33,8 +34,6 @@ UPLOAD_BEFORE_TEXT = timedelta(seconds=10)
 """For an upload that keeps a text from its chat. With the time to connect and to respond, such a call takes at most
 30 s: enough for a photo of 10 MB at 4 Mbit/s."""
 MAX_PRESS_ANSWER = 200  # UTF-16 units
-UNREADABLE = TryAgain("an unreadable response", uncertain=True)
-
 log = logging.getLogger(__name__)
 
 
@@ -82,9 +81,10 @@ class TelegramSender:
                 # the response: that would cost more than all the rest.
                 given = {name: value for name, value in parameters.items() if value is not None}
                 if isinstance(call, Send) and call.text_waits:
-                    answer = await self._bot._do_post(method, given, write_timeout=UPLOAD_BEFORE_TEXT.total_seconds())
+                    result = await self._bot._do_post(method, given, write_timeout=UPLOAD_BEFORE_TEXT.total_seconds())
                 else:
-                    answer = await self._bot._do_post(method, given)
+                    result = await self._bot._do_post(method, given)
+                return shown(call, result)
         except TelegramError as error:
             return outcome_for_call(call, outcome_of(error), media)
         except _FileMissing as gone:
@@ -94,7 +94,6 @@ class TelegramSender:
             facts = {"action": "telegram_unexpected", "chat_id": call.chat_id}
             log.exception("unexpected response from Telegram", extra=facts)
             return UNREADABLE
-        return _shown(call, answer)
 
     def _opened(self, stored: Stored) -> IO[bytes]:
         try:
@@ -130,22 +129,3 @@ class TelegramSender:
             log.exception("unexpected response from Telegram", extra={"action": "telegram_unexpected"})
             return UNREADABLE
         return None
-
-
-def _shown(call: Send | Edit | Delete, answer: object) -> Outcome:
-    """Read Telegram's response to an accepted call: the messages as the chat shows them now."""
-    answered: Any = answer
-    match answered:
-        case {"message_id": int(message_id), "chat": {"id": int(chat_id), "type": str(kind)}}:
-            return Shown(str(chat_id), (message_id,), kind, _file_ids([answer]))
-        case [{"chat": {"id": int(chat_id), "type": str(kind)}}, *_] as sent:
-            return Shown(str(chat_id), tuple(each["message_id"] for each in sent), kind, _file_ids(sent))
-        case True if isinstance(call, Delete):
-            return Shown(call.chat_id, ())
-    return UNREADABLE
-
-
-def _file_ids(answers: Sequence[Any]) -> tuple[str, ...]:
-    """Return the file ids of these messages in order, or nothing if one is missing. A photo's largest size is last."""
-    found = [answer["photo"][-1] if answer.get("photo") else answer.get("document") for answer in answers]
-    return tuple(file["file_id"] for file in found) if all(found) else ()

@@ -14,19 +14,28 @@ KEPT_FOR = timedelta(days=2)
 """Telegram keeps an update for a day, so after two it cannot come again."""
 
 
-def store(session: Session, update_id: int, payload: str, *, now: datetime) -> bool:
-    """Store an update. Return False if it is known already: Telegram never got the confirmation."""
+def store(session: Session, update_id: int, payload: str, *, now: datetime, problem: str | None = None) -> bool:
+    """Store an update, parked if there is a `problem`. Return False if it is known already: Telegram never got the
+    confirmation."""
     if session.get(Update, update_id) is not None:
         return False
-    row = {"update_id": update_id, "payload": payload, "received_at": now, "attempts": 0}
+    attempts = 0 if problem is None else MAX_ATTEMPTS
+    row = {"update_id": update_id, "payload": payload, "received_at": now, "attempts": attempts, "error": problem}
     insert_rows(session, Update, [row], skip_known=True)
     return True
 
 
-def waiting(session: Session) -> Sequence[str]:
-    """Return the payloads not handled yet, oldest first, without parked ones."""
-    unhandled = select(Update.payload).where(text("handled_at IS NULL"), col(Update.attempts) < MAX_ATTEMPTS)
+def waiting(session: Session) -> Sequence[tuple[int, str]]:
+    """Return ids and payloads not handled yet, oldest first, without parked ones."""
+    is_waiting = (text("handled_at IS NULL"), col(Update.attempts) < MAX_ATTEMPTS)
+    unhandled = select(Update.update_id, Update.payload).where(*is_waiting)
     return session.exec(unhandled.order_by(col(Update.update_id))).all()
+
+
+def park(session: Session, update_id: int, problem: str) -> None:
+    """Keep a stored update that cannot be read, without handling it."""
+    found = update(Update).where(col(Update.update_id) == update_id)
+    affected(session, found.values(attempts=MAX_ATTEMPTS, error=problem))
 
 
 def mark_handled(session: Session, update_id: int, *, now: datetime) -> bool:

@@ -4,16 +4,21 @@ It uses private attributes of aiohttp; tests/web/test_aiohttp_internals.py names
 """
 
 import asyncio
+import resource
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
-from notifybot.auth.local_callers import peer_uid
-from notifybot.auth.remote_callers import peer_address
+from notifybot.auth.local_callers import uid_behind
+from notifybot.auth.remote_callers import plain_address
+from notifybot.auth.throttle import network_of
 from notifybot.errors import Unavailable
 from notifybot.web import problems
 from notifybot.web.route import Handler
@@ -28,6 +33,11 @@ PIECE_BYTES = 32 * 1024
 times that."""
 MAX_CONNECTIONS = 512
 """Limit on the unix sockets, and again on TCP. Each may hold one body of MAX_BODY_BYTES. See `_make_room`."""
+FEWEST_CONNECTIONS = 16
+RESERVED_FILES = 256
+"""Descriptors for Telegram, the database, attachments and the log."""
+Callers = dict[RequestHandler, int | str]
+"""Uid or network at the other end of each connection, the oldest connection first."""
 
 
 class _ProblemProtocol(RequestHandler):
@@ -101,62 +111,114 @@ class _FastPath:
         return await problems.as_problems(request, handler)
 
 
-class _ProblemServer(web.Server):
-    """Keeps at most MAX_CONNECTIONS open on each kind of listener."""
+class CountingServer(web.Server):
+    """Keeps at most MAX_CONNECTIONS open on each kind of listener, counted from accept on."""
 
     def __init__(self, made: web.Server, app: web.Application) -> None:
         fast_path = _FastPath(app, made.request_handler)
         super().__init__(fast_path, request_factory=made.request_factory, **made._kwargs)
-        self._local: dict[RequestHandler, int | str] = {}
-        """Uid at the other end of each connection, the oldest connection first."""
-        self._remote: dict[RequestHandler, int | str] = {}
-        """The same on TCP, with addresses: TCP callers take no connections from the socket."""
+        self._most = most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        self._local: Callers = {}
+        self._remote: Callers = {}
+        """The same on TCP, with addresses: TCP callers take no connections and no descriptors from the socket."""
+        self._connecting: dict[RequestHandler, asyncio.Task[None]] = {}
+        """Connections whose TLS handshake is not over."""
+        self._turned_away: set[RequestHandler] = set()
 
     def __call__(self) -> RequestHandler:
         return _ProblemProtocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
+    def take(self, accepted: socket.socket, tls: ssl.SSLContext | None, *, handshake_within_s: float) -> None:
+        """Count a connection, and serve it."""
+        try:
+            uid = uid_behind(accepted)
+            caller = network_of(plain_address(accepted.getpeername())) if uid is None else uid
+        except OSError:  # its caller is gone
+            accepted.close()
+            return
+        handler = self()
+        callers = self._remote if uid is None else self._local
+        callers[handler] = caller
+        connecting = self._connect(handler, accepted, tls, None if tls is None else handshake_within_s)
+        task = asyncio.get_running_loop().create_task(connecting)
+        self._connecting[handler] = task
+        task.add_done_callback(partial(self._note_connected, handler, accepted))
+        if len(callers) > self._most:
+            self._make_room(handler, callers, tls is not None)
+
+    async def _connect(
+        self, handler: RequestHandler, accepted: socket.socket, tls: ssl.SSLContext | None, within_s: float | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: handler, accepted, ssl=tls, ssl_handshake_timeout=within_s
+        )
+        if handler in self._turned_away:
+            self._turned_away.discard(handler)
+            refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
+            transport.write(problems.raw(refusal))
+            transport.close()
+
+    def _note_connected(self, handler: RequestHandler, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._connecting.pop(handler, None)
+        if task.cancelled() or task.exception() is not None:  # no handshake in time, or a wrong one
+            self._forget(handler)
+            accepted.close()
+
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
         transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
-        uid = peer_uid(transport)
-        callers = self._remote if uid is None else self._local
-        callers[handler] = peer_address(transport) if uid is None else uid
-        if len(callers) > MAX_CONNECTIONS:
-            # Later: aiohttp fails if a connection ends before it has set it up.
-            asyncio.get_running_loop().call_soon(self._make_room, handler, callers)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
-        self._local.pop(handler, None)
-        self._remote.pop(handler, None)
+        self._forget(handler)
         super().connection_lost(handler, exc)
 
-    def _make_room(self, newest: RequestHandler, callers: dict[RequestHandler, int | str]) -> None:
+    def _forget(self, handler: RequestHandler) -> None:
+        self._local.pop(handler, None)
+        self._remote.pop(handler, None)
+        self._turned_away.discard(handler)
+
+    def _make_room(self, newest: RequestHandler, callers: Callers, is_encrypted: bool) -> None:
         """Close one connection of the caller with the most: the longest idle one, or else the oldest.
 
         Thus a caller that takes all connections only hurts itself. If it is the newest's caller, and all its others
-        are busy, turn the newest away.
+        are busy, turn the newest away; one for which that would take a handshake is only closed.
         """
-        if len(callers) <= MAX_CONNECTIONS or newest not in callers:
-            return  # a connection ended in the meantime
         greediest = Counter(callers.values()).most_common(1)[0][0]
         others = [each for each, caller in callers.items() if caller == greediest and each is not newest]
         idle = [each for each in others if each._current_request is None]
-        if not idle and callers[newest] == greediest:
-            del callers[newest]
-            self._turn_away(newest)
+        if idle or callers[newest] != greediest:
+            self._end((idle or others)[0])
+        elif is_encrypted:
+            self._end(newest)
         else:
-            closing = (idle or others)[0]
-            del callers[closing]
-            if closing.transport is not None:
-                closing.transport.abort()
+            del callers[newest]
+            self._turned_away.add(newest)
 
-    def _turn_away(self, newest: RequestHandler) -> None:
-        refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
-        if newest.transport is not None:
-            newest.transport.write(problems.raw(refusal))
-            newest.transport.close()
+    def free_one(self) -> None:
+        """Close an idle TCP connection of the address with the most: descriptors have run out."""
+        if self._remote:
+            greediest = Counter(self._remote.values()).most_common(1)[0][0]
+            idle = [each for each, caller in self._remote.items() if caller == greediest and not each._current_request]
+            if idle:
+                self._end(idle[0])
+
+    def _end(self, handler: RequestHandler) -> None:
+        self._forget(handler)
+        connecting = self._connecting.get(handler)
+        if connecting is not None:
+            connecting.cancel()
+        elif handler.transport is not None:
+            handler.transport.abort()
+
+
+def most_connections(open_files: int) -> int:
+    """Return how many connections each kind of listener may have: with a file each, both kinds leave RESERVED_FILES."""
+    if open_files == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(FEWEST_CONNECTIONS, (open_files - RESERVED_FILES) // 4))
 
 
 class ProblemRunner(web.AppRunner):
     async def _make_server(self) -> web.Server:
-        return _ProblemServer(await super()._make_server(), self.app)
+        return CountingServer(await super()._make_server(), self.app)

@@ -1,10 +1,13 @@
 """Sockets to listen on: unix sockets, and TCP with or without TLS."""
 
 import asyncio
+import errno
 import grp
+import logging
 import os
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +17,18 @@ from aiohttp import web
 from notifybot.config.model import Config, Socket, Tls
 from notifybot.config.types import Listen
 from notifybot.errors import StartRefused
+from notifybot.web.connections import CountingServer
 
 BACKLOG = 1024
 HANDSHAKE_WITHIN_S = 10.0
+TLS_BUFFER_BYTES = 64 * 1024
+"""Of each encrypted connection. asyncio reserves 256 KiB, which 512 connections turn into 128 MiB."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that one listener accepts before the others get their turn."""
+NEXT_TRY_S, NEXT_TRY_ON_TCP_S = 0.05, 1.0
+"""After descriptors ran out, so that callers of the socket get the next free one. All others wait in the backlog."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,25 +50,66 @@ class Listener:
 
 
 class Site(web.SockSite):
-    """aiohttp's site with a shorter timeout for TLS handshakes, which it does not pass on itself."""
+    """aiohttp's site, which leaves the accepting to us: asyncio's server tells nobody of a connection before its TLS
+    handshake is over, and logs a thousand errors a second when descriptors run out."""
 
     def __init__(self, runner: web.BaseRunner, listener: Listener) -> None:
         super().__init__(runner, listener.socket, ssl_context=listener.tls, backlog=BACKLOG)
         self.listener = listener
 
     async def start(self) -> None:
-        if self.listener.tls is None:
-            await super().start()
-            return
         await web.BaseSite.start(self)
-        assert self._runner.server is not None
-        self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server,
-            sock=self.listener.socket,
-            ssl=self.listener.tls,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
-        )
+        assert isinstance(self._runner.server, CountingServer)
+        # aiohttp only reads its sockets and closes it.
+        self._server = Acceptor(self.listener, self._runner.server)  # type: ignore[assignment]
+
+
+class Acceptor:
+    """Accepts connections until it is closed, and hands them to the server that counts them."""
+
+    def __init__(self, listener: Listener, server: CountingServer) -> None:
+        self.sockets = [listener.socket]
+        self._socket = listener.socket
+        self._tls = listener.tls
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+        self._socket.setblocking(False)
+        self._socket.listen(BACKLOG)
+        self._start()
+
+    def _start(self) -> None:
+        if not self._is_closed:
+            self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                connection, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_RESOURCES:
+                    raise
+                self._rest(error)
+                return
+            connection.setblocking(False)
+            self._server.take(connection, self._tls, handshake_within_s=HANDSHAKE_WITHIN_S)
+
+    def _rest(self, error: OSError) -> None:
+        """Free a descriptor, and try again in a moment."""
+        facts = {"action": "accept_failed", "reason": error.strerror}
+        log.error("no connection can be accepted", extra=facts)
+        self._server.free_one()
+        self._loop.remove_reader(self._socket)
+        self._loop.call_later(NEXT_TRY_ON_TCP_S if is_tcp(self._socket) else NEXT_TRY_S, self._start)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self.sockets = []
 
 
 def open_all(config: Config, inherited: list[socket.socket]) -> list[Listener]:
@@ -87,6 +140,7 @@ def is_tcp(listener: socket.socket) -> bool:
 
 def _tls(files: Tls) -> ssl.SSLContext:
     """Load the certificate, for TLS 1.2 and newer. Raise StartRefused if it cannot be used."""
+    sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifybot.telegram_api.polling import UPDATES_PER_FETCH
+from notifybot.telegram_api.bot import MAX_UPDATES
 from tests.stories.places import OPEN, Place
 from tests.stories.world import World
 
@@ -87,7 +87,7 @@ async def test_a_press_that_is_too_old_for_a_reply_still_counts(world: World, op
 @pytest.mark.slow_because("a hundred and twenty alerts are shown, pressed and edited")
 async def test_more_presses_than_one_fetch_returns_all_count_first(world: World, ops: Place) -> None:
     anna = world.member(ops, "Anna")
-    alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(UPDATES_PER_FETCH + 20)]
+    alerts = [await world.alert(f"disk {n} full", to=ops) for n in range(MAX_UPDATES + 20)]
     posts = [await ops.receives(f"disk {n} full") for n in range(len(alerts))]
     await world.stops()
     for post in posts:

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from notifybot.errors import StartRefused
-from notifybot.system import locks as system_locks
-from notifybot.system.locks import Held, hold_bot, hold_file
+from notifybot.system import bot_lock
+from notifybot.system.bot_lock import hold_bot
+from notifybot.system.locks import Held, hold_file
 
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from notifybot.system.locks import hold_bot, hold_file
+from notifybot.system.bot_lock import hold_bot
+from notifybot.system.locks import hold_file
 held = hold_file(Path(sys.argv[2])) if sys.argv[1] == "file" else hold_bot(sys.argv[2])
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
 print(child.pid, flush=True)
@@ -136,7 +138,7 @@ def test_the_name_of_the_lock_does_not_reveal_the_token(token: str) -> None:
 def test_without_abstract_sockets_the_bots_lock_is_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token: str
 ) -> None:
-    monkeypatch.setattr(system_locks, "HAS_ABSTRACT_SOCKETS", False)
+    monkeypatch.setattr(bot_lock, "HAS_ABSTRACT_SOCKETS", False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with hold_bot(token), pytest.raises(StartRefused, match=f"process {os.getpid()}"):
         hold_bot(token)

@@ -169,8 +169,8 @@ async def test_a_daemon_whose_log_nobody_reads_accepts_and_says_so(
     (handler,) = [each for each in root.handlers if isinstance(each, PatientHandler)]
     try:
         async with door(folder) as opened:
-            for _ in range(5 * LINES):
-                logging.getLogger("notifybot").info(LINE)
+            for number in range(5 * LINES):
+                logging.getLogger("notifybot").info(f"{number} {LINE}")
             assert (await opened.ingest()).status == 202
             health = (await opened.ask("GET", "/health")).json
             assert health["status"] == "degraded"

@@ -95,7 +95,7 @@ async def test_unhandled_updates_are_kept_for_the_next_start(queue: DurableQueue
         await queue.put(update(number))
     await database.write(lambda session: update_store.mark_handled(session, 2, now=NOW))
     payloads = await database.read(update_store.waiting)
-    assert [telegram.Update.de_json(json.loads(payload), None) for payload in payloads] == [
+    assert [telegram.Update.de_json(json.loads(payload), None) for _, payload in payloads] == [
         update(1),
         update(3),
         update(4),

@@ -6,7 +6,7 @@
 | `Request._match_info` | web.connections, the fast path |
 | `RequestHandler._current_request` | web.connections, to find idle connections |
 | `RequestHandler._request_count` | ingest_server, to wait for new connections at a stop |
-| `BaseSite._runner`, `BaseSite._server` | web.listeners, to limit the time of TLS handshakes |
+| `BaseSite._runner`, `BaseSite._server` | web.listeners, to accept connections itself |
 """
 
 import asyncio

@@ -1145,8 +1145,8 @@ async function endBans() {
   const others = faults();
   await attempt(() => ask("DELETE", "/sandbox/faults"));
   telegram.bans = [];
-  for (const { kind, method, chat_id, times, seconds, after, error_code, description, retry_after } of others) {
-    const wish = Object.entries({ kind, method, chat_id, times, seconds, after, error_code, description, retry_after });
+  for (const { kind, method, chat_id, times, seconds, after, error_code, description, retry_after, result } of others) {
+    const wish = Object.entries({ kind, method, chat_id, times, seconds, after, error_code, description, retry_after, result });
     await attempt(() => post("/sandbox/faults", Object.fromEntries(wish.filter(([, value]) => value !== null && value !== undefined))));
   }
   draw(drawFaults);
@@ -1163,7 +1163,7 @@ const FAULT_NAMES = {
   away: ["away", "Telegram is away"], flood: ["flood", "Flood ban"], html: ["html", "502 with HTML"],
   cut_after: ["cut", "Cut after acceptance"], cut_before: ["cut", "Cut before acceptance"],
   cut_upload: ["cut", "Uploads cut"],
-  slow: ["slow", "Slow"], hang: ["slow", "No response"], error: ["block", "Error"],
+  slow: ["slow", "Slow"], hang: ["slow", "No response"], error: ["block", "Error"], result: ["block", "Wrong result"],
 };
 
 function chips() {

@@ -269,6 +269,7 @@ def _add_fault(sandbox: Sandbox, body: Body) -> JsonObject:
         error_code=body.maybe("error_code", int),
         description=body.maybe("description", str) or DESCRIPTION,
         retry_after=body.maybe("retry_after", int) or RETRY_AFTER_S,
+        result=body.maybe("result", object),
     )
     body.done()
     return sandbox.add_fault(spec).as_json()

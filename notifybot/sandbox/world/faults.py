@@ -16,7 +16,8 @@ class FaultKind(StrEnum):
     """`error` responds with error_code and description; `flood` starts a ban of retry_after seconds; `away` cuts
     every connection at once; `cut_before` cuts before a call is accepted, `cut_after` afterwards; `cut_upload` cuts
     while a file arrives, in whichever chat; `html` responds with a page and error_code (502), like a proxy in front of
-    the Bot API; `hang` never responds; `slow` waits `seconds` first and combines with all others."""
+    the Bot API; `hang` never responds; `result` responds to an accepted call with another result; `slow` waits
+    `seconds` first and combines with all others."""
 
     ERROR = "error"
     FLOOD = "flood"
@@ -26,6 +27,7 @@ class FaultKind(StrEnum):
     CUT_UPLOAD = "cut_upload"
     HTML = "html"
     HANG = "hang"
+    RESULT = "result"
     SLOW = "slow"
 
 
@@ -45,6 +47,7 @@ class FaultSpec:
     error_code: int | None = None
     description: str = DESCRIPTION
     retry_after: int = RETRY_AFTER_S
+    result: object = None
 
     @property
     def code(self) -> int | None:
@@ -93,6 +96,7 @@ class Fault:
             "error_code": spec.code,
             "description": spec.description if spec.kind is FaultKind.ERROR else None,
             "retry_after": spec.retry_after if spec.kind is FaultKind.FLOOD else None,
+            "result": spec.result if spec.kind is FaultKind.RESULT else None,
             "until": self.until,
             "hits": self.hits,
         }

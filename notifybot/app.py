@@ -37,7 +37,8 @@ from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
-from notifybot.recipients.from_config import directory_of
+from notifybot.posts import chats as posts_chats
+from notifybot.recipients.from_config import chats_of, directory_of
 from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
@@ -162,6 +163,7 @@ async def _build(
     config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
 ) -> Daemon:
     term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
+    await database.write(partial(posts_chats.ensure, chat_ids=chats_of(config), is_new=False))
     known = await database.read(posts_bot.identity)
     connection = TelegramConnection(database, clock)
     queue = DurableQueue(database, clock)

@@ -45,7 +45,8 @@ async def _facts(request: web.Request) -> HealthFacts:
     runtime = runtime_of(request)
     now = runtime.clock.now()
     chats = await _read(runtime, partial(chat_warnings, now=now), ChatWarnings())
-    failed_logins = request.app[CALLERS].remote.throttle.warning(now)
+    callers = request.app[CALLERS]
+    about_callers = (callers.remote.throttle.warning(now), callers.allowances.warning(now))
     return HealthFacts(
         now=now,
         is_moving=runtime.job_status.is_moving(now),
@@ -64,7 +65,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),
             *await _unknown_zones(runtime),
-            *([failed_logins] if failed_logins else []),
+            *filter(None, about_callers),
         ),
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from notifybot.files.upload_slots import UploadSlots
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import NewFile
 from notifybot.web import json
+from notifybot.web.allowance import count_bytes
 from notifybot.web.bodies import MAX_BODY_BYTES
 from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, shortened
 
@@ -32,6 +33,8 @@ FORM_WITHIN_S = 600.0
 NO_TEXT = frozenset({"acknowledge", "silent", "thread_id", "to", "buttons", "data", "link_preview"})
 """Fields that are JSON in a form, not text."""
 KIND_OF_FIELD = {"photo": MediaKind.PHOTO, "file": MediaKind.DOCUMENT, "document": MediaKind.DOCUMENT}
+Count = Callable[[int], None]
+"""Counts bytes as they arrive, for the caller's allowance."""
 _ENCODED = re.compile(r"([^%]|%[0-9A-Fa-f]{2})*")
 _DATA_URL = re.compile(r"data:[^,;\s]{0,100}(;[^,;\s]{1,100})*;base64,", re.IGNORECASE)
 
@@ -53,7 +56,7 @@ async def read_form(request: web.Request, intake: FileAdmission, file_fields: Se
     error of FileAdmission."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await _read(await request.multipart(), intake, file_fields)
+            return await _read(await request.multipart(), intake, file_fields, partial(count_bytes, request))
     except TimeoutError:
         raise RequestTooSlow(
             f"The form took more than {FORM_WITHIN_S:g} seconds, or sent nothing for {PIECE_WITHIN_S:g}."
@@ -72,7 +75,7 @@ class _UploadedFile:
     stored: StoredFile
 
 
-async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Sequence[str]) -> Form:
+async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Sequence[str], count: Count) -> Form:
     fields: dict[str, object] = {}
     uploads: list[_UploadedFile] = []
     room = MAX_BODY_BYTES
@@ -85,20 +88,21 @@ async def _read(reader: MultipartReader, intake: FileAdmission, file_fields: Seq
         if part.filename is not None:
             if part.name not in file_fields:
                 raise _problem(part.name, f"a file must be named {' or '.join(file_fields)}")
-            uploads += await _upload(part, len(uploads), intake)
+            uploads += await _upload(part, len(uploads), intake, count)
         else:
             text = await _text(part, room)
+            count(len(text))
             room -= len(text)
             _add_field(fields, part.name, text)
     raise _problem("", f"a form may have at most {MAX_PARTS} parts")
 
 
-async def _upload(part: BodyPartReader, before: int, intake: FileAdmission) -> list[_UploadedFile]:
+async def _upload(part: BodyPartReader, before: int, intake: FileAdmission, count: Count) -> list[_UploadedFile]:
     """Store one file. Ignore an empty one without a name, which browsers send if none is chosen."""
     field = part.name or ""
     if before >= MAX_FILES:
         raise _problem(field, f"a message may have at most {MAX_FILES} files")
-    async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
+    async with aclosing(_pieces(part, intake.upload_slots, count)) as pieces:
         first = await anext(pieces, b"")
         if not first and not part.filename:
             return []
@@ -132,12 +136,13 @@ def kind_of_type(given: object) -> MediaKind:
     return MediaKind.PHOTO if given == "image" else MediaKind.DOCUMENT
 
 
-async def _pieces(part: BodyPartReader, turns: UploadSlots) -> AsyncGenerator[bytes]:
+async def _pieces(part: BodyPartReader, turns: UploadSlots, count: Count) -> AsyncGenerator[bytes]:
     _check_plain(part)
     is_empty, upload = True, turns.new_slot()
     while not part.at_eof():
         async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
             is_empty = is_empty and not piece
+            count(len(piece))
             yield piece
     if is_empty and part.filename:
         raise _problem(part.name or "", "this file is empty")

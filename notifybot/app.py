@@ -8,10 +8,11 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web as aiohttp_web
@@ -24,7 +25,7 @@ from notifybot.delivery.claims import Leader
 from notifybot.delivery.dispatcher import Dispatcher
 from notifybot.delivery.in_flight import MAX_WITH_HANGING
 from notifybot.delivery.rate_limits import rate_limits
-from notifybot.errors import StartRefused
+from notifybot.errors import StartRefused, Unavailable
 from notifybot.files.admit import FileAdmission
 from notifybot.files.fetch import Fetcher, Resolve, SystemResolver
 from notifybot.files.public_addresses import Address, is_public
@@ -33,6 +34,7 @@ from notifybot.files.store import FileStore
 from notifybot.handlers import command_menu
 from notifybot.health.exposed_files import private_files_of
 from notifybot.health.job_status import JobStatus
+from notifybot.jobs import admin_notices
 from notifybot.jobs.scheduler import PatientJobQueue, Scheduler
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
@@ -42,9 +44,10 @@ from notifybot.recipients.from_config import chats_of, directory_of
 from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
-from notifybot.storage.engines import hold_database, password_in
+from notifybot.storage.engines import hold_database, lock_path, password_in
 from notifybot.system import logs, private_files, secret_key, systemd
-from notifybot.system.locks import hold_bot
+from notifybot.system.kept_files import KeptFile, KeptFiles
+from notifybot.system.locks import hold_bot, hold_file
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.polling import App, TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
@@ -142,6 +145,7 @@ async def daemon(
         await asyncio.to_thread(files.store.sweep)
         try:
             built = await _build(config, clock, database, files, inherited)
+            built.runtime.kept_files.files += _kept_files(built, locks, is_inherited=bool(inherited))
             work = asyncio.create_task(_work(built), name="work")
             try:
                 yield built
@@ -159,13 +163,38 @@ def _open_database(config: Config) -> None:
     private_files_of(config).protect()
 
 
+def _kept_files(daemon: Daemon, locks: contextlib.ExitStack, *, is_inherited: bool) -> Iterator[KeptFile]:
+    runtime = daemon.runtime
+    config, database = runtime.config, runtime.database
+    yield from ingest_server.kept_files(daemon.runner, config, is_inherited=is_inherited)
+    yield secret_key.kept_file(config.data_dir, runtime.secret_key)
+    yield runtime.files.store.kept_file()
+    found = database.kept_file()
+    if found is not None:
+        yield found
+        yield _kept_lock(found.path, locks, database)
+
+
+def _kept_lock(path: Path, locks: contextlib.ExitStack, database: Database) -> KeptFile:
+    """Return the lock of the database, which is taken again if it is removed. If another daemon was faster, stop."""
+
+    async def lock_again() -> None:
+        try:
+            locks.enter_context(hold_file(lock_path(path)))
+        except StartRefused:
+            database.deposed.set()
+            raise
+
+    return KeptFile("lock", lock_path(path), lock_again)
+
+
 async def _build(
     config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
 ) -> Daemon:
     term = await database.lead(partial(posts_bot.begin_term, now=clock.now()))
     await database.write(partial(posts_chats.ensure, chat_ids=chats_of(config), is_new=False))
     known = await database.read(posts_bot.identity)
-    connection = TelegramConnection(database, clock)
+    connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
     queue = DurableQueue(database, clock)
     bot = PollingBot(
         config.telegram.token or NO_TOKEN,
@@ -240,6 +269,7 @@ def _runtime(
         watchers=Watchers(clock),
         job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
+        kept_files=KeptFiles(),
     )
 
 
@@ -250,6 +280,7 @@ async def _work(daemon: Daemon) -> None:
     """
     runtime = daemon.runtime
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_supervise("kept files", runtime.kept_files.watch, runtime.clock), name="kept files")
         if runtime.config.telegram.token is not None:
             connect = partial(runtime.telegram.run, daemon.application, daemon.bot, daemon.queue)
             tasks.create_task(_supervise("telegram", connect, runtime.clock), name="telegram")
@@ -257,6 +288,8 @@ async def _work(daemon: Daemon) -> None:
             await runtime.clock.wait(runtime.telegram.caught_up, until)
             runtime.dispatcher.start()
             tasks.create_task(command_menu.publish(daemon.bot, runtime.telegram, runtime.clock), name="menus")
+            notify = partial(admin_notices.notify_of_connection, runtime)
+            tasks.create_task(_supervise("admin notices", notify, runtime.clock), name="admin notices")
         assert daemon.application.job_queue is not None
         await daemon.application.job_queue.start()
         daemon.scheduler.start()
@@ -279,7 +312,8 @@ async def _watchdog(runtime: Runtime) -> None:
     """Notify systemd while the event loop, the writer and the jobs are alive."""
     every = systemd.watchdog_interval()
     while every is not None:
-        await runtime.database.write(lambda _: None)
+        with contextlib.suppress(Unavailable):  # an answer too: a restart would not bring a lost disk or file back
+            await runtime.database.write(lambda _: None)
         if runtime.job_status.is_moving(runtime.clock.now()):
             systemd.notify("WATCHDOG=1")
         await asyncio.sleep(every.total_seconds())

@@ -5,12 +5,17 @@ import contextlib
 import logging
 import resource
 import socket
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
+from notifybot.config.model import Config
 from notifybot.errors import StartRefused
 from notifybot.routes import table
 from notifybot.runtime import Runtime
+from notifybot.system.kept_files import KeptFile
 from notifybot.web import listeners, problems
 from notifybot.web.bodies import MAX_BODY_BYTES
 from notifybot.web.connections import PIECE_BYTES, ProblemRunner
@@ -63,6 +68,34 @@ async def listen(runtime: Runtime, inherited: list[socket.socket]) -> web.AppRun
         await runner.cleanup()
         raise
     return runner
+
+
+def kept_files(runner: web.AppRunner, config: Config, *, is_inherited: bool) -> Iterator[KeptFile]:
+    """Yield the files of our unix sockets. Ours is created again if it is removed; systemd's only by systemd."""
+    for site in _unix_sites(runner):
+        path = site.listener.path
+        assert path is not None
+        yield KeptFile(
+            "socket", path, partial(_ask_systemd, path) if is_inherited else partial(_relisten, runner, config)
+        )
+
+
+async def _ask_systemd(path: Path) -> str:
+    return (
+        f"The socket {path} was removed, so callers cannot connect. systemd holds it:"
+        " run `systemctl restart notifybot.socket`."
+    )
+
+
+async def _relisten(runner: web.AppRunner, config: Config) -> None:
+    former = list(_unix_sites(runner))
+    await listeners.Site(runner, listeners.open_unix(config.socket)).start()
+    for site in former:
+        await site.stop()
+
+
+def _unix_sites(runner: web.AppRunner) -> Iterator[listeners.Site]:
+    return (each for each in runner.sites if isinstance(each, listeners.Site) and each.listener.path is not None)
 
 
 def _raise_open_file_limit() -> None:

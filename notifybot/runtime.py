@@ -10,6 +10,7 @@ from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.recipients.directory import Directory
 from notifybot.storage.database import Database
+from notifybot.system.kept_files import KeptFiles
 from notifybot.system.secret_key import SecretKey
 from notifybot.telegram_api.polling import TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
@@ -32,3 +33,4 @@ class Runtime:
     watchers: Watchers
     job_status: JobStatus
     templates: Renderer
+    kept_files: KeptFiles

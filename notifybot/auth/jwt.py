@@ -16,7 +16,14 @@ MAX_JWT_CHARACTERS = 8192
 
 
 class InvalidJwt(Exception):
-    """A token is invalid. The reason is for the operator's log, not the caller."""
+    """A token is invalid. The reason is for the operator's log, not the caller.
+
+    `is_genuine`: the dashboard has signed it, but it is expired or not meant for notifybot.
+    """
+
+    def __init__(self, reason: str, *, is_genuine: bool) -> None:
+        super().__init__(reason)
+        self.is_genuine = is_genuine
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,12 @@ class Trust:
 def account_of(token: str, trust: Trust, *, now: datetime) -> str:
     """Return the account in `account_claim`. Raise InvalidJwt, even for a token without `exp`, which never expires."""
     if len(token) > MAX_JWT_CHARACTERS:
-        raise InvalidJwt("it is too long")
+        raise InvalidJwt("it is too long", is_genuine=False)
     claims = _verified_claims(token, trust)
     _check_times(claims, now.timestamp(), trust.leeway.total_seconds())
     account = claims.get(trust.account_claim)
     if not isinstance(account, str) or not account:
-        raise InvalidJwt(f"its claim {trust.account_claim} is not text")
+        raise InvalidJwt(f"its claim {trust.account_claim} is not text", is_genuine=True)
     return account
 
 
@@ -65,24 +72,30 @@ def _verified_claims(token: str, trust: Trust) -> dict[str, object]:
             options=options,
         )
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise InvalidJwt(str(error)) from None
+        raise InvalidJwt(str(error), is_genuine=_is_about_claims(error)) from None
     if "crit" in whole["header"]:
-        raise InvalidJwt("it has critical extensions")
+        raise InvalidJwt("it has critical extensions", is_genuine=True)
     payload: dict[str, object] = whole["payload"]
     return payload
+
+
+def _is_about_claims(error: Exception) -> bool:
+    """Return True if the signature was right: the library checks it before the claims."""
+    forged = (jwt.DecodeError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError)
+    return isinstance(error, jwt.InvalidTokenError) and not isinstance(error, forged)
 
 
 def _check_times(claims: dict[str, object], now: float, leeway: float) -> None:
     expires = _seconds(claims, "exp")
     if expires is None:
-        raise InvalidJwt("it has no exp")
+        raise InvalidJwt("it has no exp", is_genuine=True)
     # In this form NaN fails too.
     if not now < expires + leeway:
-        raise InvalidJwt("it has expired")
+        raise InvalidJwt("it has expired", is_genuine=True)
     for name in ("nbf", "iat"):
         begins = _seconds(claims, name)
         if begins is not None and not begins <= now + leeway:
-            raise InvalidJwt(f"its {name} is in the future")
+            raise InvalidJwt(f"its {name} is in the future", is_genuine=True)
 
 
 def _seconds(claims: dict[str, object], name: str) -> float | None:
@@ -90,5 +103,5 @@ def _seconds(claims: dict[str, object], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
-        raise InvalidJwt(f"its {name} is not a time")
+        raise InvalidJwt(f"its {name} is not a time", is_genuine=True)
     return float(value)

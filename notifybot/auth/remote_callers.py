@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from enum import Enum
 from functools import partial
 
 from aiohttp import web
@@ -24,8 +25,19 @@ BEARER = "bearer"
 MAX_REASON = 200
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin", "Sec-Fetch-Site")
 """Headers that proxies add, and browsers to the requests of pages."""
-Verify = Callable[[str, datetime], str | None]
 log = logging.getLogger(__name__)
+
+
+class Wrong(Enum):
+    """Why a credential is wrong. Callers never learn which; only guesses are limited."""
+
+    GUESS = "guess"
+    """It was never valid: a bad signature, an unknown token."""
+    LAPSED = "lapsed"
+    """We or the dashboard issued it, but it is expired, revoked, or not meant for notifybot."""
+
+
+Verify = Callable[[str, datetime], str | Wrong]
 
 
 class RemoteCallers:
@@ -46,13 +58,12 @@ class RemoteCallers:
         if credential is None:
             return self._anonymous_caller(request, address)
         now = self._clock.now()
-        self.throttle.check(address, credential, now)
         found = await self._bearer(credential, now)
-        if found is None:
-            self.throttle.note_invalid(address, now)
-            raise invalid_token()
-        self.throttle.note_valid(credential, now)
-        return found
+        if isinstance(found, Caller):
+            return found
+        if found is Wrong.GUESS:
+            self.throttle.note_guess(address, credential, now)
+        raise invalid_token()
 
     def _anonymous_caller(self, request: web.Request, address: str) -> Caller | None:
         """Return the caller that the config sets for this path and address.
@@ -68,17 +79,21 @@ class RemoteCallers:
     def _plain_caller(self, account: str) -> Caller:
         return Caller(account, is_admin=False, allowed=self._allowed, is_local=False)
 
-    async def _bearer(self, credential: str, now: datetime) -> Caller | None:
+    async def _bearer(self, credential: str, now: datetime) -> "Caller | Wrong":
         if self._verify is None or credential.startswith(tokens.PREFIX):
             return await self._token_caller(credential, now)
         account = self._verify(credential, now)
-        named = account if account is None else self._accounts.get(account, account)
-        return None if named is None or not is_account(named) else self._plain_caller(named)
+        if isinstance(account, Wrong):
+            return account
+        named = self._accounts.get(account, account)
+        return self._plain_caller(named) if is_account(named) else Wrong.LAPSED
 
-    async def _token_caller(self, secret: str, now: datetime) -> Caller | None:
-        token = await self._database.read(partial(tokens.find, secret=secret, now=now))
+    async def _token_caller(self, secret: str, now: datetime) -> "Caller | Wrong":
+        token = await self._database.read(partial(tokens.find, secret=secret))
         if token is None:
-            return None
+            return Wrong.GUESS
+        if not tokens.is_valid(token, now):
+            return Wrong.LAPSED
         await self._record_use(token, now)
         return tokens.caller_with(token, allowed=self._allowed)
 
@@ -107,12 +122,12 @@ def _verifier(settings: Jwt | None) -> Verify | None:
         leeway=settings.leeway,
     )
 
-    def verify(token: str, now: datetime) -> str | None:
+    def verify(token: str, now: datetime) -> str | Wrong:
         try:
             return jwt.account_of(token, trust, now=now)
         except jwt.InvalidJwt as error:
             log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MAX_REASON]})
-            return None
+            return Wrong.LAPSED if error.is_genuine else Wrong.GUESS
 
     return verify
 

@@ -1,6 +1,5 @@
-"""Rate limit for wrong credentials, for each address."""
+"""Rate limit for guesses: credentials that were never valid, for each address and kind of credential."""
 
-import hashlib
 import ipaddress
 import logging
 from collections import OrderedDict, deque
@@ -10,14 +9,13 @@ from math import ceil
 from notifybot.errors import TooManyRequests
 
 BURST = 10
-"""Wrong credentials that are checked without delay."""
+"""Guesses that are answered with 401 without delay."""
 INTERVAL = timedelta(seconds=5)
 """Interval after the burst."""
 LONGEST_WAIT = timedelta(minutes=5)
-"""Limit for callers who share an attacker's address."""
-MAX_ADDRESSES = 4096
-MAX_VALID = 1024
-VALID_FOR = timedelta(minutes=10)
+MAX_GUESSERS = 4096
+PREFIXES = ("nb_", "eyJ")
+"""Beginnings of API tokens and JWTs. All other credentials count together."""
 COUNTED_FOR = timedelta(hours=1)
 MAX_COUNTED = 100_000
 WARN_FROM = 20
@@ -27,47 +25,35 @@ log = logging.getLogger(__name__)
 
 
 class Throttle:
-    """Limits wrong credentials, of MAX_ADDRESSES addresses at most.
+    """Limits guesses, of MAX_GUESSERS at most.
 
-    A credential that was valid in the last VALID_FOR is always checked: behind a proxy all callers share an address,
-    and an attacker there must not lock the others out.
+    Only call it for wrong credentials: a right one is always let in, since behind a proxy all callers share an address,
+    and an attacker or a broken client there must not lock the others out. So this does not hide from a guesser that a
+    guess is right, which 256 random bits do; it keeps the log short, and makes broken clients slow down.
     """
 
     def __init__(self) -> None:
-        self._penalties: OrderedDict[str, datetime] = OrderedDict()
-        """End of the penalty of each address."""
-        self._valid: OrderedDict[bytes, datetime] = OrderedDict()
+        self._penalties: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        """End of the penalty of each guesser."""
         self._failures: deque[datetime] = deque(maxlen=MAX_COUNTED)
         self._last_address = ""
 
-    def check(self, address: str, credential: str, now: datetime) -> None:
-        """Raise TooManyRequests if this address must wait."""
-        ends_at = self._penalties.get(_network(address))
-        if ends_at is None or ends_at - now <= (BURST - 1) * INTERVAL or self._was_valid(credential, now):
-            return
+    def note_guess(self, address: str, credential: str, now: datetime) -> None:
+        """Count a guess. Raise TooManyRequests if its guesser must wait."""
         self._count(address, now)
-        wait_s = ceil((ends_at - now - (BURST - 1) * INTERVAL).total_seconds())
-        raise TooManyRequests(
-            "Too many wrong credentials from this address.",
-            hint=f"Try again in {wait_s} seconds.",
-            retry_after_s=wait_s,
-        )
-
-    def note_valid(self, credential: str, now: datetime) -> None:
-        key = _key(credential)
-        self._valid[key] = now
-        self._valid.move_to_end(key)
-        if len(self._valid) > MAX_VALID:
-            self._valid.popitem(last=False)
-
-    def note_invalid(self, address: str, now: datetime) -> None:
-        network = _network(address)
-        ends_at = max(self._penalties.get(network, now), now) + INTERVAL
-        self._penalties[network] = min(ends_at, now + LONGEST_WAIT)
-        self._penalties.move_to_end(network)
-        if len(self._penalties) > MAX_ADDRESSES:
+        guesser = (_network(address), next((each for each in PREFIXES if credential.startswith(each)), ""))
+        ends_at = max(self._penalties.get(guesser, now), now)
+        if ends_at - now > (BURST - 1) * INTERVAL:
+            wait_s = ceil((ends_at - now - (BURST - 1) * INTERVAL).total_seconds())
+            raise TooManyRequests(
+                "Too many wrong credentials from this address.",
+                hint=f"Try again in {wait_s} seconds. A right credential is accepted at once.",
+                retry_after_s=wait_s,
+            )
+        self._penalties[guesser] = min(ends_at + INTERVAL, now + LONGEST_WAIT)
+        self._penalties.move_to_end(guesser)
+        if len(self._penalties) > MAX_GUESSERS:
             self._penalties.popitem(last=False)
-        self._count(address, now)
         # One line each, for tools like fail2ban; the rate limit keeps them few.
         log.info("wrong credentials", extra={"action": "credentials_refused", "address": address})
 
@@ -87,14 +73,6 @@ class Throttle:
         while self._failures and now - self._failures[0] > COUNTED_FOR:
             self._failures.popleft()
         return len(self._failures)
-
-    def _was_valid(self, credential: str, now: datetime) -> bool:
-        valid_at = self._valid.get(_key(credential))
-        return valid_at is not None and now - valid_at <= VALID_FOR
-
-
-def _key(credential: str) -> bytes:
-    return hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
 
 
 def _network(address: str) -> str:

@@ -112,6 +112,7 @@ class Telegram:
     base_url: str = key(values.BOT_API_URL, "https://api.telegram.org")
     mode: Mode = key(choice(Mode), Mode.POLLING)
     webhook: Webhook = key(SectionOf(Webhook), Webhook())
+    keep_webhook: bool = key(values.FLAG, False)
     limits: RateLimitsConfig = key(SectionOf(RateLimitsConfig), RateLimitsConfig())
 
 

@@ -265,9 +265,10 @@ class _ClaimRound:
         return open_lanes(lanes, {row.caller for row in busy}, now=self.now)
 
     def _claim_share(self, lane: Lane, calls: int) -> None:
+        before = len(self.claims)
         rows = fetch(self.session, _READY, now=self.now, limit=calls, **_parameters(lane))
         self._claim_rows(rows, lane.urgency)
-        self.leader.served.note(lane)
+        self.leader.served.note(lane, has_called=len(self.claims) > before)
 
     def _claim_longest_waiting(self, lane: Lane) -> None:
         """Claim what has waited longest in the first chat of this lane, regardless of urgency."""

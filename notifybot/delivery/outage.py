@@ -1,4 +1,4 @@
-"""Detect that Telegram is unreachable, or that it rate-limits the whole bot."""
+"""Detect that Telegram is unreachable, refuses the bot, or rate-limits all of it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from notifybot.model.chats import Bot, Post
 from notifybot.model.conditions import IS_IN_TROUBLE
 from notifybot.posts import chats
-from notifybot.posts.outcomes import Outcome, Shown, TryAgain
+from notifybot.posts.outcomes import BotRefused, Outcome, Shown, TryAgain
 from notifybot.storage.statements import affected, fetch, run, table_of
 from notifybot.storage.writer import changes
 
@@ -80,8 +80,10 @@ def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime)
     `bot`: a row with BOT_COLUMNS, if one has been read.
     """
     bot = bot or fetch(session, _BOT)[0]
-    if isinstance(outcome, TryAgain):
+    if isinstance(outcome, TryAgain | BotRefused):
         errors = bot.network_errors + 1
+        if isinstance(outcome, BotRefused):  # two calls have agreed on that
+            errors = max(errors, AWAY_AFTER)
         probe_at = now + min(FIRST_PROBE * (1 << min(errors, 10)), PROBE_EVERY)
         affected(session, update(Bot).values(network_errors=errors, probe_at=probe_at))
         return

@@ -38,7 +38,6 @@ from notifybot.rendering.parts import Call, Delete, Edit, Fetch, Media, Send
 from notifybot.storage.statements import fetch, run, table_of
 from notifybot.storage.writer import changes
 
-BOT_REFUSED_WAIT = timedelta(minutes=1)
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
 
@@ -167,7 +166,7 @@ def _apply(
         case ChatMoved(to):
             chats.move(session, post.chat_id, to)
         case BotRefused():
-            outage.hold_bot(session, BOT_REFUSED_WAIT, now=now)
+            pass  # delivery/outage.py holds the whole bot
         case _:
             assert_never(outcome)
 

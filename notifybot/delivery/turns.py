@@ -28,11 +28,13 @@ class Served:
     callers: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """The lane that was served last at each urgency."""
     urgency: int | None = None
-    """Urgency of the last turn."""
+    """Urgency of the last turn with a call."""
 
-    def note(self, lane: Lane) -> None:
+    def note(self, lane: Lane, *, has_called: bool = True) -> None:
+        """Note a turn; without a call if its chats had to wait."""
         self.callers[lane.urgency] = (lane.caller, lane.is_new)
-        self.urgency = lane.urgency
+        if has_called:
+            self.urgency = lane.urgency
 
 
 class Share(NamedTuple):

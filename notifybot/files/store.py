@@ -19,6 +19,7 @@ from typing import BinaryIO, ParamSpec, Self, TypeVar
 
 from notifybot.errors import NotFound, NotifybotError, TooLarge, Unavailable
 from notifybot.files.media_types import detect, fits_photo
+from notifybot.system.kept_files import KeptFile
 
 PIECE_BYTES = 64 * 1024
 """Memory of one upload: 500 uploads take 32 MB."""
@@ -65,6 +66,15 @@ class FileStore:
         """Held while a file is added or removed, so that a file stored again is not removed as old."""
         self._durable: set[Path] = set()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="files")
+
+    def kept_file(self) -> KeptFile:
+        """Return the folder, which is created now, and again if it is removed while the daemon runs."""
+
+        async def make_again() -> None:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return KeptFile("attachments", self.folder, make_again)
 
     def close(self) -> None:
         """Wait for the threads to finish; the store is unusable afterwards."""

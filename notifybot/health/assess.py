@@ -37,10 +37,11 @@ class HealthFacts:
     """A warning for each job that has put rows off."""
     hanging: dict[str, timedelta] = field(default_factory=dict)
     """Jobs that have been running for too long, and for how long."""
-    bans: tuple[str, ...] = ()
-    """A warning for each chat that Telegram bans."""
     notes: tuple[str, ...] = ()
     """Warnings about the configuration."""
+    troubles: tuple[str, ...] = ()
+    """Warnings that an operator should look at now: the log, files that are gone, banned chats."""
+    log_lines_dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class HealthReport:
     waiting: int
     oldest_waiting_s: float
     warnings: tuple[str, ...]
+    log_lines_dropped: int = 0
 
 
 def check_writable(session: Session) -> None:
@@ -66,7 +68,7 @@ def assess(facts: HealthFacts) -> HealthReport:
     backlog = facts.backlog or Backlog(0, None, 0)
     oldest = 0.0 if backlog.oldest_at is None else max(0.0, (facts.now - backlog.oldest_at).total_seconds())
     is_failing = bool(facts.job_errors or facts.put_off or facts.hanging)
-    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.bans)
+    is_degraded = facts.telegram != TELEGRAM_UP or is_failing or bool(facts.troubles)
     return HealthReport(
         status=HealthStatus.DOWN if is_down else HealthStatus.DEGRADED if is_degraded else HealthStatus.OK,
         telegram=facts.telegram,
@@ -75,6 +77,7 @@ def assess(facts: HealthFacts) -> HealthReport:
         waiting=backlog.waiting,
         oldest_waiting_s=round(oldest, 1),
         warnings=_warnings(facts),
+        log_lines_dropped=facts.log_lines_dropped,
     )
 
 
@@ -82,11 +85,11 @@ def _warnings(facts: HealthFacts) -> tuple[str, ...]:
     found = list(facts.notes)
     if facts.telegram_reason:
         found.append(facts.telegram_reason)
-    found += facts.bans
     if facts.backlog is None:
         found.append("The database is unusable; see the log.")
     if not facts.is_moving:
         found.append("No job has run for two minutes.")
+    found += facts.troubles
     found += [f"Job {name} is failing: {reason}" for name, reason in sorted(facts.job_errors.items())]
     found += [f"Job {name} {words}" for name, words in sorted(facts.put_off.items())]
     for name, span in sorted(facts.hanging.items()):

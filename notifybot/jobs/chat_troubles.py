@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from notifybot.health import chat_warnings
 from notifybot.jobs.batches import process_due
-from notifybot.jobs.failures import notify_admins
+from notifybot.messages.announce import HEALTH, Announcement, announce_to_admins
 from notifybot.runtime import Runtime
 
 NAME = "chat_troubles"
@@ -21,5 +21,6 @@ async def run(runtime: Runtime, now: datetime) -> int:
 
 def _notify(session: Session, *, now: datetime, limit: int, runtime: Runtime) -> int:
     sentences = chat_warnings.take_untold(session, now=now, limit=limit)
-    notify_admins(session, TITLE, "\n\n".join(sentences), runtime, now=now)
+    announcement = Announcement((), HEALTH, "\n\n".join(sentences), TITLE)
+    announce_to_admins(session, announcement, runtime.directory, now=now)
     return len(sentences)

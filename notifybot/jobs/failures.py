@@ -1,19 +1,16 @@
 """Record the run of a job, and notify the admins when a job starts to fail or works again."""
 
 import logging
-from datetime import datetime
 from functools import partial
 
 from sqlmodel import Session
 
-from notifybot.errors import NotifybotError, Unavailable
+from notifybot.errors import Unavailable
 from notifybot.health import job_failures, job_history
-from notifybot.messages.announce import Announcement, announce
+from notifybot.messages.announce import JOBS, Announcement, announce_to_admins
 from notifybot.model.schedules import JobRun
-from notifybot.recipients.address import recipient_of
 from notifybot.runtime import Runtime
 
-SOURCE = "jobs"
 log = logging.getLogger(__name__)
 
 
@@ -47,14 +44,5 @@ def _record(session: Session, run: JobRun, runtime: Runtime, *, is_kept: bool, i
         job_failures.note_failure(session, run, now=now)
     notice = job_failures.settle(session, run, now=now)
     if notice is not None:
-        notify_admins(session, notice.title, notice.content, runtime, now=now)
-
-
-def notify_admins(session: Session, title: str, content: str, runtime: Runtime, *, now: datetime) -> None:
-    """Announce to each admin separately, so that one without a chat does not keep it from the others."""
-    for admin in runtime.config.admins:
-        announcement = Announcement((recipient_of(admin),), SOURCE, content, title)
-        answer = announce(session, announcement, runtime.directory, now=now)
-        if isinstance(answer, NotifybotError):
-            facts = {"action": "admin_not_notified", "admin": admin, "reason": answer.detail}
-            log.warning("an admin cannot be notified", extra=facts)
+        announcement = Announcement((), JOBS, notice.content, notice.title)
+        announce_to_admins(session, announcement, runtime.directory, now=now)

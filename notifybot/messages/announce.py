@@ -1,6 +1,8 @@
 """Send notifybot's own messages: summaries, on-call notices, job failures."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -9,12 +11,13 @@ from notifybot.errors import NotifybotError
 from notifybot.messages import accept
 from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.model.actors import NOTIFYBOT
-from notifybot.recipients.address import Recipient
+from notifybot.recipients.address import Recipient, recipient_of
 from notifybot.recipients.directory import Directory
 from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance, NewFile
 
-DAILY_SUMMARY, ON_CALL, JOBS = OWN_SOURCES = ("daily-summary", "on-call", "jobs")
+DAILY_SUMMARY, ON_CALL, JOBS, HEALTH = OWN_SOURCES = ("daily-summary", "on-call", "jobs", "health")
 """Sources of notifybot's own messages. Summaries leave them out."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,18 @@ def announce(
     )
     (answer,) = accept.accept(session, [new], now=now, directory=directory)
     return answer
+
+
+def announce_to_admins(session: Session, announcement: Announcement, directory: Directory, *, now: datetime) -> None:
+    announce_to_each(session, directory.admins, announcement, directory, now=now)
+
+
+def announce_to_each(
+    session: Session, names: Iterable[str], announcement: Announcement, directory: Directory, *, now: datetime
+) -> None:
+    """Announce to each of these recipients separately, so that one without a chat does not keep it from the others."""
+    for name in names:
+        answer = announce(session, replace(announcement, recipients=(recipient_of(name),)), directory, now=now)
+        if isinstance(answer, NotifybotError):
+            facts = {"action": "not_announced", "recipient": name, "title": announcement.title, "reason": answer.detail}
+            log.warning("a notice of our own reaches nobody", extra=facts)

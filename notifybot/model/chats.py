@@ -30,6 +30,10 @@ class Bot(SQLModel, table=True):
     """Consecutive network failures over all chats. From AWAY_AFTER on, Telegram counts as away and is only probed."""
     identity: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     """Last result of getMe, so that stored presses can be handled while Telegram is away."""
+    former_identity: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """Identity of the bot that used this database before; null if there was none."""
+    replaced_at: datetime | None = None
+    """Time when the current bot replaced it."""
     probe_at: datetime | None = None
     """While Telegram is away: time of the next single call."""
 

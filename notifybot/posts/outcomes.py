@@ -99,7 +99,7 @@ class ChatMoved:
 
 @dataclass(frozen=True)
 class BotRefused:
-    """401 or 404: Telegram does not know the token. Affects the whole bot and does not count as an attempt."""
+    """Telegram refuses the bot itself: its token was revoked, it is logged out. Does not count as an attempt."""
 
     reason: str
 

@@ -29,6 +29,8 @@ class Directory:
     time_zone: str = "UTC"
     """For people who chose none."""
     alerts_reach_muted: bool = True
+    admins: tuple[str, ...] = ()
+    """Told of trouble with notifybot itself."""
 
     def members(self, recipient: Recipient) -> tuple[Recipient, ...]:
         """Return the people and chats that a recipient stands for."""

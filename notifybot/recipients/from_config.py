@@ -20,6 +20,7 @@ def directory_of(config: Config) -> Directory:
         rotating=rotating_names({**config.recipients, **by_rotation}, rotations),
         time_zone=config.summary.time_zone,
         alerts_reach_muted=config.alerts.reach_muted,
+        admins=config.admins,
     )
 
 

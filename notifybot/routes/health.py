@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -20,10 +21,13 @@ from notifybot.health.config_notes import configuration_notes
 from notifybot.health.exposed_files import exposure_notes
 from notifybot.messages import queries
 from notifybot.messages.queries import Backlog
+from notifybot.posts import bot as posts_bot
 from notifybot.recipients import reachability
 from notifybot.runtime import Runtime
 from notifybot.schedules import queries as schedules_queries
 from notifybot.schemas.responses.jobs import HealthDocument
+from notifybot.system import log_queue
+from notifybot.telegram_api.connection_state import other_bot_words
 from notifybot.times.display import listed
 from notifybot.web.documents import build, json_response
 from notifybot.web.guard import CALLERS, known_caller_of
@@ -56,7 +60,8 @@ async def _facts(request: web.Request) -> HealthFacts:
         job_errors=runtime.job_status.job_errors,
         put_off=await _read(runtime, job_failures.put_off_warnings, {}),
         hanging=runtime.job_status.hanging(now),
-        bans=chats.bans,
+        troubles=(*chats.bans, *runtime.kept_files.troubles, *filter(None, [log_queue.warning()])),
+        log_lines_dropped=log_queue.dropped(),
         notes=(
             *chats.topics,
             *configuration_notes(runtime.config),
@@ -65,7 +70,8 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),
             *await _unknown_zones(runtime),
-            *filter(None, about_callers),
+            *await _other_bot(runtime, now),
+            *filter(None, [runtime.telegram.recent_webhook(now), *about_callers]),
         ),
     )
 
@@ -121,6 +127,16 @@ async def _unknown_zones(runtime: Runtime) -> list[str]:
     return (
         [f"Schedules run in UTC, as this system does not know their time zones: {listed(unknown)}."] if unknown else []
     )
+
+
+async def _other_bot(runtime: Runtime, now: datetime) -> list[str]:
+    """Warn that the token is of another bot than the one that used this database."""
+    token = runtime.config.telegram.token
+    if token is None:
+        return []
+    find = partial(posts_bot.replacement, token_id=token.partition(":")[0], now=now)
+    names: tuple[str, str] | None = await _read(runtime, find, None)
+    return [] if names is None else [other_bot_words(*names)]
 
 
 HEALTH = Route(

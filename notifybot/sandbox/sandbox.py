@@ -55,6 +55,11 @@ class Sandbox:
         """Return the sandbox's time in Unix seconds."""
         return self.world.now()
 
+    def revoke_token(self, revoked: bool = True) -> None:
+        """Revoke the bot's token, like /revoke in @BotFather, or make it valid again."""
+        self.world.is_token_revoked = revoked
+        self._wake_all()
+
     def add_user(self, first_name: str, *, username: str | None = None, user_id: int | None = None) -> User:
         """Add a person. The bot can write to them once they have written to it."""
         return people.add_user(self.world, first_name, username=username, user_id=user_id)

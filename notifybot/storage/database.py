@@ -15,10 +15,12 @@ from sqlmodel import Session
 from notifybot.errors import Unavailable
 from notifybot.storage.engines import engine_for
 from notifybot.storage.leadership import Leadership
+from notifybot.storage.same_file import FileReplaced, SameFile
 from notifybot.storage.settings import READERS
-from notifybot.storage.sqlite import checkpoint
+from notifybot.storage.sqlite import checkpoint, sqlite_path
 from notifybot.storage.writer import LATER, Changes, Reply, Write, is_database_error
 from notifybot.storage.writer_thread import WriterThread, Writes
+from notifybot.system.kept_files import KeptFile
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -48,9 +50,12 @@ class Database:
         self._engine = engine_for(make_url(url), read_only=False) if leadership is None else leadership.engine
         self._reading = engine_for(make_url(url), read_only=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+        path = sqlite_path(url)
+        self._same_file = None if path is None else SameFile(path)
         self._writer = WriterThread(
             self._engine,
             leadership,
+            self._same_file,
             reply=self._reply,
             on_commit=self._note_commit,
             on_deposed=lambda: self._call_soon(self.deposed.set),
@@ -119,7 +124,9 @@ class Database:
 
     def is_down(self, error: Exception) -> bool:
         """Return True if `error`, raised by a write, would meet any other write too: locked, full, out of reach."""
-        return isinstance(error.__cause__, OperationalError | self._engine.dialect.loaded_dbapi.OperationalError)
+        return isinstance(
+            error.__cause__, FileReplaced | OperationalError | self._engine.dialect.loaded_dbapi.OperationalError
+        )
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` on a read-only connection, alongside the writer.
@@ -137,6 +144,19 @@ class Database:
                 raise
             log.error("a read failed", exc_info=error, extra={"action": "read_failed"})
             raise Unavailable("The database could not be read.", hint=LATER) from error
+
+    def kept_file(self) -> KeptFile | None:
+        """Return SQLite's file, which is rescued once it is gone; None on PostgreSQL. Call after a commit."""
+        same_file = self._same_file
+        if same_file is None:
+            return None
+
+        async def rescue() -> str | None:
+            with contextlib.suppress(Unavailable):
+                await self.write(lambda _: None)  # the writer notices, and rescues what it has open
+            return same_file.advice()
+
+        return KeptFile("database", same_file.path, rescue, same_file.identity, same_file.is_same)
 
     async def close(self) -> None:
         """Finish all writes that wait, then close every connection."""

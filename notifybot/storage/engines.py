@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from notifybot.errors import StartRefused
 from notifybot.storage.leadership import Leadership
 from notifybot.storage.postgresql import postgresql_engine
+from notifybot.storage.same_file import refuse_to_forget
 from notifybot.storage.sqlite import sqlite_engine, sqlite_path
 from notifybot.system.locks import hold_file
 
@@ -34,7 +35,8 @@ def hold_database(url: str) -> Iterator[Leadership | None]:
     path = sqlite_path(url)
     if path is not None:
         _make_folder(path.parent)
-        with hold_file(path.with_name(path.name + ".lock")):
+        with hold_file(lock_path(path)):
+            refuse_to_forget(path)
             yield None
         return
     leadership = Leadership(engine_for(make_url(url), read_only=False))
@@ -44,6 +46,11 @@ def hold_database(url: str) -> Iterator[Leadership | None]:
         yield leadership
     finally:
         leadership.release()
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock of an SQLite database."""
+    return path.with_name(path.name + ".lock")
 
 
 def _make_folder(folder: Path) -> None:

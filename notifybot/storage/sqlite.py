@@ -1,8 +1,10 @@
 """SQLite connections and their settings."""
 
 import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -14,8 +16,17 @@ STATEMENTS_KEPT = 512
 
 
 def sqlite_engine(url: URL, *, read_only: bool) -> Engine:
-    connect = {"check_same_thread": False, "timeout": settings.LOCKED_WITHIN_S, "cached_statements": STATEMENTS_KEPT}
-    engine = create_engine(url, connect_args=connect, pool_size=settings.READERS if read_only else 1)
+    connect: dict[str, Any] = {
+        "check_same_thread": False,
+        "timeout": settings.LOCKED_WITHIN_S,
+        "cached_statements": STATEMENTS_KEPT,
+    }
+    pool_size = settings.READERS if read_only else 1
+    if read_only and url.database:
+        file = f"file:{quote(url.database)}?mode=rw"  # a reader must not create the file again if it was removed
+        engine = create_engine(url, creator=lambda: sqlite3.connect(file, uri=True, **connect), pool_size=pool_size)
+    else:
+        engine = create_engine(url, connect_args=connect, pool_size=pool_size)
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     @event.listens_for(engine, "connect")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from notifybot.errors import Unavailable
 from notifybot.storage.leadership import Deposed, Leadership
+from notifybot.storage.same_file import FileReplaced, SameFile, file_replaced
 from notifybot.storage.writer import Write, outcome_unknown, unavailable
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class WriterThread:
         self,
         engine: Engine,
         leadership: Leadership | None,
+        same_file: SameFile | None,
         *,
         reply: Callable[[Writes], None],
         on_commit: Callable[[], None],
@@ -50,6 +52,7 @@ class WriterThread:
     ) -> None:
         self._engine = engine
         self._leadership = leadership
+        self._same_file = same_file
         self._reply = reply
         self._on_commit = on_commit
         self._on_deposed = on_deposed
@@ -113,6 +116,8 @@ class WriterThread:
         """
         batch = None
         try:
+            if self._same_file is not None:
+                self._same_file.check()
             connection = self._connected()
             transaction = connection.begin()
             for write in writes:
@@ -125,6 +130,13 @@ class WriterThread:
                     return
             batch = None if self._leadership is None else self._leadership.seal(connection)
             transaction.commit()
+            if self._same_file is not None:
+                self._same_file.pin()
+        except FileReplaced as error:
+            if self._same_file is not None:
+                self._same_file.rescue(self._connection)
+            self._refuse(writes, file_replaced(error))
+            return
         except Exception as error:
             log.error("commit failed", exc_info=error, extra={"action": "commit_failed", "writes": len(writes)})
             self._discard_connection(error)
@@ -186,6 +198,8 @@ class WriterThread:
             log.error("another daemon leads on this database", extra={"action": "deposed"})
             self._on_deposed()
         connection, self._connection = self._connection, None
+        if self._same_file is not None:
+            self._same_file.unpin_log()
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.invalidate()

@@ -8,13 +8,13 @@ import sys
 import threading
 import traceback
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 from urllib.parse import quote
 
 from notifybot.errors import NotifybotError, StartRefused
+from notifybot.system.log_queue import Output, PatientHandler
 
 LogStyle = Literal["auto", "json", "console", "journald"]
 LogValue = str | int | float | bool | None
@@ -39,8 +39,10 @@ def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | No
     """Send the log of the whole process to `file` (reopened after logrotate moves it), or to stderr.
 
     `auto` is journald if stderr is the journal, console on a terminal, and JSON lines otherwise. Also logs uncaught
-    exceptions and warnings. Raises StartRefused if the file cannot be opened.
+    exceptions and warnings. A log that cannot be written loses lines and never makes anything wait (`log_queue`).
+    Raises StartRefused if the file cannot be opened.
     """
+    _capture_other_output()
     handler = _open_handler(file)
     handler.setFormatter(_FORMATTERS[_choose(file) if format == "auto" else format]())
     root = logging.getLogger()
@@ -51,7 +53,6 @@ def configure(*, level: str = "info", format: LogStyle = "auto", file: Path | No
     root.setLevel(level.upper())
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    _capture_other_output()
 
 
 def register_secret(secret: str) -> None:
@@ -125,10 +126,8 @@ _FORMATTERS: dict[str, type[_LineFormatter]] = {
 
 
 def _open_handler(file: Path | None) -> logging.Handler:
-    if file is None:
-        return logging.StreamHandler()
     try:
-        return WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace")
+        return PatientHandler(Output(file))
     except OSError as error:
         raise StartRefused(
             f"The log file {file} cannot be opened: {error.strerror}.",

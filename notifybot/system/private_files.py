@@ -60,7 +60,7 @@ class PrivateFiles:
         for name in ("secret.key", "databases"):
             yield self.data_dir / name, FILE_MODE
         if self.database is not None:
-            for suffix in ("", "-wal", "-shm", "-journal", ".lock", ".upgrade-lock"):
+            for suffix in ("", "-wal", "-shm", "-journal", ".lock", ".upgrade-lock", ".rescued"):
                 yield self.database.with_name(self.database.name + suffix), FILE_MODE
 
 

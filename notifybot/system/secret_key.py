@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from notifybot.errors import StartRefused
+from notifybot.system.kept_files import KeptFile
 
 KEY_BYTES = 32
 FILE = "secret.key"
@@ -31,7 +32,6 @@ def keep(folder: Path) -> SecretKey:
     """
     path = folder / FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             _make(path)
         key = path.read_bytes()
@@ -45,14 +45,30 @@ def keep(folder: Path) -> SecretKey:
     return SecretKey(key)
 
 
+def kept_file(folder: Path, key: SecretKey) -> KeptFile:
+    """Return the key's file, which is written again if it is removed while the daemon runs."""
+    path = folder / FILE
+
+    async def write_again() -> None:
+        _write(path, key.key)
+
+    return KeptFile("secret key", path, write_again)
+
+
 def _make(path: Path) -> None:
-    """Atomically write a new key, readable only by the daemon's user. Raises FileExistsError."""
+    """Atomically write a new key. Raises FileExistsError."""
     if path.exists():
         raise FileExistsError
+    _write(path, secrets.token_bytes(KEY_BYTES))
+
+
+def _write(path: Path, key: bytes) -> None:
+    """Atomically write a key, readable only by the daemon's user."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(key)
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)

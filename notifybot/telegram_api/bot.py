@@ -7,21 +7,29 @@ from datetime import timedelta
 from typing import Any
 
 import telegram
-from telegram.error import NetworkError, TelegramError
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
+from notifybot.telegram_api.connection_state import ConnectionState, state_of
 from notifybot.telegram_api.http import AiohttpRequest, Timeouts
+from notifybot.telegram_api.refusals import wait_of
+from notifybot.telegram_api.verdict import SECOND_CALL_S, BotRefusal, Judge, refusal_of_bot
 
 FIRST_RETRY, MAX_RETRY = timedelta(milliseconds=200), timedelta(milliseconds=800)
+REFUSED_RETRY = timedelta(seconds=2)
+"""Retry interval while Telegram refuses the bot, or gives its updates to someone else."""
 POLLING = Timeouts(write=2.0, read=5.0)
 """On top of the long poll. Waiting updates come at once, so after this much silence the connection is dead."""
 
 
 class PollingBot(ExtBot[None]):
     """A bot that starts without Telegram if its identity is `known`, and reports when updates were fetched, or why
-    they could not be."""
+    they could not be.
 
-    __slots__ = ("_fetching", "_is_failing", "_known", "_on_error", "_on_fetch", "_pause")
+    A refusal of the bot by Telegram counts only if a second call confirms it: see `verdict`.
+    """
+
+    __slots__ = ("_fetching", "_is_failing", "_judge", "_known", "_on_error", "_on_fetch", "_pause")
 
     def __init__(
         self,
@@ -46,8 +54,15 @@ class PollingBot(ExtBot[None]):
         self._on_error = on_error
         self._pause = FIRST_RETRY
         self._is_failing = False
+        self._judge = Judge(self._ask_who_i_am, self._note_refusal)
         self._fetching: asyncio.Timeout | None = None
         """Ends the current fetch."""
+
+    async def initialize(self) -> None:
+        try:
+            await super().initialize()
+        except InvalidToken as error:
+            raise error.__cause__ or error from None  # the library's own text says less, and quotes the token
 
     async def get_me(self, **options: Any) -> telegram.User:
         known, self._known = self._known, None
@@ -57,11 +72,13 @@ class PollingBot(ExtBot[None]):
         return self._bot_user
 
     async def get_updates(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
-        """Fetch updates; return none, after a short pause, while Telegram is unreachable.
+        """Fetch updates; return none, after a short pause, while Telegram does not hand them out.
 
-        The library's own pauses would grow to 30 s, and presses would wait that long once Telegram is back. The first
-        fetch after a failure does not wait for updates, so that Telegram's return is noticed at once.
+        The library's own pauses would grow to 30 s, presses would wait that long once Telegram is back, and a refused
+        token would end its polling. The first fetch after a failure does not wait for updates, so that Telegram's
+        return is noticed at once. A caller that does not wait for updates does not wait after a failure either.
         """
+        may_wait = bool(options.get("timeout"))
         if self._is_failing:
             options["timeout"] = 0
         try:
@@ -69,15 +86,25 @@ class PollingBot(ExtBot[None]):
         except TimeoutError:  # renew_polling
             self._is_failing = True
             return ()
-        except NetworkError as error:
-            self._is_failing = True
+        except TelegramError as error:
+            # A short fetch would succeed next to another program's long one, and say nothing.
+            self._is_failing = state_of(error)[0] is not ConnectionState.CONFLICT
             self._on_error(error)
-            await asyncio.sleep(self._pause.total_seconds())
-            self._pause = min(self._pause * 2, MAX_RETRY)
+            pause = self._pause_after(error).total_seconds()
+            await asyncio.sleep(pause if may_wait else 0)
             return ()
         self._pause, self._is_failing = FIRST_RETRY, False
         self._on_fetch()
         return updates
+
+    def _pause_after(self, error: TelegramError) -> timedelta:
+        match error:
+            case RetryAfter():
+                return wait_of(error)
+            case Conflict() | InvalidToken():
+                return REFUSED_RETRY
+        self._pause, pause = min(self._pause * 2, MAX_RETRY), self._pause
+        return pause
 
     async def _fetch(self, *args: Any, **options: Any) -> tuple[telegram.Update, ...]:
         try:
@@ -86,11 +113,41 @@ class PollingBot(ExtBot[None]):
         finally:
             self._fetching = None
 
+    async def delete_webhook(self, *_: Any, **__: Any) -> bool:
+        """Do nothing. The library calls this whenever polling starts; `remove_webhook` removes one knowingly."""
+        return True
+
+    async def remove_webhook(self) -> bool:
+        """Remove the webhook that someone has set. Telegram keeps the updates that it could not deliver."""
+        return await super().delete_webhook()
+
+    async def _do_post(self, endpoint: str, data: Any, **options: Any) -> Any:
+        """Call Telegram. Raises BotRefusal once two calls agree that it refuses the bot; see `verdict`."""
+        self._judge.check()
+        try:
+            return await super()._do_post(endpoint, data, **options)
+        except TelegramError as error:
+            if refusal_of_bot(error) is None:
+                raise
+            verdict = await self._judge.judge(error)
+        raise verdict
+
+    async def _ask_who_i_am(self) -> None:
+        seconds = SECOND_CALL_S
+        await super()._do_post("getMe", {}, connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
+
+    def _note_refusal(self, refusal: BotRefusal) -> None:
+        self._on_error(refusal)
+        self._end_fetch()  # a long poll that is still open would hide for 10 s that the token works again
+
+    def _end_fetch(self) -> None:
+        if self._fetching is not None:
+            self._fetching.reschedule(0)
+
     async def renew_polling(self) -> None:
         """Fetch updates over a new connection at once. The old ones are closed: one that stalls below TLS would stay in
         the pool forever."""
-        if self._fetching is not None:
-            self._fetching.reschedule(0)
+        self._end_fetch()
         request = self._request[0]
         with contextlib.suppress(TelegramError):
             await request.shutdown()

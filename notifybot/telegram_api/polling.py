@@ -1,60 +1,60 @@
 """Keep updates coming: connect, fetch what has waited, poll, and restart polling that died."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import telegram
-from telegram.error import Conflict, InvalidToken, TelegramError
+from sqlmodel import Session
+from telegram.error import InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application
 
 from notifybot.posts import bot as posts_bot
 from notifybot.storage.database import Database
 from notifybot.system.logs import redact
 from notifybot.telegram_api import update_store
-from notifybot.telegram_api.bot import FIRST_RETRY, MAX_RETRY, PollingBot
+from notifybot.telegram_api.bot import FIRST_RETRY, MAX_RETRY, REFUSED_RETRY, PollingBot
+from notifybot.telegram_api.connection_state import (
+    ConnectionNotice,
+    ConnectionState,
+    notice_of,
+    other_bot_notice,
+    state_of,
+    webhook_notice,
+)
+from notifybot.telegram_api.refusals import wait_of
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.times.clock import Clock
 
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
 UPDATES_PER_FETCH = 100
-REFUSED_RETRY = timedelta(minutes=1)
 LONG_POLL = timedelta(seconds=10)
 WATCH_EVERY = timedelta(seconds=10)
 SILENT_AFTER = timedelta(seconds=75)
 """A getUpdates takes at most 22 s: its long poll plus the request's timeouts. After three times that without one,
 polling has died."""
 STOP_WITHIN = timedelta(seconds=5)
+NOTICE_INTERVAL = timedelta(hours=1)
+"""Between notices to the admins about the same state."""
+WEBHOOK_REPORTED_FOR = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
 App = Application[Any, Any, Any, Any, Any, Any]
 
 
-class ConnectionState(StrEnum):
-    """State of the connection to Telegram."""
-
-    OFF = "off"
-    """No token is configured."""
-    CONNECTING = "connecting"
-    UP = "ok"
-    AWAY = "away"
-    REFUSED = "refused"
-    """Telegram does not know the token."""
-    CONFLICT = "conflict"
-    """Another program fetches this bot's updates."""
-
-
 class TelegramConnection:
     """The connection to Telegram: its state, and the task that keeps it up."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, keep_webhook: bool = False) -> None:
         self._database = database
         self._clock = clock
+        self._keep_webhook = keep_webhook
         self.state = ConnectionState.OFF
         self.reason: str | None = None
         """Why it is not up, in words."""
@@ -64,6 +64,12 @@ class TelegramConnection:
         self.caught_up = asyncio.Event()
         """Set once the updates that waited, at Telegram or in the database, are handled."""
         self.restarts = 0
+        self.notices: asyncio.Queue[ConnectionNotice] = asyncio.Queue()
+        """For the admins, not sent yet."""
+        self._noticed_at: dict[ConnectionState, datetime] = {}
+        self._webhook_found = asyncio.Event()
+        self._webhook: tuple[datetime, str] | None = None
+        """The last webhook that someone else had set: when it was found, and what happened to it."""
         self._polling: PollingBot | None = None
         self._renewed_at = clock.now()
 
@@ -88,8 +94,8 @@ class TelegramConnection:
             await queue.put_stored(telegram.Update.de_json(json.loads(payload), bot))
         await queue.join()
         await self._retry_until_up(bot.get_me)
-        await self._database.write(partial(posts_bot.remember_identity, identity=bot.bot.to_dict()))
-        await self._retry_until_up(bot.delete_webhook)
+        await self._remember_identity(bot)
+        await self._retry_until_up(partial(self._settle_webhook, bot))
         await self._fetch_waiting(bot, queue)
         self.caught_up.set()
         await self._poll(application, bot)
@@ -155,8 +161,6 @@ class TelegramConnection:
             log.error("no updates could be fetched; polling restarts", extra={"action": "polling_restarted"})
             await self._within(updater.stop())
             await bot.renew_polling()
-            # Polling starts with this call too, but the library's pauses between attempts grow to 30 s.
-            await self._retry_until_up(bot.delete_webhook)
 
     async def _watch(self, bot: PollingBot) -> None:
         """Return after SILENT_AFTER without updates or an error. Polling that fails is alive, and only gets a new
@@ -166,21 +170,72 @@ class TelegramConnection:
             if now - max(renewed_at, self.last_fetch or renewed_at) >= SILENT_AFTER:
                 renewed_at = now
                 await bot.renew_polling()
-            await self._clock.sleep_until(now + WATCH_EVERY)
+            await self._clock.wait(self._webhook_found, now + WATCH_EVERY)
+            if self._webhook_found.is_set():
+                with contextlib.suppress(TelegramError):  # the next getUpdates meets the webhook again
+                    await self._settle_webhook(bot)
+
+    async def _remember_identity(self, bot: PollingBot) -> None:
+        remember = partial(_remember_identity, identity=bot.bot.to_dict(), now=self._clock.now())
+        former = await self._database.write(remember)
+        if former is None:
+            return
+        names = (posts_bot.name_of(former), posts_bot.name_of(bot.bot.to_dict()))
+        log.warning("the token is of another bot", extra={"action": "other_bot", "former": names[0], "bot": names[1]})
+        self.notices.put_nowait(other_bot_notice(*names))
+
+    async def _settle_webhook(self, bot: PollingBot) -> None:
+        """Name the webhook that someone has set for this bot, and remove it unless the config keeps it."""
+        self._webhook_found.clear()
+        url = (await bot.get_webhook_info()).url
+        if not url:
+            return
+        if not self._keep_webhook:
+            await bot.remove_webhook()
+        now = self._clock.now()
+        host = urlsplit(url).hostname or "an unknown host"  # the path may contain a secret
+        facts = {"action": "webhook_found", "host": host, "is_removed": not self._keep_webhook}
+        log.warning("a webhook was set for this bot", extra=facts)
+        found = webhook_notice(host, is_kept=self._keep_webhook, now=now)
+        self._webhook = (now, found.content)
+        self._notify(ConnectionState.WEBHOOK, found)
+
+    def recent_webhook(self, now: datetime) -> str | None:
+        """Describe a webhook found within WEBHOOK_REPORTED_FOR."""
+        if self._webhook is None or now - self._webhook[0] > WEBHOOK_REPORTED_FOR:
+            return None
+        return self._webhook[1]
 
     def note_error(self, error: TelegramError) -> None:
         self._last_sign_at = self._clock.now()
-        reason = redact(str(error))
-        match error:
-            case InvalidToken():
-                self._set_state(ConnectionState.REFUSED, "Telegram does not know this bot token")
-            case Conflict():
-                self._set_state(ConnectionState.CONFLICT, "another program fetches the updates of this bot")
-            case _:
-                self._set_state(ConnectionState.AWAY, f"Telegram cannot be reached: {reason}")
+        if isinstance(error, RetryAfter):
+            self._last_sign_at += wait_of(error)  # polling rests until then, on purpose
+        state, reason = state_of(error)
+        if state is ConnectionState.WEBHOOK and not (self._keep_webhook and self._webhook):
+            self._webhook_found.set()
+        self._set_state(state, reason)
 
     def _set_state(self, state: ConnectionState, reason: str | None) -> None:
         if state is not self.state:
             level = logging.INFO if state in (ConnectionState.UP, ConnectionState.CONNECTING) else logging.WARNING
             log.log(level, "telegram", extra={"action": "telegram_connection", "state": str(state), "reason": reason})
+            notice = notice_of(state, reason or "", now=self._clock.now())
+            if notice is not None:
+                self._notify(state, notice)
         self.state, self.reason = state, reason
+
+    def _notify(self, state: ConnectionState, notice: ConnectionNotice) -> None:
+        now = self._clock.now()
+        last = self._noticed_at.get(state)
+        if last is None or now - last >= NOTICE_INTERVAL:
+            self._noticed_at[state] = now
+            self.notices.put_nowait(notice)
+
+
+def _remember_identity(session: Session, identity: dict[str, Any], *, now: datetime) -> dict[str, Any] | None:
+    """Store who the bot is; return the bot that it replaces, if any. Each bot numbers its updates by itself, so handled
+    ones of the former bot must not hide the new one's."""
+    former = posts_bot.remember_identity(session, identity, now=now)
+    if former is not None:
+        update_store.forget_handled(session)
+    return former

@@ -8,9 +8,7 @@ from telegram.error import (
     BadRequest,
     ChatMigrated,
     Conflict,
-    EndPointNotFound,
     Forbidden,
-    InvalidToken,
     NetworkError,
     RetryAfter,
     TelegramError,
@@ -32,6 +30,7 @@ from notifybot.posts.outcomes import (
 from notifybot.rendering.parts import Delete, Edit, FileId, Media, Send
 from notifybot.system.logs import redact
 from notifybot.telegram_api.http import NeverSent
+from notifybot.telegram_api.verdict import refusal_of_bot
 
 MAX_REASON = 200  # characters; Telegram's own descriptions have up to about 150
 DEFAULT_RETRY_AFTER = timedelta(seconds=5)  # for a 429 that does not say how long
@@ -118,14 +117,14 @@ def outcome_of(error: TelegramError) -> Outcome:
     The order matters: `BadRequest` is a `NetworkError`. A 5xx response is uncertain: the gateway may have passed on
     the call.
     """
+    if (refusal := refusal_of_bot(error)) is not None:
+        return BotRefused(refusal)
     reason = _reason(error)
     match error:
         case RetryAfter():
-            return HoldOff(_wait(error.retry_after))
+            return HoldOff(wait_of(error))
         case ChatMigrated():
             return ChatMoved(str(error.new_chat_id))
-        case InvalidToken() | EndPointNotFound():
-            return BotRefused("Telegram does not know this bot token")
         case Forbidden():
             return GiveUp(reason, is_chat_unreachable=True)
         case BadRequest():
@@ -153,9 +152,10 @@ def _network_error(reason: str) -> Outcome:
     return TryAgain(reason, uncertain=True)
 
 
-def _wait(retry_after: int | timedelta) -> timedelta:
-    """Convert to a timedelta: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
-    return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
+def wait_of(error: RetryAfter) -> timedelta:
+    """Return how long a 429 asks to wait: python-telegram-bot gives seconds unless PTB_TIMEDELTA is set."""
+    wait = error.retry_after
+    return wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
 
 
 def _reason(error: TelegramError) -> str:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import IO, Any
 
 from telegram import Bot
@@ -21,9 +22,11 @@ from notifybot.posts.outcomes import (
 )
 from notifybot.rendering.parts import Delete, Edit, Media, Part, Send, Stored
 from notifybot.rendering.split import utf16_prefix
+from notifybot.telegram_api.http import NeverSent
 from notifybot.telegram_api.refusals import outcome_for_call, outcome_of
 from notifybot.telegram_api.requests import Open, request_of
 from notifybot.telegram_api.upload_cache import UploadBusy, UploadCache, Waiting
+from notifybot.telegram_api.verdict import refusal_of_bot
 
 PROBE_TIMEOUT = timedelta(seconds=6)  # TLS may take seconds on a slow network; probes overlap
 MAX_PRESS_ANSWER = 200  # UTF-16 units
@@ -94,14 +97,13 @@ class TelegramSender:
             raise _FileMissing(stored) from None
 
     async def is_there(self) -> bool:
-        """Probe whether Telegram responds, with a harmless call; takes at most PROBE_TIMEOUT."""
+        """Probe whether Telegram responds and accepts the bot, with a harmless call; takes at most PROBE_TIMEOUT."""
         seconds = PROBE_TIMEOUT.total_seconds() / 2
         try:
             await self._bot.get_me(connect_timeout=seconds, write_timeout=0, read_timeout=seconds)
-        except NetworkError:
-            return False
-        except TelegramError:
-            return True  # an error is a response too
+        except TelegramError as error:
+            # Any other error is a response too.
+            return not isinstance(error, NetworkError) and refusal_of_bot(error) is None
         return True
 
     async def answer_press(self, query_id: str, text: str | None, *, show_alert: bool = False) -> Outcome | None:
@@ -110,8 +112,12 @@ class TelegramSender:
         At most 200 UTF-16 units of `text` are shown.
         """
         shown_text = None if text is None else utf16_prefix(text, MAX_PRESS_ANSWER)
+        answer = partial(self._bot.answer_callback_query, query_id, text=shown_text, show_alert=show_alert)
         try:
-            await self._bot.answer_callback_query(query_id, text=shown_text, show_alert=show_alert)
+            try:
+                await answer()
+            except NeverSent:  # nobody else retries it, and a reader waits for it
+                await answer()
         except TelegramError as error:
             return outcome_of(error)
         except Exception:

@@ -43,6 +43,11 @@ def note_failure(session: Session, update_id: int, error: str) -> bool:
     return attempts < MAX_ATTEMPTS
 
 
+def forget_handled(session: Session) -> int:
+    """Delete all updates that were handled; return how many."""
+    return affected(session, delete(Update).where(col(Update.handled_at).is_not(None)))
+
+
 def forget_old(session: Session, *, now: datetime) -> int:
     """Delete updates that were handled or parked longer than KEPT_FOR ago; return how many."""
     is_done = or_(col(Update.handled_at).is_not(None), col(Update.attempts) >= MAX_ATTEMPTS)

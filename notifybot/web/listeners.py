@@ -26,6 +26,12 @@ class Listener:
     socket: socket.socket
     tls: ssl.SSLContext | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """The file of a unix socket; None for TCP and for abstract sockets."""
+        name = self.socket.getsockname()
+        return Path(name) if isinstance(name, str) and name.startswith("/") else None
+
     def __str__(self) -> str:
         name = self.socket.getsockname()
         return Listen(name[0], name[1]).__str__() if isinstance(name, tuple) else str(name)
@@ -36,18 +42,18 @@ class Site(web.SockSite):
 
     def __init__(self, runner: web.BaseRunner, listener: Listener) -> None:
         super().__init__(runner, listener.socket, ssl_context=listener.tls, backlog=BACKLOG)
-        self._listener = listener
+        self.listener = listener
 
     async def start(self) -> None:
-        if self._listener.tls is None:
+        if self.listener.tls is None:
             await super().start()
             return
         await web.BaseSite.start(self)
         assert self._runner.server is not None
         self._server = await asyncio.get_running_loop().create_server(
             self._runner.server,
-            sock=self._listener.socket,
-            ssl=self._listener.tls,
+            sock=self.listener.socket,
+            ssl=self.listener.tls,
             backlog=BACKLOG,
             ssl_handshake_timeout=HANDSHAKE_WITHIN_S,
         )
@@ -60,7 +66,7 @@ def open_all(config: Config, inherited: list[socket.socket]) -> list[Listener]:
     try:
         opened += [Listener(each, tls if is_tcp(each) else None) for each in inherited]
         if not inherited:
-            opened.append(Listener(_unix_socket(config.socket)))
+            opened.append(open_unix(config.socket))
         if config.http.listen is not None and not any(map(is_tcp, inherited)):
             opened += [Listener(each, tls) for each in _tcp_sockets(config.http.listen)]
     except StartRefused:
@@ -68,6 +74,11 @@ def open_all(config: Config, inherited: list[socket.socket]) -> list[Listener]:
             listener.socket.close()
         raise
     return opened
+
+
+def open_unix(settings: Socket) -> Listener:
+    """Open our own unix socket. Raise StartRefused if that is impossible."""
+    return Listener(_unix_socket(settings))
 
 
 def is_tcp(listener: socket.socket) -> bool:

@@ -345,7 +345,7 @@ def test_a_channel_is_the_same_in_any_spelling(read: Load) -> None:
 def test_a_size_is_a_number_of_bytes_with_or_without_a_unit(read: Load, text: str, size: int | None) -> None:
     written = f"callers: {{bytes_per_minute: {text}}}\nattachments: {{max_bytes: 1000}}\n"
     if size is None:
-        with pytest.raises(ConfigInvalid, match="callers.bytes_per_minute"):
+        with pytest.raises(ConfigInvalid, match=r"callers\.bytes_per_minute"):
             read(written)
     else:
         assert read(written).callers.bytes_per_minute == size

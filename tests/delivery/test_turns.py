@@ -77,3 +77,11 @@ def test_a_lane_gets_its_share_of_the_calls(lanes: list[Lane], room: int, calls:
 )
 def test_a_caller_with_a_call_in_flight_in_a_new_chat_begins_no_other_in_one(waiting: Lane, is_open: bool) -> None:
     assert (open_lanes([waiting], {"busy"}, now=NOW) == [waiting]) is is_open
+
+
+def test_an_answer_whose_chat_has_to_wait_keeps_its_precedence() -> None:
+    served, lanes = Served(), [lane(REPLY, ""), lane(ALERT, "ann")]
+
+    served.note(lanes[0], has_called=False)
+
+    assert next_share(lanes, served, 1).lane == lanes[0]

@@ -261,7 +261,7 @@ async def test_an_admin_without_a_chat_does_not_keep_notices_from_others(another
     with failing(world):
         await run(world, "retention")
         await Place(world, int(world.runtime.config.admins[1]), "Admins").receives("Job retention is failing:")
-    await world.logs("an admin cannot be notified")
+    await world.logs("a notice of our own reaches nobody")
     assert "These admins get no job failure notices because they have no chat with the bot: anna." in await warnings(
         world
     )

@@ -45,8 +45,14 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "notifybot.log"
 
 
+def text_of(file: Path) -> str:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return file.read_text()
+
+
 def lines(file: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in text_of(file).splitlines()]
 
 
 def test_a_json_line_holds_the_message_and_its_fields(file: Path) -> None:
@@ -61,9 +67,7 @@ def test_a_json_line_holds_the_message_and_its_fields(file: Path) -> None:
 def test_a_console_line_reads_from_left_to_right(file: Path) -> None:
     configure(format="console", file=file)
     logging.getLogger("notifybot.x").info("post held", extra={"action": "hold", "reason": "too many", "empty": ""})
-    assert (
-        file.read_text().split(" ", 1)[1] == 'INFO     notifybot.x: post held action=hold reason="too many" empty=""\n'
-    )
+    assert text_of(file).split(" ", 1)[1] == 'INFO     notifybot.x: post held action=hold reason="too many" empty=""\n'
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def test_each_journald_line_begins_with_its_priority(file: Path, level: int, pri
         raise ValueError("two\n<0>lines")
     except ValueError:
         logging.getLogger("x").log(level, "one\n<0>forged", exc_info=True)
-    written = file.read_text().splitlines()
+    written = text_of(file).splitlines()
     assert written[0] == f"<{priority}>x: one\\x0a<0>forged"
     assert written[-1] == f"<{priority}><0>lines"
     assert all(line.startswith(f"<{priority}>") for line in written)
@@ -85,12 +89,13 @@ def test_each_journald_line_begins_with_its_priority(file: Path, level: int, pri
 def test_a_terminal_is_not_controlled_by_what_is_logged(file: Path) -> None:
     configure(format="console", file=file)
     logging.getLogger("x").warning("\x1b[2J\x9b2J", extra={"name_": "a\x1b]0;b"})
-    assert "\\x1b[2J\\x9b2J name_=a\\x1b]0;b" in file.read_text()
+    assert "\\x1b[2J\\x9b2J name_=a\\x1b]0;b" in text_of(file)
 
 
 def test_a_file_moved_by_logrotate_is_reopened(file: Path) -> None:
     configure(format="json", file=file)
     logging.getLogger("x").warning("before")
+    assert len(lines(file)) == 1
     file.rename(file.with_suffix(".1"))
     logging.getLogger("x").warning("after")
     assert [line["message"] for line in lines(file)] == ["after"]
@@ -217,7 +222,7 @@ def test_a_token_never_reaches_the_log(
 ) -> None:
     configure(format=form, file=file)
     leak(logging.getLogger("notifybot.leak"))
-    written = file.read_text()
+    written = text_of(file)
     assert written
     assert TOKEN.split(":")[1] not in written
     assert TOKEN.split(":")[1] not in "".join(capfd.readouterr())
@@ -232,7 +237,7 @@ def test_a_registered_secret_is_redacted_in_every_form(file: Path, form: LogStyl
     logging.getLogger("x").warning(
         'postgresql://u:pä"ss w/ord@h and p%C3%A4%22ss%20w%2Ford', extra={"s": 'pä"ss w/ord'}
     )
-    written = file.read_text()
+    written = text_of(file)
     assert written.count(REDACTED) == 3
     assert "w/ord" not in written
     assert "w%2Ford" not in written

@@ -55,7 +55,7 @@ async def test_only_the_daemons_user_opens_its_files(tmp_path: Path, config: Pat
 async def test_a_start_closes_what_was_open(tmp_path: Path, config: Path) -> None:
     async with daemon(load(config, {}), Clock(), []):
         pass
-    (tmp_path / "data" / "attachments").mkdir()
+    (tmp_path / "data" / "attachments").mkdir(exist_ok=True)
     opened = [name for name in MODES if name.startswith("data") and (tmp_path / name).exists()]
     for name in (*opened, "data/attachments"):
         (tmp_path / name).chmod(0o777)

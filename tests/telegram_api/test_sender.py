@@ -13,7 +13,6 @@ from telegram.error import (
     BadRequest,
     ChatMigrated,
     Conflict,
-    EndPointNotFound,
     Forbidden,
     InvalidToken,
     NetworkError,
@@ -39,10 +38,12 @@ from notifybot.sandbox import Sandbox, serving
 from notifybot.telegram_api.http import AiohttpRequest, MaybeSent, NeverSent, Timeouts
 from notifybot.telegram_api.refusals import MAX_REASON, outcome_of
 from notifybot.telegram_api.sender import TelegramSender
+from notifybot.telegram_api.verdict import refusal_of_bot
 
 TOKEN = "123456:" + "A" * 35
 
 
+REFUSED = BotRefused(str(refusal_of_bot(InvalidToken("Unauthorized"))))
 UNREACHABLE = (GiveUp, True)
 REFUSED_HERE = (GiveUp, False)
 
@@ -158,8 +159,7 @@ def test_each_403_makes_the_chat_unreachable(description: str) -> None:
     ("error", "outcome"),
     [
         (ChatMigrated(-1001234567890), ChatMoved("-1001234567890")),
-        (InvalidToken("Unauthorized"), BotRefused("Telegram does not know this bot token")),
-        (EndPointNotFound("x"), BotRefused("Telegram does not know this bot token")),
+        (InvalidToken("Unauthorized"), REFUSED),
         (NeverSent("connection refused"), TryAgain("connection refused", uncertain=False)),
         (MaybeSent("the connection was cut"), TryAgain("the connection was cut", uncertain=True)),
         (TimedOut(), TryAgain("timed out", uncertain=True)),
@@ -361,7 +361,7 @@ FAULTS: dict[str, tuple[Callable[[Sandbox], object], Outcome | bool]] = {
     ),
     "401": (
         lambda sandbox: sandbox.fault("error", error_code=401, description="Unauthorized"),
-        BotRefused("Telegram does not know this bot token"),
+        REFUSED,
     ),
     "413": (
         lambda sandbox: sandbox.fault("error", error_code=413, description="Request Entity Too Large"),
@@ -407,7 +407,7 @@ async def test_a_wrong_token_is_the_bots_trouble(scene: Scene) -> None:
     request = AiohttpRequest()
     async with serving(scene.sandbox) as url:
         sender = TelegramSender(Bot(TOKEN, base_url=f"{url}/bot", request=request), no_files)
-        assert await sender.show(Send(scene.anna, Part("hi"))) == BotRefused("Telegram does not know this bot token")
+        assert await sender.show(Send(scene.anna, Part("hi"))) == REFUSED
         await request.shutdown()
 
 

@@ -150,7 +150,7 @@ async def test_guesses_are_slowed_counted_and_logged(folder: Path, caplog: pytes
         assert {answer.status for answer in answers[:BURST]} == {401}
         assert {answer.status for answer in answers[BURST:]} == {429}
         assert int(answers[-1].headers["retry-after"]) > 0
-        assert_problem(await line.bearing(unseen, "GET", "/api/messages"), 429)
+        assert (await line.bearing(unseen, "GET", "/api/messages")).status == 200
         assert (await line.bearing(seen, "GET", "/api/messages")).status == 200
         health = (await line.socket.ask("GET", "/health")).json
         assert any("wrong credentials" in warning and "127.0.0.1" in warning for warning in health["warnings"])

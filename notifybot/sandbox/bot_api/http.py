@@ -107,7 +107,7 @@ async def _run(http: web.Request, sandbox: Sandbox, call: Request) -> object:
 def _check_token(token: str, sandbox: Sandbox) -> None:
     if ":" not in token:
         raise ApiError(404, "Not Found")
-    if token != sandbox.token:
+    if token != sandbox.token or sandbox.world.is_token_revoked:
         raise ApiError(401, "Unauthorized")
     if sandbox.world.has_logged_out:
         raise bad_request("Logged out")
@@ -149,7 +149,8 @@ def _check_banned_method(sandbox: Sandbox, call: Request) -> None:
 
 
 def _check_reachable(sandbox: Sandbox) -> None:
-    """End a waiting getUpdates when Telegram goes away or the sandbox closes."""
+    """End a waiting getUpdates when Telegram goes away, its token is revoked, or the sandbox closes."""
+    _check_token(sandbox.token, sandbox)
     if sandbox.is_closing or (sandbox.faults and sandbox.faults.is_away("getUpdates", sandbox.now())):
         raise ConnectionCut("the connection was cut while waiting")
 

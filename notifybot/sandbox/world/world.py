@@ -74,6 +74,7 @@ class World:
     webhook: Webhook = field(default_factory=Webhook)
     webhook_changed: Signal = field(default_factory=Signal)
     has_logged_out: bool = False
+    is_token_revoked: bool = False
     started_at: float = field(init=False)
     _next_user_id: int = FIRST_USER_ID
     _last_shared_id: int = 0

@@ -78,6 +78,7 @@ class HealthDocument:
     waiting: Annotated[int | None, OPTIONAL] = None
     oldest_waiting_s: Annotated[float | None, OPTIONAL] = None
     warnings: Annotated[tuple[str, ...] | None, OPTIONAL] = None
+    log_lines_dropped: Annotated[int | None, OPTIONAL] = None
     version: Annotated[str | None, OPTIONAL] = None
 
 

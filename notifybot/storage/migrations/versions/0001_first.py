@@ -47,6 +47,8 @@ def _create_bot() -> None:
         sa.Column("floods", sa.Integer(), nullable=False),
         sa.Column("network_errors", sa.Integer(), nullable=False),
         sa.Column("identity", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("former_identity", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("replaced_at", UTCDateTime(), nullable=True),
         sa.Column("probe_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )

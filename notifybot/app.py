@@ -42,10 +42,11 @@ from notifybot.messages import lost_recipients
 from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.posts import bot as posts_bot
+from notifybot.posts import chats as posts_chats
 from notifybot.posts import clock_steps
 from notifybot.posts.clock_steps import Reading
 from notifybot.posts.clock_watch import ClockWatch
-from notifybot.recipients.from_config import directory_of
+from notifybot.recipients.from_config import chats_of, directory_of
 from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
@@ -203,6 +204,7 @@ async def _build(
     config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
 ) -> Daemon:
     term = await database.lead(partial(_begin_term, reading=await _read_clock(config, clock, database)))
+    await database.write(partial(posts_chats.ensure, chat_ids=chats_of(config), is_new=False))
     known = await database.read(posts_bot.identity)
     connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
     queue = DurableQueue(database, clock)

@@ -43,7 +43,7 @@ def furnish(url: str, chat_ids: Sequence[str]) -> None:
     """Create the tables, and insert these chats."""
     migrations.upgrade(url)
     with filling(url) as session:
-        chats.ensure(session, chat_ids)
+        chats.ensure(session, chat_ids, is_new=False)
         session.commit()
 
 

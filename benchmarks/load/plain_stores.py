@@ -28,7 +28,7 @@ ACCOUNT = "root"
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 MESSAGE = """id state is_alert content recipients source account created_at escalate_at close_at may_expire
     is_snoozed_by_clock file_count repeats steps_left"""
-POST = """id chat_id urgency version shown_version not_before errors tried_for_s is_silent as_text files_follow
+POST = """id chat_id urgency caller version shown_version not_before errors tried_for_s is_silent as_text files_follow
     parts_shown shown uncertain is_reminder reposted_version"""
 DELIVERY = "message_id post_id chat_id recipient purpose status attempts"
 EVENT = "message_id at event actor"
@@ -110,7 +110,7 @@ def _rows(chat_id: str, content: str, now: datetime) -> list[Message | Post | De
         escalate_at=now + ESCALATE_AFTER,
         close_at=now + CLOSE_AFTER,
     )
-    post = Post(id=new_id(now), chat_id=chat_id, urgency=0, not_before=now)
+    post = Post(id=new_id(now), chat_id=chat_id, urgency=1, caller=ACCOUNT, not_before=now)
     delivery = Delivery(
         message_id=message.id,
         post_id=post.id,
@@ -170,6 +170,6 @@ def _values(chat_id: str, content: str, now: datetime, mark: str) -> Iterator[tu
         0,
         1,
     )
-    yield post_id, chat_id, 0, 1, 0, at, 0, 0.0, False, 0, False, 0, "[]", 0, False, 0
+    yield post_id, chat_id, 1, ACCOUNT, 1, 0, at, 0, 0.0, False, 0, False, 0, "[]", 0, False, 0
     yield message_id, post_id, chat_id, chat_id, "primary", "waiting", 0
     yield message_id, at, "accepted", f"account:{ACCOUNT}"

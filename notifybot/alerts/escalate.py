@@ -29,7 +29,7 @@ MESSAGES = table_of(Message)
 ESCALATIONS = Due(MESSAGES, "escalate_at", MAY_ESCALATE)
 NOW = bindparam("moment", type_=MESSAGES.c.escalate_at.type)
 _DUE = ESCALATIONS.overdue.with_only_columns(
-    *(MESSAGES.c[name] for name in ("id", "plan", "steps_left", "escalate_at"))
+    *(MESSAGES.c[name] for name in ("id", "plan", "steps_left", "escalate_at", "account"))
 )
 _STEP = update(MESSAGES).where(text(MAY_ESCALATE)).values(state=target(Transition.ESCALATE), escalated_at=NOW)
 _NEXT_STEP = _STEP.where(MESSAGES.c.id == bindparam("message")).values(
@@ -75,31 +75,31 @@ class _EscalationRound:
     def add(self, row: Any) -> None:
         """Take the due step of one alert; while that reaches no one, take the next ones of the same round."""
         if row.plan is None:
-            self._notify(row.id, DueSteps(1, 1, () if self.channel is None else (self.channel,), None), None)
+            self._notify(row, DueSteps(1, 1, () if self.channel is None else (self.channel,), None), None)
             self.unplanned.append(row.id)
             return
         plan, left, due_at = EscalationPlan.from_json(row.plan), row.steps_left, row.escalate_at
         while True:
             steps = plan.due_steps(left=left, overdue=self.now - due_at)
             left -= steps.count
-            is_anyone_notified = self._notify(row.id, steps, plan)
+            is_anyone_notified = self._notify(row, steps, plan)
             if is_anyone_notified or left == 0 or plan.is_last_of_round(plan.count - left - 1):
                 break
             due_at = self.now
         self._move(row.id, left, due_at + (steps.next_after or timedelta()))
 
-    def _notify(self, message_id: str, steps: DueSteps, plan: EscalationPlan | None) -> bool:
+    def _notify(self, row: Any, steps: DueSteps, plan: EscalationPlan | None) -> bool:
         """Post the message again in each chat of these recipients; return False if there is none."""
         resolved = self._resolve(steps.to)
         detail = [_describe(steps, plan), *resolve.not_notified(resolved)]
-        self.lost.note(message_id, resolved)
+        self.lost.note(row.id, resolved)
         if not resolved.notifies_anyone and plan is not None and self.channel is not None:
             resolved = self._resolve((self.channel,))
             detail.append(f"None of them can be reached, so it goes to {self.channel}.")
         for destination in resolved.destinations:
             if destination.withheld is None:
-                self._deliver(message_id, destination)
-        self.timeline.append({"message_id": message_id, "detail": " ".join(detail)})
+                self._deliver(row, destination)
+        self.timeline.append({"message_id": row.id, "detail": " ".join(detail)})
         return resolved.notifies_anyone
 
     def _resolve(self, to: tuple[str, ...]) -> Resolved:
@@ -107,10 +107,11 @@ class _EscalationRound:
             self.resolved[to] = resolve.resolve_names(self.session, to, self.directory, now=self.now)
         return self.resolved[to]
 
-    def _deliver(self, message_id: str, to: Destination) -> None:
-        post = posts_posts.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now, thread_id=to.thread_id)
+    def _deliver(self, row: Any, to: Destination) -> None:
+        options = {"caller": row.account, "thread_id": to.thread_id}
+        post = posts_posts.new_post(next(self._ids), to.chat.id, Urgency.ALERT, now=self.now, **options)
         self.posts.append(post)
-        delivery = {"message_id": message_id, "post_id": post["id"], "chat_id": to.chat.id, "recipient": to.name}
+        delivery = {"message_id": row.id, "post_id": post["id"], "chat_id": to.chat.id, "recipient": to.name}
         self.deliveries.append(delivery)
 
     def _move(self, message_id: str, left: int, next_at: datetime) -> None:

@@ -67,7 +67,10 @@ def post_reminders(session: Session, message_ids: Collection[str], directory: Di
     deliveries: list[dict[str, Any]] = []
     for place in places:
         chat_id, options = chat_ids[place.chat_id], {"is_silent": place.is_silent, "thread_id": place.thread_id}
-        posts.append(posts_posts.new_post(next(ids), chat_id, Urgency.ALERT, now=now, is_reminder=True, **options))
+        post = posts_posts.new_post(
+            next(ids), chat_id, Urgency.ALERT, now=now, caller=place.caller, is_reminder=True, **options
+        )
+        posts.append(post)
         delivery = {"message_id": place.message_id, "recipient": place.recipient, "purpose": place.purpose}
         deliveries.append({**delivery, "post_id": posts[-1]["id"], "chat_id": chat_id})
     posts_posts.queue(session, posts, Urgency.ALERT, now=now)
@@ -76,9 +79,12 @@ def post_reminders(session: Session, message_ids: Collection[str], directory: Di
 
 def _supersede(session: Session, places: Sequence[Any], *, now: datetime) -> None:
     """Take the buttons off earlier reminders in these chats."""
-    pairs = [(place.message_id, place.chat_id) for place in places]
-    older = {chat for message, chat in pairs if run(session, _SUPERSEDE, message=message, chat=chat, moment=now)}
-    chats.wake(session, older, Urgency.EDIT, now=now)
+    older = [
+        (place.chat_id, Urgency.EDIT, place.caller)
+        for place in places
+        if run(session, _SUPERSEDE, message=place.message_id, chat=place.chat_id, moment=now)
+    ]
+    chats.wake(session, older, now=now)
 
 
 def _shown_places(session: Session, message_ids: Collection[str]) -> Sequence[Any]:
@@ -95,6 +101,6 @@ def _shown_places(session: Session, message_ids: Collection[str]) -> Sequence[An
     by_place = (DELIVERIES.c.message_id, DELIVERIES.c.chat_id, POSTS.c.thread_id)
     of_post = POSTS.c.id == DELIVERIES.c.post_id
     first = select(func.min(DELIVERIES.c.id)).join(POSTS, of_post).where(*of_these, ~waits).group_by(*by_place)
-    shown = select(*by_place, DELIVERIES.c.recipient, DELIVERIES.c.purpose, POSTS.c.is_silent)
+    shown = select(*by_place, DELIVERIES.c.recipient, DELIVERIES.c.purpose, POSTS.c.is_silent, POSTS.c.caller)
     joined = shown.join(POSTS, of_post)
     return session.execute(joined.where(DELIVERIES.c.id.in_(first)).order_by(DELIVERIES.c.id)).all()

@@ -33,6 +33,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _telegram(config)
     yield from _http(config)
     yield from _files(config)
+    yield from _allowances(config)
     yield from _snoozes(config)
     yield from _names(config)
     yield from _starts(config)
@@ -52,6 +53,15 @@ def _telegram(config: Config) -> Iterator[Contradiction]:
     if len(os.fsencode(config.socket.path)) > MAX_SOCKET_PATH_BYTES:
         yield Contradiction(
             "socket.path", f"a socket path can have at most {MAX_SOCKET_PATH_BYTES} bytes", "Choose a shorter one."
+        )
+
+
+def _allowances(config: Config) -> Iterator[Contradiction]:
+    if config.callers.bytes_per_minute < config.attachments.max_bytes:
+        yield Contradiction(
+            "callers.bytes_per_minute",
+            f"a file of attachments.max_bytes ({config.attachments.max_bytes}) would never get through",
+            "Raise it, or lower attachments.max_bytes.",
         )
 
 

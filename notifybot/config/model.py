@@ -172,6 +172,15 @@ class Http:
 
 
 @dataclass(frozen=True)
+class CallersConfig:
+    """Allowance of each caller; admins have none. `messages_per_minute` does not count alerts."""
+
+    messages_per_minute: int = key(whole(1, 1_000_000), 600)
+    alerts_per_minute: int = key(whole(1, 1_000_000), 6000)
+    bytes_per_minute: int = key(values.SIZE, 100_000_000)
+
+
+@dataclass(frozen=True)
 class StepConfig:
     """Step of a policy: notify `to` at `after` from acceptance."""
 
@@ -318,6 +327,7 @@ class Config:
     http: Http = key(SectionOf(Http), Http())
     accounts: Mapping[str, str] = key(MapOf(values.NAME), {})
     admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    callers: CallersConfig = key(SectionOf(CallersConfig), CallersConfig())
     alerts: Alerts = key(SectionOf(Alerts), Alerts())
     recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, may_be_empty=False)), {})
     rotations: Mapping[str, RotationConfig] = key(MapOf(SectionOf(RotationConfig)), {})

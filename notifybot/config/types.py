@@ -146,6 +146,14 @@ def _parse_lasting_span(text: str) -> timedelta:
     return span
 
 
+def _parse_size(text: str) -> int:
+    units = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+    found = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]{0,2})", text)
+    if found is None or found[2].upper() not in units or not (size := int(found[1]) * units[found[2].upper()]):
+        raise ValueError("a size is written like 500kB, 100MB or 2GB, or as a number of bytes")
+    return size
+
+
 def _parse_chat(text: str) -> str:
     chat, is_topic, topic = text.partition(":")
     if is_topic and not re.fullmatch(r"[1-9][0-9]{0,9}", topic):
@@ -292,6 +300,7 @@ SPAN_OR_NEVER: Value[timedelta | None] = Value("a span like 15m, or never", pars
 REMINDING: Value[timedelta | None] = Value("a span like 30m, or never", parse_reminding, _NUMERIC)
 SNOOZE: Value[timedelta | Tomorrow] = Value("a span like 1h, or tomorrow 09:00", parse_snooze, _NUMERIC)
 TIME_OF_DAY: Value[time] = Value('a time of day like "09:00"', parse_time_of_day)
+SIZE = Value("a size like 100MB", _parse_size, frozenset({YamlKind.TEXT, YamlKind.WHOLE}))
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({YamlKind.TEXT, YamlKind.DATE}))
 ZONE = Value("a time zone like Europe/Berlin", find_zone, parse_at_start=find_or_keep_zone)
 CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)

@@ -1,7 +1,8 @@
-"""Claim due posts: one call in flight per chat, within Telegram's rate limits, alerts first.
+"""Claim due posts: one call in flight per chat, within Telegram's rate limits, alerts first, and callers in turn.
 
 A post is due when IS_DUE holds and its `not_before` has come. Its chat may be called when nothing is in flight there,
-its hold has ended and the rate limits allow it. A claim is good for one call: a first send, the next part, or an edit.
+its hold has ended and the rate limits allow it. delivery/turns.py decides whose turn it is. A claim is good for one
+call: a first send, the next part, or an edit.
 
 Statements are built once: a message costs a handful of them, and building one costs more than running it.
 """
@@ -14,16 +15,16 @@ from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
+    Boolean,
     ColumnElement,
     Integer,
-    ScalarSelect,
     Select,
+    String,
     Subquery,
     bindparam,
     func,
     select,
     text,
-    union_all,
     update,
 )
 from sqlmodel import Session
@@ -31,8 +32,9 @@ from sqlmodel import Session
 from notifybot.delivery import load
 from notifybot.delivery.outage import AWAY_AFTER, BOT_BANNED_AFTER, PROBE_EVERY
 from notifybot.delivery.rate_limits import ChatPaces, RateLimits
-from notifybot.model.chats import Bot, Chat, Post
-from notifybot.model.conditions import HAS_WORK, IS_DUE
+from notifybot.delivery.turns import Lane, Served, next_share, open_lanes
+from notifybot.model.chats import Bot, Chat, Post, Turn
+from notifybot.model.conditions import IS_DUE
 from notifybot.model.enums import Urgency
 from notifybot.model.messages import Delivery, Message
 from notifybot.posts import chats, posts
@@ -48,8 +50,7 @@ CLAIM_AHEAD = timedelta(milliseconds=10)
 """Claims run ahead of the overall limit by this, or by one call if that is more: commits then do not slow sending."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 FAIR_EVERY = 8
-"""One call in eight goes to the oldest post in the chat that has waited longest, regardless of urgency, so that nothing
-starves."""
+"""One call in eight goes to what has waited longest, regardless of urgency, so that nothing starves."""
 
 
 @dataclass(frozen=True)
@@ -74,61 +75,98 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Leader:
-    """The claiming daemon: its term, and the limits it keeps."""
+    """The claiming daemon: its term, the limits it keeps, and whose turn it was last."""
 
     term: int
     limits: RateLimits
+    served: Served = field(default_factory=Served)
 
 
-CHATS, POSTS, DELIVERIES, MESSAGES = table_of(Chat), table_of(Post), table_of(Delivery), table_of(Message)
+CHATS, POSTS, TURNS = table_of(Chat), table_of(Post), table_of(Turn)
+DELIVERIES, MESSAGES = table_of(Delivery), table_of(Message)
 
-NOW, LIMIT = bindparam("now", type_=CHATS.c.next_at.type), bindparam("limit", type_=Integer())
+NOW, LIMIT = bindparam("now", type_=TURNS.c.next_at.type), bindparam("limit", type_=Integer())
 
 _CHAT_COLUMNS = ("id", "kind", "held_until", "claimed_post", "claim_until", "pace", "group_pace", "quiet_pace")
+_SLOTS = " UNION ALL ".join(
+    f"SELECT {int(urgency)} AS urgency, {is_new} AS is_new" for urgency in Urgency for is_new in ("false", "true")
+)
+_OF_SLOT = "FROM turns WHERE turns.urgency = lanes.urgency AND turns.is_new = lanes.is_new"
+# One index search for each lane, with any number of turns in it.
+_LANES = text(f"""
+    WITH RECURSIVE lanes (urgency, is_new, caller) AS (
+        SELECT lanes.urgency, lanes.is_new, (SELECT min(turns.caller) {_OF_SLOT}) FROM ({_SLOTS}) lanes
+        UNION ALL
+        SELECT lanes.urgency, lanes.is_new, (SELECT min(turns.caller) {_OF_SLOT} AND turns.caller > lanes.caller)
+          FROM lanes WHERE lanes.caller IS NOT NULL
+    )
+    SELECT lanes.urgency, lanes.is_new, lanes.caller,
+           (SELECT min(turns.next_at) {_OF_SLOT} AND turns.caller = lanes.caller) AS next_at
+      FROM lanes WHERE lanes.caller IS NOT NULL
+""").columns(TURNS.c.urgency, TURNS.c.is_new, TURNS.c.caller, TURNS.c.next_at)
+
+
+_OF_LANE = (
+    TURNS.c.urgency == bindparam("urgency", type_=Integer()),
+    TURNS.c.is_new == bindparam("is_new", type_=Boolean()),
+    TURNS.c.caller == bindparam("caller", type_=String()),
+    TURNS.c.next_at <= NOW,
+)
+_IN_CHAT = TURNS.c.chat_id == bindparam("chat", type_=String())
+_FIRST_CHAT = select(TURNS.c.chat_id).where(*_OF_LANE).order_by(TURNS.c.next_at).limit(1)
+_LONGEST_WAITING = select(TURNS).where(_IN_CHAT, TURNS.c.next_at <= NOW).order_by(TURNS.c.since).limit(1)
 
 
 def _ready(*conditions: ColumnElement[bool]) -> Subquery:
-    """Select chats that may have a due post, the longest waiting first."""
-    ready = select(CHATS).where(CHATS.c.next_at <= NOW, text(HAS_WORK), *conditions)
-    return ready.order_by(CHATS.c.next_at).limit(LIMIT).subquery("chats")
+    """Select the chats in which a lane may have a due post, the longest waiting first."""
+    first = select(TURNS).where(*_OF_LANE, *conditions).order_by(TURNS.c.next_at).limit(LIMIT).subquery("first")
+    of_chat = (CHATS.c[name] for name in (*_CHAT_COLUMNS, "last_caller"))
+    wanted = select(*of_chat, first.c.urgency, first.c.caller, first.c.next_at)
+    return wanted.join(first, first.c.chat_id == CHATS.c.id).subquery("chats")
 
 
-def _top_post(chosen: Subquery, *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """Select the most urgent due post of each chat, the oldest of that urgency."""
-    due = select(POSTS.c.id).where(POSTS.c.chat_id == chosen.c.id, text(IS_DUE), POSTS.c.not_before <= NOW, *conditions)
-    return due.order_by(POSTS.c.urgency, POSTS.c.not_before, POSTS.c.id).limit(1).correlate(chosen).scalar_subquery()
+def _next_caller(chosen: Subquery) -> ColumnElement[str]:
+    """Select the caller whose turn it is in each chat: the next after the last one."""
+    first = select(func.min(TURNS.c.caller)).where(
+        TURNS.c.chat_id == chosen.c.id, TURNS.c.urgency == chosen.c.urgency, TURNS.c.next_at <= NOW
+    )
+    after_last = first.where(TURNS.c.caller > chosen.c.last_caller)
+    return func.coalesce(*(each.correlate(chosen).scalar_subquery() for each in (after_last, first)))
 
 
-def _longest_waiting_post(chosen: Subquery) -> ScalarSelect[Any]:
-    """Select the longest waiting due post of each chat, with one index search per urgency."""
-    found = POSTS.alias("found")
-    firsts = [_top_post(chosen, POSTS.c.urgency == int(urgency)) for urgency in Urgency]
-    ordered = select(found.c.id).where(found.c.id.in_(firsts)).order_by(found.c.not_before, found.c.id)
-    return ordered.limit(1).correlate(chosen).scalar_subquery()
-
-
-def _with_posts(chosen: Subquery, post: ScalarSelect[Any]) -> Select[Any]:
-    """Select these chats, each with this post and its message; posts_id is null without a post."""
+def _with_posts(chosen: Subquery, caller: ColumnElement[str]) -> Select[Any]:
+    """Select these chats, each with this caller's oldest due post and its message; posts_id is null without a post."""
+    due = (POSTS.c.chat_id == chosen.c.id, POSTS.c.urgency == chosen.c.urgency, text(IS_DUE), POSTS.c.not_before <= NOW)
+    oldest = select(POSTS.c.id).where(*due, POSTS.c.caller == caller).order_by(POSTS.c.not_before, POSTS.c.id).limit(1)
     joined = (
-        chosen.outerjoin(POSTS, POSTS.c.id == post)
+        chosen.outerjoin(POSTS, POSTS.c.id == oldest.correlate(chosen).scalar_subquery())
         .outerjoin(DELIVERIES, DELIVERIES.c.post_id == POSTS.c.id)
         .outerjoin(MESSAGES, MESSAGES.c.id == DELIVERIES.c.message_id)
     )
-    wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), *load.COLUMNS).select_from(joined)
-    ordered = wanted.order_by(chosen.c.urgency, chosen.c.next_at).limit(LIMIT)
+    wanted = select(*(chosen.c[name] for name in _CHAT_COLUMNS), POSTS.c.caller, *load.COLUMNS).select_from(joined)
+    ordered = wanted.order_by(chosen.c.next_at).limit(LIMIT)
     return ordered.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
 
+_OF_A_LANE, _OF_A_CHAT = _ready(), _ready(_IN_CHAT)
+_READY = _with_posts(_OF_A_LANE, _next_caller(_OF_A_LANE))
+_READY_HERE = _with_posts(_OF_A_CHAT, _OF_A_CHAT.c.caller)
 _BOT = select(*(table_of(Bot).c[name] for name in ("held_until", "pace", "floods", "network_errors", "probe_at")))
-
-# One branch per urgency makes each an index search, with any number of waiting chats.
-_BY_URGENCY = union_all(*(select(_ready(CHATS.c.urgency == int(urgency))) for urgency in Urgency))
-_MOST_URGENT = _BY_URGENCY.subquery("chats")
-_READY = _with_posts(_MOST_URGENT, _top_post(_MOST_URGENT))
-_LONGEST_WAITING = _ready()
-_OLDEST = _with_posts(_LONGEST_WAITING, _longest_waiting_post(_LONGEST_WAITING))
-_FIRST_NEXT_AT = select(func.min(CHATS.c.next_at, type_=CHATS.c.next_at.type).label("at")).where(text(HAS_WORK))
-_PUT_BACK = update(CHATS).where(CHATS.c.id == bindparam("chat")).values(next_at=bindparam("until"))
+_BUSY = (
+    select(POSTS.c.caller)
+    .join(CHATS, CHATS.c.claimed_post == POSTS.c.id)
+    .where(CHATS.c.claimed_post.is_not(None), CHATS.c.claim_term == bindparam("term", type_=Integer()))
+    .where(CHATS.c.is_new, CHATS.c.claim_until > NOW)
+)
+_NEXT_AT = select(func.min(TURNS.c.next_at, type_=TURNS.c.next_at.type).label("at")).where(TURNS.c.next_at > NOW)
+_ANY_TURN = select(TURNS.c.urgency).limit(1)
+_PUT_BACK = (
+    update(TURNS)
+    .where(TURNS.c.chat_id == bindparam("chat"), TURNS.c.urgency == bindparam("level"))
+    .where(TURNS.c.next_at < bindparam("until", type_=TURNS.c.next_at.type))
+    .values(next_at=bindparam("until", type_=TURNS.c.next_at.type))
+)
+_LEASE = update(TURNS).where(TURNS.c.chat_id == bindparam("chat")).values(next_at=bindparam("until"))
 _CLAIM = (
     update(CHATS)
     .where(CHATS.c.id == bindparam("chat"))
@@ -136,7 +174,7 @@ _CLAIM = (
         claimed_post=bindparam("post"),
         claim_term=bindparam("term"),
         claim_until=bindparam("until"),
-        next_at=bindparam("until"),
+        last_caller=bindparam("caller"),
         pace=bindparam("chat_pace_after"),
         group_pace=bindparam("group_pace_after"),
         quiet_pace=bindparam("quiet_pace_after"),
@@ -147,9 +185,9 @@ _NOTE_PROBE = update(table_of(Bot)).values(probe_at=bindparam("next_probe"))
 
 
 def claim_due(session: Session, leader: Leader, *, now: datetime, limit: int, call_number: int = 0) -> ClaimResult:
-    """Claim at most `limit` calls that are due and within the rate limits, most urgent first.
+    """Claim at most `limit` calls that are due and within the rate limits, in the order of delivery/turns.py.
 
-    `call_number` counts the calls so far; one in FAIR_EVERY goes to the chat that has waited longest.
+    `call_number` counts the calls so far; one in FAIR_EVERY goes to what has waited longest.
     """
     bot = fetch(session, _BOT)[0]
     if bot.held_until is not None and bot.held_until > now:
@@ -180,15 +218,16 @@ def _calls_before_fair(call_number: int) -> int:
 
 def _probe(session: Session, *, now: datetime) -> ClaimResult:
     """Ask for a probe if anything waits, back-offs included; the next one is due PROBE_EVERY later."""
-    if _first_next_at(session) is None:
+    if not fetch(session, _ANY_TURN):
         return ClaimResult((), None)
     run(session, _NOTE_PROBE, next_probe=now + PROBE_EVERY)
     return ClaimResult((), now + PROBE_EVERY, must_probe=True)
 
 
-def _first_next_at(session: Session) -> datetime | None:
-    first: datetime | None = fetch(session, _FIRST_NEXT_AT)[0].at
-    return first
+def _next_at(session: Session, now: datetime) -> datetime | None:
+    """Return the time of the next turn; one that has come already waits for the end of a call."""
+    at: datetime | None = fetch(session, _NEXT_AT, now=now)[0].at
+    return at
 
 
 @dataclass
@@ -208,20 +247,42 @@ class _ClaimRound:
             if (open_at := self._open_at()) > self.now:
                 self.is_spent = True
                 return open_at
+            lanes = self._open_lanes()
+            if not lanes:
+                return _next_at(self.session, self.now)
             before_fair = _calls_before_fair(call_number + len(self.claims))
-            room = min(before_fair, limit - len(self.claims)) or 1
-            rows = fetch(self.session, _READY if before_fair else _OLDEST, now=self.now, limit=room)
-            if not rows:
-                return _first_next_at(self.session)
-            self._claim_rows(rows)
+            room = min(before_fair, limit - len(self.claims))
+            if before_fair:
+                self._claim_share(*next_share(lanes, self.leader.served, room))
+            else:
+                self._claim_longest_waiting(min(lanes, key=lambda lane: lane.at))
         return None
+
+    def _open_lanes(self) -> list[Lane]:
+        lanes = [Lane(*row) for row in fetch(self.session, _LANES)]
+        has_new = any(lane.is_new for lane in lanes)
+        busy = fetch(self.session, _BUSY, term=self.leader.term, now=self.now) if has_new else []
+        return open_lanes(lanes, {row.caller for row in busy}, now=self.now)
+
+    def _claim_share(self, lane: Lane, calls: int) -> None:
+        before = len(self.claims)
+        rows = fetch(self.session, _READY, now=self.now, limit=calls, **_parameters(lane))
+        self._claim_rows(rows, lane.urgency)
+        self.leader.served.note(lane, has_called=len(self.claims) > before)
+
+    def _claim_longest_waiting(self, lane: Lane) -> None:
+        """Claim what has waited longest in the first chat of this lane, regardless of urgency."""
+        (chat,) = fetch(self.session, _FIRST_CHAT, now=self.now, **_parameters(lane))
+        (turn,) = fetch(self.session, _LONGEST_WAITING, chat=chat.chat_id, now=self.now)
+        rows = fetch(self.session, _READY_HERE, chat=chat.chat_id, now=self.now, limit=1, **_parameters(turn))
+        self._claim_rows(rows, turn.urgency)
 
     def _open_at(self) -> datetime:
         """Return when the next call may be claimed; the send gate holds it until it may leave."""
         limit = self.leader.limits.overall
         return limit.next_allowed(self.pace, self.now) - max(limit.interval, CLAIM_AHEAD)
 
-    def _claim_rows(self, rows: Sequence[Any]) -> None:
+    def _claim_rows(self, rows: Sequence[Any], urgency: int) -> None:
         """Claim each ready chat's top post while the overall limit allows; put back those that must wait."""
         claimed: list[dict[str, object]] = []
         put_back: list[dict[str, object]] = []
@@ -230,14 +291,15 @@ class _ClaimRound:
                 break
             until = self._blocked_until(row)
             if until is not None:
-                put_back.append({"chat": row.chats_id, "until": until})
+                put_back.append({"chat": row.chats_id, "level": urgency, "until": until})
             elif row.posts_id is None:
-                chats.reschedule(self.session, row.chats_id, now=self.now)
+                chats.reschedule(self.session, row.chats_id)
             else:
                 claimed.append(self._claim_row(row))
         if put_back:
             run_many(self.session, _PUT_BACK, put_back)
         run_many(self.session, _CLAIM, claimed)
+        run_many(self.session, _LEASE, [{"chat": each["chat"], "until": each["until"]} for each in claimed])
 
     def _blocked_until(self, row: Any) -> datetime | None:
         """Return until when the chat must wait; None if its top post may be shown now."""
@@ -256,7 +318,8 @@ class _ClaimRound:
             Claim(load.load_post(self.session, row, now=now), Urgency(row.posts_urgency), self.leader.term)
         )
         until = now + (LEASE_WITH_FILES if _may_upload(row) else LEASE)
-        claim = {"chat": row.chats_id, "post": row.posts_id, "term": self.leader.term, "until": until}
+        whose = {"chat": row.chats_id, "post": row.posts_id, "caller": row.posts_caller}
+        claim = {**whose, "term": self.leader.term, "until": until}
         paces = limits.after_call(_paces(row), now, **_limited_as(row))
         return {
             **claim,
@@ -266,7 +329,12 @@ class _ClaimRound:
         }
 
 
-# A row is one of _READY: a chat with its top post and the message.
+def _parameters(lane: Any) -> dict[str, object]:
+    """Return the parameters of _OF_LANE for a lane or a turn."""
+    return {"urgency": lane.urgency, "is_new": lane.is_new, "caller": lane.caller}
+
+
+# A row is one of _READY: a chat with its next post and the message.
 
 
 def _paces(row: Any) -> ChatPaces:

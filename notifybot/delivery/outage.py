@@ -12,7 +12,6 @@ from sqlmodel import Session, col
 
 from notifybot.model.chats import Bot, Post
 from notifybot.model.conditions import IS_IN_TROUBLE
-from notifybot.model.enums import Urgency
 from notifybot.posts import chats
 from notifybot.posts.outcomes import BotRefused, Outcome, Shown, TryAgain
 from notifybot.storage.statements import affected, fetch, run, table_of
@@ -97,8 +96,7 @@ def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime,
 
 
 def _end_backoffs(session: Session, *, now: datetime) -> None:
-    failing = select(col(Post.chat_id), col(Post.urgency)).where(text(IS_IN_TROUBLE)).distinct()
+    failing = select(col(Post.chat_id), col(Post.urgency), col(Post.caller)).where(text(IS_IN_TROUBLE)).distinct()
     backed_off = session.execute(failing).all()
     affected(session, update(Post).where(text(IS_IN_TROUBLE)).values(not_before=now))
-    for urgency in Urgency:
-        chats.wake(session, {chat_id for chat_id, level in backed_off if level == urgency}, urgency, now=now)
+    chats.wake(session, [(row.chat_id, row.urgency, row.caller) for row in backed_off], now=now)

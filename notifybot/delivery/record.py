@@ -59,6 +59,7 @@ _CALLED = (
         POSTS.c.reposted_version,
         CHATS.c.kind,
         CHATS.c.unreachable,
+        CHATS.c.is_new,
         *outage.BOT_COLUMNS,
     )
     .join(CHATS, CHATS.c.id == POSTS.c.chat_id)
@@ -110,7 +111,7 @@ def record(
         outage.note_outcome(session, post, outcome, now=now, is_away=is_away)
     if post is not None:  # a message may be deleted while its call hangs
         _apply(session, post, attempt, outcome, now=now, policy=policy)
-    chats.release(session, attempt.claim.post.chat_id, now=now)
+    chats.release(session, attempt.claim.post.chat_id)
 
 
 def _apply(
@@ -139,7 +140,7 @@ def _apply(
                 chats.mark_unreachable(session, post.chat_id, reason)
             _give_up(session, post, attempt, reason, now=now)
         case ChatMoved(to):
-            chats.move(session, post.chat_id, to, now=now)
+            chats.move(session, post.chat_id, to)
         case BotRefused():
             pass  # delivery/outage.py holds the whole bot
         case _:
@@ -147,7 +148,7 @@ def _apply(
 
 
 def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, now: datetime) -> None:
-    if post.kind is None or post.unreachable is not None:
+    if post.is_new or post.kind is None or post.unreachable is not None:
         chats.note_answer(session, post.chat_id, outcome.chat_kind)
     topics.note_accepted(session, post, attempt.call)
     _note_part(session, post, attempt, outcome.message_ids)
@@ -157,7 +158,7 @@ def _accept(session: Session, post: Any, attempt: Attempt, outcome: Shown, *, no
     else:
         _reshown(session, post, attempt, now=now)
     if outcome.chat_id != post.chat_id and post.chat_id.startswith("@"):
-        chats.rename(session, post.chat_id, outcome.chat_id, now=now)
+        chats.rename(session, post.chat_id, outcome.chat_id)
 
 
 def _note_part(session: Session, post: Any, attempt: Attempt, message_ids: Sequence[int]) -> None:

@@ -66,14 +66,13 @@ async def moved(update: Update, context: Context) -> None:
     """Record that a group became a supergroup; both chats report it, and either report is enough."""
     message = update.effective_message
     assert message is not None
-    now = runtime_of(context).clock.now()
     old, new = message.chat.id, message.migrate_to_chat_id
     if message.migrate_from_chat_id is not None:
         old, new = message.migrate_from_chat_id, message.chat.id
 
     def follow(session: Session) -> None:
         chats.ensure(session, {str(old)})
-        chats.move(session, str(old), str(new), now=now)
+        chats.move(session, str(old), str(new))
 
     await in_transaction(update, context, follow)
 

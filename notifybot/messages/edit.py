@@ -1,6 +1,5 @@
 """Edit a message, and update or withdraw its posts."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from notifybot.errors import Conflict
 from notifybot.messages.queries import find
 from notifybot.messages.transitions import DELIVERIES, POSTS
 from notifybot.model.actors import Actor
-from notifybot.model.enums import DeliveryStatus, EventKind, Urgency
+from notifybot.model.enums import DeliveryStatus, EventKind
 from notifybot.model.messages import Message
 from notifybot.model.states import FINAL
 from notifybot.posts import chats, timeline
@@ -42,7 +41,7 @@ _ARE_EDITABLE = (
     POSTS.c.id.in_(_SHOWING),
     *(column.is_(None) for column in (POSTS.c.failure, POSTS.c.withdrawn_at, POSTS.c.superseded_at)),
 )
-_EDITABLE_POSTS = select(POSTS.c.chat_id, POSTS.c.urgency).distinct().where(*_ARE_EDITABLE)
+_EDITABLE_POSTS = select(POSTS.c.chat_id, POSTS.c.urgency, POSTS.c.caller).distinct().where(*_ARE_EDITABLE)
 _WAITS_FOR_QUIET_HOURS = and_(POSTS.c.parts_shown == 0, POSTS.c.errors == 0, POSTS.c.not_before > _MOMENT)
 _RENEW_POSTS = (
     update(POSTS)
@@ -86,12 +85,9 @@ def refresh_posts(session: Session, message_ids: Sequence[str], *, now: datetime
     """Make every post that shows one of these messages due again, with a newer version."""
     if not message_ids:
         return
-    due: defaultdict[int, set[str]] = defaultdict(set)
-    for post in fetch(session, _EDITABLE_POSTS, messages=message_ids):
-        due[post.urgency].add(post.chat_id)
+    due = fetch(session, _EDITABLE_POSTS, messages=message_ids)
     run(session, _RENEW_POSTS, messages=message_ids, moment=now)
-    for urgency, chat_ids in due.items():
-        chats.wake(session, chat_ids, Urgency(urgency), now=now)
+    chats.wake(session, [(post.chat_id, post.urgency, post.caller) for post in due], now=now)
 
 
 def withdraw_unshown(session: Session, message_id: str, *, now: datetime) -> None:

@@ -76,7 +76,7 @@ class MessageRows:
             self.unreached.append(message_id)
         self._add_related(new, message_id)
         self._note_deadlines(row, optional)
-        self.deliveries.add(message_id, resolved, new.look, is_alert=new.is_alert)
+        self.deliveries.add(message_id, resolved, new.look, is_alert=new.is_alert, caller=new.account)
         return Acceptance(message_id, state, False, self.now, escalate_at, close_at)
 
     def add_scheduled(self, new: NewMessage, timing: SendTiming) -> Acceptance:

@@ -32,21 +32,21 @@ class DeliveryRows:
     """Deliveries to people who muted the bot, each with the reason."""
     timeline_lines: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, message_id: str, resolved: Resolved, look: Appearance, *, is_alert: bool) -> None:
-        """Add the deliveries of a message, and lines for those who are not notified."""
+    def add(self, message_id: str, resolved: Resolved, look: Appearance, *, is_alert: bool, caller: str) -> None:
+        """Add the deliveries of a message from `caller`, and lines for those who are not notified."""
         options = send_options(look, is_alert=is_alert)
-        notified = sum(self._add_delivery(message_id, each, options) for each in resolved.destinations)
+        notified = sum(self._add_delivery(message_id, each, options, caller) for each in resolved.destinations)
         if not resolved.is_complete or notified < len(resolved.destinations):
             for sentence in resolve.not_notified(resolved):
                 self.note(message_id, EventKind.WITHDRAWN, sentence)
         if not notified:
             self.note(message_id, EventKind.FAILED, "Nobody was notified.")
 
-    def _add_delivery(self, message_id: str, destination: Destination, options: SendOptions) -> bool:
+    def _add_delivery(self, message_id: str, destination: Destination, options: SendOptions, caller: str) -> bool:
         """Return False if the delivery is withheld."""
         post_id, chat_id = next(self.ids), destination.chat.id
         delivery = {"message_id": message_id, "post_id": post_id, "chat_id": chat_id, "recipient": destination.name}
-        post = {"id": post_id, "chat_id": chat_id}
+        post = {"id": post_id, "chat_id": chat_id, "caller": caller}
         if destination.thread_id is not None:
             options = options._replace(thread_id=destination.thread_id)
         if destination.withheld is not None:

@@ -9,7 +9,7 @@ from notifybot.rendering.parts import DEFAULT_APPEARANCE, Appearance
 _URGENCY_OF_NOTICES = {
     "low": Urgency.BULK,
     "normal": Urgency.NOTICE,
-    "high": Urgency.REPLY,
+    "high": Urgency.HIGH,
     "critical": Urgency.ALERT,
 }
 

@@ -1,4 +1,4 @@
-"""Tables of chats, posts, updates from Telegram, and the bot itself."""
+"""Tables of chats, posts, turns, updates from Telegram, and the bot itself."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from notifybot.model.columns import partial_index
-from notifybot.model.conditions import HAS_WORK, IS_DUE, IS_IN_TROUBLE, IS_NAMED
+from notifybot.model.conditions import IS_DUE, IS_IN_TROUBLE, IS_NAMED
 
 
 class Bot(SQLModel, table=True):
@@ -64,10 +64,10 @@ class Chat(SQLModel, table=True):
     """State of the limit per minute, for groups."""
     quiet_pace: datetime | None = None
     """State of the part of that limit that notices may use."""
-    urgency: int | None = None
-    """Urgency of the most urgent due post; null if nothing is due."""
-    next_at: datetime | None = None
-    """Time of the next call worth trying; null if nothing is due. Too early is harmless, too late delays a post."""
+    is_new: bool = True
+    """It never took a message and never wrote, and the config does not name it: it may not exist."""
+    last_caller: str = ""
+    """Caller of the last call."""
     claimed_post: str | None = None
     """Post with a call in flight; null if there is none."""
     claim_term: int | None = None
@@ -76,10 +76,29 @@ class Chat(SQLModel, table=True):
     """End of the claim's lease."""
 
     __table_args__ = (
-        partial_index("chats_next", HAS_WORK, "urgency", "next_at"),
-        partial_index("chats_oldest", HAS_WORK, "next_at"),
         partial_index("chats_held", "held_until IS NOT NULL", "held_until"),
         partial_index("chats_claimed", "claimed_post IS NOT NULL", "claim_term"),
+    )
+
+
+class Turn(SQLModel, table=True):
+    """What one caller has due in one chat, at one urgency. The row is deleted once nothing is due."""
+
+    __tablename__ = "turns"
+
+    chat_id: str = Field(primary_key=True)
+    urgency: int = Field(primary_key=True)
+    caller: str = Field(primary_key=True)
+    is_new: bool
+    """As in the chat's row."""
+    next_at: datetime
+    """Time of the next call worth trying. Too early is harmless, too late delays a post."""
+    since: datetime
+    """Time from which the first of its posts is due."""
+
+    __table_args__ = (
+        Index("turns_next", "urgency", "is_new", "caller", "next_at"),
+        Index("turns_by_time", "next_at"),
     )
 
 
@@ -91,6 +110,8 @@ class Post(SQLModel, table=True):
     id: str = Field(primary_key=True)
     chat_id: str = Field(foreign_key="chats.id")
     urgency: int
+    caller: str = ""
+    """Account of its message's caller; empty for replies of the bot."""
     version: int = 1
     """Version that the chat should show; each change adds one."""
     shown_version: int = 0
@@ -130,7 +151,7 @@ class Post(SQLModel, table=True):
         partial_index("posts_of_names", IS_NAMED, "chat_id"),
         partial_index("posts_of_replies", "reply IS NOT NULL", "not_before"),
         partial_index("posts_uncertain", "uncertain > 0", "uncertain"),
-        partial_index("posts_due", IS_DUE, "chat_id", "urgency", "not_before", "id"),
+        partial_index("posts_due", IS_DUE, "chat_id", "urgency", "caller", "not_before", "id"),
         partial_index("posts_in_trouble", IS_IN_TROUBLE, "chat_id"),
     )
 

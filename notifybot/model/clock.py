@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlmodel import Field, SQLModel
 
-from notifybot.model.conditions import HAS_WORK, IS_OPEN
+from notifybot.model.conditions import IS_OPEN
 
 
 class KnownClock(SQLModel, table=True):
@@ -65,7 +65,7 @@ _WAITS = "shown_version < version AND failure IS NULL AND (errors > 0 OR not_bef
 MOVING = (
     Moving("bot", ("held_until", "pace", "probe_at")),
     Moving("chats", ("held_until", "pace", "group_pace", "quiet_pace", "claim_until")),
-    Moving("chats", ("next_at",), HAS_WORK),
+    Moving("turns", ("next_at", "since")),
     Moving("chat_troubles", ("until", "tell_at")),
     Moving("posts", ("not_before",), f"({_WAITS}) OR reply IS NOT NULL"),
     Moving("inbox", ("received_at",)),

@@ -32,13 +32,16 @@ class Deadline(StrEnum):
 
 
 class Urgency(IntEnum):
-    """Order in which posts are sent, most urgent first; within one urgency, in the order of acceptance."""
+    """Order in which posts are sent, most urgent first; within one urgency callers take turns, and each caller's posts
+    go in the order of acceptance."""
 
-    ALERT = 0
-    REPLY = 1
-    NOTICE = 2
-    EDIT = 3
-    BULK = 4
+    REPLY = 0
+    """Answers to people: to presses and commands. They never take two turns in a row while something else waits."""
+    ALERT = 1
+    HIGH = 2
+    NOTICE = 3
+    EDIT = 4
+    BULK = 5
 
 
 class AsText(IntFlag):

@@ -120,7 +120,7 @@ def _conflict(session: Session, record: PersonRecord, known: Person | None) -> s
 
 
 def _new_person(session: Session, record: PersonRecord, *, now: datetime) -> Person:
-    chats.ensure(session, {record.chat_id})
+    chats.ensure(session, {record.chat_id}, is_new=False)
     return Person(
         user_id=record.user_id or str(uuid.uuid4()),
         chat_id=record.chat_id,

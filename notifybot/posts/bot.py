@@ -31,7 +31,7 @@ def _free_claims(session: Session, *, now: datetime) -> None:
     for chat_id, post_id in claimed:
         assert post_id is not None
         note_uncertain(session, post_id, now=now, detail="The daemon stopped while a call was in flight.")
-        chats.release(session, chat_id, now=now)
+        chats.release(session, chat_id)
 
 
 def identity(session: Session) -> dict[str, Any] | None:

@@ -1,14 +1,16 @@
-"""Chats: their moves, whether they can be reached, and the time of their next call."""
+"""Chats: their moves, whether they can be reached, and what each caller has due in them."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, case, func, or_, select, text, update
+from sqlalchemy import Integer, String, bindparam, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
-from notifybot.model.chats import Chat, Post
+from notifybot.model.chats import Chat, Post, Turn
 from notifybot.model.conditions import IS_DUE, IS_NAMED
 from notifybot.model.enums import Urgency
 from notifybot.model.messages import Delivery
@@ -18,44 +20,55 @@ from notifybot.storage.writer import changes
 
 MOVES_FOLLOWED = 5
 
-CHATS, POSTS = table_of(Chat), table_of(Post)
+CHATS, POSTS, TURNS = table_of(Chat), table_of(Post), table_of(Turn)
 _CHAT, _LEVEL = bindparam("chat", type_=String()), bindparam("level", type_=Integer())
-_MOMENT, _SAID = bindparam("moment", type_=CHATS.c.next_at.type), bindparam("said", type_=String())
-_DUE_BY_URGENCY = text(f"""
-    SELECT urgencies.urgency,
-           (SELECT not_before FROM posts
-             WHERE chat_id = :chat AND posts.urgency = urgencies.urgency AND {IS_DUE}
-             ORDER BY not_before LIMIT 1)
-      FROM (SELECT 0 AS urgency UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) urgencies
-""").columns(POSTS.c.urgency, POSTS.c.not_before)
-
+_MOMENT, _SAID = bindparam("moment", type_=TURNS.c.next_at.type), bindparam("said", type_=String())
+_CALLER = bindparam("caller", type_=String())
+_URGENCIES = " UNION ALL ".join(f"SELECT {int(urgency)} AS urgency" for urgency in Urgency)
+# One index search for each caller and urgency: a chat may have a hundred thousand due posts.
+_FIRST_DUE = f"FROM posts WHERE chat_id = :chat AND posts.urgency = due.urgency AND {IS_DUE}"
+_ADD_TURNS = text(f"""
+    INSERT INTO turns (chat_id, urgency, caller, is_new, next_at, since)
+    WITH RECURSIVE due (urgency, caller) AS (
+        SELECT due.urgency, (SELECT min(caller) {_FIRST_DUE}) FROM ({_URGENCIES}) due
+        UNION ALL
+        SELECT due.urgency, (SELECT min(posts.caller) {_FIRST_DUE} AND posts.caller > due.caller)
+          FROM due WHERE due.caller IS NOT NULL
+    )
+    SELECT first.id, first.urgency, first.caller, first.is_new, first.at, first.at
+      FROM (SELECT chats.id, due.urgency, due.caller, chats.is_new,
+                   (SELECT min(posts.not_before) {_FIRST_DUE} AND posts.caller = due.caller) AS at
+              FROM due JOIN chats ON chats.id = :chat WHERE due.caller IS NOT NULL) first
+""")
 _WHERE_IT_IS = select(CHATS.c.id, CHATS.c.moved_to, CHATS.c.held_until)
 _CHAT_ITSELF = _WHERE_IT_IS.where(CHATS.c.id == _CHAT)
-_IS_LATER = or_(CHATS.c.next_at.is_(None), CHATS.c.next_at > _MOMENT)
-_IS_CALMER = or_(CHATS.c.urgency.is_(None), CHATS.c.urgency > _LEVEL)
 _THIS_CHAT = update(CHATS).where(CHATS.c.id == _CHAT)
-_RESCHEDULE = _THIS_CHAT.values(urgency=_LEVEL, next_at=_MOMENT)
-_RELEASE = _RESCHEDULE.values(claimed_post=None, claim_term=None, claim_until=None)
-_NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None))).values(
-    unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind)
+_NO_TURNS = delete(TURNS).where(TURNS.c.chat_id == _CHAT)
+_RELEASE = _THIS_CHAT.values(claimed_post=None, claim_term=None, claim_until=None)
+_NOTE_ANSWER = _THIS_CHAT.where(or_(CHATS.c.unreachable.is_not(None), CHATS.c.kind.is_(None), CHATS.c.is_new)).values(
+    unreachable=None, kind=func.coalesce(_SAID, CHATS.c.kind), is_new=False
 )
 _NOTE_TITLE = _THIS_CHAT.where(or_(CHATS.c.title.is_(None), CHATS.c.title != _SAID)).values(title=_SAID)
 _MOVED_OR_HELD = _WHERE_IT_IS.where(
     in_list(CHATS.c.id, "chats"), or_(CHATS.c.moved_to.is_not(None), CHATS.c.held_until.is_not(None))
 )
-_WAKE = (
-    update(CHATS)
-    .where(in_list(CHATS.c.id, "chats"), or_(_IS_LATER, _IS_CALMER))
-    .values(
-        next_at=case((_IS_LATER, _MOMENT), else_=CHATS.c.next_at),
-        urgency=case((_IS_CALMER, _LEVEL), else_=CHATS.c.urgency),
-    )
+_woken = insert(TURNS).from_select(
+    ["chat_id", "urgency", "caller", "is_new", "next_at", "since"],
+    select(CHATS.c.id, _LEVEL, _CALLER, CHATS.c.is_new, _MOMENT, _MOMENT).where(in_list(CHATS.c.id, "chats")),
 )
+_WAKE = _woken.on_conflict_do_update(
+    index_elements=[TURNS.c.chat_id, TURNS.c.urgency, TURNS.c.caller],
+    set_={"next_at": _woken.excluded.next_at},
+    where=_woken.excluded.next_at < TURNS.c.next_at,
+)
+_KNOWN = update(CHATS).where(in_list(CHATS.c.id, "chats"), CHATS.c.is_new).values(is_new=False)
 
 
-def ensure(session: Session, chat_ids: Collection[str]) -> None:
-    """Insert a row for each chat that has none."""
+def ensure(session: Session, chat_ids: Collection[str], *, is_new: bool = True) -> None:
+    """Insert a row for each chat that has none. `is_new` is False for chats that certainly exist."""
     insert_rows(session, Chat, [{"id": chat_id} for chat_id in sorted(chat_ids)], skip_known=True)
+    if not is_new:
+        run(session, _KNOWN, chats=sorted(chat_ids))
 
 
 @dataclass(frozen=True)
@@ -95,36 +108,30 @@ def is_group(chat_id: str, kind: str | None) -> bool:
     return chat_id.startswith(("-", "@"))
 
 
-def wake(session: Session, chat_ids: Collection[str], urgency: Urgency, *, now: datetime) -> None:
-    """Make these chats due for a call, since they have new due posts of this urgency.
+def wake(session: Session, due: Iterable[tuple[str, int, str]], *, now: datetime) -> None:
+    """Give callers a turn in these chats, since they have new due posts there: (chat, urgency, caller) each.
 
     This includes chats that must not be called yet; the next claim puts those back.
     """
-    if not chat_ids:
-        return
-    run(session, _WAKE, chats=sorted(chat_ids), level=int(urgency), moment=now)
+    turns: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+    for chat_id, urgency, caller in due:
+        turns[int(urgency), caller].add(chat_id)
+    for (level, caller), chat_ids in turns.items():
+        run(session, _WAKE, chats=sorted(chat_ids), level=level, caller=caller, moment=now)
+        changes(session).is_work_due = True
+
+
+def release(session: Session, chat_id: str) -> None:
+    """End the claim on a chat."""
+    run(session, _RELEASE, chat=chat_id)
+    reschedule(session, chat_id)
     changes(session).is_work_due = True
 
 
-def release(session: Session, chat_id: str, *, now: datetime) -> None:
-    """End the claim on a chat and set the time of its next call."""
-    urgency, at = _next_post(session, chat_id, now)
-    run(session, _RELEASE, chat=chat_id, level=urgency, moment=at)
-    changes(session).is_work_due = True
-
-
-def reschedule(session: Session, chat_id: str, *, now: datetime) -> None:
-    """Set a chat's next call: for its most urgent post that is ready, else for the first one that will be."""
-    urgency, at = _next_post(session, chat_id, now)
-    run(session, _RESCHEDULE, chat=chat_id, level=urgency, moment=at)
-
-
-def _next_post(session: Session, chat_id: str, now: datetime) -> tuple[int | None, datetime | None]:
-    due = [(urgency, at) for urgency, at in fetch(session, _DUE_BY_URGENCY, chat=chat_id) if at is not None]
-    if not due:
-        return None, None
-    ready = [(urgency, at) for urgency, at in due if at <= now]
-    return min(ready) if ready else min(due, key=lambda entry: (entry[1], entry[0]))
+def reschedule(session: Session, chat_id: str) -> None:
+    """Write the turns of a chat again, from its due posts."""
+    run(session, _NO_TURNS, chat=chat_id)
+    run(session, _ADD_TURNS, chat=chat_id)
 
 
 def hold(session: Session, chat_id: str, until: datetime) -> None:
@@ -145,9 +152,9 @@ def note_title(session: Session, chat_id: str, title: str) -> None:
     run(session, _NOTE_TITLE, chat=chat_id, said=title)
 
 
-def move(session: Session, old: str, new: str, *, now: datetime) -> None:
+def move(session: Session, old: str, new: str) -> None:
     """Follow a group that became a supergroup. Waiting posts move with it, shown ones are not edited any more."""
-    ensure(session, {new})
+    ensure(session, {new}, is_new=False)
     affected(session, update(Chat).where(col(Chat.id) == old).values(moved_to=new))
     waiting = (col(Post.chat_id) == old, text(IS_DUE))
     shown = (*waiting, col(Post.shown_version) > 0)
@@ -156,15 +163,16 @@ def move(session: Session, old: str, new: str, *, now: datetime) -> None:
     affected(session, update(Delivery).where(col(Delivery.post_id).in_(moving)).values(chat_id=new))
     affected(session, update(Post).where(*waiting).values(chat_id=new))
     chat_troubles.follow(session, old, new)
-    reschedule(session, new, now=now)
+    for chat_id in (old, new):
+        reschedule(session, chat_id)
 
 
-def rename(session: Session, name: str, chat_id: str, *, now: datetime) -> None:
+def rename(session: Session, name: str, chat_id: str) -> None:
     """Replace an @name by its id from Telegram, for all its posts."""
-    ensure(session, {chat_id})
+    ensure(session, {chat_id}, is_new=False)
     affected(session, update(Chat).where(col(Chat.id) == name).values(moved_to=chat_id))
     for table in (Delivery, Post):
         named = (text(IS_NAMED), col(table.chat_id) == name)
         affected(session, update(table).where(*named).values(chat_id=chat_id))
     chat_troubles.follow(session, name, chat_id)
-    reschedule(session, chat_id, now=now)
+    reschedule(session, chat_id)

@@ -150,7 +150,7 @@ def _shift(session: Session, row: Any, by: timedelta, **more: object) -> None:
 
 def _look_again(session: Session, now: datetime) -> None:
     """Look at once at everything whose next time may have moved."""
-    for name, column in (("chats", "next_at"), ("on_call_turns", "look_at")):
+    for name, column in (("turns", "next_at"), ("on_call_turns", "look_at")):
         table: Table = SQLModel.metadata.tables[name]
         session.execute(update(table).where(table.c[column] > now).values({column: now}))
     changes(session).is_work_due = True

@@ -43,7 +43,7 @@ def queue(
     """Insert posts that are due at `now`, in existing chats. `same`: columns with one value for all of them."""
     if posts:
         insert_rows(session, Post, posts, same=same)
-        chats.wake(session, {post["chat_id"] for post in posts}, urgency, now=now)
+        chats.wake(session, [(post["chat_id"], urgency, post["caller"]) for post in posts], now=now)
 
 
 def adopt(session: Session, post_id: str, chat_id: str, telegram_message_id: int) -> None:
@@ -54,9 +54,11 @@ def adopt(session: Session, post_id: str, chat_id: str, telegram_message_id: int
     affected(session, update(Post).where(*unrecorded).values(**proved))
 
 
-def new_post(post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, **other: Any) -> dict[str, Any]:
+def new_post(
+    post_id: str, chat_id: str, urgency: Urgency, *, now: datetime, caller: str, **other: Any
+) -> dict[str, Any]:
     """Make a row for `queue`: nothing shown yet, due now."""
-    return {"id": post_id, "chat_id": chat_id, **due_now(urgency, now=now), **other}
+    return {"id": post_id, "chat_id": chat_id, "caller": caller, **due_now(urgency, now=now), **other}
 
 
 def due_now(urgency: Urgency, *, now: datetime) -> dict[str, Any]:

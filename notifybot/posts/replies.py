@@ -15,6 +15,9 @@ from notifybot.posts.posts import new_post, queue
 from notifybot.rendering.parts import Part
 from notifybot.storage.statements import affected
 
+BOT = ""
+"""The caller of replies."""
+
 
 def queue_reply(
     session: Session,
@@ -29,8 +32,9 @@ def queue_reply(
 
     `post_id`: a new id, if the buttons of `part` have to contain it.
     """
-    chats.ensure(session, {chat_id})
-    post = new_post(post_id or new_id(now), chat_id, Urgency.REPLY, now=now, reply=asdict(part), thread_id=thread_id)
+    chats.ensure(session, {chat_id}, is_new=False)
+    options = {"reply": asdict(part), "thread_id": thread_id}
+    post = new_post(post_id or new_id(now), chat_id, Urgency.REPLY, now=now, caller=BOT, **options)
     queue(session, [post], Urgency.REPLY, now=now)
     return str(post["id"])
 
@@ -61,7 +65,7 @@ def revise_reply(session: Session, post_id: str, chat_id: str, part: Part, *, no
     newer = {"reply": asdict(part), "version": Post.version + 1, "not_before": now, "urgency": int(Urgency.REPLY)}
     if not affected(session, standing.values(**newer)):
         return False
-    chats.wake(session, {chat_id}, Urgency.REPLY, now=now)
+    chats.wake(session, [(chat_id, Urgency.REPLY, BOT)], now=now)
     return True
 
 

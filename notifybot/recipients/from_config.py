@@ -41,17 +41,27 @@ def _hours(window: Window) -> Hours:
     return Hours(frozenset(map(days.index, window.days)), window.start, window.end)
 
 
+def chats_of(config: Config) -> frozenset[str]:
+    """Return the chats that the config names."""
+    channel = config.alerts.escalation_channel
+    named = [*_named(config), *([] if channel is None else [recipient_of(channel)])]
+    return frozenset(recipient.chat_id for recipient in named if recipient.kind is RecipientKind.CHAT)
+
+
 def _known(config: Config) -> Iterator[str]:
     """Yield the accounts that the config mentions: such a name is no typo, even if nobody is linked to it."""
     yield from config.accounts
     yield from config.accounts.values()
+    yield from (recipient.name for recipient in _named(config) if _is_account(recipient, config))
+
+
+def _named(config: Config) -> list[Recipient]:
+    """Return the recipients that the config names."""
     named = [*config.recipients.values(), config.admins, config.summary.to]
     named += [members for rotation in config.rotations.values() for members in (rotation.members, rotation.otherwise)]
     named += [step.to for policy in config.alerts.policies.values() for step in policy.steps]
     named += [route.to for route in config.inbound.values()]
-    for recipient in (recipient_of(text) for texts in named for text in texts):
-        if _is_account(recipient, config):
-            yield recipient.name
+    return [recipient_of(text) for texts in named for text in texts]
 
 
 def _is_account(recipient: Recipient, config: Config) -> bool:

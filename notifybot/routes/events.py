@@ -7,15 +7,16 @@ from notifybot.schemas.messages import EventFields
 from notifybot.schemas.responses import messages
 from notifybot.schemas.responses.messages import AcceptedDocument
 from notifybot.schemas.to_message import read_event
+from notifybot.web.allowance import accept
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
-from notifybot.web.route import Route, runtime_of
+from notifybot.web.route import Route
 
 
 async def send_event(request: web.Request) -> web.Response:
     """Send an event; the summary counts its name."""
     new = await read_event(request, caller_of(request))
-    found = await runtime_of(request).batcher.accept(new)
+    found = await accept(request, new)
     return json_response(messages.accepted(found, new), status=200 if found.is_duplicate else 202)
 
 

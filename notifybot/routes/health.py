@@ -50,7 +50,8 @@ async def _facts(request: web.Request) -> HealthFacts:
     runtime = runtime_of(request)
     now = runtime.clock.now()
     chats = await _read(runtime, partial(chat_warnings, now=now), ChatWarnings())
-    failed_logins = request.app[CALLERS].remote.throttle.warning(now)
+    callers = request.app[CALLERS]
+    about_callers = (callers.remote.throttle.warning(now), callers.allowances.warning(now))
     return HealthFacts(
         now=now,
         is_moving=runtime.job_status.is_moving(now),
@@ -73,8 +74,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *await _unknown_zones(runtime),
             *await _lost_names(runtime),
             *await _other_bot(runtime, now),
-            *filter(None, [runtime.telegram.recent_webhook(now)]),
-            *([failed_logins] if failed_logins else []),
+            *filter(None, [runtime.telegram.recent_webhook(now), *about_callers]),
             *await _clock_warnings(runtime),
         ),
     )

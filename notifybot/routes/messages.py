@@ -32,6 +32,7 @@ from notifybot.schemas.responses import messages as documents
 from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
+from notifybot.web.allowance import accept
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
@@ -95,7 +96,7 @@ async def ingest(request: web.Request) -> web.Response:
     wait_s = read_query(request, WaitQuery).wait if request.query_string else 0.0
     new = await read_ingest(request, caller_of(request))
     runtime = runtime_of(request)
-    found = await runtime.batcher.accept(new)
+    found = await accept(request, new)
     if wait_s:
         return await _wait(runtime, new, found, timedelta(seconds=wait_s))
     return json_response(documents.accepted(found, new), status=200 if found.is_duplicate else 202)
@@ -103,12 +104,12 @@ async def ingest(request: web.Request) -> web.Response:
 
 async def send(request: web.Request) -> web.Response:
     new = await read_send(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new), new))
+    return json_response(documents.accepted(await accept(request, new), new))
 
 
 async def send_photo(request: web.Request) -> web.Response:
     new = await read_photo(request, caller_of(request))
-    return json_response(documents.accepted(await runtime_of(request).batcher.accept(new), new))
+    return json_response(documents.accepted(await accept(request, new), new))
 
 
 async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: timedelta) -> web.Response:

@@ -43,6 +43,7 @@ from notifybot.schemas.types import (
     in_utc,
 )
 from notifybot.times import recurrence
+from notifybot.web.allowance import accept
 from notifybot.web.bodies import FORM, RequestFields, check, read_fields, read_form_fields
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
@@ -101,7 +102,7 @@ async def schedule_message(request: web.Request) -> web.Response:
     fields, files = await _read(request)
     new = await _later(request, caller_of(request), fields, files)
     runtime = runtime_of(request)
-    found = await runtime.batcher.accept(new)
+    found = await accept(request, new)
     detail = await runtime.database.read(partial(queries.details, message_id=found.id))
     return json_response(documents.pending(detail, None if found.schedule_id is None else found.next_times))
 

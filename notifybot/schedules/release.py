@@ -83,7 +83,7 @@ def _insert_deliveries(session: Session, released: Sequence[Any], directory: Dir
     for row, query in zip(released, queries, strict=True):
         resolved = resolve.resolve_leniently(query, found)
         rows.note(row.id, EventKind.RELEASED)
-        rows.add(row.id, resolved, Appearance.of(row.look), is_alert=row.is_alert)
+        rows.add(row.id, resolved, Appearance.of(row.look), is_alert=row.is_alert, caller=row.account)
         lost.note(row.id, resolved)
         if not resolved.notifies_anyone:
             unreached.append(row.id)

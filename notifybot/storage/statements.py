@@ -24,9 +24,11 @@ from sqlalchemy import (
     Dialect,
     Enum,
     Float,
+    Insert,
     Select,
     String,
     Table,
+    TextClause,
     TextualSelect,
     TypeDecorator,
     Update,
@@ -45,6 +47,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 Convert = Callable[[Any], Any]
 Parameters = Mapping[str, object]
 Query = Select[Any] | TextualSelect | ReturningUpdate[Any]
+Change = Insert | Update | Delete | TextClause
 VALUES_KEPT = 64
 NOTHING: Parameters = {}
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -60,8 +63,8 @@ def fetch(session: Session, query: Query, **parameters: object) -> list[Any]:
     return [rows.convert_row(row) for row in cursor.fetchall()]
 
 
-def run(session: Session, change: Update | Delete, **parameters: object) -> int:
-    """Run an UPDATE or DELETE; return the number of matched rows."""
+def run(session: Session, change: Change, **parameters: object) -> int:
+    """Run a statement that returns no rows; return the number of matched rows."""
     cursor, dialect = _cursor(session)
     plan = _plan(change, dialect)
     cursor.execute(plan.sql, plan.parameters(parameters))
@@ -244,7 +247,7 @@ class _Plan:
 
 
 @functools.cache
-def _plan(statement: Query | Update | Delete, dialect: Dialect) -> _Plan:
+def _plan(statement: Query | Change, dialect: Dialect) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect)
     if "POSTCOMPILE" in compiled.string:
         raise TypeError(f"a prepared statement takes a list with in_list, not with in_: {compiled.string}")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from notifybot.errors import NotifybotError, TooLarge, UnsupportedType, did_you_mean
 from notifybot.web import json
+from notifybot.web.allowance import count_bytes
 from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, problems_of, shortened
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -147,15 +148,18 @@ def _not_json(kind: str) -> UnsupportedType:
 async def _read_body(request: web.Request) -> bytes:
     try:
         if request.content.is_eof():  # small bodies arrive with the headers
-            return _received(request.content)
-        async with asyncio.timeout(BODY_WITHIN_S):
-            return await request.read()
+            body = _received(request.content)
+        else:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large() from None
     except TimeoutError:
         raise RequestTooSlow(f"The body took more than {BODY_WITHIN_S:g} seconds.") from None
     except web.RequestPayloadError:
         raise NotifybotError("The body does not match its headers, or is incomplete.") from None
+    count_bytes(request, len(body))
+    return body
 
 
 def _received(content: StreamReader) -> bytes:

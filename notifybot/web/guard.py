@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from notifybot.auth.allowance import Allowances, Allowed
 from notifybot.auth.local_callers import LocalCallers, allowed_by, peer_uid
 from notifybot.auth.permissions import Caller, check_permission
 from notifybot.auth.remote_callers import RemoteCallers
@@ -19,6 +20,7 @@ class Callers:
     local: LocalCallers
     remote: RemoteCallers
     hosts: Hosts
+    allowances: Allowances
 
     async def find(self, request: web.Request, uid: int | None) -> Caller | None:
         """Return the caller; None on TCP without credentials. Raise WrongHost, Unauthenticated or
@@ -32,7 +34,8 @@ class Callers:
     def of(runtime: Runtime) -> "Callers":
         config = runtime.config
         remote = RemoteCallers(config, runtime.database, runtime.clock, allowed=allowed_by(config))
-        return Callers(LocalCallers(config), remote, Hosts.of(config.http))
+        allowances = Allowances({kind: getattr(config.callers, kind) for kind in Allowed})
+        return Callers(LocalCallers(config), remote, Hosts.of(config.http), allowances)
 
 
 CALLERS = web.AppKey("callers", Callers)

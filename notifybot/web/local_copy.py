@@ -7,6 +7,7 @@ from notifybot.files.admit import FileAdmission
 from notifybot.files.local import open_for, peer_credentials
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import NewFile
+from notifybot.web.allowance import count_bytes
 from notifybot.web.guard import caller_of
 
 
@@ -20,6 +21,7 @@ async def store_local_file(intake: FileAdmission, path: str, request: web.Reques
     opened = await open_for(path, peer_credentials(connection))
     try:
         intake.store.refuse_larger(opened.size)
+        count_bytes(request, opened.size)
         if not opened.size:
             raise NotifybotError("The file is empty.", hint="Is it still being written?")
         stored = await intake.store.receive_file(opened.file)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +13,14 @@ from urllib.parse import unquote
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from notifybot.errors import NotifybotError, TooLarge
+from notifybot.errors import NotifybotError, TooLarge, TooManyRequests
 from notifybot.files.admit import FileAdmission, unless_refused
 from notifybot.files.store import StoredFile
 from notifybot.files.upload_slots import UploadSlots
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import NewFile
 from notifybot.web import json
+from notifybot.web.allowance import count_bytes
 from notifybot.web.bodies import MAX_BODY_BYTES, JsonTypes, RequestFields, json_types
 from notifybot.web.problems import FieldProblem, InvalidFields, RequestTooSlow, shortened
 
@@ -33,6 +34,8 @@ KIND_OF_FIELD = {"photo": MediaKind.PHOTO, "image": MediaKind.PHOTO, "document":
 """Kinds of files by the name of their part. Others are what `type` says."""
 TEXT = frozenset({"string"})
 STRUCTURES = {"{": "object", "[": "array"}
+Count = Callable[[int], None]
+"""Counts bytes as they arrive, for the caller's allowance."""
 _ENCODED = re.compile(r"([^%]|%[0-9A-Fa-f]{2})*")
 _DATA_URL = re.compile(r"data:[^,;\s]{0,100}(;[^,;\s]{1,100})*;base64,", re.IGNORECASE)
 
@@ -56,7 +59,8 @@ async def read_form(
     and RequestTooSlow."""
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await _read(await request.multipart(), intake, json_types(model), file_fields)
+            count = partial(count_bytes, request)
+            return await _read(await request.multipart(), intake, json_types(model), file_fields, count)
     except TimeoutError:
         raise RequestTooSlow(
             f"The form took more than {FORM_WITHIN_S:g} seconds, or sent nothing for {PIECE_WITHIN_S:g}."
@@ -75,7 +79,9 @@ class _UploadedFile:
     stored: StoredFile | NotifybotError
 
 
-async def _read(reader: MultipartReader, intake: FileAdmission, types: JsonTypes, file_fields: Sequence[str]) -> Form:
+async def _read(
+    reader: MultipartReader, intake: FileAdmission, types: JsonTypes, file_fields: Sequence[str], count: Count
+) -> Form:
     fields: dict[str, object] = {}
     uploads: list[_UploadedFile] = []
     room = MAX_BODY_BYTES
@@ -88,35 +94,38 @@ async def _read(reader: MultipartReader, intake: FileAdmission, types: JsonTypes
         if part.filename is not None:
             if part.name not in file_fields:
                 raise _problem(part.name, f"a file must be named {' or '.join(file_fields)}")
-            uploads += await _upload(part, len(uploads), intake)
+            uploads += await _upload(part, len(uploads), intake, count)
         else:
             text = await _text(part, room)
+            count(len(text))
             room -= len(text)
             _add_field(fields, part.name, text, types.get(part.name, TEXT))
     raise _problem("", f"a form may have at most {MAX_PARTS} parts")
 
 
-async def _upload(part: BodyPartReader, before: int, intake: FileAdmission) -> list[_UploadedFile]:
+async def _upload(part: BodyPartReader, before: int, intake: FileAdmission, count: Count) -> list[_UploadedFile]:
     """Store one file. Ignore an empty one without a name, which browsers send if none is chosen."""
     stored: StoredFile | NotifybotError
     try:
         if before >= MAX_FILES:
             raise NotifybotError(f"A message may have at most {MAX_FILES} files.")
-        async with aclosing(_pieces(part, intake.upload_slots)) as pieces:
+        async with aclosing(_pieces(part, intake.upload_slots, count)) as pieces:
             first = await anext(pieces, b"")
             if not first and not part.filename:
                 return []
             stored = await intake.store.receive(_joined(first, pieces))
+    except TooManyRequests:
+        raise
     except NotifybotError as refusal:
         stored = refusal
-        await _skip(part)
+        await _skip(part, count)
     return [_UploadedFile(part.name or "", _name(part), stored)]
 
 
-async def _skip(part: BodyPartReader) -> None:
+async def _skip(part: BodyPartReader, count: Count) -> None:
     while not part.at_eof():
         async with asyncio.timeout(PIECE_WITHIN_S):
-            await part.read_chunk(PIECE_BYTES)
+            count(len(await part.read_chunk(PIECE_BYTES)))
 
 
 async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -153,11 +162,12 @@ def kind_of_type(given: object) -> MediaKind:
     return MediaKind.PHOTO if given == "image" else MediaKind.DOCUMENT
 
 
-async def _pieces(part: BodyPartReader, turns: UploadSlots) -> AsyncGenerator[bytes]:
+async def _pieces(part: BodyPartReader, turns: UploadSlots, count: Count) -> AsyncGenerator[bytes]:
     _check_plain(part)
     upload = turns.new_slot()
     while not part.at_eof():
         async with upload.piece(partial(part.read_chunk, PIECE_BYTES), within_s=PIECE_WITHIN_S) as piece:
+            count(len(piece))
             yield piece
 
 

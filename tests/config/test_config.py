@@ -323,3 +323,34 @@ def test_the_config_imports_nothing_that_is_slow_to_import() -> None:
 
 def test_a_channel_is_the_same_in_any_spelling(read: Load) -> None:
     assert read('alerts: {escalation_channel: "@Ops_Room"}').alerts.escalation_channel == "@ops_room"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("100MB", 100_000_000),
+        ("100 MB", 100_000_000),
+        ("500kB", 500_000),
+        ("500KB", 500_000),
+        ("2GB", 2_000_000_000),
+        ("60000000", 60_000_000),
+        ("60000000B", 60_000_000),
+        ("0", None),
+        ("10MiB", None),
+        ("1.5GB", None),
+        ("many", None),
+        ("-1", None),
+    ],
+)
+def test_a_size_is_a_number_of_bytes_with_or_without_a_unit(read: Load, text: str, size: int | None) -> None:
+    written = f"callers: {{bytes_per_minute: {text}}}\nattachments: {{max_bytes: 1000}}\n"
+    if size is None:
+        with pytest.raises(ConfigInvalid, match=r"callers\.bytes_per_minute"):
+            read(written)
+    else:
+        assert read(written).callers.bytes_per_minute == size
+
+
+def test_a_file_of_the_largest_size_fits_into_a_callers_allowance(read: Load) -> None:
+    with pytest.raises(ConfigInvalid, match="would never get through"):
+        read("callers: {bytes_per_minute: 40MB}\n")

@@ -36,7 +36,7 @@ def adding(name: str) -> Callable[[Session], str]:
     """Return work that stores a name."""
 
     def add(session: Session) -> str:
-        session.execute(text("INSERT INTO chats (id) VALUES (:id)"), {"id": name})
+        session.execute(text("INSERT INTO chats (id, is_new, last_caller) VALUES (:id, true, '')"), {"id": name})
         return name
 
     return add

@@ -27,7 +27,9 @@ from tests.support.databases import PostgresStore
 HISTORY = 20_000
 """Number of messages that are over, each with a chat, post, delivery and timeline line."""
 PAST = f"""
-    INSERT INTO chats (id) SELECT '-200' || n FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO chats (id, is_new, last_caller) SELECT '-200' || n, false, 'a' FROM generate_series(1, {HISTORY}) n;
+    INSERT INTO turns (chat_id, urgency, caller, is_new, next_at, since)
+        SELECT '-200' || n, 3, 'a', false, now() + interval '9 years', now() FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
                           file_count, repeats, steps_left)
         SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0, 1
@@ -37,9 +39,9 @@ PAST = f"""
         SELECT 's' || n, 'scheduled', false, 'report', '[]', 's', 'a', now(), false, 0, 0, 1,
                now() + interval '9 years', now() + interval '9 years'
           FROM generate_series(1, {HISTORY}) n;
-    INSERT INTO posts (id, chat_id, urgency, version, shown_version, not_before, errors, tried_for_s, is_silent,
+    INSERT INTO posts (id, chat_id, urgency, caller, version, shown_version, not_before, errors, tried_for_s, is_silent,
                        is_reminder, parts_shown, as_text, reposted_version, shown, uncertain)
-        SELECT 'p' || n, '-200' || n, 3, 2, 2, now(), 0, 0, false, false, 1, 0, 0, '[["", 1]]', 0
+        SELECT 'p' || n, '-200' || n, 4, 'a', 2, 2, now(), 0, 0, false, false, 1, 0, 0, '[["", 1]]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;
@@ -93,9 +95,9 @@ def explaining(session: Session) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("verb", "index"),
     [
-        (claim_one, "chats_next"),
+        (claim_one, "turns_next"),
         (claim_one, "posts_due"),
-        (next_call, "chats_oldest"),
+        (next_call, "turns_by_time"),
         (reschedule, "posts_due"),
         (record_shown, "posts_due"),
         (accept, "client_ids_pkey"),

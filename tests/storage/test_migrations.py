@@ -79,7 +79,6 @@ def test_conditions_of_queries_equal_those_of_the_indexes(migrated: Path) -> Non
         "messages_next": conditions.IS_NEXT,
         "posts_due": conditions.IS_DUE,
         "posts_in_trouble": conditions.IS_IN_TROUBLE,
-        "chats_next": conditions.HAS_WORK,
     }.items():
         assert made[name].endswith(f" WHERE {condition}")
 

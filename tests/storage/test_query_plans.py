@@ -57,6 +57,7 @@ GROWING = [
     "client_ids",
     "inbox",
     "chats",
+    "turns",
     "people",
     "job_runs",
     "schedules",
@@ -143,6 +144,7 @@ def record(session: Session, claimed: Claim, outcome: Outcome) -> None:
 def fill(session: Session) -> list[str]:
     """Insert twenty alerts in twenty chats: some shown, one with a flood wait, one failing. Return their ids."""
     bot.begin_term(session, now=NOW)
+    chats.ensure(session, {f"-100{number}" for number in range(20)}, is_new=False)
     accepted = accept(session)
     taken = claim(session)
     for index, claimed in enumerate(taken[:-2]):
@@ -182,7 +184,7 @@ def next_call(session: Session) -> None:
 
 
 def reschedule(session: Session) -> None:
-    chats.reschedule(session, "-10019", now=NOW)
+    chats.reschedule(session, "-10019")
 
 
 def late(verb: Callable[..., object], **given: object) -> Callable[[Session], object]:
@@ -195,9 +197,9 @@ LONG_AGO = NOW - timedelta(days=90)
 @pytest.mark.parametrize(
     ("verb", "index"),
     [
-        (claim_one, "chats_next"),
+        (claim_one, "turns_next"),
         (claim_one, "posts_due"),
-        (next_call, "chats_oldest"),
+        (next_call, "turns_by_time"),
         (reschedule, "posts_due"),
         (escalate.next_escalation, "messages_escalate"),
         (expire.next_expiry, "messages_close"),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.both_databases
 
 CHATS = table_of(Chat)
 AMONG = select(CHATS.c.id).where(in_list(CHATS.c.id, "chats")).order_by(CHATS.c.id)
-TITLES = AMONG.with_only_columns(CHATS.c.id, CHATS.c.title, CHATS.c.next_at)
+TITLES = AMONG.with_only_columns(CHATS.c.id, CHATS.c.title, CHATS.c.held_until)
 NAMES = ["-1001", "@o'brien", '@"quoted"', "@ü", "@🔥", "@back\\slash"]
 
 

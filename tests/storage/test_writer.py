@@ -26,7 +26,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 EARLIER = NOW - DAY
 Work = Callable[[Session], str]
-ADD = text("INSERT INTO chats (id) VALUES (:id)")
+ADD = text("INSERT INTO chats (id, is_new, last_caller) VALUES (:id, true, '')")
 
 
 COUNT = text("SELECT count(*) FROM chats")

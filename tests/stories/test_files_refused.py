@@ -177,6 +177,7 @@ async def test_a_text_does_not_wait_long_for_anothers_upload_of_its_file(
 @pytest.mark.slow_because("hundreds of chats")
 async def test_alerts_overtake_hundreds_of_chats_that_wait_for_one_upload(world: World, ops: Place) -> None:
     places = [world.group(f"Ops {number}") for number in range(120)]
+    await world.knows(*places)
     fault = world.sandbox.fault("hang", method="sendPhoto", times=1)
     notices = [await world.uploads(DISK, to=place, caption="disk", acknowledge="false") for place in places]
     await world.sees(lambda: fault.hits, "the upload hangs")

@@ -138,7 +138,6 @@ async def test_an_unknown_name_is_refused_with_a_suggestion(another: MakeWorld, 
     await world.starts()
     await linked(world, "Alice", "alice")
     await world.subscriber("Annabel")
-    world.rows("INSERT INTO chats (id) VALUES ('@status_page')")
 
     found = await refused(world, [wrong], 400)
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,6 +21,7 @@ from notifybot.config.model import Config
 from notifybot.jobs import JOBS, Job
 from notifybot.jobs.scheduler import run_job
 from notifybot.model.schedules import JobRun
+from notifybot.posts import chats
 from notifybot.runtime import Runtime
 from notifybot.sandbox import Sandbox, serving
 from notifybot.times.clock import Clock
@@ -187,6 +189,11 @@ class World:
     def group(self, title: str, kind: str = "supergroup", **more: Any) -> Place:
         """Add a group or channel with the bot."""
         return Place(self, self.sandbox.add_chat(kind, title, **more).id, title)
+
+    async def knows(self, *places: Place) -> None:
+        """Note that these chats took messages before: a caller has at most one call in flight in new ones."""
+        ids = {str(place.id) for place in places}
+        await self.runtime.database.write(partial(chats.ensure, chat_ids=ids, is_new=False))
 
     def migrates(self, group: Place) -> Place:
         """Turn the group into a supergroup; return that."""

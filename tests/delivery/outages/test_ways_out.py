@@ -121,8 +121,10 @@ async def test_polling_over_a_stalled_connection_restarts(world: World, ops: Pla
 
 async def test_hanging_calls_do_not_block_delivery_once_telegram_responds(world: World, proxy: SilentProxy) -> None:
     proxy.is_silent = True
-    for number in range(MAX_IN_FLIGHT + 5):
-        await world.notice("early", to=world.group(f"Group {number}"))
+    groups = [world.group(f"Group {number}") for number in range(MAX_IN_FLIGHT + 5)]
+    await world.knows(*groups)
+    for group in groups:
+        await world.notice("early", to=group)
     await world.sees(lambda: len(claimed(world)) == MAX_IN_FLIGHT, "as many calls hang as may be under way")
     later = world.group("Later")
     await world.alert("disk full", to=later)

@@ -20,6 +20,14 @@ async def paced(tmp_path: Path, template: Template) -> AsyncIterator[World]:
 
 
 @pytest.fixture
+async def unlimited(tmp_path: Path, template: Template) -> AsyncIterator[World]:
+    """A world without limits, whose daemon runs."""
+    async with World(tmp_path, template) as world:
+        await world.starts()
+        yield world
+
+
+@pytest.fixture
 async def slow(tmp_path: Path, template: Template) -> AsyncIterator[World]:
     """A world whose daemon makes four calls a second."""
     limits = {"overall_per_second": 5, "chat_per_second": 1000, "group_per_minute": 60000}

@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_bot()
     _create_clock()
     _create_chats()
+    _create_turns()
     _create_chat_troubles()
     _create_inbox()
     _create_job_runs()
@@ -82,8 +83,8 @@ def _create_chats() -> None:
         sa.Column("pace", UTCDateTime(), nullable=True),
         sa.Column("group_pace", UTCDateTime(), nullable=True),
         sa.Column("quiet_pace", UTCDateTime(), nullable=True),
-        sa.Column("urgency", sa.Integer(), nullable=True),
-        sa.Column("next_at", UTCDateTime(), nullable=True),
+        sa.Column("is_new", sa.Boolean(), nullable=False),
+        sa.Column("last_caller", AutoString(), nullable=False),
         sa.Column("claimed_post", AutoString(), nullable=True),
         sa.Column("claim_term", sa.Integer(), nullable=True),
         sa.Column("claim_until", UTCDateTime(), nullable=True),
@@ -91,8 +92,21 @@ def _create_chats() -> None:
     )
     index("chats_claimed", "chats", ["claim_term"], "claimed_post IS NOT NULL")
     index("chats_held", "chats", ["held_until"], "held_until IS NOT NULL")
-    index("chats_next", "chats", ["urgency", "next_at"], "next_at IS NOT NULL")
-    index("chats_oldest", "chats", ["next_at"], "next_at IS NOT NULL")
+
+
+def _create_turns() -> None:
+    op.create_table(
+        "turns",
+        sa.Column("chat_id", AutoString(), nullable=False),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("caller", AutoString(), nullable=False),
+        sa.Column("is_new", sa.Boolean(), nullable=False),
+        sa.Column("next_at", UTCDateTime(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("chat_id", "urgency", "caller"),
+    )
+    index("turns_by_time", "turns", ["next_at"])
+    index("turns_next", "turns", ["urgency", "is_new", "caller", "next_at"])
 
 
 def _create_chat_troubles() -> None:
@@ -400,6 +414,7 @@ def _create_posts() -> None:
         sa.Column("id", AutoString(), nullable=False),
         sa.Column("chat_id", AutoString(), nullable=False),
         sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("caller", AutoString(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("shown_version", sa.Integer(), nullable=False),
         sa.Column("not_before", UTCDateTime(), nullable=False),
@@ -428,7 +443,7 @@ def _create_posts() -> None:
     index(
         "posts_due",
         "posts",
-        ["chat_id", "urgency", "not_before", "id"],
+        ["chat_id", "urgency", "caller", "not_before", "id"],
         "withdrawn_at IS NULL AND failure IS NULL AND shown_version < version",
     )
     index(

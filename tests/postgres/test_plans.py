@@ -31,17 +31,17 @@ PAST = f"""
     INSERT INTO turns (chat_id, urgency, caller, is_new, next_at, since)
         SELECT '-200' || n, 3, 'a', false, now() + interval '9 years', now() FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
-                          file_count, repeats, steps_left)
-        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0, 1
+                          file_count, repeats, steps_left, is_snoozed_by_clock)
+        SELECT 'm' || n, 'closed', true, 'disk full', '[]', 's', 'a', now(), true, 0, 0, 1, false
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO messages (id, state, is_alert, content, recipients, source, account, created_at, may_expire,
-                          file_count, repeats, steps_left, send_at, release_at)
-        SELECT 's' || n, 'scheduled', false, 'report', '[]', 's', 'a', now(), false, 0, 0, 1,
+                          file_count, repeats, steps_left, is_snoozed_by_clock, send_at, release_at)
+        SELECT 's' || n, 'scheduled', false, 'report', '[]', 's', 'a', now(), false, 0, 0, 1, false,
                now() + interval '9 years', now() + interval '9 years'
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO posts (id, chat_id, urgency, caller, version, shown_version, not_before, errors, tried_for_s, is_silent,
-                       is_reminder, parts_shown, as_text, reposted_version, shown, uncertain)
-        SELECT 'p' || n, '-200' || n, 4, 'a', 2, 2, now(), 0, 0, false, false, 1, 0, 0, '[["", 1]]', 0
+                       is_reminder, parts_shown, as_text, files_follow, reposted_version, shown, uncertain)
+        SELECT 'p' || n, '-200' || n, 4, 'a', 2, 2, now(), 0, 0, false, false, 1, 0, false, 0, '[["", 1]]', 0
           FROM generate_series(1, {HISTORY}) n;
     INSERT INTO deliveries (message_id, post_id, chat_id, recipient, purpose, status, attempts)
         SELECT 'm' || n, 'p' || n, '-2001', 'x', 'primary', 'shown', 1 FROM generate_series(1, {HISTORY}) n;

@@ -59,6 +59,7 @@ async def test_a_stray_refusal_at_the_start_costs_nothing(another: MakeWorld) ->
     assert (await world.get("/health"))["telegram"] == "ok"
 
 
+@pytest.mark.slow_because("Telegram refuses calls for seconds")
 async def test_a_revoked_token_is_reported_at_once_and_costs_seconds_once_it_works(another: MakeWorld) -> None:
     world = await another(admins=["1000001"])
     await world.starts()

@@ -8,8 +8,8 @@ PINS ?= run
 KILLS ?= 1000
 STEPS ?= 200
 MINUTES ?= 6
-# One more than cores: many tests wait for a daemon.
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
+# Two per core: many tests wait for a daemon.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) * 2)))
 SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
 
 # Without bytecode every worker compiles all test modules in each run.

@@ -152,9 +152,20 @@ async def test_a_row_that_was_settled_meanwhile_is_forgotten(told: World, ops: P
     await admins_of(told).receives("Job escalation has recovered.")
 
 
+async def rests(world: World) -> None:
+    """Wait until each job has had its first run, and is scheduled again."""
+    status = world.runtime.job_status
+
+    def has_run() -> bool:
+        return all(at is not None and at > world.clock.at for at in status.next_runs.values())
+
+    await world.sees(has_run, "the jobs rest")
+
+
 async def test_a_row_that_stays_due_is_put_off(world: World, ops: Place) -> None:
     alert = await world.alert("disk full", to=ops, escalate_after="5h", close_after="10h")
     await alert.becomes("sent")
+    await rests(world)
     world.moves(hours=6)
 
     def idle(session: Session, *, now: object, limit: int) -> int:
@@ -174,6 +185,7 @@ async def test_a_run_fails_where_every_row_fails(world: World, ops: Place) -> No
     def broken(session: Session, *, now: object, limit: int) -> int:
         raise ValueError("no plan is valid")
 
+    await rests(world)
     world.moves(hours=6)
     with pytest.raises(ValueError, match="no plan is valid"):
         await process_due(world.runtime, "escalation", escalate.ESCALATIONS, broken)

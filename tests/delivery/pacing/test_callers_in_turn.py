@@ -89,12 +89,13 @@ async def test_two_callers_who_tell_the_same_chats_do_not_delay_a_third(paced: W
     await paced.knows(*channels)
     for caller in ("mallory", "trudy"):
         await floods(paced, caller, chats * 8)
+    lead = waiting(paced, "trudy") - waiting(paced, "mallory")  # the first one began alone
     await paced.passes(seconds=3)
 
     await paced.alert("database down", to=channels[-1])
 
     assert await shown_after(paced, channels[-1], "database down") <= WITHIN_S
-    assert abs(waiting(paced, "mallory") - waiting(paced, "trudy")) <= 20
+    assert abs(waiting(paced, "trudy") - waiting(paced, "mallory") - lead) <= 20
     assert waiting(paced, "mallory") > 300
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.chaos_day [--minutes 6] [--seed N] [--only NAME …] [--folder DIR] [--quick]
 
 The real daemon runs in its own process, against the sandbox and under the load of the crash lab: outages, 401s, cut
-uploads, a full log pipe, an unlinked socket, a full disk and SIGKILL, in random order, some of them at once. With
-`--only "clock step" …` the clock is set, too (by Debian's libfaketime, which slows the daemon down).
+uploads, a full log pipe, an unlinked socket, a full disk and SIGKILL, in random order, some of them at once. Where
+Debian's libfaketime is installed, the clock is set, too.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.lab.counts import failures
 from benchmarks.lab.day import REST, live_through_day, report, without_clock
+from benchmarks.lab.set_clock import libfaketime
 from benchmarks.lab.troubles import TROUBLES
 
 EACH_S = 6.0
@@ -29,7 +30,8 @@ def main() -> int:
     print(f"seed {seed}", file=sys.stderr, flush=True)
     folder = Path(tempfile.mkdtemp(prefix="nb")) if options.folder is None else options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = [each for each in TROUBLES if each.name in options.only] or without_clock(TROUBLES)
+    possible = TROUBLES if libfaketime() else without_clock(TROUBLES)
+    chosen = [each for each in TROUBLES if each.name in options.only] or possible
     minutes = QUICK_MINUTES if options.quick else options.minutes
     number = max(1, round(minutes * 60 / (EACH_S * (1 + REST))))
     day = asyncio.run(live_through_day(folder, chosen, number=number, each_s=EACH_S, seed=seed))

@@ -153,5 +153,5 @@ def _row(day: Day, trouble: Trouble) -> list[str]:
 
 
 def without_clock(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """Leave out clock steps: under libfaketime the daemon hands out only a few messages a second."""
+    """Leave out clock steps, which need Debian's libfaketime."""
     return [each for each in troubles if each is not CLOCK_STEP]

@@ -12,7 +12,7 @@ from benchmarks.lab.set_clock import SetClock
 
 FULL_DISK_BYTES = 1024
 """No file of the daemon may grow beyond this: less than a page of its database."""
-CLOCK_STEPS_S = (-7200, -600, -30, 30, 600, 7200)
+CLOCK_STEPS_S = (-7200, -600, -90, 90, 600, 7200)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from notifybot.delivery.calls import Calls, DeliverySettings
 from notifybot.delivery.claims import Leader
 from notifybot.delivery.dispatcher import Dispatcher
 from notifybot.delivery.in_flight import MAX_WITH_HANGING
-from notifybot.delivery.rate_limits import rate_limits
+from notifybot.delivery.rate_limits import RateLimits, rate_limits
 from notifybot.errors import StartRefused, Unavailable
 from notifybot.files.admit import FileAdmission
 from notifybot.files.fetch import Fetcher, Resolve, SystemResolver
@@ -265,6 +265,15 @@ def _files(config: Config, fetch: FetchOptions) -> FileAdmission:
     return FileAdmission(store, fetcher, scanner, settings.types)
 
 
+def _limits(config: Config) -> RateLimits:
+    limits = config.telegram.limits
+    return rate_limits(
+        overall_per_second=limits.overall_per_second,
+        chat_per_second=limits.chat_per_second,
+        group_per_minute=limits.group_per_minute,
+    )
+
+
 def _runtime(
     config: Config,
     clock: Clock,
@@ -274,18 +283,12 @@ def _runtime(
     files: FileAdmission,
     term: int,
 ) -> Runtime:
-    limits = rate_limits(
-        overall_per_second=config.telegram.limits.overall_per_second,
-        chat_per_second=config.telegram.limits.chat_per_second,
-        group_per_minute=config.telegram.limits.group_per_minute,
-    )
     settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
-    calls = Calls(sender, files, settings)
     dispatcher = Dispatcher(
         database,
         clock,
-        calls,
-        Leader(term, limits),
+        Calls(sender, files, settings),
+        Leader(term, _limits(config)),
         is_away=lambda: connection.is_away,
         on_return=connection.note_return,
     )

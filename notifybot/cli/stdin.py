@@ -74,7 +74,7 @@ def _read(raw: bytes) -> str:
 def decoded(raw: bytes, encoding: str) -> tuple[str, int]:
     r"""Decode by the byte order mark, else as UTF-8, else in the locale's `encoding`.
 
-    What is left is escaped, like `\xe9`: returns the text and the number of escaped bytes.
+    Other bytes are escaped, like `\xe9`. Return the text and the number of escaped bytes.
     """
     for mark, named in MARKS:
         if raw.startswith(mark):

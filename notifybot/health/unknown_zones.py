@@ -60,7 +60,7 @@ def _in_database(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def report(session: Session, config: Config, directory: Directory, *, now: datetime) -> None:
-    """Tell the admins, and the people who chose these zones. Nobody is told of a zone twice."""
+    """Notify the admins and the people who chose these zones, once per zone."""
     bot = session.get_one(Bot, 1)
     reported = bot.reported_zones or []
     zones = [zone for zone in unknown_zones(session, config) if zone.name not in reported]

@@ -1,4 +1,4 @@
-"""Lock for a bot, so that only one daemon of this machine runs it, whoever starts them.
+"""Lock for a bot: only one daemon on this machine runs it, no matter which users start them.
 
 The lock is the name of an abstract socket (on Linux: in this network namespace), which any user can take. Therefore a
 holder only counts if it is root or our own user, or if it proves that it knows the token: it returns a code of the
@@ -34,7 +34,7 @@ NUMBER_BYTES = CODE_BYTES = 32
 PROVES_WITHIN_S = 2.0
 """Time for a holder to answer, even if its machine is busy."""
 ASKS_WITHIN_S = 0.05
-"""Time for the number to arrive: it is sent at once. Whoever sends none keeps the others waiting that long."""
+"""Timeout for the number, which an honest peer sends at once. A peer that sends none delays the others by this much."""
 NEXT_TRY_S = 0.05
 ASKED_AT_ONCE = 32
 _CREDENTIALS = struct.Struct("3i")

@@ -47,7 +47,7 @@ def directory_of(rota: Rotation) -> Directory:
 
 @dataclass
 class Model:
-    """A model that notifies whoever is on call if someone else was notified last."""
+    """A model: the person on call is notified if someone else was notified last."""
 
     rota: Rotation
     overrides: list[Override] = field(default_factory=list)

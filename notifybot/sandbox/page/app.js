@@ -831,7 +831,7 @@ function drawStrip() {
   setText(at("kills"), String(daemon.status?.daemon.kills ?? 0));
 }
 
-const subjectOf = (message) => message.title || (message.content ?? message.text ?? "").trim().split("\n")[0] || "(no text)";
+const subjectOf = (message) => message.title || (message.content || message.caption || message.text || "").trim().split("\n")[0] || "(no text)";
 const stateLabel = (message, state = stateOf(message)) => h("span.state", { "data-state": state }, state);
 
 function drawRecent() {

@@ -41,7 +41,6 @@ from notifybot.storage.writer import changes
 MAX_FETCHES = 5
 """Attempts at a file's URL that Telegram could not fetch; then the text goes without the file."""
 
-
 BOT, CHATS, POSTS, DELIVERIES = table_of(Bot), table_of(Chat), table_of(Post), table_of(Delivery)
 # The post, with its chat and the bot: nearly every call leaves them as they are.
 _CALLED = (

@@ -19,6 +19,7 @@ from notifybot.config import load
 from notifybot.times.clock import Clock
 
 WITHIN_S = 20.0
+CHAT = "-1001"
 URL_FILE = "database-url"
 """Name of a file with the database URL, in folders that have one."""
 KEPT = ("messages", "deliveries", "posts", "timeline", "client_ids", "people", "chats")
@@ -63,7 +64,7 @@ class Door:
         return await self.raw("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + data)
 
     async def ingest(self, **fields: object) -> Answer:
-        return await self.ask("POST", "/api/ingest", {"content": "x", "channel_id": "-1001"} | fields)
+        return await self.ask("POST", "/api/ingest", {"content": "x", "channel_id": CHAT} | fields)
 
     async def raw(self, data: bytes) -> Answer:
         """Send these bytes, and read one response."""

@@ -62,26 +62,26 @@ async def _measure(home: Home, rate: float, alerts: int) -> Measured:
         life = await start(home)
         try:
             assert await life.ready(), home.log_tail()
-            async with _bench(sandbox, home, url) as bench:
-                await bench.at_rate(rate, chats[:WARM_UP])
+            async with bench(sandbox, home, url) as calls:
+                await calls.at_rate(rate, chats[:WARM_UP])
                 gc.collect()
                 gc.freeze()
-                return await bench.at_rate(rate, chats[WARM_UP:])
+                return await calls.at_rate(rate, chats[WARM_UP:])
         finally:
             life.terminate()
             await life.end()
 
 
 @asynccontextmanager
-async def _bench(sandbox: Sandbox, home: Home, url: str) -> AsyncIterator["_Bench"]:
+async def bench(sandbox: Sandbox, home: Home, url: str) -> AsyncIterator["Bench"]:
     async with (
         ClientSession(connector=UnixConnector(str(home.socket))) as daemon,
         ClientSession() as telegram,
     ):
-        yield _Bench(sandbox, daemon, telegram, url)
+        yield Bench(sandbox, daemon, telegram, url)
 
 
-class _Bench:
+class Bench:
     """Sends alerts to the daemon and bare calls to the sandbox, and finds both in the sandbox's call log."""
 
     def __init__(self, sandbox: Sandbox, daemon: ClientSession, telegram: ClientSession, url: str) -> None:
@@ -93,8 +93,8 @@ class _Bench:
     async def at_rate(self, rate: float, chats: Sequence[int]) -> Measured:
         """Send one alert per chat, evenly spaced, with a bare call halfway to the next."""
         alerts, bare = await asyncio.gather(
-            _evenly([partial(self._alert, chat) for chat in chats], rate, delay=0.0),
-            _evenly([self._bare_call for _ in chats], rate, delay=0.5 / rate),
+            evenly([partial(self._alert, chat) for chat in chats], rate, delay=0.0),
+            evenly([self._bare_call for _ in chats], rate, delay=0.5 / rate),
         )
         return Measured(alerts, bare)
 
@@ -116,7 +116,7 @@ class _Bench:
         return Trip(sent, answered, self._sandbox.calls.of("getMe")[-1].at)
 
 
-async def _evenly(actions: Sequence[Callable[[], Awaitable[Trip]]], rate: float, *, delay: float) -> list[Trip]:
+async def evenly(actions: Sequence[Callable[[], Awaitable[Trip]]], rate: float, *, delay: float) -> list[Trip]:
     """Start `rate` actions per second, without waiting for earlier ones."""
     loop = asyncio.get_running_loop()
     begin = loop.time() + delay
@@ -136,10 +136,10 @@ def report(measured: Measured, subtitle: str) -> str:
         ("bare call: sent → response", [trip.answered - trip.sent for trip in measured.bare]),
     ]
     columns = ["p50", "p90", "p99", "max", "n"]
-    return table(f"From a caller to Telegram, in ms: {subtitle}", columns, [(name, _figures(s)) for name, s in rows])
+    return table(f"From a caller to Telegram, in ms: {subtitle}", columns, [(name, figures(s)) for name, s in rows])
 
 
-def _figures(spans: Sequence[float]) -> list[str]:
+def figures(spans: Sequence[float]) -> list[str]:
     cuts = quantiles(spans, n=100, method="inclusive")
     return [f"{1000 * figure:.1f}" for figure in (cuts[49], cuts[89], cuts[98], max(spans))] + [str(len(spans))]
 

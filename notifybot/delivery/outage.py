@@ -74,6 +74,11 @@ def note_probe_answered(session: Session, *, was_away: bool, now: datetime) -> N
     changes(session).is_work_due = True
 
 
+def is_troubled(bot: Any) -> bool:
+    """Return True if calls were refused or failed lately; `bot` has BOT_COLUMNS."""
+    return bool(bot.network_errors or bot.probe_at or bot.floods)
+
+
 def note_outcome(session: Session, bot: Any, outcome: Outcome, *, now: datetime, is_away: bool = False) -> None:
     """Count failures in a row, and end all back-offs when Telegram responds again.
 

@@ -111,6 +111,9 @@ def record(
     if post is not None:  # a message may be deleted while its call hangs
         _apply(session, post, attempt, outcome, now=now, policy=policy)
     chats.release(session, attempt.claim.post.chat_id)
+    changes(session).is_call_over = True
+    if not isinstance(outcome, Shown) or post is None or post.is_new or outage.is_troubled(post):
+        changes(session).is_work_due = True  # perhaps in other chats
 
 
 def _apply(

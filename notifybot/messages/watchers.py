@@ -7,8 +7,8 @@ from datetime import datetime
 from notifybot.storage.writer import Changes
 from notifybot.times.clock import Clock
 
-ANY_WORK = ""
-"""In place of a message id: `watch(ANY_WORK)` wakes whenever a post may have been shown."""
+ANY_POST = ""
+"""In place of a message id: `watch(ANY_POST)` wakes whenever a post may have been shown."""
 
 
 class Watchers:
@@ -21,8 +21,8 @@ class Watchers:
     def on_commit(self, changes: Changes) -> None:
         for message_id in changes.messages & self._events.keys():
             self._wake(message_id)
-        if changes.is_work_due and ANY_WORK in self._events:
-            self._wake(ANY_WORK)
+        if changes.is_call_over and ANY_POST in self._events:
+            self._wake(ANY_POST)
 
     def _wake(self, message_id: str) -> None:
         for event in self._events[message_id]:

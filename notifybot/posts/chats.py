@@ -125,13 +125,13 @@ def release(session: Session, chat_id: str) -> None:
     """End the claim on a chat."""
     run(session, _RELEASE, chat=chat_id)
     reschedule(session, chat_id)
-    changes(session).is_work_due = True
 
 
 def reschedule(session: Session, chat_id: str) -> None:
     """Write the turns of a chat again, from its due posts."""
     run(session, _NO_TURNS, chat=chat_id)
-    run(session, _ADD_TURNS, chat=chat_id)
+    if run(session, _ADD_TURNS, chat=chat_id) > 0:
+        changes(session).is_work_due = True
 
 
 def hold(session: Session, chat_id: str, until: datetime) -> None:

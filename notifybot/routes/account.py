@@ -12,7 +12,7 @@ from notifybot.auth import permissions
 from notifybot.auth.permissions import Action, Caller
 from notifybot.config.model import Config, Mode
 from notifybot.errors import Conflict, NotifybotError, Unavailable
-from notifybot.messages.watchers import ANY_WORK
+from notifybot.messages.watchers import ANY_POST
 from notifybot.model.actors import by_account
 from notifybot.people import linking, preferences
 from notifybot.people.linking import LinkRefusal, PersonStatus
@@ -161,7 +161,7 @@ async def send_test(request: web.Request) -> web.Response:
 async def _outcome(runtime: Runtime, post_id: str) -> ReplyStatus:
     """Wait until a post is shown or has failed. Withdraw it after TEST_WITHIN."""
     look, until = partial(replies.reply_status, post_id=post_id), runtime.clock.now() + TEST_WITHIN
-    done = runtime.watchers.watch(ANY_WORK)
+    done = runtime.watchers.watch(ANY_POST)
     try:
         while True:
             found = await runtime.database.read(look)
@@ -172,7 +172,7 @@ async def _outcome(runtime: Runtime, post_id: str) -> ReplyStatus:
             until = min(until, runtime.clock.now() + TEST_WITHIN)  # the clock may have been set
             await runtime.watchers.next_change(done, until)
     finally:
-        runtime.watchers.unwatch(ANY_WORK, done)
+        runtime.watchers.unwatch(ANY_POST, done)
     await runtime.database.write(partial(replies.withdraw_reply, post_id=post_id, now=runtime.clock.now()))
     return await runtime.database.read(look)
 

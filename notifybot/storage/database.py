@@ -65,6 +65,7 @@ class Database:
         self._arriving: list[Write[Any]] = []
         self._arrivals = 0
         self._listeners: list[Callable[[Changes], None]] = []
+        self._claims: Callable[[], Write[Any] | None] = _no_claim
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self._again: asyncio.TimerHandle | None = None
@@ -81,6 +82,11 @@ class Database:
     def after_commit(self, listener: Callable[[Changes], None]) -> None:
         """Call `listener` on the event loop after every commit that changed something."""
         self._listeners.append(listener)
+
+    def claim_along(self, claims: Callable[[], Write[Any] | None]) -> None:
+        """Ask `claims`, whenever writes go to the writer, for a write that claims what they make due: one transaction
+        then does what would take two."""
+        self._claims = claims
 
     async def lead(self, work: Callable[[Session], int]) -> int:
         """Run the work that begins a term and returns its number. From then on all commits belong to that term."""
@@ -127,7 +133,8 @@ class Database:
 
     def _hand_over(self) -> None:
         if self._arriving:
-            self._writer.put(self._arriving)
+            claim = self._claims()
+            self._writer.put(self._arriving if claim is None else [*self._arriving, claim])
         self._arriving, self._arrivals = [], 0
 
     def is_down(self, error: Exception) -> bool:
@@ -223,6 +230,10 @@ class Database:
         if committed != Changes():
             for listener in self._listeners:
                 listener(committed)
+
+
+def _no_claim() -> None:
+    return None
 
 
 def _resolve(future: "asyncio.Future[T]", outcome: T | Exception) -> None:

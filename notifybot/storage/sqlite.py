@@ -50,6 +50,7 @@ def sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
 
 _PRAGMAS = (
+    "PRAGMA page_size = 2048",
     "PRAGMA journal_mode = WAL",
     # NORMAL survives kill -9, but only FULL survives a power cut.
     "PRAGMA synchronous = FULL",

@@ -26,6 +26,10 @@ class Changes:
     """Ids of messages whose state or deliveries changed."""
     is_work_due: bool = False
     """A post may be due: wakes the dispatcher."""
+    is_call_over: bool = False
+    """The outcome of a call is recorded."""
+    is_claimed: bool = False
+    """What is due was claimed in the same transaction (`Write.claims`)."""
     deadlines: dict[Deadline, datetime] = field(default_factory=dict)
     """Earliest new deadline of each kind: reschedules its job."""
 
@@ -36,6 +40,8 @@ class Changes:
     def include(self, other: "Changes") -> None:
         self.messages |= other.messages
         self.is_work_due |= other.is_work_due
+        self.is_call_over |= other.is_call_over
+        self.is_claimed |= other.is_claimed
         for of, moment in other.deadlines.items():
             self.note_deadline(of, moment)
 
@@ -48,10 +54,15 @@ def changes(session: Session) -> Changes:
 
 @dataclass
 class Write(Generic[T]):
-    """Work for the next transaction. `reply` is called with its result or error."""
+    """Work for the next transaction. `reply` is called with its result or error.
+
+    One that `claims` runs after the others of its transaction, and only if they made something due; else its result is
+    None.
+    """
 
     work: Callable[[Session], T]
     reply: Reply[T]
+    claims: bool = False
     result: T | None = None
     error: Exception | None = None
     changes: Changes = field(default_factory=Changes)

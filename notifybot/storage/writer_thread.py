@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RootTransaction
 
 from notifybot.errors import Unavailable
 from notifybot.storage.leadership import Deposed, Leadership
@@ -120,14 +120,10 @@ class WriterThread:
                 self._same_file.check()
             connection = self._connected()
             transaction = connection.begin()
-            for write in writes:
-                if len(writes) == 1:
-                    write.run_in_own_transaction(connection, transaction)
-                else:
-                    write.run_in_savepoint(connection)
-                if not transaction.is_active and not connection.invalidated:
-                    self._commit_without(write, writes)
-                    return
+            broken = _run_all(writes, connection, transaction)
+            if broken is not None:
+                self._commit_without(broken, writes)
+                return
             batch = None if self._leadership is None else self._leadership.seal(connection)
             transaction.commit()
             if self._same_file is not None:
@@ -204,3 +200,22 @@ class WriterThread:
             with contextlib.suppress(Exception):
                 connection.invalidate()
                 connection.close()
+
+
+def _run_all(writes: Writes, connection: Connection, transaction: RootTransaction) -> Write[Any] | None:
+    """Run the writes of one transaction, the claim last. Returns the write that rolled it back, if one did."""
+    asked_for = [write for write in writes if not write.claims]
+    for write in asked_for:
+        if len(asked_for) == 1:
+            write.run_in_own_transaction(connection, transaction)
+        else:
+            write.run_in_savepoint(connection)
+        if not transaction.is_active and not connection.invalidated:
+            return write
+    if any(write.changes.is_work_due for write in asked_for):
+        for claim in (write for write in writes if write.claims):
+            claim.run_in_savepoint(connection)
+            claim.changes.is_claimed = claim.error is None
+            if not transaction.is_active and not connection.invalidated:
+                return claim
+    return None

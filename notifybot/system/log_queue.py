@@ -11,6 +11,9 @@ from pathlib import Path
 
 STDERR = 2
 MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
+LINGER_S = 0.2
+"""The lines that follow a written one are written together after this: to wake the thread for each costs more than
+everything else about a line. Warnings and errors are written at once."""
 """Lines that wait to be written. Further ones are dropped and counted."""
 STUCK_AFTER_S = 3.0
 FLUSH_WITHIN_S = 1.0
@@ -66,6 +69,9 @@ class PatientHandler(logging.Handler):
         self._waiting_characters = 0
         self._changed = threading.Condition()
         self._is_closed = False
+        self._is_urgent = False
+        """Something waits for the lines."""
+        self._lingers = False
         self._writing_since: float | None = None
         self.dropped = 0
         """Lines lost since the start: too many waited, or they could not be written."""
@@ -82,7 +88,10 @@ class PatientHandler(logging.Handler):
                 return
             self._lines.append(line)
             self._waiting_characters += len(line)
-            self._changed.notify_all()
+            if record.levelno >= logging.WARNING or self._waiting_characters > MAX_WAITING_CHARACTERS // 2:
+                self._hurry()
+            elif not self._lingers:
+                self._changed.notify_all()
 
     def warning(self) -> str | None:
         """Describe a log that is stuck, or has lost lines within REPORTED_FOR_S."""
@@ -97,14 +106,19 @@ class PatientHandler(logging.Handler):
         """Wait until all lines are written, at most FLUSH_WITHIN_S."""
         if threading.current_thread() is not self._thread:
             with self._changed:
+                self._hurry()
                 self._changed.wait_for(self._is_idle, FLUSH_WITHIN_S)
 
     def close(self) -> None:
         self.flush()
         with self._changed:
             self._is_closed = True
-            self._changed.notify_all()
+            self._hurry()
         super().close()
+
+    def _hurry(self) -> None:
+        self._is_urgent = True
+        self._changed.notify_all()
 
     def _is_idle(self) -> bool:
         return not self._lines and self._writing_since is None
@@ -133,7 +147,11 @@ class PatientHandler(logging.Handler):
     def _next_lines(self) -> list[str] | None:
         """Wait for lines and take all; None once the handler is closed."""
         with self._changed:
+            self._lingers = True
+            self._changed.wait_for(lambda: self._is_urgent, LINGER_S)
+            self._lingers = False
             self._changed.wait_for(lambda: self._lines or self._is_closed)
+            self._is_urgent = self._is_closed
             lines = list(self._lines)
             self._lines.clear()
             self._waiting_characters = 0

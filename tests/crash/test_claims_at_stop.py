@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -27,33 +28,14 @@ from notifybot.posts import bot as posts_bot
 from notifybot.recipients.address import Recipient, RecipientKind
 from notifybot.rendering.parts import Stored
 from notifybot.sandbox import Sandbox, serving
+from notifybot.sandbox.world.state import User
 from notifybot.storage import migrations
 from notifybot.storage.database import Database
-from notifybot.storage.writer import Changes
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.times.clock import Clock
 
 WITHIN = timedelta(seconds=20)
-
-
-class SlowWriter:
-    """Blocks the database writer from the first commit that makes something due, until `gate` opens."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._loop = asyncio.get_running_loop()
-        self._holding: asyncio.Task[None] | None = None
-        self.gate = threading.Event()
-        self.is_held = asyncio.Event()
-
-    def on_commit(self, changes: Changes) -> None:
-        if changes.is_work_due and self._holding is None:
-            self._holding = asyncio.create_task(self._database.write(self._hold))
-
-    def _hold(self, _: Session) -> None:
-        self._loop.call_soon_threadsafe(self.is_held.set)
-        self.gate.wait(WITHIN.total_seconds())
 
 
 @pytest_asyncio.fixture
@@ -74,34 +56,80 @@ def sandbox() -> Sandbox:
 async def test_a_claim_in_progress_at_a_stop_still_makes_its_call(
     database: Database, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    async with serving(sandbox) as url:
+    async with connected(sandbox) as bot:
         anna = add_person(sandbox, "Anna")
+        await database.write(accepting(anna))
+        dispatcher = await new_dispatcher(database, bot, tmp_path)
+        async with a_busy_writer(database):
+            dispatcher.start()
+            await asyncio.sleep(0)
+            stopping = asyncio.create_task(dispatcher.stop(within=WITHIN))
+            await asyncio.sleep(0)
+        await stopping
+
+    assert [message.text for message in sandbox.messages(anna)] == ["disk full"]
+    assert await database.read(lambda session: session.exec(select(Chat.claimed_post)).all()) == [None]
+
+
+async def test_a_claim_together_with_its_message_at_a_stop_still_makes_its_call(
+    database: Database, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with connected(sandbox) as bot:
+        anna = add_person(sandbox, "Anna")
+        dispatcher = await new_dispatcher(database, bot, tmp_path)
+        dispatcher.start()
+        await asyncio.sleep(0)
+        await database.write(lambda _: None)  # its first look is over
+        before = database.commits
+        accepted = database.start_write(accepting(anna))
+        async with a_busy_writer(database):  # in the same commit
+            stopping = asyncio.create_task(dispatcher.stop(within=WITHIN))
+            await asyncio.sleep(0)
+        await asyncio.gather(accepted, stopping)
+
+    assert [message.text for message in sandbox.messages(anna)] == ["disk full"]
+    assert await database.read(lambda session: session.exec(select(Chat.claimed_post)).all()) == [None]
+    assert database.commits - before == 2  # the message with its claim, and the outcome
+
+
+@asynccontextmanager
+async def connected(sandbox: Sandbox) -> AsyncIterator[PollingBot]:
+    async with serving(sandbox) as url:
         bot = PollingBot(
             sandbox.token, base_url=url, connections=20, known=None, on_fetch=lambda: None, on_error=lambda _: None
         )
         await bot.initialize()
-        dispatcher = await started_dispatcher(database, bot, tmp_path)
-        writer = SlowWriter(database)
-        database.after_commit(writer.on_commit)
-        database.after_commit(dispatcher.on_commit)
-
-        await database.write(lambda session: accept.accept(session, [notice(anna.id)], now=Clock().now()))
-        await writer.is_held.wait()
-        stopping = asyncio.create_task(dispatcher.stop(within=WITHIN))
-        await asyncio.sleep(0)
-        writer.gate.set()
-        await stopping
+        yield bot
         await bot.shutdown()
 
-    assert [message.text for message in sandbox.messages(anna)] == ["disk full"]
-    assert await database.read(lambda session: session.exec(select(Chat.claimed_post)).all()) == [None]
+
+@asynccontextmanager
+async def a_busy_writer(database: Database) -> AsyncIterator[None]:
+    """Keep the writer busy, in one commit with what was asked for just before."""
+    gate = threading.Event()
+    busy = database.start_write(lambda _: gate.wait(WITHIN.total_seconds()))
+    await _turns(10)
+    yield
+    gate.set()
+    await busy
+
+
+async def _turns(count: int) -> None:
+    """Let the event loop turn, until writes are handed over."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def accepting(person: User) -> Callable[[Session], object]:
+    now = Clock().now()
+    return lambda session: accept.accept(session, [notice(person.id)], now=now)
 
 
 def no_files(stored: Stored) -> IO[bytes]:
     raise FileNotFoundError(stored.sha256)
 
 
-async def started_dispatcher(database: Database, bot: PollingBot, folder: Path) -> Dispatcher:
+async def new_dispatcher(database: Database, bot: PollingBot, folder: Path) -> Dispatcher:
     clock = Clock()
     term = await database.write(lambda session: posts_bot.begin_term(session, now=clock.now()))
     limits = rate_limits(overall_per_second=1000, chat_per_second=1000, group_per_minute=60000)
@@ -110,7 +138,7 @@ async def started_dispatcher(database: Database, bot: PollingBot, folder: Path) 
     settings = DeliverySettings(give_up_after=timedelta(hours=1), max_parts=5)
     calls = Calls(TelegramSender(bot, no_files), files, settings)
     dispatcher = Dispatcher(database, clock, calls, Leader(term, limits))
-    dispatcher.start()
+    database.after_commit(dispatcher.on_commit)
     return dispatcher
 
 

@@ -17,7 +17,7 @@ from notifybot.errors import Conflict, Unavailable
 from notifybot.model.enums import Deadline
 from notifybot.storage.database import CHECKPOINT_EVERY, Database
 from notifybot.storage.sqlite import sqlite_path
-from notifybot.storage.writer import Changes, changes
+from notifybot.storage.writer import Changes, Write, changes
 from tests.support.databases import Store
 
 pytestmark = pytest.mark.both_databases
@@ -228,6 +228,82 @@ async def test_listeners_are_called_once_a_commit_is_on_disk(database: Database,
 
     await database.write(work)
     assert heard == [["a"]]
+
+
+class Claiming:
+    """Claims along with other writes: adds a chat, or fails."""
+
+    def __init__(self, database: Database, *, fails: bool = False) -> None:
+        self.replies: list[str | Exception | None] = []
+        self._fails = fails
+        database.claim_along(self._claim)
+
+    def _claim(self) -> Write[str | None]:
+        return Write(self._work, self.replies.append, claims=True)
+
+    def _work(self, session: Session) -> str:
+        add(session, "claimed")
+        if self._fails:
+            raise Conflict("Not like that.")
+        return "claimed"
+
+
+def making_due(name: str, *, fails: bool = False) -> Callable[[Session], str]:
+    def work(session: Session) -> str:
+        changes(session).is_work_due = True
+        add(session, name)
+        if fails:
+            raise Conflict("Not like that.")
+        return name
+
+    return work
+
+
+async def test_what_a_write_makes_due_is_claimed_in_the_same_commit(database: Database, store: Store) -> None:
+    claiming = Claiming(database)
+    heard: list[Changes] = []
+    database.after_commit(heard.append)
+    assert await database.write(making_due("a")) == "a"
+    assert (claiming.replies, database.commits, stored(store)) == (["claimed"], 1, ["a", "claimed"])
+    assert heard == [Changes(is_work_due=True, is_claimed=True)]
+
+
+async def test_a_commit_that_makes_nothing_due_claims_nothing(database: Database, store: Store) -> None:
+    claiming = Claiming(database)
+    await database.write(adding("a"))
+    assert (claiming.replies, stored(store)) == ([None], ["a"])
+
+
+async def test_a_claim_that_fails_leaves_the_write_alone(database: Database, store: Store) -> None:
+    claiming = Claiming(database, fails=True)
+    heard: list[Changes] = []
+    database.after_commit(heard.append)
+    await database.write(making_due("a"))
+    assert [type(reply) for reply in claiming.replies] == [Conflict]
+    assert (stored(store), heard) == (["a"], [Changes(is_work_due=True)])
+
+
+async def test_a_write_that_fails_alone_is_not_claimed(database: Database, store: Store) -> None:
+    claiming = Claiming(database)
+    with pytest.raises(Conflict):
+        await database.write(making_due("a", fails=True))
+    await database.write(adding("b"))
+    assert stored(store) == ["b"]
+    assert claiming.replies == [None, None]
+
+
+async def test_a_write_that_fails_beside_others_leaves_their_claim(
+    database: Database, store: Store, busy: Busy
+) -> None:
+    claiming = Claiming(database)
+    failing = asyncio.create_task(database.write(making_due("a", fails=True)))
+    other = asyncio.create_task(database.write(making_due("b")))
+    await asyncio.sleep(0)
+    busy.release()
+    await asyncio.gather(failing, other, return_exceptions=True)
+    await database.write(adding("c"))
+    assert stored(store) == ["b", "c", "claimed"]
+    assert claiming.replies == ["claimed", None]
 
 
 @pytest.mark.parametrize(

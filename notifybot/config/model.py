@@ -159,7 +159,7 @@ class Anonymous:
 
     networks: tuple[Network, ...] = required(ListOf(values.NETWORK, may_be_empty=False))
     paths: tuple[str, ...] = required(ListOf(values.URL_PATH, may_be_empty=False))
-    account: str = required(values.NAME)
+    account: str = required(values.ACCOUNT)
 
 
 @dataclass(frozen=True)
@@ -325,7 +325,7 @@ class Config:
     data_dir: Path = key(values.PATH, Path())
     socket: Socket = key(SectionOf(Socket), Socket())
     http: Http = key(SectionOf(Http), Http())
-    accounts: Mapping[str, str] = key(MapOf(values.NAME), {})
+    accounts: Mapping[str, str] = key(MapOf(values.ACCOUNT, values.ACCOUNT), {})
     admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
     callers: CallersConfig = key(SectionOf(CallersConfig), CallersConfig())
     alerts: Alerts = key(SectionOf(Alerts), Alerts())

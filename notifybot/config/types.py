@@ -174,6 +174,15 @@ def _parse_name(text: str) -> str:
     return text
 
 
+def _parse_account(text: str) -> str:
+    """Any one line of text: accounts come from other programs, and many of those number them."""
+    if text in (SUBSCRIBERS, "*"):
+        raise ValueError("subscribers and * are reserved")
+    if not 1 <= len(text) <= 128 or text != text.strip() or not text.isprintable():
+        raise ValueError("an account has 1 to 128 printable characters, and no spaces around them")
+    return text
+
+
 def _parse_recipient(text: str) -> str:
     """Return a chat id, "@name", user_id in lower case, "subscribers", account or name from the config."""
     if CHAT_FORM.fullmatch(text):
@@ -310,6 +319,7 @@ ROUTE = Value(
     _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "a route name may contain a-z, 0-9, - and _"),
 )
 NAME = Value("a name", _parse_name)
+ACCOUNT = Value("an account", _parse_account, _NUMERIC)
 RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
 ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)
 URL = Value("a URL", _parse_url)

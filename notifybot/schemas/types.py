@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from notifybot.config.types import CHAT, NAME, RECIPIENT
+from notifybot.config.types import ACCOUNT, CHAT, RECIPIENT
 from notifybot.rendering.split import VISIBLE
 from notifybot.times import recurrence
 from notifybot.times.spans import LONGEST, parse_span
@@ -99,9 +99,10 @@ def _recipients(value: object) -> tuple[str, ...]:
 
 
 def _account(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("this must be text")
-    return NAME.parse(value)
+    """Read an account; many programs number theirs."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("an account is text, or a whole number")
+    return ACCOUNT.parse(_text(str(value)))
 
 
 def _span(value: object) -> timedelta | None:
@@ -184,7 +185,7 @@ Title = Annotated[
 ]
 Label = Annotated[str | None, _unless_null(_short(MAX_LABEL)), _or_null(_LABEL)]
 Name = Annotated[str, BeforeValidator(_short(MAX_LABEL)), WithJsonSchema(_LABEL)]
-Account = Annotated[str | None, _unless_null(_account), _or_null(_LABEL)]
+Account = Annotated[str | None, _unless_null(_account), _or_null({"anyOf": [_LABEL, _WHOLE_NUMBER]})]
 """An account, named as in the config."""
 ChatId = Annotated[str, BeforeValidator(_chat), WithJsonSchema(_CHAT)]
 PrivateChatId = Annotated[str, BeforeValidator(_chat_id), WithJsonSchema(_CHAT_ID)]

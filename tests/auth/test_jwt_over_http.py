@@ -56,6 +56,48 @@ async def test_another_claim_and_another_name_of_an_account(folder: Path) -> Non
         assert_problem(await show(line, signed(sub="alice")), 401)
 
 
+@pytest.mark.parametrize(("alias", "sub"), [('"7"', 7), ("7", "7"), ("7", 7), ("12345", 12345)])
+async def test_accounts_may_be_numbers(folder: Path, alias: str, sub: object) -> None:
+    async with wire(folder, f"jwt: {{secret: '{SECRET}'}}", f"accounts: {{{alias}: alice, bob: 8}}") as line:
+        token, own = (forged({"alg": "HS256"}, {"sub": each, "exp": 2**40}, SECRET.encode()) for each in (sub, 8))
+        assert await account_of(line, token) == "alice"
+        assert await account_of(line, own) == "8"
+        assert (await line.bearing(own, "GET", "/api/telegram/status?user=bob")).status == 200
+        assert (await line.bearing(own, "GET", f"/api/telegram/status?user={sub}")).status == 403
+
+
+async def test_an_account_that_looks_like_a_chat_shows_nobody_else(folder: Path) -> None:
+    async with wire(folder, f"jwt: {{secret: '{SECRET}'}}") as line:
+        john = await line.socket.ask("POST", "/subscribe-user", {"chat_id": 700000001, "chat_name": "john"})
+        for name in (700000001, john.json["user_id"]):
+            token = forged({"alg": "HS256"}, {"sub": name, "exp": 2**40}, SECRET.encode())
+            assert_problem(await line.bearing(token, "GET", f"/api/people/{name}"), 404)
+
+
+async def test_the_log_says_why_a_credential_is_refused_and_the_response_does_not(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = {
+        "there is no such API token": "nb_unknown",
+        "JWT: it has expired": WRONG["expired"],
+        "JWT: Audience doesn't match": WRONG["another audience"],
+        "JWT: it has no claim sub": WRONG["no subject"],
+        "JWT: its claim sub is neither text nor a whole number": WRONG["a fraction as subject"],
+        "JWT: its claim sub names no account: an account has": WRONG["a subject of two lines"],
+        "JWT: Signature verification failed": WRONG["another key"],
+        "JWT: Not enough segments": "nosegments",
+    }
+    with caplog.at_level("INFO", "notifybot.auth"):
+        async with wire(folder, HS256) as line:
+            for reason, token in cases.items():
+                caplog.clear()
+                refused = await show(line, token)
+                assert refused.status == 401
+                (record,) = [each for each in caplog.records if each.msg == "credential refused"]
+                assert record.__dict__["reason"].startswith(reason)
+                assert reason not in refused.body.decode() and token not in str(record.__dict__)
+
+
 async def test_tokens_and_jwts_go_side_by_side(folder: Path) -> None:
     async with wire(folder, HS256) as line:
         assert (await show(line, await line.token(scopes=["read"]))).status == 200
@@ -98,7 +140,7 @@ WRONG = {
     "no issuer": signed(aud="notifybot"),
     "no subject": signed(**RIGHT, sub=None),
     "an empty subject": signed(**RIGHT, sub=""),
-    "a number as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": 0}, SECRET.encode()),
+    "a fraction as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": 0.5}, SECRET.encode()),
     "a list as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": ["alice"]}, SECRET.encode()),
     "a subject of two lines": signed(**RIGHT, sub="alice\nadmin"),
     "a subject with a NUL": signed(**RIGHT, sub="alice\x00"),

@@ -43,7 +43,7 @@ class ActorInfo:
     account: str | None
 
     def __str__(self) -> str:
-        if self.name and self.username:
+        if self.name and self.username and self.name != self.username:
             return f"{self.name} (@{self.username})"
         return self.name or self.username or self.account or self.telegram_id or "someone"
 

@@ -7,6 +7,7 @@ from telegram import Chat
 
 from notifybot.model.actors import name_of
 from notifybot.model.messages import Message
+from notifybot.model.names import visible_name
 from notifybot.model.people import Person
 from notifybot.rendering.buttons import open_alert_button
 from notifybot.rendering.cleaning import clean, replayed
@@ -77,7 +78,7 @@ def joined(chat: Chat, *, is_here: bool, may_write: bool) -> Part:
     """Notice that the bot joined a group or channel. `is_here`: shown there, not to the person who added it."""
     chat_id = str(chat.id)
     kind = "channel" if chat.type == Chat.CHANNEL else "group"
-    where = f"this {kind}" if is_here else f"the {kind} “{chat.title}”"
+    where = f"this {kind}" if is_here else f"the {kind} “{visible_name(chat.title, chat.username, chat_id)}”"
     if may_write:
         text = f"I can post in {where} now. To send messages to it, use its id {chat_id} as channel_id."
         return _with_code(text, chat_id)

@@ -209,8 +209,14 @@ class AiohttpRequest(BaseRequest):
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, object]:
-        """Parse without logging: python-telegram-bot logs whole HTML pages as errors."""
-        return _json_object(payload)
+        """Parse without logging: python-telegram-bot logs whole HTML pages as errors.
+
+        Also drop the prefixes of refusals, behind which it would change the case: Peer_id_invalid.
+        """
+        answer = _json_object(payload)
+        if isinstance(description := answer.get("description"), str):
+            answer["description"] = description.removeprefix("Bad Request: ").removeprefix("Error: ")
+        return answer
 
 
 def _seconds(value: object, default: float) -> float:

@@ -132,7 +132,9 @@ async def _later(
     }
     usual = check(SendFields, given)
     new = await message_of(request, caller, usual, usual.text, files)
-    look = replace(new.look, text_first=bool(files))
+    at = fields.scheduled_timestamp
+    past_time = at.isoformat() if at <= runtime_of(request).clock.now() and new.repeat is None else None
+    look = replace(new.look, text_first=bool(files), past_time=past_time)
     return replace(new, recipients=await _known(request, new.recipients), look=look)
 
 

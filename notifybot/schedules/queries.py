@@ -10,7 +10,8 @@ from sqlmodel import Session, col, func, select
 from notifybot.errors import NotFound
 from notifybot.messages.queries import MessageDetails, details
 from notifybot.model.conditions import IS_NEXT
-from notifybot.model.messages import Message
+from notifybot.model.enums import Purpose
+from notifybot.model.messages import Delivery, Message
 from notifybot.model.schedules import Schedule
 from notifybot.model.states import State
 from notifybot.times import occurrences
@@ -21,7 +22,7 @@ MAX_LISTED = 500
 
 
 def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[MessageDetails]:
-    """Return messages that are scheduled, or released but not yet shown in all chats, the next first.
+    """Return messages that are scheduled, or accepted but not yet shown in all chats, the next first.
 
     A message of a paused schedule is sorted by its scheduled time. `account`: only those of this account.
     """
@@ -33,10 +34,20 @@ def pending(session: Session, *, account: str | None, now: datetime, limit: int)
     found = list(session.exec(coming.order_by(col(Message.send_at)).limit(limit)))
     schedules = page(session, account=account, limit=limit)
     found += [each.waiting for each in schedules if each.schedule.paused_at is not None and each.waiting is not None]
-    by_time = sorted(
-        {message.id: message for message in found}.values(), key=lambda each: (each.send_at or now, each.id)
-    )
-    return [details(session, message.id) for message in by_time[:limit]]
+    times = {
+        message.id: message.send_at or message.created_at for message in (*found, *_unsent(session, account, limit))
+    }
+    by_time = sorted(times, key=lambda each: (times[each], each))
+    return [details(session, message_id) for message_id in by_time[:limit]]
+
+
+def _unsent(session: Session, account: str | None, limit: int) -> Sequence[Message]:
+    """Return the oldest messages that a chat still waits for, however they came."""
+    waits = (text("status = 'waiting'"), col(Delivery.purpose) == Purpose.PRIMARY)
+    waiting = select(Delivery.message_id).where(*waits).distinct().order_by(Delivery.message_id).limit(limit)
+    if account is not None:
+        waiting = waiting.join(Message).where(col(Message.account) == account)
+    return session.exec(select(Message).where(col(Message.id).in_(session.exec(waiting).all()))).all()
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Telegram:
 class DatabaseConfig:
     """`load` fills in `url`, which may contain a password."""
 
-    url: str = secret_key(values.DATABASE_URL, "", credential="database_url")
+    url: str = secret_key(values.DATABASE_URL, "", variable="DATABASE_URL", credential="database_url")
 
 
 @dataclass(frozen=True)

@@ -240,10 +240,12 @@ def _parse_bot_api_url(text: str) -> str:
 
 def _parse_database_url(text: str) -> str:
     scheme, _, rest = text.partition("://")
-    if scheme == "sqlite" and re.fullmatch(r"//[^/\x00?#][^\x00?#]*", rest):
+    if scheme == "sqlite" and re.fullmatch(r"//?[^/\x00?#][^\x00?#]*", rest):
         return text
     if scheme == "sqlite":
-        raise ValueError("a SQLite URL needs an absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
+        raise ValueError(
+            "a SQLite URL names a file: sqlite:////var/lib/x.sqlite3, or sqlite:///./x.sqlite3 beside the config"
+        )
     if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest) or not _has_a_possible_port(text):
         raise ValueError("a database URL looks like sqlite:////path or postgresql://user@host/name")
     return text

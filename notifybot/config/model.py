@@ -10,9 +10,12 @@ from datetime import time as time_of_day
 from enum import StrEnum
 from pathlib import Path
 
+from yaml.nodes import MappingNode
+
 from notifybot.config import types as values
 from notifybot.config.reader import ListOf, MapOf, SectionOf, key, required, secret_key
-from notifybot.config.types import Listen, Network, choice, number, whole
+from notifybot.config.types import Listen, Network, Value, choice, number, whole
+from notifybot.config.yaml_nodes import At
 from notifybot.model.enums import Priority
 from notifybot.times.spans import Tomorrow
 
@@ -86,6 +89,32 @@ class LogFormat(StrEnum):
 
 
 @dataclass(frozen=True)
+class Topic:
+    """A topic of a group, as a section."""
+
+    chat: str = required(values.CHAT)
+    thread: int = required(whole(1, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class OrTopic:
+    """A recipient in one word, or a topic as `{chat, thread}`."""
+
+    word: Value[str]
+
+    def read(self, at: At) -> str:
+        if not isinstance(at.node, MappingNode):
+            return self.word.read(at)
+        topic = SectionOf(Topic).read(at)
+        if ":" in topic.chat:
+            at.refuse("the topic is given twice", "Leave it out of chat.")
+        return f"{topic.chat}:{topic.thread}"
+
+
+CHAT, RECIPIENT, ALLOWED = OrTopic(values.CHAT), OrTopic(values.RECIPIENT), OrTopic(values.ALLOWED)
+
+
+@dataclass(frozen=True)
 class Webhook:
     """Telegram posts updates to `url` + `path`. By default, `path` contains the secret."""
 
@@ -131,7 +160,7 @@ class Socket:
     mode: int = key(values.MODE, 0o660)
     group: str | None = key(values.TEXT, None)
     admin_groups: tuple[str, ...] = key(ListOf(values.TEXT), ())
-    allow: tuple[str, ...] = key(ListOf(values.ALLOWED), ("*",))
+    allow: tuple[str, ...] = key(ListOf(ALLOWED), ("*",))
 
 
 @dataclass(frozen=True)
@@ -185,7 +214,7 @@ class StepConfig:
     """Step of a policy: notify `to` at `after` from acceptance."""
 
     after: timedelta = required(values.SPAN)
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    to: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
 
 
 @dataclass(frozen=True)
@@ -218,7 +247,7 @@ class Alerts:
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
     close_on_acknowledge: bool = key(values.FLAG, True)
     remind_every: timedelta | None = key(values.REMINDING, None)
-    escalation_channel: str | None = key(values.CHAT, None)
+    escalation_channel: str | None = key(CHAT, None)
     reach_muted: bool = key(values.FLAG, True)
     acknowledge_by: AcknowledgeBy = key(choice(AcknowledgeBy), AcknowledgeBy.ANYONE)
     snooze: tuple[timedelta | Tomorrow, ...] = key(
@@ -243,12 +272,12 @@ class RotationConfig:
     Outside `hours`, if any are set, `otherwise` is on call.
     """
 
-    members: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    members: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
     start: date = required(values.DATE)
     handover: str = key(values.CRON, "0 9 * * mon")
     time_zone: str = key(values.ZONE, "UTC")
     hours: tuple[Window, ...] = key(ListOf(SectionOf(Window)), ())
-    otherwise: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    otherwise: tuple[str, ...] = key(ListOf(RECIPIENT), ())
 
 
 @dataclass(frozen=True)
@@ -266,7 +295,7 @@ class Summary:
 
     time: time_of_day = key(values.TIME_OF_DAY, time_of_day(9))
     time_zone: str = key(values.ZONE, "UTC")
-    to: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    to: tuple[str, ...] = key(ListOf(RECIPIENT), ())
     when_empty: bool = key(values.FLAG, True)
     chart: bool = key(values.FLAG, True)
 
@@ -302,7 +331,7 @@ class Inbound:
     """Route `/in/<name>` for another program's format. `policy` names one of `alerts.policies`."""
 
     format: InboundFormat = required(choice(InboundFormat))
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    to: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
     secret: str | None = secret_key(values.SECRET, None)
     acknowledge: bool = key(values.FLAG, True)
     policy: str | None = key(values.NAME, None)
@@ -326,10 +355,10 @@ class Config:
     socket: Socket = key(SectionOf(Socket), Socket())
     http: Http = key(SectionOf(Http), Http())
     accounts: Mapping[str, str] = key(MapOf(values.ACCOUNT, values.ACCOUNT), {})
-    admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    admins: tuple[str, ...] = key(ListOf(RECIPIENT), ())
     callers: CallersConfig = key(SectionOf(CallersConfig), CallersConfig())
     alerts: Alerts = key(SectionOf(Alerts), Alerts())
-    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, may_be_empty=False)), {})
+    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(RECIPIENT, may_be_empty=False)), {})
     rotations: Mapping[str, RotationConfig] = key(MapOf(SectionOf(RotationConfig)), {})
     templates: Path | None = key(values.PATH, None)
     delivery: DeliveryConfig = key(SectionOf(DeliveryConfig), DeliveryConfig())

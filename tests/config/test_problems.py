@@ -92,7 +92,7 @@ def problems(folder: Path, text: str | bytes, **environ: str) -> list[str]:
         ("admins: [no]",
          '1:10: admins[0]: YAML reads \'no\' as true or false. Put it in quotes: "no".'),
         ("admins: [1.5]",
-         '1:10: admins[0]: YAML reads \'1.5\' as a number. Put it in quotes: "1.5".'),
+         "1:10: admins[0]: '1.5' is invalid: a chat is a numeric id like -1001234567890, or the @name of a public channel or group."),
         ("admins: [2026-01-31]",
          '1:10: admins[0]: YAML reads \'2026-01-31\' as a date. Put it in quotes: "2026-01-31".'),
         # Values

@@ -164,11 +164,14 @@ class Anonymous:
 
 @dataclass(frozen=True)
 class Http:
+    """The TCP listener; `allow` lists the recipients for people who sign in with a JWT."""
+
     listen: Listen | None = key(values.LISTEN, None)
     public_url: str | None = key(values.URL, None)
     tls: Tls | None = key(SectionOf(Tls), None)
     jwt: Jwt | None = key(SectionOf(Jwt), None)
     anonymous: tuple[Anonymous, ...] = key(ListOf(SectionOf(Anonymous)), ())
+    allow: tuple[str, ...] = key(ListOf(values.ALLOWED), (values.SELF,))
 
 
 @dataclass(frozen=True)

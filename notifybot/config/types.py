@@ -27,6 +27,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 SUBSCRIBERS = "subscribers"
+ANYONE, SELF = "*", "self"
+"""In lists of allowed recipients: any recipient, and the caller's own account."""
 CHAT_FORM = re.compile(r"@.*|-?[0-9]+(:.*)?")
 USER_ID_FORM = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 """These decide what kind of recipient a text names; see recipients/address.py."""
@@ -186,7 +188,7 @@ def _parse_recipient(text: str) -> str:
 
 
 def _parse_allowed(text: str) -> str:
-    return text if text == "*" else _parse_recipient(text)
+    return text if text in (ANYONE, SELF) else _parse_recipient(text)
 
 
 def _parse_mode(text: str) -> int:
@@ -311,7 +313,7 @@ ROUTE = Value(
 )
 NAME = Value("a name", _parse_name)
 RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
-ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)
+ALLOWED = Value("a recipient, self or *", _parse_allowed, _NUMERIC)
 URL = Value("a URL", _parse_url)
 BOT_API_URL = Value("the URL of a Bot API server", _parse_bot_api_url)
 DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=True)

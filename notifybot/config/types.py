@@ -15,6 +15,7 @@ from uuid import UUID
 from yaml.nodes import ScalarNode
 
 from notifybot.config.problems import reason_and_hint, shown
+from notifybot.config.proxies import parse_proxy
 from notifybot.config.secrets import variables_in
 from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
@@ -327,6 +328,7 @@ PATH = Value("a path", _parse_path)
 MEDIA_TYPE = Value(
     "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type looks like image/png or image/*")
 )
+PROXY = Value("the URL of a proxy, or direct", parse_proxy, is_secret=True)
 BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
 WEBHOOK_SECRET = Value(
     "a webhook secret",

@@ -136,5 +136,27 @@ def test_the_page_has_every_warning(place: str, found: tuple[str, ...]) -> None:
     assert is_on_the_page(found)
 
 
+def titles() -> set[str]:
+    """Return the titles of the messages to the admins."""
+    found: set[str] = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(parsed(path)):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="ConnectionNotice" | "JobNotice"), args=[ast.Constant(value=str(title)), *_]
+                ):
+                    found.add(title)
+                case ast.Call(func=ast.Name(id="Announcement"), args=[*_, ast.Constant(value=str(title))]):
+                    found.add(title)
+                case ast.Assign(targets=[ast.Name(id="TITLE")], value=ast.Constant(value=str(title))):
+                    found.add(title)
+    return found
+
+
+@pytest.mark.parametrize("title", sorted(titles()))
+def test_the_page_has_every_message_to_the_admins(title: str) -> None:
+    assert title in PAGE
+
+
 def test_each_place_of_warnings_has_some() -> None:
     assert [place for place in WARNINGS if not list(warnings(place))] == []

@@ -141,7 +141,7 @@ def _config(folder: Folder, cast: Cast, token: str, url: str) -> str:
             "policies": {"night": {"steps": [{"after": "5m", "to": ["oncall"]}]}},
         },
         "recipients": {"anna": [cast.anna], "ben": [cast.ben], "ops": [cast.ops]},
-        "rotations": {"oncall": {"members": ["anna", "ben"], "start": "2026-01-05"}},
+        "rotations": {"oncall": {"members": ["anna", "ben"], "start": Clock().now().date(), "handover": "@daily"}},
     }
     return yaml.safe_dump(wanted, sort_keys=False)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from notifybot.config.checks import contradictions
 from notifybot.config.env_file import with_env_file
 from notifybot.config.model import Config
-from notifybot.config.problems import ConfigInvalid
+from notifybot.config.problems import ConfigInvalid, reason_and_hint
+from notifybot.config.proxies import Proxy, proxy_to
 from notifybot.config.reader import SectionOf
 from notifybot.config.types import URL
 from notifybot.config.yaml_nodes import At, Reading, UnusableError, read_nodes
@@ -84,7 +85,7 @@ def _completed(config: Config, reading: Reading) -> Config:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
     return replace(
         config,
-        telegram=replace(config.telegram, webhook=webhook),
+        telegram=replace(config.telegram, webhook=webhook, proxy=_proxy(config, reading)),
         data_dir=data_dir,
         database=replace(config.database, url=_located(config.database.url, reading, data_dir)),
         http=replace(config.http, public_url=config.http.public_url or _base_url(reading)),
@@ -109,6 +110,14 @@ def _base_url(reading: Reading) -> str | None:
         return URL.parse(url) if url else None
     except ValueError as error:
         reading.report("http.public_url", f"the value of ${{BASE_URL}} is invalid: {error}")
+        return None
+
+
+def _proxy(config: Config, reading: Reading) -> Proxy | None:
+    try:
+        return proxy_to(config.telegram.base_url, config.telegram.proxy, reading.environ)
+    except ValueError as error:
+        reading.report("telegram.proxy", *reason_and_hint(error))
         return None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from yaml.nodes import MappingNode
 
 from notifybot.config import types as values
+from notifybot.config.proxies import Proxy
 from notifybot.config.reader import ListOf, MapOf, SectionOf, key, required, secret_key
 from notifybot.config.types import Listen, Network, Value, choice, number, whole
 from notifybot.config.yaml_nodes import At
@@ -137,8 +138,11 @@ class RateLimitsConfig:
 
 @dataclass(frozen=True)
 class Telegram:
+    """The bot, and the way to Telegram. `load` takes `proxy` from the environment if the file has none."""
+
     token: str | None = secret_key(values.BOT_TOKEN, None, variable="TELEGRAM_BOT_TOKEN", credential="telegram_token")
     base_url: str = key(values.BOT_API_URL, "https://api.telegram.org")
+    proxy: Proxy | None = secret_key(values.PROXY, None, credential="telegram_proxy")
     mode: Mode = key(choice(Mode), Mode.POLLING)
     webhook: Webhook = key(SectionOf(Webhook), Webhook())
     keep_webhook: bool = key(values.FLAG, False)
@@ -193,11 +197,14 @@ class Anonymous:
 
 @dataclass(frozen=True)
 class Http:
+    """The TCP listener; `allow` lists the recipients for people who sign in with a JWT."""
+
     listen: Listen | None = key(values.LISTEN, None)
     public_url: str | None = key(values.URL, None)
     tls: Tls | None = key(SectionOf(Tls), None)
     jwt: Jwt | None = key(SectionOf(Jwt), None)
     anonymous: tuple[Anonymous, ...] = key(ListOf(SectionOf(Anonymous)), ())
+    allow: tuple[str, ...] = key(ListOf(ALLOWED), (values.SELF,))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from yaml.nodes import ScalarNode
 
 from notifybot.config.chats import CHAT_FORM, meant_chat, parse_chat
 from notifybot.config.problems import reason_and_hint, shown
+from notifybot.config.proxies import parse_proxy
 from notifybot.config.secrets import variables_in
 from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
@@ -28,6 +29,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 SUBSCRIBERS = "subscribers"
+ANYONE, SELF = "*", "self"
+"""In lists of allowed recipients: any recipient, and the caller's own account."""
 USER_ID_FORM = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 """With CHAT_FORM these decide what kind of recipient a text names; see recipients/address.py."""
 
@@ -185,7 +188,7 @@ def _parse_recipient(text: str) -> str:
 
 
 def _parse_allowed(text: str) -> str:
-    return text if text == "*" else _parse_recipient(text)
+    return text if text in (ANYONE, SELF) else _parse_recipient(text)
 
 
 def _parse_mode(text: str) -> int:
@@ -315,7 +318,7 @@ ROUTE = Value(
 NAME = Value("a name", _parse_name)
 ACCOUNT = Value("an account", _parse_account, _NUMERIC)
 RECIPIENT = Value("a recipient", _parse_recipient, _CHAT_KINDS)
-ALLOWED = Value("a recipient, or *", _parse_allowed, _CHAT_KINDS)
+ALLOWED = Value("a recipient, self or *", _parse_allowed, _CHAT_KINDS)
 URL = Value("a URL", _parse_url)
 BOT_API_URL = Value("the URL of a Bot API server", _parse_bot_api_url)
 DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=True)
@@ -329,6 +332,7 @@ PATH = Value("a path", _parse_path)
 MEDIA_TYPE = Value(
     "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type looks like image/png or image/*")
 )
+PROXY = Value("the URL of a proxy, or direct", parse_proxy, is_secret=True)
 BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
 WEBHOOK_SECRET = Value(
     "a webhook secret",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import String, cast, or_, text
 from sqlmodel import Session, col, func, select
 
 from notifybot.errors import NotFound
@@ -19,10 +19,12 @@ from notifybot.times import occurrences
 PENDING_SINCE = timedelta(days=1)
 """A message scheduled longer ago than this is shown or given up."""
 MAX_LISTED = 500
+MAX_LOOKED_AT = 20_000
+"""Waiting messages to look at: in a flood there may be a million."""
 
 
 def pending(session: Session, *, account: str | None, now: datetime, limit: int) -> list[MessageDetails]:
-    """Return messages that are scheduled, or accepted but not yet shown in all chats, the next first.
+    """Return messages that are scheduled, or due but not yet shown in all chats, the next first.
 
     A message of a paused schedule is sorted by its scheduled time. `account`: only those of this account.
     """
@@ -42,12 +44,12 @@ def pending(session: Session, *, account: str | None, now: datetime, limit: int)
 
 
 def _unsent(session: Session, account: str | None, limit: int) -> Sequence[Message]:
-    """Return the oldest messages that a chat still waits for, however they came."""
+    """Return messages handed over for a time, also a past one, that a chat still waits for, the oldest first."""
     waits = (text("status = 'waiting'"), col(Delivery.purpose) == Purpose.PRIMARY)
-    waiting = select(Delivery.message_id).where(*waits).distinct().order_by(Delivery.message_id).limit(limit)
-    if account is not None:
-        waiting = waiting.join(Message).where(col(Message.account) == account)
-    return session.exec(select(Message).where(col(Message.id).in_(session.exec(waiting).all()))).all()
+    waiting = select(Delivery.message_id).where(*waits).distinct().order_by(Delivery.message_id).limit(MAX_LOOKED_AT)
+    has_time = or_(col(Message.send_at).is_not(None), cast(col(Message.look), String).contains("past_time"))
+    unsent = select(Message).where(col(Message.id).in_(waiting), has_time).order_by(Message.id).limit(limit)
+    return session.exec(unsent if account is None else unsent.where(col(Message.account) == account)).all()
 
 
 @dataclass(frozen=True)

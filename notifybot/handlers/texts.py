@@ -1,10 +1,11 @@
 """Texts of the bot, ready to be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from telegram import Chat
 
+from notifybot.errors import did_you_mean
 from notifybot.model.actors import name_of
 from notifybot.model.messages import Message
 from notifybot.model.people import Person
@@ -46,6 +47,16 @@ NOT_LINKED = Part("This chat is not linked to any account. /start gives you a co
 UNKNOWN_COMMAND = Part("Use /start to link your account.")
 NOT_A_COMMAND = Part("I only understand commands; /help lists them.")
 UNKNOWN_BUTTON = "This button no longer works."
+
+
+def no_such_command(word: str, menu: Mapping[str, str]) -> Part:
+    """Suggest the nearest command, and list those of the `menu` with what they do."""
+    command = word.removeprefix("/").partition("@")[0].lower()
+    near = did_you_mean(command, menu)
+    said = (
+        f"There is no command /{shorten(command, MAX_LABEL_LENGTH)}.{'' if near is None else f' Did you mean /{near}?'}"
+    )
+    return Part("\n".join([said, "", "You can use:", *(f"/{name}: {what}" for name, what in menu.items())]))
 
 
 def welcome(person: Person, code: str, *, is_new: bool, is_void: bool) -> Part:

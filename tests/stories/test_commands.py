@@ -68,6 +68,18 @@ async def test_open_shows_snoozed_alerts(world: World) -> None:
     assert "(09:00 UTC, snoozed until 10:00 UTC)" in (await anna.receives("Open alerts:")).text
 
 
+async def test_an_unknown_command_tells_linked_people_what_they_can_do(world: World) -> None:
+    anna, ben = await world.subscriber("Anna"), await world.subscriber("Ben")
+    is_linked(world, anna, "anna")
+
+    for person in (anna, ben):
+        person.says("/opne db-1")
+
+    text = (await anna.receives("There is no command /opne. Did you mean /open?")).text
+    assert "/oncall: see who is on call, or take over\n" in text
+    await ben.receives("Use /start to link your account.")
+
+
 # Groups
 
 

@@ -10,8 +10,8 @@ from notifybot.model.actors import name_of
 from notifybot.model.messages import Message
 from notifybot.model.people import Person
 from notifybot.rendering.buttons import open_alert_button
-from notifybot.rendering.cleaning import clean, replayed
-from notifybot.rendering.parts import Entity, Part
+from notifybot.rendering.parts import Appearance, Entity, Part
+from notifybot.rendering.plain import plain_text
 from notifybot.rendering.split import utf16_len
 from notifybot.times.display import clock_time, shorten
 
@@ -139,7 +139,9 @@ def _state(message: Message, now: datetime) -> str:
 
 
 def _label(message: Message) -> str:
-    text, _ = clean(*replayed(message.title or message.content))
+    text = plain_text(
+        message.title or message.content, None if message.title else Appearance.of(message.look).parse_mode
+    )
     return shorten(" ".join(text.split()), MAX_LABEL_LENGTH)
 
 

@@ -242,7 +242,7 @@ async def _send_first_alert(demo: Demo) -> None:
 async def _have_replies(demo: Demo) -> bool:
     """Check that both people have the reply to their /start, which should come first in their chats."""
     chats = (demo.sandbox.messages(chat) for chat in (demo.cast.anna, demo.cast.ben))
-    return all(any(message.sender.is_bot for message in messages) for messages in chats)
+    return all(any("You are subscribed" in message.text for message in messages) for messages in chats)
 
 
 def _stopping() -> asyncio.Event:

@@ -43,10 +43,6 @@ FIRST_ALERT: Mapping[str, object] = {
     "escalate_after": "25s",
     "close_after": "3m",
 }
-QUICK_POLICY: Mapping[str, object] = {
-    "steps": [{"after": "20s", "to": ["ops"]}, {"after": "1m", "to": ["escalation"]}],
-    "close_after": "5m",
-}
 ALERT_BY_HAND: Mapping[str, object] = {
     "type": "text",
     "content": "Hello from a terminal",
@@ -128,7 +124,7 @@ def _set_the_stage(sandbox: Sandbox) -> Cast:
     """Create two people, a group and a channel; each /start waits for the daemon, as at Telegram."""
     anna = sandbox.add_user("Anna", username="anna")
     ben = sandbox.add_user("Ben", username="ben")
-    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben])
+    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben], chat_id=-1001234567890)
     escalation = sandbox.add_chat("channel", "Escalation", members=[anna, ben])
     sandbox.say(ben, "Morning! db-1 has its new disk since last night.", chat=ops)
     sandbox.say(anna, "Great. I am on call today.", chat=ops)
@@ -142,9 +138,12 @@ def _config(folder: Folder, cast: Cast, token: str, url: str) -> str:
         "telegram": {"token": token, "base_url": url},
         "data_dir": str(folder.path / "data"),
         "socket": {"path": str(folder.socket)},
-        "alerts": {"escalation_channel": str(cast.escalation), "policies": {"quick": QUICK_POLICY}},
-        "recipients": {name: [str(chat)] for name, chat in asdict(cast).items()},
-        "rotations": {"oncall": {"members": ["anna", "ben"], "start": Clock().now().date()}},
+        "alerts": {
+            "escalation_channel": str(cast.escalation),
+            "policies": {"night": {"steps": [{"after": "5m", "to": ["oncall"]}]}},
+        },
+        "recipients": {name: [chat] for name, chat in asdict(cast).items()},
+        "rotations": {"oncall": {"members": ["anna", "ben"], "start": Clock().now().date(), "handover": "@daily"}},
     }
     return yaml.safe_dump(wanted, sort_keys=False)
 

@@ -3,7 +3,6 @@
 import getpass
 import os
 import shlex
-import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ notifybot demo: the real daemon with a local Telegram. Nothing leaves this machi
   The page       {page}
 {tunnel}  Daemon's log   {folder.log}
 
-In another shell:
+In another shell, paste the first two lines; then these examples and those of the README work there:
 
 {commands}
 
@@ -39,8 +38,7 @@ def exports(folder: Folder, python: Path) -> list[str]:
     script = python.parent / "notifybot"
     if not script.exists():
         return [socket_line, f"alias notifybot={shlex.quote(f'{python} -m notifybot')}"]
-    is_found = shutil.which("notifybot") == str(script)
-    return [socket_line] if is_found else [socket_line, f"export PATH={shlex.quote(str(script.parent))}:$PATH"]
+    return [socket_line, f'export PATH={shlex.quote(str(script.parent))}:"$PATH"']
 
 
 def examples(folder: Folder) -> list[str]:
@@ -48,7 +46,7 @@ def examples(folder: Folder) -> list[str]:
     return [
         'notifybot send --to anna "Hello from a terminal"',
         f'notifybot send --to ops --alert --photo {picture} "The disk of db-1 is 96 % full"',
-        'notifybot send --to oncall --alert --policy quick "db-1 does not respond"',
+        'notifybot send --to oncall --alert --policy night "db-1 does not respond"',
         "notifybot open",
         "notifybot oncall",
     ]

@@ -22,7 +22,7 @@ def test_the_socket_is_exported_quoted(tmp_path: Path) -> None:
 
 def test_the_folder_of_the_command_is_added_to_the_path(tmp_path: Path) -> None:
     (tmp_path / "notifybot").touch()
-    assert exports(FOLDER, tmp_path / "python")[1:] == [f"export PATH={tmp_path}:$PATH"]
+    assert exports(FOLDER, tmp_path / "python")[1:] == [f'export PATH={tmp_path}:"$PATH"']
 
 
 @pytest.mark.parametrize(

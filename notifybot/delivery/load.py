@@ -39,6 +39,8 @@ _MESSAGE_COLUMNS = (
     "title",
     "content",
     "source",
+    "account",
+    "data",
     "look",
     "file_count",
     "repeats",
@@ -92,6 +94,8 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         title=row.messages_title,
         content=row.messages_content,
         source=row.messages_source,
+        account=row.messages_account,
+        host=_host(row.messages_data),
         created_at=row.messages_send_at or row.messages_created_at,
         shown_at=row.deliveries_shown_at or now,
         escalated_at=row.messages_escalated_at,
@@ -112,6 +116,12 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         is_reminder=row.posts_is_reminder,
         is_superseded=row.posts_superseded_at is not None,
     )
+
+
+def _host(data: Mapping[str, Any] | None) -> str | None:
+    """Return `data.host`, the name that callers commonly give to the machine an alert is about."""
+    host = None if data is None else data.get("host")
+    return host if isinstance(host, str) else None
 
 
 def _name(who: Mapping[str, Any] | None) -> str | None:

@@ -36,6 +36,10 @@ class Folder:
         return self.path / "notifybot.sock"
 
     @property
+    def picture(self) -> Path:
+        return self.path / "db-1.png"
+
+    @property
     def log(self) -> Path:
         return self.path / "daemon.log"
 

@@ -39,6 +39,8 @@ from notifybot.rendering.written_links import without_links, write_links
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
 ANSWER_WITHOUT_BUTTONS = "Telegram refused the buttons. Send /open to acknowledge."
+BARE_ALERT = "Alert"
+"""Text of an alert that has only files: buttons below an album need one."""
 LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
@@ -237,7 +239,10 @@ def _buttons_in_text(message: MessageView, as_text: AsText) -> Sequence[PostButt
 
 def _headline(message: MessageView) -> str:
     title = replayed(message.title or "")[0].strip()
-    return _mark(message) + (title or message.source) if message.is_alert else title
+    mark = _mark(message) if message.is_alert else ""
+    if title or mark:
+        return mark + title if title else mark.removesuffix(": ")
+    return BARE_ALERT if message.is_alert and not message.content else ""
 
 
 def _mark(message: MessageView) -> str:

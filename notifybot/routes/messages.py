@@ -8,6 +8,7 @@ from typing import Annotated
 
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from sqlmodel import Session
 
 from notifybot.alerts import acknowledge, close, unacknowledge
 from notifybot.alerts import snooze as alerts_snooze
@@ -138,9 +139,14 @@ async def list_messages(request: web.Request) -> web.Response:
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
-    page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
-    next_cursor = page[-1].id if has_more else None
-    return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
+
+    def page_of(session: Session) -> MessagesDocument:
+        page, has_more = queries.page(session, wanted=wanted, limit=query.limit)
+        next_cursor = page[-1].id if has_more else None
+        return MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor)
+
+    # Markup is parsed here, in the reader's thread.
+    return json_response(await runtime_of(request).database.read(page_of))
 
 
 async def show(request: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ from notifybot.auth import jwt, remote_callers, throttle
 from notifybot.cli import arguments, import_sources, output, stdin
 from notifybot.cli import times as cli_times
 from notifybot.cli.parser import UsageError
-from notifybot.config import jwt_key, secrets, types
+from notifybot.config import jwt_key, proxies, secrets, types
 from notifybot.config.problems import ConfigInvalid
 from notifybot.errors import NotifybotError
 from notifybot.files import local, media_types, public_addresses
@@ -451,6 +451,8 @@ def _of_config() -> Iterator[Parser]:
     for name, value in VALUES.items():
         write = str if name in WRITTEN else None
         yield Parser("config/types", name, value.parse, pieces, (ValueError,), write, most=4096)
+    proxy = (*WEB, "socks5://", "user:password@", "direct", ":1080", "\ud800", "é", "漢")
+    yield Parser("config/proxies", "parse_proxy", proxies.parse_proxy, proxy, (ValueError,), most=4096)
     environ = {"A": "value", "B_FILE": "/nonexistent"}
     yield Parser(
         "config/secrets",

@@ -71,7 +71,7 @@ def look_up(session: Session, requests: Collection[RecipientRequest], directory:
     by_chat = people.readers_of_chats(session, asked.private) if asked.private else {}
     everybody = people.all_readers(session) if asked.is_everybody else ()
     own_chats = {reader.chat_id for reader in (*by_name.values(), *everybody)}
-    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats, own_chats))
+    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats | own_chats))
 
 
 def allowed_recipients(request: RecipientRequest) -> list[Recipient]:

@@ -51,14 +51,17 @@ from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, lock_path, password_in
-from notifybot.system import logs, private_files, secret_key, signals, systemd
+from notifybot.storage.under_way import UnderWay
+from notifybot.system import logs, marks, private_files, secret_key, signals, systemd
 from notifybot.system.bot_lock import hold_bot
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_file
+from notifybot.system.marks import Marks
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
 from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
+from notifybot.telegram_api.update_processor import MarkingProcessor
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.templates import Templates
 from notifybot.templates.renderer import Renderer
@@ -156,10 +159,12 @@ async def daemon(
         await asyncio.to_thread(_open_database, config)
         database = Database(config.database.url, leadership)
         database.start()
-        files = _files(config, fetch or FetchOptions())
+        under_way = UnderWay(Marks(config.data_dir / marks.FILE, clock.boot_id()), database)
+        locks.callback(under_way.close)
+        files = _files(config, under_way, fetch or FetchOptions())
         await asyncio.to_thread(files.store.sweep)
         try:
-            built = await _build(config, clock, database, files, inherited)
+            built = await _build(config, clock, database, under_way, files, inherited)
             built.runtime.start_warnings.extend(warnings)
             built.runtime.kept_files.files += _kept_files(built, locks, is_inherited=bool(inherited))
             work = asyncio.create_task(_work(built), name="work")
@@ -205,9 +210,15 @@ def _kept_lock(path: Path, locks: contextlib.ExitStack, database: Database) -> K
 
 
 async def _build(
-    config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
+    config: Config,
+    clock: Clock,
+    database: Database,
+    under_way: UnderWay,
+    files: FileAdmission,
+    inherited: list[socket.socket],
 ) -> Daemon:
     term = await database.lead(partial(_begin_term, reading=await _read_clock(config, clock, database)))
+    await under_way.take_over(now=clock.now())
     await database.write(partial(posts_chats.ensure, chat_ids=chats_of(config), is_new=False))
     known = await database.read(posts_bot.identity)
     connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
@@ -222,10 +233,11 @@ async def _build(
         on_date=connection.note_date,
         proxy=config.telegram.proxy,
     )
-    application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
+    builder = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue())
+    application: App = builder.concurrent_updates(MarkingProcessor(under_way, database)).build()
     handlers.register(application)
     sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
-    runtime = _runtime(config, clock, database, connection, sender, files, term)
+    runtime = _runtime(config, clock, database, connection, sender, files, under_way, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
     scheduler = Scheduler(application.job_queue, runtime)
@@ -260,12 +272,12 @@ class FetchOptions:
     may_reach: Callable[[Address], bool] = is_public
 
 
-def _files(config: Config, fetch: FetchOptions) -> FileAdmission:
+def _files(config: Config, under_way: UnderWay, fetch: FetchOptions) -> FileAdmission:
     """Build the file store with its checks. The size limit of Telegram's own server caps the configured one."""
     settings = config.attachments
     is_telegrams_own = config.telegram.base_url.rstrip("/") == TELEGRAM
     max_bytes = min(settings.max_bytes, MAX_DOCUMENT) if is_telegrams_own else settings.max_bytes
-    store = FileStore(config.data_dir / "attachments", max_bytes=max_bytes)
+    store = FileStore(config.data_dir / "attachments", max_bytes=max_bytes, under_way=under_way)
     scanner = None if settings.scan_command is None else Scanner(settings.scan_command)
     fetcher = Fetcher(store, resolve=fetch.resolve, tls=fetch.tls, may_reach=fetch.may_reach)
     return FileAdmission(store, fetcher, scanner, settings.types)
@@ -287,13 +299,19 @@ def _runtime(
     connection: TelegramConnection,
     sender: TelegramSender,
     files: FileAdmission,
+    under_way: UnderWay,
     term: int,
 ) -> Runtime:
-    settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
+    settings = DeliverySettings(
+        config.delivery.give_up_after,
+        config.delivery.max_parts,
+        config.alerts.snooze,
+        has_escalation_channel=config.alerts.escalation_channel is not None,
+    )
     dispatcher = Dispatcher(
         database,
         clock,
-        Calls(sender, files, settings),
+        Calls(sender, files, settings, under_way),
         Leader(term, _limits(config)),
         is_away=lambda: connection.is_away,
         on_return=connection.note_return,
@@ -314,6 +332,7 @@ def _runtime(
         job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
         kept_files=KeptFiles(),
+        under_way=under_way,
     )
 
 

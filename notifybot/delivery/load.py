@@ -46,6 +46,7 @@ _MESSAGE_COLUMNS = (
     "repeats",
     "repeated_at",
 )
+_ESCALATION_COLUMNS = ("steps_left", "escalate_at")
 _SNOOZE_COLUMNS = ("snoozed_until", "snoozed_by", "unacknowledged_at", "unacknowledged_by")
 _TIME_COLUMNS = (
     "created_at",
@@ -59,7 +60,7 @@ _TIME_COLUMNS = (
 COLUMNS = (
     *(POSTS.c[name] for name in _POST_COLUMNS),
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
-    *(MESSAGES.c[name] for name in (*_MESSAGE_COLUMNS, *_TIME_COLUMNS, *_SNOOZE_COLUMNS)),
+    *(MESSAGES.c[name] for name in (*_MESSAGE_COLUMNS, *_TIME_COLUMNS, *_SNOOZE_COLUMNS, *_ESCALATION_COLUMNS)),
 )
 """The columns that `load_post` reads, labelled with table and name."""
 
@@ -115,6 +116,7 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         unacknowledged_by=_name(row.messages_unacknowledged_by),
         is_reminder=row.posts_is_reminder,
         is_superseded=row.posts_superseded_at is not None,
+        may_escalate=row.messages_steps_left > 0 and row.messages_escalate_at is not None,
     )
 
 

@@ -51,6 +51,8 @@ class MessageView:
     """The post repeats an earlier one in this chat."""
     is_superseded: bool = False
     """A newer reminder replaces this one."""
+    may_escalate: bool = False
+    """An alert with an escalation step left."""
 
 
 @dataclass(frozen=True)

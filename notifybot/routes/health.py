@@ -69,6 +69,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *configuration_notes(runtime.config),
             *runtime.start_warnings,
             *exposure_notes(runtime.config),
+            *runtime.under_way.warnings(),
             *await _missing_members(runtime),
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),

@@ -33,6 +33,7 @@ from notifybot.schemas.responses import messages as documents
 from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
+from notifybot.storage.under_way import text_work
 from notifybot.web.allowance import accept
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
@@ -184,7 +185,7 @@ def _changing(
     notifies: bool = False,
 ) -> Handler:
     """Make a handler that changes a message and returns it. `more`: additional arguments of the verb. `notifies`: its
-    recipients are notified again."""
+    recipients are notified again, even if it ended the process before."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
@@ -192,6 +193,7 @@ def _changing(
         message = (await _detail(request, Action.ANSWER)).message
         if notifies:
             await _check_may_notify(request, message)
+            await runtime.under_way.forgive(text_work(message.content, Appearance.of(message.look).parse_mode))
         actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
         known = {} if more is None else more(runtime)
         await runtime.database.write(partial(verb, message_id=message.id, actor=actor, now=now, **known))
@@ -219,7 +221,7 @@ async def change(request: web.Request) -> web.Response:
     message = (await _detail(request, Action.ANSWER)).message
     await _check_may_notify(request, message)
     now = runtime.clock.now()
-    reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
+    reason = await plain_reason(runtime.under_way, fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
     now = runtime.clock.now()

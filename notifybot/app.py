@@ -55,6 +55,7 @@ from notifybot.system import logs, private_files, secret_key, signals, systemd
 from notifybot.system.bot_lock import hold_bot
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_file
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
 from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
@@ -283,11 +284,12 @@ def _runtime(
     files: FileAdmission,
     term: int,
 ) -> Runtime:
+    render_pool = WorkPool("rendering")
     settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
     dispatcher = Dispatcher(
         database,
         clock,
-        Calls(sender, files, settings),
+        Calls(sender, files, settings, render_pool),
         Leader(term, _limits(config)),
         is_away=lambda: connection.is_away,
         on_return=connection.note_return,
@@ -308,6 +310,7 @@ def _runtime(
         job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
         kept_files=KeptFiles(),
+        render_pool=render_pool,
     )
 
 
@@ -385,6 +388,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
         await _stop_jobs(queue)
     await daemon.bot.shutdown()
     runtime.templates.close()
+    runtime.render_pool.close()
 
 
 async def _stop_jobs(queue: JobQueue[Any]) -> None:

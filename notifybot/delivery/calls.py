@@ -1,8 +1,7 @@
 """Make the call that a claim is for: render the post, then fetch a file or call Telegram."""
 
-import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +13,7 @@ from notifybot.rendering.buttons import Snooze
 from notifybot.rendering.parts import Fetch
 from notifybot.rendering.render import NextCall, is_long_markup, next_call
 from notifybot.rendering.views import PostView
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.telegram_api.upload_cache import Waiting
 
@@ -36,6 +36,7 @@ class Calls:
     sender: TelegramSender
     files: FileAdmission
     settings: DeliverySettings
+    render_pool: WorkPool = field(default_factory=lambda: WorkPool("rendering"))
 
     async def make(self, claim: Claim, waiting: Waiting) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot be rendered is given up: it would fail again."""
@@ -56,5 +57,6 @@ class Calls:
     async def _next_call(self, post: PostView) -> NextCall:
         """Render on a thread where the markup is long: parsing can take a second."""
         render = partial(next_call, post, max_parts=self.settings.max_parts, snoozes=self.settings.snoozes)
-        is_long = post.message is not None and is_long_markup(post.message.content, post.message.look.parse_mode)
-        return await asyncio.to_thread(render) if is_long else render()
+        content, look = ("", None) if post.message is None else (post.message.content, post.message.look)
+        is_long = look is not None and is_long_markup(content, look.parse_mode)
+        return await self.render_pool.run(render, len(content)) if is_long else render()

@@ -213,7 +213,7 @@ async def change(request: web.Request) -> web.Response:
     message = (await _detail(request, Action.ANSWER)).message
     await _check_may_notify(request, message)
     now = runtime.clock.now()
-    reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
+    reason = await plain_reason(runtime, fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
     now = runtime.clock.now()

@@ -1,6 +1,5 @@
 """Turn the fields and files of a request into a NewMessage."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -141,7 +140,7 @@ async def message_of(
     )
     has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
     is_plain = not has_extras and not files and fields.kind == TEXT
-    return new if is_plain else await _with_extras(new, fields, text, files, timing)
+    return new if is_plain else await _with_extras(runtime, new, fields, text, files, timing)
 
 
 def _missing_file(missing: MissingFile) -> NewFile:
@@ -170,7 +169,12 @@ async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> 
 
 
 async def _with_extras(
-    new: NewMessage, fields: AnyFields, text: str | None, files: tuple[NewFile, ...], timing: AlertTiming
+    runtime: Runtime,
+    new: NewMessage,
+    fields: AnyFields,
+    text: str | None,
+    files: tuple[NewFile, ...],
+    timing: AlertTiming,
 ) -> NewMessage:
     look = fields.appearance()
     if files and look.type == "text":  # a form may leave out type
@@ -183,7 +187,7 @@ async def _with_extras(
         dedup_key=fields.dedup_key,
         is_resolving=fields.action == "resolve",
         has_text=text is not None,
-        why_plain=await plain_reason(text, fields.parse_mode),
+        why_plain=await plain_reason(runtime, text, fields.parse_mode),
         send_at=fields.sends_at,
         repeat=fields.repeat,
         time_zone=fields.time_zone or "UTC",
@@ -195,10 +199,12 @@ async def _with_extras(
     )
 
 
-async def plain_reason(text: str | None, parse_mode: str | None) -> str | None:
+async def plain_reason(runtime: Runtime, text: str | None, parse_mode: str | None) -> str | None:
     """Return the reason to send a text without its markup, if any. Long texts are parsed on a thread."""
-    markup = (text or "", parse_mode)
-    return await asyncio.to_thread(markup_problem, *markup) if is_long_markup(*markup) else markup_problem(*markup)
+    if not text or parse_mode is None:
+        return None
+    find = partial(markup_problem, text, parse_mode, runtime.config.delivery.max_parts)
+    return await runtime.render_pool.run(find, len(text)) if is_long_markup(text, parse_mode) else find()
 
 
 def _refuse_if(is_wrong: bool, field: str, error: str) -> None:

@@ -266,7 +266,7 @@ def _name(acknowledged_by: Mapping[str, Any] | None) -> str:
 
 def _line(row: Any) -> str:
     """Return an alert's title or first line, in plain text."""
-    text = replayed(row.title) if row.title else read_markup(row.content, Appearance.of(row.look).parse_mode)
-    shown, _ = clean(*text)
+    text = row.title or read_markup(row.content, Appearance.of(row.look).parse_mode, max_parts=1).text
+    shown, _ = clean(replayed(text)[0])
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
     return shorten(line, MAX_LINE_LENGTH)

@@ -1,13 +1,14 @@
 """Send messages, list them, and change one: acknowledge, snooze, close, cancel, retry, edit."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from sqlmodel import Session
 
 from notifybot.alerts import acknowledge, close, unacknowledge
 from notifybot.alerts import snooze as alerts_snooze
@@ -29,13 +30,19 @@ from notifybot.runtime import Runtime
 from notifybot.schedules import cancel
 from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
 from notifybot.schemas.responses import messages as documents
-from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
+from notifybot.schemas.responses.messages import (
+    AcceptedDocument,
+    MessageDetailDocument,
+    MessageDocument,
+    MessagesDocument,
+)
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
 from notifybot.web.allowance import accept
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
+from notifybot.web.long_lists import list_response
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Handler, Route, runtime_of
 
@@ -132,15 +139,19 @@ async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: time
     return json_response(document, status=200 if is_decided else 202)
 
 
-async def list_messages(request: web.Request) -> web.Response:
+async def list_messages(request: web.Request) -> web.StreamResponse:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
     page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
-    next_cursor = page[-1].id if has_more else None
-    return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
+    end = f'],"next_cursor":"{page[-1][0]}"}}' if has_more else '],"next_cursor":null}'
+    return await list_response(request, page, _some_messages, within=(b'{"messages":[', end.encode()))
+
+
+def _some_messages(session: Session, ids: Sequence[str]) -> Sequence[MessageDocument]:
+    return [documents.message(each) for each in queries.some(session, ids)]
 
 
 async def show(request: web.Request) -> web.Response:

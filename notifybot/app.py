@@ -90,9 +90,13 @@ def run(config: Config) -> int:
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
     jwt_secret = None if config.http.jwt is None else config.http.jwt.secret
     telegram = config.telegram
-    for secret in (telegram.token, telegram.webhook.secret_token, password_in(config.database.url), jwt_secret):
+    proxy, proxy_secret = telegram.proxy, None if telegram.proxy is None else telegram.proxy.password
+    database_secret = password_in(config.database.url)
+    for secret in (telegram.token, telegram.webhook.secret_token, database_secret, jwt_secret, proxy_secret):
         if secret is not None:
             logs.register_secret(str(secret))
+    if proxy is not None:
+        log.info("Telegram is reached through a proxy", extra={"action": "proxy", "proxy": str(proxy)})
     asyncio.run(_serve(config))
     return 0
 
@@ -217,6 +221,7 @@ async def _build(
         on_fetch=connection.note_fetch,
         on_error=connection.note_error,
         on_date=connection.note_date,
+        proxy=config.telegram.proxy,
     )
     application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
     handlers.register(application)
@@ -241,7 +246,8 @@ async def _read_clock(config: Config, clock: Clock, database: Database) -> Readi
     """Read the clock. After a reboot, when it may be wrong, compare it with Telegram's too."""
     known, ahead = await database.read(clock_steps.known_boot), None
     if known not in (None, clock.boot_id()) and config.telegram.token is not None:
-        telegram_now = await telegram_time(config.telegram.base_url, within=TELEGRAM_TIME_WITHIN)
+        way = (config.telegram.base_url, config.telegram.proxy)
+        telegram_now = await telegram_time(*way, within=TELEGRAM_TIME_WITHIN)
         ahead = None if telegram_now is None else clock.now() - telegram_now
     return Reading(clock.now(), clock.boot_id(), clock.booted_at, ahead)
 

@@ -7,6 +7,7 @@ import pwd
 import socket
 import struct
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from weakref import WeakKeyDictionary
 from notifybot.auth.admins import is_admin_user
 from notifybot.auth.permissions import Caller
 from notifybot.config.model import Config
+from notifybot.config.types import ANYONE
 
 _CREDENTIALS = struct.Struct("3i")
 CACHED_S = 60
@@ -38,7 +40,7 @@ class LocalCallers:
     def __init__(self, config: Config) -> None:
         self._admin_groups = config.socket.admin_groups
         self._accounts = config.accounts
-        self._allowed = allowed_by(config)
+        self._allowed = bounds(config.socket.allow)
         self._cache: dict[int | None, _CachedUser] = {}
         self._threads = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="callers")
         self._coming: dict[int, asyncio.Future[Caller]] = {}
@@ -69,10 +71,9 @@ class LocalCallers:
         return Caller(account, is_admin, allowed=None if is_admin else self._allowed)
 
 
-def allowed_by(config: Config) -> frozenset[str] | None:
-    """Return the recipients of callers whose token sets none; None: any."""
-    allowed = config.socket.allow
-    return None if "*" in allowed else frozenset(allowed)
+def bounds(allow: Collection[str]) -> frozenset[str] | None:
+    """Return the recipients that a list in the config allows; None: any."""
+    return None if ANYONE in allow else frozenset(allow)
 
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:

@@ -12,6 +12,7 @@ from functools import partial
 from aiohttp import web
 
 from notifybot.auth import tokens
+from notifybot.auth.local_callers import bounds
 from notifybot.auth.permissions import Caller
 from notifybot.auth.throttle import Throttle
 from notifybot.config.model import Algorithm, Anonymous, Config, Jwt
@@ -52,6 +53,7 @@ class RemoteCallers:
         self._allowed = allowed
         self._verify = _verifier(config.http.jwt)
         self._anonymous = config.http.anonymous
+        self._allowed_to_people = bounds(config.http.allow)
 
     async def caller(self, request: web.Request) -> Caller | None:
         """Return the caller; None without credentials on a closed path. Raise Unauthenticated or TooManyRequests."""
@@ -75,10 +77,10 @@ class RemoteCallers:
         if not self._anonymous or any(name in request.headers for name in _PROXY_HEADERS):
             return None
         opened = next((each for each in self._anonymous if _opens(each, address, request.path)), None)
-        return None if opened is None else self._plain_caller(opened.account)
+        return None if opened is None else Caller(opened.account, is_admin=False, allowed=self._allowed, is_local=False)
 
-    def _plain_caller(self, account: str) -> Caller:
-        return Caller(account, is_admin=False, allowed=self._allowed, is_local=False)
+    def _person(self, account: str) -> Caller:
+        return Caller(account, is_admin=False, allowed=self._allowed_to_people, is_local=False, is_person=True)
 
     async def _bearer(self, credential: str, now: datetime) -> "Caller | Wrong":
         if self._verify is None or credential.startswith(tokens.PREFIX):
@@ -87,7 +89,7 @@ class RemoteCallers:
         if isinstance(account, Wrong):
             return account
         named = self._accounts.get(account, account)
-        return self._plain_caller(named) if is_account(named) else Wrong.LAPSED
+        return self._person(named) if is_account(named) else Wrong.LAPSED
 
     async def _token_caller(self, secret: str, now: datetime) -> "Caller | Wrong":
         token = await self._database.read(partial(tokens.find, secret=secret))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from notifybot.config.checks import contradictions
 from notifybot.config.model import Config
-from notifybot.config.problems import ConfigInvalid
+from notifybot.config.problems import ConfigInvalid, reason_and_hint
+from notifybot.config.proxies import Proxy, proxy_to
 from notifybot.config.reader import SectionOf
 from notifybot.config.yaml_nodes import At, Reading, UnusableError, read_nodes
 
@@ -80,12 +81,20 @@ def _completed(config: Config, reading: Reading) -> Config:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
     return replace(
         config,
-        telegram=replace(config.telegram, webhook=webhook),
+        telegram=replace(config.telegram, webhook=webhook, proxy=_proxy(config, reading)),
         data_dir=data_dir,
         database=replace(config.database, url=config.database.url or f"sqlite:///{data_dir}/notifybot.sqlite3"),
         socket=replace(config.socket, path=socket_path),
         alerts=replace(config.alerts, policies=policies),
     )
+
+
+def _proxy(config: Config, reading: Reading) -> Proxy | None:
+    try:
+        return proxy_to(config.telegram.base_url, config.telegram.proxy, reading.environ)
+    except ValueError as error:
+        reading.report("telegram.proxy", *reason_and_hint(error))
+        return None
 
 
 def _default_data_dir(reading: Reading) -> Path:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from notifybot.config import types as values
+from notifybot.config.proxies import Proxy
 from notifybot.config.reader import ListOf, MapOf, SectionOf, key, required, secret_key
 from notifybot.config.types import Listen, Network, choice, number, whole
 from notifybot.model.enums import Priority
@@ -108,8 +109,11 @@ class RateLimitsConfig:
 
 @dataclass(frozen=True)
 class Telegram:
+    """The bot, and the way to Telegram. `load` takes `proxy` from the environment if the file has none."""
+
     token: str | None = secret_key(values.BOT_TOKEN, None, variable="TELEGRAM_BOT_TOKEN", credential="telegram_token")
     base_url: str = key(values.BOT_API_URL, "https://api.telegram.org")
+    proxy: Proxy | None = secret_key(values.PROXY, None, credential="telegram_proxy")
     mode: Mode = key(choice(Mode), Mode.POLLING)
     webhook: Webhook = key(SectionOf(Webhook), Webhook())
     keep_webhook: bool = key(values.FLAG, False)
@@ -164,11 +168,14 @@ class Anonymous:
 
 @dataclass(frozen=True)
 class Http:
+    """The TCP listener; `allow` lists the recipients for people who sign in with a JWT."""
+
     listen: Listen | None = key(values.LISTEN, None)
     public_url: str | None = key(values.URL, None)
     tls: Tls | None = key(SectionOf(Tls), None)
     jwt: Jwt | None = key(SectionOf(Jwt), None)
     anonymous: tuple[Anonymous, ...] = key(ListOf(SectionOf(Anonymous)), ())
+    allow: tuple[str, ...] = key(ListOf(values.ALLOWED), (values.SELF,))
 
 
 @dataclass(frozen=True)

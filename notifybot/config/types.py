@@ -15,6 +15,7 @@ from uuid import UUID
 from yaml.nodes import ScalarNode
 
 from notifybot.config.problems import reason_and_hint, shown
+from notifybot.config.proxies import parse_proxy
 from notifybot.config.secrets import variables_in
 from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
@@ -27,6 +28,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 SUBSCRIBERS = "subscribers"
+ANYONE, SELF = "*", "self"
+"""In lists of allowed recipients: any recipient, and the caller's own account."""
 CHAT_FORM = re.compile(r"@.*|-?[0-9]+(:.*)?")
 USER_ID_FORM = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 """These decide what kind of recipient a text names; see recipients/address.py."""
@@ -186,7 +189,7 @@ def _parse_recipient(text: str) -> str:
 
 
 def _parse_allowed(text: str) -> str:
-    return text if text == "*" else _parse_recipient(text)
+    return text if text in (ANYONE, SELF) else _parse_recipient(text)
 
 
 def _parse_mode(text: str) -> int:
@@ -311,7 +314,7 @@ ROUTE = Value(
 )
 NAME = Value("a name", _parse_name)
 RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
-ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)
+ALLOWED = Value("a recipient, self or *", _parse_allowed, _NUMERIC)
 URL = Value("a URL", _parse_url)
 BOT_API_URL = Value("the URL of a Bot API server", _parse_bot_api_url)
 DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=True)
@@ -325,6 +328,7 @@ PATH = Value("a path", _parse_path)
 MEDIA_TYPE = Value(
     "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type looks like image/png or image/*")
 )
+PROXY = Value("the URL of a proxy, or direct", parse_proxy, is_secret=True)
 BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
 WEBHOOK_SECRET = Value(
     "a webhook secret",

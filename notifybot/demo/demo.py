@@ -122,7 +122,7 @@ def _set_the_stage(sandbox: Sandbox) -> Cast:
     """Create two people, a group and a channel; each /start waits for the daemon, as at Telegram."""
     anna = sandbox.add_user("Anna", username="anna")
     ben = sandbox.add_user("Ben", username="ben")
-    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben])
+    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben], chat_id=-1001234567890)
     escalation = sandbox.add_chat("channel", "Escalation", members=[anna, ben])
     sandbox.say(ben, "Morning! db-1 has its new disk since last night.", chat=ops)
     sandbox.say(anna, "Great. I am on call today.", chat=ops)
@@ -136,7 +136,12 @@ def _config(folder: Folder, cast: Cast, token: str, url: str) -> str:
         "telegram": {"token": token, "base_url": url},
         "data_dir": str(folder.path / "data"),
         "socket": {"path": str(folder.socket)},
-        "alerts": {"escalation_channel": str(cast.escalation)},
+        "alerts": {
+            "escalation_channel": str(cast.escalation),
+            "policies": {"night": {"steps": [{"after": "5m", "to": ["oncall"]}]}},
+        },
+        "recipients": {"anna": [cast.anna], "ben": [cast.ben], "ops": [cast.ops]},
+        "rotations": {"oncall": {"members": ["anna", "ben"], "start": Clock().now().date(), "handover": "@daily"}},
     }
     return yaml.safe_dump(wanted, sort_keys=False)
 
@@ -258,4 +263,9 @@ notifybot demo: the real daemon with a local Telegram. Nothing leaves this machi
   From a shell   {demo.backstage.curl}
   Daemon's log   {demo.folder.log}
   Stop           Ctrl-C; all files of the demo are deleted
+
+In another shell, paste these two lines; then notifybot and the examples of the README work there:
+
+  export NOTIFYBOT_SOCKET={shlex.quote(str(demo.folder.socket))}
+  export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"
 {AS_ROOT if os.geteuid() == 0 else ""}"""

@@ -13,7 +13,7 @@ from tests.support.door import Answer, assert_problem
 from tests.support.keys import SECRET, ec_key, forged, in_seconds, private_pem, public_pem, rsa_key, signed
 from tests.support.remote import MESSAGE, Wire, wire
 
-HS256 = f"jwt: {{secret: '{SECRET}', issuer: dash, audience: notifybot}}"
+HS256 = f"jwt: {{secret: '{SECRET}', issuer: dash, audience: notifybot}}, allow: ['*']"
 RIGHT = {"iss": "dash", "aud": "notifybot"}
 CLAIMS = {"sub": "alice", "exp": 2**40, **RIGHT}
 
@@ -42,14 +42,14 @@ async def test_a_token_can_have_several_audiences(folder: Path) -> None:
 async def test_a_jwt_of_a_key_pair_holds(folder: Path, algorithm: str) -> None:
     key = rsa_key() if algorithm == "RS256" else ec_key()
     (folder / "key.pem").write_bytes(public_pem(key))
-    async with wire(folder, f"jwt: {{algorithm: {algorithm}, public_key: {folder}/key.pem}}") as line:
+    async with wire(folder, f"jwt: {{algorithm: {algorithm}, public_key: {folder}/key.pem}}, allow: ['*']") as line:
         assert await account_of(line, signed(key, algorithm)) == "alice"
         other = rsa_key(number=1) if algorithm == "RS256" else ec_key(number=1)
         assert_problem(await show(line, signed(other, algorithm)), 401)
 
 
 async def test_another_claim_and_another_name_of_an_account(folder: Path) -> None:
-    http = f"jwt: {{secret: '{SECRET}', account_claim: email}}"
+    http = f"jwt: {{secret: '{SECRET}', account_claim: email}}, allow: ['*']"
     async with wire(folder, http, "accounts: {alice@example.org: alice}") as line:
         assert await account_of(line, signed(sub="u-17", email="alice@example.org")) == "alice"
         assert await account_of(line, signed(sub="u-18", email="bob@example.org")) == "bob@example.org"

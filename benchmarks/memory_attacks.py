@@ -33,7 +33,7 @@ DUE_AFTER = timedelta(seconds=6)
 READERS = 4
 STORED = 60
 CONNECTIONS = 3000
-OPEN_FILES = 1024
+FEW_FILES = 120
 ALERT_EVERY_S = 0.5
 LASTS_S = 8.0
 MAX_MB, ACCEPTED_WITHIN_MS, SHOWN_WITHIN_MS = 256, 1000, 5000
@@ -219,7 +219,7 @@ async def handshakes(run: Apart) -> None:
 
 async def descriptors(run: Apart) -> None:
     """Use up the daemon's descriptors."""
-    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (120, 120))
+    resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (FEW_FILES, FEW_FILES))
     await connections(run)
 
 

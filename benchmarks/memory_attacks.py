@@ -45,6 +45,8 @@ Attack = Callable[[Apart], Awaitable[None]]
 
 
 def main() -> int:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2 * CONNECTIONS), hard))
     return run_trials(TRIALS, about=__doc__, seed=SEED, brief=("markup", "connections"))
 
 

@@ -57,6 +57,7 @@ from notifybot.system.bot_lock import hold_bot
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_file
 from notifybot.system.marks import Marks
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
 from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
@@ -302,6 +303,7 @@ def _runtime(
     under_way: UnderWay,
     term: int,
 ) -> Runtime:
+    render_pool = WorkPool("rendering")
     settings = DeliverySettings(
         config.delivery.give_up_after,
         config.delivery.max_parts,
@@ -311,7 +313,7 @@ def _runtime(
     dispatcher = Dispatcher(
         database,
         clock,
-        Calls(sender, files, settings, under_way),
+        Calls(sender, files, settings, under_way, render_pool),
         Leader(term, _limits(config)),
         is_away=lambda: connection.is_away,
         on_return=connection.note_return,
@@ -333,6 +335,7 @@ def _runtime(
         templates=Renderer(Templates.read(config.templates).render),
         kept_files=KeptFiles(),
         under_way=under_way,
+        render_pool=render_pool,
     )
 
 
@@ -410,6 +413,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
         await _stop_jobs(queue)
     await daemon.bot.shutdown()
     runtime.templates.close()
+    runtime.render_pool.close()
 
 
 async def _stop_jobs(queue: JobQueue[Any]) -> None:

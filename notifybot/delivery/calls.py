@@ -1,8 +1,7 @@
 """Make the call that a claim is for: render the post, then fetch a file or call Telegram."""
 
-import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -16,6 +15,7 @@ from notifybot.rendering.render import NextCall, is_long_markup, next_call
 from notifybot.rendering.unparsed import unparsed
 from notifybot.rendering.views import MessageView, PostView
 from notifybot.storage.under_way import DiedBefore, UnderWay, text_work
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.telegram_api.upload_cache import Waiting
 
@@ -40,6 +40,7 @@ class Calls:
     files: FileAdmission
     settings: DeliverySettings
     under_way: UnderWay
+    render_pool: WorkPool = field(default_factory=lambda: WorkPool("rendering"))
 
     async def make(self, claim: Claim, waiting: Waiting) -> tuple[Attempt, Outcome]:
         """Make the claim's call. A post that cannot be rendered is given up: it would fail again."""
@@ -66,9 +67,9 @@ class Calls:
         message = post.message
         if message is None or not is_long_markup(message.content, message.look.parse_mode):
             return render(post)
+        marked = self.under_way.working_on(text_work(message.content, message.look.parse_mode))
         try:
-            async with self.under_way.working_on(text_work(message.content, message.look.parse_mode)):
-                return await asyncio.to_thread(render, post)
+            return await self.render_pool.run(partial(render, post), len(message.content), marked)
         except DiedBefore as refusal:
             if not self._must_be_shown(post, message):
                 raise

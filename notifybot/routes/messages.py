@@ -1,7 +1,7 @@
 """Send messages, list them, and change one: acknowledge, snooze, close, cancel, retry, edit."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -30,7 +30,12 @@ from notifybot.runtime import Runtime
 from notifybot.schedules import cancel
 from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
 from notifybot.schemas.responses import messages as documents
-from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
+from notifybot.schemas.responses.messages import (
+    AcceptedDocument,
+    MessageDetailDocument,
+    MessageDocument,
+    MessagesDocument,
+)
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
 from notifybot.storage.under_way import text_work
@@ -38,6 +43,7 @@ from notifybot.web.allowance import accept
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
+from notifybot.web.long_lists import list_response
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Handler, Route, runtime_of
 
@@ -134,20 +140,19 @@ async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: time
     return json_response(document, status=200 if is_decided else 202)
 
 
-async def list_messages(request: web.Request) -> web.Response:
+async def list_messages(request: web.Request) -> web.StreamResponse:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
+    page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
+    end = f'],"next_cursor":"{page[-1][0]}"}}' if has_more else '],"next_cursor":null}'
+    return await list_response(request, page, _some_messages, within=(b'{"messages":[', end.encode()))
 
-    def page_of(session: Session) -> MessagesDocument:
-        page, has_more = queries.page(session, wanted=wanted, limit=query.limit)
-        next_cursor = page[-1].id if has_more else None
-        return MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor)
 
-    # Markup is parsed here, in the reader's thread.
-    return json_response(await runtime_of(request).database.read(page_of))
+def _some_messages(session: Session, ids: Sequence[str]) -> Sequence[MessageDocument]:
+    return [documents.message(each) for each in queries.some(session, ids)]
 
 
 async def show(request: web.Request) -> web.Response:
@@ -221,7 +226,7 @@ async def change(request: web.Request) -> web.Response:
     message = (await _detail(request, Action.ANSWER)).message
     await _check_may_notify(request, message)
     now = runtime.clock.now()
-    reason = await plain_reason(runtime.under_way, fields.content, Appearance.of(message.look).parse_mode)
+    reason = await plain_reason(runtime, fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
     now = runtime.clock.now()

@@ -93,7 +93,6 @@ def _of_requests() -> Iterator[Parser]:
     yield Parser("web/hosts", "is_own", NAMES.is_own, HOST, most=MAX_LINE)
     token = ("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJhIn0", ".", "=", "-", "_", "e30", "bnVsbA", "W10", "nb_", " ")
     yield Parser("auth/jwt", "account_of", _account_of, token, (jwt.InvalidJwt,))
-    yield Parser("auth/remote_callers", "is_account", remote_callers.is_account, NAME)
     yield Parser("auth/remote_callers", "plain_address", lambda text: remote_callers.plain_address((text, 80)), HOST)
     yield Parser("auth/throttle", "network_of", throttle.network_of, HOST, most=MAX_LINE)
     yield Parser("model/ids", "is_id", ids.is_id, ("0", "a", "7", "-", "01890a5d-ac96-774b-bcce-b302099a8057"))

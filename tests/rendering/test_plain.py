@@ -18,7 +18,7 @@ from notifybot.rendering.plain import MAX_CHARACTERS, plain_text
         ("10 %\r90 %", None, "90 %"),
         ("\x1b[31mred\x1b[0m", None, "red"),
         ("<script>", "HTML", "<script>"),
-        ("**x** " * 2000, "CommonMark", ("x " * (MAX_CHARACTERS // 6)) + "**"),
+        ("**x** " * 2000, "CommonMark", ("x " * 2000)[:MAX_CHARACTERS]),
         ("", "HTML", ""),
     ],
 )

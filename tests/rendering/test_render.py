@@ -395,8 +395,8 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     look = Appearance(parse_mode="HTML")
     (part,) = render(post(replace(NOTICE, content="a <i>b", look=look)))
     assert part == Part("a <i>b")
-    assert rendering_render.markup_problem("a <i>b", "HTML")
-    assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
+    assert rendering_render.markup_problem("a <i>b", "HTML", 5)
+    assert rendering_render.markup_problem("a <i>b</i>", "HTML", 5) is None
 
 
 def test_a_post_that_telegram_refused_is_rendered_without_formatting() -> None:

@@ -51,14 +51,18 @@ from notifybot.runtime import Runtime
 from notifybot.storage import known_databases, migrations
 from notifybot.storage.database import Database
 from notifybot.storage.engines import hold_database, lock_path, password_in
-from notifybot.system import logs, private_files, secret_key, signals, systemd
+from notifybot.storage.under_way import UnderWay
+from notifybot.system import logs, marks, private_files, secret_key, signals, systemd
 from notifybot.system.bot_lock import hold_bot
 from notifybot.system.kept_files import KeptFile, KeptFiles
 from notifybot.system.locks import hold_file
+from notifybot.system.marks import Marks
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.http import telegram_time
 from notifybot.telegram_api.polling import CATCH_UP_WITHIN, App, TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
+from notifybot.telegram_api.update_processor import MarkingProcessor
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.templates import Templates
 from notifybot.templates.renderer import Renderer
@@ -89,9 +93,13 @@ def run(config: Config) -> int:
     logs.configure(level=config.log.level, format=config.log.format.value, file=config.log.file)
     jwt_secret = None if config.http.jwt is None else config.http.jwt.secret
     telegram = config.telegram
-    for secret in (telegram.token, telegram.webhook.secret_token, password_in(config.database.url), jwt_secret):
+    proxy, proxy_secret = telegram.proxy, None if telegram.proxy is None else telegram.proxy.password
+    database_secret = password_in(config.database.url)
+    for secret in (telegram.token, telegram.webhook.secret_token, database_secret, jwt_secret, proxy_secret):
         if secret is not None:
             logs.register_secret(str(secret))
+    if proxy is not None:
+        log.info("Telegram is reached through a proxy", extra={"action": "proxy", "proxy": str(proxy)})
     asyncio.run(_serve(config))
     return 0
 
@@ -152,10 +160,12 @@ async def daemon(
         await asyncio.to_thread(_open_database, config)
         database = Database(config.database.url, leadership)
         database.start()
-        files = _files(config, fetch or FetchOptions())
+        under_way = UnderWay(Marks(config.data_dir / marks.FILE, clock.boot_id()), database)
+        locks.callback(under_way.close)
+        files = _files(config, under_way, fetch or FetchOptions())
         await asyncio.to_thread(files.store.sweep)
         try:
-            built = await _build(config, clock, database, files, inherited)
+            built = await _build(config, clock, database, under_way, files, inherited)
             built.runtime.start_warnings.extend(warnings)
             built.runtime.kept_files.files += _kept_files(built, locks, is_inherited=bool(inherited))
             work = asyncio.create_task(_work(built), name="work")
@@ -201,9 +211,15 @@ def _kept_lock(path: Path, locks: contextlib.ExitStack, database: Database) -> K
 
 
 async def _build(
-    config: Config, clock: Clock, database: Database, files: FileAdmission, inherited: list[socket.socket]
+    config: Config,
+    clock: Clock,
+    database: Database,
+    under_way: UnderWay,
+    files: FileAdmission,
+    inherited: list[socket.socket],
 ) -> Daemon:
     term = await database.lead(partial(_begin_term, reading=await _read_clock(config, clock, database)))
+    await under_way.take_over(now=clock.now())
     await database.write(partial(posts_chats.ensure, chat_ids=chats_of(config), is_new=False))
     known = await database.read(posts_bot.identity)
     connection = TelegramConnection(database, clock, keep_webhook=config.telegram.keep_webhook)
@@ -216,11 +232,13 @@ async def _build(
         on_fetch=connection.note_fetch,
         on_error=connection.note_error,
         on_date=connection.note_date,
+        proxy=config.telegram.proxy,
     )
-    application: App = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue()).build()
+    builder = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue())
+    application: App = builder.concurrent_updates(MarkingProcessor(under_way, database)).build()
     handlers.register(application)
     sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
-    runtime = _runtime(config, clock, database, connection, sender, files, term)
+    runtime = _runtime(config, clock, database, connection, sender, files, under_way, term)
     application.bot_data["runtime"] = runtime
     assert application.job_queue is not None
     scheduler = Scheduler(application.job_queue, runtime)
@@ -240,7 +258,8 @@ async def _read_clock(config: Config, clock: Clock, database: Database) -> Readi
     """Read the clock. After a reboot, when it may be wrong, compare it with Telegram's too."""
     known, ahead = await database.read(clock_steps.known_boot), None
     if known not in (None, clock.boot_id()) and config.telegram.token is not None:
-        telegram_now = await telegram_time(config.telegram.base_url, within=TELEGRAM_TIME_WITHIN)
+        way = (config.telegram.base_url, config.telegram.proxy)
+        telegram_now = await telegram_time(*way, within=TELEGRAM_TIME_WITHIN)
         ahead = None if telegram_now is None else clock.now() - telegram_now
     return Reading(clock.now(), clock.boot_id(), clock.booted_at, ahead)
 
@@ -254,12 +273,12 @@ class FetchOptions:
     may_reach: Callable[[Address], bool] = is_public
 
 
-def _files(config: Config, fetch: FetchOptions) -> FileAdmission:
+def _files(config: Config, under_way: UnderWay, fetch: FetchOptions) -> FileAdmission:
     """Build the file store with its checks. The size limit of Telegram's own server caps the configured one."""
     settings = config.attachments
     is_telegrams_own = config.telegram.base_url.rstrip("/") == TELEGRAM
     max_bytes = min(settings.max_bytes, MAX_DOCUMENT) if is_telegrams_own else settings.max_bytes
-    store = FileStore(config.data_dir / "attachments", max_bytes=max_bytes)
+    store = FileStore(config.data_dir / "attachments", max_bytes=max_bytes, under_way=under_way)
     scanner = None if settings.scan_command is None else Scanner(settings.scan_command)
     fetcher = Fetcher(store, resolve=fetch.resolve, tls=fetch.tls, may_reach=fetch.may_reach)
     return FileAdmission(store, fetcher, scanner, settings.types)
@@ -281,13 +300,20 @@ def _runtime(
     connection: TelegramConnection,
     sender: TelegramSender,
     files: FileAdmission,
+    under_way: UnderWay,
     term: int,
 ) -> Runtime:
-    settings = DeliverySettings(config.delivery.give_up_after, config.delivery.max_parts, config.alerts.snooze)
+    render_pool = WorkPool("rendering")
+    settings = DeliverySettings(
+        config.delivery.give_up_after,
+        config.delivery.max_parts,
+        config.alerts.snooze,
+        has_escalation_channel=config.alerts.escalation_channel is not None,
+    )
     dispatcher = Dispatcher(
         database,
         clock,
-        Calls(sender, files, settings),
+        Calls(sender, files, settings, under_way, render_pool),
         Leader(term, _limits(config)),
         is_away=lambda: connection.is_away,
         on_return=connection.note_return,
@@ -308,6 +334,8 @@ def _runtime(
         job_status=JobStatus(clock.now()),
         templates=Renderer(Templates.read(config.templates).render),
         kept_files=KeptFiles(),
+        under_way=under_way,
+        render_pool=render_pool,
     )
 
 
@@ -385,6 +413,7 @@ async def _stop(daemon: Daemon, work: asyncio.Task[None]) -> None:
         await _stop_jobs(queue)
     await daemon.bot.shutdown()
     runtime.templates.close()
+    runtime.render_pool.close()
 
 
 async def _stop_jobs(queue: JobQueue[Any]) -> None:

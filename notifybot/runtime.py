@@ -10,8 +10,10 @@ from notifybot.messages.batcher import Batcher
 from notifybot.messages.watchers import Watchers
 from notifybot.recipients.directory import Directory
 from notifybot.storage.database import Database
+from notifybot.storage.under_way import UnderWay
 from notifybot.system.kept_files import KeptFiles
 from notifybot.system.secret_key import SecretKey
+from notifybot.system.work_pool import WorkPool
 from notifybot.telegram_api.polling import TelegramConnection
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.templates.renderer import Renderer
@@ -34,5 +36,7 @@ class Runtime:
     job_status: JobStatus
     templates: Renderer
     kept_files: KeptFiles
+    under_way: UnderWay
+    render_pool: WorkPool
     start_warnings: list[str] = field(default_factory=list)
     """Found at the start, for /health."""

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,15 @@ class Apart:
         Path(f"/proc/{self._life.pid}/clear_refs").write_text("5")
         return self.peak_mb()
 
+    @property
+    def pid(self) -> int:
+        return self._life.pid
+
+    async def fault(self, **spec: object) -> None:
+        """Set a fault in the sandbox."""
+        async with self._telegram.post("/sandbox/faults", json=spec) as response:
+            assert response.status == 200, await response.text()
+
     async def groups(self, count: int) -> list[int]:
         """Add groups with the bot as a member."""
         made = []
@@ -82,12 +92,14 @@ def _text(parameters: Json) -> str:
 
 
 @contextlib.asynccontextmanager
-async def apart() -> AsyncIterator[Apart]:
-    """Run both in a temporary folder; clean up after the block."""
+async def apart(more: Callable[[Path], Mapping[str, object]] = lambda _: {}) -> AsyncIterator[Apart]:
+    """Run both in a temporary folder; clean up after the block. `more`: further sections of the config, for this
+    folder."""
     with tempfile.TemporaryDirectory(prefix="nb") as folder:
         home, identity = Home(Path(folder)), new_sandbox(limits=False)
         async with sandbox_apart(identity.token) as url:
             home.configure(identity, url, escalation_channel=None)
+            home.config.write_text(json.dumps(json.loads(home.config.read_text()) | more(home.folder)))
             life = await start(home)
             try:
                 assert await life.ready(), f"the daemon ended at its start\n{home.log_tail()}"

@@ -9,14 +9,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.lab.steps import CRASH_AT, Step
 from notifybot import cli
-from notifybot.alerts import escalate
-from notifybot.delivery import record
+from notifybot.alerts import escalate, expire
+from notifybot.delivery import calls, record
 from notifybot.delivery.attempt import Attempt
 from notifybot.delivery.dispatcher import Dispatcher
 from notifybot.files.store import FileStore, Incoming
 from notifybot.messages import accept, batcher
 from notifybot.posts.outcomes import Outcome, Shown
 from notifybot.rendering.parts import Edit
+from notifybot.rendering.render import is_long_markup
+from notifybot.rendering.views import PostView
 from notifybot.schedules import release
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.telegram_api.update_queue import DurableQueue
@@ -88,9 +90,13 @@ def _is_shown_edit(_: Dispatcher, attempt: Attempt, outcome: Outcome) -> bool:
     return isinstance(outcome, Shown) and isinstance(attempt.call, Edit)
 
 
+def _is_long(post: PostView, **_: object) -> bool:
+    return post.message is not None and is_long_markup(post.message.content, post.message.look.parse_mode)
+
+
 FUSED: Mapping[Step, Callable[[Fuse], None]] = {
     Step.ACCEPT: lambda fuse: _after(accept, "accept", fuse),
-    Step.STORING: lambda fuse: _before(Incoming, "finish", fuse),
+    Step.STORING: lambda fuse: _after(Incoming, "write", fuse),
     Step.STORED: lambda fuse: _after_awaiting(FileStore, "receive", fuse),
     Step.COMMIT: lambda fuse: _before(batcher, "_answer", fuse),
     Step.CLAIM: lambda fuse: _before(Dispatcher, "_show", fuse),
@@ -98,12 +104,13 @@ FUSED: Mapping[Step, Callable[[Fuse], None]] = {
     Step.UPLOADED: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_upload),
     Step.HALF_SHOWN: lambda fuse: _after_awaiting(Dispatcher, "_record", fuse, when=_is_first_of_more),
     Step.RECORD: lambda fuse: _after(record, "record", fuse),
-    Step.PRESS_STORED: lambda fuse: _after_awaiting(DurableQueue, "_store", fuse),
+    Step.PRESS_STORED: lambda fuse: _after_awaiting(DurableQueue, "_kept", fuse),
     Step.PRESS_HANDLED: lambda fuse: _before(TelegramSender, "answer_press", fuse),
     Step.EDIT: lambda fuse: _before(Dispatcher, "_record", fuse, when=_is_shown_edit),
     Step.ESCALATE: lambda fuse: _after(escalate, "escalate_due", fuse),
     Step.RELEASE: lambda fuse: _after(release, "release_due", fuse),
-    Step.CLOSE: lambda fuse: _after(escalate, "close_due", fuse),
+    Step.RENDER: lambda fuse: _before(calls, "next_call", fuse, when=_is_long),
+    Step.CLOSE: lambda fuse: _after(expire, "expire_due", fuse),
 }
 
 

@@ -10,6 +10,7 @@ import jwt
 from jwt.types import Options
 
 from notifybot.config.jwt_key import Key
+from notifybot.config.types import ACCOUNT
 
 MAX_JWT_CHARACTERS = 8192
 """A header has no room for more."""
@@ -44,10 +45,20 @@ def account_of(token: str, trust: Trust, *, now: datetime) -> str:
         raise InvalidJwt("it is too long", is_genuine=False)
     claims = _verified_claims(token, trust)
     _check_times(claims, now.timestamp(), trust.leeway.total_seconds())
-    account = claims.get(trust.account_claim)
-    if not isinstance(account, str) or not account:
-        raise InvalidJwt(f"its claim {trust.account_claim} is not text", is_genuine=True)
-    return account
+    return _account(claims, trust.account_claim)
+
+
+def _account(claims: dict[str, object], name: str) -> str:
+    """Read the account: text, or a whole number, as which many dashboards store their users."""
+    if name not in claims:
+        raise InvalidJwt(f"it has no claim {name}", is_genuine=True)
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidJwt(f"its claim {name} is neither text nor a whole number", is_genuine=True)
+    try:
+        return ACCOUNT.parse(str(value))
+    except ValueError as error:
+        raise InvalidJwt(f"its claim {name} names no account: {error}", is_genuine=True) from None
 
 
 def _verified_claims(token: str, trust: Trust) -> dict[str, object]:

@@ -7,16 +7,22 @@ import pwd
 import socket
 import struct
 import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from notifybot.auth.admins import is_admin_user
 from notifybot.auth.permissions import Caller
 from notifybot.config.model import Config
+from notifybot.config.types import ANYONE
 
 _CREDENTIALS = struct.Struct("3i")
 CACHED_S = 60
 """Lifetime of user names and groups; the user database may be on another machine."""
+LOOK_UPS = 4
+"""At a time, on threads that do nothing else."""
 
 _uids: WeakKeyDictionary[asyncio.BaseTransport, int | None] = WeakKeyDictionary()
 """Cached for each open connection: asking the kernel costs as much as reading a body."""
@@ -34,8 +40,10 @@ class LocalCallers:
     def __init__(self, config: Config) -> None:
         self._admin_groups = config.socket.admin_groups
         self._accounts = config.accounts
-        self._allowed = allowed_by(config)
+        self._allowed = bounds(config.socket.allow)
         self._cache: dict[int | None, _CachedUser] = {}
+        self._threads = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="callers")
+        self._coming: dict[int, asyncio.Future[Caller]] = {}
 
     def cached(self, uid: int | None) -> Caller | None:
         """Return the caller if cached."""
@@ -43,9 +51,18 @@ class LocalCallers:
         return None if found is None or time.monotonic() > found.until else found.caller
 
     async def look_up(self, uid: int) -> Caller:
-        caller = await asyncio.to_thread(self._look_up, uid)
-        self._cache[uid] = _CachedUser(caller, time.monotonic() + CACHED_S)
-        return caller
+        """Return the caller. A user's requests share one look-up."""
+        coming = self._coming.get(uid)
+        if coming is None:
+            coming = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, uid)
+            self._coming[uid] = coming
+            coming.add_done_callback(partial(self._keep, uid))
+        return await asyncio.shield(coming)
+
+    def _keep(self, uid: int, found: asyncio.Future[Caller]) -> None:
+        del self._coming[uid]
+        if not found.cancelled() and found.exception() is None:
+            self._cache[uid] = _CachedUser(found.result(), time.monotonic() + CACHED_S)
 
     def _look_up(self, uid: int) -> Caller:
         name, groups = _user(uid)
@@ -54,10 +71,9 @@ class LocalCallers:
         return Caller(account, is_admin, allowed=None if is_admin else self._allowed)
 
 
-def allowed_by(config: Config) -> frozenset[str] | None:
-    """Return the recipients of callers whose token sets none; None: any."""
-    allowed = config.socket.allow
-    return None if "*" in allowed else frozenset(allowed)
+def bounds(allow: Collection[str]) -> frozenset[str] | None:
+    """Return the recipients that a list in the config allows; None: any."""
+    return None if ANYONE in allow else frozenset(allow)
 
 
 def peer_uid(transport: asyncio.BaseTransport | None) -> int | None:

@@ -7,9 +7,10 @@ from functools import cached_property
 from types import MappingProxyType
 
 from notifybot.auth.admins import ADMIN_SCOPE, ADMINS
-from notifybot.errors import Forbidden, NotFound, Unauthenticated
+from notifybot.errors import Forbidden, NotFound, NotifybotError, Unauthenticated
 
 SCOPES_HINT = "Create a token that may, with: notifybot token create NAME --scope send,read"
+PERSON_HINT = 'Use an API token for this, or allow it to everyone who signs in: http.allow: ["*"].'
 
 
 class Scope(StrEnum):
@@ -26,6 +27,7 @@ class Caller:
 
     `account`: a local user name, `uid:1234` if the uid has none, or the account of a token or JWT. `allowed`: the
     recipients that they may notify, from the config or the token; None: any. `is_local`: on the unix socket.
+    `is_person`: signed in to a dashboard (JWT), so nothing of others concerns them unless `http.allow` says so.
     """
 
     account: str
@@ -34,6 +36,7 @@ class Caller:
     may_read: bool = True
     allowed: frozenset[str] | None = None
     is_local: bool = True
+    is_person: bool = False
 
     @cached_property
     def scopes(self) -> frozenset[Scope]:
@@ -47,7 +50,9 @@ class Action(StrEnum):
     """Kind of operation, as far as permissions differ."""
 
     LOOK = "look"
-    """See the index and health."""
+    """See the index and the status."""
+    SEE_HEALTH = "see health"
+    """See what /health knows besides the status."""
     SEND = "send"
     READ = "read"
     """See messages and files."""
@@ -85,17 +90,20 @@ class Permission:
     allows_anonymous: bool = False
     needs_any_recipient: bool = False
     """Refused to callers who may only notify some recipients."""
+    is_about_others: bool = False
+    """Refused to people with a JWT, unless they may notify any recipient."""
 
 
 PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
     {
         Action.LOOK: Permission(frozenset(), allows_anonymous=True),
+        Action.SEE_HEALTH: Permission(frozenset(), is_about_others=True),
         # recipients.allowed checks the recipients.
         Action.SEND: Permission(frozenset({Scope.SEND})),
         Action.READ: Permission(frozenset({Scope.READ}), OwnershipRule.HIDDEN),
         Action.ANSWER: Permission(frozenset({Scope.SEND}), OwnershipRule.HIDDEN),
         Action.SUBSCRIBE: Permission(frozenset({Scope.SEND}), needs_any_recipient=True),
-        Action.SEE_PEOPLE: Permission(frozenset({Scope.READ})),
+        Action.SEE_PEOPLE: Permission(frozenset({Scope.READ}), is_about_others=True),
         Action.SEE_ACCOUNT: Permission(frozenset({Scope.READ}), OwnershipRule.REFUSED),
         # Linking an account gives access to the messages sent to it.
         Action.CHANGE_ACCOUNT: Permission(frozenset({Scope.SEND, Scope.READ}), OwnershipRule.REFUSED),
@@ -108,23 +116,29 @@ PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
 
 def check_permission(caller: Caller | None, action: Action) -> None:
     """Raise Unauthenticated or Forbidden unless a caller may do this. None is an anonymous caller."""
-    rule = PERMISSIONS[action]
+    if (refusal := _refusal(caller, PERMISSIONS[action])) is not None:
+        raise refusal
+
+
+def may(caller: Caller | None, action: Action) -> bool:
+    return _refusal(caller, PERMISSIONS[action]) is None
+
+
+def _refusal(caller: Caller | None, rule: Permission) -> NotifybotError | None:
     if caller is None:
-        if rule.allows_anonymous:
-            return
-        raise Unauthenticated("Authentication is required.", hint="Send an API token: `Authorization: Bearer nb_…`.")
+        hint = "Send an API token: `Authorization: Bearer nb_…`."
+        return None if rule.allows_anonymous else Unauthenticated("Authentication is required.", hint=hint)
     missing = rule.needs - caller.scopes
     if missing:
-        raise Forbidden(f"This needs {_words(missing)}, which {caller.account} does not have.", hint=_hint(missing))
-    if rule.needs_any_recipient and caller.allowed is not None and not caller.is_admin:
-        raise Forbidden(
-            f"{caller.account} may only notify some recipients, and cannot add others.",
-            hint="Ask an admin to do it.",
-        )
-
-
-def may(caller: Caller, action: Action) -> bool:
-    return PERMISSIONS[action].needs <= caller.scopes
+        return Forbidden(f"This needs {_words(missing)}, which {caller.account} does not have.", hint=_hint(missing))
+    is_bounded = caller.allowed is not None and not caller.is_admin
+    if rule.is_about_others and caller.is_person and is_bounded:
+        what = f"{caller.account} has signed in as a person, and this is about others."
+        return Forbidden(what, hint=PERSON_HINT)
+    if rule.needs_any_recipient and is_bounded:
+        hint = PERSON_HINT if caller.is_person else "Ask an admin to do it."
+        return Forbidden(f"{caller.account} may only notify some recipients, and cannot add others.", hint=hint)
+    return None
 
 
 def check_owner(caller: Caller, action: Action, owner: str) -> None:

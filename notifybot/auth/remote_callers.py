@@ -5,17 +5,17 @@ import ipaddress
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from functools import partial
 
 from aiohttp import web
 
 from notifybot.auth import tokens
+from notifybot.auth.local_callers import bounds
 from notifybot.auth.permissions import Caller
 from notifybot.auth.throttle import Throttle
 from notifybot.config.model import Algorithm, Anonymous, Config, Jwt
-from notifybot.config.types import NAME
 from notifybot.errors import Unauthenticated, Unavailable
 from notifybot.model.people import ApiToken
 from notifybot.storage.database import Database
@@ -28,16 +28,19 @@ _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via", "Origin", 
 log = logging.getLogger(__name__)
 
 
-class Wrong(Enum):
-    """Why a credential is wrong. Callers never learn which; only guesses are limited."""
+@dataclass(frozen=True)
+class Refusal:
+    """A wrong credential. The reason is for the log: callers never learn it.
 
-    GUESS = "guess"
-    """It was never valid: a bad signature, an unknown token."""
-    LAPSED = "lapsed"
-    """We or the dashboard issued it, but it is expired, revoked, or not meant for notifybot."""
+    `is_guess`: it was never valid, like a bad signature or an unknown token, and counts against its sender. Otherwise
+    we or the dashboard issued it, but it is expired, revoked, or not meant for notifybot.
+    """
+
+    reason: str
+    is_guess: bool
 
 
-Verify = Callable[[str, datetime], str | Wrong]
+Verify = Callable[[str, datetime], str | Refusal]
 
 
 class RemoteCallers:
@@ -52,6 +55,7 @@ class RemoteCallers:
         self._allowed = allowed
         self._verify = _verifier(config.http.jwt)
         self._anonymous = config.http.anonymous
+        self._allowed_to_people = bounds(config.http.allow)
 
     async def caller(self, request: web.Request) -> Caller | None:
         """Return the caller; None without credentials on a closed path. Raise Unauthenticated or TooManyRequests."""
@@ -62,7 +66,9 @@ class RemoteCallers:
         found = await self._bearer(credential, now)
         if isinstance(found, Caller):
             return found
-        if found is Wrong.GUESS:
+        facts = {"action": "credential_refused", "reason": found.reason[:MAX_REASON], "address": address}
+        log.info("credential refused", extra=facts)
+        if found.is_guess:
             self.throttle.note_guess(address, credential, now)
         raise invalid_token()
 
@@ -75,26 +81,28 @@ class RemoteCallers:
         if not self._anonymous or any(name in request.headers for name in _PROXY_HEADERS):
             return None
         opened = next((each for each in self._anonymous if _opens(each, address, request.path)), None)
-        return None if opened is None else self._plain_caller(opened.account)
+        return None if opened is None else Caller(opened.account, is_admin=False, allowed=self._allowed, is_local=False)
 
-    def _plain_caller(self, account: str) -> Caller:
-        return Caller(account, is_admin=False, allowed=self._allowed, is_local=False)
+    def _person(self, account: str) -> Caller:
+        return Caller(account, is_admin=False, allowed=self._allowed_to_people, is_local=False, is_person=True)
 
-    async def _bearer(self, credential: str, now: datetime) -> "Caller | Wrong":
-        if self._verify is None or credential.startswith(tokens.PREFIX):
+    async def _bearer(self, credential: str, now: datetime) -> Caller | Refusal:
+        if credential.startswith(tokens.PREFIX):
             return await self._token_caller(credential, now)
+        if self._verify is None:
+            return Refusal("it is no API token, and http.jwt is not configured", is_guess=True)
         account = self._verify(credential, now)
-        if isinstance(account, Wrong):
+        if isinstance(account, Refusal):
             return account
-        named = self._accounts.get(account, account)
-        return self._plain_caller(named) if is_account(named) else Wrong.LAPSED
+        return self._person(self._accounts.get(account, account))
 
-    async def _token_caller(self, secret: str, now: datetime) -> "Caller | Wrong":
+    async def _token_caller(self, secret: str, now: datetime) -> Caller | Refusal:
         token = await self._database.read(partial(tokens.find, secret=secret))
         if token is None:
-            return Wrong.GUESS
+            return Refusal("there is no such API token", is_guess=True)
         if not tokens.is_valid(token, now):
-            return Wrong.LAPSED
+            what = "expired" if token.revoked_at is None else "revoked"
+            return Refusal(f"the API token {token.name} is {what}", is_guess=False)
         await self._record_use(token, now)
         return tokens.caller_with(token, allowed=self._allowed)
 
@@ -123,20 +131,13 @@ def _verifier(settings: Jwt | None) -> Verify | None:
         leeway=settings.leeway,
     )
 
-    def verify(token: str, now: datetime) -> str | Wrong:
+    def verify(token: str, now: datetime) -> str | Refusal:
         try:
             return jwt.account_of(token, trust, now=now)
         except jwt.InvalidJwt as error:
-            log.info("JWT refused", extra={"action": "jwt_refused", "reason": str(error)[:MAX_REASON]})
-            return Wrong.LAPSED if error.is_genuine else Wrong.GUESS
+            return Refusal(f"JWT: {error}", is_guess=not error.is_genuine)
 
     return verify
-
-
-def is_account(text: str) -> bool:
-    with suppress(ValueError):
-        return NAME.parse(text) == text
-    return False
 
 
 def _opens(opened: Anonymous, address: str, path: str) -> bool:

@@ -13,6 +13,8 @@ STATES = ("scheduled", "initiated", "sent", "escalated", "acknowledged", "closed
 SCOPES = ("send", "read", "admin")
 MAX_WAIT_S = 30.0
 """Longest wait that the daemon allows."""
+MAX_DIGITS = 100
+"""Python refuses to read numbers of thousands of digits."""
 
 
 def port(text: str) -> int:
@@ -89,7 +91,8 @@ def json_object(text: str) -> dict[str, object]:
 
 
 def _whole(text: str, *, most: int, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    if not (is_number and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from {least} to {most}")
     return int(text)
 

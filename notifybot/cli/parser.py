@@ -1,6 +1,7 @@
 """Parser of the command line: the commands, and the options that many of them share."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
@@ -41,6 +42,7 @@ The summaries stand here so that `--help` imports no command.
 """
 DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
 """Second word of a command if it is left out."""
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]*)?")
 GLOBAL_OPTIONS = ("--config", "--socket")
 """Options that work before or after a command."""
 
@@ -106,7 +108,7 @@ def add_json(command: Parser) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError; SystemExit after --help and --version."""
-    words = _insert_default_subcommand(_attach_topics(_attach_wait(argv)))
+    words = _insert_default_subcommand(_attach_ids(_attach_wait(argv)))
     parser = build(_command_in(words))
     parsed, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
     if rest and not _is_late_text(parsed, rest):
@@ -201,12 +203,12 @@ def _is_late_text(parsed: argparse.Namespace, rest: Sequence[str]) -> bool:
     return True
 
 
-def _attach_topics(words: Sequence[str]) -> list[str]:
+def _attach_ids(words: Sequence[str]) -> list[str]:
     """Tie `-1001234:42` to the option before it: argparse takes a word with a minus for an option, unless a number."""
     tied: list[str] = []
     for word in words:
-        is_topic = word.startswith("-") and word[1:].partition(":")[0].isdecimal() and ":" in word
-        if is_topic and tied and tied[-1].startswith("--") and "=" not in tied[-1] and tied[-1] != "--":
+        is_id = word.startswith("-") and word[1:2].isdecimal() and not _NUMBER.fullmatch(word)
+        if is_id and tied and tied[-1].startswith("--") and "=" not in tied[-1] and tied[-1] != "--":
             tied[-1] += f"={word}"
         else:
             tied.append(word)

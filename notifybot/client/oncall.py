@@ -30,7 +30,10 @@ class ShiftInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class OverrideInfo:
-    """A replacement in a rotation for a while. `created_by` is for example `account:alice` or `telegram:42`."""
+    """A replacement in a rotation for a while. `created_by` is for example `account:alice` or `telegram:42`.
+
+    `on_call_until`: of a new one, when the member goes off call; None if no end is in sight.
+    """
 
     id: str
     rotation: str
@@ -40,6 +43,7 @@ class OverrideInfo:
     until: datetime
     created_by: str
     cancelled_at: datetime | None
+    on_call_until: datetime | None = None
     document: JsonObject = whole()
 
 

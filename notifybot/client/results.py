@@ -43,7 +43,7 @@ class ActorInfo:
     account: str | None
 
     def __str__(self) -> str:
-        if self.name and self.username:
+        if self.name and self.username and self.name != self.username:
             return f"{self.name} (@{self.username})"
         return self.name or self.username or self.account or self.telegram_id or "someone"
 
@@ -101,6 +101,7 @@ class MessageInfo:
     """The current state of a message; lists leave `attachments`, `deliveries` and `timeline` empty.
 
     `type`: text, image, document. `content`: the text, or the URL of a file; the text of files is `caption`.
+    `plain_text`: the beginning of a text with markup, without it.
     `repeats`: how many repeats were counted under its `dedup_key`. `send_at`: when a delayed message is sent, else
     None. `schedule_id`: the schedule it belongs to.
     """
@@ -113,6 +114,7 @@ class MessageInfo:
     content: str | None
     caption: str | None
     parse_mode: str | None
+    plain_text: str | None
     priority: str = "normal"
     is_silent: bool = key("silent", default=False)
     has_link_preview: bool = key("link_preview", default=False)
@@ -160,8 +162,8 @@ class MessageInfo:
 
     @property
     def summary(self) -> str:
-        """Title and text; the type, for files alone."""
-        text = self.text or f"({self.type})"
+        """Title and text without markup; the type, for files alone."""
+        text = self.plain_text or self.text or f"({self.type})"
         return f"{self.title}: {text}" if self.title else text
 
 

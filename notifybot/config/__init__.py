@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from notifybot.config.checks import contradictions
+from notifybot.config.env_file import with_env_file
 from notifybot.config.model import Config
-from notifybot.config.problems import ConfigInvalid
+from notifybot.config.problems import ConfigInvalid, reason_and_hint
+from notifybot.config.proxies import Proxy, proxy_to
 from notifybot.config.reader import SectionOf
+from notifybot.config.types import URL
 from notifybot.config.yaml_nodes import At, Reading, UnusableError, read_nodes
 
 SHIPPED = Path(__file__).parents[1] / "config.yaml"
@@ -35,10 +38,12 @@ def find_config(
 def load(path: Path, environ: Mapping[str, str], *, is_start: bool = False) -> Config:
     """Read the config and fill in its default paths; raise ConfigInvalid with every problem.
 
-    `is_start`: for the daemon, which starts also with a time zone that this system no longer knows.
+    `is_start`: for the daemon, which starts also with a time zone that this system no longer knows. Variables come also
+    from the file .env beside the config, with the shipped config from the one in the current folder.
     """
     path = path.absolute()
-    reading = Reading(path.parent, environ, [], {}, is_start)
+    folder = Path.cwd() if path == SHIPPED else path.parent
+    reading = Reading(folder, with_env_file(folder, environ), [], {}, is_start)
     with suppress(UnusableError):
         config = _completed(SectionOf(Config).read(At(read_nodes(path), "", reading)), reading)
         _report_contradictions(config, reading)
@@ -80,12 +85,40 @@ def _completed(config: Config, reading: Reading) -> Config:
         webhook = replace(webhook, path=f"/webhook/telegram/{webhook.secret_token}")
     return replace(
         config,
-        telegram=replace(config.telegram, webhook=webhook),
+        telegram=replace(config.telegram, webhook=webhook, proxy=_proxy(config, reading)),
         data_dir=data_dir,
-        database=replace(config.database, url=config.database.url or f"sqlite:///{data_dir}/notifybot.sqlite3"),
+        database=replace(config.database, url=_located(config.database.url, reading, data_dir)),
+        http=replace(config.http, public_url=config.http.public_url or _base_url(reading)),
         socket=replace(config.socket, path=socket_path),
         alerts=replace(config.alerts, policies=policies),
     )
+
+
+def _located(url: str, reading: Reading, data_dir: Path) -> str:
+    """Return the database's URL, with three slashes relative to the config's folder."""
+    scheme, _, path = url.partition(":///")
+    is_relative = scheme == "sqlite" and not path.startswith("/")
+    if not url:
+        return f"sqlite:///{data_dir}/notifybot.sqlite3"
+    return f"sqlite:///{reading.folder / path}" if is_relative else url
+
+
+def _base_url(reading: Reading) -> str | None:
+    """Return the URL in the variable BASE_URL, if the config names none."""
+    url = reading.environ.get("BASE_URL", "")
+    try:
+        return URL.parse(url) if url else None
+    except ValueError as error:
+        reading.report("http.public_url", f"the value of ${{BASE_URL}} is invalid: {error}")
+        return None
+
+
+def _proxy(config: Config, reading: Reading) -> Proxy | None:
+    try:
+        return proxy_to(config.telegram.base_url, config.telegram.proxy, reading.environ)
+    except ValueError as error:
+        reading.report("telegram.proxy", *reason_and_hint(error))
+        return None
 
 
 def _default_data_dir(reading: Reading) -> Path:

@@ -10,9 +10,13 @@ from datetime import time as time_of_day
 from enum import StrEnum
 from pathlib import Path
 
+from yaml.nodes import MappingNode
+
 from notifybot.config import types as values
+from notifybot.config.proxies import Proxy
 from notifybot.config.reader import ListOf, MapOf, SectionOf, key, required, secret_key
-from notifybot.config.types import Listen, Network, choice, number, whole
+from notifybot.config.types import Listen, Network, Value, choice, number, whole
+from notifybot.config.yaml_nodes import At
 from notifybot.model.enums import Priority
 from notifybot.times.spans import Tomorrow
 
@@ -86,6 +90,32 @@ class LogFormat(StrEnum):
 
 
 @dataclass(frozen=True)
+class Topic:
+    """A topic of a group, as a section."""
+
+    chat: str = required(values.CHAT)
+    thread: int = required(whole(1, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class OrTopic:
+    """A recipient in one word, or a topic as `{chat, thread}`."""
+
+    word: Value[str]
+
+    def read(self, at: At) -> str:
+        if not isinstance(at.node, MappingNode):
+            return self.word.read(at)
+        topic = SectionOf(Topic).read(at)
+        if ":" in topic.chat:
+            at.refuse("the topic is given twice", "Leave it out of chat.")
+        return f"{topic.chat}:{topic.thread}"
+
+
+CHAT, RECIPIENT, ALLOWED = OrTopic(values.CHAT), OrTopic(values.RECIPIENT), OrTopic(values.ALLOWED)
+
+
+@dataclass(frozen=True)
 class Webhook:
     """Telegram posts updates to `url` + `path`. By default, `path` contains the secret."""
 
@@ -108,8 +138,11 @@ class RateLimitsConfig:
 
 @dataclass(frozen=True)
 class Telegram:
+    """The bot, and the way to Telegram. `load` takes `proxy` from the environment if the file has none."""
+
     token: str | None = secret_key(values.BOT_TOKEN, None, variable="TELEGRAM_BOT_TOKEN", credential="telegram_token")
     base_url: str = key(values.BOT_API_URL, "https://api.telegram.org")
+    proxy: Proxy | None = secret_key(values.PROXY, None, credential="telegram_proxy")
     mode: Mode = key(choice(Mode), Mode.POLLING)
     webhook: Webhook = key(SectionOf(Webhook), Webhook())
     keep_webhook: bool = key(values.FLAG, False)
@@ -120,7 +153,7 @@ class Telegram:
 class DatabaseConfig:
     """`load` fills in `url`, which may contain a password."""
 
-    url: str = secret_key(values.DATABASE_URL, "", credential="database_url")
+    url: str = secret_key(values.DATABASE_URL, "", variable="DATABASE_URL", credential="database_url")
 
 
 @dataclass(frozen=True)
@@ -131,7 +164,7 @@ class Socket:
     mode: int = key(values.MODE, 0o660)
     group: str | None = key(values.TEXT, None)
     admin_groups: tuple[str, ...] = key(ListOf(values.TEXT), ())
-    allow: tuple[str, ...] = key(ListOf(values.ALLOWED), ("*",))
+    allow: tuple[str, ...] = key(ListOf(ALLOWED), ("*",))
 
 
 @dataclass(frozen=True)
@@ -159,16 +192,19 @@ class Anonymous:
 
     networks: tuple[Network, ...] = required(ListOf(values.NETWORK, may_be_empty=False))
     paths: tuple[str, ...] = required(ListOf(values.URL_PATH, may_be_empty=False))
-    account: str = required(values.NAME)
+    account: str = required(values.ACCOUNT)
 
 
 @dataclass(frozen=True)
 class Http:
+    """The TCP listener; `allow` lists the recipients for people who sign in with a JWT."""
+
     listen: Listen | None = key(values.LISTEN, None)
     public_url: str | None = key(values.URL, None)
     tls: Tls | None = key(SectionOf(Tls), None)
     jwt: Jwt | None = key(SectionOf(Jwt), None)
     anonymous: tuple[Anonymous, ...] = key(ListOf(SectionOf(Anonymous)), ())
+    allow: tuple[str, ...] = key(ListOf(ALLOWED), (values.SELF,))
 
 
 @dataclass(frozen=True)
@@ -185,7 +221,7 @@ class StepConfig:
     """Step of a policy: notify `to` at `after` from acceptance."""
 
     after: timedelta = required(values.SPAN)
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    to: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
 
 
 @dataclass(frozen=True)
@@ -218,7 +254,7 @@ class Alerts:
     close_after: timedelta | None = key(values.SPAN_OR_NEVER, timedelta(hours=1))
     close_on_acknowledge: bool = key(values.FLAG, True)
     remind_every: timedelta | None = key(values.REMINDING, None)
-    escalation_channel: str | None = key(values.CHAT, None)
+    escalation_channel: str | None = key(CHAT, None)
     reach_muted: bool = key(values.FLAG, True)
     acknowledge_by: AcknowledgeBy = key(choice(AcknowledgeBy), AcknowledgeBy.ANYONE)
     snooze: tuple[timedelta | Tomorrow, ...] = key(
@@ -243,12 +279,12 @@ class RotationConfig:
     Outside `hours`, if any are set, `otherwise` is on call.
     """
 
-    members: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    members: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
     start: date = required(values.DATE)
     handover: str = key(values.CRON, "0 9 * * mon")
     time_zone: str = key(values.ZONE, "UTC")
     hours: tuple[Window, ...] = key(ListOf(SectionOf(Window)), ())
-    otherwise: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    otherwise: tuple[str, ...] = key(ListOf(RECIPIENT), ())
 
 
 @dataclass(frozen=True)
@@ -266,7 +302,7 @@ class Summary:
 
     time: time_of_day = key(values.TIME_OF_DAY, time_of_day(9))
     time_zone: str = key(values.ZONE, "UTC")
-    to: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    to: tuple[str, ...] = key(ListOf(RECIPIENT), ())
     when_empty: bool = key(values.FLAG, True)
     chart: bool = key(values.FLAG, True)
 
@@ -302,7 +338,7 @@ class Inbound:
     """Route `/in/<name>` for another program's format. `policy` names one of `alerts.policies`."""
 
     format: InboundFormat = required(choice(InboundFormat))
-    to: tuple[str, ...] = required(ListOf(values.RECIPIENT, may_be_empty=False))
+    to: tuple[str, ...] = required(ListOf(RECIPIENT, may_be_empty=False))
     secret: str | None = secret_key(values.SECRET, None)
     acknowledge: bool = key(values.FLAG, True)
     policy: str | None = key(values.NAME, None)
@@ -325,11 +361,11 @@ class Config:
     data_dir: Path = key(values.PATH, Path())
     socket: Socket = key(SectionOf(Socket), Socket())
     http: Http = key(SectionOf(Http), Http())
-    accounts: Mapping[str, str] = key(MapOf(values.NAME), {})
-    admins: tuple[str, ...] = key(ListOf(values.RECIPIENT), ())
+    accounts: Mapping[str, str] = key(MapOf(values.ACCOUNT, values.ACCOUNT), {})
+    admins: tuple[str, ...] = key(ListOf(RECIPIENT), ())
     callers: CallersConfig = key(SectionOf(CallersConfig), CallersConfig())
     alerts: Alerts = key(SectionOf(Alerts), Alerts())
-    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(values.RECIPIENT, may_be_empty=False)), {})
+    recipients: Mapping[str, tuple[str, ...]] = key(MapOf(ListOf(RECIPIENT, may_be_empty=False)), {})
     rotations: Mapping[str, RotationConfig] = key(MapOf(SectionOf(RotationConfig)), {})
     templates: Path | None = key(values.PATH, None)
     delivery: DeliveryConfig = key(SectionOf(DeliveryConfig), DeliveryConfig())

@@ -14,7 +14,9 @@ from uuid import UUID
 
 from yaml.nodes import ScalarNode
 
+from notifybot.config.chats import CHAT_FORM, meant_chat, parse_chat
 from notifybot.config.problems import reason_and_hint, shown
+from notifybot.config.proxies import parse_proxy
 from notifybot.config.secrets import variables_in
 from notifybot.config.yaml_nodes import At, YamlKind
 from notifybot.times.cron import parse_cron
@@ -27,9 +29,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 SUBSCRIBERS = "subscribers"
-CHAT_FORM = re.compile(r"@.*|-?[0-9]+(:.*)?")
+ANYONE, SELF = "*", "self"
+"""In lists of allowed recipients: any recipient, and the caller's own account."""
 USER_ID_FORM = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""These decide what kind of recipient a text names; see recipients/address.py."""
+"""With CHAT_FORM these decide what kind of recipient a text names; see recipients/address.py."""
 
 
 @dataclass(frozen=True)
@@ -154,18 +157,6 @@ def _parse_size(text: str) -> int:
     return size
 
 
-def _parse_chat(text: str) -> str:
-    chat, is_topic, topic = text.partition(":")
-    if is_topic and not re.fullmatch(r"[1-9][0-9]{0,9}", topic):
-        raise ValueError("a topic is written behind its chat, like -1001234567890:42")
-    digits = re.fullmatch(r"(-?)0*([1-9][0-9]{0,18})", chat)
-    if digits is not None and int(digits[2]) < 2**63:
-        return digits[1] + digits[2] + is_topic + topic
-    if re.fullmatch(r"@[A-Za-z][A-Za-z0-9_]{3,31}", chat):
-        return chat.lower() + is_topic + topic  # Telegram ignores case here
-    raise ValueError("a chat is a numeric id like -1001234567890, or the @name of a public channel or group")
-
-
 def _parse_name(text: str) -> str:
     if text in (SUBSCRIBERS, "*") or re.fullmatch(r"-?[0-9]+", text):
         raise ValueError("subscribers, * and numbers are reserved")
@@ -174,19 +165,30 @@ def _parse_name(text: str) -> str:
     return text
 
 
+def _parse_account(text: str) -> str:
+    """Any one line of text: accounts come from other programs, and many of those number them."""
+    if text in (SUBSCRIBERS, "*"):
+        raise ValueError("subscribers and * are reserved")
+    if not 1 <= len(text) <= 128 or text != text.strip() or not text.isprintable():
+        raise ValueError("an account has 1 to 128 printable characters, and no spaces around them")
+    return text
+
+
 def _parse_recipient(text: str) -> str:
     """Return a chat id, "@name", user_id in lower case, "subscribers", account or name from the config."""
     if CHAT_FORM.fullmatch(text):
-        return _parse_chat(text)
+        return parse_chat(text)
     if text == SUBSCRIBERS:
         return text
     if USER_ID_FORM.fullmatch(text):
         return str(UUID(text))
+    if (advice := meant_chat(text)) is not None:
+        raise ValueError(advice)
     return _parse_name(text)
 
 
 def _parse_allowed(text: str) -> str:
-    return text if text == "*" else _parse_recipient(text)
+    return text if text in (ANYONE, SELF) else _parse_recipient(text)
 
 
 def _parse_mode(text: str) -> int:
@@ -231,10 +233,12 @@ def _parse_bot_api_url(text: str) -> str:
 
 def _parse_database_url(text: str) -> str:
     scheme, _, rest = text.partition("://")
-    if scheme == "sqlite" and re.fullmatch(r"//[^/\x00?#][^\x00?#]*", rest):
+    if scheme == "sqlite" and re.fullmatch(r"//?[^/\x00?#][^\x00?#]*", rest):
         return text
     if scheme == "sqlite":
-        raise ValueError("a SQLite URL needs an absolute path, with four slashes: sqlite:////var/lib/x.sqlite3")
+        raise ValueError(
+            "a SQLite URL names a file: sqlite:////var/lib/x.sqlite3, or sqlite:///./x.sqlite3 beside the config"
+        )
     if scheme != "postgresql" or not rest or re.search(r"[\s\x00-\x1f]", rest) or not _has_a_possible_port(text):
         raise ValueError("a database URL looks like sqlite:////path or postgresql://user@host/name")
     return text
@@ -291,6 +295,8 @@ def _parse_token(text: str) -> str:
 
 
 _NUMERIC = frozenset({YamlKind.TEXT, YamlKind.WHOLE})
+_CHAT_KINDS = frozenset({*_NUMERIC, YamlKind.NUMBER})
+"""With numbers, because the parsers say what to write instead of -1.0e12."""
 _PRINTABLE = r"[^\x00-\x1f\x7f]+"
 
 TEXT = Value("text", _matching(_PRINTABLE, "it must be one line of text"))
@@ -304,14 +310,15 @@ SIZE = Value("a size like 100MB", _parse_size, frozenset({YamlKind.TEXT, YamlKin
 DATE = Value("a date like 2026-01-31", _parse_date, frozenset({YamlKind.TEXT, YamlKind.DATE}))
 ZONE = Value("a time zone like Europe/Berlin", find_zone, parse_at_start=find_or_keep_zone)
 CRON = Value('a cron expression like "0 9 * * mon"', parse_cron)
-CHAT = Value("a chat id like -1001234567890", _parse_chat, _NUMERIC)
+CHAT = Value("a chat id like -1001234567890", parse_chat, _CHAT_KINDS)
 ROUTE = Value(
     "a route name",
     _matching(r"[a-z0-9][a-z0-9_-]{0,63}", "a route name may contain a-z, 0-9, - and _"),
 )
 NAME = Value("a name", _parse_name)
-RECIPIENT = Value("a recipient", _parse_recipient, _NUMERIC)
-ALLOWED = Value("a recipient, or *", _parse_allowed, _NUMERIC)
+ACCOUNT = Value("an account", _parse_account, _NUMERIC)
+RECIPIENT = Value("a recipient", _parse_recipient, _CHAT_KINDS)
+ALLOWED = Value("a recipient, self or *", _parse_allowed, _CHAT_KINDS)
 URL = Value("a URL", _parse_url)
 BOT_API_URL = Value("the URL of a Bot API server", _parse_bot_api_url)
 DATABASE_URL = Value("the URL of a database", _parse_database_url, is_secret=True)
@@ -325,6 +332,7 @@ PATH = Value("a path", _parse_path)
 MEDIA_TYPE = Value(
     "a media type", _matching(r"[a-z]+/([a-z0-9.+-]+|\*)", "a media type looks like image/png or image/*")
 )
+PROXY = Value("the URL of a proxy, or direct", parse_proxy, is_secret=True)
 BOT_TOKEN = Value("a bot token", _parse_token, is_secret=True)
 WEBHOOK_SECRET = Value(
     "a webhook secret",

@@ -39,11 +39,14 @@ _MESSAGE_COLUMNS = (
     "title",
     "content",
     "source",
+    "account",
+    "data",
     "look",
     "file_count",
     "repeats",
     "repeated_at",
 )
+_ESCALATION_COLUMNS = ("steps_left", "escalate_at")
 _SNOOZE_COLUMNS = ("snoozed_until", "snoozed_by", "unacknowledged_at", "unacknowledged_by")
 _TIME_COLUMNS = (
     "created_at",
@@ -57,7 +60,7 @@ _TIME_COLUMNS = (
 COLUMNS = (
     *(POSTS.c[name] for name in _POST_COLUMNS),
     *(DELIVERIES.c[name] for name in ("purpose", "shown_at")),
-    *(MESSAGES.c[name] for name in (*_MESSAGE_COLUMNS, *_TIME_COLUMNS, *_SNOOZE_COLUMNS)),
+    *(MESSAGES.c[name] for name in (*_MESSAGE_COLUMNS, *_TIME_COLUMNS, *_SNOOZE_COLUMNS, *_ESCALATION_COLUMNS)),
 )
 """The columns that `load_post` reads, labelled with table and name."""
 
@@ -92,6 +95,8 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         title=row.messages_title,
         content=row.messages_content,
         source=row.messages_source,
+        account=row.messages_account,
+        host=_host(row.messages_data),
         created_at=row.messages_send_at or row.messages_created_at,
         shown_at=row.deliveries_shown_at or now,
         escalated_at=row.messages_escalated_at,
@@ -111,7 +116,14 @@ def _message(session: Session, row: Any, *, now: datetime) -> MessageView:
         unacknowledged_by=_name(row.messages_unacknowledged_by),
         is_reminder=row.posts_is_reminder,
         is_superseded=row.posts_superseded_at is not None,
+        may_escalate=row.messages_steps_left > 0 and row.messages_escalate_at is not None,
     )
+
+
+def _host(data: Mapping[str, Any] | None) -> str | None:
+    """Return `data.host`, the name that callers commonly give to the machine an alert is about."""
+    host = None if data is None else data.get("host")
+    return host if isinstance(host, str) else None
 
 
 def _name(who: Mapping[str, Any] | None) -> str | None:

@@ -203,7 +203,9 @@ def _reshown(session: Session, post: Any, attempt: Attempt, *, now: datetime) ->
     if attempt.is_last and attempt.call is not None:
         is_file = post.shown_version == 0 and bool(attempt.media)
         kind, what = (EventKind.SENT, "Files to") if is_file else (EventKind.EDITED, "In")
-        timeline.add(session, posts.messages_of(session, post.id), kind, now=now, detail=f"{what} {post.chat_id}.")
+        timeline.add(
+            session, posts.messages_of(session, post.id), kind, now=now, detail=f"{what} {topics.place_of(post)}."
+        )
 
 
 def _count_attempt(session: Session, post_id: str, error: str | None = None) -> None:
@@ -317,7 +319,7 @@ def _edit_refused(session: Session, post: Any, attempt: Attempt, reason: str, *,
 
 
 def _note_edit_failed(session: Session, post: Any, message_ids: Sequence[str], reason: str, *, now: datetime) -> None:
-    detail = f"The post in {post.chat_id} could not be edited: {reason}."
+    detail = f"The post in {topics.place_of(post)} could not be edited: {reason}."
     timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=detail)
 
 
@@ -334,12 +336,14 @@ def _give_up(session: Session, post: Any, attempt: Attempt, reason: str, *, now:
         return
     _count_attempt(session, post.id, reason)
     if attempt.media and attempt.text is TextTurn.BEFORE:
-        timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"A file to {post.chat_id}: {reason}")
+        timeline.add(
+            session, message_ids, EventKind.FAILED, now=now, detail=f"A file to {topics.place_of(post)}: {reason}"
+        )
         post_shown.let_files_follow(session, post, attempt, now=now)
         run(session, _EDITED, post=post.id, version_shown=attempt.claim.post.version)
         return
     run(session, _FAILED, post=post.id, reason=reason)
     run(session, _UNDELIVERABLE, post=post.id)
-    timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {post.chat_id}: {reason}")
+    timeline.add(session, message_ids, EventKind.FAILED, now=now, detail=f"To {topics.place_of(post)}: {reason}")
     transitions.settle(session, post.id, now=now)
     transitions.escalate_after_failure(session, post.id, now=now)

@@ -41,4 +41,9 @@ def where_shown(post: Any, call: Call | None) -> str:
     """Return the detail of the timeline's line about a post that is shown."""
     if post.thread_id is not None and isinstance(call, Send) and call.thread_id is None:
         return f"To {post.chat_id} itself: its topic {post.thread_id} takes no posts."
-    return f"To {post.chat_id}."
+    return f"To {place_of(post)}."
+
+
+def place_of(post: Any) -> str:
+    """Return the chat of a post, with its topic, as callers write it."""
+    return str(post.chat_id) if post.thread_id is None else f"{post.chat_id}:{post.thread_id}"

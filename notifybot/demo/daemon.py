@@ -15,7 +15,10 @@ LOG_TAIL_LINES = 20
 RESTART_DELAY_S = 2.0
 """Pause before a restart when someone kills the daemon from a shell, as systemd has."""
 # The child must not see a real bot's token or systemd's socket.
-NOT_INHERITED = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
+NOT_INHERITED = (
+    *("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "DATABASE_URL", "BASE_URL"),
+    *("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Folder:
     @property
     def socket(self) -> Path:
         return self.path / "notifybot.sock"
+
+    @property
+    def picture(self) -> Path:
+        return self.path / "db-1.png"
 
     @property
     def log(self) -> Path:

@@ -12,7 +12,7 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +20,9 @@ import yaml
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
 
 from notifybot.demo.daemon import DaemonProcess, Folder
+from notifybot.demo.picture import disk_chart
 from notifybot.demo.routes import Backstage, add_demo_routes
+from notifybot.demo.welcome import welcome
 from notifybot.errors import StartRefused
 from notifybot.sandbox import Sandbox, make_app
 from notifybot.times.clock import Clock
@@ -31,9 +33,6 @@ REPLY_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.05
 QUICK = ClientTimeout(total=5.0)
 LOG_HINT = "The lines above are the end of the daemon's log."
-AS_ROOT = """
-  Warning        This runs as root, so the demo's daemon does too. Better run it as an ordinary user.
-"""
 FIRST_CALL = "http://localhost/api/ingest?wait=3"
 
 FIRST_ALERT: Mapping[str, object] = {
@@ -80,8 +79,10 @@ async def run_demo(*, port: int | None, open_browser: bool) -> int:
     """
     stopping = _stopping()
     async with running_demo(port=port) as demo:
-        print(_welcome(demo), flush=True)
-        if open_browser and _has_desktop():
+        stage, has_desktop = demo.backstage, _has_desktop()
+        text = welcome(demo.folder, page=stage.address, port=stage.port, curl=stage.curl, has_desktop=has_desktop)
+        print(text, flush=True)
+        if open_browser and has_desktop:
             await asyncio.to_thread(webbrowser.open, demo.backstage.address)
         await stopping.wait()
         print("Stopping.", flush=True)
@@ -107,6 +108,7 @@ def _build(port: int, folder: Folder, http: ClientSession) -> Demo:
     url = f"http://127.0.0.1:{port}"
     sandbox = Sandbox(token=_token())
     cast = _set_the_stage(sandbox)
+    folder.picture.write_bytes(disk_chart())
     folder.config.write_text(_config(folder, cast, sandbox.token, url), "utf-8")
     daemon = DaemonProcess(folder, Clock())
     backstage = Backstage(daemon, http, port, folder.socket, _curl(folder, cast))
@@ -122,7 +124,7 @@ def _set_the_stage(sandbox: Sandbox) -> Cast:
     """Create two people, a group and a channel; each /start waits for the daemon, as at Telegram."""
     anna = sandbox.add_user("Anna", username="anna")
     ben = sandbox.add_user("Ben", username="ben")
-    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben])
+    ops = sandbox.add_chat("supergroup", "Ops", members=[anna, ben], chat_id=-1001234567890)
     escalation = sandbox.add_chat("channel", "Escalation", members=[anna, ben])
     sandbox.say(ben, "Morning! db-1 has its new disk since last night.", chat=ops)
     sandbox.say(anna, "Great. I am on call today.", chat=ops)
@@ -136,7 +138,12 @@ def _config(folder: Folder, cast: Cast, token: str, url: str) -> str:
         "telegram": {"token": token, "base_url": url},
         "data_dir": str(folder.path / "data"),
         "socket": {"path": str(folder.socket)},
-        "alerts": {"escalation_channel": str(cast.escalation)},
+        "alerts": {
+            "escalation_channel": str(cast.escalation),
+            "policies": {"night": {"steps": [{"after": "5m", "to": ["oncall"]}]}},
+        },
+        "recipients": {name: [chat] for name, chat in asdict(cast).items()},
+        "rotations": {"oncall": {"members": ["anna", "ben"], "start": Clock().now().date(), "handover": "@daily"}},
     }
     return yaml.safe_dump(wanted, sort_keys=False)
 
@@ -234,7 +241,7 @@ async def _send_first_alert(demo: Demo) -> None:
 async def _have_replies(demo: Demo) -> bool:
     """Check that both people have the reply to their /start, which should come first in their chats."""
     chats = (demo.sandbox.messages(chat) for chat in (demo.cast.anna, demo.cast.ben))
-    return all(any(message.sender.is_bot for message in messages) for messages in chats)
+    return all(any("You are subscribed" in message.text for message in messages) for messages in chats)
 
 
 def _stopping() -> asyncio.Event:
@@ -248,14 +255,3 @@ def _stopping() -> asyncio.Event:
 def _has_desktop() -> bool:
     """Check for a desktop: without one, `webbrowser` may take over the terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _welcome(demo: Demo) -> str:
-    return f"""
-notifybot demo: the real daemon with a local Telegram. Nothing leaves this machine.
-
-  The page       {demo.backstage.address}
-  From a shell   {demo.backstage.curl}
-  Daemon's log   {demo.folder.log}
-  Stop           Ctrl-C; all files of the demo are deleted
-{AS_ROOT if os.geteuid() == 0 else ""}"""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from notifybot.errors import Forbidden, NotifybotError
 from notifybot.files.fetch import Fetcher, FetchFailed
+from notifybot.files.local import LocalFiles
 from notifybot.files.media_types import is_image, safe_name
 from notifybot.files.scan import Scanner, check_type
 from notifybot.files.store import FileStore, StoredFile
@@ -34,6 +35,7 @@ class FileAdmission:
     scanner: Scanner | None
     types: tuple[str, ...] | None
     upload_slots: UploadSlots = field(default_factory=UploadSlots)
+    local: LocalFiles = field(default_factory=LocalFiles)
 
     async def fetch(self, call: Fetch) -> Fetched | NotFetched:
         """Fetch a file that Telegram refused to fetch."""

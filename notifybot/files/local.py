@@ -13,8 +13,11 @@ import os
 import socket
 import stat
 import struct
+from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -23,6 +26,9 @@ from notifybot.errors import NotifybotError
 PATH_BYTES = 4095
 NAME_BYTES = 255
 MAX_LINKS = 40
+OPENED_AT_ONCE = 4
+OPENED_AT_ONCE_BY_ONE_USER = 2
+"""An open takes microseconds, or for ever on a network file system that hangs."""
 READ = 4
 SEARCH = 1
 SO_PEERGROUPS = 59
@@ -103,9 +109,28 @@ def peer_credentials(connection: socket.socket) -> PeerCredentials:
     return PeerCredentials(uid, frozenset({gid, *struct.unpack(f"{len(packed) // 4}I", packed)}))
 
 
-async def open_for(path: str, reader: PeerCredentials) -> LocalFile:
-    """`open_as` on a thread."""
-    return await asyncio.to_thread(open_as, path, reader)
+class LocalFiles:
+    """Opens files on threads of its own. One user's files that cannot be opened do not keep another's waiting."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="paths")
+        self._turns: defaultdict[int, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(OPENED_AT_ONCE_BY_ONE_USER)
+        )
+
+    async def open(self, path: str, reader: PeerCredentials) -> LocalFile:
+        """`open_as` on a thread. If the caller is cancelled, the thread goes on, and keeps its turn until then."""
+        turn = self._turns[reader.uid]
+        await turn.acquire()
+        opening = asyncio.get_running_loop().run_in_executor(self._threads, open_as, path, reader)
+        opening.add_done_callback(partial(_end_turn, turn))
+        return await asyncio.shield(opening)
+
+
+def _end_turn(turn: asyncio.Semaphore, opened: asyncio.Future[LocalFile]) -> None:
+    turn.release()
+    if not opened.cancelled():
+        opened.exception()  # seen, even if the caller is gone
 
 
 def open_as(path: str, reader: PeerCredentials) -> LocalFile:

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ from typing import BinaryIO, ParamSpec, Self, TypeVar
 
 from notifybot.errors import NotFound, NotifybotError, TooLarge, Unavailable
 from notifybot.files.media_types import detect, fits_photo
+from notifybot.storage.under_way import UnderWay, Work, WorkKind
 from notifybot.system.kept_files import KeptFile
 
 PIECE_BYTES = 64 * 1024
@@ -57,10 +59,18 @@ class FileStore:
     so that uploads block neither the event loop nor its default thread pool.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, kept_free: int = KEPT_FREE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        kept_free: int = KEPT_FREE_BYTES,
+        under_way: UnderWay | None = None,
+    ) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
         self.kept_free = kept_free
+        self._under_way = under_way
         self._parts = folder / INCOMING
         self._names = threading.Lock()
         """Held while a file is added or removed, so that a file stored again is not removed as old."""
@@ -106,11 +116,17 @@ class FileStore:
                 if len(held) >= PIECE_BYTES:
                     await self._on_thread(incoming.write, held)
                     held = bytearray()
-            return await self._on_thread(incoming.finish, held)
+            await self._on_thread(incoming.write, held)
+            async with self._marked(incoming.sha256):
+                return await self._on_thread(incoming.finish)
         except BaseException:
             # A write may still run after its waiter was cancelled; abort waits for it.
             await asyncio.shield(self._on_thread(incoming.abort))
             raise
+
+    def _marked(self, sha256: str) -> AbstractAsyncContextManager[None]:
+        """Mark the look into a file (media_types.detect). Raises DiedBefore if it ended earlier processes."""
+        return nullcontext() if self._under_way is None else self._under_way.working_on(Work(WorkKind.UPLOAD, sha256))
 
     async def receive_file(self, file: BinaryIO) -> StoredFile:
         """Store the rest of an open file as `receive` does; the file stays open."""
@@ -225,6 +241,11 @@ class Incoming:
     def __exit__(self, *_: object) -> None:
         self.abort()
 
+    @property
+    def sha256(self) -> str:
+        """Digest of what was written so far."""
+        return self._hash.hexdigest()
+
     def write(self, data: bytes | bytearray) -> None:
         with self._lock, self._or_nothing():
             self._write(data)
@@ -238,10 +259,9 @@ class Incoming:
             os.fsync(self._fd)
             with self._part.open("rb") as file:
                 content = detect(file)
-            sha256 = self._hash.hexdigest()
-            self._store.keep(self._part, sha256)
+            self._store.keep(self._part, self.sha256)
             self._close()
-            return StoredFile(sha256, self.size, content.media_type, content.width, content.height)
+            return StoredFile(self.sha256, self.size, content.media_type, content.width, content.height)
 
     def abort(self) -> None:
         """Discard the file; a no-op after `finish`."""

@@ -3,7 +3,7 @@
 from sqlmodel import Session
 from telegram import Chat, Update
 
-from notifybot.handlers import settings, settings_screens, texts
+from notifybot.handlers import command_menu, settings, settings_screens, texts
 from notifybot.handlers.transaction import Context, actor_of, in_transaction, queue_answer, reply, runtime_of
 from notifybot.messages import queries
 from notifybot.people import linking, preferences
@@ -77,7 +77,19 @@ async def only_in_private(update: Update, context: Context) -> None:
 
 
 async def unknown(update: Update, context: Context) -> None:
-    await reply(update, context, texts.UNKNOWN_COMMAND)
+    """Point to /start; somebody who is linked gets the list of commands."""
+    chat, message, now = update.effective_chat, update.effective_message, runtime_of(context).clock.now()
+    assert chat is not None
+    assert message is not None
+    word = (message.text or message.caption or "").split(maxsplit=1)[0]
+
+    def answer(session: Session) -> None:
+        person = preferences.of_chat(session, str(chat.id))
+        is_linked = person is not None and person.account is not None
+        part = texts.no_such_command(word, command_menu.PRIVATE) if is_linked else texts.UNKNOWN_COMMAND
+        queue_answer(session, update, part, now=now)
+
+    await in_transaction(update, context, answer)
 
 
 async def not_a_command(update: Update, context: Context) -> None:

@@ -7,6 +7,7 @@ from telegram import Update
 
 from notifybot.handlers import texts
 from notifybot.handlers.transaction import Context, in_transaction, queue_answer, reply, runtime_of
+from notifybot.model.names import visible_name
 from notifybot.people import linking, people
 from notifybot.people.link_texts import AccountLink
 
@@ -18,7 +19,7 @@ async def start(update: Update, context: Context) -> None:
     user, chat = update.effective_user, update.effective_chat
     assert user is not None
     assert chat is not None
-    name = user.username or user.first_name
+    name = visible_name(user.username, user.first_name, user.last_name, str(user.id))
     runtime, token = runtime_of(context), " ".join(context.args or ())
     now, key = runtime.clock.now(), runtime.secret_key
 

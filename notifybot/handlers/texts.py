@@ -1,16 +1,18 @@
 """Texts of the bot, ready to be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from telegram import Chat
 
+from notifybot.errors import did_you_mean
 from notifybot.model.actors import name_of
 from notifybot.model.messages import Message
+from notifybot.model.names import visible_name
 from notifybot.model.people import Person
 from notifybot.rendering.buttons import open_alert_button
-from notifybot.rendering.cleaning import clean, replayed
-from notifybot.rendering.parts import Entity, Part
+from notifybot.rendering.parts import Appearance, Entity, Part
+from notifybot.rendering.plain import plain_text
 from notifybot.rendering.split import utf16_len
 from notifybot.times.display import clock_time, shorten
 
@@ -48,6 +50,16 @@ NOT_A_COMMAND = Part("I only understand commands; /help lists them.")
 UNKNOWN_BUTTON = "This button no longer works."
 
 
+def no_such_command(word: str, menu: Mapping[str, str]) -> Part:
+    """Suggest the nearest command, and list those of the `menu` with what they do."""
+    command = word.removeprefix("/").partition("@")[0].lower()
+    near = did_you_mean(command, menu)
+    said = (
+        f"There is no command /{shorten(command, MAX_LABEL_LENGTH)}.{'' if near is None else f' Did you mean /{near}?'}"
+    )
+    return Part("\n".join([said, "", "You can use:", *(f"/{name}: {what}" for name, what in menu.items())]))
+
+
 def welcome(person: Person, code: str, *, is_new: bool, is_void: bool) -> Part:
     """Answer to /start. `is_void`: it came from a deep link that is not valid."""
     void = ["This link is not valid: it was already used, or its 10 minutes are over.", ""]
@@ -77,7 +89,7 @@ def joined(chat: Chat, *, is_here: bool, may_write: bool) -> Part:
     """Notice that the bot joined a group or channel. `is_here`: shown there, not to the person who added it."""
     chat_id = str(chat.id)
     kind = "channel" if chat.type == Chat.CHANNEL else "group"
-    where = f"this {kind}" if is_here else f"the {kind} “{chat.title}”"
+    where = f"this {kind}" if is_here else f"the {kind} “{visible_name(chat.title, chat.username, chat_id)}”"
     if may_write:
         text = f"I can post in {where} now. To send messages to it, use its id {chat_id} as channel_id."
         return _with_code(text, chat_id)
@@ -128,7 +140,9 @@ def _state(message: Message, now: datetime) -> str:
 
 
 def _label(message: Message) -> str:
-    text, _ = clean(*replayed(message.title or message.content))
+    text = plain_text(
+        message.title or message.content, None if message.title else Appearance.of(message.look).parse_mode
+    )
     return shorten(" ".join(text.split()), MAX_LABEL_LENGTH)
 
 

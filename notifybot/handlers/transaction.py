@@ -10,6 +10,7 @@ from telegram.ext import ContextTypes
 
 from notifybot.model import actors
 from notifybot.model.actors import Actor
+from notifybot.model.names import visible_name
 from notifybot.posts import chats, replies
 from notifybot.rendering.parts import Part
 from notifybot.runtime import Runtime
@@ -50,8 +51,8 @@ async def in_transaction(update: Update, context: Context, work: Callable[[Sessi
 
 
 def note_title(session: Session, chat: Chat) -> None:
-    if chat.effective_name:
-        chats.note_title(session, str(chat.id), chat.effective_name)
+    if title := visible_name(chat.effective_name, chat.username):
+        chats.note_title(session, str(chat.id), title)
 
 
 async def reply(update: Update, context: Context, part: Part) -> None:

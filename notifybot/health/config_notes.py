@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
 
-from notifybot.config.model import Config, Http, Mode
+from notifybot.config.model import Config, DeliveryConfig, Http, Mode, Scripts
 
 
 def configuration_notes(config: Config) -> tuple[str, ...]:
@@ -16,9 +16,23 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
         which = "unacknowledged alerts without a policy" if config.alerts.policies else "unacknowledged alerts"
         notes.append(f"No escalation channel is configured: {which} escalate to no one.")
     notes += _http_notes(config.http)
-    if config.telegram.mode is Mode.WEBHOOK:
-        notes.append("telegram.mode is webhook, but this version fetches updates by polling.")
+    notes += _without_effect(config)
     return tuple(notes)
+
+
+def _without_effect(config: Config) -> Iterator[str]:
+    """Name the settings that this version reads and checks, but does not serve yet."""
+    telegram, routes = config.telegram, [f"/in/{name}" for name in sorted(config.inbound)]
+    if telegram.mode is Mode.WEBHOOK:
+        yield "telegram.mode is webhook, but this version fetches updates by polling."
+    elif telegram.webhook.url is not None:
+        yield "telegram.webhook has no effect: this version fetches updates by polling."
+    if routes:
+        yield f"inbound has no effect: this version does not serve {', '.join(routes)}; requests there get 404."
+    if config.scripts != Scripts():
+        yield "scripts has no effect: this version has no /scripts command in Telegram."
+    if config.delivery.storm_after != DeliveryConfig().storm_after:
+        yield "delivery.storm_after has no effect: this version does not merge waiting messages."
 
 
 def _http_notes(http: Http) -> Iterator[str]:

@@ -4,18 +4,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from notifybot.config.model import Config
 from notifybot.errors import Unavailable
 from notifybot.jobs.batches import MAX_PUT_OFF, PoisonRow, put_off
 from notifybot.runtime import Runtime
 from notifybot.storage.due import DueRow
 from notifybot.summaries import plan
 from notifybot.summaries.compose import Composer
-from notifybot.summaries.plan import SUMMARIES, DueSummary, SummaryDefaults
+from notifybot.summaries.plan import SUMMARIES, DueSummary
 from notifybot.summaries.send import send
-from notifybot.times.wall_clock import Daily
 
-NAME = "telegram_daily_summary"
+NAME = plan.JOB
 READERS_PER_QUERY = 500
 """They share one look at the messages."""
 SUMMARIES_PER_COMMIT = 50
@@ -42,13 +40,9 @@ async def run_now(runtime: Runtime, now: datetime) -> int:
 
 
 async def _update_plans(runtime: Runtime, now: datetime) -> None:
-    find = partial(plan.outdated, defaults=_defaults(runtime.config), now=now, limit=SUMMARIES_PER_COMMIT)
+    find = partial(plan.outdated, defaults=plan.defaults_of(runtime.config), now=now, limit=SUMMARIES_PER_COMMIT)
     while wanted := await runtime.database.read(find):
         await runtime.database.write(partial(plan.save_plans, wanted=wanted, now=now))
-
-
-def _defaults(config: Config) -> SummaryDefaults:
-    return SummaryDefaults(Daily(config.summary.time, config.summary.time_zone), config.summary.to)
 
 
 class _Sending:

@@ -13,6 +13,7 @@ from notifybot.posts import chat_troubles, clock_steps, replies
 from notifybot.rotations import overrides
 from notifybot.runtime import Runtime
 from notifybot.schedules import changes
+from notifybot.storage import under_way
 from notifybot.telegram_api import update_store
 
 ROWS_PER_TRANSACTION = 200
@@ -46,6 +47,7 @@ def forget_bookkeeping(session: Session, *, now: datetime) -> int:
         + linking.forget_old(session, now=now)
         + job_history.forget_old(session, now=now)
         + chat_troubles.forget_old(session, now=now)
+        + under_way.forget_old(session, now=now)
     )
 
 

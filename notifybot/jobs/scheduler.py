@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,12 +19,15 @@ from notifybot.jobs import JOBS, Job
 from notifybot.jobs.failures import record_run
 from notifybot.model.schedules import JobRun
 from notifybot.runtime import Runtime
+from notifybot.storage.under_way import MAX_DEATHS, Work, WorkKind
 from notifybot.storage.writer import Changes
 from notifybot.system.logs import reason_of
 
 FIRST_RETRY_AFTER = timedelta(seconds=5)
 """Doubles with each additional failure in a row."""
 MAX_DOUBLINGS = 10
+FIRST_REST, LONGEST_REST = timedelta(seconds=10), timedelta(minutes=10)
+"""Of a job during which the process died MAX_DEATHS times, from the start on; doubles with each further death."""
 CHECK_EVERY_S = 15.0
 LOST_AFTER = timedelta(minutes=1)
 """A run that is this late never comes: the JobQueue starts one within milliseconds."""
@@ -180,6 +184,23 @@ def retry_delay(failures: int, max_interval: timedelta) -> timedelta:
     return min(max_interval, FIRST_RETRY_AFTER * (1 << min(failures - 1, MAX_DOUBLINGS)))
 
 
+class JobRests(NotifybotError):
+    """The process died again and again during this job."""
+
+
+def _check_rest(runtime: Runtime, deaths: int) -> None:
+    """Raise JobRests for a while after the start if the job ended earlier processes: what it does matters too much to
+    be given up, but so does everything else."""
+    if deaths < MAX_DEATHS:
+        return
+    rest = min(LONGEST_REST, FIRST_REST * (1 << min(deaths - MAX_DEATHS, MAX_DOUBLINGS)))
+    left = runtime.job_status.started_at + rest - runtime.clock.now()
+    if left > timedelta():
+        raise JobRests(
+            f"notifybot died {deaths} times while running this job. It runs again in {left.total_seconds():.0f} s."
+        )
+
+
 class EarlierJobFailed(NotifybotError):
     """A job that runs before this one is failing."""
 
@@ -217,10 +238,12 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     work = job.run_now if run.is_manual and job.run_now is not None else job.run
     try:
         await _run_earlier_jobs(runtime, job)
-        if job.presses_first:
-            await _handle_presses(runtime, job)
-        started = time.perf_counter()
-        run.done = await work(runtime, run.started_at)
+        is_due = await _is_due(runtime, job)
+        if job.presses_first and is_due:
+            await runtime.telegram.presses_first()  # they count first
+        async with _marked(runtime, run, is_due=is_due):
+            started = time.perf_counter()
+            run.done = await work(runtime, run.started_at)
     except Exception as error:
         log.exception("job failed", extra={"action": "job_failed", "job": job.name})
         run.error, is_broken = reason_of(error), True
@@ -232,11 +255,20 @@ async def _execute(runtime: Runtime, job: Job, run: JobRun) -> bool:
     return is_broken
 
 
-async def _handle_presses(runtime: Runtime, job: Job) -> None:
-    """Let the presses that wait at Telegram count first, if the job has something to do."""
+async def _is_due(runtime: Runtime, job: Job) -> bool:
+    """Return True if a row was due when the run under way began."""
     due = await runtime.database.read(job.next_due)
-    if due is not None and due <= runtime.job_status.running[job.name]:
-        await runtime.telegram.presses_first()
+    return due is not None and due <= runtime.job_status.running[job.name]
+
+
+def _marked(runtime: Runtime, run: JobRun, *, is_due: bool) -> AbstractAsyncContextManager[None]:
+    """Mark a run that has something to do; others cannot end the process. Raises JobRests."""
+    if not (is_due or run.is_manual):
+        return nullcontext()
+    this = Work(WorkKind.JOB, run.job)
+    if not run.is_manual:
+        _check_rest(runtime, runtime.under_way.deaths_of(this))
+    return runtime.under_way.marked(this)
 
 
 async def _run_earlier_jobs(runtime: Runtime, job: Job) -> None:

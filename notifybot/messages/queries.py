@@ -88,21 +88,27 @@ def details(session: Session, message_id: str) -> MessageDetails:
     return MessageDetails(message, deliveries, tuple(timeline.events_of(session, message_id)), files)
 
 
-def page(session: Session, wanted: MessageFilter, *, limit: int) -> tuple[Sequence[Message], bool]:
-    """Return the newest messages, at most `limit` of them and about MAX_PAGE_CHARACTERS, and whether there are more."""
-    sizes = session.execute(_matching(select_columns(col(Message.id), _size()), wanted).limit(limit + 1)).all()
-    ids: list[str] = []
+def page(session: Session, wanted: MessageFilter, *, limit: int) -> tuple[list[tuple[str, int]], bool]:
+    """Return the ids and sizes of the newest messages, at most `limit` of them and about MAX_PAGE_CHARACTERS, and
+    whether there are more."""
+    sizes = session.execute(_matching(select_columns(col(Message.id), size_of()), wanted).limit(limit + 1)).all()
+    found: list[tuple[str, int]] = []
     total = 0
     for message_id, size in sizes[:limit]:
         total += size
-        if ids and total > MAX_PAGE_CHARACTERS:
+        if found and total > MAX_PAGE_CHARACTERS:
             break
-        ids.append(message_id)
-    found = session.exec(select(Message).where(col(Message.id).in_(ids))).all()
-    return sorted(found, key=lambda message: message.id, reverse=True), len(ids) < len(sizes)
+        found.append((message_id, size))
+    return found, len(found) < len(sizes)
 
 
-def _size() -> ColumnElement[int]:
+def some(session: Session, ids: Sequence[str]) -> Sequence[Message]:
+    """Return the messages with these ids, in this order; those that are gone meanwhile are left out."""
+    found = {message.id: message for message in session.exec(select(Message).where(col(Message.id).in_(ids)))}
+    return [found[each] for each in ids if each in found]
+
+
+def size_of() -> ColumnElement[int]:
     """Characters of what a caller can make long."""
     columns = table_of(Message).c
     return reduce(add, [func.coalesce(func.length(cast(columns[name], Text)), 0) for name in LONG_COLUMNS])

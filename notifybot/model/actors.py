@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from notifybot.model.names import visible_name
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -17,15 +19,21 @@ def by_account(account: str) -> Actor:
     return Actor(f"account:{account}", {"account": account})
 
 
-def by_telegram(telegram_id: int, name: str, username: str | None) -> Actor:
-    return Actor(f"telegram:{telegram_id}", {"telegram_id": telegram_id, "name": name, "username": username})
+def by_telegram(telegram_id: int, name: str | None, username: str | None) -> Actor:
+    """Return the actor. A name that nobody can see is replaced by the username, then by the id."""
+    shown = visible_name(name, username, str(telegram_id))
+    return Actor(f"telegram:{telegram_id}", {"telegram_id": telegram_id, "name": shown, "username": username})
 
 
 def name_of(who: Mapping[str, Any]) -> str:
     """Return the display name in an actor's `facts`."""
-    if "account" in who:
+    if who.get("account"):
         return str(who["account"])
-    return f"{who['name']} (@{who['username']})" if who.get("username") else str(who["name"])
+    name, username, telegram_id = (who.get(key) for key in ("name", "username", "telegram_id"))
+    shown = visible_name(name, username, str(telegram_id or "somebody"))
+    if not username:
+        return shown
+    return f"@{username}" if shown == username else f"{shown} (@{username})"
 
 
 NOTIFYBOT = "notifybot"

@@ -89,6 +89,7 @@ MOVING = (
     Moving("link_secrets", ("expires_at",)),
     Moving("link_guesses", ("at",)),
     Moving("job_troubles", ("until", "told_at")),
+    Moving("deaths", ("last_at",)),
 )
 STAYING: dict[str, dict[str, Staying]] = {
     "bot": {"replaced_at": Staying.RECORD},

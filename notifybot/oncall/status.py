@@ -55,6 +55,15 @@ def find_status(session: Session, directory: Directory, name: str, *, now: datet
     return _status(session, directory, name, found, now=now)
 
 
+def end_of_duty(session: Session, directory: Directory, override: OnCallOverride, *, now: datetime) -> datetime | None:
+    """Return when the member of a new override goes off call: at its end, or later if they are on call anyway.
+
+    None if no end is in sight.
+    """
+    active = overrides.active_or_upcoming(session, now=now).get(override.rotation, [])
+    return next(shifts(directory.rotations[override.rotation], active, override.starts_at)).until
+
+
 def check_known(directory: Directory, rotation: str) -> None:
     """Raise NotFound unless the config defines this rotation."""
     if rotation in directory.rotations:

@@ -37,6 +37,15 @@ def find(session: Session, name: str) -> PersonStatus:
     return found.get(True) or found[False]
 
 
+def find_account(session: Session, account: str) -> PersonStatus:
+    """Find the person linked to an account, and no other: it may look like a stranger's user_id or chat id. Raises
+    NotFound."""
+    found = everybody(session, account=account)
+    if not found:
+        raise NotFound(f"The account {account} is not linked to a chat.", hint="`notifybot link` links it.")
+    return found[0]
+
+
 def rename(session: Session, name: str, chat_name: str) -> PersonStatus:
     """Set someone's displayed name, which then no longer follows Telegram. Raises NotFound."""
     found = find(session, name)

@@ -133,8 +133,12 @@ def _import_code(session: Session, key: SecretKey, code: CodeRecord, *, now: dat
     what = f"a code of the chat {code.chat_id}"
     if code.expires_at <= now:
         return ImportEntry(what, ImportOutcome.REFUSED, "it has expired")
+    if linking.holder_of_code(session, key, code.code, now=now) == code.chat_id:
+        return ImportEntry(what, ImportOutcome.UNCHANGED)
+    # Whoever has a code pressed /start; other programs keep no other record of them until they are linked.
     if session.exec(select(Person).where(Person.chat_id == code.chat_id)).one_or_none() is None:
-        return ImportEntry(what, ImportOutcome.REFUSED, "the chat is not subscribed")
+        session.add(_new_person(session, PersonRecord(code.chat_id), now=now))
+        session.flush()
     expires_at = min(code.expires_at, now + linking.VALID_FOR)
     is_taken = linking.add_code(session, key, code.code, code.chat_id, expires_at=expires_at, now=now)
     return (

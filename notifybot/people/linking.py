@@ -78,6 +78,12 @@ def add_code(session: Session, key: SecretKey, code: str, chat_id: str, *, expir
     return True
 
 
+def holder_of_code(session: Session, key: SecretKey, code: str, *, now: datetime) -> str | None:
+    """Return the chat with this valid code."""
+    found = session.get(LinkSecret, key.digest("code", code))
+    return None if found is None or found.expires_at <= now else found.chat_id
+
+
 def new_token(session: Session, key: SecretKey, account: str, actor: Actor, *, now: datetime) -> LinkToken:
     """Make the secret of a deep link that links `account` to the chat that opens it, at the request of `actor`."""
     _void_oldest_tokens(session, account)

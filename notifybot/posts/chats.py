@@ -79,16 +79,14 @@ class Reached:
     held_until: datetime | None
 
 
-def current(session: Session, chat_ids: Collection[str], known: Collection[str] = ()) -> dict[str, Reached]:
-    """Return the chat that each id stands for now, by the given id. Inserts missing rows, except for `known` ids.
+def current(session: Session, chat_ids: Collection[str]) -> dict[str, Reached]:
+    """Return the chat that each id stands for now, by the given id; one without a row stands for itself.
 
     Follows groups that became supergroups, and @names whose id is known. Chats that neither moved nor have a flood
     wait, which are most, are not even read.
     """
-    ensure(session, chat_ids)
-    everything = {*chat_ids, *known}
-    found = {chat_id: Reached(chat_id, None) for chat_id in everything}
-    for row in fetch(session, _MOVED_OR_HELD, chats=sorted(everything)):
+    found = {chat_id: Reached(chat_id, None) for chat_id in chat_ids}
+    for row in fetch(session, _MOVED_OR_HELD, chats=sorted(found)):
         found[row.id] = _followed(session, row)
     return found
 

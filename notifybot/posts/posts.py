@@ -40,8 +40,10 @@ def messages_of(session: Session, post_id: str) -> list[str]:
 def queue(
     session: Session, posts: Sequence[dict[str, Any]], urgency: Urgency, *, now: datetime, same: Parameters = NOTHING
 ) -> None:
-    """Insert posts that are due at `now`, in existing chats. `same`: columns with one value for all of them."""
+    """Insert posts that are due at `now`, and their chats if these have no row. `same`: columns with one value for all
+    of them."""
     if posts:
+        chats.ensure(session, {post["chat_id"] for post in posts})
         insert_rows(session, Post, posts, same=same)
         chats.wake(session, [(post["chat_id"], urgency, post["caller"]) for post in posts], now=now)
 

@@ -4,7 +4,8 @@ import functools
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifybot.config.types import CHAT_FORM, SUBSCRIBERS, USER_ID_FORM
+from notifybot.config.chats import CHAT_FORM
+from notifybot.config.types import SUBSCRIBERS, USER_ID_FORM
 
 
 class RecipientKind(StrEnum):

@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from notifybot.errors import Forbidden
-from notifybot.recipients.address import EVERYBODY, Recipient, RecipientKind, recipient_of
+from notifybot.recipients.address import EVERYBODY, Recipient, RecipientKind
 from notifybot.recipients.directory import Directory
-from notifybot.recipients.lookup import Lookup, RecipientRequest, look_up
+from notifybot.recipients.lookup import Lookup, RecipientRequest, allowed_recipients, look_up
 
 
 def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = False) -> None:
@@ -16,10 +16,9 @@ def check_allowed(request: RecipientRequest, found: Lookup, *, is_later: bool = 
     Unknown recipients are refused too, so that a restricted caller cannot probe for names. With `is_later` a rotation
     must be listed itself, no matter who is on call now.
     """
-    allowed = request.allowed
-    if allowed is None:
+    if request.allowed is None:
         return
-    directory, listed = found.directory, [recipient_of(text) for text in allowed]
+    directory, listed = found.directory, allowed_recipients(request)
     members = {member for each in listed for member in directory.members(each)}
     chat_ids = {_chat_of(member, found) for member in members if not _is_topic(member)} - {None}
     if is_later:
@@ -38,7 +37,7 @@ def _is_topic(member: Recipient) -> bool:
 
 
 def _not_allowed(request: RecipientRequest, recipient: Recipient, member: Recipient) -> Forbidden:
-    hint = "Callers on the socket are limited by socket.allow, a token by its own list of recipients."
+    hint = "socket.allow limits callers on the socket, http.allow people with a JWT, and a token its own recipients."
     if member.kind is RecipientKind.NAME:
         hint = f"Anyone may be on call by then: the rotation {member.name} must be allowed by name."
     return Forbidden(f"{request.account} is not allowed to send to {recipient.name}.", hint=hint)

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from notifybot.config.types import SELF
 from notifybot.people import people
 from notifybot.people.people import Reader
 from notifybot.posts import chats
 from notifybot.posts.chats import Reached
-from notifybot.recipients.address import Recipient, RecipientKind, recipient_of
+from notifybot.recipients.address import Recipient, RecipientKind, person_recipient, recipient_of
 from notifybot.recipients.directory import Directory
 from notifybot.rotations.overrides import active_or_upcoming
 
@@ -70,7 +71,13 @@ def look_up(session: Session, requests: Collection[RecipientRequest], directory:
     by_chat = people.readers_of_chats(session, asked.private) if asked.private else {}
     everybody = people.all_readers(session) if asked.is_everybody else ()
     own_chats = {reader.chat_id for reader in (*by_name.values(), *everybody)}
-    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats, own_chats))
+    return Lookup(directory, now, by_name, by_chat, everybody, chats.current(session, asked.chats | own_chats))
+
+
+def allowed_recipients(request: RecipientRequest) -> list[Recipient]:
+    """Return `allowed` as recipients. SELF is the caller's account, even if a name in the config is spelled like it."""
+    texts = request.allowed or ()
+    return [person_recipient(request.account) if text == SELF else recipient_of(text) for text in texts]
 
 
 def _names_in(requests: Collection[RecipientRequest]) -> set[str]:
@@ -95,8 +102,8 @@ class _Asked:
                 self._add_member(member)
                 if not ignores_mutes and member.kind is RecipientKind.CHAT and member.chat_id.isdecimal():
                     self.private.add(member.chat_id)
-        for text in request.allowed or ():
-            for member in self.directory.members(recipient_of(text)):
+        for allowed in allowed_recipients(request):
+            for member in self.directory.members(allowed):
                 self._add_member(member)
 
     def _add_member(self, member: Recipient) -> None:

@@ -36,6 +36,8 @@ class Content:
     text: str
     entities: tuple[Entity, ...]
     media: tuple[Media, ...]
+    whole: str | None = None
+    """If `text` is only the beginning, as the rest is not parsed: all of it as it was written, for the file."""
     text_first: bool = False
     files_follow: bool = False
     """Each file goes below the text, alone, so that it cannot keep the text or another file from the chat."""
@@ -44,8 +46,8 @@ class Content:
 
 
 def lay_out(content: Content, footer: Footer, *, max_parts: int) -> tuple[Part, ...]:
-    """Return the parts in order. Text of more than `max_parts` parts goes as a file below its beginning, which has the
-    addresses of links.
+    """Return the parts in order. Text of more than `max_parts` parts goes as a file below its beginning: with its
+    markup if it is so long that the rest is not parsed, else with the addresses of links.
 
     A single file has the text as its caption, and the rest of the text follows. Photo albums go above the text,
     documents below it. A text without buttons may be the caption of an album. Where `files_follow`, none of this holds.
@@ -96,27 +98,31 @@ def _may_be_caption(texts: Sequence[Part], footer: Footer) -> bool:
 
 
 def _captioned(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
-    parts = _cut(content, footer, first_limit=MAX_CAPTION_UNITS)
-    if len(parts) > max_parts:
+    parts = _cut(content, footer, max_parts, first_limit=MAX_CAPTION_UNITS)
+    if parts is None:
         return (Part("", media=content.media), *_as_file(content, footer))
     first, *others = (*parts[:-1], _with_footer(parts[-1], footer))
     return (replace(first, media=content.media), *others)
 
 
 def _texts(content: Content, footer: Footer, max_parts: int) -> tuple[Part, ...]:
-    parts = _cut(content, footer, first_limit=MAX_TEXT_UNITS)
-    return _as_file(content, footer) if len(parts) > max_parts else (*parts[:-1], _with_footer(parts[-1], footer))
+    parts = _cut(content, footer, max_parts, first_limit=MAX_TEXT_UNITS)
+    return _as_file(content, footer) if parts is None else (*parts[:-1], _with_footer(parts[-1], footer))
 
 
-def _cut(content: Content, footer: Footer, *, first_limit: int) -> tuple[Part, ...]:
+def _cut(content: Content, footer: Footer, max_parts: int, *, first_limit: int) -> tuple[Part, ...] | None:
+    """Return the parts of the text; None if there are more than `max_parts`."""
+    if content.whole is not None:
+        return None
     parts = split(
         content.text,
         content.entities,
         first_limit=first_limit,
         max_entities=MAX_ENTITIES - EXTRA_ENTITIES,
         reserve_last=footer.units,
+        most=max_parts,
     )
-    return parts or (Part(""),)
+    return None if len(parts) > max_parts else parts or (Part(""),)
 
 
 def _as_file(content: Content, footer: Footer) -> tuple[Part, ...]:
@@ -125,8 +131,9 @@ def _as_file(content: Content, footer: Footer) -> tuple[Part, ...]:
         first_part(content.text, content.entities, limit=room, max_entities=MAX_ENTITIES - EXTRA_ENTITIES),
         FULL_TEXT_BELOW,
     )
-    whole = Media(MediaKind.DOCUMENT, FULL_TEXT_NAME, Written(without_links(content.text, content.entities).encode()))
-    return (_with_footer(first, footer), Part("", media=(whole,)))
+    whole = without_links(content.text, content.entities) if content.whole is None else content.whole
+    file = Media(MediaKind.DOCUMENT, FULL_TEXT_NAME, Written(whole.encode()))
+    return (_with_footer(first, footer), Part("", media=(file,)))
 
 
 def _with_footer(part: Part, footer: Footer) -> Part:

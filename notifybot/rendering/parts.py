@@ -191,6 +191,8 @@ class Appearance:
     buttons: tuple[PostButton, ...] = ()
     text_first: bool = False
     """Show a single file below the text, instead of using the text as its caption."""
+    past_time: str | None = None
+    """When the message should have been sent, ISO 8601, if that was over when it came."""
 
     def stored(self) -> dict[str, Any] | None:
         """Return the values that differ from the default, for the database; None if there are none."""

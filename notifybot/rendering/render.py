@@ -16,7 +16,7 @@ from notifybot.rendering.buttons import (
 )
 from notifybot.rendering.cleaning import clean, cleaned_part, indented, replayed
 from notifybot.rendering.layout import Content, Footer, lay_out
-from notifybot.rendering.markup import Formatted, ParseMode
+from notifybot.rendering.markup import Formatted, ParseMode, Room
 from notifybot.rendering.markup.links import checked
 from notifybot.rendering.parts import (
     Buttons,
@@ -39,6 +39,8 @@ from notifybot.rendering.written_links import without_links, write_links
 STATUS_UNITS = 160
 """Room that the status lines of an alert usually need over its life."""
 ANSWER_WITHOUT_BUTTONS = "Telegram refused the buttons. Send /open to acknowledge."
+BARE_ALERT = "Alert"
+"""Text of an alert that has only files: buttons below an album need one."""
 LONG_MARKUP, LONG_TEXT = 8192, 65_536
 """In characters; see `is_long_markup`."""
 
@@ -153,7 +155,8 @@ def _render_message(
     buttons = () if AsText.ALL_BUTTONS in post.as_text else _buttons(post, message, snoozes)
     status, _ = clean(status_lines(message))
     foot = Footer(status, buttons, room=STATUS_UNITS if message.is_alert else 0)
-    parts = lay_out(_with_layout(_content(message, post.as_text), post), foot, max_parts=max_parts)
+    content = _with_layout(_content(message, post.as_text, max_parts), post)
+    parts = lay_out(content, foot, max_parts=max_parts)
     return tuple(replace(part, link_preview=True) for part in parts) if message.look.link_preview else parts
 
 
@@ -165,23 +168,34 @@ def _with_layout(content: Content, post: PostView) -> Content:
     return replace(content, files_follow=True, groups_shown=tuple(part.files for part in shown if part.files))
 
 
-def _content(message: MessageView, as_text: AsText) -> Content:
-    text, entities = read_markup(message.content, message.look.parse_mode)
+def _content(message: MessageView, as_text: AsText, max_parts: int) -> Content:
+    read = read_markup(message.content, message.look.parse_mode, max_parts)
+    text, entities = read.text, read.entities
     if AsText.FORMATTING in as_text:
         text, entities = without_links(text, entities), ()
-    if head := _headline(message):
+    head, foot = _headline(message), _lines_below(message, as_text)
+    if head:
         shift = utf16_len(head) + 1
         bold = Entity("bold", 0, utf16_len(head))
         entities = (bold, *(replace(entity, offset=entity.offset + shift) for entity in entities))
-        text = f"{head}\n{text}" if text else head
+    text, entities = clean(_joined(head, text, foot), entities)
+    whole = clean(_joined(head, replayed(message.content)[0], foot))[0] if read.is_cut else None
+    if VISIBLE.search(text) is None:
+        text, entities = _escaped(message.content or message.title or ""), ()
+    return Content(text, entities, message.media, whole, message.look.text_first)
+
+
+def _joined(head: str, text: str, foot: str) -> str:
+    return "\n\n".join(filter(None, ("\n".join(filter(None, (head, text))), foot)))
+
+
+def _lines_below(message: MessageView, as_text: AsText) -> str:
+    """Return what is missing from a message, a line each."""
     lines = [f"📎 {missing.name}: {missing.reason}" for missing in message.missing]
     lines += [f"{button.text}: {button.url or button.copy}" for button in _buttons_in_text(message, as_text)]
     if AsText.ALL_BUTTONS in as_text and is_open(message):
         lines.append(ANSWER_WITHOUT_BUTTONS)
-    text, entities = clean("\n\n".join(filter(None, (text, "\n".join(lines)))), entities)
-    if VISIBLE.search(text) is None:
-        text, entities = _escaped(message.content or message.title or ""), ()
-    return Content(text, entities, message.media, message.look.text_first)
+    return "\n".join(lines)
 
 
 def _escaped(text: str) -> str:
@@ -189,27 +203,29 @@ def _escaped(text: str) -> str:
     return text.encode("unicode_escape").decode()
 
 
-def read_markup(content: str, parse_mode: str | None) -> tuple[str, tuple[Entity, ...]]:
+def read_markup(content: str, parse_mode: str | None, max_parts: int) -> Formatted:
     """Return the text, as a terminal shows it, and its formatting; not cleaned yet (see `clean`).
 
     Links that Telegram would not show are written in the text. Invalid markup is shown as plain text (see
-    `markup_problem`).
+    `markup_problem`). Of markup that does not fit into `max_parts` messages, only the beginning is parsed.
     """
     try:
-        formatted = _parsed(content, parse_mode)
+        formatted = _parsed(content, parse_mode, max_parts)
     except markup.Unparseable:
-        return replayed(content)
+        return Formatted(*replayed(content))
     if not formatted.text:
-        return replayed(content)
-    return replayed(*write_links(formatted.text, formatted.entities, formatted.lost))
+        return Formatted(*replayed(content))
+    shown = replayed(*write_links(formatted.text, formatted.entities, formatted.lost))
+    return Formatted(*shown, is_cut=formatted.is_cut)
 
 
-def _parsed(content: str, parse_mode: str | None) -> Formatted:
-    """Parse the markup; escape sequences are none. Raises Unparseable."""
+def _parsed(content: str, parse_mode: str | None, max_parts: int) -> Formatted:
+    """Parse the markup, as far as it can be shown; escape sequences are none. Raises Unparseable."""
     if parse_mode is None:
         return Formatted(content, ())
     mode = ParseMode(parse_mode)
-    return markup.parse(content if mode is ParseMode.MONO else ESCAPE.sub("", content), mode)
+    source = content if mode is ParseMode.MONO else ESCAPE.sub("", content)
+    return markup.parse(source, mode, Room.of(max_parts))
 
 
 def is_long_markup(content: str, parse_mode: str | None) -> bool:
@@ -217,12 +233,12 @@ def is_long_markup(content: str, parse_mode: str | None) -> bool:
     return len(content) > (LONG_TEXT if parse_mode is None else LONG_MARKUP)
 
 
-def markup_problem(content: str, parse_mode: str | None) -> str | None:
-    """Return the reason why markup cannot be parsed, or None."""
+def markup_problem(content: str, parse_mode: str | None, max_parts: int) -> str | None:
+    """Return the reason why markup cannot be parsed, or None. What is too long to be shown counts as text."""
     if parse_mode is None:
         return None
     try:
-        shows_something = bool(_parsed(content, parse_mode).text) or not content
+        shows_something = bool(_parsed(content, parse_mode, max_parts).text) or not content
     except markup.Unparseable as error:
         return f"{parse_mode}: {error}"
     return None if shows_something else f"{parse_mode}: the message would be empty."
@@ -237,7 +253,10 @@ def _buttons_in_text(message: MessageView, as_text: AsText) -> Sequence[PostButt
 
 def _headline(message: MessageView) -> str:
     title = replayed(message.title or "")[0].strip()
-    return _mark(message) + (title or message.source) if message.is_alert else title
+    mark = _mark(message) if message.is_alert else ""
+    if title or mark:
+        return mark + title if title else mark.removesuffix(": ")
+    return BARE_ALERT if message.is_alert and not message.content else ""
 
 
 def _mark(message: MessageView) -> str:

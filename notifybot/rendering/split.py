@@ -85,8 +85,10 @@ def split(
     first_limit: int | None = None,
     max_entities: int = MAX_ENTITIES,
     reserve_last: int = 0,
+    most: int | None = None,
 ) -> tuple[Part, ...]:
-    """Cut `text` into parts of at most `limit` UTF-16 units; the last one leaves `reserve_last` units free.
+    """Cut `text` into parts of at most `limit` UTF-16 units; the last one leaves `reserve_last` units free. Of a text
+    with more than `most` parts, return only the first, and one more.
 
     `first_limit` applies to the first part if it is a caption (MAX_CAPTION_UNITS).
 
@@ -103,10 +105,22 @@ def split(
     rest = _Limits(limit, max_entities, reserve_last)
     first = rest if first_limit is None else replace(rest, units=first_limit)
     entities = _with_found(text, entities)
-    parts = tuple(_parts(text, entities, first, rest))
+    parts = _up_to(most, _parts(text, entities, first, rest))
     if parts and not _is_visible(parts[-1]):  # the part that is last then must leave the room
-        parts = tuple(_parts(_without_invisible_end(text), entities, first, rest)) or parts
+        parts = _up_to(most, _parts(_without_invisible_end(text), entities, first, rest)) or parts
     return tuple(part for part in parts if _is_visible(part)) or parts
+
+
+def _up_to(most: int | None, parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Take the parts until more than `most` of them are visible."""
+    taken: list[Part] = []
+    visible = 0
+    for part in parts:
+        taken.append(part)
+        visible += _is_visible(part)
+        if most is not None and visible > most:
+            break
+    return tuple(taken)
 
 
 def _with_found(text: str, entities: Iterable[Entity]) -> tuple[Entity, ...]:

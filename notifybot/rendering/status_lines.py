@@ -1,19 +1,32 @@
-"""Status lines below a message: late, repeated, escalated, snoozed, reopened, ended."""
+"""Status lines below a message: its origin, late, repeated, escalated, snoozed, reopened, ended."""
 
+import re
 from datetime import timedelta
 
 from notifybot.model.states import State
 from notifybot.rendering.views import MessageView, is_open
-from notifybot.times.display import clock_time
+from notifybot.times.display import clock_time, shorten
 
+MAX_NAME_LENGTH = 60
 LATE_AFTER = timedelta(minutes=2)
 """A message shown longer than this after its acceptance is marked late."""
 
 
 def status_lines(message: MessageView) -> str:
     lines = [_late(message), _repeated(message), _escalated(message), _snoozed(message), _reopened(message)]
-    lines.append(_ending(message))
+    lines += [_ending(message), _origin(message)]
     return "\n".join(line for line in lines if line)
+
+
+def _origin(message: MessageView) -> str:
+    """Name the source and host of an alert, where they add to its text. The caller's account alone does not."""
+    if not message.is_alert:
+        return ""
+    given = ("" if message.source == message.account else message.source, message.host or "")
+    shown = [shorten(" ".join(name.split()), MAX_NAME_LENGTH) for name in given]
+    known = f"{message.title or ''}\n{message.content}"
+    new = [name for name in shown if name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", known, re.I) is None]
+    return f"from {'@'.join(dict.fromkeys(new))}" if new else ""
 
 
 def _late(message: MessageView) -> str:

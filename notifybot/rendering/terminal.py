@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 TAB = 8
 WIDEST = 500
 """Columns that a tab or a cursor movement can reach; text itself may be longer."""
+LONGEST = 8192
+"""Characters that one character can move or erase, so that a line of a million of them takes no hours."""
 
 # ECMA-48: control sequences, strings such as a window's title, and escapes of two characters. A string without an end
 # is text, although a terminal would swallow it.
@@ -17,6 +19,7 @@ LINE_END = re.compile(r"(?<!\r)(?:\r++\n|\r*+[\v\f\x85\u2028\u2029])")
 _MOVEMENT = r"(?:\x1b\[|\x9b)(?P<count>[0-9]*)(?P<verb>[CDGK])"
 _MOVES = re.compile(rf"[\r\b]|{_MOVEMENT}")
 MOVING_LINE = re.compile(rf"^[^\n]*?(?:{_MOVES.pattern})[^\n]*", re.MULTILINE)
+_PIECE = re.compile(rf"[^\n]{{1,{LONGEST}}}(?:(?=\r)|\Z)|[^\n]{{1,{LONGEST}}}")
 _TOKEN = re.compile(rf"{_MOVEMENT}|{ESCAPE.pattern}|(?P<ascii>[ -~]+)|(?P<one>.)")
 
 
@@ -70,9 +73,10 @@ class _Row:
                 self._erase(count or 0)
 
     def _erase(self, count: int) -> None:
-        kept = self.cells[: self.column] if count == 0 else []
-        rest = self.cells[self.column + 1 :] if count == 1 else []
-        self.cells = [*kept, *([" "] * (self.column + 1) if rest else []), *rest]
+        if count == 1 and self.column + 1 < len(self.cells):
+            self.cells[: self.column + 1] = [" "] * (self.column + 1)
+        else:
+            del self.cells[0 if count else self.column :]
 
     def control(self, character: str) -> None:
         match character:
@@ -85,7 +89,17 @@ class _Row:
 
 
 def last_state(line: str) -> str:
-    """Return the last state of one line."""
+    """Return the last state of one line. What is written before the last LONGEST characters or so stays."""
+    done, state = list[str](), ""
+    for piece in _PIECE.finditer(line):
+        if len(state) > LONGEST:
+            done += (state, "\n" if piece[0].startswith("\r") else "")
+            state = ""
+        state = _state_after(state + piece[0])
+    return "".join((*done, state)).rstrip(" ")
+
+
+def _state_after(line: str) -> str:
     row = _Row()
     for found in _TOKEN.finditer(line):
         if found["verb"]:
@@ -94,7 +108,7 @@ def last_state(line: str) -> str:
             row.write(found["ascii"])
         elif found["one"]:
             _write(row, found["one"])
-    return "".join(row.cells).rstrip(" ")
+    return "".join(row.cells)
 
 
 def _write(row: _Row, character: str) -> None:

@@ -19,6 +19,8 @@ class MessageView:
     title: str | None
     content: str
     source: str
+    account: str
+    """The caller's; a `source` that only repeats it says nothing."""
     created_at: datetime
     """Acceptance, or the scheduled time."""
     shown_at: datetime
@@ -29,6 +31,7 @@ class MessageView:
     """Display name."""
     closed_at: datetime | None
     resolved_at: datetime | None = None
+    host: str | None = None
     look: Appearance = DEFAULT_APPEARANCE
     media: tuple[Media, ...] = ()
     missing: tuple[MissingFile, ...] = ()
@@ -48,6 +51,8 @@ class MessageView:
     """The post repeats an earlier one in this chat."""
     is_superseded: bool = False
     """A newer reminder replaces this one."""
+    may_escalate: bool = False
+    """An alert with an escalation step left."""
 
 
 @dataclass(frozen=True)

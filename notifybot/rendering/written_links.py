@@ -1,8 +1,9 @@
 """Write links in the text as `label (address)`, wherever they cannot be shown as links."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from notifybot.rendering.markup.links import checked
 from notifybot.rendering.markup.normalize import QUOTES
@@ -26,7 +27,9 @@ def write_links(text: str, entities: Iterable[Entity], links: Iterable[Entity]) 
     insertions = sorted((_end(link), f" ({address})") for link in links if (address := _to_write(units, link)))
     if not insertions:
         return text, tuple(entities)
-    return _inserted(units, insertions), tuple(_moved(entity, insertions) for entity in entities)
+    places = [place for place, _ in insertions]
+    added = list(accumulate((_length(text) for _, text in insertions), initial=0))
+    return _inserted(units, insertions), tuple(_moved(entity, places, added) for entity in entities)
 
 
 def without_links(text: str, entities: Sequence[Entity]) -> str:
@@ -51,12 +54,12 @@ def _inserted(units: bytes, insertions: Sequence[Insertion]) -> str:
     return "".join(piece + added for piece, (_, added) in zip(pieces, [*insertions, (0, "")], strict=True))
 
 
-def _moved(entity: Entity, insertions: Sequence[Insertion]) -> Entity:
-    """An address after the last word of a quote belongs to the quote; it is not styled like the word."""
-    before = sum(_length(added) for place, added in insertions if place <= entity.offset)
-    last = _end(entity) + (entity.type in QUOTES)
-    inside = sum(_length(added) for place, added in insertions if entity.offset < place < last)
-    return replace(entity, offset=entity.offset + before, length=entity.length + inside)
+def _moved(entity: Entity, places: Sequence[int], added: Sequence[int]) -> Entity:
+    """Move an entity by what is `added` up to each of the `places`. An address after the last word of a quote belongs
+    to the quote; it is not styled like the word."""
+    before = added[bisect_right(places, entity.offset)]
+    up_to_end = added[bisect_left(places, _end(entity) + (entity.type in QUOTES))]
+    return replace(entity, offset=entity.offset + before, length=entity.length + up_to_end - before)
 
 
 def _length(text: str) -> int:

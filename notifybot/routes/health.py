@@ -12,6 +12,7 @@ from sqlmodel import Session
 from notifybot import __version__
 from notifybot.alerts.policy import escalation_plan
 from notifybot.alerts.policy_gaps import find_gaps
+from notifybot.auth import permissions
 from notifybot.auth.permissions import Action
 from notifybot.errors import Unavailable
 from notifybot.health import assess, job_failures, lost_names, unknown_zones
@@ -39,10 +40,10 @@ T = TypeVar("T")
 
 
 async def show_health(request: web.Request) -> web.Response:
-    """Assess the daemon. Anonymous callers get the status alone."""
+    """Assess the daemon. Callers without a token get the status alone."""
     found = assess.assess(await _facts(request))
-    is_known = known_caller_of(request) is not None
-    document = build(HealthDocument, found, version=__version__) if is_known else HealthDocument(status=found.status)
+    sees_all = permissions.may(known_caller_of(request), Action.SEE_HEALTH)
+    document = build(HealthDocument, found, version=__version__) if sees_all else HealthDocument(status=found.status)
     return json_response(document, status=503 if found.status is HealthStatus.DOWN else 200)
 
 
@@ -68,6 +69,7 @@ async def _facts(request: web.Request) -> HealthFacts:
             *configuration_notes(runtime.config),
             *runtime.start_warnings,
             *exposure_notes(runtime.config),
+            *runtime.under_way.warnings(),
             *await _missing_members(runtime),
             *await _missing_admins(runtime),
             *await _policy_gaps(runtime),

@@ -17,6 +17,7 @@ from notifybot.model.schedules import JobRun, JobTrouble
 from notifybot.runtime import Runtime
 from notifybot.schemas.responses import jobs as documents
 from notifybot.schemas.responses.jobs import JobRunDocument, JobsDocument
+from notifybot.summaries import plan
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.problems import shortened
@@ -57,11 +58,16 @@ async def status(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     names = list(runtime.job_status.next_runs)
     found = await runtime.database.read(partial(_read_record, names=names, runs=query.runs))
+    summary = partial(plan.next_summary, defaults=plan.defaults_of(runtime.config), now=runtime.clock.now())
+    next_runs = runtime.job_status.next_runs.copy()
+    if next_runs.get(plan.JOB) is not None:  # people mean the summary, not the next look at what is due
+        next_runs[plan.JOB] = await runtime.database.read(summary)
     jobs = [
         documents.job(
             name,
             runtime.job_status,
             record.statistics,
+            next_run=next_runs.get(name),
             failures=record.failures,
             history=record.runs if query.runs else None,
         )

@@ -1,13 +1,14 @@
 """Send messages, list them, and change one: acknowledge, snooze, close, cancel, retry, edit."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from sqlmodel import Session
 
 from notifybot.alerts import acknowledge, close, unacknowledge
 from notifybot.alerts import snooze as alerts_snooze
@@ -29,13 +30,20 @@ from notifybot.runtime import Runtime
 from notifybot.schedules import cancel
 from notifybot.schemas.messages import EditFields, IngestFields, PhotoFields, SendFields
 from notifybot.schemas.responses import messages as documents
-from notifybot.schemas.responses.messages import AcceptedDocument, MessageDetailDocument, MessagesDocument
+from notifybot.schemas.responses.messages import (
+    AcceptedDocument,
+    MessageDetailDocument,
+    MessageDocument,
+    MessagesDocument,
+)
 from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
+from notifybot.storage.under_way import text_work
 from notifybot.web.allowance import accept
 from notifybot.web.bodies import RequestFields, read_fields, read_query
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
+from notifybot.web.long_lists import list_response
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Handler, Route, runtime_of
 
@@ -132,15 +140,19 @@ async def _wait(runtime: Runtime, new: NewMessage, found: Acceptance, wait: time
     return json_response(document, status=200 if is_decided else 202)
 
 
-async def list_messages(request: web.Request) -> web.Response:
+async def list_messages(request: web.Request) -> web.StreamResponse:
     query = read_query(request, ListQuery)
     if query.cursor is not None and not is_id(query.cursor):
         raise InvalidFields([FieldProblem(("cursor",), "this must be the next_cursor of an earlier response")])
     account = permissions.visible_account(caller_of(request))
     wanted = MessageFilter(query.status, query.source, query.since, account, query.cursor, query.open)
     page, has_more = await runtime_of(request).database.read(partial(queries.page, wanted=wanted, limit=query.limit))
-    next_cursor = page[-1].id if has_more else None
-    return json_response(MessagesDocument(messages=[documents.message(each) for each in page], next_cursor=next_cursor))
+    end = f'],"next_cursor":"{page[-1][0]}"}}' if has_more else '],"next_cursor":null}'
+    return await list_response(request, page, _some_messages, within=(b'{"messages":[', end.encode()))
+
+
+def _some_messages(session: Session, ids: Sequence[str]) -> Sequence[MessageDocument]:
+    return [documents.message(each) for each in queries.some(session, ids)]
 
 
 async def show(request: web.Request) -> web.Response:
@@ -178,7 +190,7 @@ def _changing(
     notifies: bool = False,
 ) -> Handler:
     """Make a handler that changes a message and returns it. `more`: additional arguments of the verb. `notifies`: its
-    recipients are notified again."""
+    recipients are notified again, even if it ended the process before."""
 
     async def change(request: web.Request) -> web.Response:
         await read_fields(request, RequestFields)
@@ -186,6 +198,7 @@ def _changing(
         message = (await _detail(request, Action.ANSWER)).message
         if notifies:
             await _check_may_notify(request, message)
+            await runtime.under_way.forgive(text_work(message.content, Appearance.of(message.look).parse_mode))
         actor, now = actors.by_account(caller_of(request).account), runtime.clock.now()
         known = {} if more is None else more(runtime)
         await runtime.database.write(partial(verb, message_id=message.id, actor=actor, now=now, **known))
@@ -213,7 +226,7 @@ async def change(request: web.Request) -> web.Response:
     message = (await _detail(request, Action.ANSWER)).message
     await _check_may_notify(request, message)
     now = runtime.clock.now()
-    reason = await plain_reason(fields.content, Appearance.of(message.look).parse_mode)
+    reason = await plain_reason(runtime, fields.content, Appearance.of(message.look).parse_mode)
     newest = {name: getattr(fields, name) for name in fields.model_fields_set}
     actor = actors.by_account(caller.account)
     now = runtime.clock.now()

@@ -12,7 +12,14 @@ from notifybot.errors import NotFound
 from notifybot.model.ids import is_id
 from notifybot.oncall import changes, status
 from notifybot.oncall.changes import Editor, NewOverride
-from notifybot.schemas.responses.oncall import OverrideDocument, RotationsDocument, override, rotation
+from notifybot.schemas.responses.oncall import (
+    NewOverrideDocument,
+    OverrideDocument,
+    RotationsDocument,
+    new_override,
+    override,
+    rotation,
+)
 from notifybot.schemas.types import OneRecipient, RequestTimestamp, Span
 from notifybot.times.spans import LONGEST
 from notifybot.web.bodies import RequestFields, read_fields
@@ -53,9 +60,10 @@ async def create_override(request: web.Request) -> web.Response:
     runtime, now = runtime_of(request), runtime_of(request).clock.now()
     wanted = NewOverride(request.match_info["rotation"], fields.member, fields.begins, fields.ends_at(now))
 
-    def make(session: Session) -> OverrideDocument:
+    def make(session: Session) -> NewOverrideDocument:
         made = changes.add_override(session, wanted, _editor(session, request), runtime.directory, now=now)
-        return override(made, status.names_of(session, [made.member]))
+        until = status.end_of_duty(session, runtime.directory, made, now=now)
+        return new_override(made, status.names_of(session, [made.member]), until)
 
     return json_response(await runtime.database.write(make))
 
@@ -92,7 +100,7 @@ ROUTES = (
         "POST",
         "/api/oncall/{rotation}/overrides",
         create_override,
-        OverrideDocument,
+        NewOverrideDocument,
         "Create an override: member, for or until, from.",
         Action.CHANGE_ROTATION,
         body=OverrideFields,

@@ -51,9 +51,11 @@ async def list_people(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     caller = caller_of(request)
+    look = partial(admin.find, name=name)
     if not caller.is_admin:
         permissions.check_owner(caller, Action.SEE_ACCOUNT, name)
-    found = await runtime_of(request).database.read(partial(admin.find, name=name))
+        look = partial(admin.find_account, account=name)
+    found = await runtime_of(request).database.read(look)
     return json_response(documents.person_detail(found))
 
 

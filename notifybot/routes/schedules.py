@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from aiohttp import web
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
+from sqlmodel import Session
 
 from notifybot.auth import permissions
 from notifybot.auth.permissions import Action, Caller
@@ -47,6 +48,7 @@ from notifybot.web.allowance import accept
 from notifybot.web.bodies import FORM, RequestFields, check, read_fields, read_form_fields
 from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
+from notifybot.web.long_lists import list_response
 from notifybot.web.multipart import is_form, read_form
 from notifybot.web.problems import FieldProblem, InvalidFields
 from notifybot.web.route import Route, runtime_of
@@ -132,7 +134,9 @@ async def _later(
     }
     usual = check(SendFields, given)
     new = await message_of(request, caller, usual, usual.text, files)
-    look = replace(new.look, text_first=bool(files))
+    at = fields.scheduled_timestamp
+    past_time = at.isoformat() if at <= runtime_of(request).clock.now() and new.repeat is None else None
+    look = replace(new.look, text_first=bool(files), past_time=past_time)
     return replace(new, recipients=await _known(request, new.recipients), look=look)
 
 
@@ -146,12 +150,16 @@ async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Re
     )
 
 
-async def pending_messages(request: web.Request) -> web.Response:
+async def pending_messages(request: web.Request) -> web.StreamResponse:
     """List scheduled messages that are not sent yet, the next one first."""
     account, runtime = permissions.visible_account(caller_of(request)), runtime_of(request)
     asked = partial(schedules.pending, account=account, now=runtime.clock.now(), limit=MAX_PENDING)
     found = await runtime.database.read(asked)
-    return json_response([documents.pending(detail) for detail in found], kind=list[PendingDocument])
+    return await list_response(request, found, _some_pending)
+
+
+def _some_pending(session: Session, ids: Sequence[str]) -> Sequence[PendingDocument]:
+    return [documents.pending(each) for each in schedules.some_pending(session, ids)]
 
 
 async def preview(request: web.Request) -> web.Response:
@@ -166,10 +174,14 @@ async def preview(request: web.Request) -> web.Response:
     return json_response(PreviewDocument(repeat=fields.repeat, time_zone=zone, next_times=times))
 
 
-async def list_schedules(request: web.Request) -> web.Response:
+async def list_schedules(request: web.Request) -> web.StreamResponse:
     account = permissions.visible_account(caller_of(request))
     found = await runtime_of(request).database.read(partial(schedules.page, account=account))
-    return json_response(SchedulesDocument(schedules=[documents.schedule(each) for each in found]))
+    return await list_response(request, found, _some_schedules, within=(b'{"schedules":[', b"]}"))
+
+
+def _some_schedules(session: Session, ids: Sequence[str]) -> Sequence[ScheduleDocument]:
+    return [documents.schedule(each) for each in schedules.some_schedules(session, ids)]
 
 
 async def show(request: web.Request) -> web.Response:

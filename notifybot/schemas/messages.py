@@ -14,6 +14,7 @@ from notifybot.rendering.parts import Appearance, MissingFile, PostButton
 from notifybot.schemas.policy import PolicyField
 from notifybot.schemas.types import (
     MAX_URL,
+    Account,
     ChatId,
     Label,
     LocalTimestamp,
@@ -143,7 +144,7 @@ _BUTTONS = {"type": "array", "items": _A_BUTTON, "maxItems": MAX_BUTTONS}
 class _Common(RequestFields):
     """Fields of every way to send."""
 
-    user: Name | None = None
+    user: Account = None
     to: Recipients = None
     title: Title = None
     source: Label = None

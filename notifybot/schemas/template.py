@@ -1,7 +1,10 @@
 """Render the template that a request names, with its data."""
 
+import json
+
 from notifybot.schemas.messages import AnyFields
 from notifybot.schemas.types import MessageText, Title
+from notifybot.storage.under_way import UnderWay, Work, WorkKind, digest
 from notifybot.templates import CannotRender
 from notifybot.templates.renderer import Renderer
 from notifybot.web.bodies import RequestFields, check
@@ -13,17 +16,21 @@ class _Texts(RequestFields):
     title: Title = None
 
 
-async def fill_template(templates: Renderer, name: str, fields: AnyFields, text: str | None) -> tuple[AnyFields, str]:
+async def fill_template(
+    templates: Renderer, under_way: UnderWay, name: str, fields: AnyFields, text: str | None
+) -> tuple[AnyFields, str]:
     """Return the completed fields and the rendered text.
 
     The caller's title and priority win over the template's; parse_mode is the template's alone. Raise UnknownTemplate,
-    CannotRender, InvalidFields, Unavailable.
+    CannotRender, InvalidFields, Unavailable, DiedBefore.
     """
     if text is not None:
         raise InvalidFields([FieldProblem(("template",), "the template provides the text; leave one of the two out")])
     if fields.parse_mode is not None:
         raise InvalidFields([FieldProblem(("parse_mode",), "the template sets the parse_mode; leave it out")])
-    rendered = await templates.render(name, fields.data or {})
+    data = fields.data or {}
+    async with under_way.working_on(Work(WorkKind.TEMPLATE, digest(name, json.dumps(data, sort_keys=True)))):
+        rendered = await templates.render(name, data)
     texts = _checked(name, rendered.content, rendered.title)
     update: dict[str, object] = {"title": fields.title or texts.title, "parse_mode": rendered.parse_mode}
     if rendered.priority is not None and "priority" not in fields.model_fields_set:

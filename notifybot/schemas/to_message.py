@@ -1,6 +1,5 @@
 """Turn the fields and files of a request into a NewMessage."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -37,6 +36,7 @@ from notifybot.schemas.messages import (
 )
 from notifybot.schemas.template import fill_template
 from notifybot.schemas.types import MAX_URL
+from notifybot.storage.under_way import DiedBefore, text_work
 from notifybot.web.bodies import check, read_fields
 from notifybot.web.local_copy import store_local_file
 from notifybot.web.multipart import from_base64, is_form, kind_of_type, read_form
@@ -120,7 +120,7 @@ async def message_of(
     """Make the message. `text`: from whichever field it came."""
     runtime, given, files = runtime_of(request), fields, (*files, *map(_missing_file, fields.missing_files))
     if fields.template_name is not None:
-        fields, text = await fill_template(runtime.templates, fields.template_name, fields, text)
+        fields, text = await fill_template(runtime.templates, runtime.under_way, fields.template_name, fields, text)
     _refuse_if(text is None and not files and fields.action is None, fields.text_field, "this field is required")
     _check_files(fields, text, files)
     _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
@@ -141,7 +141,7 @@ async def message_of(
     )
     has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
     is_plain = not has_extras and not files and fields.kind == TEXT
-    return new if is_plain else await _with_extras(new, fields, text, files, timing)
+    return new if is_plain else await _readable(runtime, _with_extras(new, fields, text, files, timing))
 
 
 def _missing_file(missing: MissingFile) -> NewFile:
@@ -169,7 +169,7 @@ async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> 
     return timing if fields.acknowledge else NO_TIMING
 
 
-async def _with_extras(
+def _with_extras(
     new: NewMessage, fields: AnyFields, text: str | None, files: tuple[NewFile, ...], timing: AlertTiming
 ) -> NewMessage:
     look = fields.appearance()
@@ -183,7 +183,6 @@ async def _with_extras(
         dedup_key=fields.dedup_key,
         is_resolving=fields.action == "resolve",
         has_text=text is not None,
-        why_plain=await plain_reason(text, fields.parse_mode),
         send_at=fields.sends_at,
         repeat=fields.repeat,
         time_zone=fields.time_zone or "UTC",
@@ -195,10 +194,26 @@ async def _with_extras(
     )
 
 
-async def plain_reason(text: str | None, parse_mode: str | None) -> str | None:
-    """Return the reason to send a text without its markup, if any. Long texts are parsed on a thread."""
-    markup = (text or "", parse_mode)
-    return await asyncio.to_thread(markup_problem, *markup) if is_long_markup(*markup) else markup_problem(*markup)
+async def _readable(runtime: Runtime, new: NewMessage) -> NewMessage:
+    """Note why the markup cannot be parsed, if it cannot; remove it if parsing ended the process before: the message
+    is worth more than its formatting."""
+    try:
+        reason = await plain_reason(runtime, new.content, new.look.parse_mode)
+    except DiedBefore as refusal:
+        return replace(new, why_plain=refusal.detail, look=replace(new.look, parse_mode=None))
+    return new if reason is None else replace(new, why_plain=reason)
+
+
+async def plain_reason(runtime: Runtime, text: str | None, parse_mode: str | None) -> str | None:
+    """Return the reason to send a text without its markup, if any. Long texts are parsed on a thread. Raises
+    DiedBefore."""
+    if not text or parse_mode is None:
+        return None
+    find = partial(markup_problem, text, parse_mode, runtime.config.delivery.max_parts)
+    if not is_long_markup(text, parse_mode):
+        return find()
+    marked = runtime.under_way.working_on(text_work(text, parse_mode))
+    return await runtime.render_pool.run(find, len(text), marked)
 
 
 def _refuse_if(is_wrong: bool, field: str, error: str) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from notifybot.config.types import CHAT, NAME, RECIPIENT
+from notifybot.config.chats import GENERAL, LARGEST_ID
+from notifybot.config.types import ACCOUNT, CHAT, RECIPIENT
 from notifybot.rendering.split import VISIBLE
 from notifybot.times import recurrence
 from notifybot.times.spans import LONGEST, parse_span
@@ -21,8 +22,6 @@ MAX_TITLE = 256
 MAX_URL = 2048
 MAX_REPEAT = 512
 """Characters: a cron expression that lists all minutes, hours and days has 355."""
-LARGEST_ID = 2**53
-"""Telegram's chat ids are smaller, and JSON numbers exact, below this."""
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 _TIMESTAMP = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME})?")
 _NUMBER = re.compile(r"-?[0-9]+")
@@ -69,8 +68,8 @@ def _short(limit: int, read: Callable[[object], str] = _text) -> Callable[[objec
 
 def _chat(value: object) -> str:
     """Read a chat id, as a number or text, or @name, either with a topic behind it; return one spelling."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("a chat is a numeric id like -1001234567890, or @name")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(GENERAL)
     chat = CHAT.parse(str(value))
     number, _, _ = chat.partition(":")
     if not number.startswith("@") and abs(int(number)) >= LARGEST_ID:
@@ -85,6 +84,8 @@ def _chat_id(value: object) -> str:
 
 
 def _recipient(value: object) -> str:
+    if isinstance(value, float):
+        return _chat(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a recipient is an account, user_id, chat id, @name, or a name from the config")
     is_number = isinstance(value, int) or _NUMBER.fullmatch(value.partition(":")[0]) is not None
@@ -99,9 +100,10 @@ def _recipients(value: object) -> tuple[str, ...]:
 
 
 def _account(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("this must be text")
-    return NAME.parse(value)
+    """Read an account; many programs number theirs."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("an account is text, or a whole number")
+    return ACCOUNT.parse(_text(str(value)))
 
 
 def _span(value: object) -> timedelta | None:
@@ -184,7 +186,7 @@ Title = Annotated[
 ]
 Label = Annotated[str | None, _unless_null(_short(MAX_LABEL)), _or_null(_LABEL)]
 Name = Annotated[str, BeforeValidator(_short(MAX_LABEL)), WithJsonSchema(_LABEL)]
-Account = Annotated[str | None, _unless_null(_account), _or_null(_LABEL)]
+Account = Annotated[str | None, _unless_null(_account), _or_null({"anyOf": [_LABEL, _WHOLE_NUMBER]})]
 """An account, named as in the config."""
 ChatId = Annotated[str, BeforeValidator(_chat), WithJsonSchema(_CHAT)]
 PrivateChatId = Annotated[str, BeforeValidator(_chat_id), WithJsonSchema(_CHAT_ID)]

@@ -19,7 +19,7 @@ def postgresql_engine(url: URL, *, read_only: bool) -> Engine:
     if importlib.util.find_spec("psycopg") is None:
         raise StartRefused(
             "PostgreSQL needs the Python package psycopg, which is not installed.",
-            hint="In a checkout: make environment PINS=postgres. Elsewhere: pip install 'notifybot[postgres]'.",
+            hint="In the checkout, run: make environment PINS=postgres. With pip: pip install '.[postgres]'.",
         )
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-WIDTH, HEIGHT = 960, 480
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 84, 52
+WIDTH, HEIGHT = 960, 640
+LEFT, RIGHT, TOP, BOTTOM = 96, 24, 132, 64
 INK, FAINT, PAPER = "#24292f", "#d0d7de", "#ffffff"
 ALERTS, NOTICES, BEFORE = "#d1242f", "#4c8eda", "#8c959f"
-SMALL, MIDDLE, LARGE = 16, 18, 24
+SMALL, MIDDLE, LARGE = 32, 32, 40
+"""A phone shows the picture at about a third of its width: text of 32 pixels is 11 there."""
 GRID_LINES = 4
 """Above the base line."""
 
@@ -110,12 +111,12 @@ def _round_numbers() -> Iterator[int]:
 def _draw_title(canvas: _Canvas, chart: Chart) -> None:
     each = "hour" if chart.step == HOUR else "day"
     before = "day" if chart.is_a_day else "time"
-    canvas.write(LEFT, 34, f"Messages in each {each}", size=LARGE, anchor="ls")
+    canvas.write(LEFT, 46, f"Messages in each {each}", size=LARGE, anchor="ls")
     x = float(LEFT)
     for ink, text in ((ALERTS, "alerts"), (NOTICES, "notices"), (BEFORE, f"the {before} before")):
-        canvas.draw.rectangle((x, 52, x + 12, 64), fill=ink)
-        canvas.write(x + 20, 64, text, size=MIDDLE, anchor="ls")
-        x += 44 + 10 * len(text)
+        canvas.draw.rectangle((x, 74, x + 22, 96), fill=ink)
+        canvas.write(x + 34, 96, text, size=MIDDLE, anchor="ls")
+        x += 70 + canvas.draw.textlength(text, font=_font(MIDDLE))
 
 
 def _draw_grid(canvas: _Canvas) -> None:
@@ -145,10 +146,13 @@ def _draw_bar(canvas: _Canvas, index: int, bar: Bar) -> None:
 
 
 def _draw_times(canvas: _Canvas, chart: Chart) -> None:
-    """Label every third hour, or the days: all of them while they are few."""
-    form, interval = ("%H:%M", 3) if chart.step == HOUR else ("%d.%m.", max(1, len(chart.bars) // 8))
-    for index in range(0, len(chart.bars), interval):
+    """Label every sixth hour, or at most six days."""
+    zone = zone_of(chart.zone)
+    begins = [bar.begin.astimezone(zone) for bar in chart.bars]
+    is_hourly = chart.step == HOUR
+    for index, begin in enumerate(begins):
+        if begin.hour % 6 if is_hourly else index % -(-len(begins) // 6):
+            continue
         x, y = canvas.x(index), canvas.y(0)
-        canvas.draw.line((x, y, x, y + 6), fill=INK)
-        begin = chart.bars[index].begin.astimezone(zone_of(chart.zone))
-        canvas.write(x, y + 12, begin.strftime(form), size=SMALL, anchor="mt")
+        canvas.draw.line((x, y, x, y + 8), fill=INK)
+        canvas.write(x, y + 14, begin.strftime("%H:%M" if is_hourly else "%d.%m."), size=SMALL, anchor="mt")

@@ -36,9 +36,8 @@ from notifybot.model.ids import first_id
 from notifybot.model.messages import Delivery, Message
 from notifybot.model.people import Person
 from notifybot.model.states import State
-from notifybot.rendering.cleaning import clean, replayed
 from notifybot.rendering.parts import Appearance
-from notifybot.rendering.render import read_markup
+from notifybot.rendering.plain import plain_text
 from notifybot.storage.statements import table_of
 from notifybot.summaries.facts import Arrivals, OpenAlert, Period, SummaryFacts, Tally
 from notifybot.times.display import shorten
@@ -266,7 +265,6 @@ def _name(acknowledged_by: Mapping[str, Any] | None) -> str:
 
 def _line(row: Any) -> str:
     """Return an alert's title or first line, in plain text."""
-    text = replayed(row.title) if row.title else read_markup(row.content, Appearance.of(row.look).parse_mode)
-    shown, _ = clean(*text)
+    shown = plain_text(row.title or row.content, None if row.title else Appearance.of(row.look).parse_mode)
     line = next((line.strip() for line in shown.splitlines() if line.strip()), "")
     return shorten(line, MAX_LINE_LENGTH)

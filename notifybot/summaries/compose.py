@@ -15,7 +15,7 @@ from notifybot.storage.database import Database
 from notifybot.summaries import chart as summaries_chart
 from notifybot.summaries import collect, text
 from notifybot.summaries.chart import Chart
-from notifybot.summaries.facts import Period, SummaryFacts
+from notifybot.summaries.facts import Period, SummaryFacts, has_course
 from notifybot.summaries.plan import DueSummary
 from notifybot.summaries.send import ReadySummary
 from notifybot.summaries.text import Audience
@@ -69,6 +69,8 @@ class Composer:
         if not self._has_charts:
             return ()
         chart = Chart.of(facts, due.daily.zone)
+        if not has_course(chart.bars):
+            return ()
         if chart not in self._drawn:
             try:
                 self._drawn[chart] = (await self._draw(chart, f"summary-{due.day.isoformat()}.png"),)

@@ -32,9 +32,10 @@ class Period:
 
     @property
     def steps(self) -> tuple[datetime, ...]:
-        """The beginning of each bar; the last may be narrower."""
-        size = max(1, -(-(self.end - self.begin) // self.step))
-        return tuple(self.begin + number * self.step for number in range(size))
+        """The beginning of each bar: hours are full hours, so the first and the last may be narrower."""
+        first = self.begin.replace(minute=0, second=0, microsecond=0) if self.step == HOUR else self.begin
+        size = max(1, -(-(self.end - first) // self.step))
+        return tuple(first + number * self.step for number in range(size))
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,14 @@ def bars(facts: SummaryFacts) -> tuple[Bar, ...]:
     return tuple(Bar(*each) for each in zip(steps, alerts, notices, before, strict=True))
 
 
+def has_course(shown: Iterable[Bar]) -> bool:
+    """Return True if a chart says more than the figures: one bar in an empty day does not."""
+    return sum(bool(bar.alerts or bar.notices or bar.before) for bar in shown) > 1
+
+
 def _counts(arrivals: Iterable[Arrivals], size: int) -> Sequence[int]:
+    """Count by step; the period before may have one more, if neither begins at a full hour."""
     counts = [0] * size
     for each in arrivals:
-        counts[each.step] += each.count
+        counts[min(each.step, size - 1)] += each.count
     return counts

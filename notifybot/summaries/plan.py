@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal,
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
+from notifybot.config.model import Config
 from notifybot.model.conditions import IS_PLANNED
 from notifybot.model.people import Person
 from notifybot.model.schedules import OF_CONFIG, OF_PERSON, SummaryPlan
@@ -29,6 +30,7 @@ MAX_AHEAD = timedelta(days=5)
 MAX_PERIOD = timedelta(days=31)
 """A summary never covers more than this, even after a longer downtime."""
 PEOPLE, PLANS = table_of(Person), table_of(SummaryPlan)
+JOB = "telegram_daily_summary"
 SUMMARIES = Due(table_of(SummaryPlan), "next_at", IS_PLANNED, key="reader")
 _is_planned_for = PLANS.c.reader == literal(OF_PERSON) + PEOPLE.c.user_id
 _is_reader = and_(PEOPLE.c.account.is_not(None), PEOPLE.c.is_enabled)
@@ -64,6 +66,15 @@ class WantedPlan:
 
     reader: str
     daily: str | None
+
+
+def defaults_of(config: Config) -> SummaryDefaults:
+    return SummaryDefaults(Daily(config.summary.time, config.summary.time_zone), config.summary.to)
+
+
+def next_summary(session: Session, defaults: SummaryDefaults, *, now: datetime) -> datetime:
+    """Return when the next summary is due, or would be if anyone wanted one."""
+    return SUMMARIES.next_at(session) or defaults.daily.following(now)[1]
 
 
 def outdated(session: Session, defaults: SummaryDefaults, *, now: datetime, limit: int) -> list[WantedPlan]:

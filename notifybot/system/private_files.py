@@ -57,7 +57,7 @@ class PrivateFiles:
         has_socket = self.data_dir in self.socket.parents
         yield self.data_dir, PASSABLE_MODE if has_socket else FOLDER_MODE
         yield self.data_dir / "attachments", FOLDER_MODE
-        for name in ("secret.key", "databases"):
+        for name in ("secret.key", "databases", "under-way"):
             yield self.data_dir / name, FILE_MODE
         if self.database is not None:
             for suffix in ("", "-wal", "-shm", "-journal", ".lock", ".upgrade-lock", ".rescued"):

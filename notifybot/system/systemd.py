@@ -1,6 +1,7 @@
 """Talk to systemd: readiness, watchdog, inherited sockets."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,6 +9,8 @@ from itertools import zip_longest
 
 FIRST_INHERITED_FD = 3  # SD_LISTEN_FDS_START
 SEND_TIMEOUT_S = 1.0
+_COUNT = re.compile(r"[0-9]{1,4}")
+_MICROSECONDS = re.compile(r"[0-9]{1,18}")
 
 
 def notify(state: str, *, environ: Mapping[str, str] = os.environ) -> bool:
@@ -35,7 +38,7 @@ def listen_fds(
         return []
     count = environ.get("LISTEN_FDS", "")
     names = environ.get("LISTEN_FDNAMES", "").split(":")
-    fds = range(FIRST_INHERITED_FD, FIRST_INHERITED_FD + (int(count) if count.isdecimal() else 0))
+    fds = range(FIRST_INHERITED_FD, FIRST_INHERITED_FD + (int(count) if _COUNT.fullmatch(count) else 0))
     wanted = [fd for fd, its_name in zip_longest(fds, names) if fd is not None and name in (None, its_name)]
     return [listener for fd in wanted if (listener := _listener(fd)) is not None]
 
@@ -44,7 +47,7 @@ def watchdog_interval(environ: Mapping[str, str] = os.environ, pid: int | None =
     """Return the interval for "WATCHDOG=1", half of what systemd asks for; None without a watchdog."""
     watched = environ.get("WATCHDOG_PID", "")
     allowed = environ.get("WATCHDOG_USEC", "")
-    if (watched and watched != str(os.getpid() if pid is None else pid)) or not allowed.isdecimal():
+    if (watched and watched != str(os.getpid() if pid is None else pid)) or not _MICROSECONDS.fullmatch(allowed):
         return None
     return timedelta(microseconds=int(allowed)) / 2 or None
 

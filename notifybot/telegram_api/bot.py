@@ -10,6 +10,7 @@ import telegram
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
+from notifybot.config.proxies import Proxy
 from notifybot.telegram_api.connection_state import ConnectionState, state_of
 from notifybot.telegram_api.http import AiohttpRequest, Timeouts, Unreadable
 from notifybot.telegram_api.refusals import wait_of
@@ -50,14 +51,15 @@ class PollingBot(ExtBot[None]):
         on_fetch: Callable[[], None],
         on_error: Callable[[TelegramError], None],
         on_date: Callable[[datetime], None] | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         super().__init__(
             token,
             base_url=f"{base_url}/bot",
             base_file_url=f"{base_url}/file/bot",
-            request=AiohttpRequest(max_connections=connections),
+            request=AiohttpRequest(max_connections=connections, proxy=proxy),
             get_updates_request=AiohttpRequest(
-                max_connections=2, timeouts=POLLING, on_date=on_date, max_bytes=MAX_UPDATES_BYTES
+                max_connections=2, timeouts=POLLING, on_date=on_date, max_bytes=MAX_UPDATES_BYTES, proxy=proxy
             ),
         )
         is_same_bot = known is not None and str(known["id"]) == token.partition(":")[0]

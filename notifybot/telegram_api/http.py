@@ -4,8 +4,7 @@ import asyncio
 import email.utils
 import json
 import os
-import urllib.parse
-import urllib.request
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,8 @@ from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
 from notifybot import __version__
+from notifybot.config.proxies import Proxy
+from notifybot.telegram_api.proxies import SOCKS_FAILURES, connector_to, reason_of_proxy, url_of
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024  # a downloaded file has at most 20 MB
 HEAD_BYTES = 16 * 1024
@@ -88,11 +89,10 @@ class AiohttpRequest(BaseRequest):
     A response of more than `max_bytes`, by default MAX_ANSWER_BYTES, is `Unreadable`.
 
     It works before `initialize()` too; after `shutdown()` only `initialize()` opens it again. Exceptions never contain
-    a call's URL, because the bot's token is part of it. Proxies come from the environment (HTTPS_PROXY, NO_PROXY, …),
-    read once per host.
+    a call's URL, because the bot's token is part of it.
     """
 
-    __slots__ = ("_is_closed", "_max_bytes", "_max_connections", "_on_date", "_proxies", "_session", "_timeouts")
+    __slots__ = ("_is_closed", "_max_bytes", "_max_connections", "_on_date", "_proxy", "_session", "_timeouts")
 
     def __init__(
         self,
@@ -101,6 +101,7 @@ class AiohttpRequest(BaseRequest):
         timeouts: Timeouts | None = None,
         on_date: Callable[[datetime], None] | None = None,
         max_bytes: int | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         """`on_date` is called with the time in each of Telegram's responses."""
         # Without this, constructing RetryAfter warns at every 429.
@@ -108,7 +109,7 @@ class AiohttpRequest(BaseRequest):
         self._max_connections = max_connections
         self._max_bytes = max_bytes or MAX_ANSWER_BYTES
         self._timeouts = timeouts or Timeouts()
-        self._proxies: dict[str, str | None] = {}
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
         self._on_date = on_date
@@ -160,8 +161,8 @@ class AiohttpRequest(BaseRequest):
         progress = _Progress()
         try:
             return await self._call(method, url, request_data, timeout, progress)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = _reason(error, has_begun=progress.has_begun)
+        except (aiohttp.ClientError, OSError, ValueError, *SOCKS_FAILURES) as error:
+            reason = _reason(error, has_begun=progress.has_begun, proxy=self._proxy)
             was_slow = progress.has_begun and isinstance(error, asyncio.TimeoutError)
         # Raised outside the handler, so that aiohttp's exception, which quotes the URL, is not chained to it.
         kind = MaybeSent if progress.may_be_whole else NeverSent
@@ -182,7 +183,6 @@ class AiohttpRequest(BaseRequest):
             data=_body(request_data),
             headers=_headers(request_data),
             timeout=timeout,
-            proxy=self._proxy(url),
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as response:
@@ -194,44 +194,28 @@ class AiohttpRequest(BaseRequest):
             trace.on_request_headers_sent.append(_note_begin)
             trace.on_request_chunk_sent.append(_note_chunk)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=IDLE_CONNECTION_S),
+                connector=connector_to(self._proxy, limit=self._max_connections, keepalive_s=IDLE_CONNECTION_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trace_configs=[trace],
+                proxy=url_of(self._proxy),
             )
         return self._session
 
-    def _proxy(self, url: str) -> str | None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.netloc not in self._proxies:
-            self._proxies[parts.netloc] = _environment_proxy(parts.scheme, parts.netloc)
-        return self._proxies[parts.netloc]
-
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, object]:
-        """Parse without logging: python-telegram-bot logs whole HTML pages as errors."""
-        return _json_object(payload)
+        """Parse without logging: python-telegram-bot logs whole HTML pages as errors.
+
+        Also drop the prefixes of refusals, behind which it would change the case: Peer_id_invalid.
+        """
+        answer = _json_object(payload)
+        if isinstance(description := answer.get("description"), str):
+            answer["description"] = description.removeprefix("Bad Request: ").removeprefix("Error: ")
+        return answer
 
 
 def _seconds(value: object, default: float) -> float:
     return float(value) if isinstance(value, int | float) else default
-
-
-def _environment_proxy(scheme: str, host: str) -> str | None:
-    """Return the proxy for a host (with or without a port), None for a direct connection. Local servers get none.
-
-    Raises ValueError for a proxy that does not speak HTTP.
-    """
-    is_local = host.startswith(("localhost", "127.", "[::1]"))
-    if is_local or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if proxy is None or proxy.startswith(("http://", "https://")):
-        return proxy
-    if "://" in proxy:
-        raise ValueError("not an HTTP proxy")
-    return f"http://{proxy}"
 
 
 def _headers(request_data: RequestData | None) -> dict[str, str]:
@@ -286,13 +270,15 @@ def _date_of(response: aiohttp.ClientResponse) -> datetime | None:
     return None if date.tzinfo is None else date.astimezone(UTC) + HALF_A_SECOND
 
 
-async def telegram_time(base_url: str, *, within: timedelta) -> datetime | None:
+async def telegram_time(base_url: str, proxy: Proxy | None, *, within: timedelta) -> datetime | None:
     """Ask a Bot API server for the time; None without a response. Needs no token."""
     timeout = aiohttp.ClientTimeout(total=within.total_seconds())
+    connector = connector_to(proxy, limit=1, keepalive_s=IDLE_CONNECTION_S)
+    session = aiohttp.ClientSession(connector=connector, timeout=timeout, proxy=url_of(proxy))
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as http, http.head(base_url, allow_redirects=False) as found:
+        async with session, session.head(base_url, allow_redirects=False) as found:
             return _date_of(found)
-    except (aiohttp.ClientError, OSError, ValueError):
+    except (aiohttp.ClientError, OSError, ValueError, *SOCKS_FAILURES):
         return None
 
 
@@ -336,23 +322,23 @@ def _json_object(payload: bytes) -> dict[str, object]:
     return answer
 
 
-def _reason(error: Exception, *, has_begun: bool) -> str:
+def _reason(error: Exception, *, has_begun: bool, proxy: Proxy | None) -> str:
     """Say in a few words what happened. Never quotes aiohttp's messages, which contain the URL."""
+    if proxy is not None and not has_begun and (reason := reason_of_proxy(error, proxy)):
+        return reason
     match error:
         case asyncio.TimeoutError():
             return "no response in time" if has_begun else "no connection in time"
         case aiohttp.ClientConnectorDNSError():
             return "the host name cannot be resolved"
-        case aiohttp.ClientSSLError():
+        case aiohttp.ClientSSLError() | aiohttp.ClientOSError(__cause__=ssl.SSLError()):
             return "the TLS handshake failed"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy returned {error.status}"
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed"
         case aiohttp.ClientPayloadError():
             return "the response was cut off"
         case ValueError():
-            return "the address or the proxy cannot be used"
+            return "the address cannot be used"
         case OSError(errno=int(number)) if number > 0:
             return os.strerror(number).lower()
     return type(error).__name__

@@ -159,5 +159,5 @@ def wait_of(error: RetryAfter) -> timedelta:
 
 
 def _reason(error: TelegramError) -> str:
-    text = redact(error.message).removeprefix("Forbidden: ").removeprefix("Conflict: ")
-    return (text[:1].lower() + text[1:])[:MAX_REASON]
+    """Return Telegram's own words in their case: `HTTP 413` and `FLOOD_WAIT_3` are names."""
+    return redact(error.message).removeprefix("Forbidden: ").removeprefix("Conflict: ")[:MAX_REASON]

@@ -4,11 +4,12 @@ It uses private attributes of aiohttp; tests/web/test_aiohttp_internals.py names
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 
@@ -33,6 +34,8 @@ PIECE_BYTES = 32 * 1024
 times that."""
 MAX_CONNECTIONS = 512
 """Limit on the unix sockets, and again on TCP. Each may hold one body of MAX_BODY_BYTES. See `_make_room`."""
+MAX_UNREAD_BYTES = 64_000_000
+"""Of answers that their callers have not read so far; above it, the one that waits longest is cut off."""
 FEWEST_CONNECTIONS = 16
 RESERVED_FILES = 256
 """Descriptors for Telegram, the database, attachments and the log."""
@@ -42,6 +45,8 @@ Callers = dict[RequestHandler, int | str]
 
 class _ProblemProtocol(RequestHandler):
     """Sends aiohttp's own refusals as problems, not as plain text or a logged traceback."""
+
+    server: "CountingServer"
 
     def handle_error(
         self,
@@ -71,8 +76,9 @@ class _ProblemProtocol(RequestHandler):
             and len(resp.body) <= SMALL_BYTES
         ):
             return await super().finish_response(request, resp, start_time)
+        size = len(resp.body) if isinstance(resp, web.Response) and isinstance(resp.body, bytes) else 0
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with being_read(request, size):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError:
             if self.transport is not None:
@@ -83,6 +89,19 @@ class _ProblemProtocol(RequestHandler):
         # aiohttp reads the rest of a broken body after the refusal, and fails again.
         if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
             super().log_exception(*args, **kw)
+
+
+@contextlib.asynccontextmanager
+async def being_read(request: web.BaseRequest, size: int) -> AsyncIterator[None]:
+    """Count an answer, or a piece of one, until its caller has read it. Raises TimeoutError."""
+    handler = request.protocol
+    assert isinstance(handler, _ProblemProtocol)
+    handler.server.add_unread(handler, size)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            yield
+    finally:
+        handler.server.unread.pop(handler, None)
 
 
 class _FastPath:
@@ -124,9 +143,13 @@ class CountingServer(web.Server):
         self._connecting: dict[RequestHandler, asyncio.Task[None]] = {}
         """Connections whose TLS handshake is not over."""
         self._turned_away: set[RequestHandler] = set()
+        self.unread: dict[RequestHandler, int] = {}
+        """Bytes that each connection is about to read, the oldest answer first."""
 
     def __call__(self) -> RequestHandler:
-        return _ProblemProtocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
+        handler = _ProblemProtocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
+        handler.server = self
+        return handler
 
     def take(self, accepted: socket.socket, tls: ssl.SSLContext | None, *, handshake_within_s: float) -> None:
         """Count a connection, and serve it."""
@@ -194,6 +217,13 @@ class CountingServer(web.Server):
         else:
             del callers[newest]
             self._turned_away.add(newest)
+
+    def add_unread(self, handler: RequestHandler, size: int) -> None:
+        self.unread[handler] = size
+        while sum(self.unread.values()) > MAX_UNREAD_BYTES and len(self.unread) > 1:
+            slowest = next(iter(self.unread))
+            del self.unread[slowest]
+            self._end(slowest)
 
     def free_one(self) -> None:
         """Close an idle TCP connection of the address with the most: descriptors have run out."""

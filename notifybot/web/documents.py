@@ -12,7 +12,7 @@ TIMESTAMPS_CACHED = 64
 """Requests that share a commit share their timestamps."""
 SERVER = {"Server": "notifybot"}
 """Hides the versions of aiohttp and Python."""
-_HEADERS = {"Content-Type": "application/json; charset=utf-8", **SERVER}
+HEADERS = {"Content-Type": "application/json; charset=utf-8", **SERVER}
 
 D = TypeVar("D")
 
@@ -61,4 +61,4 @@ def encode(document: object, kind: Any = None) -> bytes:
 
 
 def json_response(document: object, *, status: int = 200, kind: Any = None) -> web.Response:
-    return web.Response(body=encode(document, kind), status=status, headers=_HEADERS)
+    return web.Response(body=encode(document, kind), status=status, headers=HEADERS)

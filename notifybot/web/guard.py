@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from notifybot.auth.allowance import Allowances, Allowed
-from notifybot.auth.local_callers import LocalCallers, allowed_by, peer_uid
+from notifybot.auth.local_callers import LocalCallers, bounds, peer_uid
 from notifybot.auth.permissions import Caller, check_permission
 from notifybot.auth.remote_callers import RemoteCallers
 from notifybot.runtime import Runtime
@@ -33,7 +33,7 @@ class Callers:
     @staticmethod
     def of(runtime: Runtime) -> "Callers":
         config = runtime.config
-        remote = RemoteCallers(config, runtime.database, runtime.clock, allowed=allowed_by(config))
+        remote = RemoteCallers(config, runtime.database, runtime.clock, allowed=bounds(config.socket.allow))
         allowances = Allowances({kind: getattr(config.callers, kind) for kind in Allowed})
         return Callers(LocalCallers(config), remote, Hosts.of(config.http), allowances)
 

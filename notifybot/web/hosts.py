@@ -38,12 +38,16 @@ class Hosts:
     def check(self, request: web.Request) -> None:
         """Raise WrongHost if the request was sent to another name."""
         for given in request.headers.getall("Host", []):
-            name = _host(given)
-            if not (name in self.names or name.endswith(".localhost") or _is_address(name)):
+            if not self.is_own(given):
                 raise WrongHost(
                     f"This daemon is not {shortened(given)}.",
                     hint="Use the host of http.public_url, or set it in the config to the URL that callers use.",
                 )
+
+    def is_own(self, given: str) -> bool:
+        """Return True if this header names the daemon."""
+        name = _host(given)
+        return name in self.names or name.endswith(".localhost") or _is_address(name)
 
 
 def _plain(name: str) -> str:

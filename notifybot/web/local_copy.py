@@ -4,7 +4,7 @@ from aiohttp import web
 
 from notifybot.errors import Forbidden, NotifybotError
 from notifybot.files.admit import FileAdmission
-from notifybot.files.local import open_for, peer_credentials
+from notifybot.files.local import peer_credentials
 from notifybot.model.enums import MediaKind
 from notifybot.rendering.parts import NewFile
 from notifybot.web.allowance import count_bytes
@@ -18,7 +18,7 @@ async def store_local_file(intake: FileAdmission, path: str, request: web.Reques
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         raise NotifybotError("The caller has disconnected.")
-    opened = await open_for(path, peer_credentials(connection))
+    opened = await intake.local.open(path, peer_credentials(connection))
     try:
         intake.store.refuse_larger(opened.size)
         count_bytes(request, opened.size)

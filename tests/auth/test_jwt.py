@@ -50,6 +50,48 @@ def test_times_may_be_fractions() -> None:
     assert holds(jwt.encode({"sub": "alice", "exp": AT + 0.5, "iat": AT - 0.5}, SECRET, "HS256"))
 
 
+@pytest.mark.parametrize(
+    ("claim", "account"),
+    [
+        (7, "7"),
+        ("7", "7"),
+        ("007", "007"),
+        (0, "0"),
+        (-12, "-12"),
+        (2**63, str(2**63)),
+        ("auth0|5f7c8ec7", "auth0|5f7c8ec7"),
+        ("01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("cn=Anna Berg,ou=ops", "cn=Anna Berg,ou=ops"),
+        ("@anna:example.org", "@anna:example.org"),
+        ("Zoë", "Zoë"),
+    ],
+)
+def test_any_text_or_whole_number_names_an_account(claim: object, account: str) -> None:
+    token = forged({"alg": "HS256"}, {"user_id": claim, "exp": AT + 3600}, SECRET.encode())
+    assert account_of(token, replace(TRUST, account_claim="user_id"), now=NOW) == account
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({}, "it has no claim sub"),
+        ({"sub": None}, "its claim sub is neither text nor a whole number"),
+        ({"sub": 1.5}, "its claim sub is neither text nor a whole number"),
+        ({"sub": True}, "its claim sub is neither text nor a whole number"),
+        ({"sub": ["alice"]}, "its claim sub is neither text nor a whole number"),
+        ({"sub": ""}, "its claim sub names no account: an account has 1 to 128 printable characters"),
+        ({"sub": " alice"}, "its claim sub names no account: an account has 1 to 128 printable characters"),
+        ({"sub": "alice\nadmin"}, "its claim sub names no account: an account has 1 to 128 printable characters"),
+        ({"sub": "x" * 129}, "its claim sub names no account: an account has 1 to 128 printable characters"),
+        ({"sub": "subscribers"}, "its claim sub names no account: subscribers and \\* are reserved"),
+    ],
+)
+def test_other_claims_name_none_and_the_reason_says_so(claims: dict[str, object], reason: str) -> None:
+    token = forged({"alg": "HS256"}, {"exp": AT + 3600, **claims}, SECRET.encode())
+    with pytest.raises(InvalidJwt, match=reason):
+        account_of(token, TRUST, now=NOW)
+
+
 @patient
 @given(st.integers(0, TOKEN.rindex(".") - 1), st.sampled_from(LETTERS))
 def test_no_letter_of_header_and_claims_can_be_another(place: int, letter: str) -> None:
@@ -72,7 +114,7 @@ def test_an_accepted_token_names_an_account_and_an_expiry(claims: dict[str, obje
         account = account_of(token, TRUST, now=NOW)
     except InvalidJwt:
         return
-    assert account and claims["sub"] == account
+    assert account and str(claims["sub"]) == account
     assert isinstance(claims["exp"], int | float) and claims["exp"] > AT - 30
 
 

@@ -13,7 +13,7 @@ from tests.support.door import Answer, assert_problem
 from tests.support.keys import SECRET, ec_key, forged, in_seconds, private_pem, public_pem, rsa_key, signed
 from tests.support.remote import MESSAGE, Wire, wire
 
-HS256 = f"jwt: {{secret: '{SECRET}', issuer: dash, audience: notifybot}}"
+HS256 = f"jwt: {{secret: '{SECRET}', issuer: dash, audience: notifybot}}, allow: ['*']"
 RIGHT = {"iss": "dash", "aud": "notifybot"}
 CLAIMS = {"sub": "alice", "exp": 2**40, **RIGHT}
 
@@ -42,18 +42,62 @@ async def test_a_token_can_have_several_audiences(folder: Path) -> None:
 async def test_a_jwt_of_a_key_pair_holds(folder: Path, algorithm: str) -> None:
     key = rsa_key() if algorithm == "RS256" else ec_key()
     (folder / "key.pem").write_bytes(public_pem(key))
-    async with wire(folder, f"jwt: {{algorithm: {algorithm}, public_key: {folder}/key.pem}}") as line:
+    async with wire(folder, f"jwt: {{algorithm: {algorithm}, public_key: {folder}/key.pem}}, allow: ['*']") as line:
         assert await account_of(line, signed(key, algorithm)) == "alice"
         other = rsa_key(number=1) if algorithm == "RS256" else ec_key(number=1)
         assert_problem(await show(line, signed(other, algorithm)), 401)
 
 
 async def test_another_claim_and_another_name_of_an_account(folder: Path) -> None:
-    http = f"jwt: {{secret: '{SECRET}', account_claim: email}}"
+    http = f"jwt: {{secret: '{SECRET}', account_claim: email}}, allow: ['*']"
     async with wire(folder, http, "accounts: {alice@example.org: alice}") as line:
         assert await account_of(line, signed(sub="u-17", email="alice@example.org")) == "alice"
         assert await account_of(line, signed(sub="u-18", email="bob@example.org")) == "bob@example.org"
         assert_problem(await show(line, signed(sub="alice")), 401)
+
+
+@pytest.mark.parametrize(("alias", "sub"), [('"7"', 7), ("7", "7"), ("7", 7), ("12345", 12345)])
+async def test_accounts_may_be_numbers(folder: Path, alias: str, sub: object) -> None:
+    async with wire(
+        folder, f"jwt: {{secret: '{SECRET}'}}, allow: ['*']", f"accounts: {{{alias}: alice, bob: 8}}"
+    ) as line:
+        token, own = (forged({"alg": "HS256"}, {"sub": each, "exp": 2**40}, SECRET.encode()) for each in (sub, 8))
+        assert await account_of(line, token) == "alice"
+        assert await account_of(line, own) == "8"
+        assert (await line.bearing(own, "GET", "/api/telegram/status?user=bob")).status == 200
+        assert (await line.bearing(own, "GET", f"/api/telegram/status?user={sub}")).status == 403
+
+
+async def test_an_account_that_looks_like_a_chat_shows_nobody_else(folder: Path) -> None:
+    async with wire(folder, f"jwt: {{secret: '{SECRET}'}}, allow: ['*']") as line:
+        john = await line.socket.ask("POST", "/subscribe-user", {"chat_id": 700000001, "chat_name": "john"})
+        for name in (700000001, john.json["user_id"]):
+            token = forged({"alg": "HS256"}, {"sub": name, "exp": 2**40}, SECRET.encode())
+            assert_problem(await line.bearing(token, "GET", f"/api/people/{name}"), 404)
+
+
+async def test_the_log_says_why_a_credential_is_refused_and_the_response_does_not(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = {
+        "there is no such API token": "nb_unknown",
+        "JWT: it has expired": WRONG["expired"],
+        "JWT: Audience doesn't match": WRONG["another audience"],
+        "JWT: it has no claim sub": WRONG["no subject"],
+        "JWT: its claim sub is neither text nor a whole number": WRONG["a fraction as subject"],
+        "JWT: its claim sub names no account: an account has": WRONG["a subject of two lines"],
+        "JWT: Signature verification failed": WRONG["another key"],
+        "JWT: Not enough segments": "nosegments",
+    }
+    with caplog.at_level("INFO", "notifybot.auth"):
+        async with wire(folder, HS256) as line:
+            for reason, token in cases.items():
+                caplog.clear()
+                refused = await show(line, token)
+                assert refused.status == 401
+                (record,) = [each for each in caplog.records if each.msg == "credential refused"]
+                assert record.__dict__["reason"].startswith(reason)
+                assert reason not in refused.body.decode() and token not in str(record.__dict__)
 
 
 async def test_tokens_and_jwts_go_side_by_side(folder: Path) -> None:
@@ -98,7 +142,7 @@ WRONG = {
     "no issuer": signed(aud="notifybot"),
     "no subject": signed(**RIGHT, sub=None),
     "an empty subject": signed(**RIGHT, sub=""),
-    "a number as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": 0}, SECRET.encode()),
+    "a fraction as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": 0.5}, SECRET.encode()),
     "a list as subject": forged({"alg": "HS256"}, CLAIMS | {"sub": ["alice"]}, SECRET.encode()),
     "a subject of two lines": signed(**RIGHT, sub="alice\nadmin"),
     "a subject with a NUL": signed(**RIGHT, sub="alice\x00"),

@@ -53,6 +53,24 @@ async def test_a_first_alert_tells_the_story(visitor: Visitor) -> None:
     await expect(visitor.page.locator("#detail .deadline")).to_have_count(2)
 
 
+async def test_the_command_menu_is_the_bots_own_and_fits_a_phone(visitor: Visitor) -> None:
+    await visitor.opens("Anna")
+    await visitor.page.set_viewport_size({"width": 390, "height": 844})
+    await visitor.page.locator("#commands").click()
+    entries = visitor.page.locator("#command-menu button")
+    await expect(entries).to_have_count(8)
+    box = await visitor.page.locator("#command-menu").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    await visitor.page.keyboard.press("Escape")
+
+
+async def test_the_command_for_a_terminal_is_complete_at_once(visitor: Visitor, demo: Demo) -> None:
+    await visitor.page.get_by_role("tab", name="Send an alert").click()
+    await expect(visitor.page.locator("#curl")).to_contain_text(f"--unix-socket {demo.folder.socket} ")
+    await expect(visitor.page.locator("#curl")).not_to_contain_text("…")
+
+
 async def test_an_alert_is_sent_acknowledged_and_its_bubble_says_so(visitor: Visitor) -> None:
     await visitor.opens("Ben")
     await _send(visitor, "The backup failed", to="Ben (person)")

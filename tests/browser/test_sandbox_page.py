@@ -297,7 +297,7 @@ async def test_a_document_is_downloaded_under_its_name(browser: Browser, sandbox
     await uploads(bot, "sendDocument", files, chat_id=started(sandbox), caption="the *report*", parse_mode="Markdown")
     visitor = await visit(browser, url)
     bubble = visitor.bubble("the report")
-    await expect(bubble.locator(".about small")).to_have_text("2.0 KB")
+    await expect(bubble.locator(".about small")).to_have_text("2 kB")
     async with visitor.page.expect_download() as downloading:
         await bubble.get_by_role("link", name="Bericht.csv").click()
     download = await downloading.value

@@ -43,6 +43,24 @@ def assert_two_lines(err: str) -> tuple[str, str]:
 # send
 
 
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"content": "<b>Disk</b> full", "parse_mode": "HTML", "plain_text": "Disk full"}, "Disk full"),
+        ({"content": "<b>Disk</b> full"}, "<b>Disk</b> full"),
+        ({"title": "db1", "content": "*x*", "parse_mode": "Markdown", "plain_text": "x"}, "db1: x"),
+        ({"type": "image", "content": None, "caption": "<i>x</i>", "plain_text": "x"}, "x"),
+    ],
+)
+def test_lists_show_texts_without_markup(
+    fields: dict[str, object], shown: str, daemon: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.add(a_message(1, **fields))
+    for command in ("messages", "open"):
+        _, out, _ = run(capsys, command)
+        assert out.splitlines()[1].endswith(f"  {shown}")
+
+
 def test_send_prints_the_id_of_the_accepted_message(daemon: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "send", "--to", TO, "disk", "full")
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from notifybot.cli import main
 from notifybot.cli.parser import COMMANDS as SUMMARIES
-from notifybot.cli.parser import build
+from notifybot.cli.parser import build, parse
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "cli.md").read_text(encoding="utf-8")
 EVERYWHERE = {"-h", "--help", "--config", "--socket"}
 
 
@@ -115,3 +117,20 @@ def test_the_page_names_no_unknown_option() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGE)) - {"--unix-socket"}  # curl's
 
     assert named - known == set()
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Yield each `notifybot …` in the blocks of every page. tests/project/test_readme_walk.py walks README.md."""
+    for page in sorted(DOCS.rglob("*.md")):
+        for block in re.findall(r"(?ms)^ *```(?:sh|console)\n(.*?)^ *```$", page.read_text(encoding="utf-8")):
+            for line in re.split(r"\n|\| |&& |; ", block.replace("\\\n", " ")):
+                if found := re.match(r"(?:.*\$ )? *(?:sudo )?(?:-u \w+ )?notifybot ((?!demo:).*)", line):
+                    yield page.name, found[1]
+
+
+@pytest.mark.parametrize(("page", "words"), list(examples()))
+def test_every_example_on_every_page_is_a_valid_command(page: str, words: str) -> None:
+    try:
+        parse(shlex.split(words, comments=True))
+    except SystemExit as ended:  # --help and --version
+        assert ended.code == 0

@@ -95,6 +95,24 @@ def test_an_override_for_a_span(turning: StandIn, capsys: pytest.CaptureFixture[
     assert out == f"Carol is on call in ops until Sun 2026-03-01 14:00 UTC (in 2h): {OVERRIDE}\n"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("2026-03-01T14:00:00Z", "until Sun 2026-03-01 14:00 UTC (in 2h)"),
+        (MONDAY, "until Mon 2026-03-02 09:00 UTC (in 21h); the override ends Sun 2026-03-01 14:00 UTC (in 2h)"),
+        (None, "with no end in sight; the override ends Sun 2026-03-01 14:00 UTC (in 2h)"),
+    ],
+)
+def test_an_override_of_somebody_on_call_says_the_true_end(
+    until: str | None, said: str, turning: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turning.canned["POST /api/oncall/ops/overrides"] = an_override(on_call_until=until)
+
+    _, out, _ = run(capsys, "oncall", "override", "ops", "carol", "--for", "2h")
+
+    assert out == f"Carol is on call in ops {said}: {OVERRIDE}\n"
+
+
 def test_an_override_from_a_time_until_a_time(turning: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--from", "mon 9:00", "--until", "2026-03-09 09:00")
 

@@ -31,6 +31,8 @@ from notifybot.sandbox import Sandbox, serving
 from notifybot.sandbox.world.state import User
 from notifybot.storage import migrations
 from notifybot.storage.database import Database
+from notifybot.storage.under_way import UnderWay
+from notifybot.system.marks import Marks
 from notifybot.telegram_api.bot import PollingBot
 from notifybot.telegram_api.sender import TelegramSender
 from notifybot.times.clock import Clock
@@ -136,7 +138,8 @@ async def new_dispatcher(database: Database, bot: PollingBot, folder: Path) -> D
     store = FileStore(folder, max_bytes=1)
     files = FileAdmission(store, Fetcher(store, resolve=SystemResolver()), None, None)
     settings = DeliverySettings(give_up_after=timedelta(hours=1), max_parts=5)
-    calls = Calls(TelegramSender(bot, no_files), files, settings)
+    under_way = UnderWay(Marks(folder / "under-way", clock.boot_id()), database)
+    calls = Calls(TelegramSender(bot, no_files), files, settings, under_way)
     dispatcher = Dispatcher(database, clock, calls, Leader(term, limits))
     database.after_commit(dispatcher.on_commit)
     return dispatcher

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.files.local import NotReadable, PeerCredentials, open_as, open_for, peer_credentials
+from notifybot.files.local import LocalFiles, NotReadable, PeerCredentials, open_as, peer_credentials
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of other users")
 ANNA, BERT, CARL = 61001, 61002, 61003
@@ -56,7 +56,7 @@ def refusal(path: str, reader: PeerCredentials = ME) -> str:
 
 
 async def test_a_file_is_opened_with_its_size_and_name(ground: Path) -> None:
-    opened = await open_for(file(ground / "chart.png"), ME)
+    opened = await LocalFiles().open(file(ground / "chart.png"), ME)
 
     with opened.file:
         assert (opened.size, opened.name, opened.file.read()) == (7, "chart.png", b"content")

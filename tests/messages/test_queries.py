@@ -30,10 +30,10 @@ def pages(session: Session, limit: int) -> list[list[str]]:
     before: str | None = None
     while True:
         page, has_more = queries.page(session, MessageFilter(before_id=before), limit=limit)
-        found.append([message.id for message in page])
+        found.append([each for each, _ in page])
         if not has_more:
             return found
-        before = page[-1].id
+        before = page[-1][0]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 import notifybot.model.chats
+import notifybot.model.deaths
 import notifybot.model.messages
 import notifybot.model.people
 import notifybot.model.schedules  # noqa: F401

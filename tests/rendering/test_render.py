@@ -28,6 +28,7 @@ ALERT = MessageView(
     title=None,
     content="disk full on db1",
     source="backup",
+    account="backup",
     created_at=NOW,
     shown_at=NOW,
     escalated_at=None,
@@ -89,35 +90,35 @@ def text_of(message: MessageView) -> str:
 @pytest.mark.parametrize(
     ("message", "text"),
     [
-        (ALERT, "backup\ndisk full on db1"),
+        (ALERT, "disk full on db1"),
         (replace(ALERT, title="Disk"), "Disk\ndisk full on db1"),
         (NOTICE, "disk full on db1"),
         (replace(NOTICE, title="Disk"), "Disk\ndisk full on db1"),
-        (ANSWERED, "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
-        (EXPIRED, "backup\ndisk full on db1\n\n⚪ Closed at 15:02 UTC; nobody acknowledged it."),
-        (replace(ALERT, state=State.CANCELLED), "backup\ndisk full on db1\n\n⚪ Cancelled."),
-        (ESCALATED, "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC."),
-        (TOLD, "⏫ Escalated: backup\ndisk full on db1"),
+        (ANSWERED, "disk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
+        (EXPIRED, "disk full on db1\n\n⚪ Closed at 15:02 UTC; nobody acknowledged it."),
+        (replace(ALERT, state=State.CANCELLED), "disk full on db1\n\n⚪ Cancelled."),
+        (ESCALATED, "disk full on db1\n\n⏫ Escalated at 14:17 UTC."),
+        (TOLD, "⏫ Escalated\ndisk full on db1"),
         (replace(TOLD, title="Disk"), "⏫ Escalated: Disk\ndisk full on db1"),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=5)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n⏫ Escalated again at 14:07 UTC.",
+            "⏫ Escalated\ndisk full on db1\n\n⏫ Escalated again at 14:07 UTC.",
         ),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=15, seconds=1)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
+            "⏫ Escalated\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
         ),
         (
             replace(TOLD, escalated_at=NOW + timedelta(minutes=15), shown_at=NOW + timedelta(minutes=20)),
-            "⏫ Escalated: backup\ndisk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
+            "⏫ Escalated\ndisk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
         ),
-        (replace(ALERT, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
-        (replace(TOLD, is_reminder=True), "🔔 Still open: backup\ndisk full on db1"),
+        (replace(ALERT, is_reminder=True), "🔔 Still open\ndisk full on db1"),
+        (replace(TOLD, is_reminder=True), "🔔 Still open\ndisk full on db1"),
         (
             replace(ALERT, is_reminder=True, shown_at=NOW + timedelta(hours=1)),
-            "🔔 Still open: backup\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
+            "🔔 Still open\ndisk full on db1\n\n🕓 Started at 14:02 UTC.",
         ),
-        (RESTING, "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
+        (RESTING, "disk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC."),
         (
             replace(RESTING, is_reminder=True, title="Disk"),
             "🔔 Acknowledged by Anna (@anna), still not closed: Disk\ndisk full on db1\n\n"
@@ -125,28 +126,27 @@ def text_of(message: MessageView) -> str:
         ),
         (
             replace(ANSWERED, is_reminder=True, closed_at=NOW + timedelta(minutes=9)),
-            "🔔 Reminder: backup\ndisk full on db1\n\n"
-            "✅ Acknowledged by Anna (@anna) at 14:05 UTC.\n⚪ Closed at 14:11 UTC.",
+            "🔔 Reminder\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.\n⚪ Closed at 14:11 UTC.",
         ),
         (
             replace(ALERT, unacknowledged_at=NOW + timedelta(minutes=9), unacknowledged_by="Anna"),
-            "backup\ndisk full on db1\n\n↩️ Open again: Anna took the acknowledgement back at 14:11 UTC.",
+            "disk full on db1\n\n↩️ Open again: Anna took the acknowledgement back at 14:11 UTC.",
         ),
         (
             replace(ANSWERED, unacknowledged_at=NOW + timedelta(minutes=1), unacknowledged_by="Bob"),
-            "backup\ndisk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
+            "disk full on db1\n\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
         ),
         (
             replace(ANSWERED, escalated_at=NOW + timedelta(minutes=15)),
-            "backup\ndisk full on db1\n\n⏫ Escalated at 14:17 UTC.\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
+            "disk full on db1\n\n⏫ Escalated at 14:17 UTC.\n✅ Acknowledged by Anna (@anna) at 14:05 UTC.",
         ),
         (
             replace(EXPIRED, acknowledged_at=NOW + timedelta(days=1), acknowledged_by="Bob"),
-            "backup\ndisk full on db1\n\n✅ Acknowledged by Bob at 2026-03-02 14:02 UTC.",
+            "disk full on db1\n\n✅ Acknowledged by Bob at 2026-03-02 14:02 UTC.",
         ),
         (
             replace(ALERT, shown_at=NOW + timedelta(minutes=10)),
-            "backup\ndisk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
+            "disk full on db1\n\n🕓 Late: sent at 14:02 UTC.",
         ),
         (
             replace(NOTICE, shown_at=NOW + timedelta(days=2)),
@@ -156,6 +156,38 @@ def text_of(message: MessageView) -> str:
 )
 def test_the_text_of_a_post(message: MessageView, text: str) -> None:
     assert text_of(message) == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "last"),
+    [
+        ({"source": "backup"}, None),  # the account
+        ({"source": "nightly"}, "from nightly"),
+        ({"source": "nightly", "host": "db2"}, "from nightly@db2"),
+        ({"source": "backup", "host": "db2"}, "from db2"),
+        ({"source": "nightly", "host": "db1"}, "from nightly"),
+        ({"source": "disk", "host": "DB1"}, None),
+        ({"source": "dis", "host": "db"}, "from dis@db"),
+        ({"source": "nightly", "title": "Nightly backup"}, None),
+        ({"source": "db2", "host": "db2"}, "from db2"),
+        ({"source": "night\nly", "host": " db2 "}, "from night ly@db2"),
+        ({"source": "x" * 128}, f"from {'x' * 59}…"),
+        ({"source": "nightly", "is_alert": False}, None),
+    ],
+)
+def test_source_and_host_of_an_alert_stand_below_where_they_add_to_its_text(
+    fields: dict[str, object], last: str | None
+) -> None:
+    message = replace(ALERT, **fields)  # type: ignore[arg-type]
+    first = f"{message.title}\ndisk full on db1" if message.title else "disk full on db1"
+    assert text_of(message) == (first if last is None else f"{first}\n\n{last}")
+
+
+def test_an_alert_with_files_alone_has_a_text_for_its_buttons() -> None:
+    album = (PHOTO, replace(PHOTO, attachment_id=2))
+    for message in (replace(ALERT, media=album), replace(ALERT, media=(PHOTO,)), replace(TOLD, media=album)):
+        texts = [part.text for part in render(post(replace(message, content="")))]
+        assert [text for text in texts if text] in (["Alert"], ["⏫ Escalated"])
 
 
 @pytest.mark.parametrize(("late", "is_marked"), [(0, False), (119, False), (120, True), (86_400, True)])
@@ -198,10 +230,10 @@ def test_the_headline_is_bold(title: str) -> None:
 
 def test_the_status_is_italic() -> None:
     (part,) = render(post(replace(EXPIRED, content="😀 disk")))
-    head, status = part.entities
+    (status,) = part.entities
     raw = part.text.encode("utf-16-le")
     said = raw[status.offset * 2 : (status.offset + status.length) * 2].decode("utf-16-le")
-    assert (head.type, status.type) == ("bold", "italic")
+    assert status.type == "italic"
     assert said == "⚪ Closed at 15:02 UTC; nobody acknowledged it."
 
 
@@ -260,7 +292,7 @@ def test_where_files_follow_each_goes_alone_below_the_text_and_what_is_shown_sta
 
 
 FETCH = Fetch(9, "https://example.org/a.png", MediaKind.PHOTO, "a.png")
-FOLLOWED = Part("backup\ndisk full on db1", (Entity("bold", 0, 6),), render(post(ALERT))[0].buttons)
+FOLLOWED = Part("disk full on db1", (), render(post(ALERT))[0].buttons)
 
 
 @pytest.mark.parametrize(
@@ -363,8 +395,8 @@ def test_markup_that_cannot_be_read_is_shown_as_it_was_written() -> None:
     look = Appearance(parse_mode="HTML")
     (part,) = render(post(replace(NOTICE, content="a <i>b", look=look)))
     assert part == Part("a <i>b")
-    assert rendering_render.markup_problem("a <i>b", "HTML")
-    assert rendering_render.markup_problem("a <i>b</i>", "HTML") is None
+    assert rendering_render.markup_problem("a <i>b", "HTML", 5)
+    assert rendering_render.markup_problem("a <i>b</i>", "HTML", 5) is None
 
 
 def test_a_post_that_telegram_refused_is_rendered_without_formatting() -> None:

@@ -36,7 +36,10 @@ NOTHING = re.compile(r"(?!)")
 LIKELY = st.sampled_from(["text", "x", 5, -1001, "5", "@some_channel", "15m", 0, "never", True, "alice"]) | (
     st.sampled_from(["2031-01-31T18:30:00", "0001-01-01", "@daily", "every 15m", "Europe/Berlin", "post_success"])
 )
-HEADERS = ["Content-Type", "Idempotency-Key", "Expect", "Accept", "Content-Encoding"]
+HEADERS = [
+    *("Content-Type", "Idempotency-Key", "Expect", "Accept", "Content-Encoding", "Host", "Authorization"),
+    *("X-Forwarded-For", "Range", "If-None-Match", "Retry-After", "Cookie", "Transfer-Encoding", "Connection"),
+]
 HEADER_TEXTS = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=150)
 QUERIES = st.text("abcwaitlmsuc=&%0179-+. \u00e9", max_size=30)
 
@@ -104,6 +107,31 @@ async def test_any_query(shared: Door, target: str, query: str) -> None:
 @given(name=st.sampled_from(HEADERS), value=HEADER_TEXTS)
 async def test_any_header(shared: Door, name: str, value: str) -> None:
     await check(shared, "POST", "/api/ingest", b'{"content": "x", "channel_id": 5}', **{name: value})
+
+
+FORM = st.sampled_from(
+    [
+        *(b"--x\r\n", b"--x--", b"\r\n", b"\r\n\r\n", b'Content-Disposition: form-data; name="', b"--", b"\0", b"\xff"),
+        *(
+            b'content"',
+            b'channel_id"',
+            b'file"; filename="',
+            b"a.png",
+            b'"',
+            b"; filename*=utf-8''%ff",
+            b"Content-Type: ",
+        ),
+        *(b"Content-Length: 99999999999", b"Content-Transfer-Encoding: base64", b"text", b"-1001", b"multipart/mixed"),
+    ]
+)
+
+
+@fuzz(150)
+@given(pieces=st.lists(FORM, max_size=25), boundary=st.sampled_from(["x", '"x"', "", "x" * 80, "x; charset=utf-16"]))
+async def test_any_form(shared: Door, pieces: list[bytes], boundary: str) -> None:
+    """Forms of Telegram's kind and of the web: of parts, and of fields in one line."""
+    for kind in (f"multipart/form-data; boundary={boundary}", "application/x-www-form-urlencoded"):
+        await check(shared, "POST", "/api/ingest", b"".join(pieces), **{"Content-Type": kind})
 
 
 @fuzz(150)

@@ -50,6 +50,11 @@ async def test_every_job_is_listed_with_its_last_run(begun: Door) -> None:
         assert "history" not in job
 
 
+async def test_the_next_run_of_the_daily_summary_is_the_next_summary(begun: Door) -> None:
+    (summary,) = [job for job in await jobs(begun) if job["name"] == "telegram_daily_summary"]
+    assert summary["next_run"].endswith("T09:00:00.000Z")
+
+
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_manual_run_returns_its_outcome(begun: Door, method: str, name: str) -> None:

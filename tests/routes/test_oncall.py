@@ -53,7 +53,7 @@ async def test_an_override_lasts_until_it_is_ended(folder: Path) -> None:
         assert (made.json["member"], made.json["rotation"], made.json["cancelled_at"]) == ("-1001", "duty", None)
         duty = only((await opened.ask("GET", "/api/oncall")).json, "duty")
         assert (duty["on_call"], duty["reason"], duty["until"]) == (["-1001"], "override", made.json["until"])
-        assert duty["overrides"] == [made.json]
+        assert [{**each, "on_call_until": duty["until"]} for each in duty["overrides"]] == [made.json]
 
         ended = await opened.ask("DELETE", f"/api/oncall/overrides/{made.json['id']}")
         assert ended.json["cancelled_at"] is not None

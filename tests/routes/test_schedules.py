@@ -276,6 +276,34 @@ async def test_times_are_shown_in_utc_and_missing_files_as_null(shared: Door) ->
     assert (found["scheduled_timestamp"], found["file_paths"]) == ("2031-05-04T08:00:00", None)
 
 
+@pytest.mark.parametrize(
+    ("written", "echoed"),
+    [
+        ("2020-05-04T10:00:00Z", "2020-05-04T10:00:00"),
+        ("2020-05-04T10:00:00", "2020-05-04T10:00:00"),
+        ("2020-05-04T10:00:00+02:00", "2020-05-04T08:00:00"),
+        ("2020-05-04 10:00", "2020-05-04T10:00:00"),
+        ("2020-05-04", "2020-05-04T00:00:00"),
+        ("1971-01-01T00:00:00Z", "1971-01-01T00:00:00"),
+        ("2020-02-29T23:59:59.9Z", "2020-02-29T23:59:59"),
+        ("2020-05-04T10:00:00-11:30", "2020-05-04T21:30:00"),
+    ],
+)
+async def test_a_past_time_is_echoed_and_the_message_is_pending_until_it_is_sent(
+    shared: Door, written: str, echoed: str
+) -> None:
+    found = (await later(shared, {"target_user_id": "-1001", "message": "x", "scheduled_timestamp": written})).json
+    pending = json.loads((await shared.ask("GET", "/pending-messages")).body)
+    (listed,) = [each for each in pending if each["id"] == found["id"]]
+    assert found["scheduled_timestamp"] == listed["scheduled_timestamp"] == echoed
+    assert not found["is_sent"] and not listed["is_sent"]
+
+
+async def test_what_was_never_meant_for_a_time_is_not_pending(shared: Door) -> None:
+    now = (await shared.ingest()).json["id"]
+    assert now not in [each["id"] for each in json.loads((await shared.ask("GET", "/pending-messages")).body)]
+
+
 async def test_the_same_as_a_plain_form_and_as_json(shared: Door) -> None:
     fields = {"target_user_id": "-1001,-1002", "message": "a & b", "scheduled_timestamp": "2031-05-04T10:00:00Z"}
     body = urlencode(fields).encode()

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import notifybot.model.clock
+import notifybot.model.deaths
 import notifybot.model.messages
 import notifybot.model.people
 import notifybot.model.schedules  # noqa: F401

@@ -68,6 +68,33 @@ async def test_open_shows_snoozed_alerts(world: World) -> None:
     assert "(09:00 UTC, snoozed until 10:00 UTC)" in (await anna.receives("Open alerts:")).text
 
 
+async def test_an_unknown_command_tells_linked_people_what_they_can_do(world: World) -> None:
+    anna, ben = await world.subscriber("Anna"), await world.subscriber("Ben")
+    is_linked(world, anna, "anna")
+
+    for person in (anna, ben):
+        person.says("/opne db-1")
+
+    text = (await anna.receives("There is no command /opne. Did you mean /open?")).text
+    assert "/oncall: see who is on call, or take over\n" in text
+    await ben.receives("Use /start to link your account.")
+
+
+async def test_open_alerts_and_lists_show_no_markup(world: World) -> None:
+    anna = await world.subscriber("Anna")
+    markups = {"HTML": "<b>disk</b> &amp; more", "MarkdownV2": "*fan* slow", "CommonMark": "**net** `eth0`"}
+    for mode, text in markups.items():
+        await (await world.alert(text, to=anna, parse_mode=mode)).becomes("sent")
+
+    anna.says("/open")
+
+    text = (await anna.receives("Open alerts:")).text
+    for line in ("disk & more (", "fan slow (", "net eth0 ("):
+        assert line in text
+    listed = (await world.get("/api/messages"))["messages"]
+    assert [each["plain_text"] for each in listed] == ["net eth0", "fan slow", "disk & more"]
+
+
 # Groups
 
 

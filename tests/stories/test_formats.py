@@ -39,7 +39,7 @@ async def test_invalid_markup_is_sent_as_plain_text_and_the_timeline_says_so(
     alert = await world.alert(text, to=ops, parse_mode=mode)
 
     post = await ops.receives(text)
-    assert post.text == f"root\n{text}"
+    assert post.text == text
     await alert.becomes("sent")
     assert mode in (await alert.tells("reformatted"))["detail"]
 
@@ -64,10 +64,10 @@ async def test_a_text_of_too_many_parts_goes_as_a_file_below_its_beginning(world
 
     await alert.becomes("sent")
     beginning, file = [message for message in world.sandbox.messages(ops.id) if message.sender is world.sandbox.bot]
-    assert beginning.text.startswith("root\nline 0\nline 1\n")
+    assert beginning.text.startswith("line 0\nline 1\n")
     assert beginning.button_texts == OPEN
     assert file.media is not None
-    assert world.sandbox.file_bytes(file).decode() == f"root\n{text}"
+    assert world.sandbox.file_bytes(file).decode() == text
     post = await ops.receives("line 0")
     await post.pressed(by=anna)
     await post.becomes("Acknowledged by Anna", buttons=[])
@@ -83,7 +83,7 @@ async def test_a_button_that_telegram_refuses_is_written_in_the_text(world: Worl
     post = await ops.receives("disk 91 %")
     await alert.becomes("sent")
     assert (post.text, post.buttons) == (
-        "root\ndisk 91 %\n\nGraph: https://example.org/\nHost: db1",
+        "disk 91 %\n\nGraph: https://example.org/\nHost: db1",
         OPEN,
     )
     assert "their links in the text" in (await alert.tells("reformatted"))["detail"]
@@ -97,7 +97,7 @@ async def test_a_button_with_a_url_that_telegram_refuses_is_written_in_the_text(
 
     post = await ops.receives("disk 91 %")
     await alert.becomes("sent")
-    assert (post.text, post.buttons) == (f"root\ndisk 91 %\n\nGraph: {url}", OPEN)
+    assert (post.text, post.buttons) == (f"disk 91 %\n\nGraph: {url}", OPEN)
 
 
 async def test_buttons_of_the_caller_stand_below_acknowledge(world: World, ops: Place) -> None:

@@ -107,8 +107,19 @@ async def test_a_code_from_the_other_program_links_here(world: World) -> None:
         ("added", None),
         ("refused", "another chat has the same code"),
         ("refused", "it has expired"),
-        ("refused", "the chat is not subscribed"),
+        ("added", None),
     ]
+    assert (await world.ask("POST", "/api/telegram/verify", {"code": "012345", "user": "alice"})).status == 200
+    assert (await world.get("/api/people/alice"))["chat_id"] == "7"
+
+
+async def test_a_pending_code_subscribes_its_chat_and_can_be_imported_twice(world: World) -> None:
+    code = {"code": "012345", "chat_id": 7, "expires_at": (world.clock.at + timedelta(minutes=5)).isoformat()}
+
+    first = await take_over(world, people=[], codes=[code])
+    again = await take_over(world, people=[], codes=[code])
+
+    assert [[entry[1] for entry in entries] for entries in (first, again)] == [["added"], ["unchanged"]]
     assert (await world.ask("POST", "/api/telegram/verify", {"code": "012345", "user": "alice"})).status == 200
     assert (await world.get("/api/people/alice"))["chat_id"] == "7"
 

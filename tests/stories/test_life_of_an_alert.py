@@ -82,7 +82,7 @@ async def test_an_unacknowledged_alert_goes_to_the_escalation_channel(world: Wor
     await world.later(minutes=15)
 
     escalated = await world.duty.receives("disk full")
-    assert escalated.text.startswith("⏫ Escalated: db1\n")
+    assert escalated.text.startswith("⏫ Escalated\n")
     assert escalated.buttons == OPEN
     await post.becomes("Escalated at 09:15 UTC.", buttons=OPEN)
     assert (await alert.delivery(world.duty))["purpose"] == "escalation"

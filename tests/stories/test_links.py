@@ -44,7 +44,7 @@ async def test_what_telegram_refuses_is_written_in_the_text(
 
     post = await ops.receives("disk")
     await alert.becomes("sent")
-    assert (post.text, post.buttons) == (f"root\n{text}", buttons)
+    assert (post.text, post.buttons) == (text, buttons)
     assert urls_in(ops, world) == ({URL} if LINK in text else set())
     assert (await alert.events()).count("reformatted") == times
 

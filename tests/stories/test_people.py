@@ -26,6 +26,24 @@ async def test_without_a_username_the_first_name_is_used(world: World) -> None:
     assert person["chat_name"] == "Anna"
 
 
+async def test_people_whose_name_shows_nothing_are_named_otherwise(world: World, ops: Place) -> None:
+    nameless, hidden = world.member(ops, "\u3164"), world.person("\u3164", username="hidden_one")
+    world.joins(hidden, ops)
+    nameless.says("/start")
+    await nameless.receives("You are subscribed")
+    await world.alert("disk full", to=ops)
+    await world.alert("fan broken", to=ops)
+    disk, fan = await ops.receives("disk full"), await ops.receives("fan broken")
+
+    await disk.pressed(by=nameless)
+    await fan.pressed(by=hidden)
+
+    await disk.becomes(f"Acknowledged by {nameless.id} at")
+    await fan.becomes("Acknowledged by @hidden_one at")
+    (person,) = (await world.ask("GET", "/subscribed-users")).body
+    assert person["chat_name"] == str(nameless.id)
+
+
 async def test_start_again_keeps_the_person(world: World) -> None:
     anna = await world.subscriber("Anna")
     before = (await world.ask("GET", "/subscribed-users")).body

@@ -98,7 +98,7 @@ async def test_an_acknowledged_album_keeps_its_text_in_place(world: World, ops: 
 
     await post.becomes("three disks", "Acknowledged by Anna", buttons=[])
     await world.is_quiet()
-    assert shape(world, ops) == ["photo", "photo", "photo", "text root\nthr"]
+    assert shape(world, ops) == ["photo", "photo", "photo", "text three di"]
 
 
 async def test_the_album_of_a_notice_takes_a_longer_text_below_and_a_shorter_one_back(world: World, ops: Place) -> None:
@@ -133,7 +133,7 @@ async def test_a_deleted_first_part_of_an_open_alert_is_sent_again_alone(world: 
     await changed(world, alert, content=TWO_PARTS.replace("line", "item"))
 
     first, second = shown(world, ops)
-    assert f"{first.text}\n{second.text}".startswith("root\nitem 0\n")
+    assert f"{first.text}\n{second.text}".startswith("item 0\n")
     assert [message.button_texts for message in (first, second)] == [[], OPEN]
 
 
@@ -162,7 +162,7 @@ async def test_a_picture_that_another_chat_does_not_get_stays_where_it_is_shown(
     await world.duty.receives("Escalated")
     await post.becomes("Escalated at", buttons=OPEN)
     await alert.becomes("escalated")
-    assert shape(world, ops) == ["photo root\ndis"]
+    assert shape(world, ops) == ["photo disk\n\n🕓"]
     assert "📎" not in post.text
 
 

@@ -265,7 +265,8 @@ async def test_waiting_schedules_are_listed_with_their_next_times(world: World, 
     gone = await plan(world, "the yearly report", to=ops, repeat="@yearly")
     await gone.is_changed(changes.cancel)
 
-    listed = await world.runtime.database.read(queries.page)
+    ids = [each for each, _ in await world.runtime.database.read(queries.page)]
+    listed = await world.runtime.database.read(lambda session: queries.some_schedules(session, ids))
 
     assert [each.schedule.id for each in listed] == [weekly.schedule_id, daily.schedule_id]
     assert [len(each.next_times) for each in listed] == [5, 5]

@@ -231,11 +231,19 @@ async def test_quiet_hours_delay_a_configured_summary(another: MakeWorld) -> Non
 # The chart
 
 
+async def two_hours_of_notices(world: World, to: Place) -> None:
+    """Send something to compare: a single bar makes no chart."""
+    await world.notice("hello", to=to)
+    await world.is_quiet()
+    await world.later(hours=1)
+    await world.notice("later", to=to)
+
+
 @pytest.mark.both_databases
 async def test_it_comes_with_a_picture_where_there_is_something_to_show(world: World) -> None:
     pytest.importorskip("PIL")
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
-    await world.notice("hello", to=anna)
+    await two_hours_of_notices(world, anna)
     await world.is_quiet()
 
     with_something, with_nothing = await summary(world, anna), await bob.receives(SUMMARY)
@@ -243,30 +251,30 @@ async def test_it_comes_with_a_picture_where_there_is_something_to_show(world: W
     assert with_something.message.media is not None
     assert with_something.message.media.kind == "photo"
     largest = with_something.message.media.sizes[-1]
-    assert (largest.width, largest.height) == (960, 480)
-    assert "Sent: 1" in with_something.text
+    assert (largest.width, largest.height) == (960, 640)
+    assert "Sent: 2" in with_something.text
     assert with_nothing.message.media is None
 
 
 async def test_there_is_no_picture_without_pillow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     anna = await linked(world)
-    await world.notice("hello", to=anna)
+    await two_hours_of_notices(world, anna)
     await world.is_quiet()
     post = await summary(world, anna)
     assert post.message.media is None
-    assert "Sent: 1" in post.text
+    assert "Sent: 2" in post.text
 
 
 async def test_a_full_disk_costs_only_the_chart(world: World) -> None:
     pytest.importorskip("PIL")
     anna = await linked(world)
-    await world.notice("hello", to=anna)
+    await two_hours_of_notices(world, anna)
     await world.is_quiet()
     world.runtime.files.store.kept_free = 1 << 60
     post = await summary(world, anna)
     assert post.message.media is None
-    assert "Sent: 1" in post.text
+    assert "Sent: 2" in post.text
 
 
 async def test_charts_that_cannot_be_drawn_are_left_out_and_logged_once(
@@ -279,15 +287,17 @@ async def test_charts_that_cannot_be_drawn_are_left_out_and_logged_once(
 
     monkeypatch.setattr(chart, "draw", draw)
     anna, bob = await linked(world), await linked(world, "Bob", "bob")
-    await world.notice("hello", to=anna)
+    await two_hours_of_notices(world, anna)
     await others(world, "hello", to=bob)
+    await world.is_quiet()
+    await world.later(hours=1)
     await others(world, "hello again", to=bob)
     await world.is_quiet()
 
     posts = await summary(world, anna), await bob.receives(SUMMARY)
 
     assert [post.message.media for post in posts] == [None, None]
-    assert [("Sent: 1" in posts[0].text), ("Sent: 2" in posts[1].text)] == [True, True]
+    assert [("Sent: 2" in posts[0].text), ("Sent: 2" in posts[1].text)] == [True, True]
     assert world.log.count("summaries are sent without charts") == 1
     assert (await world.get("/health"))["status"] == "ok"
 

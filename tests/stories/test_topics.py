@@ -78,6 +78,24 @@ async def test_an_alert_escalates_to_a_topic(another: MakeWorld) -> None:
     await world.later(minutes=15)
 
     assert (await forum.receives("disk full")).message.thread_id == topic
+    await world.is_quiet()
+    details = [row[0] for row in world.rows("SELECT detail FROM timeline WHERE event IN ('escalated', 'sent')")]
+    assert details.count(f"To {disks}.") == 2  # decided, then posted
+
+
+async def test_whoever_is_on_call_and_the_summary_may_be_a_topic(another: MakeWorld) -> None:
+    world = await another()
+    forum = world.group("Forum", forum=True)
+    first, disks = topic_of(world, forum, "Disks")
+    second, _ = topic_of(world, forum, "Nights")
+    nobody = {"members": [disks], "start": "2099-01-01", "otherwise": [{"chat": forum.id, "thread": second}]}
+    world.sets(rotations={"oncall": nobody}, summary={"to": [disks], "chart": False})
+    await world.starts()
+
+    await world.ask("POST", "/api/ingest", {"content": "disk full", "to": ["oncall"]})
+    assert (await forum.receives("disk full")).message.thread_id == second
+    await world.later(days=1)
+    assert (await forum.receives("Daily summary")).message.thread_id == first
 
 
 async def test_a_step_of_a_policy_and_a_name_of_the_config_lead_to_topics(another: MakeWorld) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from notifybot.summaries import chart as summaries_chart
 from notifybot.summaries.chart import Chart
-from notifybot.summaries.facts import HOUR, Arrivals, Bar, OpenAlert, Period, SummaryFacts, Tally, bars
+from notifybot.summaries.facts import HOUR, Arrivals, Bar, OpenAlert, Period, SummaryFacts, Tally, bars, has_course
 from notifybot.summaries.text import Audience, body, nothing_to_report, title
 
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -118,6 +118,40 @@ def test_a_longer_time_has_broader_bars(length: timedelta, size: int, step: time
     assert (len(bars(SummaryFacts(period))), period.step) == (size, step)
 
 
+MINUTES_PAST = [
+    (timedelta(0), 24),
+    (timedelta(minutes=1), 25),
+    (timedelta(minutes=32), 25),
+    (timedelta(minutes=59, seconds=59, microseconds=999_999), 25),
+    (timedelta(hours=1), 24),
+]
+
+
+@pytest.mark.parametrize(("later", "size"), MINUTES_PAST)
+def test_hours_are_full_hours(later: timedelta, size: int) -> None:
+    steps = Period(BEGIN + later, BEGIN + later + timedelta(days=1)).steps
+    assert len(steps) == size
+    assert {(step.minute, step.second, step.microsecond) for step in steps} == {(0, 0, 0)}
+    assert steps[0] <= BEGIN + later < steps[1]
+    assert steps[-1] < BEGIN + later + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "before", "is_drawn"),
+    [
+        ((), (), False),
+        ((Arrivals(23, 9, True),), (), False),
+        ((Arrivals(23, 9, True), Arrivals(23, 4, False)), (Arrivals(23, 1, True),), False),
+        ((Arrivals(3, 1, True), Arrivals(23, 4, False)), (), True),
+        ((Arrivals(3, 1, True),), (Arrivals(9, 1, True),), True),
+    ],
+)
+def test_one_bar_in_an_empty_day_makes_no_chart(
+    arrivals: tuple[Arrivals, ...], before: tuple[Arrivals, ...], is_drawn: bool
+) -> None:
+    assert has_course(bars(SummaryFacts(DAY, arrivals=arrivals, arrivals_before=before))) is is_drawn
+
+
 # The chart
 
 
@@ -151,7 +185,10 @@ def test_small_counts_are_visible_beside_large_ones(counts: list[tuple[int, int,
         x = summaries_chart.LEFT + int(
             (place + 0.5) * (summaries_chart.WIDTH - summaries_chart.LEFT - summaries_chart.RIGHT) / len(counts)
         )
-        column = {"#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y))) for y in range(72, summaries_chart.HEIGHT)}
+        column = {
+            "#{:02x}{:02x}{:02x}".format(*image.getpixel((x, y)))
+            for y in range(summaries_chart.TOP - 4, summaries_chart.HEIGHT)
+        }
         assert (summaries_chart.BEFORE in column) == bool(before)
         if not before:  # its line can cover low bars
             assert ((summaries_chart.ALERTS in column), (summaries_chart.NOTICES in column)) == (

@@ -3,15 +3,13 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from notifybot.posts import chats
 from tests.support.databases import PostgresStore, Template
-from tests.support.door import CHAT, URL_FILE, Door, door, open_folder
+from tests.support.door import URL_FILE, Door, door, open_folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -19,8 +17,6 @@ async def shared(session_template: Template) -> AsyncIterator[Door]:
     """Run a daemon for all tests of a module."""
     with open_folder() as folder, chosen_database(folder, session_template):
         async with door(folder) as opened:
-            # The row of a chat is made when somebody first names it, even in a request that is refused.
-            await opened.daemon.runtime.database.write(partial(chats.ensure, chat_ids=[CHAT]))
             yield opened
 
 

@@ -22,6 +22,7 @@ MODES = {
     "data/notifybot.sqlite3.upgrade-lock": 0o600,
     "data/secret.key": 0o600,
     "data/databases": 0o600,
+    "data/under-way": 0o600,
     "run": 0o755,
     "run/s": 0o660,
 }

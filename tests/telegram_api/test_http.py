@@ -329,31 +329,3 @@ async def test_get_updates_may_take_its_long_poll_longer() -> None:
 
     async with raw_server(answers_late) as server, a_bot(server.url) as bot:
         assert await bot.get_updates(timeout=1) == ()
-
-
-async def test_a_proxy_of_the_environment_is_used_but_not_for_a_local_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with raw_server(answers("200 OK", SENT)) as proxy, raw_server(answers("200 OK", SENT)) as local:
-        monkeypatch.setenv("http_proxy", proxy.url.replace("http://", "http://user:word@"))
-        monkeypatch.setenv("no_proxy", "inside.example")
-        async with a_bot("http://telegram.example") as bot, a_bot(local.url) as local_bot:
-            await bot.send_message(5, "hi")
-            await local_bot.send_message(5, "hi")
-    assert [request.split(b"/bot")[0] for request in proxy.requests] == [b"POST http://telegram.example"]
-    assert b"Proxy-Authorization: Basic dXNlcjp3b3Jk" in proxy.requests[0]
-    assert len(local.requests) == 1
-
-
-async def test_a_proxy_that_refuses_the_tunnel_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with raw_server(answers("407 Proxy Authentication Required", b"")) as proxy:
-        monkeypatch.setenv("https_proxy", proxy.url)
-        async with a_bot("https://telegram.example") as bot:
-            with pytest.raises(NeverSent, match="the proxy returned 407") as caught:
-                await bot.send_message(5, "hi")
-    _assert_no_token_in(caught.value)
-
-
-async def test_a_proxy_of_another_kind_is_refused_and_not_bypassed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
-    async with a_bot("https://telegram.example") as bot:
-        with pytest.raises(NeverSent, match="proxy"):
-            await bot.send_message(5, "hi")

@@ -1,5 +1,7 @@
 """Outcome of each response from Telegram."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -125,9 +127,9 @@ DESCRIPTIONS = {
 
 @pytest.mark.parametrize(("description", "meaning"), DESCRIPTIONS.items(), ids=DESCRIPTIONS.keys())
 def test_each_400_means_one_outcome(description: str, meaning: tuple[type[Outcome], object]) -> None:
-    outcome = outcome_of(BadRequest(f"Bad Request: {description}"))
+    outcome = outcome_of(BadRequest(description))
     kind, detail = meaning
-    reason = description[0].lower() + description[1:].lower()
+    reason = description
     match outcome:
         case Gone(what=what):
             assert (kind, detail, outcome.reason) == (Gone, what, reason)
@@ -162,16 +164,16 @@ def test_each_403_makes_the_chat_unreachable(description: str) -> None:
         (InvalidToken("Unauthorized"), REFUSED),
         (NeverSent("connection refused"), TryAgain("connection refused", uncertain=False)),
         (MaybeSent("the connection was cut"), TryAgain("the connection was cut", uncertain=True)),
-        (TimedOut(), TryAgain("timed out", uncertain=True)),
-        (NetworkError("Bad Gateway"), TryAgain("bad Gateway", uncertain=True)),
-        (NetworkError("Internal Server Error: restart"), TryAgain("internal Server Error: restart", uncertain=True)),
-        (NetworkError("Request Entity Too Large"), GiveUp("request Entity Too Large", is_chat_unreachable=False)),
+        (TimedOut(), TryAgain("Timed out", uncertain=True)),
+        (NetworkError("Bad Gateway"), TryAgain("Bad Gateway", uncertain=True)),
+        (NetworkError("Internal Server Error: restart"), TryAgain("Internal Server Error: restart", uncertain=True)),
+        (NetworkError("Request Entity Too Large"), GiveUp("Request Entity Too Large", is_chat_unreachable=False)),
         (NetworkError("Too Many Requests: retry later"), HoldOff(timedelta(seconds=5))),
         (
             Conflict("Conflict: terminated by other getUpdates request"),
             TryAgain("terminated by other getUpdates request", uncertain=False),
         ),
-        (TelegramError("Invalid server response"), TryAgain("invalid server response", uncertain=True)),
+        (TelegramError("Invalid server response"), TryAgain("Invalid server response", uncertain=True)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -184,6 +186,46 @@ def test_each_exception_means_one_outcome(error: TelegramError, outcome: Outcome
 def test_a_flood_wait_of_any_type_is_respected(monkeypatch: pytest.MonkeyPatch, is_opted_in: str) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", is_opted_in)
     assert outcome_of(RetryAfter(17)) == HoldOff(timedelta(seconds=17))
+
+
+@pytest.mark.parametrize(
+    ("status", "description"),
+    [
+        (400, "Bad Request: PEER_ID_INVALID"),
+        (400, "Bad Request: chat not found"),
+        (400, 'Bad Request: can\'t parse entities: Unsupported start tag "B-1" at byte offset 0'),
+        (400, "Error: FILE_PARTS_INVALID"),
+        (400, "FLOOD_WAIT_3"),
+        (403, "Forbidden: bot was blocked by the user"),
+        (403, "CHAT_SEND_PLAIN_FORBIDDEN"),
+        (409, "Conflict: terminated by other getUpdates request"),
+        (413, "Request Entity Too Large"),
+        (500, "Internal Server Error"),
+        (502, "Bad Gateway"),
+    ],
+)
+async def test_a_reason_keeps_its_case(status: int, description: str) -> None:
+    payload = json.dumps({"ok": False, "error_code": status, "description": description}).encode()
+    with pytest.raises(TelegramError) as refused:
+        await _Canned(status, payload).post("https://api.telegram.org/x")
+    outcome = outcome_of(refused.value)
+    assert getattr(outcome, "reason", None) == re.sub("^(Bad Request|Error|Forbidden|Conflict): ", "", description)
+
+
+def test_a_proxys_page_keeps_its_case_too() -> None:
+    reason = "HTTP 413, not a Telegram response"
+    assert outcome_of(NeverSent(reason)) == TryAgain(reason, uncertain=False)
+
+
+class _Canned(AiohttpRequest):
+    """Gets one response from nowhere."""
+
+    def __init__(self, status: int, payload: bytes) -> None:
+        super().__init__()
+        self._response = status, payload
+
+    async def do_request(self, *_: object, **__: object) -> tuple[int, bytes]:
+        return self._response
 
 
 def test_a_reason_is_short_and_holds_no_token() -> None:
@@ -365,7 +407,7 @@ FAULTS: dict[str, tuple[Callable[[Sandbox], object], Outcome | bool]] = {
     ),
     "413": (
         lambda sandbox: sandbox.fault("error", error_code=413, description="Request Entity Too Large"),
-        GiveUp("request Entity Too Large", is_chat_unreachable=False),
+        GiveUp("Request Entity Too Large", is_chat_unreachable=False),
     ),
     "400 entities": (
         lambda sandbox: sandbox.fault("error", error_code=400, description="Bad Request: can't parse entities: x"),

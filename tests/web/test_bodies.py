@@ -233,3 +233,7 @@ async def test_a_chat_is_kept_in_one_spelling(shared: Door, given: object, kept:
 
 async def test_a_number_with_all_its_digits_is_json_still(refusing: Door) -> None:
     assert "unknown" in str(await post(refusing, json.dumps({"unknown": 10**399}).encode()))
+
+
+async def test_a_refused_request_leaves_nothing_of_the_chat_that_it_names(refusing: Door) -> None:
+    assert_problem(await refusing.ask("POST", "/api/ingest", {"content": "x", "to": ["-100987654", "nobody"]}))

@@ -261,3 +261,24 @@ async def test_when_descriptors_run_out_the_socket_still_accepts_and_the_log_sta
         assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) < 50
         caplog.clear()
         assert (await line.socket.ask("GET", "/health")).status == 200
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+async def test_silent_connections_take_little_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 150)
+    trust = certificate(folder)
+    async with wire(folder, TLS.format(folder), tls=trust) as line:
+        assert await health(line) == 200
+        before = resident_bytes()
+        with contextlib.ExitStack() as stack:
+            for number in range(600):
+                opened = stack.enter_context(connected(line.port))
+                if number % 2:
+                    with contextlib.suppress(ConnectionError):
+                        opened.sendall(CLIENT_HELLO)
+            await until(lambda: len(server_of(line)._remote) == 150)
+            assert await health(line) == 200
+            assert resident_bytes() - before < 60_000_000

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from notifybot.cli.output import now, one_line, print_line
+from notifybot.cli.output import now, one_line, print_line, print_warnings
 from notifybot.cli.parser import Commands, UsageError
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     """Load the config that `run` would load. Raises ConfigInvalid with every problem in it."""
     from notifybot.config import SHIPPED, find_config, load
+    from notifybot.health.config_notes import configuration_notes
 
     explicit = Path(arguments.config) if arguments.config else None
     file = find_config(explicit, os.environ, Path.cwd())
@@ -31,6 +32,7 @@ def _check(arguments: argparse.Namespace) -> int:
         _check_templates(config.templates)
     if arguments.against_database:
         _check_against_database(config)
+    print_warnings(configuration_notes(config))
     return 0
 
 

@@ -66,7 +66,7 @@ def add(commands: Commands) -> None:
         "--port",
         type=arguments.port,
         default=None,
-        help="port of the page on 127.0.0.1 (default: 8642, or a free port if that is taken)",
+        help="port of the page on 127.0.0.1; 0 takes any free port (default: 8642, or any free port if that is taken)",
     )
     demo.add_argument("--no-browser", action="store_true", help="print the page's address without opening a browser")
     database = commands.group("db")

@@ -141,8 +141,12 @@ def _end(on_call: OnCall, rotation: str, text: str) -> datetime:
 
 
 def _sentence(made: OverrideInfo, at: datetime) -> str:
-    begins = f"from {full_date(made.begins, at)} " if made.begins > at else ""
-    return one_line(f"{made.name} is on call in {made.rotation} {begins}until {full_date(made.until, at)}")
+    """Say until when someone is on call: their own shift can follow the override, or have no end in sight."""
+    begins = f" from {full_date(made.begins, at)}" if made.begins > at else ""
+    until = made.on_call_until if "on_call_until" in made.document else made.until
+    ends = f"until {full_date(until, at)}" if until else "with no end in sight"
+    own = "" if until == made.until else f"; the override ends {full_date(made.until, at)}"
+    return one_line(f"{made.name} is on call in {made.rotation}{begins} {ends}{own}")
 
 
 def _cancel(on_call: OnCall, arguments: argparse.Namespace) -> None:

@@ -90,7 +90,7 @@ def add(commands: Commands) -> None:
         metavar="R",
         action="append",
         default=[],
-        help="allow only this recipient; repeatable (default: all)",
+        help="allow only this recipient (self: its account); repeatable (default: all)",
     )
     create.add_argument("--account", metavar="A", help="account it acts as (default: NAME)")
     create.add_argument("--expires", metavar="SPAN", help="how long it is valid: 12h, 90d, or never (default: never)")

@@ -8,13 +8,16 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
-from notifybot.rendering.markup.builder import TextBuilder
+from notifybot.rendering.markup.builder import Room, TextBuilder
 from notifybot.rendering.markup.commonmark_blocks import BlockWriter
 from notifybot.rendering.markup.commonmark_inline import write_inline
 from notifybot.rendering.markup.tables import Table
 
 MAX_CHARACTERS = 100_000
-"""Longer text is not parsed: it is sent as a file anyway."""
+SOURCE_TO_TEXT = 3
+"""Characters of source for each one that there is room for, at most; parsing takes some 600 bytes for each."""
+BEGINNING = 16_384
+"""Characters that are parsed of a longer text, which is sent as a file with its first words."""
 
 MAX_LEVELS = 20
 """A quote is one level, a list two. Deeper text is not parsed."""
@@ -24,21 +27,24 @@ BOXES = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
 LANGUAGE = re.compile(r"[^\s`]+")
 
 
-def read_common_mark(source: str) -> TextBuilder:
+def read_common_mark(source: str, room: Room) -> TextBuilder:
     """Parse without `normalize`; any text is valid CommonMark. HTML stays as written.
 
     Text that would be invisible (such as an unused link definition) stays as written, too.
     """
-    tokens = _tokens(source)
-    draft = _written(tokens) if tokens is not None else TextBuilder()
+    most = min(SOURCE_TO_TEXT * room.characters, MAX_CHARACTERS)
+    read = source if len(source) <= most else source[:BEGINNING]
+    tokens = _tokens(read)
+    draft = _written(tokens, room) if tokens is not None else TextBuilder(room)
     if draft.is_blank:
-        draft = TextBuilder()
-        draft.write(source)
+        draft = TextBuilder(room)
+        draft.write(read)
+    draft.is_cut = len(read) < len(source)
     return draft
 
 
-def _written(tokens: Sequence[Token]) -> TextBuilder:
-    page = BlockWriter(TextBuilder())
+def _written(tokens: Sequence[Token], room: Room) -> TextBuilder:
+    page = BlockWriter(TextBuilder(room))
     table: Table | None = None
     for token in tokens:
         if token.type == "table_open":
@@ -54,9 +60,9 @@ def _written(tokens: Sequence[Token]) -> TextBuilder:
 
 
 def _tokens(source: str) -> Sequence[Token] | None:
-    """Return the blocks of `source`; None if it is too long, or images nest too deeply."""
+    """Return the blocks of `source`; None if images nest too deeply."""
     try:
-        return _parser().parse(source) if len(source) <= MAX_CHARACTERS else None
+        return _parser().parse(source)
     except RecursionError:
         return None
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from notifybot.rendering.markup.builder import Place, TextBuilder, Unparseable, where
+from notifybot.rendering.markup.builder import Place, Room, TextBuilder, Unparseable, where
 from notifybot.rendering.markup.links import is_date_format, is_emoji_id, is_time, link
 
 STYLES = {
@@ -20,6 +20,7 @@ STYLES = {
     "span": "spoiler",
 }
 TAGS = frozenset({*STYLES, "a", "blockquote", "code", "pre", "tg-emoji", "tg-time"})
+ATTRIBUTES = frozenset({"class", "emoji-id", "expandable", "format", "href", "unix"})
 
 BLANK = r"[ \t\r\n\v\0]"
 PLAIN = re.compile(r"[^<]+")
@@ -47,10 +48,10 @@ class _Tag:
     place: Place
 
 
-def read_html(source: str) -> TextBuilder:
+def read_html(source: str, room: Room) -> TextBuilder:
     """Parse without `normalize`. Raises Unparseable for unknown or badly nested tags."""
-    draft, tags, at = TextBuilder(), list[_Tag](), 0
-    while at < len(source):
+    draft, tags, at = TextBuilder(room), list[_Tag](), 0
+    while at < len(source) and not draft.is_full:
         if found := PLAIN.match(source, at):
             draft.write(_decoded(found[0], source, at))
             at = found.end()
@@ -58,10 +59,20 @@ def read_html(source: str) -> TextBuilder:
             at = _close(source, at, tags, draft)
         else:
             at = _open(source, at, tags, draft)
-    if tags:
+    if draft.is_full:
+        _end_unfinished(source, tags, draft)
+    elif tags:
         raise Unparseable(f"The tag <{tags[-1].name}> at {where(source, tags[-1].at)} is not closed.")
     draft.spans = [replace(span, language=None) if span.type == "code" else span for span in draft.spans]
     return draft
+
+
+def _end_unfinished(source: str, tags: list[_Tag], draft: TextBuilder) -> None:
+    """Format what is open as far as it goes; a link needs its address for that."""
+    while tags:
+        tag = tags.pop()
+        if draft.length > tag.place.length and (tag.name != "a" or tag.attributes.get("href")):
+            _mark(source, tag, draft)
 
 
 def _open(source: str, begin: int, tags: list[_Tag], draft: TextBuilder) -> int:
@@ -75,7 +86,7 @@ def _open(source: str, begin: int, tags: list[_Tag], draft: TextBuilder) -> int:
     attributes, at = _attributes(source, found.end(), begin)
     if name == "span" and attributes.get("class") != "tg-spoiler":
         raise Unparseable(f'The tag <span> at {where(source, begin)} needs class="tg-spoiler".')
-    tags.append(_Tag(name, attributes, begin, draft.place))
+    tags.append(_Tag(name, attributes, begin, draft.begin()))
     return at
 
 
@@ -88,7 +99,9 @@ def _attributes(source: str, at: int, begin: int) -> tuple[dict[str, str], int]:
             raise Unparseable(f"The tag at {where(source, begin)} is malformed or is not closed.")
         at = found.end()
         value = found["double"] or found["single"]
-        attributes[found["name"]] = _decoded(value, source, at) if value else (found["token"] or "").lower()
+        value = _decoded(value, source, at) if value else (found["token"] or "").lower()
+        if found["name"] in ATTRIBUTES:
+            attributes[found["name"]] = value
     return attributes, end.end()
 
 

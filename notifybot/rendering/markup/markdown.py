@@ -2,7 +2,7 @@
 
 import re
 
-from notifybot.rendering.markup.builder import TextBuilder, Unparseable, where
+from notifybot.rendering.markup.builder import Room, TextBuilder, Unparseable, where
 from notifybot.rendering.markup.links import link
 
 TOKEN = re.compile(r"(?P<plain>[^\\_*`\[]+|\\(?![_*`\[]))|\\(?P<escaped>.)|(?P<mark>```|[_*`\[])", re.DOTALL)
@@ -12,11 +12,11 @@ NAMES = {"*": "bold text", "_": "italic text", "`": "code", "```": "block of cod
 LANGUAGE = re.compile(r"(?:([^ \t\r\n\v\0`]+)(?=[ \t\r\n\v\0]))?(?:\n\r?|\r\n?)?")
 
 
-def read_markdown(source: str) -> TextBuilder:
+def read_markdown(source: str, room: Room) -> TextBuilder:
     """Parse without `normalize`. Raises Unparseable for a mark that is not closed."""
-    draft = TextBuilder()
+    draft = TextBuilder(room)
     at = 0
-    while found := TOKEN.match(source, at):
+    while not draft.is_full and (found := TOKEN.match(source, at)):
         at = found.end()
         if found["mark"]:
             at = _read_formatted(source, at, found["mark"], draft)
@@ -27,7 +27,7 @@ def read_markdown(source: str) -> TextBuilder:
 
 def _read_formatted(source: str, at: int, mark: str, draft: TextBuilder) -> int:
     """Read the text after `mark`, which ends at `at`; return the position after the closing mark."""
-    begin, text_begin, language = draft.length, at, None
+    begin, text_begin, language = draft.begin().length, at, None
     if mark == "```" and (found := LANGUAGE.match(source, at)):
         text_begin, language = found.end(), found[1]
     closing = "]" if mark == "[" else mark

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field, replace
 
-from notifybot.rendering.markup.builder import Place, TextBuilder, Unparseable, where
+from notifybot.rendering.markup.builder import Place, Room, TextBuilder, Unparseable, where
 from notifybot.rendering.markup.links import is_date_format, is_emoji_id, is_time, link, tg_query
 from notifybot.rendering.markup.markdown import LANGUAGE
 
@@ -28,6 +28,8 @@ NAMES = {
     "custom_emoji": "emoji",
 }
 QUOTES = ("blockquote", "expandable_blockquote")
+NEED_AN_ADDRESS = ("text_link", "custom_emoji")
+QUOTE_MARKS = re.compile(">+")
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class _MarkdownParser:
     """State of the parser. `may_quote`: the line contains only marks so far, so that `>` starts a quote."""
 
     source: str
+    draft: TextBuilder
     at: int = 0
-    draft: TextBuilder = field(default_factory=TextBuilder)
     open: list[_Open] = field(default_factory=list)
     is_in_quote: bool = False
     may_quote: bool = True
@@ -59,10 +61,12 @@ class _MarkdownParser:
         return self.source.startswith(mark, self.at)
 
 
-def read_markdown_v2(source: str) -> TextBuilder:
+def read_markdown_v2(source: str, room: Room) -> TextBuilder:
     """Parse without `normalize`. Raises Unparseable for unescaped reserved characters and unclosed marks."""
-    reading = _MarkdownParser(source)
+    reading = _MarkdownParser(source, TextBuilder(room))
     while reading.at < len(source):
+        if reading.draft.is_full:
+            return _unfinished(reading)
         if _read_literal(reading):
             continue
         if reading.innermost in ("code", "pre"):
@@ -73,6 +77,14 @@ def read_markdown_v2(source: str) -> TextBuilder:
         _close(reading)
     if reading.open:
         raise _unclosed(reading)
+    return reading.draft
+
+
+def _unfinished(reading: _MarkdownParser) -> TextBuilder:
+    """Return the draft; what is open is formatted as far as it goes."""
+    for opened in reversed(reading.open):
+        if opened.kind not in NEED_AN_ADDRESS:
+            reading.draft.mark(opened.kind, opened.place.length, language=opened.language)
     return reading.draft
 
 
@@ -152,14 +164,16 @@ def _read_newline(reading: _MarkdownParser) -> None:
 
 def _read_quote(reading: _MarkdownParser) -> None:
     if reading.is_in_quote:
-        reading.at += 1
+        found = QUOTE_MARKS.match(reading.source, reading.at)
+        assert found is not None  # one is there
+        reading.at = found.end()
         return
     _begin(reading, "blockquote", ">")
     reading.is_in_quote = True
 
 
 def _begin(reading: _MarkdownParser, kind: str, mark: str) -> None:
-    reading.open.append(_Open(kind, reading.at, reading.draft.place))
+    reading.open.append(_Open(kind, reading.at, reading.draft.begin()))
     reading.at += len(mark)
 
 
@@ -169,7 +183,7 @@ def _begin_code(reading: _MarkdownParser) -> None:
         return
     found = LANGUAGE.match(reading.source, reading.at + 3)
     assert found is not None  # it also matches the empty string
-    reading.open.append(_Open("pre", reading.at, reading.draft.place, found[1]))
+    reading.open.append(_Open("pre", reading.at, reading.draft.begin(), found[1]))
     reading.at = found.end()
 
 

@@ -118,6 +118,7 @@ def set_my_commands(world: World, params: Params) -> bool:
         if not 1 <= len(command["description"]) <= MAX_DESCRIPTION_CHARACTERS:
             raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
     world.commands[_scope(params)] = commands
+    world.events.publish("commands", commands_json(world))
     return True
 
 
@@ -127,7 +128,14 @@ def get_my_commands(world: World, params: Params) -> list[object]:
 
 def delete_my_commands(world: World, params: Params) -> bool:
     world.commands.pop(_scope(params), None)
+    world.events.publish("commands", commands_json(world))
     return True
+
+
+def commands_json(world: World) -> JsonObject:
+    """Return the menus by kind of scope, for the page."""
+    scopes = {key: (json.loads(key)[0] or {"type": "default"})["type"] for key in world.commands}
+    return {scope: list(world.commands[key]) for key, scope in scopes.items()}
 
 
 def _scope(params: Params) -> str:

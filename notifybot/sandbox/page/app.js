@@ -116,6 +116,7 @@ const telegram = {
   messages: new Map(),       // chat id -> messages in their order
   touched: new Map(),        // chat id -> rank of its newest message
   faults: [],
+  commands: {},              // scope -> the bot's commands
   bans: [],                  // flood bans: {chat_id, until}
   calls: [],
   lastEvent: 0,
@@ -149,6 +150,7 @@ async function loadSandbox() {
   telegram.messages = new Map(Object.entries(state.messages).map(([id, messages]) => [Number(id), messages]));
   telegram.faults = state.faults;
   telegram.bans = state.bans ?? [];
+  telegram.commands = state.commands ?? {};
   telegram.lastEvent = state.last_event ?? 0;
   for (const [id, messages] of telegram.messages) if (messages.length) touch(id, messages.at(-1));
   drawAll();
@@ -191,6 +193,7 @@ const EVENTS = {
   answered: answered,
   chat: (chat) => { telegram.chats.set(chat.id, { ...telegram.chats.get(chat.id), ...chat }); drawAll(); },
   user: (user) => { telegram.users.set(user.id, { ...telegram.users.get(user.id), ...user }); drawAll(); },
+  commands: (data) => { telegram.commands = data; },
   faults: (data) => {
     telegram.faults = data.faults;
     faultsSoon();
@@ -711,16 +714,23 @@ function growSay() {
   field.style.height = `${Math.min(160, field.scrollHeight)}px`;
 }
 
-const COMMANDS = [["/start", "subscribe this chat"], ["/open", "open alerts here"], ["/help", "what the bot can do"]];
+// The bot's own menu for this kind of chat, as in Telegram's apps.
+function commandsHere() {
+  const scope = chatById(view.chatId)?.type === "private" ? "all_private_chats" : "all_group_chats";
+  return telegram.commands[scope] ?? telegram.commands.default ?? [{ command: "start", description: "start the bot" }];
+}
 
 function toggleCommands(open = at("command-menu").hidden) {
+  if (open) fillCommands();
   at("command-menu").hidden = !open;
   at("commands").setAttribute("aria-expanded", String(open));
   if (open) at("command-menu").querySelector("button").focus();
 }
 
 function fillCommands() {
-  for (const [command, what] of COMMANDS) {
+  at("command-menu").replaceChildren();
+  for (const { command: name, description: what } of commandsHere()) {
+    const command = `/${name.replace(/^\//, "")}`;
     const entry = pressable("button", () => { toggleCommands(false); at("say").focus(); say(command); }, command, h("small", {}, what));
     entry.setAttribute("role", "menuitem");
     at("command-menu").append(entry);
@@ -759,12 +769,14 @@ const daemon = {
 const FINAL = new Set(["closed", "cancelled"]);
 const isAlert = (message) => message.kind === "alert" || message.acknowledge === true;
 const isAcknowledged = (message) => Boolean(message.acknowledged_by);
+// The daemon's word is shown; an acknowledged alert that is closed keeps the colour of an answer.
 const stateOf = (message) => (message.status === "closed" && isAcknowledged(message) ? "acknowledged" : message.status);
 
 async function lookForDemo() {
   try { daemon.status = await get("/demo/status"); } catch { return; }
   document.body.classList.remove("no-demo", "no-daemon");
   setText(at("tag"), "demo");
+  drawCurl();
   for (;;) {
     await readDaemon();
     await Promise.race([pause(document.hidden ? 5 * DAEMON_EVERY_MS : DAEMON_EVERY_MS), new Promise((soon) => { wakeDaemon = soon; })]);
@@ -831,8 +843,9 @@ function drawStrip() {
   setText(at("kills"), String(daemon.status?.daemon.kills ?? 0));
 }
 
-const subjectOf = (message) => message.title || (message.content || message.caption || message.text || "").trim().split("\n")[0] || "(no text)";
-const stateLabel = (message, state = stateOf(message)) => h("span.state", { "data-state": state }, state);
+const textOf = (message) => (message.plain_text || message.content || message.caption || message.text || "").trim();
+const subjectOf = (message) => message.title || textOf(message).split("\n")[0] || "(no text)";
+const stateLabel = (item, tone = item.status) => h("span.state", { "data-state": tone }, item.status);
 
 function drawRecent() {
   const empty = { id: "none", none: true };
@@ -851,11 +864,10 @@ function updateRecent(node, row) {
   setText(button.querySelector(".name"), subjectOf(row));
   const deliveries = daemon.details.get(row.id)?.deliveries ?? [];
   const whom = [...new Set(deliveries.map((delivery) => nameOfChat(delivery.chat_id)))].join(", ");
-  const how = [hourMinute(new Date(row.created_at)), isAlert(row) ? "alert" : "notice", whom];
+  const how = [hourMinute(new Date(row.created_at)), isAlert(row) ? "alert" : "notice", whom, isAcknowledged(row) && `acknowledged by ${whoOf(row.acknowledged_by)}`];
   setText(button.querySelector(".how"), how.filter(Boolean).join(" · "));
-  const state = stateOf(row);
-  button.querySelector(".state").dataset.state = state;
-  setText(button.querySelector(".state"), state);
+  button.querySelector(".state").dataset.state = stateOf(row);
+  setText(button.querySelector(".state"), row.status);
 }
 
 function nameOfChat(chatId) {
@@ -878,10 +890,10 @@ function drawDetail() {
 }
 
 function detailOf(message) {
-  const content = (message.content ?? message.text ?? "").trim();
+  const content = textOf(message);
   const rest = message.title ? content : content.split("\n").slice(1).join("\n").trim();
   return [
-    h("div.labels", {}, stateLabel(message), kindOf(message), idButton(message.id)),
+    h("div.labels", {}, stateLabel(message, stateOf(message)), kindOf(message), idButton(message.id)),
     h("p.subject", {}, subjectOf(message)),
     rest ? h("p.excerpt", {}, rest) : null,
     verdictOf(message),
@@ -968,7 +980,7 @@ function actsOf(message) {
   if (!isAlert(message) && message.status === "initiated") offers.push(["Cancel", "cancel"]);
   if (!offers.length || !daemon.isUp) return null;
   const button = ([label, verb]) => {
-    const look = { type: "button", "data-act": verb, title: `POST /api/messages/…/${verb}`, onclick: () => act(message.id, verb) };
+    const look = { type: "button", "data-act": verb, title: `POST /api/messages/${message.id}/${verb}`, onclick: () => act(message.id, verb) };
     return h("button", look, label);
   };
   return h("div.acts", {}, ...offers.map(button));
@@ -991,7 +1003,7 @@ function deliveryOf(delivery) {
   const inside = [
     chat ? chatAvatar(chat) : avatar("?", "person"),
     h("span.name", {}, nameOfChat(delivery.chat_id)),
-    stateLabel(delivery, delivery.status),
+    stateLabel(delivery),
     h("span.how", {}, how.join(" · "), error),
   ];
   if (!first || !chat) return h("div.delivery", {}, ...inside);
@@ -1494,7 +1506,6 @@ function listen() {
 
 async function begin() {
   setTheme(kept("theme"));
-  fillCommands();
   listen();
   await loadSandbox();
   restoreRead();

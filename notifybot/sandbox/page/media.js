@@ -17,9 +17,9 @@ export const hasPhoto = (message) => Boolean(message.photo);
 export const hasMedia = (message) => Boolean(message.photo || message.document);
 
 export function sizeText(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const step = bytes < 1024 ** 2 ? 1 : 2;
-  return `${(bytes / 1024 ** step).toFixed(1)} ${["KB", "MB"][step - 1]}`;
+  if (bytes < 1000) return `${bytes} B`;
+  const [unit, scale] = bytes < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
+  return `${(bytes / scale).toFixed(1).replace(/\.0$/, "")} ${unit}`;
 }
 
 // One photo, or a grid of several; `open(message)` shows one full size.

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from notifybot.sandbox.bot_api.chats import commands_json
 from notifybot.sandbox.bot_api.fetch import WebPage
 from notifybot.sandbox.sandbox import Sandbox
 from notifybot.sandbox.values import JsonObject, Refused
@@ -80,6 +81,7 @@ def state_json(sandbox: Sandbox) -> JsonObject:
             ]
             for chat in chats
         },
+        "commands": commands_json(world),
         "faults": sandbox.faults_json(),
         "bans": [ban.as_json() for ban in world.limits.active_bans(sandbox.now())],
         "calls_into_ban": world.limits.calls_into_ban,

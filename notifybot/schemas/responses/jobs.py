@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer
@@ -100,6 +101,7 @@ def job(
     status: JobStatus,
     statistics: JobStatistics,
     *,
+    next_run: datetime | None,
     failures: Sequence[JobTrouble],
     history: Sequence[JobRun] | None,
 ) -> JobDocument:
@@ -110,7 +112,7 @@ def job(
         JobDocument,
         statistics,
         name=name,
-        next_run=status.next_runs.get(name),
+        next_run=next_run,
         running_since=status.running.get(name),
         last_run=last and last.started_at,
         last_duration_s=last and last.duration_s,

@@ -12,6 +12,7 @@ from notifybot.model.enums import DeliveryStatus, EventKind, MediaKind, Priority
 from notifybot.model.messages import Attachment, Message
 from notifybot.model.states import State
 from notifybot.rendering.parts import Appearance
+from notifybot.rendering.plain import plain_text
 from notifybot.web.documents import OPTIONAL, Timestamp, build, named
 
 MessageType = Literal["text", "image", "document"]
@@ -73,6 +74,9 @@ class MessageDocument:
     content: Annotated[str | None, Field(description="The text; of a file, the URL it was fetched from.")]
     caption: str | None
     parse_mode: str | None
+    plain_text: Annotated[
+        str | None, Field(description="The beginning of a text with parse_mode, without its markup; else null.")
+    ]
     priority: Priority
     silent: bool
     thread_id: int | None
@@ -188,6 +192,7 @@ def redacted(document: MessageDetailDocument) -> MessageDetailDocument:
         title=None,
         content=None,
         caption=None,
+        plain_text=None,
         data=None,
         buttons=[],
         recipients=[],
@@ -211,6 +216,7 @@ def _content(found: Message) -> dict[str, Any]:
         "buttons": [ButtonDocument(text=each.text, url=each.url, copy=each.copy) for each in look.buttons],
         "content": found.content if is_text else None,
         "caption": None if is_text else found.content or None,
+        "plain_text": plain_text(found.content, look.parse_mode) if found.content and look.parse_mode else None,
     }
 
 

@@ -1,6 +1,7 @@
 """Rotations, shifts and overrides in the API."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from notifybot.model.schedules import OnCallOverride
@@ -36,6 +37,13 @@ class OverrideDocument:
 
 
 @dataclass(slots=True, kw_only=True)
+class NewOverrideDocument(OverrideDocument):
+    """A new override, and when its member goes off call: later than `until` if they are on call then anyway."""
+
+    on_call_until: Timestamp | None
+
+
+@dataclass(slots=True, kw_only=True)
 class RotationDocument(ShiftDocument):
     """A rotation: its current shift, the next ones, and its overrides."""
 
@@ -67,6 +75,10 @@ def rotation(found: RotationStatus) -> RotationDocument:
 def _shift(found: Shift, names: DisplayNames) -> ShiftDocument:
     members = found.assignment.members
     return build(ShiftDocument, found, found.assignment, on_call=members, names=[names[member] for member in members])
+
+
+def new_override(made: OnCallOverride, names: DisplayNames, on_call_until: datetime | None) -> NewOverrideDocument:
+    return build(NewOverrideDocument, made, name=names[made.member], on_call_until=on_call_until)
 
 
 def override(found: OnCallOverride, names: DisplayNames) -> OverrideDocument:

@@ -9,6 +9,7 @@ from pydantic import PlainSerializer
 from notifybot.messages.queries import MessageDetails
 from notifybot.model.enums import DeliveryStatus, Purpose
 from notifybot.model.states import State
+from notifybot.rendering.parts import Appearance
 from notifybot.schedules.queries import ScheduleDetails
 from notifybot.schemas.responses import messages
 from notifybot.schemas.responses.messages import MessageDocument
@@ -91,13 +92,14 @@ def schedule(found: ScheduleDetails) -> ScheduleDocument:
 
 def pending(found: MessageDetails, next_times: tuple[datetime, ...] | None = None) -> PendingDocument:
     message, primary = found.message, [copy for copy in found.deliveries if copy.delivery.purpose is Purpose.PRIMARY]
+    past = Appearance.of(message.look).past_time
     waits = any(copy.delivery.status is DeliveryStatus.WAITING for copy in primary)
     return build(
         PendingDocument,
         message,
         target_user_id=message.recipients,
         message=message.content,
-        scheduled_timestamp=message.send_at or message.created_at,
+        scheduled_timestamp=message.send_at or (datetime.fromisoformat(past) if past else message.created_at),
         file_paths=[f"uploads/{file.message_id}_{file.ordinal}_{file.name}" for file in found.files] or None,
         is_sent=not waits and message.state not in (State.SCHEDULED, State.INITIATED, State.CANCELLED),
         status=message.state,

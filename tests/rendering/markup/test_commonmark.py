@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifybot.rendering.markup import ParseMode, parse
+from notifybot.rendering.markup import ParseMode, Room, parse
 from tests.rendering.markup.reading import shown
 
 
@@ -135,7 +135,8 @@ def test_text_that_would_be_invisible_stays_as_written(source: str) -> None:
     assert shown(source, ParseMode.COMMON_MARK) == (source, [])
 
 
-def test_text_too_long_for_a_message_stays_as_written() -> None:
-    source = "**a** " * 20_000 + "b"
+def test_of_text_too_long_for_a_message_the_beginning_is_parsed() -> None:
+    found = parse("**a**\n" * 20_000 + "b", ParseMode.COMMON_MARK, Room.of(5))
 
-    assert parse(source, ParseMode.COMMON_MARK).text == source
+    assert found.is_cut
+    assert found.text.startswith("a\na\na\n")

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _create_inbox()
     _create_job_runs()
     _create_job_troubles()
+    _create_deaths()
     _create_schedules()
     _create_messages()
     _create_client_ids()
@@ -286,6 +287,19 @@ def _create_summary_plans() -> None:
 def index(name: str, table: str, columns: list[str], condition: str | None = None, *, is_unique: bool = False) -> None:
     only = None if condition is None else sa.text(condition)
     op.create_index(name, table, columns, unique=is_unique, sqlite_where=only, postgresql_where=only)
+
+
+def _create_deaths() -> None:
+    op.create_table(
+        "deaths",
+        sa.Column("kind", AutoString(), nullable=False),
+        sa.Column("key", AutoString(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("process", AutoString(), nullable=False),
+        sa.Column("version", AutoString(), nullable=False),
+        sa.Column("last_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key"),
+    )
 
 
 def _create_schedules() -> None:

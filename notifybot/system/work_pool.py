@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class WorkPool:
-    """Threads for long texts, one each. At most `max_characters` are under way, or one text; the others wait in order."""
+    """Threads for long texts, one each. At most `max_characters` are under way, or one text; the others wait."""
 
     def __init__(self, name: str, *, workers: int = WORKERS, max_characters: int = MAX_CHARACTERS) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)

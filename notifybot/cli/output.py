@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from notifybot.errors import did_you_mean
@@ -37,12 +36,12 @@ _COLOURS = {
 ROUNDING = timedelta(microseconds=999_999)
 
 
-@dataclass(frozen=True)
 class Terminal:
     """The output device. `width` in columns, None in a pipe."""
 
-    width: int | None
-    has_colour: bool
+    def __init__(self, *, width: int | None, has_colour: bool) -> None:
+        self.width = width
+        self.has_colour = has_colour
 
     def paint(self, word: str, text: str | None = None) -> str:
         """Colour `text` (default: the word itself) in the colour of the state `word`."""

@@ -4,13 +4,13 @@ import argparse
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from notifybot.cli.output import full_date, now, print_line
 from notifybot.cli.parser import UsageError
+from notifybot.client.record import record
 from notifybot.times.spans import parse_span
 from notifybot.times.timestamps import parse_timestamp
 from notifybot.times.wall_clock import moments
@@ -108,7 +108,7 @@ LOCAL_TIME = Path("/etc/localtime")
 ZONES = "/zoneinfo/"
 
 
-@dataclass(frozen=True)
+@record()
 class TimeOptions:
     """`every` and `time_zone` go to the daemon; `zone` is for output, None is this machine's."""
 

@@ -1,11 +1,11 @@
 """An account's link to a Telegram chat: `Client().account()`. Standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from notifybot.client.errors import NoAnswer
-from notifybot.client.reader import JsonObject, key, read, read_object, whole
+from notifybot.client.reader import JsonObject, read, read_object
+from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
@@ -13,7 +13,7 @@ TEST_TIMEOUT_S = 20.0
 """The daemon waits this long for Telegram."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class DeepLink:
     """A deep link: opening `url` in Telegram before `expires_at` links the chat, once.
 
@@ -27,14 +27,14 @@ class DeepLink:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class LinkStatus:
     is_linked: bool = key("linked", default=False)
     linked_at: datetime | None
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class AccountStatus:
     """Link and preferences of an account, if it is linked. `summary_time`: `09:00` in `time_zone`."""
 

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 
 from notifybot.client.errors import ClientError, Refused
 from notifybot.client.options import Attachable, File, without_none
+from notifybot.client.record import record
 from notifybot.client.unix_http import CHUNK_BYTES, RequestBody, json_body
 
 TYPE_CHECKING = False
@@ -65,13 +65,13 @@ def message_body(
             yield json_body(without_none({"type": "text", "content": text, **fields}))
 
 
-@dataclass
 class _Attachments:
     """Files to upload, or one URL, and the files that cannot be sent with the reasons."""
 
-    uploads: "list[FileUpload]" = field(default_factory=list)
-    url: tuple[str, File] | None = None
-    troubles: list[tuple[File, ClientError]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.uploads: list[FileUpload] = []
+        self.url: tuple[str, File] | None = None
+        self.troubles: list[tuple[File, ClientError]] = []
 
     @property
     def type(self) -> str:
@@ -156,7 +156,7 @@ MAX_COPY_BYTES = 2_000_000_000
 """Largest file that any Bot API server takes; a daemon usually allows less."""
 
 
-@dataclass(frozen=True)
+@record()
 class FileUpload:
     """An open file of `size` bytes from `start`, which can be read any number of times."""
 

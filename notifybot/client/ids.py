@@ -1,15 +1,15 @@
 """Ids, as people give them: in full, or a unique prefix. Standard library only."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from notifybot.client.errors import Refused
+from notifybot.client.record import record
 
 ID_LENGTH = 36
 ID_LETTERS = frozenset("0123456789abcdef-")
 
 
-@dataclass(frozen=True)
+@record()
 class IdKind:
     """A kind of object with ids: the `word` for one, the `folder` of their URLs, and a `hint` where to find the ids."""
 

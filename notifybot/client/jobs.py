@@ -1,10 +1,10 @@
 """The daemon's timed jobs, for admins: `Client().jobs()`. Standard library only."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from notifybot.client.reader import JsonObject, key, read, read_list, whole
+from notifybot.client.reader import JsonObject, read, read_list
+from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest
 
@@ -13,7 +13,7 @@ RUN_TIMEOUT_S = 300.0
 """Longest run of a job that a caller waits for."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class JobRunInfo:
     """One run of a job. `done`: how many rows it processed; `error`: None if it succeeded."""
 
@@ -26,7 +26,7 @@ class JobRunInfo:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True)
+@record()
 class PutOffRow:
     """A row that a job cannot process. It is retried at `tried_again_at`, and does not block other rows."""
 
@@ -37,7 +37,7 @@ class PutOffRow:
     tried_again_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class JobInfo:
     """Statistics of a job's latest `runs`. `success_rate`: 0 to 1, None before the first run; `latest`: the runs
     themselves, if requested."""

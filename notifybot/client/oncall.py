@@ -1,20 +1,20 @@
 """Rotations and overrides: `Client().on_call()`. Standard library only."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
 from notifybot.client.errors import Refused
 from notifybot.client.ids import IdKind
 from notifybot.client.options import Span, rfc3339, whole_seconds, without_none
-from notifybot.client.reader import JsonObject, key, read, read_list, whole
+from notifybot.client.reader import JsonObject, read, read_list
+from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
 OVERRIDES = IdKind("override", "/api/oncall/overrides", hint="`notifybot oncall show ROTATION` lists the ids.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class ShiftInfo:
     """A span with the same recipients on call; nobody if `members` is empty. `names`: display names.
 
@@ -28,7 +28,7 @@ class ShiftInfo:
     until: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class OverrideInfo:
     """A replacement in a rotation for a while. `created_by` is for example `account:alice` or `telegram:42`.
 
@@ -47,7 +47,7 @@ class OverrideInfo:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class RotationInfo:
     """A rotation: who is on call `now`, the next few shifts `after` that, and the `overrides` that have not ended."""
 

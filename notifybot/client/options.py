@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from notifybot.client.errors import Refused
+from notifybot.client.record import record
 from notifybot.client.results import Button
 
 TYPE_CHECKING = False  # importing typing takes 3 ms
@@ -56,7 +56,7 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@record()
 class File:
     """A file to send. `source`: a path, a URL, bytes, or an open binary file; `name`: the name to show."""
 

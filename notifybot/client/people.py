@@ -1,11 +1,11 @@
 """People, managed by admins: `Client().people()`. Standard library only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from notifybot.client.reader import JsonObject, key, read, read_list, whole
+from notifybot.client.reader import JsonObject, read, read_list
+from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, json_body
 
@@ -13,7 +13,7 @@ MAX_PER_REQUEST = 1000
 """People or codes in one import request."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class PersonInfo:
     """Someone who can be sent to; `unreachable` is the reason if nothing can be delivered."""
 
@@ -33,7 +33,7 @@ class PersonInfo:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class ImportResult:
     """Result for one person or code. `fate`: added, linked, unchanged, or refused for a `reason`."""
 

@@ -1,16 +1,16 @@
-"""Reader for the daemon's JSON: turns objects into dataclasses by their annotations. Standard library only.
+"""Reader for the daemon's JSON: turns objects into records by their annotations. Standard library only.
 
-Annotations may be str, int, float, bool, datetime, a JSON object (`JsonObject`), another dataclass, `X | None` or
+Annotations may be str, int, float, bool, datetime, a JSON object (`JsonObject`), another record, `X | None` or
 `tuple[X, ...]`. A field that is missing or null gets its default, else None or () where the annotation allows that.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from types import UnionType
 
 from notifybot.client.errors import UnknownShape
+from notifybot.client.record import MISSING, fields_of, is_record
 
 TYPE_CHECKING = False  # importing typing takes 3 ms
 if TYPE_CHECKING:
@@ -21,22 +21,11 @@ if TYPE_CHECKING:
 JsonObject = Mapping[str, object]
 Read = Callable[[object, str], object]
 """Converts a JSON value; the text is its path in the document, for errors."""
-KEY = "key"
-
-
-def key(name: str, default: "Any" = MISSING) -> "Any":
-    """Declare a dataclass field that the JSON calls `name`."""
-    return field(default=default, metadata={KEY: name})
-
-
-def whole() -> "Any":
-    """Declare a dataclass field that is read from the whole object instead of one of its fields."""
-    return field(metadata={KEY: None})
 
 
 def read(kind: "type[T]", document: object) -> "T":
-    """Read a JSON object into the dataclass `kind`. Raises UnknownShape."""
-    value: T = _read_dataclass(kind, document, "")
+    """Read a JSON object into the record `kind`. Raises UnknownShape."""
+    value: T = _read_record(kind, document, "")
     return value
 
 
@@ -55,7 +44,7 @@ def read_object(document: object, path: str = "") -> JsonObject:
     return document
 
 
-def _read_dataclass(kind: type, document: object, path: str) -> "Any":
+def _read_record(kind: type, document: object, path: str) -> "Any":
     given = read_object(document, path)
     values: dict[str, object] = {}
     for name, json_name, reader, default in _plan(kind):
@@ -71,10 +60,8 @@ def _read_dataclass(kind: type, document: object, path: str) -> "Any":
 
 @cache
 def _plan(kind: type) -> tuple[tuple[str, str | None, Read, object], ...]:
-    """Each field of a dataclass: its name, its name in the JSON, how to read it, and its value where it is missing."""
-    return tuple(
-        (each.name, each.metadata.get(KEY, each.name), *_reader(each.type, each.default)) for each in fields(kind)
-    )
+    """Each field of a record: its name, its name in the JSON, how to read it, and its value where it is missing."""
+    return tuple((each.name, each.key, *_reader(each.annotation, each.default)) for each in fields_of(kind))
 
 
 def _reader(annotation: "Any", default: object) -> tuple[Read, object]:
@@ -100,8 +87,8 @@ def _list_reader(kind: type) -> Read:
 
 
 def _item_reader(kind: type) -> Read:
-    if is_dataclass(kind):
-        return lambda value, path: _read_dataclass(kind, value, path)
+    if is_record(kind):
+        return lambda value, path: _read_record(kind, value, path)
     return READERS[kind]
 
 

@@ -3,13 +3,13 @@
 Each keeps the JSON that it was read from in `document`, with fields that a newer daemon may have added.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from notifybot.client.reader import JsonObject, key, whole
+from notifybot.client.reader import JsonObject
+from notifybot.client.record import key, record, whole
 
 
-@dataclass(frozen=True)
+@record()
 class DeliveryInfo:
     """One chat's copy of a message. `status`: waiting, shown, failed, withdrawn; `purpose`: primary, escalation."""
 
@@ -23,7 +23,7 @@ class DeliveryInfo:
     shown_at: datetime | None
 
 
-@dataclass(frozen=True)
+@record()
 class TimelineEntry:
     """One line of a message's timeline; `actor` is for example `account:alice`, `telegram:42` or `notifybot`."""
 
@@ -33,7 +33,7 @@ class TimelineEntry:
     detail: str | None
 
 
-@dataclass(frozen=True)
+@record()
 class ActorInfo:
     """Someone who acted on a message: a Telegram user, or an account."""
 
@@ -48,7 +48,7 @@ class ActorInfo:
         return self.name or self.username or self.account or self.telegram_id or "someone"
 
 
-@dataclass(frozen=True)
+@record()
 class Button:
     """A button under a message that opens `url`, or copies `copy` to the reader's clipboard."""
 
@@ -57,7 +57,7 @@ class Button:
     copy: str | None = None
 
 
-@dataclass(frozen=True)
+@record()
 class AttachmentInfo:
     """A picture or file of a message. `kind`: photo, document; `size` in bytes; `problem`: why it is not shown.
 
@@ -73,7 +73,7 @@ class AttachmentInfo:
     problem: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Accepted:
     """A message that is on the daemon's disk. `deliveries` is empty unless the call waited and all are decided.
 
@@ -96,7 +96,7 @@ class Accepted:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class MessageInfo:
     """The current state of a message; lists leave `attachments`, `deliveries` and `timeline` empty.
 
@@ -167,7 +167,7 @@ class MessageInfo:
         return f"{self.title}: {text}" if self.title else text
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class MessagePage:
     """Messages, newest first; `next_cursor` continues the list, None at its end."""
 
@@ -176,7 +176,7 @@ class MessagePage:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True)
+@record()
 class Subscriber:
     """Someone who can be sent to."""
 
@@ -186,7 +186,7 @@ class Subscriber:
     created_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Health:
     """The daemon's health. `status`: ok, degraded, or down if it cannot accept messages or is stuck."""
 

@@ -1,12 +1,12 @@
 """Recurring messages: `Client().schedules()`. Standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from notifybot.client.ids import IdKind
 from notifybot.client.options import rfc3339, without_none
-from notifybot.client.reader import JsonObject, read, read_list, whole
+from notifybot.client.reader import JsonObject, read, read_list
+from notifybot.client.record import record, whole
 from notifybot.client.results import MessageInfo
 from notifybot.client.transport import Transport
 from notifybot.client.unix_http import HttpRequest, RequestBody, json_body
@@ -14,7 +14,7 @@ from notifybot.client.unix_http import HttpRequest, RequestBody, json_body
 SCHEDULES = IdKind("schedule", "/api/schedules", hint="`notifybot schedules` lists the ids.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class ScheduleInfo:
     """A recurring message. `next_times`: the next few, none while paused; `message`: the occurrence that is next.
 

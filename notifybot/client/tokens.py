@@ -1,12 +1,12 @@
 """API tokens for callers on TCP. Standard library only."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from notifybot.client.reader import JsonObject, key, whole
+from notifybot.client.reader import JsonObject
+from notifybot.client.record import key, record, whole
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Token:
     """An API token. `secret` is set only in the response that creates it.
 

@@ -8,7 +8,8 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from notifybot.client.record import record
 
 CHUNK_BYTES = 65_536
 MAX_HEAD_BYTES = 65_536
@@ -29,7 +30,7 @@ class NotHttp(AnswerLost):
     """The response is not HTTP/1.1: something else listens there."""
 
 
-@dataclass(frozen=True)
+@record()
 class RequestBody:
     """A request's body of `length` bytes. Each call of `chunks` starts over, as a request may be retried."""
 
@@ -47,7 +48,7 @@ def json_body(document: object) -> RequestBody:
     return RequestBody("application/json", len(content), lambda: (content,))
 
 
-@dataclass(frozen=True)
+@record()
 class HttpRequest:
     """`target` is the path with its query, ready for the wire."""
 
@@ -66,7 +67,7 @@ class HttpRequest:
             yield from self.body.chunks()
 
 
-@dataclass(frozen=True)
+@record()
 class HttpResponse:
     """A response; header names are lower case, and a repeated header keeps its last value."""
 

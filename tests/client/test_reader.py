@@ -1,23 +1,23 @@
-"""The reader: JSON into dataclasses by their annotations, and errors that name the field."""
+"""The reader: JSON into records by their annotations, and errors that name the field."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
 from notifybot.client.errors import UnknownShape
-from notifybot.client.reader import JsonObject, key, read, read_list, whole
+from notifybot.client.reader import JsonObject, read, read_list
+from notifybot.client.record import key, record, whole
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@record()
 class Inner:
     name: str
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Outer:
     id: str
     is_open: bool = key("open", default=False)
@@ -34,7 +34,7 @@ class Outer:
     document: JsonObject = whole()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Flat:
     now: Inner = whole()
 

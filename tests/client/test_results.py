@@ -1,6 +1,5 @@
 """The client reads every response that OpenAPI describes, and has no field that OpenAPI does not."""
 
-from dataclasses import fields, is_dataclass
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +9,8 @@ from notifybot.client.account import AccountStatus, DeepLink, LinkStatus
 from notifybot.client.jobs import JobInfo, JobRunInfo
 from notifybot.client.oncall import OverrideInfo, RotationInfo
 from notifybot.client.people import ImportResult, PersonInfo
-from notifybot.client.reader import KEY, read, read_list
+from notifybot.client.reader import read, read_list
+from notifybot.client.record import fields_of, is_record
 from notifybot.client.results import ActorInfo
 from notifybot.client.schedules import ScheduleInfo
 from notifybot.routes import table
@@ -44,7 +44,7 @@ RESPONSES: tuple[tuple[type, str, str | None], ...] = (
     (JobInfo, "get /api/admin/scheduler/status", "jobs"),
     (JobRunInfo, "post /api/admin/scheduler/jobs/{name}/trigger", None),
 )
-"""The dataclass for each response; a name, if it is for the items of a list."""
+"""The record for each response; a name, if it is for the items of a list."""
 
 
 def schema_of(operation: str) -> Json:
@@ -102,16 +102,16 @@ def test_the_client_reads_no_field_that_is_not_described() -> None:
         gather(kind, document if name is None else document[name][0], described)
 
     for kind, names in described.items():
-        read_names = {each.metadata.get(KEY, each.name) for each in fields(kind)} - {None}
+        read_names = {each.key for each in fields_of(kind)} - {None}
         assert read_names - names == set(), kind.__name__
 
 
 def gather(kind: type, document: Any, described: dict[type, set[str]]) -> None:
-    """Collect the field names that the documents have for each dataclass, and those in it."""
+    """Collect the field names that the documents have for each record, and those in it."""
     described.setdefault(kind, set()).update(document)
-    for each in fields(kind):
-        name = each.metadata.get(KEY, each.name)
+    for each in fields_of(kind):
+        name = each.key
         part = document if name is None else document.get(name)
-        for inner in (each.type, *get_args(each.type)):
-            if isinstance(inner, type) and is_dataclass(inner) and inner is not ActorInfo and part:
+        for inner in (each.annotation, *get_args(each.annotation)):
+            if isinstance(inner, type) and is_record(inner) and inner is not ActorInfo and part:
                 gather(inner, part[0] if isinstance(part, list) else part, described)

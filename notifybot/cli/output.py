@@ -56,11 +56,18 @@ def terminal() -> Terminal:
         return Terminal(width=None, has_colour=False)
     environ = os.environ
     has_colour = not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
-    columns = environ.get("COLUMNS", "")
-    width = (
-        int(columns) if columns.isascii() and columns.isdigit() else os.get_terminal_size(sys.stdout.fileno()).columns
-    )
-    return Terminal(width=width or None, has_colour=has_colour)
+    return Terminal(width=output_width(), has_colour=has_colour)
+
+
+def output_width() -> int | None:
+    """Return the columns of standard output, by COLUMNS or its terminal; None if neither says."""
+    named = os.environ.get("COLUMNS", "")
+    try:
+        if named.isascii() and named.isdigit():
+            return int(named) or None
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (AttributeError, ValueError, OSError):  # closed, replaced, or no terminal
+        return None
 
 
 def now() -> datetime:

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from notifybot import __version__
 from notifybot.cli import arguments
+from notifybot.cli.output import output_width
 from notifybot.errors import NotifybotError, did_you_mean
 
 TYPE_CHECKING = False
@@ -45,12 +46,24 @@ DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list",
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]*)?")
 GLOBAL_OPTIONS = ("--config", "--socket")
 """Options that work before or after a command."""
+DEFAULT_WIDTH, HELP_MARGIN = 80, 2
+"""Columns of the help, as argparse has them."""
 
 
 class UsageError(NotifybotError):
     """The command line is wrong."""
 
     title = "Wrong usage"
+
+
+class Help(argparse.HelpFormatter):
+    """Help as wide as the terminal.
+
+    argparse makes one for each option; without a width, it imports shutil to measure, and with it all archive formats.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=(output_width() or DEFAULT_WIDTH) - HELP_MARGIN)
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,6 +96,7 @@ class Commands:
             epilog=epilog,
             parents=[self._global_options],
             allow_abbrev=False,
+            formatter_class=Help,
         )
         command.set_defaults(command=f"{self._words} {name}".strip())
         return command
@@ -135,6 +149,7 @@ def build(command: str | None = None) -> Parser:
         epilog="`notifybot COMMAND --help` explains a command.",
         parents=[global_options],
         allow_abbrev=False,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"notifybot {__version__}")
     parser.set_defaults(command=None)
@@ -154,7 +169,7 @@ def command_module(command: str) -> "ModuleType":
 
 def _global_options() -> Parser:
     """Options without defaults (`parse` sets them), so that a command does not reset what came before it."""
-    options = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    options = Parser(add_help=False, argument_default=argparse.SUPPRESS, formatter_class=Help)
     options.add_argument("--config", metavar="FILE", help="the daemon's config file, for commands that read it")
     options.add_argument(
         "--socket", metavar="PATH", help="the daemon's socket (default: $NOTIFYBOT_SOCKET, then the usual paths)"

@@ -33,7 +33,7 @@ from notifybot.client.results import (
 )
 from notifybot.client.tokens import Token
 from notifybot.client.transport import Transport, default_socket_paths, parse_json
-from notifybot.client.unix_http import HttpRequest, RequestBody, json_body
+from notifybot.client.unix_http import HttpRequest, RequestBody, json_body, percent_encoded, query_of
 
 TYPE_CHECKING = False  # importing typing takes 3 ms
 if TYPE_CHECKING:
@@ -167,13 +167,13 @@ class Client:
         self, *, status: str | None = None, source: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> MessagePage:
         """List one page of messages, newest first; `limit` from 1 to 500."""
-        query = _query({"status": status, "source": source, "limit": str(limit), "cursor": cursor})
-        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages?{query}")))
+        query = query_of({"status": status, "source": source, "limit": str(limit), "cursor": cursor})
+        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages{query}")))
 
     def open_alerts(self, *, limit: int = PAGE) -> tuple[MessageInfo, ...]:
         """List the alerts that are not closed, newest first."""
-        query = _query({"open": "true", "limit": str(limit)})
-        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages?{query}"))).messages
+        query = query_of({"open": "true", "limit": str(limit)})
+        return read(MessagePage, self._calls.call(HttpRequest("GET", f"/api/messages{query}"))).messages
 
     def find(self, prefix: str) -> str:
         """Return the full id of the message with this prefix, among the newest 10,000.
@@ -267,9 +267,7 @@ class Client:
 
     def revoke_token(self, name: str) -> Token:
         """Revoke a token at once. Refused (404) for an unknown name."""
-        from urllib.parse import quote  # the other calls do not need it
-
-        return read(Token, self._calls.call(HttpRequest("DELETE", f"/api/admin/tokens/{quote(name, safe='')}")))
+        return read(Token, self._calls.call(HttpRequest("DELETE", f"/api/admin/tokens/{percent_encoded(name)}")))
 
     def account(self, user: str | None = None) -> "Account":
         """Calls about an account's link to a chat; admins may name another `user`."""
@@ -344,9 +342,3 @@ class Client:
             cursor = page.next_cursor
             if cursor is None:
                 return
-
-
-def _query(fields: Mapping[str, str | None]) -> str:
-    from urllib.parse import urlencode  # the other calls do not need it
-
-    return urlencode(without_none(fields))

@@ -7,7 +7,7 @@ from notifybot.client.errors import NoAnswer
 from notifybot.client.reader import JsonObject, read, read_object
 from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
-from notifybot.client.unix_http import HttpRequest, json_body
+from notifybot.client.unix_http import HttpRequest, json_body, query_of
 
 TEST_TIMEOUT_S = 20.0
 """The daemon waits this long for Telegram."""
@@ -87,9 +87,4 @@ class Account:
         return HttpRequest("POST", f"/api/telegram/{verb}", json_body(named))
 
     def _query(self, fields: Mapping[str, str]) -> str:
-        named = fields if self._user is None else {**fields, "user": self._user}
-        if not named:
-            return ""
-        from urllib.parse import urlencode
-
-        return f"?{urlencode(named)}"
+        return query_of({**fields, "user": self._user})

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from notifybot.client.errors import ClientError, Refused
 from notifybot.client.options import Attachable, File, without_none
 from notifybot.client.record import record
-from notifybot.client.unix_http import CHUNK_BYTES, RequestBody, json_body
+from notifybot.client.unix_http import CHUNK_BYTES, RequestBody, json_body, percent_encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -277,9 +277,6 @@ def _name(file: File, kind: str) -> str:
     return (named.rstrip("/").rpartition("/")[2] if isinstance(named, str) else "") or kind
 
 
-PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-
-
 def multipart_body(fields: Mapping[str, object], uploads: Sequence[FileUpload]) -> RequestBody:
     """Encode the fields that have a value (text as it is, the rest as JSON), then the files.
 
@@ -318,10 +315,8 @@ def _file_head(boundary: str, upload: FileUpload) -> bytes:
 
 def _filename(name: str) -> str:
     """Encode a file name for the header; names with special characters take the RFC 5987 form."""
-    raw = name.encode("utf-8", "replace")
-    if PLAIN.issuperset(raw):
-        return f'filename="{name}"'
-    return "filename*=UTF-8''" + "".join(chr(byte) if byte in PLAIN else f"%{byte:02X}" for byte in raw)
+    encoded = percent_encoded(name)
+    return f'filename="{name}"' if encoded == name else f"filename*=UTF-8''{encoded}"
 
 
 def _text(value: object) -> bytes:

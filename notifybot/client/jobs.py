@@ -1,12 +1,11 @@
 """The daemon's timed jobs, for admins: `Client().jobs()`. Standard library only."""
 
 from datetime import datetime
-from urllib.parse import quote
 
 from notifybot.client.reader import JsonObject, read, read_list
 from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
-from notifybot.client.unix_http import HttpRequest
+from notifybot.client.unix_http import HttpRequest, percent_encoded
 
 STATUS = "/api/admin/scheduler/status"
 RUN_TIMEOUT_S = 300.0
@@ -71,5 +70,5 @@ class Jobs:
 
     def trigger(self, name: str) -> JobRunInfo:
         """Run a job once, now, and return the run. Refused (404) for an unknown name."""
-        path = f"/api/admin/scheduler/jobs/{quote(name, safe='')}/trigger"
+        path = f"/api/admin/scheduler/jobs/{percent_encoded(name)}/trigger"
         return read(JobRunInfo, self._calls.attempt(HttpRequest("POST", path), extra_s=RUN_TIMEOUT_S))

@@ -1,7 +1,6 @@
 """Rotations and overrides: `Client().on_call()`. Standard library only."""
 
 from datetime import datetime
-from urllib.parse import quote
 
 from notifybot.client.errors import Refused
 from notifybot.client.ids import IdKind
@@ -9,7 +8,7 @@ from notifybot.client.options import Span, rfc3339, whole_seconds, without_none
 from notifybot.client.reader import JsonObject, read, read_list
 from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
-from notifybot.client.unix_http import HttpRequest, json_body
+from notifybot.client.unix_http import HttpRequest, json_body, percent_encoded
 
 OVERRIDES = IdKind("override", "/api/oncall/overrides", hint="`notifybot oncall show ROTATION` lists the ids.")
 
@@ -87,7 +86,7 @@ class OnCall:
             raise Refused("An override needs either a span or an end.", hint="Give one of the two.")
         wanted = {"member": member, "for": whole_seconds(span), "until": rfc3339(until), "from": rfc3339(begins)}
         body = json_body(without_none(wanted))
-        path = f"/api/oncall/{quote(rotation, safe='')}/overrides"
+        path = f"/api/oncall/{percent_encoded(rotation)}/overrides"
         return read(OverrideInfo, self._calls.attempt(HttpRequest("POST", path, body)))
 
     def find(self, prefix: str) -> str:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import quote
 
 from notifybot.client.reader import JsonObject, read, read_list
 from notifybot.client.record import key, record, whole
 from notifybot.client.transport import Transport
-from notifybot.client.unix_http import HttpRequest, json_body
+from notifybot.client.unix_http import HttpRequest, json_body, percent_encoded
 
 MAX_PER_REQUEST = 1000
 """People or codes in one import request."""
@@ -84,4 +83,4 @@ class People:
 
 
 def _path(name: str) -> str:
-    return f"/api/people/{quote(name, safe='')}"
+    return f"/api/people/{percent_encoded(name)}"

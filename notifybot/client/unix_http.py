@@ -48,6 +48,20 @@ def json_body(document: object) -> RequestBody:
     return RequestBody("application/json", len(content), lambda: (content,))
 
 
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~")
+
+
+def percent_encoded(text: str) -> str:
+    """Encode a text for a URL, by RFC 3986; importing urllib.parse would take 6 ms. Lone surrogates become `?`."""
+    return "".join(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in text.encode("utf-8", "replace"))
+
+
+def query_of(fields: Mapping[str, str | None]) -> str:
+    """Encode the fields that have a value as the query of a URL, with its `?`; empty without any."""
+    pairs = [f"{name}={percent_encoded(value)}" for name, value in fields.items() if value is not None]
+    return f"?{'&'.join(pairs)}" if pairs else ""
+
+
 @record()
 class HttpRequest:
     """`target` is the path with its query, ready for the wire."""

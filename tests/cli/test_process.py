@@ -38,12 +38,26 @@ CLIENT_COMMANDS = (
 )
 REPORT_FOREIGN_MODULES = """
 import sys
-from notifybot.cli import main
-assert main(sys.argv[1:]) == 0
+from notifybot.__main__ import main
+assert main() == 0
 foreign = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(",".join(sorted(name for name in foreign if not name.startswith("_"))))
-print(",".join(name for name in ("asyncio", "http.client", "ssl", "typing") if name in sys.modules))
+print(" ".join(sys.modules))
 """
+SLOW_MODULES = {
+    *("asyncio", "http.client", "ssl", "typing", "email", "logging", "dataclasses", "inspect", "ast", "dis"),
+    *("tokenize", "difflib", "decimal", "subprocess", "unicodedata", "string", "textwrap", "tempfile", "shutil"),
+    *("lzma", "bz2", "pathlib", "urllib.parse", "zoneinfo", "pwd"),
+}
+"""Standard modules that take long to import."""
+OF_FILES = {"pathlib", "urllib.parse"}
+OF_TIMES = {"zoneinfo", "dataclasses", "inspect", "ast", "dis", "tokenize", *OF_FILES}
+NEEDED = {
+    **dict.fromkeys(("--file", "file"), OF_FILES),
+    **dict.fromkeys(("--every", "schedules", "oncall"), OF_TIMES),
+    "--help": {"textwrap"},
+}
+"""Those that commands with this word do import."""
 
 
 def notifybot(*argv: str, given: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -53,7 +67,9 @@ def notifybot(*argv: str, given: bytes = b"", **environ: str) -> subprocess.Comp
 
 
 @pytest.mark.parametrize("argv", CLIENT_COMMANDS, ids=" ".join)
-def test_client_commands_load_nothing_but_the_standard_library(argv: list[str], daemon: StandIn) -> None:
+def test_client_commands_load_only_the_standard_library_and_of_it_what_they_need(
+    argv: list[str], daemon: StandIn
+) -> None:
     daemon.add(a_message(1, attachments=[{"name": "a.log", "kind": "document", "href": "/files/a.log"}]))
     daemon.files["a.log"] = b"content"
     daemon.health = {"status": "ok", "telegram": "ok", "database": "ok", "jobs": "ok"}
@@ -68,7 +84,29 @@ def test_client_commands_load_nothing_but_the_standard_library(argv: list[str], 
         [sys.executable, "-c", REPORT_FOREIGN_MODULES, *argv], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert done.stdout.splitlines()[-2:] == ["notifybot", ""]
+    foreign, loaded = done.stdout.splitlines()[-2:]
+    assert foreign == "notifybot"
+    assert SLOW_MODULES & set(loaded.split()) == set[str]().union(*(NEEDED.get(word, set()) for word in argv))
+
+
+REPORT_COLLECTION = """
+import gc
+from notifybot.__main__ import main
+main()
+print(gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_on"),
+    [(["--version"], False), (["send", "--to", "5", "text"], False), (["run", "--config", "missing.yaml"], True)],
+)
+def test_only_the_daemon_collects_garbage(argv: list[str], is_on: bool, daemon: StandIn) -> None:
+    command = [sys.executable, "-c", REPORT_COLLECTION, *argv]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.splitlines()[-1] == str(is_on)
 
 
 def test_the_version_is_printed() -> None:

@@ -185,7 +185,7 @@ def test_messages_are_listed_with_their_filters(daemon: StandIn) -> None:
 
     assert [message.id for message in page.messages] == [message_id(3)]
     assert page.next_cursor is None
-    assert daemon.asked[0][1] == "/api/messages?status=sent&source=a+b%26c&limit=7"
+    assert daemon.asked[0][1] == "/api/messages?status=sent&source=a%20b%26c&limit=7"
 
 
 def test_the_next_page_begins_where_the_first_ended(daemon: StandIn) -> None:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
@@ -15,6 +16,8 @@ from notifybot.client.unix_http import (
     connect,
     exchange,
     json_body,
+    percent_encoded,
+    query_of,
 )
 from tests.cli.standin import Behaviour, cutting, hanging, misbehaving, saying
 
@@ -239,3 +242,19 @@ def test_a_refusal_is_not_written_to_the_file(tmp_path: Path) -> None:
 def test_a_response_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(NotHttp):
         answer_to(saying(OK + b"Content-Length: 268435457\r\n\r\n"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "plain-_.~1", "a b+c", "a/b?c&d=e#f%", "Größe", "日本\n", "\0\x7f", "'\"<>", "@anna:-100:7"]
+)
+def test_texts_are_encoded_for_urls_as_by_the_standard_library(text: str) -> None:
+    assert percent_encoded(text) == quote(text, safe="")
+    assert parse_qsl(query_of({"q": text, "without": None, "n": "1"})[1:], keep_blank_values=True) == [
+        ("q", text),
+        ("n", "1"),
+    ]
+
+
+def test_a_text_that_has_no_utf_8_is_encoded_too() -> None:
+    assert percent_encoded("caf\udce9") == "caf%3F"
+    assert query_of({"without": None}) == ""

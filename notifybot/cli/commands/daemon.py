@@ -1,6 +1,7 @@
 """`notifybot run`, `demo` and `db upgrade`: the commands that import the daemon."""
 
 import argparse
+import gc
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    gc.enable()  # `__main__` turned it off
     match arguments.command:
         case "demo":
             return _demo(arguments)

@@ -4,11 +4,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from notifybot.cli.parser import UsageError
+from notifybot.client.record import record
 from notifybot.times.timestamps import parse_timestamp
 
 TABLE = "subscribed_users"
@@ -20,7 +20,7 @@ Row = Mapping[str, object]
 Json = dict[str, object]
 
 
-@dataclass(frozen=True)
+@record()
 class ImportData:
     """People and codes in the shape of POST /api/admin/import."""
 

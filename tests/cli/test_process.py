@@ -36,7 +36,7 @@ CLIENT_COMMANDS = (
     ["health"],
     ["--help"],
 )
-REPORT_FOREIGN_MODULES = """
+REPORT_MODULES = """
 import sys
 from notifybot.__main__ import main
 assert main() == 0
@@ -53,7 +53,7 @@ SLOW_MODULES = {
 OF_FILES = {"pathlib", "urllib.parse"}
 OF_TIMES = {"zoneinfo", "dataclasses", "inspect", "ast", "dis", "tokenize", *OF_FILES}
 NEEDED = {
-    **dict.fromkeys(("--file", "file"), OF_FILES),
+    **dict.fromkeys(("--file", "file", "import"), OF_FILES),
     **dict.fromkeys(("--every", "schedules", "oncall"), OF_TIMES),
     "--help": {"textwrap"},
 }
@@ -64,6 +64,18 @@ def notifybot(*argv: str, given: bytes = b"", **environ: str) -> subprocess.Comp
     return subprocess.run(
         [*NOTIFYBOT, *argv], capture_output=True, timeout=60, env={**os.environ, **environ}, check=False, input=given
     )
+
+
+def modules_of(argv: list[str]) -> tuple[str, set[str]]:
+    """Run a command and return the packages outside the standard library, and the slow modules, that it loads."""
+    command = [sys.executable, "-c", REPORT_MODULES, *argv]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    foreign, loaded = done.stdout.splitlines()[-2:]
+    return foreign, SLOW_MODULES & set(loaded.split())
+
+
+def needed_by(argv: list[str]) -> set[str]:
+    return set[str]().union(*(NEEDED.get(word, set()) for word in argv))
 
 
 @pytest.mark.parametrize("argv", CLIENT_COMMANDS, ids=" ".join)
@@ -80,13 +92,7 @@ def test_client_commands_load_only_the_standard_library_and_of_it_what_they_need
         "POST /api/events": accepted(),
     }
 
-    done = subprocess.run(
-        [sys.executable, "-c", REPORT_FOREIGN_MODULES, *argv], capture_output=True, text=True, timeout=60, check=True
-    )
-
-    foreign, loaded = done.stdout.splitlines()[-2:]
-    assert foreign == "notifybot"
-    assert SLOW_MODULES & set(loaded.split()) == set[str]().union(*(NEEDED.get(word, set()) for word in argv))
+    assert modules_of(argv) == ("notifybot", needed_by(argv))
 
 
 REPORT_COLLECTION = """

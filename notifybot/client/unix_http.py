@@ -76,9 +76,10 @@ class HttpRequest:
         lines += ["Accept: application/json", "User-Agent: notifybot-client"]
         if self.body is not None:
             lines += [f"Content-Type: {self.body.media_type}", f"Content-Length: {self.body.length}"]
-        yield "\r\n".join([*lines, "", ""]).encode("ascii")
-        if self.body is not None:
-            yield from self.body.chunks()
+        chunks = iter(self.body.chunks() if self.body is not None else ())
+        # Together, they reach the server at once, and it starts only once.
+        yield "\r\n".join([*lines, "", ""]).encode("ascii") + next(chunks, b"")
+        yield from chunks
 
 
 @record()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from notifybot.client import Refused
 
 # Control characters control a terminal, directional marks disguise text, lone surrogates cannot be encoded.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _COLOURS = {
     "scheduled": "33",
     "initiated": "33",
@@ -138,17 +138,17 @@ def print_json(document: object) -> None:
     """Print JSON, with control characters escaped."""
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(document, indent=2, ensure_ascii=not is_unicode, default=dict)
-    print_line(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    print_line(re.sub(_UNSAFE, lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def sanitized(text: str) -> str:
     """Make control characters visible; line breaks stay."""
-    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n").expandtabs(4))
+    return re.sub(_UNSAFE, _visible, text.replace("\r\n", "\n").expandtabs(4))
 
 
 def one_line(text: str) -> str:
     """Sanitize a text and put it on one line, with single spaces."""
-    return _UNSAFE.sub(_visible, " ".join(text.split()))
+    return re.sub(_UNSAFE, _visible, " ".join(text.split()))
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ The summaries stand here so that `--help` imports no command.
 """
 DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
 """Second word of a command if it is left out."""
-_NUMBER = re.compile(r"-[0-9]+(\.[0-9]*)?")
+_NUMBER = r"-[0-9]+(\.[0-9]*)?"
 GLOBAL_OPTIONS = ("--config", "--socket")
 """Options that work before or after a command."""
 DEFAULT_WIDTH, HELP_MARGIN = 80, 2
@@ -222,7 +222,7 @@ def _attach_ids(words: Sequence[str]) -> list[str]:
     """Tie `-1001234:42` to the option before it: argparse takes a word with a minus for an option, unless a number."""
     tied: list[str] = []
     for word in words:
-        is_id = word.startswith("-") and word[1:2].isdecimal() and not _NUMBER.fullmatch(word)
+        is_id = word.startswith("-") and word[1:2].isdecimal() and not re.fullmatch(_NUMBER, word)
         if is_id and tied and tied[-1].startswith("--") and "=" not in tied[-1] and tied[-1] != "--":
             tied[-1] += f"={word}"
         else:

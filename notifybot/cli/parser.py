@@ -79,9 +79,8 @@ class Parser(argparse.ArgumentParser):
 class Commands:
     """The commands below one parser; each also takes the global options."""
 
-    def __init__(self, parser: Parser, global_options: Parser, *, words: str) -> None:
+    def __init__(self, parser: Parser, *, words: str) -> None:
         self._below = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
-        self._global_options = global_options
         self._words = words
 
     def add(
@@ -94,16 +93,16 @@ class Commands:
             help=summary,
             description=description or f"{summary[0].upper()}{summary[1:]}.",
             epilog=epilog,
-            parents=[self._global_options],
             allow_abbrev=False,
             formatter_class=Help,
         )
+        _add_global_options(command)
         command.set_defaults(command=f"{self._words} {name}".strip())
         return command
 
     def group(self, name: str) -> "Commands":
         """Add a command that takes a second word."""
-        return Commands(self.add(name), self._global_options, words=name)
+        return Commands(self.add(name), words=name)
 
 
 def add_id(command: Parser) -> Parser:
@@ -142,18 +141,17 @@ def build(command: str | None = None) -> Parser:
 
     `command` in its result is the words of the command, such as `messages ack`.
     """
-    global_options = _global_options()
     parser = Parser(
         prog="notifybot",
         description="Notifies the right people in Telegram, and escalates until someone acknowledges.",
         epilog="`notifybot COMMAND --help` explains a command.",
-        parents=[global_options],
         allow_abbrev=False,
         formatter_class=Help,
     )
+    _add_global_options(parser)
     parser.add_argument("--version", action="version", version=f"notifybot {__version__}")
     parser.set_defaults(command=None)
-    commands = Commands(parser, global_options, words="")
+    commands = Commands(parser, words="")
     if command is not None and command in COMMANDS:
         command_module(command).add(commands)
     else:
@@ -167,14 +165,13 @@ def command_module(command: str) -> "ModuleType":
     return import_module(f"notifybot.cli.commands.{COMMANDS[command][0]}")
 
 
-def _global_options() -> Parser:
-    """Options without defaults (`parse` sets them), so that a command does not reset what came before it."""
-    options = Parser(add_help=False, argument_default=argparse.SUPPRESS, formatter_class=Help)
-    options.add_argument("--config", metavar="FILE", help="the daemon's config file, for commands that read it")
-    options.add_argument(
-        "--socket", metavar="PATH", help="the daemon's socket (default: $NOTIFYBOT_SOCKET, then the usual paths)"
-    )
-    return options
+def _add_global_options(parser: Parser) -> None:
+    """Add them without defaults (`parse` sets those), so that a command does not reset what came before it."""
+    unset = argparse.SUPPRESS
+    about = "the daemon's config file, for commands that read it"
+    parser.add_argument("--config", metavar="FILE", default=unset, help=about)
+    about = "the daemon's socket (default: $NOTIFYBOT_SOCKET, then the usual paths)"
+    parser.add_argument("--socket", metavar="PATH", default=unset, help=about)
 
 
 def _suggestion(message: str) -> str | None:

@@ -126,8 +126,10 @@ def _run(command: Command) -> Run:
 def _report(runs: Mapping[str, Sequence[Run]], about: str) -> str:
     rows = [(name, _cells(found, runs[BASELINE])) for name, found in runs.items()]
     columns = ["CPU, ms", "of the baseline's", "took, p50, ms", "p10 to p90", "of the baseline's"]
-    ratio = _ratio([run.cpu_s for run in runs[SEND]], [run.cpu_s for run in runs[BASELINE]])
-    verdict = f"`{SEND}` uses {ratio:.2f} times the CPU of `{BASELINE}`; target: at most {TARGET:g}"
+    cpu = _ratio([run.cpu_s for run in runs[SEND]], [run.cpu_s for run in runs[BASELINE]])
+    took = _ratio([run.took_s for run in runs[SEND]], [run.took_s for run in runs[BASELINE]])
+    verdict = f"`{SEND}` uses {cpu:.2f} times the CPU of `{BASELINE}`, and takes {took:.2f} times as long, with the"
+    verdict += f" daemon's commit; target: at most {TARGET:g}"
     return f"{table(f'A command of the client: {about}', columns, rows)}\n\n  {verdict}"
 
 

@@ -38,6 +38,7 @@ FOR_DEVELOPERS = {
     "make chaos-day",
     "make check",
     "make clock-lab",
+    ".venv-test/bin/python -m benchmarks.client_start",
     ".venv-test/bin/python -m benchmarks.memory_attacks",
     "make crash-lab",
     "make format",

@@ -10,8 +10,9 @@ as Telegram's limits allow. The baselines use the same aiohttp with the same val
     sql       the same four rows in plain SQL, with a commit for each request
     orm       the same four rows through an SQLModel session for each request
 
-Each server is warmed up before a round counts: a cold baseline flatters the daemon. `CPU µs` is what the server used for each
-request, and `callers' CPU` is the share of one core that the callers used: if it is far below 1, they are not the bottleneck.
+Each server is warmed up before a round counts: a cold baseline flatters the daemon. `CPU µs` is what the server used
+for each request, and `callers' CPU` is the share of one core that the callers used: if it is far below 1, they are not
+the bottleneck.
 """
 
 import argparse

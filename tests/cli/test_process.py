@@ -57,7 +57,7 @@ NEEDED = {
     **dict.fromkeys(("--every", "schedules", "oncall"), OF_TIMES),
     "--help": {"textwrap"},
 }
-"""Those that commands with this word do import."""
+"""Those that commands with this word may import; some versions of Python need fewer."""
 
 
 def notifybot(*argv: str, given: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
@@ -92,7 +92,8 @@ def test_client_commands_load_only_the_standard_library_and_of_it_what_they_need
         "POST /api/events": accepted(),
     }
 
-    assert modules_of(argv) == ("notifybot", needed_by(argv))
+    foreign, slow = modules_of(argv)
+    assert (foreign, slow - needed_by(argv)) == ("notifybot", set())
 
 
 REPORT_COLLECTION = """

@@ -96,6 +96,7 @@ async def _start(running: AsyncExitStack, plan: Plan, source: Databases) -> Serv
 async def _take(case: Case, name: str, server: Server, plan: Plan, results: Results) -> None:
     load = Load(
         socket=str(server.socket),
+        pid=server.pid,
         callers=case.callers,
         seconds=plan.seconds,
         chat_ids=plan.chat_ids,

@@ -11,8 +11,8 @@ from benchmarks.load.plain_stores import Kind
 
 NOTIFYBOT = "notifybot"
 FULL_OF_MESSAGES = "notifybot, full database"
-DIGITS = {"rate": 0, "p50": 2, "p99": 2, "p999": 2, "busy": 2}
-COLUMNS = ("accepted/s", "p50 ms", "p99 ms", "p99.9 ms", "callers' CPU")
+DIGITS = {"rate": 0, "p50": 2, "p99": 2, "p999": 2, "cpu_us": 0, "busy": 2}
+COLUMNS = ("accepted/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs each", "callers' CPU")
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,16 @@ def _rate_against(server: str, *, of: str = NOTIFYBOT) -> Callable[[Results], li
     return ratios
 
 
+def _cpu_against(server: str) -> Callable[[Results], list[float]]:
+    """Compare by CPU: how many requests the server could have answered with ours, as a share like that of the rates."""
+
+    def ratios(results: Results) -> list[float]:
+        ours, theirs = results.found[FULL_LOAD, NOTIFYBOT], results.found[FULL_LOAD, server]
+        return [other.cpu_us / one.cpu_us for one, other in zip(ours, theirs, strict=True)]
+
+    return ratios
+
+
 def _half_load_p99(results: Results) -> list[float]:
     ours, theirs = results.found[HALF_LOAD, NOTIFYBOT], results.found[HALF_LOAD, Kind.NOTHING]
     return [one.p99 / other.p99 for one, other in zip(ours, theirs, strict=True)]
@@ -103,6 +113,7 @@ def _p999(server: str) -> Callable[[Results], list[float]]:
 
 AIMS = (
     Aim("rate at 64 callers, compared to a handler that does nothing", _rate_against(Kind.NOTHING), 0.65),
+    Aim("CPU at 64 callers, compared to a handler that does nothing", _cpu_against(Kind.NOTHING), 0.65),
     Aim("rate at 64 callers, compared to plain SQL with one commit per request", _rate_against(Kind.SQL), 3),
     Aim("rate at 64 callers, compared to one ORM session per request", _rate_against(Kind.ORM), 10),
     Aim("p99 at half that rate, compared to a handler that does nothing", _half_load_p99, 2, is_upper=True),

@@ -9,7 +9,6 @@ same request, so the figures show the server. `busy` in the result is the share 
 import array
 import gc
 import json
-import os
 import random
 import select
 import socket
@@ -19,9 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle
-from pathlib import Path
 
-from benchmarks.load.figures import percentile
+from benchmarks.load.figures import cpu_s, percentile
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"Content-Length: "
@@ -37,6 +35,7 @@ class Load:
 
     socket: str
     pid: int
+    """Of the server."""
     callers: int
     seconds: float
     chat_ids: list[int]
@@ -48,16 +47,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """Latencies in milliseconds; `busy` is the share of one core that the callers used, `cpu_us` what the server used
-    for each request, in microseconds of CPU, with its deliveries meanwhile."""
+    """Latencies in milliseconds; `cpu_us` is what the server used for each request, `busy` the share of one core that
+    the callers used."""
 
     rate: float
     p50: float
     p99: float
     p999: float
     slowest: float
-    busy: float
     cpu_us: float
+    busy: float
 
 
 class NotAccepted(Exception):
@@ -183,19 +182,18 @@ def _arrivals(rate: float, seed: int) -> Iterator[int]:
 def measure(load: Load) -> Measured:
     """Warm the server up, then measure."""
     _timed(load, load.warm_up_s)
-    before_s = _cpu_s(load.pid)
-    callers, wall_s, cpu_s = _timed(load, load.seconds)
-    server_s = _cpu_s(load.pid) - before_s
+    before = cpu_s(load.pid)
+    callers, wall_s, busy_s = _timed(load, load.seconds)
+    server_s = cpu_s(load.pid) - before
     latencies = sorted(callers.latencies_ns)
     at: Callable[[float], float] = lambda share: round(percentile(latencies, share) / 1e6, 3)  # noqa: E731
     rate = len(latencies) / wall_s
-    return Measured(rate, at(0.5), at(0.99), at(0.999), at(1.0), cpu_s / wall_s, 1e6 * server_s / len(latencies))
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the CPU that a process has used, in user code and in the kernel."""
-    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+    return Measured(
+        rate,
+        *(at(0.5), at(0.99), at(0.999), at(1.0)),
+        cpu_us=1e6 * server_s / len(latencies),
+        busy=busy_s / wall_s,
+    )
 
 
 def _timed(load: Load, seconds: float) -> tuple[_Callers, float, float]:

@@ -97,7 +97,7 @@ async def test_the_parser_gives_whole_requests_with_their_bodies_and_keeps_begin
     loop = asyncio.get_running_loop()
     parser = HttpRequestParser(BaseProtocol(loop), loop, 1024, auto_decompress=False)
     for _ in range(100):  # the parser has places for some messages that are not consumed
-        assert parser.feed_data(WITH_BODY[:20])[0] == ()
+        assert not parser.feed_data(WITH_BODY[:20])[0]
         ((head, body),) = parser.feed_data(WITH_BODY[20:])[0]
         parser.message_consumed()
         assert (head.method, head.path, head.version, head.should_close) == ("POST", "/x", HttpVersion11, False)

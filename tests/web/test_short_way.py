@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,7 @@ from sqlmodel import Session
 from notifybot import ingest_server
 from notifybot.web import bodies, short_way
 from notifybot.web.connections import CountingServer
+from tests.auth.test_local_callers import CALL, NOBODY
 from tests.support.door import Door, door, open_folder
 
 pytestmark = pytest.mark.usefixtures("short")
@@ -181,9 +185,9 @@ async def both_ways(
 ) -> AsyncIterator[tuple[Door, Door]]:
     """Run two daemons: one with the short way, one without."""
     with open_folder() as other:
-        async with door(folder) as short:
+        async with door(folder, config.format(folder)) as short:
             monkeypatch.setattr(short_way, "IS_ON", False)
-            async with door(other) as long:
+            async with door(other, config.format(other)) as long:
                 yield short, long
 
 
@@ -264,3 +268,38 @@ async def test_requests_under_way_at_a_stop_are_answered(folder: Path) -> None:
         for line in found:
             assert (await line.answer()).status == 202
             assert await line.is_closed()
+
+
+LIMITS = """
+socket: {{path: {0}/s, mode: "0666", allow: ["-1001"]}}
+callers: {{messages_per_minute: 3, alerts_per_minute: 2, bytes_per_minute: 20kB}}
+attachments: {{max_bytes: 20000}}
+"""
+AS_NOBODY: tuple[tuple[dict[str, object], int], ...] = (
+    ({"acknowledge": False}, 202),
+    ({"channel_id": "-1002", "acknowledge": False}, 403),
+    ({"acknowledge": False, "unknown": 1}, 400),
+    ({"acknowledge": False}, 202),
+    ({"acknowledge": False}, 429),
+    ({}, 202),
+    ({"content": "x" * 3000}, 202),
+    ({"content": "x" * 3000}, 429),
+)
+"""What one account sends in turn. A refusal by the recipient counts as a message, one by the body does not."""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can call under another account")
+async def test_recipients_and_allowances_are_refused_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with both_ways(folder, monkeypatch, LIMITS) as doors:
+        for fields, status in AS_NOBODY:
+            body = json.dumps({"content": "x", "channel_id": "-1001"} | fields).encode()
+            request = (HEAD % len(body)).replace(b"Host: x", b"Host: x\r\nConnection: close").decode() + body.decode()
+            answers = [await as_nobody(each, request) for each in doors]
+            assert answers[0] == answers[1]
+            assert answers[0].startswith(b"HTTP/1.1 %d" % status), (fields, answers[0])
+
+
+async def as_nobody(opened: Door, request: str) -> bytes:
+    command = [sys.executable, "-S", "-c", CALL, str(opened.path), str(NOBODY), request]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=30, check=True)
+    return LIVE.sub(b"", re.sub(rb"Retry-After: \d+|in \d+ seconds", b"", done.stdout))

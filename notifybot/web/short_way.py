@@ -5,7 +5,6 @@ one of SHORT_ROUTES, with HARMLESS headers only, at most MAX_BYTES, and a body t
 first that is anything else, or is refused, aiohttp gets the connection for good, and that request from its first byte:
 it has all rules and all refusals. Only what is refused after it was counted against the caller's allowance is answered
 here, by the same `problems.response`: aiohttp would count it again, and might store it twice.
-
 Callers on TCP never come here, so Host, tokens and TLS are aiohttp's alone. IS_ON turns all of it off.
 """
 
@@ -42,8 +41,6 @@ class _Asked:
     path: str
     body: bytes
     should_close: bool
-    size: int
-    """With its head."""
 
 
 class ShortWay(BaseProtocol):
@@ -53,11 +50,11 @@ class ShortWay(BaseProtocol):
         super().__init__(asyncio.get_running_loop())
         self._app, self._routes, self._long_way, self._leave = app, app[SHORT_ROUTES], long_way, leave
         self._heads = HttpRequestParser(self, self._loop, MAX_BYTES, auto_decompress=False)
-        self._held = b""
-        """Received, and not taken up yet."""
+        self._held, self._later = b"", list[bytes]()
+        """Of a request that is not taken up yet; and what came since, in its pieces: aiohttp forgets a request that it
+        reads together with one that is no HTTP."""
         self._timer: asyncio.TimerHandle | None = None
-        self._close_at = 0.0
-        self._is_closing = self.has_asked = False
+        self._close_at, self._is_closing, self.has_asked = 0.0, False, False
         self.coming: asyncio.Future[Acceptance] | asyncio.Task[Caller] | None = None
         """While a request is under way."""
 
@@ -70,10 +67,12 @@ class ShortWay(BaseProtocol):
         self._end(is_lost=True)
 
     def data_received(self, data: bytes) -> None:
-        self._held += data
         if self.coming is None:
+            self._held += data
             self._read(data)
-        elif len(self._held) > MAX_BYTES and self.transport is not None:
+            return
+        self._later.append(data)
+        if len(self._later) > 1 and self.transport is not None:
             self.transport.pause_reading()
 
     def close(self) -> None:
@@ -106,8 +105,8 @@ class ShortWay(BaseProtocol):
         if route is None or head.version != HttpVersion11 or not (is_harmless and is_json and content.is_eof()):
             return None
         body = content.read_nowait()
-        size = self._held.find(HEAD_END) + len(HEAD_END) + len(body)
-        return _Asked(route, head.path, body, head.should_close, size) if size == len(self._held) else None
+        is_all = self._held.find(HEAD_END) + len(HEAD_END) + len(body) == len(self._held)
+        return _Asked(route, head.path, body, head.should_close) if is_all else None
 
     def _take_up(self, asked: _Asked) -> None:
         """Give the message to the batcher, or the request to aiohttp."""
@@ -135,7 +134,7 @@ class ShortWay(BaseProtocol):
             return None
 
     def _accept(self, asked: _Asked, caller: Caller, new: NewMessage) -> None:
-        self._held, self.has_asked = self._held[asked.size :], True
+        self._held, self.has_asked = b"", True
         try:
             allowance.count(self._app, caller, asked.path, len(asked.body), new)
         except NotifybotError as error:
@@ -159,16 +158,16 @@ class ShortWay(BaseProtocol):
             return
         assert isinstance(response.body, bytes)
         named = {**response.headers, "Content-Length": str(len(response.body)), "Date": rfc822_formatted_time()}
-        if asked.should_close:
-            named["Connection"] = "close"
+        named |= {"Connection": "close"} if asked.should_close else {}
         lines = (f"HTTP/1.1 {response.status} {response.reason}", *map(": ".join, named.items()))
         self.transport.write("\r\n".join(lines).encode() + HEAD_END + response.body)
         self._expect()
         if asked.should_close or self._is_closing:
             self.transport.close()
-        elif self._held:
-            self.transport.resume_reading()
-            self._read(self._held)
+            return
+        self.transport.resume_reading()
+        while self._later and self.coming is None and self.transport is not None:
+            self.data_received(self._later.pop(0))
 
     def _hand_over(self) -> None:
         """Let aiohttp serve the connection from here on."""
@@ -178,7 +177,8 @@ class ShortWay(BaseProtocol):
         transport.set_protocol(self._long_way)
         self._long_way.connection_made(transport)
         transport.resume_reading()
-        self._long_way.data_received(self._held)
+        for data in (self._held, *self._later):
+            self._long_way.data_received(data)
 
     def _end(self, *, is_lost: bool) -> None:
         if self._timer is not None:

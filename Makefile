@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-postgres lint format lock bench crash-lab clock-lab chaos-day environment clean
-.PHONY: test-environment
+.PHONY: test-environment test-long-way
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: lint ## lint, then the unit tests: no daemon, no PostgreSQL, no sandbox
 
 test: lint ## lint, then every test, a few of them on PostgreSQL too
 	@$(SUITE)
+
+test-long-way: test-environment ## the tests of the socket with web.short_way turned off
+	@$(SUITE) --long-way tests/web tests/routes tests/auth
 
 test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on servers of its own
 	@$(SUITE) --database=postgresql

@@ -13,14 +13,14 @@ from aiohttp import web
 
 from notifybot.config.model import Config
 from notifybot.errors import StartRefused
-from notifybot.routes import table
+from notifybot.routes import short_routes, table
 from notifybot.runtime import Runtime
 from notifybot.system.kept_files import KeptFile
 from notifybot.web import listeners, problems
 from notifybot.web.bodies import MAX_BODY_BYTES
-from notifybot.web.connections import PIECE_BYTES, ProblemRunner
+from notifybot.web.connections import PIECE_BYTES, CountingServer, ProblemRunner
 from notifybot.web.guard import CALLERS, Callers, guarded
-from notifybot.web.route import RUNTIME
+from notifybot.web.route import RUNTIME, SHORT_ROUTES
 
 FINISH_WITHIN_S = 5.0
 DRAIN_WITHIN_S = 2.0
@@ -36,6 +36,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app = web.Application(middlewares=[problems.as_problems], client_max_size=MAX_BODY_BYTES)
     app[RUNTIME] = runtime
     app[CALLERS] = Callers.of(runtime)
+    app[SHORT_ROUTES] = short_routes()
     for route in table():
         handler = guarded(route)
         app.router.add_route(route.method, route.path, handler)
@@ -122,7 +123,7 @@ async def _drain(runner: web.AppRunner) -> None:
     """Answer those who connected just before the stop."""
     give_up_at = asyncio.get_running_loop().time() + DRAIN_WITHIN_S
     await asyncio.sleep(DRAIN_CHECK_S)  # until then the server does not know who was accepted
-    while runner.server is not None and any(each._request_count == 0 for each in runner.server.connections):
+    while isinstance(runner.server, CountingServer) and runner.server.has_newcomers():
         if asyncio.get_running_loop().time() >= give_up_at:
             return
         await asyncio.sleep(DRAIN_CHECK_S)

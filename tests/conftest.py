@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from notifybot.web import short_way
 from tests.postgres.server import MISSING, Server, find_binaries, serving
 from tests.support import budget, compiled_statements, selection
 from tests.support.database_fixtures import database, file, migrated, store
@@ -24,10 +25,12 @@ compiled_statements.share()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=KINDS, default="sqlite", help="what the tests keep their messages in")
+    parser.addoption("--long-way", action="store_true", help="let aiohttp serve plain requests as well")
     budget.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    short_way.IS_ON = not config.getoption("--long-way")
     for plugin in (budget, selection):
         config.pluginmanager.register(plugin)
 

@@ -38,11 +38,15 @@ class Batcher:
 
     async def accept(self, new: NewMessage) -> Acceptance:
         """Accept one message; return once it is on disk. Raises the refusal if it is refused."""
+        return await self.put(new)
+
+    def put(self, new: NewMessage) -> "asyncio.Future[Acceptance]":
+        """Accept one message; the future ends once it is on disk, with the refusal if it is refused."""
         caller = _Pending(new, asyncio.get_running_loop().create_future())
         self._pending.append(caller)
         self._database.note_arrival()
         self._submit()
-        return await caller.future
+        return caller.future
 
     def _submit(self) -> None:
         if self._pending and not self._is_submitted:

@@ -15,7 +15,7 @@ from notifybot.routes import (
     schedules,
     tokens,
 )
-from notifybot.web.route import Route
+from notifybot.web.route import Route, ShortRoute
 
 MODULES = (messages, events, schedules, people, account, files, tokens, oncall, jobs, import_people)
 
@@ -23,3 +23,7 @@ MODULES = (messages, events, schedules, people, account, files, tokens, oncall, 
 def table() -> tuple[Route, ...]:
     routes = (*(route for concern in MODULES for route in concern.ROUTES), health.HEALTH)
     return index.with_index((*routes, openapi.with_openapi(routes)))
+
+
+def short_routes() -> dict[tuple[str, str], ShortRoute]:
+    return messages.SHORT_ROUTES

@@ -36,7 +36,7 @@ from notifybot.schemas.responses.messages import (
     MessageDocument,
     MessagesDocument,
 )
-from notifybot.schemas.to_message import plain_reason, read_ingest, read_photo, read_send
+from notifybot.schemas.to_message import plain_message, plain_reason, read_ingest, read_photo, read_send
 from notifybot.schemas.types import Label, QueryFlag, RequestTimestamp, Span
 from notifybot.storage.under_way import text_work
 from notifybot.web.allowance import accept
@@ -45,7 +45,7 @@ from notifybot.web.documents import json_response
 from notifybot.web.guard import caller_of
 from notifybot.web.long_lists import list_response
 from notifybot.web.problems import FieldProblem, InvalidFields
-from notifybot.web.route import Handler, Route, runtime_of
+from notifybot.web.route import Handler, Route, ShortRoute, runtime_of
 
 LONGEST_WAIT_S = 30
 MAX_PAGE = 500
@@ -107,6 +107,10 @@ async def ingest(request: web.Request) -> web.Response:
     found = await accept(request, new)
     if wait_s:
         return await _wait(runtime, new, found, timedelta(seconds=wait_s))
+    return _accepted(new, found)
+
+
+def _accepted(new: NewMessage, found: Acceptance) -> web.Response:
     return json_response(documents.accepted(found, new), status=200 if found.is_duplicate else 202)
 
 
@@ -242,6 +246,7 @@ def _action(verb: str, handler: Handler, summary: str, body: type[RequestFields]
     return Route("POST", f"{ONE}/{verb}", handler, MessageDetailDocument, summary, Action.ANSWER, body=body)
 
 
+SHORT_ROUTES = {("POST", "/api/ingest"): ShortRoute(Action.SEND, plain_message, _accepted)}
 ROUTES = (
     Route(
         "POST",

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import timedelta
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
@@ -37,7 +38,7 @@ from notifybot.schemas.messages import (
 from notifybot.schemas.template import fill_template
 from notifybot.schemas.types import MAX_URL
 from notifybot.storage.under_way import DiedBefore, text_work
-from notifybot.web.bodies import check, read_fields
+from notifybot.web.bodies import check, fields_of, read_fields
 from notifybot.web.local_copy import store_local_file
 from notifybot.web.multipart import from_base64, is_form, kind_of_type, read_form
 from notifybot.web.problems import FieldProblem, InvalidFields
@@ -45,6 +46,8 @@ from notifybot.web.route import runtime_of
 
 TEXT = "text"
 SPANS = frozenset({"escalate_after", "close_after", "remind_every"})
+PLAIN = SPANS | {"type", "content", "title", "channel_id", "user", "to", "source", "client_id", "acknowledge"}
+"""Fields of a text that is read from its body alone."""
 NO_TIMING = AlertTiming(None, None)
 NO_ALERT = "a policy is for an alert, and this is a notice: set acknowledge to true, or leave the policy out"
 SCHEME = 20
@@ -125,8 +128,31 @@ async def message_of(
     _check_files(fields, text, files)
     _refuse_if(fields.policy is not None and not fields.acknowledge, "policy", NO_ALERT)
     timing = await _alert_timing(runtime, caller, fields)
-    client_id = _client_id(request, fields)
-    new = NewMessage(
+    new = _keyed(_new(caller, fields, text, timing), _client_id(request, fields), given, files)
+    has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
+    is_plain = not has_extras and not files and fields.kind == TEXT
+    return new if is_plain else await _readable(runtime, _with_extras(new, fields, text, files, timing))
+
+
+def plain_message(runtime: Runtime, caller: Caller, body: bytes) -> NewMessage | None:
+    """Read a plain text of `POST /api/ingest`; None if it is not plain. Raises the refusals of `read_ingest`."""
+    fields = fields_of(body, IngestFields)
+    if fields.type != TEXT or fields.content is None or not fields.model_fields_set <= PLAIN:
+        return None
+    timing = alert_timing(runtime.config.alerts, None, _spans(fields))
+    timing = timing if fields.acknowledge else NO_TIMING
+    if timing.plan is not None or timing.remind_every is not None:
+        return None
+    return _keyed(_new(caller, fields, fields.content, timing), fields.client_id, fields, ())
+
+
+def _keyed(new: NewMessage, client_id: str | None, given: AnyFields, files: Sequence[NewFile]) -> NewMessage:
+    """Add the client_id, and the fingerprint by which a repetition is told from another request."""
+    return new if client_id is None else new._replace(client_id=client_id, fingerprint=_fingerprint(given, files))
+
+
+def _new(caller: Caller, fields: AnyFields, text: str | None, timing: AlertTiming) -> NewMessage:
+    return NewMessage(
         account=caller.account,
         source=fields.source or caller.account,
         recipients=fields.recipients,
@@ -135,13 +161,8 @@ async def message_of(
         is_alert=fields.acknowledge,
         escalate_after=timing.escalate_after,
         close_after=timing.close_after,
-        client_id=client_id,
-        fingerprint="" if client_id is None else _fingerprint(given, files),
         allowed=caller.allowed,
     )
-    has_extras = timing.plan is not None or timing.remind_every is not None or fields.model_fields_set & EXTRAS
-    is_plain = not has_extras and not files and fields.kind == TEXT
-    return new if is_plain else await _readable(runtime, _with_extras(new, fields, text, files, timing))
 
 
 def _missing_file(missing: MissingFile) -> NewFile:
@@ -159,14 +180,17 @@ def _check_files(fields: AnyFields, text: str | None, files: Sequence[NewFile]) 
 
 async def _alert_timing(runtime: Runtime, caller: Caller, fields: AnyFields) -> AlertTiming:
     """Find when an alert escalates and closes. The caller may only name recipients in a policy whom they may notify."""
-    given = {name: getattr(fields, name) for name in SPANS & fields.model_fields_set}
-    timing = alert_timing(runtime.config.alerts, fields.policy, given)
+    timing = alert_timing(runtime.config.alerts, fields.policy, _spans(fields))
     if isinstance(fields.policy, Policy):
         names = dict.fromkeys(name for step in fields.policy.steps for name in step.to)
         whom = RecipientQuery(caller.account, tuple(map(recipient_of, names)), caller.allowed)
         now, directory = runtime.clock.now(), runtime.directory
         await runtime.database.write(partial(check_reachable, whom=whom, now=now, directory=directory))
     return timing if fields.acknowledge else NO_TIMING
+
+
+def _spans(fields: AnyFields) -> dict[str, timedelta | None]:
+    return {name: getattr(fields, name) for name in SPANS & fields.model_fields_set}
 
 
 def _with_extras(

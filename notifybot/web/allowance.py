@@ -3,10 +3,11 @@
 from aiohttp import web
 
 from notifybot.auth.allowance import Allowed
+from notifybot.auth.permissions import Caller
 from notifybot.errors import NotifybotError, TooManyRequests, Unavailable
 from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.web.guard import CALLERS, known_caller_of
-from notifybot.web.route import runtime_of
+from notifybot.web.route import RUNTIME, runtime_of
 
 INBOUND = "/in/"
 """Programs that post here give up after a 429, and repeat after a 503."""
@@ -19,6 +20,12 @@ async def accept(request: web.Request, new: NewMessage) -> Acceptance:
     return await runtime_of(request).batcher.accept(new)
 
 
+def count(app: web.Application, caller: Caller, path: str, size: int, new: NewMessage) -> None:
+    """Count a body of this size and its message, for the short way. Raises like `accept`."""
+    _take_of(app, caller, path, Allowed.BYTES, size)
+    _take_of(app, caller, path, Allowed.ALERTS if new.is_alert else Allowed.MESSAGES, 1)
+
+
 def count_bytes(request: web.Request, count: int) -> None:
     """Count bytes that have arrived and are about to be stored. Raises like `accept`."""
     _take(request, Allowed.BYTES, count)
@@ -26,11 +33,14 @@ def count_bytes(request: web.Request, count: int) -> None:
 
 def _take(request: web.Request, kind: Allowed, amount: int) -> None:
     caller = known_caller_of(request)
-    if caller is None:
-        return
-    wait_s = request.app[CALLERS].allowances.take(caller, kind, amount, runtime_of(request).clock.now())
+    if caller is not None:
+        _take_of(request.app, caller, request.path, kind, amount)
+
+
+def _take_of(app: web.Application, caller: Caller, path: str, kind: Allowed, amount: int) -> None:
+    wait_s = app[CALLERS].allowances.take(caller, kind, amount, app[RUNTIME].clock.now())
     if wait_s is not None:
-        raise refusal(request.path, caller.account, kind, wait_s)
+        raise refusal(path, caller.account, kind, wait_s)
 
 
 def refusal(path: str, account: str, kind: Allowed, wait_s: int) -> NotifybotError:

@@ -38,7 +38,12 @@ class RequestFields(BaseModel):
 
 async def read_fields(request: web.Request, model: type[M]) -> M:
     """Read the JSON body. A missing one is an empty object."""
-    document = _parse(await _read(request)) if request.can_read_body else {}
+    return fields_of(await _read(request) if request.can_read_body else b"", model)
+
+
+def fields_of(body: bytes, model: type[M]) -> M:
+    """Read the fields in a JSON body."""
+    document = _parse(body)
     if not isinstance(document, dict):
         raise InvalidFields([FieldProblem((), "The body must be a JSON object.")])
     return check(model, document)

@@ -1,4 +1,4 @@
-"""aiohttp's server with refusals as problems, limited connections, and a fast path to fixed routes.
+"""aiohttp's server with refusals as problems and limited connections.
 
 It uses private attributes of aiohttp; tests/web/test_aiohttp_internals.py names them all.
 """
@@ -9,22 +9,20 @@ import resource
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
-from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 from notifybot.auth.local_callers import uid_behind
 from notifybot.auth.remote_callers import plain_address
 from notifybot.auth.throttle import network_of
 from notifybot.errors import Unavailable
-from notifybot.web import problems
-from notifybot.web.route import Handler
+from notifybot.web import problems, short_way
+from notifybot.web.short_way import ShortWay
 
-FullHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ANSWER_WITHIN_S = 30.0
 """Time for a caller to read its response, which takes memory until then."""
 SMALL_BYTES = 16 * 1024
@@ -58,7 +56,7 @@ class _ProblemProtocol(RequestHandler):
         if isinstance(exc, ConnectionError):
             raise exc  # the caller is gone
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            answer = problems.internal(request, exc)
+            answer = problems.internal(request.path, exc)
             answer.force_close()
             return answer
         return problems.unreadable()
@@ -104,42 +102,18 @@ async def being_read(request: web.BaseRequest, size: int) -> AsyncIterator[None]
         handler.server.unread.pop(handler, None)
 
 
-class _FastPath:
-    """Calls the handler of a fixed path, without a query, directly; other requests go through aiohttp's router.
-
-    The router matches patterns and collects middlewares for each request, a fifth of its whole time.
-    """
-
-    def __init__(self, app: web.Application, router: FullHandler) -> None:
-        self._router = router
-        self._routes: dict[tuple[str, str], tuple[UrlMappingMatchInfo, Handler]] = {}
-        for route in app.router.routes():
-            assert route.resource is not None
-            match = UrlMappingMatchInfo({}, route)
-            match.add_app(app)
-            match.freeze()
-            if isinstance(route.resource, web.PlainResource):
-                self._routes[route.method, route.resource.canonical] = (match, route.handler)
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert isinstance(request, web.Request)
-        known = self._routes.get((request.method, request.raw_path))
-        if known is None or hdrs.EXPECT in request.headers:
-            return await self._router(request)
-        request._match_info, handler = known
-        return await problems.as_problems(request, handler)
-
-
 class CountingServer(web.Server):
     """Keeps at most MAX_CONNECTIONS open on each kind of listener, counted from accept on."""
 
     def __init__(self, made: web.Server, app: web.Application) -> None:
-        fast_path = _FastPath(app, made.request_handler)
-        super().__init__(fast_path, request_factory=made.request_factory, **made._kwargs)
+        super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)
         self._most = most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._local: Callers = {}
         self._remote: Callers = {}
         """The same on TCP, with addresses: TCP callers take no connections and no descriptors from the socket."""
+        self._app, self._has_short_way = app, short_way.IS_ON
+        self._short: dict[RequestHandler, ShortWay] = {}
+        """Connections on the short way, by the handler that may get them."""
         self._connecting: dict[RequestHandler, asyncio.Task[None]] = {}
         """Connections whose TLS handshake is not over."""
         self._turned_away: set[RequestHandler] = set()
@@ -162,6 +136,8 @@ class CountingServer(web.Server):
         handler = self()
         callers = self._remote if uid is None else self._local
         callers[handler] = caller
+        if uid is not None and self._has_short_way:
+            self._short[handler] = ShortWay(self._app, handler, partial(self._leave_short_way, handler))
         connecting = self._connect(handler, accepted, tls, None if tls is None else handshake_within_s)
         task = asyncio.get_running_loop().create_task(connecting)
         self._connecting[handler] = task
@@ -173,9 +149,11 @@ class CountingServer(web.Server):
         self, handler: RequestHandler, accepted: socket.socket, tls: ssl.SSLContext | None, within_s: float | None
     ) -> None:
         loop = asyncio.get_running_loop()
+        begins_with = self._short.get(handler, handler)
         transport, _ = await loop.connect_accepted_socket(
-            lambda: handler, accepted, ssl=tls, ssl_handshake_timeout=within_s
+            lambda: begins_with, accepted, ssl=tls, ssl_handshake_timeout=within_s
         )
+        transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
         if handler in self._turned_away:
             self._turned_away.discard(handler)
             refusal = Unavailable("Too many connections are open.", hint="Try again in a moment.")
@@ -185,16 +163,48 @@ class CountingServer(web.Server):
     def _note_connected(self, handler: RequestHandler, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._connecting.pop(handler, None)
         if task.cancelled() or task.exception() is not None:  # no handshake in time, or a wrong one
+            self._short.pop(handler, None)
             self._forget(handler)
             accepted.close()
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        transport.max_size = PIECE_BYTES  # type: ignore[attr-defined] # of the event loop's own transports
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         self._forget(handler)
         super().connection_lost(handler, exc)
+
+    def _leave_short_way(self, handler: RequestHandler, is_lost: bool) -> None:
+        self._short.pop(handler, None)
+        if is_lost:
+            self._forget(handler)
+
+    @property
+    def connections(self) -> list[RequestHandler]:
+        return [*super().connections, *(each for each, short in self._short.items() if short.transport is not None)]
+
+    def has_newcomers(self) -> bool:
+        """Return True if a connection has not sent a request yet."""
+        newcomers = (each._request_count == 0 for each in super().connections)
+        return any(newcomers) or any(not each.has_asked for each in self._short.values() if each.transport is not None)
+
+    def pre_shutdown(self) -> None:
+        for short in list(self._short.values()):
+            short.close()
+        super().pre_shutdown()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        await asyncio.gather(super().shutdown(timeout), self._finish_short_ways(timeout))
+
+    async def _finish_short_ways(self, within_s: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while coming := [each.coming for each in self._short.values() if each.coming is not None]:
+                    await asyncio.wait(coming)
+        for short in list(self._short.values()):
+            if short.transport is not None:
+                short.transport.abort()
+
+    def _is_idle(self, handler: RequestHandler) -> bool:
+        short = self._short.get(handler)
+        return handler._current_request is None if short is None else short.coming is None
 
     def _forget(self, handler: RequestHandler) -> None:
         self._local.pop(handler, None)
@@ -209,7 +219,7 @@ class CountingServer(web.Server):
         """
         greediest = Counter(callers.values()).most_common(1)[0][0]
         others = [each for each, caller in callers.items() if caller == greediest and each is not newest]
-        idle = [each for each in others if each._current_request is None]
+        idle = [each for each in others if self._is_idle(each)]
         if idle or callers[newest] != greediest:
             self._end((idle or others)[0])
         elif is_encrypted:
@@ -229,7 +239,7 @@ class CountingServer(web.Server):
         """Close an idle TCP connection of the address with the most: descriptors have run out."""
         if self._remote:
             greediest = Counter(self._remote.values()).most_common(1)[0][0]
-            idle = [each for each, caller in self._remote.items() if caller == greediest and not each._current_request]
+            idle = [each for each, caller in self._remote.items() if caller == greediest and self._is_idle(each)]
             if idle:
                 self._end(idle[0])
 
@@ -238,8 +248,10 @@ class CountingServer(web.Server):
         connecting = self._connecting.get(handler)
         if connecting is not None:
             connecting.cancel()
-        elif handler.transport is not None:
-            handler.transport.abort()
+            return
+        transport = self._short[handler].transport if handler in self._short else handler.transport
+        if transport is not None:
+            transport.abort()
 
 
 def most_connections(open_files: int) -> int:

@@ -164,10 +164,10 @@ def of_library(error: web.HTTPException) -> web.Response:
     return from_status(error.status, f"The request was refused: {error.reason}.")
 
 
-def internal(request: web.BaseRequest, error: BaseException | None) -> web.Response:
+def internal(path: str, error: BaseException | None) -> web.Response:
     """Log an unexpected error under an incident id, and return 500 with that id."""
     incident = secrets.token_hex(6)
-    extra = {"action": "internal_error", "incident": incident, "path": request.path}
+    extra = {"action": "internal_error", "incident": incident, "path": path}
     log.error("request failed", exc_info=error, extra=extra)
     return from_status(500, f"notifybot has an internal error; see its log under the id {incident}.")
 
@@ -192,4 +192,4 @@ async def as_problems(
     except (ConnectionError, web.HTTPException):
         raise  # the caller is gone, or _ProblemProtocol converts it
     except Exception as error:  # noqa: BLE001 - logged with an id that the caller gets
-        return internal(request, error)
+        return internal(request.path, error)

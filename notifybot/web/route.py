@@ -7,7 +7,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel
 
-from notifybot.auth.permissions import Action
+from notifybot.auth.permissions import Action, Caller
+from notifybot.messages.new_message import Acceptance, NewMessage
 from notifybot.runtime import Runtime
 
 RUNTIME = web.AppKey("runtime", Runtime)
@@ -32,6 +33,22 @@ class Route:
     query: type[BaseModel] | None = None
     statuses: tuple[int, ...] = (200,)
     takes_form: bool = False
+
+
+@dataclass(frozen=True)
+class ShortRoute:
+    """What web.short_way needs of a route that accepts messages.
+
+    `read`: returns the message in a body; None, or the refusal, if it needs the whole handler. It changes nothing.
+    """
+
+    action: Action
+    read: Callable[[Runtime, Caller, bytes], NewMessage | None]
+    answer: Callable[[NewMessage, Acceptance], web.Response]
+
+
+SHORT_ROUTES = web.AppKey("short_routes", dict[tuple[str, str], ShortRoute])
+"""By method and path."""
 
 
 def runtime_of(request: web.Request) -> Runtime:

@@ -3,7 +3,8 @@
 | attribute | used by |
 |---|---|
 | `AppRunner._make_server`, `Server._kwargs` | web.connections, to put its own server in place |
-| `Request._match_info` | web.connections, the fast path |
+| `HttpRequestParser`, `BaseProtocol`, `rfc822_formatted_time` (no private names, but undocumented) | web.short_way |
+| `RequestHandler.connection_made`, `data_received` on a transport that another protocol had | web.short_way |
 | `RequestHandler._current_request` | web.connections, to find idle connections |
 | `RequestHandler._request_count` | ingest_server, to wait for new connections at a stop |
 | `BaseSite._runner`, `BaseSite._server` | web.listeners, to accept connections itself |
@@ -14,13 +15,17 @@ import contextlib
 import socket
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpRequestParser
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
-from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 ROOT = Path(__file__).parents[2]
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -85,21 +90,48 @@ async def test_the_runner_uses_the_server_that_make_server_returns() -> None:
     await runner.cleanup()
 
 
-async def test_match_info_can_be_set(tmp_path: Path) -> None:
-    seen: list[bool] = []
+WITH_BODY = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
-    async def handler(request: web.Request) -> web.Response:
-        match = UrlMappingMatchInfo({"id": "5"}, next(iter(request.app.router.routes())))
-        match.add_app(request.app)
-        match.freeze()
-        request._match_info = match
-        seen.append(request.match_info is match and request.app is match.current_app)
-        return web.Response()
 
-    async with serving(tmp_path, handler) as (_, reader, writer):
-        writer.write(REQUEST)
-        await reader.readuntil(b"\r\n\r\n")
-    assert seen == [True]
+async def test_the_parser_gives_whole_requests_with_their_bodies_and_keeps_beginnings() -> None:
+    loop = asyncio.get_running_loop()
+    parser = HttpRequestParser(BaseProtocol(loop), loop, 1024, auto_decompress=False)
+    for _ in range(100):  # the parser has places for some messages that are not consumed
+        assert not parser.feed_data(WITH_BODY[:20])[0]
+        ((head, body),) = parser.feed_data(WITH_BODY[20:])[0]
+        parser.message_consumed()
+        assert (head.method, head.path, head.version, head.should_close) == ("POST", "/x", HttpVersion11, False)
+        assert head.raw_headers == ((b"Host", b"x"), (b"Content-Length", b"2"))
+        assert body.is_eof()
+        assert body.read_nowait() == b"{}"
+    assert len(parser.feed_data(WITH_BODY * 2)[0]) == 2
+    parser = HttpRequestParser(BaseProtocol(loop), loop, 1024, auto_decompress=False)
+    ((_, half),) = parser.feed_data(WITH_BODY[:-1])[0]
+    assert not half.is_eof()
+    with pytest.raises(HttpProcessingError):
+        HttpRequestParser(BaseProtocol(loop), loop, 1024).feed_data(b"hello\r\n\r\n")
+
+
+async def test_a_handler_serves_a_connection_that_another_protocol_began() -> None:
+    ours, theirs = socket.socketpair()
+    server = web.Server(lambda request: asyncio.sleep(0, web.Response(text=request.path)))
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
+    reader, writer = await asyncio.open_unix_connection(sock=theirs)
+    handler = server()
+    transport.set_protocol(handler)
+    handler.connection_made(transport)
+    handler.data_received(WITH_BODY[:30])
+    writer.write(WITH_BODY[30:])
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    assert await reader.readexactly(2) == b"/x"
+    writer.close()
+    await writer.wait_closed()
+    await server.shutdown(1)
+
+
+def test_dates_are_written_as_http_wants_them() -> None:
+    assert parsedate_to_datetime(rfc822_formatted_time()).tzinfo is not None
+    assert rfc822_formatted_time().endswith(" GMT")
 
 
 async def test_a_connection_knows_its_request_and_counts_them(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from notifybot.config.model import Config
 from notifybot.errors import StartRefused
-from notifybot.routes import table
+from notifybot.inbound.refusals import Refusals
+from notifybot.routes import inbound, table
 from notifybot.runtime import Runtime
 from notifybot.system.kept_files import KeptFile
 from notifybot.web import listeners, problems
@@ -36,7 +37,8 @@ def make_app(runtime: Runtime) -> web.Application:
     app = web.Application(middlewares=[problems.as_problems], client_max_size=MAX_BODY_BYTES)
     app[RUNTIME] = runtime
     app[CALLERS] = Callers.of(runtime)
-    for route in table():
+    app[inbound.REFUSALS] = Refusals()
+    for route in (*table(), *inbound.FOREIGN):
         handler = guarded(route)
         app.router.add_route(route.method, route.path, handler)
         if route.method == "GET":

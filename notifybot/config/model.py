@@ -72,6 +72,14 @@ class InboundFormat(StrEnum):
     FORM = "form"
     TEXT = "text"
 
+    @property
+    def is_served(self) -> bool:
+        """False for formats that are read from the config, but that this version has no route for."""
+        return self not in NOT_SERVED
+
+
+NOT_SERVED = frozenset(InboundFormat) - {InboundFormat.ALERTMANAGER}
+
 
 class LogLevel(StrEnum):
     DEBUG = "debug"
@@ -343,6 +351,8 @@ class Inbound:
     acknowledge: bool = key(values.FLAG, True)
     policy: str | None = key(values.NAME, None)
     priority: Priority = key(choice(Priority), Priority.NORMAL)
+    fields: Mapping[str, str] = key(MapOf(values.TEXT), {})
+    """For json and form: the path of each part of a message in the document."""
 
 
 @dataclass(frozen=True)

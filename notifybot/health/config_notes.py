@@ -22,7 +22,8 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
 
 def _without_effect(config: Config) -> Iterator[str]:
     """Name the settings that this version reads and checks, but does not serve yet."""
-    telegram, routes = config.telegram, [f"/in/{name}" for name in sorted(config.inbound)]
+    telegram, inbound = config.telegram, config.inbound
+    routes = [f"/in/{name}" for name in sorted(inbound) if not inbound[name].format.is_served]
     if telegram.mode is Mode.WEBHOOK:
         yield "telegram.mode is webhook, but this version fetches updates by polling."
     elif telegram.webhook.url is not None:

@@ -10,7 +10,7 @@ from notifybot.health.config_notes import configuration_notes
 
 QUIET = "alerts: {escalation_channel: '-1001'}\ntelegram: {token: '123456789:AAHsecretsecretsecretsecretsecret12'}\n"
 INBOUND = "inbound: {%s}\n"
-ROUTE = "%s: {format: json, to: [subscribers]}"
+ROUTE = "%s: {format: oncall, to: [subscribers]}"
 POLLING = "this version fetches updates by polling."
 
 
@@ -33,6 +33,7 @@ def config_file(folder: Path, text: str) -> Path:
             ["inbound has no effect: this version does not serve /in/a, /in/b; requests there get 404."],
         ),
         ("inbound: {}\n", []),
+        ("inbound: {p: {format: alertmanager, to: [subscribers]}}\n", []),
         (
             "scripts: {list_command: [ls, '{account}']}\n",
             ["scripts has no effect: this version has no /scripts command in Telegram."],

@@ -1,0 +1,26 @@
+"""The table of formats: how each is read, and how its sender is verified."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from notifybot.config.model import InboundFormat
+from notifybot.inbound import alertmanager
+from notifybot.inbound.event import Event
+from notifybot.inbound.received import Received
+
+
+@dataclass(frozen=True)
+class Format:
+    """`read` returns None for an event that concerns nobody, such as GitHub's ping.
+
+    `is_signed`: the format's own check of the secret, over the body; without one the secret itself is presented.
+    """
+
+    read: Callable[[Received], Event | None]
+    is_signed: Callable[[Received, str], bool] | None = None
+
+
+FORMATS: Mapping[InboundFormat, Format] = {
+    InboundFormat.ALERTMANAGER: Format(alertmanager.read),
+}
+"""Formats that this version serves."""

@@ -1,0 +1,159 @@
+"""POST /in/<name>: messages in the formats of other programs; and the last refusals of each route, for admins."""
+
+import hmac
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from notifybot.auth import tokens
+from notifybot.auth.local_callers import peer_uid
+from notifybot.auth.permissions import Action, Caller
+from notifybot.auth.remote_callers import invalid_token, peer_address
+from notifybot.config.model import Inbound
+from notifybot.errors import NotFound, NotifybotError, Unavailable
+from notifybot.inbound.event import MAX_TITLE, Event
+from notifybot.inbound.formats import FORMATS, Format
+from notifybot.inbound.received import Received
+from notifybot.inbound.refusals import Refusals
+from notifybot.schemas.messages import IngestFields
+from notifybot.schemas.responses import inbound as documents
+from notifybot.schemas.responses.inbound import InboundDocument, InboundRoutesDocument
+from notifybot.schemas.to_message import message_of
+from notifybot.web.allowance import accept, count_bytes
+from notifybot.web.bodies import check, read_body
+from notifybot.web.documents import json_response
+from notifybot.web.guard import CALLERS, caller_of, identified
+from notifybot.web.problems import RequestTooSlow
+from notifybot.web.route import Route, runtime_of
+
+REFUSALS = web.AppKey("refusals", Refusals)
+ACCOUNT = "inbound:"
+"""Beginning of the account of senders who present a route's secret."""
+_BODY = web.RequestKey("inbound body", bytes)
+
+
+async def identify(request: web.Request) -> Caller | None:
+    """Return the caller: on TCP by the route's secret or an API token, on the unix socket by who calls."""
+    name, route, callers = request.match_info["name"], _route(request), request.app[CALLERS]
+    is_local = peer_uid(request.transport) is not None
+    if is_local or route is None or route.secret is None or _bears_token(request):
+        return await identified(request)
+    callers.hosts.check(request)
+    if await _is_right(request, route, route.secret):
+        return Caller(f"{ACCOUNT}{name}", is_admin=False, may_read=False, is_local=False)
+    now, address = runtime_of(request).clock.now(), peer_address(request.transport)
+    request.app[REFUSALS].note(name, now, 401, f"wrong or no secret, from {address}", None)
+    callers.remote.throttle.note_guess(address, "", now)
+    raise invalid_token()
+
+
+async def receive(request: web.Request) -> web.Response:
+    """Accept what a program posted; return once it is on disk. Remember it if it does not fit."""
+    name = request.match_info["name"]
+    try:
+        return await _receive(request, name)
+    except RequestTooSlow as error:  # the sender drops what gets a 4xx
+        raise Unavailable(error.detail, hint="Try again.") from error
+    except NotifybotError as error:
+        if error.code < 500 and _route(request) is not None:
+            now, body = runtime_of(request).clock.now(), request.get(_BODY, b"")
+            request.app[REFUSALS].note(name, now, error.code, error.detail, body)
+        raise
+
+
+async def _receive(request: web.Request, name: str) -> web.Response:
+    route, caller = _route(request), caller_of(request)
+    form = None if route is None else FORMATS.get(route.format)
+    if route is None or form is None:
+        raise NotFound(f"There is no inbound route {name!r}.", hint="Add it under inbound in the daemon's config.")
+    event = form.read(await _received(request, route))
+    if event is None:
+        return json_response(InboundDocument(status="ignored"))
+    fields = check(IngestFields, dict(_fields(name, route, event)))
+    new = await message_of(request, caller, fields, fields.content, ())
+    try:
+        found = await accept(request, new)
+    except NotFound:
+        if not event.is_resolved:
+            raise
+        return json_response(InboundDocument(status="nothing to resolve"))
+    return json_response(InboundDocument(id=found.id, status=found.status, duplicate=found.is_duplicate))
+
+
+def _fields(name: str, route: Inbound, event: Event) -> Iterator[tuple[str, object]]:
+    """Yield the fields of `POST /api/ingest` that say the same."""
+    yield "to", list(route.to)
+    yield "content", event.content
+    yield "source", name
+    yield "acknowledge", route.acknowledge
+    yield "priority", event.priority or route.priority
+    yield "buttons", [{"text": link.text, "url": link.url} for link in event.buttons]
+    if event.title.strip() and event.content != event.title:
+        yield "title", event.title.strip() if len(event.title) <= MAX_TITLE else f"{event.title[: MAX_TITLE - 1]}…"
+    if event.key is not None:
+        yield "dedup_key", event.key
+        yield "action", "resolve" if event.is_resolved else None
+    if event.delivery_id is not None:
+        yield "client_id", event.delivery_id
+    if event.labels:
+        yield "data", {"labels": dict(event.labels)}
+    if route.acknowledge and route.policy is not None:
+        yield "policy", route.policy
+
+
+async def _received(request: web.Request, route: Inbound) -> Received:
+    if _BODY in request:
+        count_bytes(request, len(request[_BODY]))
+    else:
+        request[_BODY] = await read_body(request)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Received(request[_BODY], headers, dict(request.query), route.fields)
+
+
+async def _is_right(request: web.Request, route: Inbound, secret: str) -> bool:
+    form = FORMATS.get(route.format, Format(lambda _: None))
+    if form.is_signed is not None:
+        return form.is_signed(await _received(request, route), secret)
+    return any(hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()) for given in _presented(request))
+
+
+def _presented(request: web.Request) -> Iterator[str]:
+    """Yield the secrets that a request presents: bearer, password of basic authentication, query."""
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            yield credential.strip()
+        case "basic":
+            yield _password(credential)
+    yield request.query.get("token", "")
+
+
+def _password(credential: str) -> str:
+    try:
+        return b64decode(credential.strip(), validate=True).decode("utf-8", "replace").partition(":")[2]
+    except (NotBase64, ValueError):
+        return ""
+
+
+def _bears_token(request: web.Request) -> bool:
+    return request.headers.get("Authorization", "").lower().startswith(f"bearer {tokens.PREFIX}")
+
+
+def _route(request: web.Request) -> Inbound | None:
+    return runtime_of(request).config.inbound.get(request.match_info["name"])
+
+
+async def list_routes(request: web.Request) -> web.Response:
+    refusals, routes = request.app[REFUSALS], runtime_of(request).config.inbound
+    shown = [documents.route(name, routes[name], refusals.of(name)) for name in sorted(routes)]
+    return json_response(InboundRoutesDocument(routes=shown))
+
+
+LIST = "List inbound routes, with the last requests that each refused."
+ROUTES = (Route("GET", "/api/admin/inbound", list_routes, InboundRoutesDocument, LIST, Action.ADMINISTER),)
+FOREIGN = (
+    Route("POST", "/in/{name}", receive, InboundDocument, "Receive another format.", Action.SEND, identify=identify),
+)
+"""Routes whose bodies are other programs' formats; docs/inbound/ describes them, OpenAPI does not."""

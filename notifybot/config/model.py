@@ -78,7 +78,24 @@ class InboundFormat(StrEnum):
         return self not in NOT_SERVED
 
 
-NOT_SERVED = frozenset(InboundFormat) - {InboundFormat.ALERTMANAGER}
+NOT_SERVED = frozenset(InboundFormat) - {
+    InboundFormat.ALERTMANAGER,
+    InboundFormat.JSON,
+    InboundFormat.FORM,
+    InboundFormat.TEXT,
+}
+
+
+class InboundField(StrEnum):
+    """Part of a message that `inbound.*.fields` can find in a document."""
+
+    TITLE = "title"
+    TEXT = "text"
+    KEY = "key"
+    STATUS = "status"
+    SEVERITY = "severity"
+    URL = "url"
+    LABELS = "labels"
 
 
 class LogLevel(StrEnum):
@@ -352,7 +369,7 @@ class Inbound:
     policy: str | None = key(values.NAME, None)
     priority: Priority = key(choice(Priority), Priority.NORMAL)
     fields: Mapping[str, str] = key(MapOf(values.TEXT), {})
-    """For json and form: the path of each part of a message in the document."""
+    """Path of each InboundField in the document, for json and form."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from notifybot.config.model import InboundFormat
-from notifybot.inbound import alertmanager
+from notifybot.inbound import alertmanager, plain
 from notifybot.inbound.event import Event
 from notifybot.inbound.received import Received
 
@@ -22,5 +22,8 @@ class Format:
 
 FORMATS: Mapping[InboundFormat, Format] = {
     InboundFormat.ALERTMANAGER: Format(alertmanager.read),
+    InboundFormat.JSON: Format(plain.read_json),
+    InboundFormat.FORM: Format(plain.read_form),
+    InboundFormat.TEXT: Format(plain.read_text),
 }
 """Formats that this version serves."""

@@ -123,7 +123,8 @@ def _of_other_programs() -> Iterator[Parser]:
     yield Parser("inbound/event", "links_of", lambda text: inbound_event.links_of({"Source": text}), (*WEB, *HOST))
     yield Parser("inbound/event", "short_key", inbound_event.short_key, NAME)
     for name, form in formats.FORMATS.items():
-        yield Parser("inbound/received", name, partial(_content_of, form), (*JSON, *FOREIGN), (NotifybotError,))
+        room = "inbound/plain" if name in ("json", "form", "text") else "inbound/received"
+        yield Parser(room, name, partial(_content_of, form), (*JSON, *FOREIGN), (NotifybotError,))
 
 
 def _content_of(form: formats.Format, text: str) -> object:

@@ -80,6 +80,10 @@ class InboundFormat(StrEnum):
 
 NOT_SERVED = frozenset(InboundFormat) - {
     InboundFormat.ALERTMANAGER,
+    InboundFormat.GRAFANA,
+    InboundFormat.UPTIME_KUMA,
+    InboundFormat.GITHUB,
+    InboundFormat.HEALTHCHECKS,
     InboundFormat.JSON,
     InboundFormat.FORM,
     InboundFormat.TEXT,

@@ -13,7 +13,7 @@ from notifybot.auth.permissions import Action, Caller
 from notifybot.auth.remote_callers import invalid_token, peer_address
 from notifybot.config.model import Inbound
 from notifybot.errors import NotFound, NotifybotError, Unavailable
-from notifybot.inbound.event import MAX_TITLE, Event
+from notifybot.inbound.event import MAX_TITLE, Event, short_key
 from notifybot.inbound.formats import FORMATS, Format
 from notifybot.inbound.received import Received
 from notifybot.inbound.refusals import Refusals
@@ -93,7 +93,7 @@ def _fields(name: str, route: Inbound, event: Event) -> Iterator[tuple[str, obje
     if event.title.strip() and event.content != event.title:
         yield "title", event.title.strip() if len(event.title) <= MAX_TITLE else f"{event.title[: MAX_TITLE - 1]}…"
     if event.key is not None:
-        yield "dedup_key", event.key
+        yield "dedup_key", short_key(f"{name}: {event.key}")
         yield "action", "resolve" if event.is_resolved else None
     if event.delivery_id is not None:
         yield "client_id", event.delivery_id

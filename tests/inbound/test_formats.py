@@ -1,8 +1,31 @@
-"""The table of formats and the list of those that are not served agree."""
+"""The table of formats, the list of those that are not served, and the pages agree."""
 
+import re
+from pathlib import Path
+
+import pytest
+
+from notifybot.config import load
 from notifybot.config.model import NOT_SERVED, InboundFormat
 from notifybot.inbound.formats import FORMATS
+
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "inbound").glob("*.md"))
 
 
 def test_each_format_is_served_or_said_not_to_be() -> None:
     assert FORMATS.keys() == set(InboundFormat) - NOT_SERVED
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_are_valid(page: Path, tmp_path: Path) -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert examples
+    for example in examples:
+        file = tmp_path / "config.yaml"
+        file.write_text(example, encoding="utf-8")
+        assert all(route.format.is_served for route in load(file, {}).inbound.values())
+
+
+def test_the_overview_names_each_format() -> None:
+    table = next(page for page in PAGES if page.stem == "overview").read_text(encoding="utf-8")
+    assert [name for name in FORMATS if f"`{name}`" not in table] == []

@@ -1,5 +1,7 @@
 """Inbound routes on the running daemon: secrets, refusals and their list, overload, one post for a problem."""
 
+import hashlib
+import hmac
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +18,9 @@ ROUTES = """
 inbound:
   prometheus: {format: alertmanager, to: ['-1001'], secret: s3cret, priority: high}
   open: {format: alertmanager, to: ['-1002'], acknowledge: false}
+  hub: {format: github, to: ['-1003'], secret: s3cret}
+  kuma: {format: uptime-kuma, to: ['-1002']}
+  cron: {format: healthchecks, to: ['-1002'], secret: s3cret}
   later: {format: ntfy, to: ['-1001']}
 """
 
@@ -130,6 +135,66 @@ async def test_a_wrong_secret_is_listed_without_a_body(line: Wire) -> None:
     assert stranger["body"] is None
 
 
+ISSUE = json.dumps(
+    {"action": "opened", "issue": {"number": 1, "title": "x"}, "repository": {"full_name": "acme/web"}}
+).encode()
+
+
+def signed(body: bytes, secret: str = "s3cret", *, event: str = "issues", delivery: str = "d1") -> dict[str, str]:
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {
+        "X-Hub-Signature-256": f"sha256={signature}",
+        "X-GitHub-Event": event,
+        "X-GitHub-Delivery": delivery,
+    }
+
+
+async def test_a_delivery_of_github_is_sent_once(line: Wire) -> None:
+    first, again = [await line.ask("POST", "/in/hub", ISSUE, **signed(ISSUE)) for _ in range(2)]
+    ping = await line.ask("POST", "/in/hub", b"{}", **signed(b"{}", event="ping"))
+
+    assert (first.status, again.status) == (200, 200)
+    assert (again.json["id"], again.json["duplicate"]) == (first.json["id"], True)
+    assert (ping.status, ping.json["status"]) == (200, "ignored")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("", signed(ISSUE, "wrong")),
+        ("", signed(ISSUE + b" ")),
+        ("", {}),
+        ("?token=s3cret", {}),
+        ("", {"Authorization": "Bearer s3cret"}),
+    ],
+)
+async def test_github_must_sign(line: Wire, query: str, headers: Mapping[str, str]) -> None:
+    line.forget_guesses()
+    before = await line.socket.kept()
+    assert_problem(await line.ask("POST", f"/in/hub{query}", ISSUE, **headers), 401)
+    assert await line.socket.kept() == before
+
+
+async def test_an_unknown_event_is_refused_and_listed(line: Wire) -> None:
+    refused = await line.ask("POST", "/in/hub", b"{}", **signed(b"{}", event="star"))
+    assert_problem(refused, 400)
+    assert (await refusals(line, "hub"))[0]["reason"].startswith("The event 'star' is unknown")
+
+
+async def test_the_test_message_of_uptime_kuma(line: Wire) -> None:
+    sent = await line.socket.ask("POST", "/in/kuma", {"heartbeat": None, "monitor": None, "msg": "Testing"})
+    assert (await message(line, sent))["title"] == "Uptime Kuma"
+
+
+async def test_a_check_of_healthchecks_goes_down_and_up(line: Wire) -> None:
+    down, up = [
+        await line.bearing("s3cret", "POST", "/in/cron", f"code=c1\nstatus={status}\nname=Backup".encode())
+        for status in ("down", "up")
+    ]
+    assert (await message(line, down))["status"] == "closed"
+    assert up.json["id"] == down.json["id"]
+
+
 @pytest.mark.parametrize("name", ["nowhere", "later", "%00", "a/b"])
 async def test_an_unknown_route_is_404(line: Wire, name: str) -> None:
     assert_problem(await line.socket.ask("POST", f"/in/{name}", alertmanager()), 404)
@@ -140,6 +205,9 @@ async def test_the_list_is_for_admins(line: Wire) -> None:
     assert_problem(await line.bearing(token, "GET", "/api/admin/inbound"), 403)
     listed = (await line.socket.ask("GET", "/api/admin/inbound")).json["routes"]
     assert [(each["name"], each["has_secret"]) for each in listed] == [
+        ("cron", True),
+        ("hub", True),
+        ("kuma", False),
         ("later", False),
         ("open", False),
         ("prometheus", True),

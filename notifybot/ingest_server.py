@@ -38,10 +38,10 @@ def make_app(runtime: Runtime) -> web.Application:
     app[RUNTIME] = runtime
     app[CALLERS] = Callers.of(runtime)
     app[inbound.REFUSALS] = Refusals()
-    for route in (*table(), *inbound.FOREIGN):
+    for route in (*table(), *inbound.foreign(runtime.config)):
         handler = guarded(route)
         app.router.add_route(route.method, route.path, handler)
-        if route.method == "GET":
+        if route.method == "GET" and route.identify is None:  # ntfy publishes by GET
             app.router.add_route("HEAD", route.path, handler)
     return app
 

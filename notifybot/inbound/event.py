@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from notifybot.model.enums import Priority
@@ -40,7 +41,7 @@ class Event:
     """What a program reports. `text` may be blank if there is a title.
 
     `key`: the sender's identity of the problem: a repeat counts up on its post, `is_resolved` closes it.
-    `delivery_id`: the sender's id of this request, the same when it repeats it.
+    `delivery_id`: the sender's id of this request, the same when it repeats it. `delay`: send it only then.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Event:
     links: tuple[Link, ...] = ()
     labels: Mapping[str, str] | None = None
     delivery_id: str | None = None
+    delay: timedelta | None = None
 
     @property
     def buttons(self) -> tuple[Link, ...]:

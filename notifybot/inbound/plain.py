@@ -1,7 +1,6 @@
 """Formats without an author: any JSON object with a mapping of its fields, a form, or plain text."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from notifybot.config.model import InboundField
 from notifybot.errors import NotifybotError
@@ -9,7 +8,6 @@ from notifybot.inbound.event import Event, is_over, links_of, priority_of, short
 from notifybot.inbound.received import Fields, Received, as_text
 from notifybot.web.problems import FieldProblem, InvalidFields
 
-MAX_FORM_FIELDS = 200
 USUAL: Mapping[InboundField, tuple[str, ...]] = {
     InboundField.TITLE: ("title", "subject", "summary"),
     InboundField.TEXT: ("text", "message", "body", "content", "description", "msg"),
@@ -27,11 +25,8 @@ def read_json(received: Received) -> Event:
 
 
 def read_form(received: Received) -> Event:
-    try:
-        pairs = parse_qsl(received.text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
-    except ValueError:
-        raise NotifybotError(f"The form has more than {MAX_FORM_FIELDS} fields.") from None
-    return _event(Fields({**received.query, **dict(pairs)}), received.mapping)
+    form = received.form() or received.urlencoded()
+    return _event(Fields({**received.query, **form.values}), received.mapping)
 
 
 def read_text(received: Received) -> Event:

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from notifybot.errors import NotifybotError
 from notifybot.web import json
 from notifybot.web.problems import FieldProblem, InvalidFields, shortened
 
 MAX_ITEMS = 5000
+MAX_FORM_FIELDS = 200
+_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]+)"|([^;\s"]+))')
+_FIELD_NAME = re.compile(rb'[;\s]name="([^"]*)"')
 _INVALID = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -20,6 +24,8 @@ class Received:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     mapping: Mapping[str, str] = field(default_factory=dict)
+    has_topic: bool = False
+    """It came to `POST /`, where ntfy takes a JSON object that names its topic."""
 
     @property
     def text(self) -> str:
@@ -27,6 +33,26 @@ class Received:
             return self.body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise NotifybotError(f"The body is not UTF-8: byte {error.start} is invalid.") from None
+
+    def form(self) -> "Fields | None":
+        """Return the fields of a form, urlencoded or multipart; None if the body is no form."""
+        kind = self.headers.get("content-type", "")
+        if kind.startswith("application/x-www-form-urlencoded"):
+            return self.urlencoded()
+        boundary = _BOUNDARY.search(kind)
+        if not kind.startswith("multipart/form-data") or boundary is None:
+            return None
+        line = f"\r\n--{boundary[1] or boundary[2]}".encode("utf-8", "replace")
+        parts = (b"\r\n" + self.body).split(line, MAX_FORM_FIELDS + 2)[1:-1]
+        if len(parts) > MAX_FORM_FIELDS:
+            raise _too_many()
+        return Fields(dict(map(_form_field, parts)))
+
+    def urlencoded(self) -> "Fields":
+        try:
+            return Fields(dict(parse_qsl(self.text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)))
+        except ValueError:
+            raise _too_many() from None
 
     def fields(self) -> "Fields":
         """Return the fields of the JSON object in the body."""
@@ -81,6 +107,16 @@ class Fields:
 
     def refuse(self, name: str, error: str) -> InvalidFields:
         return InvalidFields([FieldProblem((*self.path, shortened(name)), error)])
+
+
+def _too_many() -> NotifybotError:
+    return NotifybotError(f"The form has more than {MAX_FORM_FIELDS} fields.")
+
+
+def _form_field(part: bytes) -> tuple[str, str]:
+    head, _, content = part.partition(b"\r\n\r\n")
+    name = _FIELD_NAME.search(head)
+    return (name[1].decode("utf-8", "replace") if name else "", content.decode("utf-8", "replace"))
 
 
 def as_text(value: object) -> str:

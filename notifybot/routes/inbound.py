@@ -1,9 +1,11 @@
 """POST /in/<name>: messages in the formats of other programs; and the last refusals of each route, for admins."""
 
+import contextlib
 import hmac
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from aiohttp import web
 
@@ -11,8 +13,8 @@ from notifybot.auth import tokens
 from notifybot.auth.local_callers import peer_uid
 from notifybot.auth.permissions import Action, Caller
 from notifybot.auth.remote_callers import invalid_token, peer_address
-from notifybot.config.model import Inbound
-from notifybot.errors import NotFound, NotifybotError, Unavailable
+from notifybot.config.model import Config, Inbound, InboundFormat
+from notifybot.errors import NotFound, NotifybotError, TooManyRequests, Unavailable
 from notifybot.inbound.event import MAX_TITLE, Event, short_key
 from notifybot.inbound.formats import FORMATS, Format
 from notifybot.inbound.received import Received
@@ -31,12 +33,16 @@ from notifybot.web.route import Route, runtime_of
 REFUSALS = web.AppKey("refusals", Refusals)
 ACCOUNT = "inbound:"
 """Beginning of the account of senders who present a route's secret."""
+NameOf = Callable[[web.Request], Awaitable[str]]
+"""Finds the name of the inbound route that a request is for."""
 _BODY = web.RequestKey("inbound body", bytes)
+_NAME = web.RequestKey("inbound route", str)
 
 
-async def identify(request: web.Request) -> Caller | None:
+async def identify(request: web.Request, name_of: NameOf) -> Caller | None:
     """Return the caller: on TCP by the route's secret or an API token, on the unix socket by who calls."""
-    name, route, callers = request.match_info["name"], _route(request), request.app[CALLERS]
+    request[_NAME] = name = await name_of(request)
+    route, callers = _route(request), request.app[CALLERS]
     is_local = peer_uid(request.transport) is not None
     if is_local or route is None or route.secret is None or _bears_token(request):
         return await identified(request)
@@ -51,10 +57,10 @@ async def identify(request: web.Request) -> Caller | None:
 
 async def receive(request: web.Request) -> web.Response:
     """Accept what a program posted; return once it is on disk. Remember it if it does not fit."""
-    name = request.match_info["name"]
+    name = request[_NAME]
     try:
         return await _receive(request, name)
-    except RequestTooSlow as error:  # the sender drops what gets a 4xx
+    except (RequestTooSlow, TooManyRequests) as error:  # senders drop what gets a 4xx
         raise Unavailable(error.detail, hint="Try again.") from error
     except NotifybotError as error:
         if error.code < 500 and _route(request) is not None:
@@ -72,6 +78,8 @@ async def _receive(request: web.Request, name: str) -> web.Response:
     if event is None:
         return json_response(InboundDocument(status="ignored"))
     fields = check(IngestFields, dict(_fields(name, route, event)))
+    if event.delay is not None:
+        fields = fields.model_copy(update={"send_at": runtime_of(request).clock.now() + event.delay})
     new = await message_of(request, caller, fields, fields.content, ())
     try:
         found = await accept(request, new)
@@ -109,7 +117,7 @@ async def _received(request: web.Request, route: Inbound) -> Received:
     else:
         request[_BODY] = await read_body(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Received(request[_BODY], headers, dict(request.query), route.fields)
+    return Received(request[_BODY], headers, dict(request.query), route.fields, request.path == "/")
 
 
 async def _is_right(request: web.Request, route: Inbound, secret: str) -> bool:
@@ -128,6 +136,16 @@ def _presented(request: web.Request) -> Iterator[str]:
         case "basic":
             yield _password(credential)
     yield request.query.get("token", "")
+    yield request.headers.get("X-Gotify-Key", "")
+    yield from _in_query(request.query.get("auth", ""))
+
+
+def _in_query(auth: str) -> Iterator[str]:
+    """Read ntfy's ?auth=, an Authorization header in base64 without padding."""
+    with contextlib.suppress(ValueError):
+        header = urlsafe_b64decode(f"{auth}==").decode("utf-8", "replace")
+        scheme, _, credential = header.partition(" ")
+        yield _password(credential) if scheme.lower() == "basic" else credential.strip()
 
 
 def _password(credential: str) -> str:
@@ -142,7 +160,7 @@ def _bears_token(request: web.Request) -> bool:
 
 
 def _route(request: web.Request) -> Inbound | None:
-    return runtime_of(request).config.inbound.get(request.match_info["name"])
+    return runtime_of(request).config.inbound.get(request[_NAME])
 
 
 async def list_routes(request: web.Request) -> web.Response:
@@ -153,7 +171,47 @@ async def list_routes(request: web.Request) -> web.Response:
 
 LIST = "List inbound routes, with the last requests that each refused."
 ROUTES = (Route("GET", "/api/admin/inbound", list_routes, InboundRoutesDocument, LIST, Action.ADMINISTER),)
-FOREIGN = (
-    Route("POST", "/in/{name}", receive, InboundDocument, "Receive another format.", Action.SEND, identify=identify),
-)
-"""Routes whose bodies are other programs' formats; docs/inbound/ describes them, OpenAPI does not."""
+
+
+def foreign(config: Config) -> Iterator[Route]:
+    """Yield the routes whose bodies are other programs' formats; docs/inbound/ describes them, OpenAPI does not."""
+    yield from _receiving(_in_path, ("POST", "/in/{name}"))
+    named = {kind: [name for name, each in config.inbound.items() if each.format is kind] for kind in InboundFormat}
+    for name in named[InboundFormat.NTFY]:
+        topic = partial(_named, name)
+        yield from _receiving(topic, ("PUT", f"/{name}"), ("POST", f"/{name}"), ("PUT", f"/in/{name}"))
+        yield from _receiving(topic, *(("GET", f"/{name}/{verb}") for verb in ("publish", "send", "trigger")))
+    if named[InboundFormat.NTFY]:
+        yield from _receiving(_in_topic, ("POST", "/"))
+    if named[InboundFormat.GOTIFY]:
+        yield from _receiving(partial(_by_secret, named[InboundFormat.GOTIFY]), ("POST", "/message"))
+        for name in named[InboundFormat.GOTIFY]:
+            yield from _receiving(partial(_named, name), ("POST", f"/in/{name}/message"))
+
+
+def _receiving(name_of: NameOf, *places: tuple[str, str]) -> Iterator[Route]:
+    found = partial(identify, name_of=name_of)
+    for method, path in places:
+        yield Route(method, path, receive, InboundDocument, "Receive another format.", Action.SEND, identify=found)
+
+
+async def _in_path(request: web.Request) -> str:
+    return request.match_info["name"]
+
+
+async def _named(name: str, _: web.Request) -> str:
+    return name
+
+
+async def _in_topic(request: web.Request) -> str:
+    """Return the topic that the JSON object in the body names, if it is an inbound route of ntfy's."""
+    request[_BODY] = await read_body(request)
+    name = Received(request[_BODY]).fields().needed("topic")
+    route = runtime_of(request).config.inbound.get(name)
+    return name if route is not None and route.format is InboundFormat.NTFY else ""
+
+
+async def _by_secret(names: list[str], request: web.Request) -> str:
+    """Return the route whose secret the request presents, as Gotify's app tokens name an application."""
+    inbound, given = runtime_of(request).config.inbound, set(_presented(request)) - {""}
+    return next((name for name in names if inbound[name].secret in given), names[0])

@@ -123,7 +123,7 @@ def _of_other_programs() -> Iterator[Parser]:
     yield Parser("inbound/event", "links_of", lambda text: inbound_event.links_of({"Source": text}), (*WEB, *HOST))
     yield Parser("inbound/event", "short_key", inbound_event.short_key, NAME)
     for name, form in formats.FORMATS.items():
-        room = "inbound/plain" if name in ("json", "form", "text") else "inbound/received"
+        room = {"text": "inbound/plain", "form": "inbound/plain", "ntfy": "inbound/push"}.get(name, "inbound/received")
         yield Parser(room, name, partial(_content_of, form), (*JSON, *FOREIGN), (NotifybotError,))
 
 

@@ -21,7 +21,11 @@ inbound:
   hub: {format: github, to: ['-1003'], secret: s3cret}
   kuma: {format: uptime-kuma, to: ['-1002']}
   cron: {format: healthchecks, to: ['-1002'], secret: s3cret}
-  later: {format: ntfy, to: ['-1001']}
+  later: {format: oncall, to: ['-1001']}
+  disk: {format: ntfy, to: ['-1004'], secret: s3cret, acknowledge: false}
+  phone: {format: gotify, to: ['-1005'], secret: app-token, acknowledge: false}
+  tablet: {format: gotify, to: ['-1006'], secret: other-token}
+  apprise: {format: apprise, to: ['-1007'], secret: s3cret}
 """
 
 
@@ -205,12 +209,16 @@ async def test_the_list_is_for_admins(line: Wire) -> None:
     assert_problem(await line.bearing(token, "GET", "/api/admin/inbound"), 403)
     listed = (await line.socket.ask("GET", "/api/admin/inbound")).json["routes"]
     assert [(each["name"], each["has_secret"]) for each in listed] == [
+        ("apprise", True),
         ("cron", True),
+        ("disk", True),
         ("hub", True),
         ("kuma", False),
         ("later", False),
         ("open", False),
+        ("phone", True),
         ("prometheus", True),
+        ("tablet", True),
     ]
     assert "s3cret" not in str(listed)
 
@@ -224,3 +232,103 @@ async def test_above_the_allowance_the_sender_is_asked_to_repeat(folder: Path) -
         assert [each.status for each in answers] == [200, 200, 503]
         assert answers[2].headers["retry-after"]
         assert await refusals(few) == []
+
+
+AUTH = b64encode(basic("s3cret").encode()).decode().rstrip("=")
+NTFY = {"Authorization": "Bearer s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "headers"),
+    [
+        ("POST", "/disk", b"Backup done", NTFY),
+        ("PUT", "/disk", b"Backup done", NTFY | {"Title": "db1", "Priority": "urgent", "Tags": "warning,db"}),
+        ("POST", "/in/disk", b"Backup done", {"Authorization": basic("s3cret")}),
+        ("PUT", "/in/disk", b"Backup done", NTFY),
+        ("GET", "/disk/publish?message=Backup+done&title=db1", b"", NTFY),
+        ("GET", "/disk/send?m=Backup+done", b"", NTFY),
+        ("GET", f"/disk/trigger?m=Backup+done&auth={AUTH}", b"", {}),
+        ("POST", "/", b'{"topic": "disk", "message": "Backup done", "priority": 5, "tags": ["x"]}', NTFY),
+    ],
+)
+async def test_ways_to_publish_to_ntfy(
+    line: Wire, method: str, target: str, body: bytes, headers: Mapping[str, str]
+) -> None:
+    sent = await line.ask(method, target, body, **headers)
+    assert sent.status == 200, sent
+    found = await message(line, sent)
+    assert found["content"].startswith(("Backup done", "❌ Backup done")), found
+    assert (found["source"], found["escalate_at"]) == ("disk", None)
+
+
+async def test_a_delayed_message_is_scheduled(line: Wire) -> None:
+    sent = await line.ask("POST", "/disk", b"later", **NTFY, Delay="30 min")
+    assert sent.json["status"] == "scheduled"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "headers", "status"),
+    [
+        ("POST", "/disk", b"x", {}, 401),
+        ("GET", "/disk/publish?m=x&auth=x", b"", {}, 401),
+        ("HEAD", "/disk/publish?m=x&token=s3cret", b"", {}, 405),
+        ("POST", "/", b'{"topic": "nowhere", "message": "x"}', NTFY, 401),
+        ("POST", "/", b'{"topic": "prometheus", "message": "x"}', NTFY, 401),
+        ("POST", "/", b"{}", NTFY, 400),
+        ("POST", "/", b'{"topic": "disk", "tags": "a"}', NTFY, 400),
+        ("POST", "/disk", b"x", NTFY | {"Delay": "tomorrow"}, 400),
+        ("POST", "/disk", b"\xff", NTFY, 400),
+        ("POST", "/message?token=wrong", b'{"message": "x"}', {}, 401),
+        ("POST", "/message?token=app-token", b'{"title": "x"}', {}, 400),
+        ("POST", "/in/apprise?token=s3cret", b'{"type": "info"}', {}, 400),
+    ],
+)
+async def test_publishing_is_refused(
+    line: Wire, method: str, target: str, body: bytes, headers: Mapping[str, str], status: int
+) -> None:
+    line.forget_guesses()
+    before = await line.socket.kept()
+    async with line.connection() as opened:
+        named = {"Host": "localhost", "Content-Length": str(len(body)), **headers}
+        head = "\r\n".join([f"{method} {target} HTTP/1.1", *map(": ".join, named.items())])
+        await opened.say(head.encode() + b"\r\n\r\n" + body)
+        answer = await opened.answer(has_body=method != "HEAD")
+    assert answer.status == status, answer
+    assert await line.socket.kept() == before
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\ndb1\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="message"\r\n\r\ndisk full\r\n--x--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "headers", "source"),
+    [
+        ("/message?token=app-token", b'{"message": "disk full", "title": "db1", "priority": 8}', {}, "phone"),
+        ("/message", b'{"message": "disk full", "title": "db1"}', {"X-Gotify-Key": "other-token"}, "tablet"),
+        ("/message", b'{"message": "disk full", "title": "db1"}', {"Authorization": "Bearer app-token"}, "phone"),
+        ("/message?token=app-token", FORM, {"Content-Type": "multipart/form-data; boundary=x"}, "phone"),
+        (
+            "/message?token=app-token",
+            b"message=disk+full&title=db1",
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            "phone",
+        ),
+        ("/in/phone/message?token=app-token", b'{"message": "disk full", "title": "db1"}', {}, "phone"),
+    ],
+)
+async def test_the_app_token_of_gotify_names_the_route(
+    line: Wire, target: str, body: bytes, headers: Mapping[str, str], source: str
+) -> None:
+    sent = await line.ask("POST", target, body, **headers)
+    assert sent.status == 200, sent
+    found = await message(line, sent)
+    assert (found["source"], found["title"], found["content"]) == (source, "db1", "disk full")
+
+
+async def test_a_message_of_apprise(line: Wire) -> None:
+    body = {"version": "1.0", "title": "db1", "message": "disk full", "type": "failure", "attachments": []}
+    found = await message(line, await line.bearing("s3cret", "POST", "/in/apprise", body))
+    assert (found["title"], found["content"], found["priority"]) == ("db1", "disk full", "high")

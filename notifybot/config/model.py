@@ -65,32 +65,13 @@ class InboundFormat(StrEnum):
     GITHUB = "github"
     HEALTHCHECKS = "healthchecks"
     ONCALL = "oncall"
+    ZABBIX = "zabbix"
     NTFY = "ntfy"
     GOTIFY = "gotify"
     APPRISE = "apprise"
     JSON = "json"
     FORM = "form"
     TEXT = "text"
-
-    @property
-    def is_served(self) -> bool:
-        """False for formats that are read from the config, but that this version has no route for."""
-        return self not in NOT_SERVED
-
-
-NOT_SERVED = frozenset(InboundFormat) - {
-    InboundFormat.ALERTMANAGER,
-    InboundFormat.GRAFANA,
-    InboundFormat.UPTIME_KUMA,
-    InboundFormat.GITHUB,
-    InboundFormat.HEALTHCHECKS,
-    InboundFormat.NTFY,
-    InboundFormat.GOTIFY,
-    InboundFormat.APPRISE,
-    InboundFormat.JSON,
-    InboundFormat.FORM,
-    InboundFormat.TEXT,
-}
 
 
 class InboundField(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from notifybot.config.model import InboundFormat
-from notifybot.inbound import alertmanager, github, grafana, healthchecks, plain, push, uptime_kuma
+from notifybot.inbound import alertmanager, github, grafana, healthchecks, oncall, plain, push, uptime_kuma, zabbix
 from notifybot.inbound.event import Event
 from notifybot.inbound.received import Received
 
@@ -26,6 +26,8 @@ FORMATS: Mapping[InboundFormat, Format] = {
     InboundFormat.UPTIME_KUMA: Format(uptime_kuma.read),
     InboundFormat.GITHUB: Format(github.read, github.is_signed),
     InboundFormat.HEALTHCHECKS: Format(healthchecks.read),
+    InboundFormat.ONCALL: Format(oncall.read),
+    InboundFormat.ZABBIX: Format(zabbix.read),
     InboundFormat.NTFY: Format(push.read_ntfy),
     InboundFormat.GOTIFY: Format(push.read_gotify),
     InboundFormat.APPRISE: Format(push.read_apprise),
@@ -33,4 +35,4 @@ FORMATS: Mapping[InboundFormat, Format] = {
     InboundFormat.FORM: Format(plain.read_form),
     InboundFormat.TEXT: Format(plain.read_text),
 }
-"""Formats that this version serves."""
+"""All of the config's; a test compares them."""

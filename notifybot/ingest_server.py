@@ -13,7 +13,8 @@ from aiohttp import web
 
 from notifybot.config.model import Config
 from notifybot.errors import StartRefused
-from notifybot.routes import short_routes, table
+from notifybot.inbound.refusals import Refusals
+from notifybot.routes import inbound, short_routes, table
 from notifybot.runtime import Runtime
 from notifybot.system.kept_files import KeptFile
 from notifybot.web import listeners, problems
@@ -37,10 +38,11 @@ def make_app(runtime: Runtime) -> web.Application:
     app[RUNTIME] = runtime
     app[CALLERS] = Callers.of(runtime)
     app[SHORT_ROUTES] = short_routes()
-    for route in table():
+    app[inbound.REFUSALS] = Refusals()
+    for route in (*table(), *inbound.foreign(runtime.config)):
         handler = guarded(route)
         app.router.add_route(route.method, route.path, handler)
-        if route.method == "GET":
+        if route.method == "GET" and route.identify is None:  # ntfy publishes by GET
             app.router.add_route("HEAD", route.path, handler)
     return app
 

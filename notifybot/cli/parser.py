@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("import_people", "import people from another program"),
     "health": ("health", "show the daemon's health"),
     "token": ("tokens", "manage API tokens for callers on TCP"),
+    "inbound": ("inbound", "list inbound routes, and the requests that they refused"),
     "config": ("config", "check the config file, or create one"),
 }
 """Commands by their first word, in the order of `--help`: the module of cli/commands/, and the summary.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from typing import IO, Unpack
 
     from notifybot.client.account import Account
+    from notifybot.client.inbound import InboundRoute
     from notifybot.client.jobs import Jobs
     from notifybot.client.oncall import OnCall
     from notifybot.client.options import SendOptions
@@ -264,6 +265,12 @@ class Client:
 
     def tokens(self) -> tuple[Token, ...]:
         return read_list(Token, self._calls.call(HttpRequest("GET", "/api/admin/tokens")), "tokens")
+
+    def inbound_routes(self) -> "tuple[InboundRoute, ...]":
+        """Return the inbound routes with their last refusals; for admins."""
+        from notifybot.client.inbound import InboundRoute  # the other calls do not need it
+
+        return read_list(InboundRoute, self._calls.call(HttpRequest("GET", "/api/admin/inbound")), "routes")
 
     def revoke_token(self, name: str) -> Token:
         """Revoke a token at once. Refused (404) for an unknown name."""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from notifybot.config.model import Algorithm, Config, InboundFormat, Jwt, Mode
+from notifybot.config.model import Algorithm, Config, Inbound, InboundField, InboundFormat, Jwt, Mode
 from notifybot.errors import did_you_mean
 from notifybot.times.spans import comes_before_close, format_span
 
@@ -243,10 +243,23 @@ def _inbound(config: Config) -> Iterator[Contradiction]:
                 "GitHub requests are verified by their signature",
                 "Set the webhook's secret.",
             )
+        yield from _inbound_fields(f"inbound.{name}.fields", route)
         if route.policy is not None and route.policy not in config.alerts.policies:
             near = did_you_mean(route.policy, config.alerts.policies)
             hint = f"Did you mean '{near}'?" if near else "Add it under alerts.policies."
             yield Contradiction(f"inbound.{name}.policy", f"unknown policy '{route.policy}'", hint)
+
+
+def _inbound_fields(path: str, route: Inbound) -> Iterator[Contradiction]:
+    if route.fields and route.format not in (InboundFormat.JSON, InboundFormat.FORM):
+        yield Contradiction(
+            path, f"the format {route.format} has its own fields", "Remove this, or use the format json."
+        )
+    for field in route.fields:
+        if field not in list(InboundField):
+            near = did_you_mean(field, list(InboundField))
+            hint = f"Did you mean '{near}'?" if near else f"Use {', '.join(InboundField)}."
+            yield Contradiction(f"{path}.{field}", f"unknown part of a message '{field}'", hint)
 
 
 def _scripts(config: Config) -> Iterator[Contradiction]:

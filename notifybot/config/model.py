@@ -65,12 +65,25 @@ class InboundFormat(StrEnum):
     GITHUB = "github"
     HEALTHCHECKS = "healthchecks"
     ONCALL = "oncall"
+    ZABBIX = "zabbix"
     NTFY = "ntfy"
     GOTIFY = "gotify"
     APPRISE = "apprise"
     JSON = "json"
     FORM = "form"
     TEXT = "text"
+
+
+class InboundField(StrEnum):
+    """Part of a message that `inbound.*.fields` can find in a document."""
+
+    TITLE = "title"
+    TEXT = "text"
+    KEY = "key"
+    STATUS = "status"
+    SEVERITY = "severity"
+    URL = "url"
+    LABELS = "labels"
 
 
 class LogLevel(StrEnum):
@@ -343,6 +356,8 @@ class Inbound:
     acknowledge: bool = key(values.FLAG, True)
     policy: str | None = key(values.NAME, None)
     priority: Priority = key(choice(Priority), Priority.NORMAL)
+    fields: Mapping[str, str] = key(MapOf(values.TEXT), {})
+    """Path of each InboundField in the document, for json and form."""
 
 
 @dataclass(frozen=True)

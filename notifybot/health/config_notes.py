@@ -22,13 +22,11 @@ def configuration_notes(config: Config) -> tuple[str, ...]:
 
 def _without_effect(config: Config) -> Iterator[str]:
     """Name the settings that this version reads and checks, but does not serve yet."""
-    telegram, routes = config.telegram, [f"/in/{name}" for name in sorted(config.inbound)]
+    telegram = config.telegram
     if telegram.mode is Mode.WEBHOOK:
         yield "telegram.mode is webhook, but this version fetches updates by polling."
     elif telegram.webhook.url is not None:
         yield "telegram.webhook has no effect: this version fetches updates by polling."
-    if routes:
-        yield f"inbound has no effect: this version does not serve {', '.join(routes)}; requests there get 404."
     if config.scripts != Scripts():
         yield "scripts has no effect: this version has no /scripts command in Telegram."
     if config.delivery.storm_after != DeliveryConfig().storm_after:

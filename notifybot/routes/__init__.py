@@ -6,6 +6,7 @@ from notifybot.routes import (
     files,
     health,
     import_people,
+    inbound,
     index,
     jobs,
     messages,
@@ -17,7 +18,7 @@ from notifybot.routes import (
 )
 from notifybot.web.route import Route, ShortRoute
 
-MODULES = (messages, events, schedules, people, account, files, tokens, oncall, jobs, import_people)
+MODULES = (messages, events, schedules, people, account, files, tokens, oncall, jobs, import_people, inbound)
 
 
 def table() -> tuple[Route, ...]:

@@ -54,7 +54,7 @@ async def read_form_fields(request: web.Request) -> dict[str, str]:
     _check_coding(request)
     try:
         pairs = parse_qsl(
-            (await _read_body(request)).decode(),
+            (await read_body(request)).decode(),
             keep_blank_values=True,
             max_num_fields=MAX_UNKNOWN * 10,
             errors="strict",
@@ -121,14 +121,14 @@ def _unknown(name: str, names: frozenset[str]) -> FieldProblem:
 
 async def _read(request: web.Request) -> bytes:
     if request.headers.get("Content-Type") == "application/json" and "Content-Encoding" not in request.headers:
-        return await _read_body(request)
+        return await read_body(request)
     _check_coding(request)
     kind = request.content_type
     is_json = "Content-Type" not in request.headers or kind == "application/json" or kind.endswith("+json")
     # `curl -d '{…}'` sends JSON under the media type of a form.
     if not is_json and kind != FORM:
         raise _not_json(kind)
-    body = await _read_body(request)
+    body = await read_body(request)
     if kind == FORM and not body.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         raise _not_json(kind)
     return body
@@ -150,7 +150,8 @@ def _not_json(kind: str) -> UnsupportedType:
     )
 
 
-async def _read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request) -> bytes:
+    """Read the whole body, within MAX_BODY_BYTES and BODY_WITHIN_S."""
     try:
         if request.content.is_eof():  # small bodies arrive with the headers
             body = _received(request.content)

@@ -44,17 +44,22 @@ _CALLER = web.RequestKey("caller", Caller)
 
 def guarded(route: Route) -> Handler:
     """Wrap the handler of a route in the check of its permission."""
-    action, handler = route.action, route.handler
+    action, handler, identify = route.action, route.handler, route.identify or identified
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        callers, uid = request.app[CALLERS], peer_uid(request.transport)
-        caller = callers.local.cached(uid) or await callers.find(request, uid)
+        caller = await identify(request)
         check_permission(caller, action)
         if caller is not None:
             request[_CALLER] = caller
         return await handler(request)
 
     return handle
+
+
+async def identified(request: web.Request) -> Caller | None:
+    """Return the caller: by uid on the unix socket, by credentials on TCP."""
+    callers, uid = request.app[CALLERS], peer_uid(request.transport)
+    return callers.local.cached(uid) or await callers.find(request, uid)
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -13,6 +13,7 @@ from notifybot.runtime import Runtime
 
 RUNTIME = web.AppKey("runtime", Runtime)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Identify = Callable[[web.Request], Awaitable[Caller | None]]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Route:
 
     `response`: the document type that it returns; None for a file, Any for any JSON. `body` and `query`: the
     models that check the request. `statuses`: those of a success. `takes_form`: the body may be a multipart form.
+    `identify`: its own way to find the caller.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Route:
     query: type[BaseModel] | None = None
     statuses: tuple[int, ...] = (200,)
     takes_form: bool = False
+    identify: Identify | None = None
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def test_the_commands_that_scripts_rely_on_exist() -> None:
         "token create",
         "token list",
         "token revoke",
+        "inbound",
         "db upgrade",
         "config check",
         "config init",

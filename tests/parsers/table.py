@@ -27,6 +27,9 @@ from notifybot.errors import NotifybotError
 from notifybot.files import local, media_types, public_addresses
 from notifybot.files.local import PeerCredentials
 from notifybot.handlers import settings
+from notifybot.inbound import event as inbound_event
+from notifybot.inbound import formats
+from notifybot.inbound.received import Received
 from notifybot.model import ids, names
 from notifybot.people import preferences
 from notifybot.recipients import address
@@ -78,6 +81,7 @@ def parsers() -> list[Parser]:
         *_of_telegram(),
         *_of_config(),
         *_of_the_command_line(),
+        *_of_other_programs(),
     ]
 
 
@@ -99,6 +103,33 @@ def _of_requests() -> Iterator[Parser]:
     yield Parser("model/ids", "is_id", ids.is_id, ("0", "a", "7", "-", "01890a5d-ac96-774b-bcce-b302099a8057"))
     yield Parser("recipients/address", "recipient_of", address.recipient_of, RECIPIENT, most=128)
     yield Parser("recipients/address", "person_recipient", address.person_recipient, RECIPIENT, most=128)
+
+
+FOREIGN = (
+    *(
+        '{"version":"4","groupKey":"k","status":"firing","alerts":[{',
+        '"labels":{',
+        '"annotations":{',
+        "}",
+        "]",
+        ",",
+        ":",
+    ),
+    *('"severity"', '"status"', '"generatorURL"', '"commonLabels"', '"http://[::1"', '"https://a.b"', "null", "[", "1"),
+)
+
+
+def _of_other_programs() -> Iterator[Parser]:
+    yield Parser("inbound/event", "links_of", lambda text: inbound_event.links_of({"Source": text}), (*WEB, *HOST))
+    yield Parser("inbound/event", "short_key", inbound_event.short_key, NAME)
+    for name, form in formats.FORMATS.items():
+        room = {"text": "inbound/plain", "form": "inbound/plain", "ntfy": "inbound/push"}.get(name, "inbound/received")
+        yield Parser(room, name, partial(_content_of, form), (*JSON, *FOREIGN), (NotifybotError,))
+
+
+def _content_of(form: formats.Format, text: str) -> object:
+    event = form.read(Received(text.encode("utf-8", "surrogatepass")))
+    return None if event is None else (event.title, event.content)
 
 
 def _account_of(text: str) -> str:

@@ -24,6 +24,7 @@ ELSEWHERE = {
         ),
         *("schemas/to_message", "web/bodies", "web/multipart", "recipients/lookup"),
     ),
+    "tests/routes/test_inbound.py": ("routes/inbound",),
     "tests/config/test_soup.py": ("config/checks", "config/model", "config/problems", "config/reader"),
     "tests/rendering/markup/test_properties.py": (
         *("rendering/markup/commonmark", "rendering/markup/commonmark_inline", "rendering/markup/html"),

@@ -235,7 +235,7 @@ async def _build(
         proxy=config.telegram.proxy,
     )
     builder = Application.builder().bot(bot).update_queue(queue).job_queue(PatientJobQueue())
-    application: App = builder.concurrent_updates(MarkingProcessor(under_way, database)).build()
+    application: App = builder.concurrent_updates(MarkingProcessor(under_way, database, clock)).build()
     handlers.register(application)
     sender = TelegramSender(bot, lambda stored: files.store.path_of(stored.sha256).open("rb"))
     runtime = _runtime(config, clock, database, connection, sender, files, under_way, term)

@@ -63,6 +63,8 @@ def parse_proxy(text: str) -> Proxy:
 
 def _check_credentials(proxy: Proxy) -> None:
     both = (proxy.user or "", proxy.password or "")
+    if proxy.is_socks and any("\ud800" <= character <= "\udfff" for character in "".join(both)):
+        raise ValueError("in SOCKS, the user and the password are UTF-8")
     if proxy.is_socks and any(len(text.encode()) > MAX_BYTES for text in both):
         raise ValueError(f"in SOCKS, the user and the password have at most {MAX_BYTES} bytes")
     if not proxy.is_socks and any(ord(character) > 0xFF for character in "".join(both)):

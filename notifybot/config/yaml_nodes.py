@@ -52,12 +52,16 @@ def read_nodes(file: Path) -> Node:
 
 
 class _NodeComposer(yaml.SafeLoader):
-    """Stops at MAX_DEPTH, before the library runs into a RecursionError."""
+    """Stops at MAX_DEPTH, before the library runs into a RecursionError, and at MAX_NODES, before it builds more."""
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         self.depth += 1
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise yaml.MarkedYAMLError(problem="the file has too many values", problem_mark=self.get_mark())
         if self.depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="nesting is too deep", problem_mark=self.get_mark())
         node = super().compose_node(parent, index)

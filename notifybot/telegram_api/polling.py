@@ -29,6 +29,7 @@ from notifybot.telegram_api.connection_state import (
 )
 from notifybot.telegram_api.refusals import wait_of
 from notifybot.telegram_api.results import read_stored
+from notifybot.telegram_api.update_processor import MarkingProcessor
 from notifybot.telegram_api.update_queue import DurableQueue
 from notifybot.times.clock import Clock
 
@@ -161,6 +162,9 @@ class TelegramConnection:
         updater = application.updater
         if updater is not None and updater.running:
             await self._within(updater.stop())
+        processor = application.update_processor
+        if isinstance(processor, MarkingProcessor):
+            processor.stop_repeating()
         if application.running:
             await self._within(application.stop())
         await self._within(application.shutdown())

@@ -302,6 +302,24 @@ def test_deep_nesting_is_refused(tmp_path: Path, text: str) -> None:
     assert found[0].endswith("invalid YAML: nesting is too deep.")
 
 
+MANY = (
+    "[" + "a, " * 200_000 + "]",
+    "- a\n" * 200_000,
+    "{" + "a: 1, " * 100_000 + "}",
+    "? a\n" * 200_000,
+    "[" * 9 + "a," * 300_000,
+)
+
+
+@pytest.mark.parametrize("text", MANY, ids=["flow", "block", "section", "keys", "nested"])
+def test_a_file_of_many_values_is_refused_before_it_is_read_as_a_whole(tmp_path: Path, text: str) -> None:
+    found = problems(tmp_path, text)
+
+    assert len(found) == 1
+    assert found[0].endswith("invalid YAML: the file has too many values.")
+    assert 9_999 < max(map(int, found[0].split(":")[:2])) < 80_000
+
+
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     assert problems(tmp_path, "#" * 1_000_001) == ["1:1: the file is larger than 1,000,000 bytes."]
 

@@ -39,6 +39,8 @@ BAD = (
     f"socks5://{'u' * 256}:p@proxy.example",
     f"socks5://u:{'ü' * 128}@proxy.example",
     "http://anna:₤@proxy.example",
+    "http://anna:\udcff@proxy.example",
+    *(f"socks5://{user}@proxy.example" for user in ("\udcff", "anna:\ud800", "\udfff:x", f"{'u' * 255}:\udcff")),
     "",
 )
 FROM_ENVIRONMENT: dict[str, tuple[str, dict[str, str], str | None]] = {

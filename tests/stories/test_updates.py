@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
+import pytest
 from aiohttp import ClientSession
 from sqlmodel import Session
 
@@ -81,6 +82,70 @@ async def test_a_press_counts_although_the_database_could_keep_nothing_for_a_whi
         await world.logs("update failed")
 
     await world.in_time(lambda: not post.buttons, "the press counts")
+
+    assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+
+
+CHANGES = ["UPDATE ON inbox", "UPDATE ON messages", "UPDATE ON posts", "INSERT ON timeline"]
+
+
+@contextmanager
+def out_of_order(world: World, change: str) -> Iterator[None]:
+    """Make a kind of change fail as all do on a full or locked disk: with an OperationalError."""
+    world.rows(f"CREATE TRIGGER out_of_order BEFORE {change} BEGIN DELETE FROM missing; END")
+    try:
+        yield
+    finally:
+        world.rows("DROP TRIGGER out_of_order")
+
+
+@pytest.mark.sqlite_only(reason="the trigger is SQLite's")
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("failing", [broken, out_of_order], ids=["refused", "away"])
+async def test_a_second_press_does_not_overtake_one_that_failed(
+    world: World, ops: Place, failing: Callable[[World, str], AbstractContextManager[None]], change: str
+) -> None:
+    anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.is_quiet()
+    log = "update failed" if failing is broken else "an update waits for the database"
+    with failing(world, change):
+        first = post.press(anna)
+        await world.logs(log)
+        second = post.press(ben)
+        await world.sees(
+            lambda: len(world.rows("SELECT 1 FROM inbox WHERE handled_at IS NULL")) == 2, "both are stored"
+        )
+
+    await world.in_time(lambda: not post.buttons, "the press counts")
+
+    assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
+    assert await post.answer_to(first) == "Acknowledged."
+    assert "Anna" in str(await post.answer_to(second))
+
+
+@pytest.mark.sqlite_only(reason="the trigger is SQLite's")
+@pytest.mark.parametrize("change", CHANGES[:2])
+async def test_a_press_that_waits_for_the_database_is_no_attempt_and_survives_a_stop(
+    world: World, ops: Place, change: str
+) -> None:
+    anna, ben = world.member(ops, "Anna"), world.member(ops, "Ben")
+    alert = await world.alert("disk full", to=ops)
+    post = await ops.receives("disk full")
+    await world.is_quiet()
+    with out_of_order(world, change):
+        post.press(anna)
+        waits = "an update waits for the database"
+        await world.in_time(lambda: world.log.count(waits) >= 5, "it is tried again and again")
+        post.press(ben)
+        await world.sees(
+            lambda: len(world.rows("SELECT 1 FROM inbox WHERE handled_at IS NULL")) == 2, "both are stored"
+        )
+        assert world.rows("SELECT attempts FROM inbox WHERE handled_at IS NULL") == [(0,), (0,)]
+        await world.stops()
+
+    await world.starts()
 
     assert (await alert.becomes("closed"))["acknowledged_by"]["name"] == "Anna"
 

@@ -338,7 +338,9 @@ class World:
         delivers = self.clock.is_awaited_by("dispatcher") and self.runtime.dispatcher.is_idle
         waits_to_deliver = self.clock.is_awaited_by("work")
         has_taken_updates = len(self.sandbox.world.updates) == 0 or not self.sandbox.polling.is_active
-        return self.clock.is_awaited_by("telegram") and (delivers or waits_to_deliver) and has_taken_updates
+        repeats = self.clock.is_awaited_by("repeat")  # an update that failed: polling may wait for it
+        has_taken_updates = repeats or (self.clock.is_awaited_by("telegram") and has_taken_updates)
+        return (delivers or waits_to_deliver) and has_taken_updates
 
     async def logs(self, line: str) -> None:
         """Wait until the daemon has logged this, as a warning or an error."""

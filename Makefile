@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-postgres lint format lock bench crash-lab clock-lab chaos-day environment clean
-.PHONY: test-environment test-packages
+.PHONY: test-environment test-packages client
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: lint ## lint, then every test, a few of them on PostgreSQL too
 
 test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on servers of its own
 	@$(SUITE) --database=postgresql
+
+client: ## build the light client, dist/notifybot-client.pyz: one file, standard library alone
+	@$(PYTHON) packaging/client.py dist/notifybot-client.pyz
 
 test-packages: test-environment ## build the packages, install each into an empty environment, and try it there
 	@$(TEST)/bin/python -m pytest -rs tests/packages

@@ -43,7 +43,7 @@ The summaries stand here so that `--help` imports no command.
 DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
 """Second word of a command if it is left out."""
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]*)?")
-GLOBAL_OPTIONS = ("--config", "--socket")
+GLOBAL_OPTIONS = ("--config", "--socket", "--url", "--token-file")
 """Options that work before or after a command."""
 
 
@@ -110,7 +110,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError; SystemExit after --help and --version."""
     words = _insert_default_subcommand(_attach_ids(_attach_wait(argv)))
     parser = build(_command_in(words))
-    parsed, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
+    parsed, rest = parser.parse_known_args(
+        words, argparse.Namespace(config=None, socket=None, url=None, token_file=None)
+    )
     if rest and not _is_late_text(parsed, rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     match parsed.command:
@@ -159,6 +161,8 @@ def _global_options() -> Parser:
     options.add_argument(
         "--socket", metavar="PATH", help="the daemon's socket (default: $NOTIFYBOT_SOCKET, then the usual paths)"
     )
+    options.add_argument("--url", metavar="URL", help="a daemon on another machine (default: $NOTIFYBOT_URL)")
+    options.add_argument("--token-file", metavar="FILE", help="a file with its API token (default: $NOTIFYBOT_TOKEN)")
     return options
 
 

@@ -10,14 +10,14 @@ STEPS ?= 200
 MINUTES ?= 6
 # Two per core: many tests wait for a daemon.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) * 2)))
-SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30
+SUITE = $(TEST)/bin/python -m pytest -rs --numprocesses=$(WORKERS) --dist=worksteal --durations=30 --ignore=tests/packages
 
 # Without bytecode every worker compiles all test modules in each run.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-postgres lint format lock bench crash-lab clock-lab chaos-day environment clean
-.PHONY: test-environment test-long-way
+.PHONY: test-environment test-long-way test-packages client
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test-long-way: test-environment ## the tests of the socket with web.short_way tu
 
 test-postgres: test-environment ## every test of the daemon on PostgreSQL alone, on servers of its own
 	@$(SUITE) --database=postgresql
+
+client: ## build the light client, dist/notifybot-client.pyz: one file, standard library alone
+	@$(PYTHON) packaging/client.py dist/notifybot-client.pyz
+
+test-packages: test-environment ## build the packages, install each into an empty environment, and try it there
+	@$(TEST)/bin/python -m pytest -rs tests/packages
 
 lint: test-environment ## ruff, mypy, import-linter
 	@$(TEST)/bin/python -m ruff check

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from notifybot.cli.output import escape_unencodable_output, flush, one_line, print_error
-from notifybot.cli.parser import command_module, parse
+from notifybot.cli.parser import UsageError, command_module, parse
 from notifybot.errors import NotifybotError, StartRefused
 
 DONE, DAEMONS_FAULT, CALLERS_FAULT, INTERRUPTED = 0, 1, 2, 130
@@ -44,7 +44,15 @@ def _command(argv: Sequence[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     words: str = arguments.command
-    code: int = command_module(words.split()[0]).run(arguments)
+    try:
+        code: int = command_module(words.split()[0]).run(arguments)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("notifybot."):
+            raise
+        raise UsageError(
+            f"`notifybot {words}` is not in the light client.",
+            hint="Run it where the whole of notifybot is installed: docs/install.md.",
+        ) from error
     return code
 
 

@@ -45,7 +45,7 @@ The summaries stand here so that `--help` imports no command.
 DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
 """Second word of a command if it is left out."""
 _NUMBER = r"-[0-9]+(\.[0-9]*)?"
-GLOBAL_OPTIONS = ("--config", "--socket")
+GLOBAL_OPTIONS = ("--config", "--socket", "--url", "--token-file")
 """Options that work before or after a command."""
 DEFAULT_WIDTH, HELP_MARGIN = 80, 2
 """Columns of the help, as argparse has them."""
@@ -124,7 +124,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. Raises UsageError; SystemExit after --help and --version."""
     words = _insert_default_subcommand(_attach_ids(_attach_wait(argv)))
     parser = build(_command_in(words))
-    parsed, rest = parser.parse_known_args(words, argparse.Namespace(config=None, socket=None))
+    parsed, rest = parser.parse_known_args(
+        words, argparse.Namespace(config=None, socket=None, url=None, token_file=None)
+    )
     if rest and not _is_late_text(parsed, rest):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     match parsed.command:
@@ -173,6 +175,10 @@ def _add_global_options(parser: Parser) -> None:
     parser.add_argument("--config", metavar="FILE", default=unset, help=about)
     about = "the daemon's socket (default: $NOTIFYBOT_SOCKET, then the usual paths)"
     parser.add_argument("--socket", metavar="PATH", default=unset, help=about)
+    about = "a daemon on another machine (default: $NOTIFYBOT_URL)"
+    parser.add_argument("--url", metavar="URL", default=unset, help=about)
+    about = "a file with its API token (default: $NOTIFYBOT_TOKEN)"
+    parser.add_argument("--token-file", metavar="FILE", default=unset, help=about)
 
 
 def _suggestion(message: str) -> str | None:

@@ -105,7 +105,9 @@ def resolve(
 class Client:
     """Calls to one daemon.
 
-    The socket is `socket_path`, else $NOTIFYBOT_SOCKET, else the first of the default paths that responds.
+    The daemon is at `socket_path` or `url`, else at $NOTIFYBOT_URL, else $NOTIFYBOT_SOCKET, else at the first of the
+    default paths that responds. A `url` (http or https) takes a `token`, else $NOTIFYBOT_TOKEN; `ca_file` names the CAs
+    to trust instead of the system's. Its proxy is that of the environment.
     `timeout_s` limits each attempt (files get longer), `patience_s` how long a call is retried after its first failure.
     """
 
@@ -113,12 +115,23 @@ class Client:
         self,
         socket_path: str | os.PathLike[str] | None = None,
         *,
+        url: str | None = None,
+        token: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
         timeout_s: float = TIMEOUT_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
+        if socket_path and url:
+            raise TypeError("Client() takes a socket_path or a url, not both")
+        address = url or (None if socket_path else os.environ.get("NOTIFYBOT_URL"))
+        remote = None
+        if address:
+            from notifybot.client.remote import Remote  # a caller on the socket does not need it
+
+            remote = Remote(address, token or os.environ.get("NOTIFYBOT_TOKEN") or None, ca_file=ca_file)
         named = socket_path or os.environ.get("NOTIFYBOT_SOCKET")
         paths = (os.fspath(named),) if named else default_socket_paths(os.environ)
-        self._calls = Transport(paths, timeout_s=timeout_s, patience_s=patience_s)
+        self._calls = Transport(paths, timeout_s=timeout_s, patience_s=patience_s, remote=remote)
 
     def send(self, text: str | None = None, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
         """Send one message; once this returns, it is on the daemon's disk.

@@ -1,12 +1,12 @@
 """Inbound routes and the requests that they refused. Standard library only."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from notifybot.client.reader import JsonObject, whole
+from notifybot.client.reader import JsonObject
+from notifybot.client.record import record, whole
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class InboundRefusal:
     """A refused request. `body`: its beginning, None if it was not read; `size`: bytes of the whole."""
 
@@ -17,7 +17,7 @@ class InboundRefusal:
     size: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class InboundRoute:
     """A route for another program's format, with its last refusals, newest first."""
 

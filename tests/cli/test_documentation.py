@@ -14,7 +14,7 @@ from notifybot.cli.parser import build, parse
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "cli.md").read_text(encoding="utf-8")
-EVERYWHERE = {"-h", "--help", "--config", "--socket"}
+EVERYWHERE = {"-h", "--help", "--config", "--socket", "--url", "--token-file"}
 
 
 def commands(parser: argparse.ArgumentParser, *words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:

@@ -21,6 +21,7 @@ from notifybot.auth import jwt, remote_callers, throttle
 from notifybot.cli import arguments, import_sources, output, stdin
 from notifybot.cli import times as cli_times
 from notifybot.cli.parser import UsageError
+from notifybot.client import ClientError, remote
 from notifybot.config import chats, env_file, jwt_key, proxies, secrets, types
 from notifybot.config.problems import ConfigInvalid
 from notifybot.errors import NotifybotError
@@ -502,6 +503,7 @@ def _of_config() -> Iterator[Parser]:
     yield Parser("model/names", "visible_name", names.visible_name, person, most=4096)
     proxy = (*WEB, "socks5://", "user:password@", "direct", ":1080", "\ud800", "é", "漢")
     yield Parser("config/proxies", "parse_proxy", proxies.parse_proxy, proxy, (ValueError,), most=4096)
+    yield Parser("client/remote", "parse_address", remote.parse_address, proxy, (ClientError,), most=4096)
     environ = {"A": "value", "B_FILE": "/nonexistent"}
     yield Parser(
         "config/secrets",

@@ -44,6 +44,8 @@ FOR_DEVELOPERS = {
     "make format",
     "make lock",
     "make test",
+    "make client",
+    "make test-packages",
     "make test-postgres",
     ".venv-test/bin/python -m docs.pictures",
 }

@@ -4,9 +4,10 @@ import argparse
 import time
 from datetime import datetime
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import full_time, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, add_json
-from notifybot.client import Client, ClientError
+from notifybot.client import ClientError
 from notifybot.client.account import Account, AccountStatus, DeepLink
 from notifybot.client.errors import Refused
 
@@ -15,7 +16,7 @@ DARK_ON_LIGHT = "\x1b[30;107m{}\x1b[0m"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    account = Client(arguments.socket).account(arguments.user)
+    account = connect(arguments).account(arguments.user)
     match arguments.command:
         case "link":
             _link(account, arguments)

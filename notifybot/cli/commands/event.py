@@ -12,9 +12,10 @@ from notifybot.cli.commands.send import (
     is_for_later,
     recipients,
 )
+from notifybot.cli.connection import connect
 from notifybot.cli.output import one_line, print_json, print_line
 from notifybot.cli.parser import Commands, add_json
-from notifybot.client import Accepted, Client
+from notifybot.client import Accepted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    client, to = Client(arguments.socket), recipients(arguments.to)
+    client, to = connect(arguments), recipients(arguments.to)
     options = alert_options(arguments) | {"title": arguments.title, "source": arguments.source}
 
     def report(times: "SendOptions") -> Accepted:

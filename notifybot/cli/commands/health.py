@@ -3,16 +3,17 @@
 import argparse
 from datetime import timedelta
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import one_line, print_json, print_line, span, terminal
 from notifybot.cli.parser import Commands, add_json
-from notifybot.client import Client, ClientError, Health
+from notifybot.client import ClientError, Health
 
 ALIVE = ("ok", "degraded")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the daemon's health. `down` is a failure, `degraded` is not."""
-    health = Client(arguments.socket).health()
+    health = connect(arguments).health()
     if arguments.json:
         print_json(health.document)
     else:

@@ -3,11 +3,12 @@
 import argparse
 from collections import Counter
 
+from notifybot.cli.connection import connect
 from notifybot.cli.import_sources import ImportData, read_source
 from notifybot.cli.output import one_line, print_json, print_line, terminal
 from notifybot.cli.parser import Commands, add_json
 from notifybot.cli.tables import table
-from notifybot.client import Client, ClientError
+from notifybot.client import ClientError
 from notifybot.client.people import ImportResult
 
 
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(person for source in sources for person in source.people),
         tuple(code for source in sources for code in source.codes),
     )
-    entries = Client(arguments.socket).people().take_over(found.people, found.codes, is_dry_run=arguments.dry_run)
+    entries = connect(arguments).people().take_over(found.people, found.codes, is_dry_run=arguments.dry_run)
     if arguments.json:
         print_json({"dry_run": arguments.dry_run, "entries": [entry.document for entry in entries]})
     else:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import (
     exact_time,
     full_time,
@@ -17,7 +18,7 @@ from notifybot.cli.output import (
 )
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.cli.tables import table
-from notifybot.client import Client, ClientError
+from notifybot.client import ClientError
 from notifybot.client.jobs import JobInfo, JobRunInfo, Jobs
 
 LABEL_WIDTH = 14
@@ -25,7 +26,7 @@ RUNS_SHOWN = 20
 
 
 def run(arguments: argparse.Namespace) -> int:
-    jobs = Client(arguments.socket).jobs()
+    jobs = connect(arguments).jobs()
     match arguments.command:
         case "jobs list":
             _list(jobs, arguments)

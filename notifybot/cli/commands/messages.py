@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from notifybot.cli import arguments
+from notifybot.cli.connection import connect
 from notifybot.cli.output import now, one_line, print_json, print_line, short_time, size_of, span, terminal, time_until
 from notifybot.cli.parser import Commands, Parser, UsageError, add_id, add_ids, add_json
 from notifybot.cli.stdin import text_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    client = Client(arguments.socket)
+    client = connect(arguments)
     match arguments.command:
         case "messages list":
             _list(client, arguments)

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import (
     full_date,
     full_time,
@@ -18,7 +19,6 @@ from notifybot.cli.output import (
 from notifybot.cli.parser import Commands, Parser, UsageError, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import future_moment
-from notifybot.client import Client
 from notifybot.client.oncall import OnCall, OverrideInfo, RotationInfo, ShiftInfo
 
 LABEL_WIDTH = 14
@@ -31,7 +31,7 @@ REASONS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    on_call = Client(arguments.socket).on_call()
+    on_call = connect(arguments).on_call()
     match arguments.command:
         case "oncall show" if arguments.rotation is None:
             _list(on_call.everybody(), arguments)

@@ -3,15 +3,15 @@
 import argparse
 from datetime import datetime
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import full_time, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, add_json
 from notifybot.cli.tables import table
-from notifybot.client import Client
 from notifybot.client.people import People, PersonInfo
 
 
 def run(arguments: argparse.Namespace) -> int:
-    people = Client(arguments.socket).people()
+    people = connect(arguments).people()
     match arguments.command:
         case "people list":
             _list(people, arguments)

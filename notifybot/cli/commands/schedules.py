@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import (
     full_date,
     full_time,
@@ -18,14 +19,13 @@ from notifybot.cli.output import (
 from notifybot.cli.parser import Commands, UsageError, add_id, add_ids, add_json
 from notifybot.cli.tables import short_ids, table
 from notifybot.cli.times import print_times, read_repetition, zone_named
-from notifybot.client import Client
 from notifybot.client.schedules import ScheduleInfo, Schedules
 
 LABEL_WIDTH = 14
 
 
 def run(arguments: argparse.Namespace) -> int:
-    schedules = Client(arguments.socket).schedules()
+    schedules = connect(arguments).schedules()
     match arguments.command:
         case "schedules list":
             _list(schedules, arguments)

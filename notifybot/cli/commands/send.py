@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Sequence
 
 from notifybot.cli import arguments
+from notifybot.cli.connection import connect
 from notifybot.cli.output import full_date, now, one_line, print_json, print_line, print_warnings, short_time, terminal
 from notifybot.cli.parser import Commands, Parser, UsageError, add_json
 from notifybot.cli.stdin import STDIN, files_of, looks_like_columns, text_of
@@ -28,10 +29,9 @@ RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send and print the outcome. A failed message is an error, unless its readers have muted notifications."""
-    from notifybot.client import Client  # `--help` does not need it
 
     to = recipients(arguments.to)
-    client = Client(arguments.socket)
+    client = connect(arguments)
     if arguments.resolve:
         return _print_resolved(_resolve(client, to, arguments), arguments)
     options = send_options(arguments)

@@ -3,6 +3,7 @@
 import argparse
 
 from notifybot.cli import arguments
+from notifybot.cli.connection import connect
 from notifybot.cli.output import exact_time, now, one_line, print_json, print_line, short_time, terminal
 from notifybot.cli.parser import Commands, add_json
 from notifybot.cli.tables import table
@@ -10,7 +11,7 @@ from notifybot.client import Client, Token
 
 
 def run(arguments: argparse.Namespace) -> int:
-    client = Client(arguments.socket)
+    client = connect(arguments)
     match arguments.command:
         case "token create":
             _create(client, arguments)

@@ -1,0 +1,5 @@
+"""A folder for a real daemon."""
+
+from tests.support.door_fixtures import folder
+
+__all__ = ["folder"]

@@ -11,6 +11,7 @@ from notifybot.model.enums import Priority
 MAX_KEY = 128
 MAX_TITLE = 256
 MAX_LINK = 2048
+MAX_LINK_TEXT = 64
 MAX_BUTTONS = 4
 MAX_LABELS = 12
 MAX_LABEL = 200
@@ -93,7 +94,7 @@ def short_key(key: str) -> str | None:
 
 def links_of(given: Mapping[str, str]) -> tuple[Link, ...]:
     """Make links of those URLs that are web addresses; senders leave some empty."""
-    return tuple(Link(text, url) for text, url in given.items() if _is_web(url))
+    return tuple(Link(text.strip()[:MAX_LINK_TEXT] or "Open", url) for text, url in given.items() if _is_web(url))
 
 
 def _is_web(url: str) -> bool:

@@ -51,7 +51,8 @@ async def identify(request: web.Request, name_of: NameOf) -> Caller | None:
         return Caller(f"{ACCOUNT}{name}", is_admin=False, may_read=False, is_local=False)
     now, address = runtime_of(request).clock.now(), peer_address(request.transport)
     request.app[REFUSALS].note(name, now, 401, f"wrong or no secret, from {address}", None)
-    callers.remote.throttle.note_guess(address, "", now)
+    if any(_presented(request)):
+        callers.remote.throttle.note_guess(address, "", now)
     raise invalid_token()
 
 

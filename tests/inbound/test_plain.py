@@ -8,7 +8,7 @@ import pytest
 
 from notifybot.errors import NotifybotError
 from notifybot.inbound import plain
-from notifybot.inbound.event import Event
+from notifybot.inbound.event import Event, links_of
 from notifybot.inbound.received import Received
 from notifybot.model.enums import Priority
 
@@ -46,6 +46,10 @@ def test_a_json_object(document: object, mapping: dict[str, str], facts: dict[st
 def test_a_link_becomes_a_button() -> None:
     (button,) = event({"text": "x", "url": "https://example.org/1"}).buttons
     assert (button.text, button.url) == ("Open", "https://example.org/1")
+
+
+def test_a_long_label_of_a_button_is_cut() -> None:
+    assert [link.text for link in links_of({"x" * 99: "https://a.org", " ": "https://b.org"})] == ["x" * 64, "Open"]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://", "https://a b", "http://[::1", "x", "https://é.org"])

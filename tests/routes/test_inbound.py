@@ -90,6 +90,12 @@ async def test_the_secret(line: Wire, query: str, headers: Mapping[str, str], st
     assert answer.status == status, answer
 
 
+async def test_a_sender_without_a_secret_is_no_guesser(line: Wire) -> None:
+    line.forget_guesses()
+    answers = [await line.ask("POST", "/in/prometheus", alertmanager()) for _ in range(15)]
+    assert {each.status for each in answers} == {401}
+
+
 async def test_an_api_token_is_a_secret_too(line: Wire) -> None:
     token = await line.token("monitoring")
     for path in ("/in/prometheus", "/in/open"):

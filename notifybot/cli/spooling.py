@@ -5,21 +5,28 @@ import sys
 
 from notifybot.cli.output import one_line, print_json, print_line, print_warning
 from notifybot.client.errors import ClientError, Spooled
-from notifybot.client.spool import HandedOver, Spool, default_folder
+from notifybot.client.transport import default_spool_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from notifybot.client import Client
+    from notifybot.client.spool import HandedOver, Spool
 
 
-def own_spool() -> Spool:
-    return Spool(default_folder(os.environ))
+def own_spool() -> "Spool":
+    from pathlib import Path
+
+    from notifybot.client.spool import Spool  # with pathlib it takes 7 ms
+
+    return Spool(Path(default_spool_folder(os.environ)))
 
 
-def send_spooled(client: "Client", spool: Spool) -> None:
+def send_spooled(client: "Client") -> None:
     """Hand over what waits, before a message is sent. A failure is no reason not to try the message."""
+    if not os.path.exists(default_spool_folder(os.environ)):  # noqa: PTH110 - without pathlib
+        return
     try:
-        done = client.hand_over(spool)
+        done = client.hand_over(own_spool())
     except ClientError as error:
         print_warning(error.detail)
         return
@@ -28,7 +35,7 @@ def send_spooled(client: "Client", spool: Spool) -> None:
         print(f"from your spool: {done.accepted} handed over", file=sys.stderr)
 
 
-def warn_of_refused(done: HandedOver) -> None:
+def warn_of_refused(done: "HandedOver") -> None:
     for number, reason in done.refused:
         print_warning(f"spool: message {number} was refused and is kept: {reason}")
 

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,18 +26,6 @@ NOT_FOUND, BROKEN_THERE = 404, 500
 WAITING, REFUSED = "waiting", "refused"
 _NAME = re.compile(r"([0-9]{12})\.(waiting|refused)")
 _UNFINISHED = "unfinished"
-
-
-def default_folder(environ: Mapping[str, str]) -> Path:
-    """Return `notifybot/spool` in $XDG_STATE_HOME, else in ~/.local/state. Services may have no HOME."""
-    state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
-    if state.startswith("/"):
-        return Path(state, "notifybot", "spool")
-    if not home.startswith("/"):
-        import pwd
-
-        home = pwd.getpwuid(os.geteuid()).pw_dir
-    return Path(home, ".local", "state", "notifybot", "spool")
 
 
 @dataclass(frozen=True)

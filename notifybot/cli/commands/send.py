@@ -34,9 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     from notifybot.client import Client, Spooled  # `--help` does not need it
 
     to = recipients(arguments.to)
-    spool = own_spool()
-    client = Client(arguments.socket, spool=spool if arguments.spool else None)
-    send_spooled(client, spool)
+    client = Client(arguments.socket, spool=own_spool() if arguments.spool else None)
+    send_spooled(client)
     try:
         return _send(client, to, arguments)
     except Spooled as error:

@@ -134,8 +134,11 @@ class Spool:
         for number in wanted:
             if number not in kept:
                 raise Refused(f"No message {number} is in the spool.", hint="`notifybot spool` lists them.")
-        for number in wanted:
-            kept[number].unlink(missing_ok=True)
+        try:
+            for number in wanted:
+                kept[number].unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def hand_over(
         self, post: Callable[[HttpRequest], object], *, daemon: str, retry_refused: bool = False
@@ -147,10 +150,14 @@ class Spool:
         """
         if not self._files():
             return HandedOver(0)
-        with self._locked("hand-over.lock", is_patient=False) as lock:
-            if lock is None:
-                return HandedOver(0)
-            return self._hand_over(post, daemon, retry_refused=retry_refused)
+        self._check_owner()
+        try:
+            with self._locked("hand-over.lock", is_patient=False) as lock:
+                if lock is None:
+                    return HandedOver(0)
+                return self._hand_over(post, daemon, retry_refused=retry_refused)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def _hand_over(self, post: Callable[[HttpRequest], object], daemon: str, *, retry_refused: bool) -> HandedOver:
         accepted, refused = 0, []
@@ -185,16 +192,23 @@ class Spool:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            detail = f"The spool {self.folder} cannot be read: {error.strerror or error}."
-            raise Refused(detail, hint="Check its owner and mode, or set $XDG_STATE_HOME.") from error
+            raise self._unusable(error) from error
         found = [(name, _NAME.fullmatch(name)) for name in names]
         return [(self.folder / name, int(match[1]), match[2]) for name, match in found if match]
 
+    def _unusable(self, error: OSError) -> Refused:
+        detail = f"The spool {self.folder} cannot be used: {error.strerror or error}."
+        return Refused(detail, hint="Check its owner, mode and disk, or set $XDG_STATE_HOME.")
+
     def _prepare(self) -> None:
-        """Create the folder, on disk with its name. Raises Refused if it is another user's."""
+        """Create the folder, on disk with its name."""
         if not self.folder.is_dir():
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             _sync_folder(self.folder.parent)
+        self._check_owner()
+
+    def _check_owner(self) -> None:
+        """Raise Refused if the folder is another user's: under sudo, root would send their messages as its own."""
         if self.folder.stat().st_uid != os.geteuid():
             detail = f"The spool {self.folder} belongs to another user."
             raise Refused(detail, hint="Set $HOME or $XDG_STATE_HOME to your own, as `sudo -H` does.")

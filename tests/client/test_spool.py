@@ -1,6 +1,7 @@
 """The spool: each message is kept whole or not at all, in order, and handed over once."""
 
 import json
+import os
 import resource
 import signal
 import stat
@@ -267,6 +268,28 @@ def test_a_link_in_the_spool_is_not_followed(spool: Spool, tmp_path: Path) -> No
     daemon = Daemon()
 
     spool.hand_over(daemon.post, daemon=DAEMON)
+
+    assert daemon.accepted == []
+
+
+def test_a_spool_that_cannot_be_locked_says_so(spool: Spool) -> None:
+    keep(spool, "a")
+    (spool.folder / "hand-over.lock").mkdir()
+
+    with pytest.raises(Refused, match="cannot be used"):
+        spool.hand_over(Daemon().post, daemon=DAEMON)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_root_does_not_send_the_spool_of_another_user(spool: Spool) -> None:
+    keep(spool, "a")
+    os.chown(spool.folder, 65_534, 65_534)
+    daemon = Daemon()
+
+    with pytest.raises(Refused, match="belongs to another user"):
+        spool.hand_over(daemon.post, daemon=DAEMON)
+    with pytest.raises(Refused, match="belongs to another user"):
+        keep(spool, "b")
 
     assert daemon.accepted == []
 

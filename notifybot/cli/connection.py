@@ -6,12 +6,16 @@ from pathlib import Path
 from notifybot.cli.parser import UsageError
 from notifybot.client import Client
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from notifybot.client.spool import Spool
 
-def connect(arguments: argparse.Namespace) -> Client:
+
+def connect(arguments: argparse.Namespace, *, spool: "Spool | None" = None) -> Client:
     """Make the client for a parsed command line; what it leaves open comes from the environment."""
     if arguments.socket and (arguments.url or arguments.token_file):
         raise UsageError("--socket goes without --url and --token-file.", hint="Name one daemon.")
-    return Client(arguments.socket, url=arguments.url, token=_token(arguments.token_file))
+    return Client(arguments.socket, url=arguments.url, token=_token(arguments.token_file), spool=spool)
 
 
 def _token(path: str | None) -> str | None:

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "messages": ("messages", "show messages and act on them"),
     "open": ("messages", "list open alerts"),
     "event": ("event", "report an event, worded by a template"),
+    "spool": ("spool", "show what waits in your spool, hand it over, or drop it"),
     "schedules": ("schedules", "manage recurring messages"),
     "oncall": ("oncall", "show who is on call, and override it"),
     "jobs": ("jobs", "show the daemon's timed jobs, and run one now"),
@@ -42,7 +43,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 The summaries stand here so that `--help` imports no command.
 """
-DEFAULT_SUBCOMMAND = {"messages": "list", "people": "list", "schedules": "list", "oncall": "show", "jobs": "list"}
+DEFAULT_SUBCOMMAND = {
+    "messages": "list",
+    "people": "list",
+    "schedules": "list",
+    "oncall": "show",
+    "jobs": "list",
+    "spool": "list",
+}
 """Second word of a command if it is left out."""
 _NUMBER = r"-[0-9]+(\.[0-9]*)?"
 GLOBAL_OPTIONS = ("--config", "--socket", "--url", "--token-file")

@@ -9,7 +9,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from notifybot.client.body import message_body
-from notifybot.client.errors import ClientError, NoAnswer, NotPermitted, NotReady, Refused, UnknownShape, Unreachable
+from notifybot.client.errors import (
+    ClientError,
+    NoAnswer,
+    NotPermitted,
+    NotReady,
+    Refused,
+    Spooled,
+    UnknownShape,
+    Unreachable,
+)
 from notifybot.client.ids import IdKind
 from notifybot.client.options import (
     File,
@@ -21,6 +30,7 @@ from notifybot.client.options import (
     whole_seconds,
     without_none,
 )
+from notifybot.client.posting import Outgoing, Posting
 from notifybot.client.reader import read, read_list
 from notifybot.client.results import (
     Accepted,
@@ -47,6 +57,7 @@ if TYPE_CHECKING:
     from notifybot.client.options import SendOptions
     from notifybot.client.people import People
     from notifybot.client.schedules import Schedules
+    from notifybot.client.spool import HandedOver, Spool
 
 __all__ = [
     "Accepted",
@@ -62,6 +73,7 @@ __all__ = [
     "NotPermitted",
     "NotReady",
     "Refused",
+    "Spooled",
     "Subscriber",
     "Token",
     "UnknownShape",
@@ -109,6 +121,8 @@ class Client:
     default paths that responds. A `url` (http or https) takes a `token`, else $NOTIFYBOT_TOKEN; `ca_file` names the CAs
     to trust instead of the system's. Its proxy is that of the environment.
     `timeout_s` limits each attempt (files get longer), `patience_s` how long a call is retried after its first failure.
+    With a `spool`, a message that the daemon cannot take now is kept there and its call raises Spooled; each
+    later message is sent after those in the spool.
     """
 
     def __init__(
@@ -120,6 +134,7 @@ class Client:
         ca_file: str | os.PathLike[str] | None = None,
         timeout_s: float = TIMEOUT_S,
         patience_s: float = PATIENCE_S,
+        spool: "Spool | None" = None,
     ) -> None:
         if socket_path and url:
             raise TypeError("Client() takes a socket_path or a url, not both")
@@ -132,6 +147,8 @@ class Client:
         named = socket_path or os.environ.get("NOTIFYBOT_SOCKET")
         paths = (os.fspath(named),) if named else default_socket_paths(os.environ)
         self._calls = Transport(paths, timeout_s=timeout_s, patience_s=patience_s, remote=remote)
+        daemon = address or (os.path.abspath(named) if named else "")  # noqa: PTH100 - pathlib takes 4 ms
+        self._messages = Posting(self._calls, daemon=daemon, spool=spool)
 
     def send(self, text: str | None = None, *, to: str | Iterable[str], **options: "Unpack[SendOptions]") -> Accepted:
         """Send one message; once this returns, it is on the daemon's disk.
@@ -150,7 +167,9 @@ class Client:
         fields = {**recipient_fields(to), **request_fields(options)}
         photos, files = options.get("photos", ()), options.get("files", ())
         with message_body(fields, text, photos=photos, files=files) as body:
-            return self._post_message(body, str(fields["client_id"]), wait_s=options.get("wait_s"))
+            about = text or options.get("title") or options.get("template") or ""
+            key, wait_s = str(fields["client_id"]), options.get("wait_s")
+            return self._messages.post(Outgoing(body=body, client_id=key, about=about, wait_s=wait_s))
 
     def resolve(
         self, dedup_key: str, *, to: str | Iterable[str], text: str | None = None, client_id: str | None = None
@@ -168,7 +187,8 @@ class Client:
             "client_id": key,
         }
         try:
-            return self._post_message(json_body(without_none(fields)), key)
+            body, about = json_body(without_none(fields)), f"resolve {dedup_key}"
+            return self._messages.post(Outgoing(body=body, client_id=key, about=about, may_be_missing=True))
         except Refused as error:
             if error.code != NOT_FOUND:
                 raise
@@ -310,7 +330,9 @@ class Client:
         for unusable in options.keys() & {"photos", "files", "wait_s"}:
             raise TypeError(f"event() got an unexpected keyword argument {unusable!r}")
         fields = {"event": name, "to": recipients_of(to), **request_fields(options)}
-        return self._post_message(json_body(without_none(fields)), str(fields["client_id"]), path="/api/events")
+        body = json_body(without_none(fields))
+        key = str(fields["client_id"])
+        return self._messages.post(Outgoing(body=body, client_id=key, about=name, path="/api/events"))
 
     def schedules(self) -> "Schedules":
         """Calls about recurring messages."""
@@ -340,14 +362,9 @@ class Client:
                 raise
         return read(Health, document)
 
-    def _post_message(
-        self, body: RequestBody, client_id: str, *, path: str = "/api/ingest", wait_s: float | None = None
-    ) -> Accepted:
-        request = HttpRequest("POST", path + ("" if wait_s is None else f"?wait={wait_s:g}"), body)
-        try:
-            return read(Accepted, self._calls.call(request, extra_s=wait_s or 0, survives_restart=True))
-        except NoAnswer as error:
-            raise error.for_message(client_id) from error
+    def hand_over(self, spool: "Spool", *, retry_refused: bool = False) -> "HandedOver":
+        """Send what waits in `spool` for this daemon, in order. `retry_refused`: also what the daemon has refused."""
+        return self._messages.hand_over(spool, retry_refused=retry_refused)
 
     def _change(self, message_id: str, verb: str, body: RequestBody | None = None) -> MessageInfo:
         request = HttpRequest("POST", f"{MESSAGE_IDS.path(message_id)}/{verb}", body)

@@ -82,6 +82,20 @@ class NoAnswer(ClientError):
         return NoAnswer(self.detail, hint=hint, client_id=client_id)
 
 
+class Spooled(ClientError):
+    """The daemon is away, and the message is kept in the caller's spool under `number`; `reason` says why."""
+
+    title = "Spooled"
+
+    def __init__(self, number: int, reason: ClientError) -> None:
+        super().__init__(
+            f"The message is kept in your spool as number {number}: {reason.detail}",
+            hint="The next `notifybot send`, or `notifybot spool flush`, hands it over.",
+        )
+        self.number = number
+        self.reason = reason
+
+
 class UnknownShape(ClientError):
     """A response that this client does not understand."""
 

@@ -33,6 +33,18 @@ def default_socket_paths(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{folder}/notifybot.sock" for folder in folders)
 
 
+def default_spool_folder(environ: Mapping[str, str]) -> str:
+    """Return `notifybot/spool` in $XDG_STATE_HOME, else in ~/.local/state. Services may have no HOME."""
+    state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
+    if state.startswith("/"):
+        return f"{state}/notifybot/spool"
+    if not home.startswith("/"):
+        import pwd
+
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    return f"{home}/.local/state/notifybot/spool"
+
+
 class Transport:
     """Sends requests to the daemon on the first of `paths` that responds, or to `remote`.
 

@@ -40,6 +40,7 @@ ELSEWHERE = {
         "client/reader",
         "client/ids",
         "client/options",
+        "client/spool",
         "client/unix_http",
     ),
     "tests/cli": ("cli/parser",),

@@ -15,6 +15,7 @@ from notifybot.cli.commands.send import (
 from notifybot.cli.connection import connect
 from notifybot.cli.output import one_line, print_json, print_line
 from notifybot.cli.parser import Commands, add_json
+from notifybot.cli.spooling import send_spooled
 from notifybot.client import Accepted
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     client, to = connect(arguments), recipients(arguments.to)
+    send_spooled(client)
     options = alert_options(arguments) | {"title": arguments.title, "source": arguments.source}
 
     def report(times: "SendOptions") -> Accepted:

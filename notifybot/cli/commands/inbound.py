@@ -3,17 +3,17 @@
 import argparse
 from collections.abc import Iterator
 
+from notifybot.cli.connection import connect
 from notifybot.cli.output import now, one_line, print_json, print_line, short_time, terminal, unknown_name
 from notifybot.cli.parser import Commands, add_json
 from notifybot.cli.tables import table
-from notifybot.client import Client
 from notifybot.client.inbound import InboundRefusal, InboundRoute
 
 HEADINGS = ("NAME", "FORMAT", "TO", "SECRET", "REFUSED", "LAST REFUSAL")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    routes = Client(arguments.socket).inbound_routes()
+    routes = connect(arguments).inbound_routes()
     if arguments.name is not None:
         known = {each.name: each for each in routes}
         if arguments.name not in known:

@@ -24,14 +24,39 @@ if TYPE_CHECKING:
 ALERT_OPTIONS = ("escalate_after", "close_after", "policy", "remind_every")
 PLAIN, MONO = "plain", "Mono"
 TIME_OPTIONS = ("at", "every", "time_zone")
-RESOLVE_OPTIONS = frozenset({"to", "text", "dedup_key", "resolve", "client_id", "json", "command", "config", "socket"})
+RESOLVE_OPTIONS = frozenset(
+    {
+        "to",
+        "text",
+        "dedup_key",
+        "resolve",
+        "client_id",
+        "json",
+        "command",
+        "config",
+        "socket",
+        "url",
+        "token_file",
+        "spool",
+    }
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send and print the outcome. A failed message is an error, unless its readers have muted notifications."""
+    from notifybot.cli.spooling import own_spool, print_spooled, send_spooled
+    from notifybot.client.errors import Spooled  # `--help` does not need it
 
     to = recipients(arguments.to)
-    client = connect(arguments)
+    client = connect(arguments, spool=own_spool() if arguments.spool else None)
+    send_spooled(client)
+    try:
+        return _send(client, to, arguments)
+    except Spooled as error:
+        return print_spooled(error, is_json=arguments.json)
+
+
+def _send(client: "Client", to: list[str], arguments: argparse.Namespace) -> int:
     if arguments.resolve:
         return _print_resolved(_resolve(client, to, arguments), arguments)
     options = send_options(arguments)
@@ -243,6 +268,9 @@ def add(commands: Commands) -> None:
     add_alert_options(send, can_resolve=True)
     add_time_options(send)
     add_client_id(send)
+    send.add_argument(
+        "--spool", action="store_true", help="while the daemon is away, keep the message in your spool, and succeed"
+    )
     send.add_argument(
         "--wait",
         metavar="SECONDS",

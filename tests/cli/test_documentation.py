@@ -84,6 +84,8 @@ def test_the_commands_that_scripts_rely_on_exist() -> None:
         "token list",
         "token revoke",
         "db upgrade",
+        "db backup",
+        "db restore",
         "config check",
         "config init",
     }

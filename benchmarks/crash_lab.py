@@ -1,6 +1,6 @@
 """Kill the daemon at every step of a message's life, under load, and check that nothing is lost.
 
-    python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--quick]
+    python -m benchmarks.crash_lab [--kills 1000] [--seed N] [--folder DIR] [--postgresql] [--quick]
 
 Callers keep sending alerts and notices, and repeat requests without a response; people press Acknowledge, the
 sandbox is Telegram, alerts escalate and close after seconds. All daemons use the same database.
@@ -21,6 +21,7 @@ from benchmarks.lab.counts import ByStep, add, count, failures, report, total
 from benchmarks.lab.lab import Lab, laboratory
 from benchmarks.lab.steps import Kill, plan
 from benchmarks.lab.verdict import Finding
+from benchmarks.load.databases import databases
 
 ROUND = 48
 QUICK_KILLS = 24
@@ -32,8 +33,13 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="nb")) if options.folder is None else options.folder
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    counts, wrong = asyncio.run(_run(folder, kills, options.seed))
-    print(report(counts, f"{kills} kills, seed {options.seed}, {time.monotonic() - started:.0f} s"))
+    with databases(folder) as found:
+        kind = found[-1] if options.postgresql else found[0]
+        if options.postgresql and kind.name != "PostgreSQL":
+            print("No PostgreSQL server can be started here: its programs are missing.", file=sys.stderr)
+            return 2
+        counts, wrong = asyncio.run(_run(folder, kind.new(), kills, options.seed))
+    print(report(counts, f"{kills} kills on {kind.name}, seed {options.seed}, {time.monotonic() - started:.0f} s"))
     if wrong or total(list(counts.values())).missed:
         print(f"\n{wrong}\n\nThe database and the log are in {folder}.")
         return 1
@@ -42,12 +48,12 @@ def main() -> int:
     return 0
 
 
-async def _run(folder: Path, kills: int, seed: int) -> tuple[ByStep, str]:
+async def _run(folder: Path, database_url: str, kills: int, seed: int) -> tuple[ByStep, str]:
     """Run rounds until all kills are done or one finds a problem; return the counts and the problem."""
     counts: ByStep = {}
     wrong = ""
     planned = plan(kills, random.Random(seed))
-    async with laboratory(folder, seed) as lab:
+    async with laboratory(folder, seed, database_url=database_url) as lab:
         lab.callers.start()
         for begin in range(0, kills, ROUND):
             findings = await _round(lab, planned[begin : begin + ROUND])
@@ -82,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="chooses the steps and the load")
     parser.add_argument("--folder", type=Path, help="folder for the database and the log; default a temporary one")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server of its own, not on SQLite")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_KILLS} kills only")
     return parser
 

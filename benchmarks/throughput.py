@@ -10,7 +10,9 @@ as Telegram's limits allow. The baselines use the same aiohttp with the same val
     sql       the same four rows in plain SQL, with a commit for each request
     orm       the same four rows through an SQLModel session for each request
 
-`callers' CPU` is the share of one core that the callers used: if it is far below 1, they are not the bottleneck.
+Each server is warmed up before a round counts: a cold baseline flatters the daemon. `CPU µs` is what the server used
+for each request, and `callers' CPU` is the share of one core that the callers used: if it is far below 1, they are not
+the bottleneck.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from benchmarks.load.servers import Server, fill, measured, notifybot, people, p
 from notifybot.sandbox import Sandbox
 
 QUICK_ROUNDS, QUICK_SECONDS = 3, 0.5
+WARM_UP_S = 1.0
 ONE_COMMIT_EACH = (Kind.SQL, Kind.ORM)
 """Baselines that cannot keep up with half of notifybot's rate; there, only their queue would grow."""
 Servers = dict[str, Server]
@@ -76,6 +79,9 @@ async def _full_of_messages(running: AsyncExitStack, plan: Plan, source: Databas
 async def _round(plan: Plan, source: Databases, lasting: Servers, number: int, results: Results) -> None:
     async with AsyncExitStack() as running:
         servers = await _start(running, plan, source) | lasting
+        for server in servers.values():
+            with server.awake():
+                await measured(_load(FULL_LOAD, server, plan, seconds=WARM_UP_S))
         for case in CASES:
             names = [name for name in servers if case.share is None or name not in ONE_COMMIT_EACH]
             for name in names if number % 2 else reversed(names):
@@ -94,16 +100,22 @@ async def _start(running: AsyncExitStack, plan: Plan, source: Databases) -> Serv
 
 
 async def _take(case: Case, name: str, server: Server, plan: Plan, results: Results) -> None:
-    load = Load(
+    rate = None if case.share is None else case.share * results.rates(FULL_LOAD, NOTIFYBOT)[-1]
+    with server.awake():
+        results.loads.append(os.getloadavg()[0])
+        results.found[case, name].append(await measured(_load(case, server, plan, seconds=plan.seconds, rate=rate)))
+
+
+def _load(case: Case, server: Server, plan: Plan, *, seconds: float, rate: float | None = None) -> Load:
+    return Load(
         socket=str(server.socket),
+        pid=server.pid,
         callers=case.callers,
-        seconds=plan.seconds,
-        chat_ids=plan.chat_ids,
-        rate=None if case.share is None else case.share * results.rates(FULL_LOAD, NOTIFYBOT)[-1],
+        seconds=seconds,
+        chat_ids=plan.chat_ids[: case.chats],
+        rate=rate,
         new_connections=case.new_connections,
     )
-    with server.awake():
-        results.found[case, name].append(await measured(load))
 
 
 async def _run(options: argparse.Namespace) -> None:

@@ -84,12 +84,15 @@ def _point(link: Path, environment: Path) -> None:
 
 
 def _add_notifybot(environment: Path) -> None:
-    """Let the environment import this checkout, and give it the command `notifybot`."""
+    """Let the environment import this checkout, and give it the command `notifybot`.
+
+    Without -P, the command would import what lies in the folder where it is called.
+    """
     site = next((environment / "lib").glob("python3*/site-packages"))
     (site / "notifybot-checkout.pth").write_text(f"{ROOT}\n", encoding="utf-8")
     command = environment / "bin" / "notifybot"
     python = shlex.quote(str(environment / "bin" / "python"))
-    command.write_text(f'#!/bin/sh\nexec {python} -m notifybot "$@"\n', encoding="utf-8")
+    command.write_text(f'#!/bin/sh\nexec {python} -P -m notifybot "$@"\n', encoding="utf-8")
     command.chmod(0o755)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle
 
-from benchmarks.load.figures import percentile
+from benchmarks.load.figures import cpu_s, percentile
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"Content-Length: "
@@ -34,6 +34,8 @@ class Load:
     random times, `rate` per second on average, and latency counts from the moment at which a request was due."""
 
     socket: str
+    pid: int
+    """Of the server."""
     callers: int
     seconds: float
     chat_ids: list[int]
@@ -45,13 +47,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """Latencies in milliseconds; `busy` is the share of one core that the callers used."""
+    """Latencies in milliseconds; `cpu_us` is what the server used for each request, `busy` the share of one core that
+    the callers used."""
 
     rate: float
     p50: float
     p99: float
     p999: float
     slowest: float
+    cpu_us: float
     busy: float
 
 
@@ -178,11 +182,18 @@ def _arrivals(rate: float, seed: int) -> Iterator[int]:
 def measure(load: Load) -> Measured:
     """Warm the server up, then measure."""
     _timed(load, load.warm_up_s)
-    callers, wall_s, cpu_s = _timed(load, load.seconds)
+    before = cpu_s(load.pid)
+    callers, wall_s, busy_s = _timed(load, load.seconds)
+    server_s = cpu_s(load.pid) - before
     latencies = sorted(callers.latencies_ns)
     at: Callable[[float], float] = lambda share: round(percentile(latencies, share) / 1e6, 3)  # noqa: E731
     rate = len(latencies) / wall_s
-    return Measured(rate, at(0.5), at(0.99), at(0.999), at(1.0), cpu_s / wall_s)
+    return Measured(
+        rate,
+        *(at(0.5), at(0.99), at(0.999), at(1.0)),
+        cpu_us=1e6 * server_s / len(latencies),
+        busy=busy_s / wall_s,
+    )
 
 
 def _timed(load: Load, seconds: float) -> tuple[_Callers, float, float]:

@@ -27,11 +27,12 @@ def with_env_file(folder: Path, environ: Mapping[str, str]) -> Mapping[str, str]
         raise ConfigInvalid(file, [error.problem]) from None
     except UnicodeDecodeError:
         raise ConfigInvalid(file, [Problem(1, 1, "", "the file is not UTF-8 text", "Save it as UTF-8.")]) from None
-    found = _parse(file, text)
+    found = parse(file, text)
     return {**{name: value for name, value in found.items() if f"{name}_FILE" not in environ}, **environ}
 
 
-def _parse(file: Path, text: str) -> dict[str, str]:
+def parse(file: Path, text: str) -> dict[str, str]:
+    """Return the variables of an .env file. Raises ConfigInvalid with all problems."""
     found: dict[str, str] = {}
     problems = []
     for number, line in enumerate(text.splitlines(), 1):

@@ -26,7 +26,7 @@ from notifybot.system.logs import reason_of
 FIRST_RETRY_AFTER = timedelta(seconds=5)
 """Doubles with each additional failure in a row."""
 MAX_DOUBLINGS = 10
-FIRST_REST, LONGEST_REST = timedelta(seconds=10), timedelta(minutes=10)
+FIRST_REST, LONGEST_REST = timedelta(seconds=1), timedelta(seconds=30)
 """Of a job during which the process died MAX_DEATHS times, from the start on; doubles with each further death."""
 CHECK_EVERY_S = 15.0
 LOST_AFTER = timedelta(minutes=1)

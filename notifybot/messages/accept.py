@@ -1,7 +1,7 @@
 """Accept messages in batches. A refused message does not affect the others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -129,7 +129,7 @@ def _accept_one(
 
 def _with_exact_recipients(new: NewMessage, found: Lookup) -> NewMessage:
     """Store people by id if their name would mean something else when it is read again at the release."""
-    return replace(new, recipients=tuple(_exact_recipient(recipient, found) for recipient in new.recipients))
+    return new._replace(recipients=tuple(_exact_recipient(recipient, found) for recipient in new.recipients))
 
 
 def _exact_recipient(recipient: Recipient, found: Lookup) -> Recipient:

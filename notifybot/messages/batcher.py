@@ -3,9 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -20,8 +20,7 @@ MAX_BATCH = 500
 BatchAnswers = list[Acceptance | NotifybotError]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(NamedTuple):
     new: NewMessage
     future: "asyncio.Future[Acceptance]"
 

@@ -1,7 +1,6 @@
 """Answer a repeated client_id or Idempotency-Key with its first message."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, or_
@@ -72,7 +71,7 @@ def answer_again(new: NewMessage, fingerprint: str, first: Acceptance) -> Accept
             f"The client_id {new.client_id!r} was used for another request; its message is {first.id}.",
             hint="Use a new client_id for each message; reuse one only to retry the same request.",
         )
-    return replace(first, is_duplicate=True)
+    return first._replace(is_duplicate=True)
 
 
 def forget_old(session: Session, *, now: datetime) -> int:

@@ -67,12 +67,13 @@ class MessageRows:
             escalate_at = self.now
         row = _columns(new, message_id, escalate_at, close_at)
         optional = _optional_columns(new, self.now)
-        state = State.INITIATED if resolved.notifies_anyone else State.FAILED
-        if resolved.notifies_anyone and optional == _USUAL:
+        notifies_anyone = resolved.notifies_anyone
+        state = State.INITIATED if notifies_anyone else State.FAILED
+        if notifies_anyone and optional == _USUAL:
             self.plain.append(row)
         else:
             self.full.append({**row, **optional, **_schedule_columns(state)})
-        if not resolved.notifies_anyone:
+        if not notifies_anyone:
             self.unreached.append(message_id)
         self._add_related(new, message_id)
         self._note_deadlines(row, optional)
@@ -122,9 +123,11 @@ class MessageRows:
             self.client_ids.append({**key, "fingerprint": new.fingerprint})
 
     def _note_deadlines(self, row: Mapping[str, Any], optional: Mapping[str, Any]) -> None:
-        self.deadlines.add((Deadline.ESCALATE, row["escalate_at"]))
-        self.deadlines.add((Deadline.CLOSE, row["close_at"]))
-        self.deadlines.add((Deadline.REMIND, optional["remind_at"]))
+        if row["close_at"] is not None or row["escalate_at"] is not None:
+            self.deadlines.add((Deadline.ESCALATE, row["escalate_at"]))
+            self.deadlines.add((Deadline.CLOSE, row["close_at"]))
+        if optional["remind_at"] is not None:
+            self.deadlines.add((Deadline.REMIND, optional["remind_at"]))
 
     def insert(self, session: Session) -> None:
         """Write all rows and note their deadlines."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from notifybot.errors import NotifybotError
 from notifybot.model.states import State
@@ -14,8 +14,7 @@ MAX_AHEAD = timedelta(days=3660)
 """Ten years: a time beyond that is a mistake."""
 
 
-@dataclass(frozen=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message as it comes in: checked, with the deadlines from the config filled in (None for never)."""
 
     account: str
@@ -71,8 +70,7 @@ class SendTiming:
     next_times: tuple[datetime, ...] = ()
 
 
-@dataclass(frozen=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """Answer to the caller of an accepted message."""
 
     id: str

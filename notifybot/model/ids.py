@@ -8,6 +8,7 @@ from itertools import count
 
 _tails = random.Random()
 """Seeded once by the system. Ids must be unique, not secret, and the system's own generator takes ten times as long."""
+VERSION, VARIANT = 0x7000, 1 << 63
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -20,10 +21,9 @@ def new_ids(now: datetime) -> Iterator[str]:
     """Yield ids without end, each one microsecond after the previous one."""
     for moment in count(round(now.timestamp() * 1_000_000)):
         milliseconds, microseconds = divmod(moment, 1000)
-        fraction = microseconds * 4096 // 1000
-        tail = f"{_tails.getrandbits(62) | 1 << 63:016x}"
-        head = f"{milliseconds:012x}"
-        yield f"{head[:8]}-{head[8:]}-7{fraction:03x}-{tail[:4]}-{tail[4:]}"
+        head = milliseconds << 16 | VERSION | microseconds * 4096 // 1000
+        digits = (head << 64 | VARIANT | _tails.getrandbits(62)).to_bytes(16).hex()
+        yield f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def first_id(moment: datetime) -> str:

@@ -137,7 +137,7 @@ async def _later(
     at = fields.scheduled_timestamp
     past_time = at.isoformat() if at <= runtime_of(request).clock.now() and new.repeat is None else None
     look = replace(new.look, text_first=bool(files), past_time=past_time)
-    return replace(new, recipients=await _known(request, new.recipients), look=look)
+    return new._replace(recipients=await _known(request, new.recipients), look=look)
 
 
 async def _known(request: web.Request, targets: Sequence[Recipient]) -> tuple[Recipient, ...]:

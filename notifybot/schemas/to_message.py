@@ -175,8 +175,7 @@ def _with_extras(
     look = fields.appearance()
     if files and look.type == "text":  # a form may leave out type
         look = replace(look, type="image" if all(file.kind is MediaKind.PHOTO for file in files) else "document")
-    return replace(
-        new,
+    return new._replace(
         look=look,
         files=files,
         data=fields.data,
@@ -200,8 +199,8 @@ async def _readable(runtime: Runtime, new: NewMessage) -> NewMessage:
     try:
         reason = await plain_reason(runtime, new.content, new.look.parse_mode)
     except DiedBefore as refusal:
-        return replace(new, why_plain=refusal.detail, look=replace(new.look, parse_mode=None))
-    return new if reason is None else replace(new, why_plain=reason)
+        return new._replace(why_plain=refusal.detail, look=replace(new.look, parse_mode=None))
+    return new if reason is None else new._replace(why_plain=reason)
 
 
 async def plain_reason(runtime: Runtime, text: str | None, parse_mode: str | None) -> str | None:

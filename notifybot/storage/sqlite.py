@@ -50,14 +50,15 @@ def sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
 
 _PRAGMAS = (
+    # Of a new file; others keep theirs. An alert changes few bytes in many pages, and each changed page is written.
     "PRAGMA page_size = 2048",
     "PRAGMA journal_mode = WAL",
     # NORMAL survives kill -9, but only FULL survives a power cut.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
-    # In pages of 4 KiB. Only for what `checkpoint` leaves over, since this one delays a commit.
-    "PRAGMA wal_autocheckpoint = 8000",
+    # In pages of 2 KiB. Only for what `checkpoint` leaves over, since this one delays a commit.
+    "PRAGMA wal_autocheckpoint = 16000",
     # In bytes. A long reader lets the log grow; once it is copied, the next commit shrinks the file to this.
     "PRAGMA journal_size_limit = 67108864",
 )

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ from notifybot.auth import jwt, remote_callers, throttle
 from notifybot.cli import arguments, import_sources, output, stdin
 from notifybot.cli import times as cli_times
 from notifybot.cli.parser import UsageError
-from notifybot.config import jwt_key, proxies, secrets, types
+from notifybot.config import chats, env_file, jwt_key, proxies, secrets, types
 from notifybot.config.problems import ConfigInvalid
 from notifybot.errors import NotifybotError
 from notifybot.files import local, media_types, public_addresses
 from notifybot.files.local import PeerCredentials
 from notifybot.handlers import settings
-from notifybot.model import ids
+from notifybot.model import ids, names
 from notifybot.people import preferences
 from notifybot.recipients import address
 from notifybot.rendering import buttons, cleaning, markup, split, terminal, written_links
@@ -450,6 +451,24 @@ def _of_config() -> Iterator[Parser]:
     for name, value in VALUES.items():
         write = str if name in WRITTEN else None
         yield Parser("config/types", name, value.parse, pieces, (ValueError,), write, most=4096)
+    chat = (
+        *RECIPIENT,
+        "1.0e12",
+        "e99",
+        "\u2212",
+        "1_000_000",
+        ".",
+        "https://t.me/",
+        "c/123/4",
+        "tg://resolve?domain=",
+        "#",
+    )
+    yield Parser("config/chats", "parse_chat", chats.parse_chat, chat, (ValueError,), str, most=4096)
+    yield Parser("config/chats", "meant_chat", chats.meant_chat, chat, most=4096)
+    variables = ("A", "=", "export ", "'", '"', "\\", "#", " ", "\n", "$", "TELEGRAM_BOT_TOKEN=1:x", "\ud800", "é")
+    yield Parser("config/env_file", "parse", partial(env_file.parse, Path(".env")), variables, (ConfigInvalid,))
+    person = ("Anna", "\u3164", "\u200b", "\u202e", " ", "None", "é")
+    yield Parser("model/names", "visible_name", names.visible_name, person, most=4096)
     proxy = (*WEB, "socks5://", "user:password@", "direct", ":1080", "\ud800", "é", "漢")
     yield Parser("config/proxies", "parse_proxy", proxies.parse_proxy, proxy, (ValueError,), most=4096)
     environ = {"A": "value", "B_FILE": "/nonexistent"}

@@ -24,7 +24,7 @@ ELSEWHERE = {
         ),
         *("schemas/to_message", "web/bodies", "web/multipart", "recipients/lookup"),
     ),
-    "tests/config/test_soup.py": ("config/checks", "config/problems", "config/reader"),
+    "tests/config/test_soup.py": ("config/checks", "config/model", "config/problems", "config/reader"),
     "tests/rendering/markup/test_properties.py": (
         *("rendering/markup/commonmark", "rendering/markup/commonmark_inline", "rendering/markup/html"),
         *("rendering/markup/markdown", "rendering/markup/markdown_v2"),
@@ -50,6 +50,7 @@ OURS = frozenset(
         *(
             "oncall/changes",
             "recipients/quiet_hours",
+            "schemas/responses/schedules",
             "summaries/plan",
             "system/bot_lock",
             "system/locks",

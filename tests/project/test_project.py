@@ -231,6 +231,10 @@ def test_two_at_once_make_one_environment_and_a_third_is_quiet(checkout: Path) -
     assert [each.returncode for each in both] == [0, 0]
     assert (said[0], said[1].count("Installing"), third[0]) == ("", 1, "")
     assert run_in(checkout, "env/bin/notifybot", "a b") == "['a b']\n"
+    elsewhere = checkout / "elsewhere"
+    (elsewhere / "notifybot").mkdir(parents=True)
+    (elsewhere / "notifybot" / "__main__.py").write_text("print('another program')\n", encoding="utf-8")
+    assert run_in(elsewhere, str(checkout / "env/bin/notifybot"), "a b") == "['a b']\n"
 
 
 @pytest.mark.slow_because("it makes environments")

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -51,7 +51,7 @@ def utc(text: str) -> datetime:
 def new(repeat: str | None, zone: str = "UTC", send_at: datetime | None = None) -> NewMessage:
     whom = (recipient_of("-1001"),)
     usual = NewMessage("anna", "test", whom, "still here", None, False, None, None)
-    return replace(usual, send_at=send_at, repeat=repeat, time_zone=zone)
+    return usual._replace(send_at=send_at, repeat=repeat, time_zone=zone)
 
 
 @dataclass
@@ -226,7 +226,7 @@ def test_a_message_to_everyone_ends_its_batch(migrated: Path) -> None:
             people.subscribe(session, "42", "Anna", now=daemon.now)
         for to in ("-1001", "subscribers", "-1002", "subscribers", "-1003"):
             assert isinstance(
-                daemon.accepts(replace(new(None, send_at=later), recipients=(recipient_of(to),))), Acceptance
+                daemon.accepts(new(None, send_at=later)._replace(recipients=(recipient_of(to),))), Acceptance
             )
         daemon.now = later
 
@@ -253,6 +253,6 @@ def test_an_invalid_repeat_is_refused(migrated: Path, repeat: str) -> None:
 
 def test_a_message_with_a_dedup_key_cannot_be_scheduled(migrated: Path) -> None:
     with life(migrated, CHANGES[0]) as daemon:
-        refused = daemon.accepts(replace(new("@daily"), dedup_key="disk"))
+        refused = daemon.accepts(new("@daily")._replace(dedup_key="disk"))
 
     assert isinstance(refused, NotifybotError)

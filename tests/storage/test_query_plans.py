@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -285,7 +285,7 @@ async def test_no_verb_reads_a_whole_table(
 
 async def planned(database: Database) -> tuple[str, str]:
     """Insert twenty schedules; return the ids of one and of its waiting message."""
-    batch = [replace(new(number), client_id=None, repeat="every 15m") for number in range(20)]
+    batch = [new(number)._replace(client_id=None, repeat="every 15m") for number in range(20)]
     answer = (await database.write(lambda session: messages_accept.accept(session, batch, now=NOW)))[7]
     assert isinstance(answer, Acceptance)
     return answer.schedule_id or "", answer.id

@@ -1,7 +1,7 @@
 """Scheduled messages, and moving the clock from one release to the next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -70,7 +70,7 @@ async def plan(
     insists = SPANS if is_alert else {"escalate_after": None, "close_after": None}
     whom = (recipient_of(name),)
     new = NewMessage("root", "test", whom, content, None, is_alert, client_id=client_id, look=look, **insists)
-    timed = replace(new, send_at=moment, repeat=repeat, time_zone=zone, files=files)
+    timed = new._replace(send_at=moment, repeat=repeat, time_zone=zone, files=files)
     accepted = await world.runtime.batcher.accept(timed)
     return Planned(world, accepted.id, {}, accepted)
 

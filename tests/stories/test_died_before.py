@@ -160,8 +160,8 @@ async def test_a_job_rests_for_some_seconds_and_runs_again(world: World, ops: Pl
     world.moves(minutes=2)
     await dies(world, Work(WorkKind.JOB, "escalation"))
     await world.sees(lambda: "escalation" in world.runtime.job_status.job_errors, "the job rests")
-    reason = "Job escalation is failing: notifybot died 3 times while running this job. It runs again in 10 s."
+    reason = "Job escalation is failing: notifybot died 3 times while running this job. It runs again in 1 s."
     assert reason in await warnings(world)
-    await world.later(seconds=11)
+    await world.later(seconds=2)
     await world.duty.receives("Escalated")
     assert world.rows("SELECT count FROM deaths") == []

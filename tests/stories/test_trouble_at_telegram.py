@@ -189,7 +189,7 @@ async def test_a_daemon_that_starts_without_telegram_accepts_and_delivers_later(
     await world.passes(seconds=15)
     for alert in alerts:
         await alert.becomes("sent")
-    assert sorted(text.splitlines()[1] for text in ops.texts) == [f"disk {n} full" for n in range(3)]
+    assert sorted(text.splitlines()[0] for text in ops.texts) == [f"disk {n} full" for n in range(3)]
     assert (await world.get("/health"))["status"] == "ok"
 
 

@@ -101,7 +101,7 @@ def read(archive: Path, into: Path | None) -> Manifest:
                 if file is None or not member.isreg() or not _MEMBER.fullmatch(member.name):
                     raise ArchiveInvalid(f"{archive} has a member that no backup has: {member.name!r}.")
                 found[member.name] = _extract(file, None if into is None else into / member.name)
-    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArchiveInvalid(f"{archive} is not a complete backup.", hint="Use another backup.") from error
     except OSError as error:
         raise ArchiveInvalid(f"{archive} cannot be read: {error.strerror or error}.") from error

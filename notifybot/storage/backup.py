@@ -51,7 +51,7 @@ def back_up(archive: Path, *, url: str, data_dir: Path, version: str) -> Manifes
     source = _sqlite(url)
     if archive.exists():
         raise Conflict(f"{archive} already exists.", hint="Choose another name: a backup is never overwritten.")
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.") as folder:
+    with _or_a_sentence(archive), tempfile.TemporaryDirectory(dir=archive.parent, prefix=f".{archive.name}.") as folder:
         snapshot, part = Path(folder, DATABASE), Path(folder, "archive")
         revision = _snapshot(source, snapshot)
         with part.open("xb") as file:
@@ -61,7 +61,7 @@ def back_up(archive: Path, *, url: str, data_dir: Path, version: str) -> Manifes
             os.fsync(file.fileno())
         manifest = read(part, None)
         os.link(part, archive)  # unlike a rename, it fails if somebody made the file meanwhile
-    _fsync(archive.parent)
+        _fsync(archive.parent)
     return manifest
 
 
@@ -104,8 +104,19 @@ def read(archive: Path, into: Path | None) -> Manifest:
     except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArchiveInvalid(f"{archive} is not a complete backup.", hint="Use another backup.") from error
     except OSError as error:
-        raise ArchiveInvalid(f"{archive} cannot be read: {error.strerror or error}.") from error
+        raise ArchiveInvalid(f"{archive} cannot be restored: {error.strerror or error}.") from error
     raise ArchiveInvalid(f"{archive} is not a complete backup: its end is missing.", hint="Use another backup.")
+
+
+@contextlib.contextmanager
+def _or_a_sentence(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotifybotError(
+            f"The backup {archive} cannot be written: {error.strerror or error}.",
+            hint="Its folder must exist, be writable, and have room for the archive twice.",
+        ) from error
 
 
 def _checked(text: bytes, found: dict[str, str]) -> Manifest:

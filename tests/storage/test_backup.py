@@ -164,4 +164,6 @@ def test_a_backup_overwrites_nothing_and_needs_a_database(archive: Path, old: Pa
     with pytest.raises(Conflict):
         back_up(archive, url=url(old), data_dir=old, version="0.1.0")
     with pytest.raises(NotifybotError):
+        back_up(tmp_path / "missing" / "x.tar", url=url(old), data_dir=old, version="0.1.0")
+    with pytest.raises(NotifybotError):
         back_up(tmp_path / "none.tar", url=url(tmp_path / "none"), data_dir=tmp_path / "none", version="0.1.0")

@@ -88,6 +88,8 @@ def test_the_commands_that_scripts_rely_on_exist() -> None:
         "token revoke",
         "inbound",
         "db upgrade",
+        "db backup",
+        "db restore",
         "config check",
         "config init",
     }

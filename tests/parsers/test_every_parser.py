@@ -44,6 +44,7 @@ ELSEWHERE = {
         "client/unix_http",
     ),
     "tests/cli": ("cli/parser",),
+    "tests/storage/test_backup.py": ("storage/backup",),
     "tests/demo": ("demo/demo", "demo/routes"),
 }
 OURS = frozenset(

@@ -1,4 +1,4 @@
-"""`notifybot run`, `demo` and `db upgrade`: the commands that import the daemon."""
+"""`notifybot run`, `demo` and `db …`: the commands that import the daemon."""
 
 import argparse
 import gc
@@ -22,6 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
             return _demo(arguments)
         case "db upgrade":
             return _upgrade(_config(arguments))
+        case "db backup":
+            return _back_up(_config(arguments), Path(arguments.file).absolute())
+        case "db restore":
+            return _restore(_config(arguments), Path(arguments.file).absolute())
     return _daemon(_config(arguments))
 
 
@@ -61,6 +65,23 @@ def _upgrade(config: "Config") -> int:
     return 0
 
 
+def _back_up(config: "Config", archive: Path) -> int:
+    from notifybot import __version__
+    from notifybot.storage.backup import back_up
+
+    made = back_up(archive, url=config.database.url, data_dir=config.data_dir, version=__version__)
+    print_line(f"Backed up {len(made.sha256)} files at revision {made.revision}, and verified them.")
+    return 0
+
+
+def _restore(config: "Config", archive: Path) -> int:
+    from notifybot.storage.backup import restore
+
+    made = restore(archive, url=config.database.url, data_dir=config.data_dir)
+    print_line(f"Restored {len(made.sha256)} files at revision {made.revision}.")
+    return 0
+
+
 def add(commands: Commands) -> None:
     commands.add("run")
     demo = commands.add("demo")
@@ -73,3 +94,7 @@ def add(commands: Commands) -> None:
     demo.add_argument("--no-browser", action="store_true", help="print the page's address without opening a browser")
     database = commands.group("db")
     database.add("upgrade", "upgrade the database to the current schema; `run` does this at startup")
+    backup = database.add("backup", "back up the database, attachments and key, also while the daemon runs")
+    backup.add_argument("file", metavar="FILE", help="archive to write; it must not exist")
+    restore = database.add("restore", "restore a backup; the daemon must be stopped, and its database moved away")
+    restore.add_argument("file", metavar="FILE", help="archive that `db backup` wrote")

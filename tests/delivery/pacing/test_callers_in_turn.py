@@ -95,7 +95,7 @@ async def test_two_callers_who_tell_the_same_chats_do_not_delay_a_third(paced: W
     await paced.alert("database down", to=channels[-1])
 
     assert await shown_after(paced, channels[-1], "database down") <= WITHIN_S
-    assert abs(waiting(paced, "trudy") - waiting(paced, "mallory") - lead) <= 20
+    assert abs(waiting(paced, "trudy") - waiting(paced, "mallory") - lead) <= 30  # 18 usually, of some 80 calls
     assert waiting(paced, "mallory") > 300
 
 

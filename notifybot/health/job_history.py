@@ -11,8 +11,9 @@ from notifybot.storage.statements import affected
 
 RUNS_KEPT = 1000
 """Per job. An idle job fills this in 17 hours."""
-IDLE_RUN_KEPT_EVERY = timedelta(minutes=1)
-"""One idle run in this time is kept: deadlines may come every few milliseconds."""
+IDLE_RUN_KEPT_EVERY = timedelta(minutes=5)
+"""One idle run in this time is kept: deadlines may come every few milliseconds, and a daemon at rest should write
+seldom."""
 FAILURES_KEPT = 100
 """Per job, besides the successful ones."""
 KEPT_FOR = timedelta(days=7)

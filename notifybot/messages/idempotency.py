@@ -66,12 +66,18 @@ def duplicate_of(session: Session, message: Message) -> Acceptance:
 
 def answer_again(new: NewMessage, fingerprint: str, first: Acceptance) -> Acceptance | NotifybotError:
     """Answer the same request again, or refuse another one under its client_id."""
-    if fingerprint != new.fingerprint:
+    if not _is_same(fingerprint, new.fingerprint):
         return Conflict(
             f"The client_id {new.client_id!r} was used for another request; its message is {first.id}.",
             hint="Use a new client_id for each message; reuse one only to retry the same request.",
         )
     return first._replace(is_duplicate=True)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Compare fingerprints: of a request some of whose files could not be stored, only the fields count."""
+    (fields, _, files), (other_fields, _, other_files) = one.partition(":"), other.partition(":")
+    return fields == other_fields and (files == other_files or not (files and other_files))
 
 
 def forget_old(session: Session, *, now: datetime) -> int:

@@ -258,7 +258,13 @@ def _client_id(request: web.Request, fields: AnyFields) -> str | None:
 
 
 def _fingerprint(fields: AnyFields, files: Sequence[NewFile]) -> str:
+    """Return a digest of the fields, and behind a colon one of the files; none if one could not be stored, as a
+    repetition may store it (messages.idempotency)."""
     request = fields.model_dump_json(exclude={"client_id"}, exclude_defaults=True)
-    uploads = json.dumps([asdict(replace(file, refusal=None)) for file in files]) if files else ""
-    refusals = "".join(file.refusal.detail for file in files if file.refusal is not None)
-    return hashlib.sha256((request + uploads + refusals).encode()).hexdigest()
+    names = json.dumps([[file.kind, file.name] for file in files])
+    is_whole = all(file.refusal is None for file in files)
+    return f"{_digest(request + names)}:{_digest(json.dumps([*map(asdict, files)])) if is_whole else ''}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

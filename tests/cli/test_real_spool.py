@@ -12,7 +12,7 @@ from notifybot.client import Client, Spooled
 from notifybot.client.spool import Spool
 from tests.cli.real import RealDaemon
 
-MESSAGES = int(os.environ.get("SPOOLED_MESSAGES", "20"))
+MESSAGES = int(os.environ.get("SPOOLED_MESSAGES", "10"))
 KILLED_AFTER = 7
 """A hand-over is killed after the daemon accepted this many, before it can note the last one."""
 HAND_OVER = """

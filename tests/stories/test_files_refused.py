@@ -163,9 +163,11 @@ async def test_a_text_does_not_wait_long_for_anothers_upload_of_its_file(
 ) -> None:
     monkeypatch.setattr(upload_cache, "MAX_WAIT_S", 0.1)
     first, second = world.group("First"), world.group("Second")
-    world.sandbox.fault("slow", method="sendPhoto", times=1, seconds=1)
+    slow = world.sandbox.fault("slow", method="sendPhoto", times=1, seconds=1)
 
-    alerts = [await world.uploads(DISK, to=place, caption="disk") for place in (first, second)]
+    alerts = [await world.uploads(DISK, to=first, caption="disk")]
+    await world.sees(lambda: slow.hits, "the first upload has begun")
+    alerts.append(await world.uploads(DISK, to=second, caption="disk"))
     await alerts[0].becomes("sent")
     await world.passes(seconds=10)
 

@@ -135,7 +135,7 @@ def _import_code(session: Session, key: SecretKey, code: CodeRecord, *, now: dat
         return ImportEntry(what, ImportOutcome.REFUSED, "it has expired")
     if linking.holder_of_code(session, key, code.code, now=now) == code.chat_id:
         return ImportEntry(what, ImportOutcome.UNCHANGED)
-    # Whoever has a code pressed /start; other programs keep no other record of them until they are linked.
+    # A code shows that its owner pressed /start. Other programs have no other record of people who are not linked.
     if session.exec(select(Person).where(Person.chat_id == code.chat_id)).one_or_none() is None:
         session.add(_new_person(session, PersonRecord(code.chat_id), now=now))
         session.flush()

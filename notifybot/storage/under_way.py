@@ -1,8 +1,9 @@
 """Work that can end the process (memory, a bug in a parser): marked while it is under way, given up after MAX_DEATHS.
 
-After a death, what was marked is suspect. One suspect alone is counted. Of several, none is: each is done alone from
-then on, while other marked work waits, so that the next death tells which one it was. What finishes is cleared. So a
-kill from outside blames nothing that can be finished: it would have to meet the same work alone three times in a row.
+After a death, work that was marked is suspected. A single suspect gets the blame. Of several, none does: each runs
+alone from then on, while other marked work waits, so the next death tells which one it was. Work that finishes is
+cleared. So a kill from outside blames nothing that can finish: it would have to hit the same work alone three times in
+a row.
 
 Small work is not marked and never waits.
 """

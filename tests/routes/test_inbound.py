@@ -49,14 +49,14 @@ async def refusals(line: Wire, name: str = "prometheus") -> list[Json]:
 
 
 async def test_a_problem_is_one_message_until_it_is_resolved(line: Wire) -> None:
-    fired, again, resolved, over, anew = [
+    fired, again, resolved, closed, later = [
         await line.bearing("s3cret", "POST", "/in/prometheus", alertmanager(status=status, groupKey="life"))
         for status in ("firing", "firing", "resolved", "resolved", "firing")
     ]
 
-    assert [each.status for each in (fired, again, resolved, over, anew)] == [200] * 5
-    assert again.json["id"] == resolved.json["id"] == fired.json["id"] != anew.json["id"]
-    assert over.json == {"status": "nothing to resolve", "duplicate": False}
+    assert [each.status for each in (fired, again, resolved, closed, later)] == [200] * 5
+    assert again.json["id"] == resolved.json["id"] == fired.json["id"] != later.json["id"]
+    assert closed.json == {"status": "nothing to resolve", "duplicate": False}
     first = await message(line, fired)
     assert (first["status"], first["source"], first["account"]) == ("closed", "prometheus", "inbound:prometheus")
     assert (first["title"], first["priority"]) == ("DiskFull", "critical")

@@ -81,7 +81,7 @@ def read_markdown_v2(source: str, room: Room) -> TextBuilder:
 
 
 def _unfinished(reading: _MarkdownParser) -> TextBuilder:
-    """Return the draft; what is open is formatted as far as it goes."""
+    """Return the draft. Formatting that is still open ends with the text."""
     for opened in reversed(reading.open):
         if opened.kind not in NEED_AN_ADDRESS:
             reading.draft.mark(opened.kind, opened.place.length, language=opened.language)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from notifybot.cli import main
+from tests.cli.running import run
 from tests.cli.standin import StandIn, Uploaded, a_message, cutting, message_id, misbehaving, missing_files, problem
 from tests.support.hand_time import in_hand
 
@@ -22,13 +23,6 @@ Type = Callable[[bytes], None]
 def pipe_in(monkeypatch: pytest.MonkeyPatch) -> Type:
     """Set standard input."""
     return lambda given: monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def assert_two_lines(err: str) -> tuple[str, str]:

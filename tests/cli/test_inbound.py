@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from notifybot.cli import main
 from tests.cli.real import RealDaemon, real_daemon
+from tests.cli.running import run
 from tests.cli.test_commands import assert_two_lines
 
 ROUTES = "inbound: {prometheus: {format: alertmanager, to: ['-1001']}, deploys: {format: oncall, to: ['-1001']}}\n"
@@ -38,13 +38,6 @@ def post(path: Path, target: str, body: bytes) -> None:
 @pytest.fixture(autouse=True)
 def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFYBOT_SOCKET", str(running.socket))
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def test_it_lists_the_routes_and_their_last_refusal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from notifybot.client import Client
+from tests.cli.running import run
 from tests.cli.standin import CREATED, Json, StandIn, accepted, message_id
-from tests.cli.test_commands import TO, assert_two_lines, run
+from tests.cli.test_commands import TO, assert_two_lines
 
 AT_WORK = datetime(2026, 3, 1, 9, 31, 20, tzinfo=UTC)
 

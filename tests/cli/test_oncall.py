@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifybot.client import Client, Refused
+from tests.cli.running import run
 from tests.cli.standin import CREATED, Json, StandIn
-from tests.cli.test_commands import assert_two_lines, run
+from tests.cli.test_commands import assert_two_lines
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONDAY, NEXT_MONDAY = "2026-03-02T09:00:00Z", "2026-03-09T09:00:00Z"

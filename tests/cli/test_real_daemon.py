@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.cli import main
 from notifybot.client import Client
 from tests.cli.real import RealDaemon
+from tests.cli.running import run
 
 
 @pytest.fixture
@@ -26,13 +26,6 @@ def telegram_away(daemon: RealDaemon) -> Iterator[None]:
         yield
     finally:
         daemon.sandbox("DELETE", "/sandbox/faults")
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def send(capsys: pytest.CaptureFixture[str], daemon: RealDaemon, *argv: str) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.cli import main
 from notifybot.client import Button, Client, File
 from tests.cli.real import Json, RealDaemon
+from tests.cli.running import run
 from tests.sandbox.pictures import png
 
 PICTURE = png(64, 48)
@@ -26,13 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "chart.png").write_bytes(PICTURE)
     (tmp_path / "Größe; 1.csv").write_bytes(b"a;b\r\n1;2\r\n" * 1000)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def send(capsys: pytest.CaptureFixture[str], daemon: RealDaemon, *argv: str) -> tuple[str, list[Json]]:

@@ -12,7 +12,8 @@ import pytest
 from notifybot.cli.output import now
 from notifybot.client import Client, Refused
 from tests.cli.real import Json, RealDaemon, real_daemon
-from tests.cli.test_commands import assert_two_lines, run
+from tests.cli.running import run
+from tests.cli.test_commands import assert_two_lines
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEXT_YEAR = now().year + 1

@@ -11,8 +11,9 @@ import pytest
 
 from notifybot.cli.times import zone_of_this_machine
 from notifybot.client import Client, Refused
+from tests.cli.running import run
 from tests.cli.standin import CREATED, Json, StandIn, a_message, message_id
-from tests.cli.test_commands import TO, assert_two_lines, run
+from tests.cli.test_commands import TO, assert_two_lines
 
 FIRST, SECOND = "2099-03-28T08:00:00Z", "2099-03-29T07:00:00Z"
 SCHEDULE = "0193f3a4-0001-7000-8000-0000000000aa"

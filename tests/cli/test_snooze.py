@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.running import run
 from tests.cli.standin import StandIn, a_message, message_id
-from tests.cli.test_commands import assert_two_lines, run
+from tests.cli.test_commands import assert_two_lines
 
 
 @pytest.fixture(autouse=True)

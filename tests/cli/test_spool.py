@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from notifybot.cli import main
+from tests.cli.running import run
 from tests.cli.standin import StandIn, problem
 
 
@@ -18,12 +18,6 @@ def away(daemon: StandIn) -> StandIn:
 
 def back(daemon: StandIn) -> None:
     Path(f"{daemon.path}.away").rename(daemon.path)
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def contents(daemon: StandIn) -> list[object]:

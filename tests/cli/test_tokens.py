@@ -4,21 +4,14 @@ import json
 
 import pytest
 
-from notifybot.cli import main
 from tests.cli.real import RealDaemon
+from tests.cli.running import run
 from tests.cli.test_commands import assert_two_lines
 
 
 @pytest.fixture(autouse=True)
 def daemon(running: RealDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFYBOT_SOCKET", str(running.socket))
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main(argv)
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def test_in_a_pipe_only_the_secret_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

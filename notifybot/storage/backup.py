@@ -75,8 +75,9 @@ def restore(archive: Path, *, url: str, data_dir: Path) -> Manifest:
     for folder in (path.parent, data_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with hold_file(lock_path(path)), tempfile.TemporaryDirectory(dir=path.parent, prefix=".restore.") as staged:
-        if path.exists():
-            raise Conflict(f"There is a database already: {path}.", hint="Move it away, with its -wal file, first.")
+        # SQLite would take a log that was left behind for the restored database's own, and spoil it.
+        for left in filter(Path.exists, (path, Path(f"{path}-wal"))):
+            raise Conflict(f"There is a database already: {left}.", hint="Move it away, with its -wal file, first.")
         manifest = read(archive, Path(staged))
         if manifest.revision > HEAD:
             raise Conflict(

@@ -160,6 +160,16 @@ def test_restore_refuses_a_running_daemon_and_an_existing_database(archive: Path
         restore(archive, url=url(new), data_dir=new)
 
 
+def test_restore_refuses_a_log_that_another_database_left_behind(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    left = tmp_path / "new" / "notifybot.sqlite3-wal"
+    left.write_bytes(b"a log")
+    with pytest.raises(Conflict, match="-wal"):
+        restore(archive, url=url(tmp_path / "new"), data_dir=tmp_path / "new")
+    left.unlink()
+    restore(archive, url=url(tmp_path / "new"), data_dir=tmp_path / "new")
+
+
 def test_a_backup_overwrites_nothing_and_needs_a_database(archive: Path, old: Path, tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         back_up(archive, url=url(old), data_dir=old, version="0.1.0")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.parsers.table import Parser, parsers
 
+pytestmark = pytest.mark.slow_because("each parser reads dozens of long texts, traced or timed")
+
 PARSERS = parsers()
 NASTY = (
     *(

@@ -145,6 +145,7 @@ def modes(operation: Any) -> Iterator[GenerationMode]:
 
 
 @pytest.mark.parametrize("label", ON_TCP)
+@pytest.mark.slow_because("it makes many requests of each kind")
 async def test_on_the_socket_every_answer_is_as_described(line: Wire, label: str, checks: list[Any]) -> None:
     async with relay(line.socket) as address:
         for mode in modes(ON_THE_SOCKET[label]):
@@ -152,6 +153,7 @@ async def test_on_the_socket_every_answer_is_as_described(line: Wire, label: str
 
 
 @pytest.mark.parametrize("label", ON_TCP)
+@pytest.mark.slow_because("it makes many requests of each kind")
 async def test_on_tcp_every_answer_is_as_described(line: Wire, label: str, checks: list[Any]) -> None:
     secret = await line.token(f"t{len(await tokens(line))}", scopes=["admin"])
     headers = {"Authorization": f"Bearer {secret}"}

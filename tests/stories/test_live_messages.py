@@ -63,6 +63,7 @@ async def test_a_change_that_says_nothing_is_refused(world: World, ops: Place, b
     assert (await world.ask("PATCH", f"/api/messages/{notice.id}", body)).status == 400
 
 
+@pytest.mark.slow_because("more changes than a timeline keeps")
 async def test_the_timeline_of_a_live_message_stays_short(world: World, ops: Place) -> None:
     notice = await world.notice("0", to=ops)
     await ops.receives("0")

@@ -16,7 +16,8 @@ async def test_a_retried_notice_is_sent_once_its_chat_accepts_it(world: World) -
 
     answer = await notice.is_asked("retry")
 
-    assert (answer.status, answer.body["status"]) == (200, "initiated")
+    assert answer.status == 200
+    assert answer.body["status"] in ("initiated", "sent")  # it may be shown before the response is written
     await anna.receives("backup done")
     message = await notice.becomes("sent")
     events = [line["event"] for line in message["timeline"]]
